@@ -13,9 +13,9 @@
 #define TP_FAMILY_IPV6 2u
 
 struct tp_addr {
-	uint8_t ip[16];   // wire order; IPv4 in the first 4 octets, the other 12 zero
+	uint8_t ip[16];	  // wire order; IPv4 in the first 4 octets, the other 12 zero
 	uint16_t port_be; // wire order
-	uint8_t family;   // TP_FAMILY_*
+	uint8_t family;	  // TP_FAMILY_*
 	uint8_t reserved; // zero
 };
 TP_ASSERT_SIZE(struct tp_addr, 20);

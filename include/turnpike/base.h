@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#define TP_CACHE_LINE 64u
-#define TP_ALIGNED(n) __attribute__((aligned(n)))
+#define TP_CACHE_LINE	64u
+#define TP_ALIGNED(n)	__attribute__((aligned(n)))
 #define TP_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 // Asserts that a member of a shared struct stands where the other process expects it.
@@ -16,9 +16,9 @@
 	_Static_assert(offsetof(type, member) == (off), #type "." #member " moved")
 #define TP_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " changed size")
 
-#define TP_NS_PER_S 1000000000ull
-#define TP_NS_PER_MS 1000000ull
-#define TP_NS_PER_US 1000ull
+#define TP_NS_PER_S		   1000000000ull
+#define TP_NS_PER_MS		   1000000ull
+#define TP_NS_PER_US		   1000ull
 
 // Unaligned loads and stores of big-endian (wire order) integers; values are host order.
 static inline uint16_t tp_load_be16(const void *p)

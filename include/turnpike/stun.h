@@ -4,34 +4,34 @@
 
 #include <turnpike/base.h>
 
-#define TP_STUN_HEADER_LEN 20u
-#define TP_STUN_MAGIC_COOKIE 0x2112a442u
-#define TP_STUN_TXID_LEN 12u
-#define TP_CHANNEL_HEADER_LEN 4u
+#define TP_STUN_HEADER_LEN		 20u
+#define TP_STUN_MAGIC_COOKIE		 0x2112a442u
+#define TP_STUN_TXID_LEN		 12u
+#define TP_CHANNEL_HEADER_LEN		 4u
 
 // RFC 8656 12: channel numbers. 0x5000 to 0x7FFF only by the operator's option.
-#define TP_CHANNEL_MIN 0x4000u
-#define TP_CHANNEL_MAX 0x4fffu
-#define TP_CHANNEL_MAX_COMPAT 0x7fffu
+#define TP_CHANNEL_MIN			 0x4000u
+#define TP_CHANNEL_MAX			 0x4fffu
+#define TP_CHANNEL_MAX_COMPAT		 0x7fffu
 
 // Message types: class and method in one, as on the wire (RFC 8489 5).
-#define TP_STUN_BINDING_REQUEST 0x0001u
-#define TP_STUN_BINDING_INDICATION 0x0011u
-#define TP_STUN_BINDING_SUCCESS 0x0101u
-#define TP_TURN_SEND_INDICATION 0x0016u
-#define TP_TURN_DATA_INDICATION 0x0017u
+#define TP_STUN_BINDING_REQUEST		 0x0001u
+#define TP_STUN_BINDING_INDICATION	 0x0011u
+#define TP_STUN_BINDING_SUCCESS		 0x0101u
+#define TP_TURN_SEND_INDICATION		 0x0016u
+#define TP_TURN_DATA_INDICATION		 0x0017u
 
 // Attributes that the packet path itself reads or writes; control has the whole table.
-#define TP_ATTR_USERNAME 0x0006u
-#define TP_ATTR_MESSAGE_INTEGRITY 0x0008u
-#define TP_ATTR_CHANNEL_NUMBER 0x000cu
-#define TP_ATTR_LIFETIME 0x000du
-#define TP_ATTR_XOR_PEER_ADDRESS 0x0012u
-#define TP_ATTR_DATA 0x0013u
-#define TP_ATTR_NONCE 0x0015u
-#define TP_ATTR_DONT_FRAGMENT 0x001au
+#define TP_ATTR_USERNAME		 0x0006u
+#define TP_ATTR_MESSAGE_INTEGRITY	 0x0008u
+#define TP_ATTR_CHANNEL_NUMBER		 0x000cu
+#define TP_ATTR_LIFETIME		 0x000du
+#define TP_ATTR_XOR_PEER_ADDRESS	 0x0012u
+#define TP_ATTR_DATA			 0x0013u
+#define TP_ATTR_NONCE			 0x0015u
+#define TP_ATTR_DONT_FRAGMENT		 0x001au
 #define TP_ATTR_MESSAGE_INTEGRITY_SHA256 0x001cu
-#define TP_ATTR_XOR_MAPPED_ADDRESS 0x0020u
-#define TP_ATTR_FINGERPRINT 0x8028u
+#define TP_ATTR_XOR_MAPPED_ADDRESS	 0x0020u
+#define TP_ATTR_FINGERPRINT		 0x8028u
 
-#define TP_STUN_FINGERPRINT_XOR 0x5354554eu
+#define TP_STUN_FINGERPRINT_XOR		 0x5354554eu

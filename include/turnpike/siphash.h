@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SipHash (Aumasson, Bernstein: "SipHash: a fast short-input PRF", 2012), 64-bit output.
+// SipHash-2-4 for MACs of nonces, SipHash-1-3 for table keys on CPUs without AES instructions.
+#pragma once
+
+#include <turnpike/base.h>
+
+static inline uint64_t tp_siphash_rotl(uint64_t x, unsigned b)
+{
+	return x << b | x >> (64 - b);
+}
+
+static inline uint64_t tp_siphash_load_le(const uint8_t *p, size_t n)
+{
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < n; i++)
+		v |= (uint64_t)p[i] << (8 * i);
+	return v;
+}
+
+static inline void tp_siphash_round(uint64_t v[4])
+{
+	v[0] += v[1];
+	v[1] = tp_siphash_rotl(v[1], 13) ^ v[0];
+	v[0] = tp_siphash_rotl(v[0], 32);
+	v[2] += v[3];
+	v[3] = tp_siphash_rotl(v[3], 16) ^ v[2];
+	v[0] += v[3];
+	v[3] = tp_siphash_rotl(v[3], 21) ^ v[0];
+	v[2] += v[1];
+	v[1] = tp_siphash_rotl(v[1], 17) ^ v[2];
+	v[2] = tp_siphash_rotl(v[2], 32);
+}
+
+static inline uint64_t tp_siphash(
+	const uint8_t key[16], const void *data, size_t len, unsigned c_rounds, unsigned d_rounds)
+{
+	const uint8_t *p = (const uint8_t *)data;
+	uint64_t k0 = tp_siphash_load_le(key, 8);
+	uint64_t k1 = tp_siphash_load_le(key + 8, 8);
+	uint64_t v[4] = {k0 ^ 0x736f6d6570736575ull, k1 ^ 0x646f72616e646f6dull,
+		k0 ^ 0x6c7967656e657261ull, k1 ^ 0x7465646279746573ull};
+	uint64_t m;
+	size_t left = len;
+
+	for (; left >= 8; left -= 8, p += 8) {
+		m = tp_siphash_load_le(p, 8);
+		v[3] ^= m;
+		for (unsigned i = 0; i < c_rounds; i++)
+			tp_siphash_round(v);
+		v[0] ^= m;
+	}
+	m = (uint64_t)len << 56 | tp_siphash_load_le(p, left);
+	v[3] ^= m;
+	for (unsigned i = 0; i < c_rounds; i++)
+		tp_siphash_round(v);
+	v[0] ^= m;
+	v[2] ^= 0xff;
+	for (unsigned i = 0; i < d_rounds; i++)
+		tp_siphash_round(v);
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+static inline uint64_t tp_siphash24(const uint8_t key[16], const void *data, size_t len)
+{
+	return tp_siphash(key, data, len, 2, 4);
+}
+
+static inline uint64_t tp_siphash13(const uint8_t key[16], const void *data, size_t len)
+{
+	return tp_siphash(key, data, len, 1, 3);
+}
