@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the data plane counts, in the `state` file: one block per worker, written by that worker
+// alone with relaxed stores, never zeroed while the file lives. Readers add the workers up.
+#pragma once
+
+#include <stdatomic.h>
+
+#include <turnpike/base.h>
+#include <turnpike/limits.h>
+
+// Ways through a worker that end in a packet sent, answered or handed on.
+#define TP_PATHS(X)                                                                                \
+	X(channel_to_peer, "ChannelData from a client, sent to its peer")                          \
+	X(peer_to_channel, "datagram of a peer, sent to the client as ChannelData")                \
+	X(send_to_peer, "Send indication of a client, sent to its peer")                           \
+	X(peer_to_data, "datagram of a peer, sent to the client as a Data indication")             \
+	X(hairpin, "packet between two allocations of this relay (counted above as well)")         \
+	X(binding, "Binding request answered by the worker")                                       \
+	X(punt_live, "message of a live 5-tuple, to the control process")                          \
+	X(punt_nonce, "message with our nonce, to the control process")                            \
+	X(punt_first, "first contact, to the control process")                                     \
+	X(inject, "message of the control process, sent")                                          \
+	X(to_kernel, "packet that is not ours, handed to the kernel")
+
+enum tp_path {
+#define TP_PATH_ENUM(name, text) TP_PATH_##name,
+	TP_PATHS(TP_PATH_ENUM)
+#undef TP_PATH_ENUM
+		TP_PATH_COUNT
+};
+_Static_assert(TP_PATH_COUNT <= TP_PATHS_MAX, "statistics have no room for another path");
+
+static inline const char *tp_path_name(unsigned path)
+{
+	static const char *const names[] = {
+#define TP_PATH_NAME(name, text) #name,
+		TP_PATHS(TP_PATH_NAME)
+#undef TP_PATH_NAME
+	};
+
+	return path < TP_ARRAY_LEN(names) ? names[path] : NULL;
+}
+
+// Packets and octets (UDP payload as relayed). One per table entry and worker: CHANNEL counts
+// client to peer, PEER peer to client, PERMISSION Send indications, ALLOCATION Data indications.
+struct tp_cell {
+	_Atomic uint64_t packets;
+	_Atomic uint64_t octets;
+};
+TP_ASSERT_SIZE(struct tp_cell, 16);
+
+struct tp_worker_stats {
+	_Atomic uint64_t
+		heartbeat_ns; // CLOCK_BOOTTIME at the last burst: its age is the loop's age
+	_Atomic uint64_t loops;
+	_Atomic uint64_t empty_polls;
+	_Atomic uint64_t sleeps;
+	_Atomic uint64_t busy_cycles; // time stamp counter over bursts that carried packets
+	_Atomic uint64_t idle_cycles;
+	_Atomic uint64_t rx_packets;
+	_Atomic uint64_t rx_octets; // frames as received
+	_Atomic uint64_t tx_packets;
+	_Atomic uint64_t tx_octets;
+	_Atomic uint64_t kicks;		       // eventfd writes to the control process
+	_Atomic uint64_t involuntary_switches; // the kernel took the core away
+	_Atomic uint32_t lcore;
+	_Atomic uint32_t online;
+	uint64_t reserved0[3];
+	_Atomic uint64_t path_packets[TP_PATHS_MAX];
+	_Atomic uint64_t path_octets[TP_PATHS_MAX];
+	_Atomic uint64_t drops[TP_DROPS_MAX];
+	_Atomic uint64_t residence[TP_RESIDENCE_SLOTS]; // slot n: 2^n to 2^(n+1) - 1 ns
+} TP_ALIGNED(64);
+TP_ASSERT_OFFSET(struct tp_worker_stats, path_packets, 128);
+TP_ASSERT_SIZE(struct tp_worker_stats, 1408);
+
+// Adds to a word that only the calling thread writes: a plain load and store.
+static inline void tp_count(_Atomic uint64_t *word, uint64_t n)
+{
+	atomic_store_explicit(
+		word, atomic_load_explicit(word, memory_order_relaxed) + n, memory_order_relaxed);
+}

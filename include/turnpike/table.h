@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The bucketised RCU hash table: its layout and the reader's half. The writer's half is in
+// control/tables.
+//
+// A bucket is one cache line: eight 16-bit signatures, eight 32-bit entry indexes, a link to an
+// overflow bucket. Index 0 is empty, so entry 0 is never used. Entries never move while published:
+// a reader needs no retry.
+//
+// The orders, each visible change ONE 32-bit store by the single writer:
+//   insert   fill the entry; sig[s] (relaxed); idx[s] (release)
+//   replace  fill a new entry; idx[s] (release); retire the old
+//   delete   idx[s] = 0; retire the entry. An overflow bucket that became empty: the previous
+//            bucket's next = its next, its own next stays; retire it
+// A retired slot is reused only after a grace period (struct tp_tables_header.gp_req).
+#pragma once
+
+#include <stdatomic.h>
+
+#include <turnpike/entry.h>
+#include <turnpike/limits.h>
+
+#define TP_BUCKET_SLOTS 8u
+
+struct tp_bucket {
+	uint16_t sig[TP_BUCKET_SLOTS];
+	_Atomic uint32_t idx[TP_BUCKET_SLOTS]; // writer: control
+	_Atomic uint32_t next;		       // bucket number of the overflow bucket; 0: none
+	uint32_t reserved[3];
+} TP_ALIGNED(64);
+TP_ASSERT_SIZE(struct tp_bucket, 64);
+TP_ASSERT_OFFSET(struct tp_bucket, idx, 16);
+TP_ASSERT_OFFSET(struct tp_bucket, next, 48);
+
+// A process's validated view of the table. Bounds come from here, never from the segment again.
+struct tp_table {
+	const struct tp_bucket *buckets; // main ones first, then the overflow buckets
+	const struct tp_entry *entries;
+	uint32_t bucket_mask; // main buckets - 1
+	uint32_t n_buckets;   // main and overflow
+	uint32_t n_entries;
+	uint32_t hash_kind; // TP_HASH_KIND_*
+	uint8_t hash_key[TP_HASH_KEY_LEN];
+};
+
+static inline uint32_t tp_table_bucket_of(const struct tp_table *t, uint64_t hash)
+{
+	return (uint32_t)hash & t->bucket_mask;
+}
+
+static inline uint16_t tp_table_sig_of(uint64_t hash)
+{
+	return (uint16_t)(hash >> 48);
+}
+
+static inline uint64_t tp_table_hash(const struct tp_table *t, const struct tp_key *key)
+{
+	return tp_hash(t->hash_kind, t->hash_key, key);
+}
+
+static inline bool tp_key_equal(const struct tp_key *a, const struct tp_key *b)
+{
+	uint64_t x[3], y[3];
+
+	memcpy(x, a, sizeof(x));
+	memcpy(y, b, sizeof(y));
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2])) == 0;
+}
+
+// The entry's index, or 0. Safe against any content of the segment: indexes and links are bounded.
+static inline uint32_t tp_table_find(
+	const struct tp_table *t, const struct tp_key *key, uint64_t hash)
+{
+	uint32_t b = tp_table_bucket_of(t, hash);
+	uint16_t sig = tp_table_sig_of(hash);
+
+	for (unsigned hops = 0; hops < TP_CHAIN_MAX; hops++) {
+		const struct tp_bucket *bucket = &t->buckets[b];
+
+		for (unsigned s = 0; s < TP_BUCKET_SLOTS; s++) {
+			uint32_t i;
+
+			if (bucket->sig[s] != sig)
+				continue;
+			i = atomic_load_explicit(&bucket->idx[s], memory_order_acquire);
+			if (i != 0 && i < t->n_entries && tp_key_equal(&t->entries[i].key, key))
+				return i;
+		}
+		b = atomic_load_explicit(&bucket->next, memory_order_acquire);
+		if (b == 0 || b >= t->n_buckets)
+			return 0;
+	}
+	return 0;
+}
