@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# The relay's configuration in the lab. Passwords and secrets go by file.
+
+config_socket()
+{
+	echo "$LAB_DIR/control$([ "$1" = 1 ] || echo "$1").sock"
+}
+
+config_file()
+{
+	echo "$LAB_DIR/turnpike$([ "$1" = 1 ] || echo "$1").yaml"
+}
+
+# config_addresses NODE: the node's listener addresses.
+config_addresses()
+{
+	case $1 in
+	1) echo 10.77.0.1 10.77.0.2 fd77::1 fd77::2 ;;
+	2) echo 10.77.0.11 10.77.0.12 fd77::11 fd77::12 ;;
+	esac
+}
+
+# Relay addresses: the node's first of each family, or the routed prefix where one was asked for.
+config_relay_addresses()
+{
+	local i
+
+	if [ "$LAB_RELAY_ADDRESSES" -gt 0 ] && [ "$1" = 1 ]; then
+		for ((i = 1; i <= LAB_RELAY_ADDRESSES; i++)); do
+			echo "10.77.3.$i" "fd77:3::$(printf %x $i)"
+		done
+	else
+		config_addresses "$1" | awk '{ print $1, $3 }'
+	fi
+}
+
+config_generate()
+{
+	local node=$1 suffix= address port
+
+	[ "$node" = 1 ] || suffix=$node
+	echo "# Written by tools/lab; this lab's credentials exist nowhere else."
+	echo "instance: $LAB_NAME$suffix"
+	echo "realm: lab.turnpike"
+	echo "dataplane:"
+	echo "    workers: 1"
+	echo "    poll: adaptive"
+	echo "    ports:"
+	echo "        - {device: \"net_af_xdp0,iface=nic0\", interface: nic0}"
+	echo "listeners:"
+	for address in $(config_addresses "$node"); do
+		for port in 3478 3479; do
+			echo "    - {transport: udp, address: \"$address\", port: $port}"
+		done
+	done
+	echo "relay:"
+	echo "    addresses:"
+	for address in $(config_relay_addresses "$node"); do
+		echo "        - \"$address\""
+	done
+	echo "    ports: $LAB_RELAY_PORTS"
+	echo "users:"
+	echo "    - {name: demo, password_file: $LAB_DIR/demo.password}"
+	echo "secrets:"
+	echo "    - {id: lab, secret_file: $LAB_DIR/lab.secret}"
+	echo "peers:"
+	echo "    allow: [\"10.77.0.0/16\", \"fd77::/16\"]"
+	if [ "$(state_get huge)" = yes ]; then
+		echo "segment:"
+		echo "    directory: $LAB_DIR/huge"
+	fi
+}
+
+config_install()
+{
+	local node
+
+	(umask 077 && printf 'demo-password\n' > "$LAB_DIR/demo.password")
+	(umask 077 && printf 'lab-secret\n' > "$LAB_DIR/lab.secret")
+	for ((node = 1; node <= LAB_NODES; node++)); do
+		if [ -n "$LAB_CONFIG" ] && [ $node = 1 ]; then
+			cp "$LAB_CONFIG" "$(config_file 1)"
+		else
+			config_generate $node > "$(config_file $node)"
+		fi
+	done
+}
+
+config_print()
+{
+	if [ -e "$(config_file "$LAB_NODE")" ]; then
+		cat "$(config_file "$LAB_NODE")"
+	else
+		config_generate "$LAB_NODE"
+	fi
+}

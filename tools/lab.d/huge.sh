@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Hugepages: a machine-wide counter that several labs share, so each adds what it needs and later
+# takes away exactly that. Without pages to be had the relay runs without, and says so.
+
+HUGE_PAGES=${TURNPIKE_LAB_HUGEPAGES:-256}
+HUGE_COUNTER=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
+HUGE_LOCK=/run/lock/turnpike-hugepages.lock
+
+# huge_change DELTA: prints by how much the counter really changed.
+huge_change()
+{
+	(
+		flock 7
+		before=$(< "$HUGE_COUNTER")
+		after=$((before + $1))
+		[ $after -ge 0 ] || after=0
+		echo $after > "$HUGE_COUNTER"
+		echo $(($(< "$HUGE_COUNTER") - before))
+	) 7>"$HUGE_LOCK"
+}
+
+huge_up()
+{
+	local added need=$((HUGE_PAGES * LAB_NODES))
+
+	if [ -n "$LAB_NO_HUGE" ] || [ -n "$LAB_NO_RELAY" ] || [ "$HUGE_PAGES" = 0 ] ||
+		[ ! -w "$HUGE_COUNTER" ]; then
+		return 0
+	fi
+	added=$(huge_change "$need")
+	state_set hugepages "$added"
+	if [ "$added" -lt "$need" ]; then
+		lab_say "only $added of $need hugepages to be had; the relay runs without"
+		huge_return
+		return 0
+	fi
+	mkdir "$LAB_DIR/huge"
+	mount -t hugetlbfs -o pagesize=2M,mode=0755 turnpike-lab "$LAB_DIR/huge"
+	state_set huge yes
+}
+
+huge_return()
+{
+	local added
+
+	added=$(state_get hugepages)
+	[ "${added:-0}" -gt 0 ] || return 0
+	state_set hugepages 0
+	huge_change "-$added" >/dev/null
+}
+
+huge_down()
+{
+	while grep -q " $LAB_DIR/huge hugetlbfs " /proc/mounts; do
+		umount "$LAB_DIR/huge" || { lab_say "cannot unmount $LAB_DIR/huge"; return 1; }
+	done
+	huge_return
+}
+
+huge_status()
+{
+	if [ "$(state_get huge)" = yes ]; then
+		echo "  hugepages      $(state_get hugepages) of 2 MB added, mounted at $LAB_DIR/huge"
+	else
+		echo "  hugepages      none"
+	fi
+}
