@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <core/csum.h>
+
+#include "wire.h"
+
+uint64_t core_sum(const void *p, size_t len)
+{
+	const uint8_t *b = (const uint8_t *)p;
+	uint64_t sum = 0;
+	uint8_t last[4] = {0, 0, 0, 0};
+
+	for (; len >= 16; len -= 16, b += 16)
+		sum += core_sum_16(b);
+	for (; len >= 4; len -= 4, b += 4)
+		sum += core_sum_4(b);
+	memcpy(last, b, len);
+	return sum + core_sum_4(last);
+}
+
+uint64_t core_sum_at(const void *p, size_t len, bool odd)
+{
+	uint64_t sum = core_sum(p, len);
+
+	if (!odd)
+		return sum;
+	return __builtin_bswap16(core_sum_fold(sum));
+}
+
+uint64_t core_sum_addresses(const uint8_t *src, const uint8_t *dst, unsigned ip_len)
+{
+	uint64_t sum = core_sum_be16(CORE_PROTO_UDP);
+
+	if (ip_len == 16)
+		return sum + core_sum_16(src) + core_sum_16(dst);
+	return sum + core_sum_4(src) + core_sum_4(dst);
+}
+
+bool core_csum_udp_right(
+	const uint8_t *src, const uint8_t *dst, unsigned ip_len, const uint8_t *udp, size_t len)
+{
+	if (core_sum_word(udp + CORE_UDP_CSUM) == 0)
+		return ip_len == 4;
+	return core_sum_fold(core_sum_addresses(src, dst, ip_len) + core_sum_be16((uint16_t)len) +
+			     core_sum(udp, len)) == 0xffff;
+}
