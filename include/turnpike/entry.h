@@ -10,10 +10,13 @@
 //   PEER        peer address, relay id, relayed port     peer to client, by a channel
 //   PERMISSION  peer IP address, allocation              Send, and datagrams without a channel
 //
-// Written by the control process only. A published entry changes in single aligned words only:
-// expires_s, other_expires_s, next_hop. Everything else is settled before it is published; a change
-// is a new slot and a swap of the index. Read by workers, lock-free, between two quiescent states.
+// Written by the control process only. A published entry changes in the single aligned words that
+// are _Atomic here, and only there: relaxed stores, relaxed loads. Everything else is settled
+// before it is published; a change is a new slot and a swap of the index. Read by workers,
+// lock-free, between two quiescent states.
 #pragma once
+
+#include <stdatomic.h>
 
 #include <turnpike/addr.h>
 #include <turnpike/hash.h>
@@ -47,20 +50,21 @@ struct tp_entry_relay {
 struct tp_entry {
 	// line 0
 	struct tp_key key;
-	uint32_t expires_s; // tested for this direction, CLOCK_BOOTTIME seconds, live while now <
-			    // it: CHANNEL the channel's, PEER and PERMISSION the permission's,
-			    // ALLOCATION that of relay slot 0
-	uint32_t other_expires_s; // CHANNEL the permission's, PEER the channel's, ALLOCATION slot
-				  // 1's
-	uint32_t next_hop;   // slot of the next-hop table for packets built from this entry; 0 none
-	uint32_t allocation; // index of the ALLOCATION entry (its own index there)
-	uint32_t partner;    // CHANNEL and PEER: each other. ALLOCATION: its private record
-	uint32_t generation; // number of times this slot was filled: tells a reused slot
-	uint16_t sum_in;     // ones' complement sum, as stored words, over what is in front of the
-			     // payload on arrival, length fields excepted: see
-			     // dataplane/core/include/core/csum.h
-	uint16_t sum_out;    // the same over what is put in front instead
-	uint16_t sum_ip; // IPv4: over the header template (length, id, TOS, TTL, checksum as zero)
+	_Atomic uint32_t expires_s; // tested for this direction, CLOCK_BOOTTIME seconds, live while
+				    // now < it: CHANNEL the channel's, PEER and PERMISSION the
+				    // permission's, ALLOCATION that of relay slot 0
+	_Atomic uint32_t other_expires_s; // CHANNEL the permission's, PEER the channel's,
+					  // ALLOCATION slot 1's
+	_Atomic uint32_t next_hop; // slot of the next-hop table for packets built from this entry;
+				   // 0: none
+	uint32_t allocation;	   // index of the ALLOCATION entry (its own index there)
+	_Atomic uint32_t partner;  // CHANNEL and PEER: each other. ALLOCATION: its private record
+	uint32_t generation;	   // number of times this slot was filled: tells a reused slot
+	uint16_t sum_in;  // ones' complement sum, as stored words, over what is in front of the
+			  // payload on arrival, length fields excepted: see
+			  // dataplane/core/include/core/csum.h
+	uint16_t sum_out; // the same over what is put in front instead
+	uint16_t sum_ip;  // IPv4: over the header template (length, id, TOS, TTL, checksum as zero)
 	uint8_t header_len; // octets used of `header`: IP, UDP, and for PEER the channel header
 	uint8_t flags;	    // TP_ENTRY_*
 	union {

@@ -2,8 +2,9 @@
 // Single-producer single-consumer rings between a worker and the control process. The producer's
 // file holds slots and head, the consumer's file holds the tail: each side writes its own file only
 // and continues from its own word after a restart. Indexes run free; slot = index & (slots - 1).
-// A distance above the ring's size is impossible: the reader of the foreign word takes the ring for
-// empty (consumer) or full (producer), sets its own word equal, and counts it.
+// A distance above the ring's size is impossible (a side began with a fresh file): both count it;
+// the producer takes the ring for full until the consumer, who takes it for empty, has set its own
+// word equal.
 //
 // The other side is not trusted: a consumer copies a slot once, then checks the copy.
 #pragma once

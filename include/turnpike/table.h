@@ -22,7 +22,7 @@
 #define TP_BUCKET_SLOTS 8u
 
 struct tp_bucket {
-	uint16_t sig[TP_BUCKET_SLOTS];
+	_Atomic uint16_t sig[TP_BUCKET_SLOTS]; // writer: control, relaxed: a hint, never a proof
 	_Atomic uint32_t idx[TP_BUCKET_SLOTS]; // writer: control
 	_Atomic uint32_t next;		       // bucket number of the overflow bucket; 0: none
 	uint32_t reserved[3];
@@ -66,6 +66,29 @@ static inline bool tp_key_equal(const struct tp_key *a, const struct tp_key *b)
 	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2])) == 0;
 }
 
+// Bit s is set where slot s shows the signature.
+#if defined(__SSE2__)
+__attribute__((no_sanitize("thread"))) // one plain load of eight words the writer stores one by one
+static inline unsigned
+tp_bucket_match(const struct tp_bucket *b, uint16_t sig)
+{
+	__m128i have = _mm_load_si128((const __m128i *)(const void *)b->sig);
+	__m128i same = _mm_cmpeq_epi16(have, _mm_set1_epi16((short)sig));
+
+	return (unsigned)_mm_movemask_epi8(_mm_packs_epi16(same, _mm_setzero_si128()));
+}
+#else
+static inline unsigned tp_bucket_match(const struct tp_bucket *b, uint16_t sig)
+{
+	unsigned mask = 0;
+
+	for (unsigned s = 0; s < TP_BUCKET_SLOTS; s++)
+		if (atomic_load_explicit(&b->sig[s], memory_order_relaxed) == sig)
+			mask |= 1u << s;
+	return mask;
+}
+#endif
+
 // The entry's index, or 0. Safe against any content of the segment: indexes and links are bounded.
 static inline uint32_t tp_table_find(
 	const struct tp_table *t, const struct tp_key *key, uint64_t hash)
@@ -76,12 +99,10 @@ static inline uint32_t tp_table_find(
 	for (unsigned hops = 0; hops < TP_CHAIN_MAX; hops++) {
 		const struct tp_bucket *bucket = &t->buckets[b];
 
-		for (unsigned s = 0; s < TP_BUCKET_SLOTS; s++) {
-			uint32_t i;
+		for (unsigned m = tp_bucket_match(bucket, sig); m != 0; m &= m - 1) {
+			unsigned s = (unsigned)__builtin_ctz(m);
+			uint32_t i = atomic_load_explicit(&bucket->idx[s], memory_order_acquire);
 
-			if (bucket->sig[s] != sig)
-				continue;
-			i = atomic_load_explicit(&bucket->idx[s], memory_order_acquire);
 			if (i != 0 && i < t->n_entries && tp_key_equal(&t->entries[i].key, key))
 				return i;
 		}
