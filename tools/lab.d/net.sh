@@ -48,6 +48,7 @@ net_hosts_ours()
 	grep -qsxF "$NET_HOSTS_MARK" "/etc/netns/$1/hosts"
 }
 
+# Chromium asks for a TURN server's name with a dot at its end, which DNS knows and this file must.
 net_hosts()
 {
 	mkdir -p "/etc/netns/$1"
@@ -55,10 +56,10 @@ net_hosts()
 	$NET_HOSTS_MARK
 	127.0.0.1 localhost
 	::1 localhost
-	10.77.0.1 relay.lab.turnpike
-	fd77::1 relay.lab.turnpike
-	10.77.0.11 relay2.lab.turnpike
-	fd77::11 relay2.lab.turnpike
+	10.77.0.1 relay.lab.turnpike relay.lab.turnpike.
+	fd77::1 relay.lab.turnpike relay.lab.turnpike.
+	10.77.0.11 relay2.lab.turnpike relay2.lab.turnpike.
+	fd77::11 relay2.lab.turnpike relay2.lab.turnpike.
 	10.77.0.254 call.lab.turnpike
 	END
 	: > "/etc/netns/$1/resolv.conf"
