@@ -1,14 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The voice call's server side.
 
-messages     what may be said over the WebSocket, checked field by field
-hall         rooms and who is in them (no I/O: calls in, deliveries out)
-bucket       a rate limit with the time as argument
-credentials  TURN credentials, from the relay's operator socket or from a REST secret
-web          HTTP and WebSocket: headers, origin, token, one session per browser
-serve        the command `serve`: arguments to a listening server
-log          events on standard error
-cli          arguments
+Serving:
+  messages     what may be said over the WebSocket, checked field by field
+  hall         rooms and who is in them (no I/O: calls in, deliveries out)
+  bucket       a rate limit with the time as argument
+  credentials  TURN credentials, from the relay's operator socket or from a REST secret
+  web          HTTP and WebSocket: headers, origin, token, one session per browser
+  serve        the command: arguments to a listening server
+  log          events on standard error
+
+Visiting, in the lab:
+  lab          tools/lab's names, and how to run something inside
+  devtools     Chromium's pipe
+  chromium     a browser with a fresh profile that trusts the lab
+  visit        join through the page's own form, and read what it shows
+  tone         a generated voice
+  open, screenshot  the commands
 """
 import pathlib
 import re

@@ -9,6 +9,7 @@ import secrets
 import shutil
 import signal
 import ssl
+import sys
 import time
 import urllib.parse
 
@@ -16,9 +17,12 @@ from aiohttp import web
 
 from .credentials import RelayMint, SecretMint, is_turn_uri
 from .hall import ROOMS_MAX, Hall
+from .lab import Lab
 from .log import Log
 from .web import Server
 
+LISTEN = "127.0.0.1:8080"
+RELAY_SOCKET = "/run/turnpike/default/control.sock"
 KEY_OCTETS_MIN = 16
 SECRET_OCTETS_MAX = 4096
 
@@ -151,6 +155,16 @@ async def listen(server, address, port, tls, announce):
 
 
 def run(args):
+    if args.lab:
+        lab = Lab(args.lab)
+        lab.check_up()
+        if not lab.is_inside():
+            command = lab.inside("net", sys.executable, os.path.abspath(sys.argv[0]),
+                                 *sys.argv[1:])
+            os.execv(command[0], command)
+        lab.fill(args)
+    args.listen = args.listen or LISTEN
+    args.relay_socket = args.relay_socket or RELAY_SOCKET
     log = Log()
     address, port = split_address(args.listen)
     rooms = list(dict.fromkeys(args.room)) or ["lounge"]
@@ -172,6 +186,10 @@ def run(args):
         for room, link in links.items():
             print(f"{room}: {link}", flush=True)
 
-    asyncio.run(listen(server, address, port, tls, announce))
+    try:
+        asyncio.run(listen(server, address, port, tls, announce))
+    finally:
+        if args.links_file:
+            pathlib.Path(args.links_file).unlink(missing_ok=True)
     log.info("stopped")
     return 0

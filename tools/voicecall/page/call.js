@@ -132,8 +132,16 @@ export class Call extends EventTarget {
         });
         peer.addEventListener("change", () => this.#changed());
         peer.addEventListener("failed", () => this.#signal?.send({ type: "renew" }));
+        peer.addEventListener("unreached", ({ detail }) => this.#unreached(detail));
         this.peers.set(id, peer);
         this.#changed();
+    }
+
+    #unreached(reason) {
+        const what = this.policy === "host"
+            ? "The browser offered no address of its own."
+            : "The relay could not be reached, so nobody can hear you.";
+        this.#tell("trouble", reason ? `${what} The browser says: ${reason}` : what);
     }
 
     #remove(id) {

@@ -4,13 +4,16 @@
 import { remoteLevel } from "./levels.js";
 import { Rates, readStats } from "./stats.js";
 
-// Events: "change" when state or sound changed, "failed" when the path is gone.
+// Events: "change" when the state changed, "failed" when the path is gone, "unreached" when no
+// address of ours was found to offer (detail: the browser's reason or null).
 export class Peer extends EventTarget {
     #connection;
     #offerer;
     #send;
     #queue = Promise.resolve();
     #audio = new Audio();
+    #candidates = 0;
+    #reason = null;
     rates = new Rates();
     stats = null;
 
@@ -32,8 +35,17 @@ export class Peer extends EventTarget {
         const connection = this.#connection;
         connection.onnegotiationneeded = () => this.#offer();
         connection.onicecandidate = ({ candidate }) => {
-            if (candidate)
-                this.#send({ candidate: plainCandidate(candidate) });
+            if (!candidate?.candidate)
+                return;
+            this.#candidates += 1;
+            this.#send({ candidate: plainCandidate(candidate) });
+        };
+        connection.onicecandidateerror = ({ errorText }) => {
+            this.#reason = errorText || null;
+        };
+        connection.onicegatheringstatechange = () => {
+            if (connection.iceGatheringState === "complete" && this.#candidates === 0)
+                this.dispatchEvent(new CustomEvent("unreached", { detail: this.#reason }));
         };
         connection.ontrack = ({ streams, track }) => {
             this.#audio.srcObject = streams[0] ?? new MediaStream([track]);

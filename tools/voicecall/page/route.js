@@ -57,7 +57,7 @@ export function drawRoute(list, route) {
             list.append(leg);
         }
         const hop = clone("hop-template");
-        hop.classList.add(station.kind);
+        hop.dataset.kind = station.kind;
         hop.querySelector("use").setAttribute("href", `#${station.kind}`);
         hop.querySelector("b").textContent = station.title;
         hop.querySelector(".address").textContent = station.address;
