@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Keeps the kernel's ephemeral ports off ours: answers to the host's own queries would be steered
+// to the relay. Ports are merged into net.ipv4.ip_local_reserved_ports (both families use it) and
+// taken out again at the end; which ones we added is recorded in a file, so that an end after a
+// crash gives back those and no others. One thread at a time.
+#pragma once
+
+#include <steer/own.h>
+
+#define RESERVE_SYSCTL "/proc/sys/net/ipv4/ip_local_reserved_ports"
+
+// A set of ports, one bit each.
+struct reserve_ports {
+	uint64_t bits[65536 / 64];
+};
+
+void reserve_ports_of(struct reserve_ports *ports, const struct steer_own *own, size_t n);
+bool reserve_ports_cover(const struct reserve_ports *have, const struct reserve_ports *want);
+// "1-3,5"; -EINVAL for anything else. White space at the end is ignored.
+int reserve_ports_parse(struct reserve_ports *ports, const char *text);
+// The text's length, or -E2BIG.
+int reserve_ports_print(const struct reserve_ports *ports, char *text, size_t size);
+
+// Reserves `want`, gives back what `record` names beyond it, and rewrites `record`.
+int reserve_apply(const char *sysctl, const char *record, const struct reserve_ports *want);
+
+// 1: all of `want` is reserved; 0: not; or a negative errno.
+int reserve_verify(const char *sysctl, const struct reserve_ports *want);
+
+// Gives back what `record` names and removes it; 0 also when there is none.
+int reserve_release(const char *sysctl, const char *record);

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <steer/link.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <libmnl/libmnl.h>
+#include <linux/ethtool.h>
+#include <linux/if.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/sockios.h>
+
+static int parse_info(const struct nlattr *attr, void *data)
+{
+	struct steer_link *l = data;
+
+	if (mnl_attr_get_type(attr) == IFLA_INFO_KIND &&
+		mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+		snprintf(l->kind, sizeof(l->kind), "%s", mnl_attr_get_str(attr));
+	return MNL_CB_OK;
+}
+
+static int parse_attribute(const struct nlattr *attr, void *data)
+{
+	struct steer_link *l = data;
+
+	switch (mnl_attr_get_type(attr)) {
+	case IFLA_IFNAME:
+		if (mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+			snprintf(l->name, sizeof(l->name), "%s", mnl_attr_get_str(attr));
+		break;
+	case IFLA_MTU:
+		if (mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
+			l->mtu = mnl_attr_get_u32(attr);
+		break;
+	case IFLA_ADDRESS:
+		if (mnl_attr_get_payload_len(attr) == sizeof(l->mac))
+			memcpy(l->mac, mnl_attr_get_payload(attr), sizeof(l->mac));
+		break;
+	case IFLA_LINKINFO:
+		mnl_attr_parse_nested(attr, parse_info, l);
+		break;
+	default:
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+int steer_link_parse(const struct nlmsghdr *message, struct steer_link *out)
+{
+	const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
+
+	if (message->nlmsg_type != RTM_NEWLINK ||
+		mnl_nlmsg_get_payload_len(message) < sizeof(*info))
+		return -EINVAL;
+	memset(out, 0, sizeof(*out));
+	out->ifindex = (uint32_t)info->ifi_index;
+	out->up = (info->ifi_flags & IFF_UP) != 0 && (info->ifi_flags & IFF_LOWER_UP) != 0;
+	out->rx_queues = 1;
+	mnl_attr_parse(message, sizeof(*info), parse_attribute, out);
+	return 0;
+}
+
+static int parse_link(const struct nlmsghdr *message, void *data)
+{
+	return steer_link_parse(message, data) == 0 ? MNL_CB_STOP : MNL_CB_ERROR;
+}
+
+static int ask_rtnetlink(const char *interface, struct steer_link *out)
+{
+	uint8_t buf[16384];
+	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	struct nlmsghdr *m = mnl_nlmsg_put_header(buf);
+	struct ifinfomsg *info;
+	ssize_t n;
+	int err = 0;
+
+	if (nl == NULL)
+		return -errno;
+	m->nlmsg_type = RTM_GETLINK;
+	m->nlmsg_flags = NLM_F_REQUEST;
+	m->nlmsg_seq = 1;
+	info = mnl_nlmsg_put_extra_header(m, sizeof(*info));
+	info->ifi_family = AF_UNSPEC;
+	mnl_attr_put_strz(m, IFLA_IFNAME, interface);
+	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
+		mnl_socket_sendto(nl, m, m->nlmsg_len) < 0) {
+		err = -errno;
+	} else {
+		n = mnl_socket_recvfrom(nl, buf, sizeof(buf));
+		if (n < 0 || mnl_cb_run(buf, (size_t)n, 1, mnl_socket_get_portid(nl), parse_link,
+				     out) < 0)
+			err = -errno;
+	}
+	mnl_socket_close(nl);
+	return err;
+}
+
+static void ask_ethtool(struct steer_link *l)
+{
+	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
+	struct ethtool_value checksum = {.cmd = ETHTOOL_GTXCSUM};
+	struct ifreq req = {0};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return;
+	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", l->name);
+	req.ifr_data = (void *)&channels;
+	if (ioctl(fd, SIOCETHTOOL, &req) == 0 && channels.combined_count + channels.rx_count > 0)
+		l->rx_queues = channels.combined_count + channels.rx_count;
+	req.ifr_data = (void *)&checksum;
+	if (ioctl(fd, SIOCETHTOOL, &req) == 0)
+		l->tx_checksum = checksum.data != 0;
+	close(fd);
+}
+
+int steer_link_read(const char *interface, struct steer_link *out)
+{
+	int err = strlen(interface) < IFNAMSIZ ? ask_rtnetlink(interface, out) : -ENODEV;
+
+	if (err == 0)
+		ask_ethtool(out);
+	return err;
+}
+
+int steer_link_check(const struct steer_link *l, unsigned queues, struct steer_fault *fault)
+{
+	char remedy[160];
+
+	if (strcmp(l->kind, "bond") == 0)
+		return steer_fault_set(fault, -EOPNOTSUPP,
+			"give the members of the bond as ports, or use a net_af_packet device",
+			"%s is a bond: AF_XDP sees none of its members' packets", l->name);
+	if (strcmp(l->kind, "vlan") == 0)
+		return steer_fault_set(fault, -EOPNOTSUPP,
+			"use an untagged interface, or a net_af_packet device",
+			"%s is a VLAN device: AF_XDP works on the device below it only", l->name);
+	if (l->mtu > STEER_MTU_MAX) {
+		snprintf(remedy, sizeof(remedy), "ip link set dev %s mtu %u", l->name,
+			STEER_MTU_MAX);
+		return steer_fault_set(fault, -EMSGSIZE, remedy,
+			"the MTU of %s is %u: AF_XDP takes at most %u", l->name, l->mtu,
+			STEER_MTU_MAX);
+	}
+	if (l->rx_queues > queues) {
+		snprintf(remedy, sizeof(remedy),
+			"more dataplane.workers, or: ethtool -L %s combined %u (or rx %u tx %u)",
+			l->name, queues, queues, queues);
+		return steer_fault_set(fault, -ENOSPC, remedy,
+			"%s has %u receive queues and %u would be served: the others' flows would "
+			"be lost",
+			l->name, l->rx_queues, queues);
+	}
+	return 0;
+}

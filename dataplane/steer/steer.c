@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <steer/steer.h>
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+
+#include <steer/maps.h>
+
+#include "object.h"
+
+_Static_assert(STEER_FAMILY_IPV4 == TP_FAMILY_IPV4 && STEER_FAMILY_IPV6 == TP_FAMILY_IPV6,
+	"families of the program and of the contract");
+_Static_assert(sizeof(struct steer_address_key) == 20 && sizeof(struct steer_listener_key) == 20,
+	"keys without padding");
+
+#define STEER_PROGRAM_MAPS_MAX 16
+
+struct steer {
+	uint32_t ifindex;
+	uint32_t program_id;
+	int addresses_fd;
+	int listeners_fd;
+};
+
+int steer_fault_set(struct steer_fault *f, int err, const char *remedy, const char *format, ...)
+{
+	va_list args;
+
+	if (f == NULL)
+		return err;
+	va_start(args, format);
+	vsnprintf(f->problem, sizeof(f->problem), format, args);
+	va_end(args);
+	snprintf(f->remedy, sizeof(f->remedy), "%s", remedy);
+	return err;
+}
+
+int steer_object_open(char *path, size_t size)
+{
+	int fd = memfd_create(STEER_PROGRAM_NAME, MFD_CLOEXEC);
+	size_t done = 0;
+
+	if (fd < 0)
+		return -errno;
+	while (done < steer_object_len) {
+		ssize_t n = write(fd, steer_object + done, steer_object_len - done);
+
+		if (n < 0) {
+			int err = -errno;
+
+			close(fd);
+			return err;
+		}
+		done += (size_t)n;
+	}
+	snprintf(path, size, "/proc/self/fd/%d", fd);
+	return fd;
+}
+
+int steer_claim(const char *interface, struct steer_fault *fault)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int len, err;
+
+	if (fd < 0)
+		return steer_fault_set(fault, -errno, "", "no socket: %s", strerror(errno));
+	// The abstract name space is the network namespace's, as interfaces are, and the name ends
+	// with the process.
+	len = snprintf(
+		name.sun_path + 1, sizeof(name.sun_path) - 1, "turnpike/interface/%s", interface);
+	if (bind(fd, (struct sockaddr *)&name,
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len)) == 0)
+		return fd;
+	err = -errno;
+	close(fd);
+	return steer_fault_set(fault, err,
+		"stop the other data plane, or give this one another port",
+		err == -EADDRINUSE ? "%s is served by another turnpike-dataplane"
+				   : "%s can't be claimed",
+		interface);
+}
+
+// The attached program's id and where it hangs; 0 for none.
+static int query(uint32_t ifindex, uint32_t *id, uint32_t *flags)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, q);
+	int err = bpf_xdp_query((int)ifindex, 0, &q);
+
+	if (err != 0)
+		return err;
+	*id = q.drv_prog_id;
+	*flags = XDP_FLAGS_DRV_MODE;
+	if (*id == 0 && q.skb_prog_id != 0) {
+		*id = q.skb_prog_id;
+		*flags = XDP_FLAGS_SKB_MODE;
+	}
+	if (*id == 0 && q.hw_prog_id != 0) {
+		*id = q.hw_prog_id;
+		*flags = XDP_FLAGS_HW_MODE;
+	}
+	return 0;
+}
+
+static int read_program(uint32_t id, struct bpf_prog_info *info, uint32_t *map_ids, uint32_t n_maps)
+{
+	uint32_t len = sizeof(*info);
+	int fd = bpf_prog_get_fd_by_id(id);
+	int err;
+
+	if (fd < 0)
+		return fd;
+	memset(info, 0, sizeof(*info));
+	info->map_ids = (uint64_t)(uintptr_t)map_ids;
+	info->nr_map_ids = n_maps;
+	err = bpf_obj_get_info_by_fd(fd, info, &len);
+	close(fd);
+	return err;
+}
+
+static int detach(uint32_t ifindex, uint32_t flags)
+{
+	return bpf_xdp_detach((int)ifindex, flags, NULL);
+}
+
+int steer_clear(const char *interface, struct steer_fault *fault)
+{
+	struct bpf_prog_info info;
+	uint32_t ifindex = if_nametoindex(interface);
+	uint32_t id, flags;
+	char remedy[128];
+	int err;
+
+	if (ifindex == 0)
+		return steer_fault_set(fault, -ENODEV,
+			"dataplane.ports names an interface that exists",
+			"there is no interface %s", interface);
+	err = query(ifindex, &id, &flags);
+	if (err != 0)
+		return steer_fault_set(fault, err, "run as root or with CAP_NET_ADMIN",
+			"can't ask for the XDP program of %s: %s", interface, strerror(-err));
+	if (id == 0)
+		return 0;
+	err = read_program(id, &info, NULL, 0);
+	if (err != 0)
+		return steer_fault_set(fault, err, "start with CAP_SYS_ADMIN and CAP_BPF",
+			"can't look at XDP program %u of %s: %s", id, interface, strerror(-err));
+	snprintf(remedy, sizeof(remedy), "stop what uses it, or: ip link set dev %s xdp off",
+		interface);
+	if (strcmp(info.name, STEER_PROGRAM_NAME) != 0)
+		return steer_fault_set(fault, -EBUSY, remedy,
+			"%s has an XDP program of somebody else: \"%s\", id %u", interface,
+			info.name, id);
+	err = detach(ifindex, flags);
+	if (err != 0)
+		return steer_fault_set(fault, err, remedy,
+			"can't detach the XDP program of an earlier run from %s: %s", interface,
+			strerror(-err));
+	return 1;
+}
+
+static void take_map(struct steer *s, uint32_t id)
+{
+	struct bpf_map_info info = {0};
+	uint32_t len = sizeof(info);
+	int fd = bpf_map_get_fd_by_id(id);
+
+	if (fd < 0)
+		return;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) == 0) {
+		if (s->addresses_fd < 0 && strcmp(info.name, STEER_MAP_ADDRESSES) == 0 &&
+			info.key_size == sizeof(struct steer_address_key)) {
+			s->addresses_fd = fd;
+			return;
+		}
+		if (s->listeners_fd < 0 && strcmp(info.name, STEER_MAP_LISTENERS) == 0 &&
+			info.key_size == sizeof(struct steer_listener_key)) {
+			s->listeners_fd = fd;
+			return;
+		}
+	}
+	close(fd);
+}
+
+static void close_maps(struct steer *s)
+{
+	if (s->addresses_fd >= 0)
+		close(s->addresses_fd);
+	if (s->listeners_fd >= 0)
+		close(s->listeners_fd);
+}
+
+int steer_find(struct steer **out, const char *interface, struct steer_fault *fault)
+{
+	uint32_t map_ids[STEER_PROGRAM_MAPS_MAX];
+	uint32_t ifindex = if_nametoindex(interface);
+	struct bpf_prog_info info;
+	struct steer *s;
+	uint32_t id, flags;
+	int err;
+
+	err = ifindex == 0 ? -ENODEV : query(ifindex, &id, &flags);
+	if (err == 0 && id == 0)
+		err = -ENOENT;
+	if (err == 0)
+		err = read_program(id, &info, map_ids, TP_ARRAY_LEN(map_ids));
+	if (err == 0 && strcmp(info.name, STEER_PROGRAM_NAME) != 0)
+		err = -EBUSY;
+	if (err != 0)
+		return steer_fault_set(fault, err, "start with CAP_SYS_ADMIN and CAP_BPF",
+			"the steering program is not on %s: %s", interface, strerror(-err));
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return steer_fault_set(fault, -ENOMEM, "", "out of memory");
+	*s = (struct steer){ifindex, id, -1, -1};
+	for (uint32_t i = 0; i < info.nr_map_ids && i < TP_ARRAY_LEN(map_ids); i++)
+		take_map(s, map_ids[i]);
+	if (s->addresses_fd < 0 || s->listeners_fd < 0) {
+		close_maps(s);
+		free(s);
+		return steer_fault_set(fault, -ENOENT, "start with CAP_SYS_ADMIN and CAP_BPF",
+			"the steering program on %s has not the maps it should have", interface);
+	}
+	*out = s;
+	return 0;
+}
+
+// Deletes what is in the map and not in `keys`, 20 octets each.
+static void prune(int fd, const uint8_t (*keys)[20], size_t n)
+{
+	uint8_t key[20], next[20];
+	int err = bpf_map_get_next_key(fd, NULL, next);
+
+	while (err == 0) {
+		bool wanted = false;
+
+		memcpy(key, next, sizeof(key));
+		err = bpf_map_get_next_key(fd, key, next);
+		for (size_t i = 0; i < n && !wanted; i++)
+			wanted = memcmp(keys[i], key, sizeof(key)) == 0;
+		if (!wanted)
+			bpf_map_delete_elem(fd, key);
+	}
+}
+
+struct content {
+	size_t n_addresses;
+	size_t n_listeners;
+	uint8_t address_keys[STEER_ADDRESSES_MAX][20];
+	uint8_t listener_keys[STEER_LISTENERS_MAX][20];
+	struct steer_address addresses[STEER_ADDRESSES_MAX];
+};
+
+static int content_add(struct content *c, const struct steer_own *o)
+{
+	struct steer_address_key key = {.family = o->addr.family};
+	size_t i;
+
+	memcpy(key.ip, o->addr.ip, sizeof(key.ip));
+	for (i = 0; i < c->n_addresses; i++) {
+		if (memcmp(c->address_keys[i], &key, sizeof(key)) == 0)
+			break;
+	}
+	if (i == STEER_ADDRESSES_MAX)
+		return -E2BIG;
+	if (i == c->n_addresses) {
+		memcpy(c->address_keys[i], &key, sizeof(key));
+		c->addresses[i] = (struct steer_address){1, 0};
+		c->n_addresses++;
+	}
+	if (o->kind == STEER_RELAY) {
+		c->addresses[i] = (struct steer_address){o->port_min, o->port_max};
+	} else {
+		struct steer_listener_key *l;
+
+		if (c->n_listeners == STEER_LISTENERS_MAX)
+			return -E2BIG;
+		l = (struct steer_listener_key *)(void *)c->listener_keys[c->n_listeners++];
+		*l = (struct steer_listener_key){
+			.port_be = tp_htons(o->port_min), .family = o->addr.family};
+		memcpy(l->ip, o->addr.ip, sizeof(l->ip));
+	}
+	return 0;
+}
+
+int steer_update(struct steer *s, const struct steer_own *own, size_t n)
+{
+	struct content *c = calloc(1, sizeof(*c));
+	const uint8_t one = 1;
+	int err = 0;
+
+	if (c == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < n && err == 0; i++)
+		err = content_add(c, &own[i]);
+	for (size_t i = 0; i < c->n_listeners && err == 0; i++)
+		err = bpf_map_update_elem(s->listeners_fd, c->listener_keys[i], &one, BPF_ANY);
+	for (size_t i = 0; i < c->n_addresses && err == 0; i++)
+		err = bpf_map_update_elem(
+			s->addresses_fd, c->address_keys[i], &c->addresses[i], BPF_ANY);
+	if (err == 0) {
+		prune(s->addresses_fd, (const uint8_t(*)[20])c->address_keys, c->n_addresses);
+		prune(s->listeners_fd, (const uint8_t(*)[20])c->listener_keys, c->n_listeners);
+	}
+	free(c);
+	return err;
+}
+
+void steer_remove(struct steer *s)
+{
+	uint32_t id, flags;
+
+	if (s == NULL)
+		return;
+	if (query(s->ifindex, &id, &flags) == 0 && id == s->program_id)
+		detach(s->ifindex, flags);
+	close_maps(s);
+	free(s);
+}
