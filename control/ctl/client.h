@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One connection of the operator socket: frames in, frames out, at most one request at a time.
+// Requests that follow wait in the socket, so memory is bounded by one request, one part of an
+// answer and what json makes of them.
+#pragma once
+
+#include <sys/types.h>
+
+#include <ctl/server.h>
+
+struct ctl_client {
+	int fd;		 // -1: free place
+	uint32_t events; // epoll interest now
+	uint8_t *in;
+	size_t in_len;
+	uint8_t *out;
+	size_t out_len;
+	size_t out_sent;
+	size_t out_size;
+	uint64_t waiting_since_ns; // for the client to read or to end a frame; 0: not waiting
+	bool closing;		   // when everything is sent
+	bool busy;		   // call is open: its next part is due
+	json_t *request;	   // of the open call
+	struct ctl_call call;
+	ctl_handler_fn run;
+};
+
+// Takes fd over. 0 or -ENOMEM (fd is closed).
+int ctl_client_open(struct ctl_client *c, int fd);
+void ctl_client_close(struct ctl_client *c);
+
+// Queues one frame. 0, -EMSGSIZE above TP_CTL_FRAME_MAX, or -ENOMEM.
+int ctl_client_put(struct ctl_client *c, const json_t *frame);
+// Sends what the socket takes. 0 or a negative errno: close it.
+int ctl_client_flush(struct ctl_client *c);
+// Reads what is there, at most one request's worth. 0 or a negative errno: close it.
+int ctl_client_fill(struct ctl_client *c, uint64_t now_ns);
+// The first complete frame: 1 with its JSON in *text (until ctl_client_skip), 0 when there is
+// none yet, -EMSGSIZE when it is longer than a request may be.
+int ctl_client_peek(const struct ctl_client *c, const char **text, size_t *len);
+void ctl_client_skip(struct ctl_client *c);
+bool ctl_client_has_output(const struct ctl_client *c);
