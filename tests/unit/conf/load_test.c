@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What is right becomes the right struct.
+#include "support.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static int setup(void **state)
+{
+	(void)state;
+	support_write("one.secret", "lab-secret\n", 0600);
+	support_write("two.secret", "other", 0640);
+	support_write("demo.password", "demo-password\r\n", 0600);
+	support_write("key", "0123456789abcdefABCDEF0123456789\n", 0600);
+	support_write("users",
+		"# of the old server\n\nbob:00112233445566778899aabbccddeeff\r\n"
+		"12:a:ffeeddccbbaa99887766554433221100",
+		0600);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	support_clean();
+	return 0;
+}
+
+static void assert_ip(const struct tp_addr *a, const char *text)
+{
+	char buf[TEXT_ADDR_SIZE];
+
+	assert_string_equal(text_ip_format(a, buf), text);
+	assert_int_equal(a->port_be, 0);
+}
+
+static void assert_addr(const struct tp_addr *a, const char *text)
+{
+	char buf[TEXT_ADDR_SIZE];
+
+	assert_string_equal(text_addr_format(a, buf), text);
+}
+
+static void assert_octets(const struct conf_octets *o, const char *text)
+{
+	assert_int_equal(o->len, strlen(text));
+	assert_memory_equal(o->data, text, o->len);
+}
+
+static void defaults_fill_the_rest(void **state)
+{
+	struct conf *c = support_load_good(CONF_FOR_CONTROL, SUPPORT_BASE SUPPORT_SECRET);
+
+	(void)state;
+	assert_null(c->path);
+	assert_string_equal(c->instance, "default");
+	assert_string_equal(c->runtime_directory, "/run/turnpike/default");
+	assert_string_equal(c->realm, "turnpike");
+	assert_int_equal(c->dataplane.workers, 1);
+	assert_int_equal(c->dataplane.n_cores, 0);
+	assert_int_equal(c->dataplane.poll, CONF_POLL_ADAPTIVE);
+	assert_int_equal(c->dataplane.hugepages, CONF_HUGEPAGES_AUTO);
+	assert_int_equal(c->dataplane.n_ports, 1);
+	assert_string_equal(c->dataplane.ports[0].interface, "nic0");
+	assert_null(c->dataplane.ports[0].device);
+	assert_int_equal(c->n_listeners, 1);
+	assert_int_equal(c->listeners[0].transport, CONF_TRANSPORT_UDP);
+	assert_addr(&c->listeners[0].addr, "10.77.0.1:3478");
+	assert_null(c->listeners[0].certificate);
+	assert_int_equal(c->relay.n_addresses, 1);
+	assert_ip(&c->relay.addresses[0], "10.77.0.1");
+	assert_int_equal(c->relay.port_min, 49152);
+	assert_int_equal(c->relay.port_max, 65535);
+	assert_int_equal(c->relay.n_external, 0);
+	assert_int_equal(c->n_users, 0);
+	assert_int_equal(c->n_secrets, 1);
+	assert_string_equal(c->secrets[0].id, "one");
+	assert_octets(&c->secrets[0].octets, "lab-secret");
+	assert_false(c->secret_generated);
+	assert_int_equal(c->limits.allocations, 16384);
+	assert_int_equal(c->limits.entries, 8 * 16384);
+	assert_int_equal(c->limits.user_quota, 0);
+	assert_int_equal(c->limits.max_lifetime_s, 3600);
+	assert_int_equal(c->limits.default_lifetime_s, 600);
+	assert_int_equal(c->limits.permission_lifetime_s, 300);
+	assert_int_equal(c->limits.channel_lifetime_s, 600);
+	assert_int_equal(c->limits.nonce_lifetime_s, 600);
+	assert_int_equal(c->limits.first_contact_rate, 200);
+	assert_int_equal(c->protocol.channel_max, 0x4fff);
+	assert_false(c->protocol.permission_follows_channel);
+	assert_false(c->protocol.software);
+	assert_false(c->protocol.secure_stun);
+	assert_int_equal(c->log.format, LOG_FORMAT_TEXT);
+	assert_int_equal(c->log.level, LOG_LEVEL_INFO);
+	assert_null(c->segment.directory);
+	assert_string_equal(c->control.socket, "/run/turnpike/default/control.sock");
+	assert_string_equal(c->control.group, "turnpike");
+	conf_free(c);
+}
+
+static const char full[] =
+	"instance: lab\n"
+	"runtime_directory: /run/turnpike-lab\n"
+	"realm: lab.turnpike\n"
+	"dataplane:\n"
+	"  workers: 2\n"
+	"  cores: [2, 0x3]\n"
+	"  poll: busy\n"
+	"  hugepages: never\n"
+	"  ports:\n"
+	"    - device: 0000:3b:00.0\n"
+	"    - {device: 'net_af_packet0,iface=nic1', interface: nic1}\n"
+	"listeners:\n"
+	"  - {transport: udp, address: 10.77.0.1, port: 3478}\n"
+	"  - {address: 10.77.0.1, port: 3479}\n"
+	"  - {address: 'fd77::1'}\n"
+	"  - {address: '::ffff:10.77.0.2'}\n"
+	"relay:\n"
+	"  addresses: [10.77.0.1, 'fd77::1', 10.77.0.3]\n"
+	"  ports: 50000-50099\n"
+	"  external:\n"
+	"    - {private: 10.77.0.1, public: 198.51.100.7}\n"
+	"    - {private: 'fd77::1', public: '2001:db8::7'}\n"
+	"users:\n"
+	"  - {name: demo, password_file: demo.password}\n"
+	"  - {name: \"J\\xf6rg\", key_file: key}\n"
+	"users_file: users\n"
+	"secrets:\n"
+	"  - {id: new, secret_file: two.secret}\n"
+	"  - {id: old, secret_file: one.secret}\n"
+	"peers: {allow: [10.77.0.0/16, 'fd77::/16'], deny: [10.77.9.0/24, 192.0.2.1]}\n"
+	"limits:\n"
+	"  allocations: 100\n"
+	"  entries: 2000\n"
+	"  user_quota: 7\n"
+	"  max_lifetime: 7200\n"
+	"  default_lifetime: 900\n"
+	"  permission_lifetime: 301\n"
+	"  channel_lifetime: 601\n"
+	"  nonce_lifetime: 60\n"
+	"  first_contact_rate: 0\n"
+	"protocol: {channel_max: 0x7fff, permission_follows_channel: true, software: on, "
+	"secure_stun: yes}\n"
+	"log: {format: json, level: debug}\n"
+	"segment: {directory: /run/turnpike-lab/huge}\n"
+	"control: {socket: ctl.sock, group: staff}\n";
+
+static void assert_full_shared(const struct conf *c)
+{
+	assert_string_equal(c->instance, "lab");
+	assert_string_equal(c->runtime_directory, "/run/turnpike-lab");
+	assert_int_equal(c->dataplane.workers, 2);
+	assert_int_equal(c->dataplane.n_cores, 2);
+	assert_int_equal(c->dataplane.cores[0], 2);
+	assert_int_equal(c->dataplane.cores[1], 3);
+	assert_int_equal(c->dataplane.poll, CONF_POLL_BUSY);
+	assert_int_equal(c->dataplane.hugepages, CONF_HUGEPAGES_NEVER);
+	assert_int_equal(c->dataplane.n_ports, 2);
+	assert_string_equal(c->dataplane.ports[0].device, "0000:3b:00.0");
+	assert_null(c->dataplane.ports[0].interface);
+	assert_string_equal(c->dataplane.ports[1].device, "net_af_packet0,iface=nic1");
+	assert_string_equal(c->dataplane.ports[1].interface, "nic1");
+	assert_int_equal(c->n_listeners, 4);
+	assert_addr(&c->listeners[1].addr, "10.77.0.1:3479");
+	assert_addr(&c->listeners[2].addr, "[fd77::1]:3478");
+	assert_addr(&c->listeners[3].addr, "10.77.0.2:3478");
+	assert_int_equal(c->relay.n_addresses, 3);
+	assert_ip(&c->relay.addresses[1], "fd77::1");
+	assert_ip(&c->relay.addresses[2], "10.77.0.3");
+	assert_int_equal(c->relay.port_min, 50000);
+	assert_int_equal(c->relay.port_max, 50099);
+	assert_int_equal(c->relay.n_external, 2);
+	assert_int_equal(c->log.format, LOG_FORMAT_JSON);
+	assert_int_equal(c->log.level, LOG_LEVEL_DEBUG);
+	assert_string_equal(c->segment.directory, "/run/turnpike-lab/huge");
+}
+
+static void everything_is_read(void **state)
+{
+	struct conf *c = support_load_good(CONF_FOR_CONTROL, full);
+	char path[256], cidr[TEXT_ADDR_SIZE];
+	static const uint8_t key[16] = {0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0xab, 0xcd,
+		0xef, 0x01, 0x23, 0x45, 0x67, 0x89};
+
+	(void)state;
+	assert_full_shared(c);
+	assert_string_equal(c->realm, "lab.turnpike");
+	assert_int_equal(c->n_users, 4);
+	assert_string_equal(c->users[0].name, "demo");
+	assert_false(c->users[0].has_key);
+	assert_octets(&c->users[0].password, "demo-password");
+	assert_string_equal(c->users[1].name, "J\xc3\xb6rg");
+	assert_true(c->users[1].has_key);
+	assert_memory_equal(c->users[1].key, key, 16);
+	assert_string_equal(c->users[2].name, "bob");
+	assert_int_equal(c->users[2].key[15], 0xff);
+	assert_string_equal(c->users[3].name, "12:a");
+	assert_int_equal(c->users[3].key[15], 0x00);
+	assert_int_equal(c->n_secrets, 2);
+	assert_string_equal(c->secrets[0].id, "new");
+	assert_octets(&c->secrets[0].octets, "other");
+	assert_octets(&c->secrets[1].octets, "lab-secret");
+	assert_int_equal(c->peers.n_allow, 2);
+	assert_string_equal(text_cidr_format(&c->peers.allow[0], cidr), "10.77.0.0/16");
+	assert_string_equal(text_cidr_format(&c->peers.allow[1], cidr), "fd77::/16");
+	assert_int_equal(c->peers.n_deny, 2);
+	assert_string_equal(text_cidr_format(&c->peers.deny[1], cidr), "192.0.2.1/32");
+	assert_int_equal(c->limits.allocations, 100);
+	assert_int_equal(c->limits.entries, 2000);
+	assert_int_equal(c->limits.user_quota, 7);
+	assert_int_equal(c->limits.max_lifetime_s, 7200);
+	assert_int_equal(c->limits.default_lifetime_s, 900);
+	assert_int_equal(c->limits.permission_lifetime_s, 301);
+	assert_int_equal(c->limits.channel_lifetime_s, 601);
+	assert_int_equal(c->limits.nonce_lifetime_s, 60);
+	assert_int_equal(c->limits.first_contact_rate, 0);
+	assert_int_equal(c->protocol.channel_max, 0x7fff);
+	assert_true(c->protocol.permission_follows_channel);
+	assert_true(c->protocol.software);
+	assert_true(c->protocol.secure_stun);
+	snprintf(path, sizeof(path), "%s/ctl.sock", support_directory());
+	assert_string_equal(c->control.socket, path);
+	assert_string_equal(c->control.group, "staff");
+	conf_free(c);
+}
+
+static void external_maps_both_families(void **state)
+{
+	struct conf *c = support_load_good(CONF_FOR_CONTROL, full);
+	struct tp_addr a;
+
+	(void)state;
+	assert_int_equal(text_addr_parse("10.77.0.1:3478", &a), 0);
+	a = conf_external_of(c, &a);
+	assert_addr(&a, "198.51.100.7:3478");
+	assert_int_equal(text_ip_parse("fd77::1", &a), 0);
+	a = conf_external_of(c, &a);
+	assert_ip(&a, "2001:db8::7");
+	assert_int_equal(text_addr_parse("10.77.0.3:5", &a), 0);
+	a = conf_external_of(c, &a);
+	assert_addr(&a, "10.77.0.3:5");
+	conf_free(c);
+}
+
+// The data plane reads its own sections and opens no secret: here they are not even readable.
+static void dataplane_sees_no_secret(void **state)
+{
+	struct conf *c;
+
+	(void)state;
+	support_write("one.secret", "", 0777);
+	unlink("two.secret");
+	c = support_load_good(CONF_FOR_DATAPLANE, full);
+	assert_full_shared(c);
+	assert_int_equal(c->n_users, 0);
+	assert_int_equal(c->n_secrets, 0);
+	assert_int_equal(c->peers.n_allow, 0);
+	conf_free(c);
+	c = support_load_good(CONF_FOR_DATAPLANE,
+		SUPPORT_BASE "limits: nonsense\nsecrets: [{secret_file: /nowhere}]\n");
+	conf_free(c);
+}
+
+static void file_starts_its_relative_paths(void **state)
+{
+	struct conf_errors errs = {0};
+	struct conf_request req = {.role = CONF_FOR_CONTROL, .instance = "blue"};
+	char path[256], cwd[256];
+	struct conf *c;
+
+	(void)state;
+	setup(NULL);
+	support_write("turnpike.yaml", full, 0644);
+	snprintf(path, sizeof(path), "%s/turnpike.yaml", support_directory());
+	req.path = path;
+	assert_int_equal(conf_load(&req, &c, &errs), 0);
+	assert_string_equal(c->path, path);
+	assert_string_equal(c->instance, "blue");
+	assert_octets(&c->secrets[0].octets, "other");
+	conf_free(c);
+
+	assert_non_null(getcwd(cwd, sizeof(cwd)));
+	assert_int_equal(chdir(support_directory()), 0);
+	req.path = "turnpike.yaml";
+	assert_int_equal(conf_load(&req, &c, &errs), 0);
+	assert_string_equal(c->control.socket, "ctl.sock");
+	conf_free(c);
+	assert_int_equal(chdir(cwd), 0);
+	assert_int_equal(errs.len, 0);
+	conf_errors_fini(&errs);
+}
+
+static void instance_names_the_paths(void **state)
+{
+	struct conf_errors errs = {0};
+	struct conf_request req = {
+		.role = CONF_FOR_CONTROL,
+		.text = SUPPORT_BASE SUPPORT_SECRET "instance: red\n",
+		.directory = support_directory(),
+		.instance = "blue",
+	};
+	struct conf *c;
+
+	(void)state;
+	assert_int_equal(conf_load(&req, &c, &errs), 0);
+	assert_string_equal(c->instance, "blue");
+	assert_string_equal(c->control.socket, "/run/turnpike/blue/control.sock");
+	conf_free(c);
+	req.instance = "../blue";
+	assert_int_equal(conf_load(&req, &c, &errs), -EINVAL);
+	assert_int_equal(errs.len, 1);
+	conf_errors_fini(&errs);
+}
+
+static void instance_names(void **state)
+{
+	static const char *const bad[] = {"", "-a", "a/b", "a b", ".", "map_x", "rtemap_1",
+		"\xc3\xb6", "a23456789012345678901234567890123"};
+
+	(void)state;
+	assert_true(conf_instance_valid("default"));
+	assert_true(conf_instance_valid("a234567890123456789012345678901"));
+	assert_false(conf_instance_valid("a2345678901234567890123456789012"));
+	for (size_t i = 0; i < TP_ARRAY_LEN(bad); i++)
+		assert_false(conf_instance_valid(bad[i]));
+}
+
+static void lists_may_be_empty(void **state)
+{
+	struct conf *c = support_load_good(CONF_FOR_CONTROL, SUPPORT_BASE SUPPORT_SECRET
+		"users:\npeers:\nrelay: {external: [], addresses: ~}\nlimits: {}\nlog:\n");
+
+	(void)state;
+	assert_int_equal(c->n_users, 0);
+	assert_int_equal(c->relay.n_addresses, 1);
+	conf_free(c);
+}
+
+static void aliases_are_values(void **state)
+{
+	struct conf *c =
+		support_load_good(CONF_FOR_CONTROL, "dataplane: {ports: [{interface: nic0}]}\n"
+						    "listeners:\n  - {address: &a 10.77.0.1}\n"
+						    "relay: {addresses: [*a]}\n" SUPPORT_SECRET);
+
+	(void)state;
+	assert_ip(&c->relay.addresses[0], "10.77.0.1");
+	conf_free(c);
+}
+
+static void free_takes_null(void **state)
+{
+	(void)state;
+	conf_free(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults_fill_the_rest),
+		cmocka_unit_test(everything_is_read),
+		cmocka_unit_test(external_maps_both_families),
+		cmocka_unit_test(dataplane_sees_no_secret),
+		cmocka_unit_test(file_starts_its_relative_paths),
+		cmocka_unit_test(instance_names_the_paths),
+		cmocka_unit_test(instance_names),
+		cmocka_unit_test(lists_may_be_empty),
+		cmocka_unit_test(aliases_are_values),
+		cmocka_unit_test(free_takes_null),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
