@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Where an instance's files are, and which process may be what.
+//
+// The directory of the segment is the configured one, or what the control process chose (the first
+// hugetlbfs mount with pages that it may write, else /dev/shm) and wrote into RUN_DIRECTORY/segment
+// for the data plane and tools to find.
+//
+// A role's lock (RUN_DIRECTORY/ROLE.lock) is held by the process that plays it; it goes with the
+// process, however that ends.
+//
+// Threads: a struct shm_place is only read after shm_place_init.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <turnpike/limits.h>
+
+#include <shm/error.h>
+
+#define SHM_PATH_MAX 256u
+
+struct shm_place {
+	char instance[TP_INSTANCE_MAX];
+	char run_directory[SHM_PATH_MAX];
+	char directory[SHM_PATH_MAX]; // of the segment; empty until chosen or found
+	uint8_t boot_id[16];
+	// Group of the files that the other process reads. Files of foreign users are believed only
+	// if they are of this group (whose members alone can make such files) or root's.
+	// (gid_t)-1: files of this user and of root only.
+	gid_t group;
+};
+
+// `directory` NULL: not configured. Makes the run directory if it is missing: 0755, or 0775 and the
+// group's where there is one.
+// -EINVAL for an unusable instance name or path, or a system call's error.
+int shm_place_init(struct shm_place *p, const char *instance, const char *run_directory,
+	const char *directory, gid_t group, struct shm_error *err);
+
+// The control process: settles p->directory for `octets` of files and leaves word of it. Prefers
+// huge pages unless told otherwise.
+int shm_place_choose(struct shm_place *p, uint64_t octets, bool huge_pages, struct shm_error *err);
+
+// Everybody else: the directory that the control process uses. -ENOENT (SHM_MISSING) before it has
+// ever started.
+int shm_place_find(struct shm_place *p, struct shm_error *err);
+
+#define SHM_ROLE_CONTROL   "control"
+#define SHM_ROLE_DATAPLANE "dataplane"
+
+// Takes a role for this process; -EBUSY (SHM_BUSY) when another process has it. Returns the lock's
+// descriptor, to be kept open for as long as the process plays the role (close-on-exec).
+int shm_role_lock(const struct shm_place *p, const char *role, struct shm_error *err);
+
+// Whether a process plays the role now, the caller's own process included.
+bool shm_role_held(const struct shm_place *p, const char *role);
