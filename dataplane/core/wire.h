@@ -14,6 +14,7 @@
 #define CORE_PROTO_ICMP	      1u
 #define CORE_PROTO_UDP	      17u
 #define CORE_PROTO_ICMPV6     58u
+#define CORE_NEXT_FRAGMENT    44u
 
 #define CORE_IPV4_TOS	      1u
 #define CORE_IPV4_TOTAL_LEN   2u

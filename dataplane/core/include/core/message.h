@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a client's datagram to a listener is (RFC 7983, RFC 8489, RFC 8656), as far as the packet
+// path must know. Every function reads msg[0..len) only.
+#pragma once
+
+#include <turnpike/addr.h>
+#include <turnpike/drop.h>
+#include <turnpike/stun.h>
+
+enum core_message {
+	CORE_MESSAGE_DROP,    // the reason is given
+	CORE_MESSAGE_CHANNEL, // ChannelData, its length checked
+	CORE_MESSAGE_SEND,    // Send indication, its header checked
+	CORE_MESSAGE_BINDING, // Binding request, its header checked
+	CORE_MESSAGE_STUN,    // another request, its header checked: for the control process
+};
+
+// Header and length only. `*reason` is set for CORE_MESSAGE_DROP.
+enum core_message core_message_kind(
+	const uint8_t *msg, size_t len, uint16_t channel_max, enum tp_drop *reason);
+
+// A Send indication's parts (RFC 8656 11.2).
+struct core_send {
+	struct tp_addr peer; // folded
+	uint16_t data_off;   // even
+	uint16_t data_len;
+	bool dont_fragment;
+};
+
+// TP_DROP_none, bad_send or unknown_attribute. Attributes may stand in any order, the first of a
+// kind counts; FINGERPRINT and integrity are not verified.
+enum tp_drop core_send_parse(const uint8_t *msg, size_t len, struct core_send *send);
+
+enum core_binding {
+	CORE_BINDING_DROP,   // malformed or wrong FINGERPRINT: bad_stun
+	CORE_BINDING_ANSWER, // the worker may answer
+	CORE_BINDING_PUNT,   // has attributes that only the control process understands
+};
+
+// `*fingerprint` tells whether the request had one (and the answer needs one).
+enum core_binding core_binding_parse(const uint8_t *msg, size_t len, bool *fingerprint);
+
+// Octets of the longest answer to a Binding request.
+#define CORE_BINDING_ANSWER_MAX 52u
+
+// Writes the success response with XOR-MAPPED-ADDRESS; returns its length. `txid` must not overlap
+// `out`.
+size_t core_binding_answer(uint8_t out[CORE_BINDING_ANSWER_MAX], const uint8_t *txid,
+	const struct tp_addr *client, bool fingerprint);
+
+// The value of NONCE, or NULL.
+const uint8_t *core_nonce_find(const uint8_t *msg, size_t len, size_t *nonce_len);
+
+// An XOR-mapped address attribute's value (RFC 8489 14.2): octets written, 8 or 20.
+size_t core_xor_address_write(uint8_t *value, const struct tp_addr *a, const uint8_t *txid);
+
+// FINGERPRINT's value over everything in front of the attribute (RFC 8489 14.7).
+uint32_t core_fingerprint(const uint8_t *msg, size_t len);

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Rewriting, one function per direction. The payload stays where it is; the new header is written
+// in front of it, over the old one. Each returns TP_DROP_none with `out` filled in, or the reason
+// why not: ttl_expired, too_big (over 65,535 octets), no_memory (no room in low..high),
+// table_corrupt (the entry's header is none). A packet that fails may have been written to.
+//
+// Header fields (RFC 8656 13 and 14, RFC 7915): TTL or hop limit less one, DSCP and ECN copied,
+// flow label 0; IPv4 to IPv4 copies DF, IPv6 to IPv4 sets it above 1,260 octets; the IPv4 id is 0
+// with DF and counts up without.
+//
+// UDP checksums are updated, see <core/csum.h>: wrong ones stay wrong. A missing one (IPv4) stays
+// missing towards IPv4 and is computed towards IPv6.
+//
+// Entries are the caller's choice and are not checked but for their header's shape:
+//   channel     A client's CHANNEL          peer       a client's PEER
+//   client      ALLOCATION of the sender    allocation ALLOCATION of the receiver
+//   permission  PERMISSION of the sender for the peer
+#pragma once
+
+#include <core/message.h>
+#include <core/packet.h>
+#include <turnpike/entry.h>
+
+// What a worker counts up. Seeded by its owner.
+struct core_context {
+	uint64_t txid_state;
+	uint16_t ip_id;
+};
+
+// The IP packet that came out, somewhere in low..high.
+struct core_out {
+	uint8_t *ip;
+	uint16_t len;
+	uint16_t payload_len; // octets relayed: UDP payload to a peer, data to a client
+	uint8_t family;
+};
+
+// To a peer outside.
+enum tp_drop core_channel_to_peer(struct core_context *c, const struct core_packet *p,
+	const struct tp_entry *channel, struct core_out *out);
+enum tp_drop core_send_to_peer(struct core_context *c, const struct core_packet *p,
+	const struct core_send *send, const struct tp_entry *client,
+	const struct tp_entry *permission, struct core_out *out);
+
+// From a peer outside.
+enum tp_drop core_peer_to_channel(struct core_context *c, const struct core_packet *p,
+	const struct tp_entry *peer, struct core_out *out);
+// `in` is the receiver's PERMISSION for the peer.
+enum tp_drop core_peer_to_data(struct core_context *c, const struct core_packet *p,
+	const struct tp_entry *in, const struct tp_entry *allocation, struct core_out *out);
+
+// Between two allocations of this relay. `shown`: the sender's advertised relayed address.
+enum tp_drop core_channel_to_channel(struct core_context *c, const struct core_packet *p,
+	const struct tp_entry *channel, const struct tp_entry *peer, struct core_out *out);
+enum tp_drop core_channel_to_data(struct core_context *c, const struct core_packet *p,
+	const struct tp_entry *channel, const struct tp_entry *allocation,
+	const struct tp_addr *shown, struct core_out *out);
+enum tp_drop core_send_to_channel(struct core_context *c, const struct core_packet *p,
+	const struct core_send *send, const struct tp_entry *client, const struct tp_entry *peer,
+	struct core_out *out);
+enum tp_drop core_send_to_data(struct core_context *c, const struct core_packet *p,
+	const struct core_send *send, const struct tp_entry *client,
+	const struct tp_entry *allocation, const struct tp_addr *shown, struct core_out *out);
+
+// A datagram of our own with `len` octets of payload already at `payload`, in front of which there
+// is room for the headers; the checksum is computed. One family for both addresses.
+void core_datagram_write(struct core_context *c, uint8_t *payload, uint16_t len,
+	const struct tp_addr *src, const struct tp_addr *dst, struct core_out *out);
+
+// The Ethernet header in front of an IP packet; 14 octets must be writable there.
+void core_ethernet_write(const struct core_out *out, const uint8_t dst[6], const uint8_t src[6]);
+
+// Twelve octets of transaction id for a message of our own.
+void core_txid_next(struct core_context *c, uint8_t txid[TP_STUN_TXID_LEN]);
