@@ -7,6 +7,7 @@
 // it makes these functions read or write out of bounds; what the caller fills in is trusted.
 #pragma once
 
+#include <core/rewrite.h>
 #include <turnpike/drop.h>
 #include <turnpike/segment.h>
 
@@ -14,7 +15,7 @@
 // longest way (IPv4 datagram to an IPv6 client's Data indication). A frame with less that needs
 // them is dropped (no_memory).
 #define STAGE_HEADROOM 64u
-#define STAGE_TAILROOM 4u
+#define STAGE_TAILROOM 32u
 
 // Frames one pass works on; longer arrays are cut into bursts of this many.
 #define STAGE_BURST    32u
@@ -63,12 +64,14 @@ void stage_locals_destroy(struct stage_locals *locals); // NULL is fine
 #define STAGE_LIMITER_SETS 4096u
 #define STAGE_LIMITER_WAYS 4u
 
+struct stage_limiter_way {
+	uint32_t tag; // of the prefix; 0: never used
+	uint16_t second;
+	uint16_t count;
+};
+
 struct stage_limiter {
-	struct {
-		uint32_t tag; // of the prefix; 0: never used
-		uint16_t second;
-		uint16_t count;
-	} ways[STAGE_LIMITER_SETS][STAGE_LIMITER_WAYS];
+	struct stage_limiter_way ways[STAGE_LIMITER_SETS][STAGE_LIMITER_WAYS];
 };
 
 // One worker. 128 KiB; zeroed and then stage_worker_init'ed by its owner, who fills in the rest and
@@ -94,8 +97,7 @@ struct stage_worker {
 	bool kick;
 
 	// Private.
-	uint16_t ip_id;
-	uint64_t txid_state;
+	struct core_context context;
 	uint8_t limiter_key[16];
 	struct stage_limiter limiter;
 };
@@ -114,7 +116,7 @@ unsigned stage_inject_pending(const struct stage_worker *w);
 // start, `tailroom` octets from there, `len` 0. Returns how many of pkts[0..) became frames, all
 // STAGE_SEND. Messages that are refused (inject_bad: no listener, another family, bad length; no
 // route, no next hop, too big) are taken off the ring, counted, and use no buffer.
-unsigned stage_inject(struct stage_worker *w, struct stage_pkt *pkts, unsigned n, uint64_t now_ns);
+unsigned stage_inject(struct stage_worker *w, struct stage_pkt *pkts, unsigned n);
 
 // A frame that the caller itself has to give up (tx_full, no_memory).
 static inline void stage_drop_count(struct stage_worker *w, enum tp_drop reason, unsigned n)

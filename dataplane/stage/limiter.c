@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "item.h"
+
+#include <turnpike/siphash.h>
+
+// What one operator of many addresses holds: a /32, or the /64 of an IPv6 subnet.
+static unsigned prefix_len(const struct tp_addr *a)
+{
+	return a->family == TP_FAMILY_IPV4 ? 4 : 8;
+}
+
+// How willingly a way gives place: unused ones first, then those of a second long past, then those
+// that counted least.
+static uint32_t staleness(const struct stage_limiter_way *way, uint16_t second)
+{
+	if (way->tag == 0)
+		return UINT32_MAX;
+	return (uint32_t)(uint16_t)(second - way->second) << 15 | (UINT16_MAX - way->count) >> 1;
+}
+
+bool stage_limiter_pass(
+	struct stage_worker *w, const struct tp_addr *source, uint32_t rate, uint32_t now_s)
+{
+	uint64_t h = tp_siphash13(w->limiter_key, source->ip, prefix_len(source)) ^ source->family;
+	struct stage_limiter_way *set = w->limiter.ways[(uint32_t)h & (STAGE_LIMITER_SETS - 1)];
+	struct stage_limiter_way *way = &set[0];
+	uint32_t tag = (uint32_t)(h >> 32) | 1; // never that of an unused way
+	uint16_t second = (uint16_t)now_s;
+	unsigned i;
+
+	if (rate == 0)
+		return true;
+	for (i = 0; i < STAGE_LIMITER_WAYS && set[i].tag != tag; i++)
+		if (staleness(&set[i], second) > staleness(way, second))
+			way = &set[i];
+	if (i < STAGE_LIMITER_WAYS)
+		way = &set[i];
+	if (way->tag != tag || way->second != second)
+		*way = (struct stage_limiter_way){.tag = tag, .second = second};
+	if (way->count >= rate || way->count == UINT16_MAX)
+		return false;
+	way->count++;
+	return true;
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "locals.h"
+
+#include <stdlib.h>
+
+static unsigned ip_add(struct stage_locals *l, const struct tp_addr *a)
+{
+	struct local_ip ip = local_ip_of(a->ip, a->family);
+	unsigned i = locals_ip_find(l, &ip, a->family);
+	unsigned s = local_hash(ip.word[0], ip.word[1]) & (LOCALS_IP_SLOTS - 1);
+
+	if (i != 0)
+		return i;
+	while (l->ip_slots[s] != 0)
+		s = (s + 1) & (LOCALS_IP_SLOTS - 1);
+	i = ++l->n_ips;
+	l->ips[i] = (struct own_ip){.ip = ip, .family = a->family};
+	l->ip_slots[s] = (uint16_t)i;
+	return i;
+}
+
+static void listener_add(struct stage_locals *l, unsigned ip_index, unsigned id)
+{
+	uint16_t port_be = l->by_id[id].addr.port_be;
+	unsigned s = local_hash(ip_index, port_be) & (LOCALS_PORT_SLOTS - 1);
+
+	if (locals_listener_find(l, ip_index, port_be) != 0)
+		return;
+	while (l->port_slots[s] != 0)
+		s = (s + 1) & (LOCALS_PORT_SLOTS - 1);
+	l->port_slots[s] = (uint16_t)id;
+	l->port_ips[s] = (uint16_t)ip_index;
+}
+
+static bool family_right(const struct tp_addr *a)
+{
+	return a->family == TP_FAMILY_IPV4 || a->family == TP_FAMILY_IPV6;
+}
+
+static bool record_right(const struct tp_local *r)
+{
+	if (!family_right(&r->addr) || r->external.family != r->addr.family)
+		return false;
+	if (r->role == TP_ROLE_LISTENER)
+		return r->transport == TP_TRANSPORT_UDP && r->addr.port_be != 0;
+	return r->role == TP_ROLE_RELAY && r->port_index < TP_RELAYS_MAX;
+}
+
+struct stage_locals *stage_locals_create(
+	const struct tp_local locals[TP_LOCALS_MAX], const struct tp_path_config *path)
+{
+	struct stage_locals *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return NULL;
+	l->path = *path;
+	if (l->path.channel_max > TP_CHANNEL_MAX_COMPAT)
+		l->path.channel_max = TP_CHANNEL_MAX_COMPAT;
+	for (unsigned id = 1; id < TP_LOCALS_MAX; id++) {
+		const struct tp_local *r = &locals[id];
+		unsigned i;
+
+		if (!record_right(r))
+			continue;
+		l->by_id[id] = (struct local_record){.addr = r->addr,
+			.external = r->external,
+			.port_index = r->port_index,
+			.role = r->role};
+		ip_add(l, &r->external);
+		i = ip_add(l, &r->addr);
+		l->ips[i].arrives = true;
+		if (r->role == TP_ROLE_LISTENER)
+			listener_add(l, i, id);
+		else if (l->ips[i].relay_id == 0)
+			l->ips[i].relay_id = (uint16_t)id;
+	}
+	return l;
+}
+
+void stage_locals_destroy(struct stage_locals *locals)
+{
+	free(locals);
+}

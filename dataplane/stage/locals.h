@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Own addresses, made for look-up: open-addressing tables that are less than half full and never
+// change. What is looked up comes from strangers, but chains are made of our own addresses only, so
+// no one can make them long.
+#pragma once
+
+#include <stage/stage.h>
+
+#define LOCALS_IPS_MAX	  (2 * TP_LOCALS_MAX) // each local has an address and an external one
+#define LOCALS_IP_SLOTS	  4096u
+#define LOCALS_PORT_SLOTS 2048u
+
+// An IP address as two words, as stored; IPv4 in the first four octets, the others zero.
+struct local_ip {
+	uint64_t word[2];
+};
+
+struct own_ip {
+	struct local_ip ip;
+	uint16_t relay_id; // RELAY with this addr; 0: none
+	uint8_t family;
+	bool arrives; // some local's addr: packets to it are ours. Else external only
+};
+
+struct local_record {
+	struct tp_addr addr;
+	struct tp_addr external;
+	uint16_t port_index;
+	uint8_t role; // TP_ROLE_LISTENER, TP_ROLE_RELAY or TP_ROLE_FREE
+	uint8_t reserved;
+};
+
+struct stage_locals {
+	struct tp_path_config path;
+	uint32_t n_ips;
+	uint32_t n_listeners;
+	struct own_ip ips[LOCALS_IPS_MAX + 1];	  // from 1
+	uint16_t ip_slots[LOCALS_IP_SLOTS];	  // index into ips; 0: empty
+	uint16_t port_slots[LOCALS_PORT_SLOTS];	  // id of a listener; 0: empty
+	uint16_t port_ips[LOCALS_PORT_SLOTS];	  // its index into ips
+	struct local_record by_id[TP_LOCALS_MAX]; // from 1
+};
+
+static inline struct local_ip local_ip_of(const uint8_t *ip, uint8_t family)
+{
+	struct local_ip r = {{0, 0}};
+
+	if (family == TP_FAMILY_IPV4)
+		memcpy(r.word, ip, 4);
+	else
+		memcpy(r.word, ip, 16);
+	return r;
+}
+
+static inline uint32_t local_hash(uint64_t a, uint64_t b)
+{
+	return (uint32_t)((a ^ (b << 29 | b >> 35)) * 0x9e3779b97f4a7c15ull >> 40);
+}
+
+// Index into ips, or 0.
+static inline unsigned locals_ip_find(
+	const struct stage_locals *l, const struct local_ip *ip, uint8_t family)
+{
+	unsigned s = local_hash(ip->word[0], ip->word[1]) & (LOCALS_IP_SLOTS - 1);
+
+	for (unsigned i; (i = l->ip_slots[s]) != 0; s = (s + 1) & (LOCALS_IP_SLOTS - 1)) {
+		const struct own_ip *o = &l->ips[i];
+
+		if (o->ip.word[0] == ip->word[0] && o->ip.word[1] == ip->word[1] &&
+			o->family == family)
+			return i;
+	}
+	return 0;
+}
+
+// Id of the listener at this own address and port, or 0.
+static inline unsigned locals_listener_find(
+	const struct stage_locals *l, unsigned ip_index, uint16_t port_be)
+{
+	unsigned s = local_hash(ip_index, port_be) & (LOCALS_PORT_SLOTS - 1);
+
+	for (unsigned id; (id = l->port_slots[s]) != 0; s = (s + 1) & (LOCALS_PORT_SLOTS - 1))
+		if (l->port_ips[s] == ip_index && l->by_id[id].addr.port_be == port_be)
+			return id;
+	return 0;
+}
+
+static inline bool locals_port_relayed(const struct stage_locals *l, uint16_t port)
+{
+	return port >= l->path.relay_port_min && port <= l->path.relay_port_max;
+}
+
+// The record of a live relay address, or NULL whatever the id.
+static inline const struct local_record *locals_relay(const struct stage_locals *l, uint16_t id)
+{
+	if (id >= TP_LOCALS_MAX || l->by_id[id].role != TP_ROLE_RELAY)
+		return NULL;
+	return &l->by_id[id];
+}
+
+static inline const struct local_record *locals_listener(const struct stage_locals *l, uint16_t id)
+{
+	if (id >= TP_LOCALS_MAX || l->by_id[id].role != TP_ROLE_LISTENER)
+		return NULL;
+	return &l->by_id[id];
+}
