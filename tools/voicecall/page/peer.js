@@ -4,6 +4,8 @@
 import { remoteLevel } from "./levels.js";
 import { Rates, readStats } from "./stats.js";
 
+const UNREACHED_MS = 6000;
+
 // Events: "change" when the state changed, "failed" when the path is gone, "unreached" when no
 // address of ours was found to offer (detail: the browser's reason or null).
 export class Peer extends EventTarget {
@@ -14,6 +16,7 @@ export class Peer extends EventTarget {
     #audio = new Audio();
     #candidates = 0;
     #reason = null;
+    #gathering = null;
     rates = new Rates();
     stats = null;
 
@@ -44,8 +47,11 @@ export class Peer extends EventTarget {
             this.#reason = errorText || null;
         };
         connection.onicegatheringstatechange = () => {
-            if (connection.iceGatheringState === "complete" && this.#candidates === 0)
-                this.dispatchEvent(new CustomEvent("unreached", { detail: this.#reason }));
+            // A silent relay lets browsers gather for much longer than people wait.
+            if (connection.iceGatheringState === "gathering")
+                this.#gathering ??= setTimeout(() => this.#checkCandidates(), UNREACHED_MS);
+            else if (connection.iceGatheringState === "complete")
+                this.#checkCandidates();
         };
         connection.ontrack = ({ streams, track }) => {
             this.#audio.srcObject = streams[0] ?? new MediaStream([track]);
@@ -57,6 +63,12 @@ export class Peer extends EventTarget {
             if (connection.connectionState === "failed")
                 this.dispatchEvent(new Event("failed"));
         };
+    }
+
+    #checkCandidates() {
+        clearTimeout(this.#gathering);
+        if (this.#candidates === 0 && this.state !== "closed")
+            this.dispatchEvent(new CustomEvent("unreached", { detail: this.#reason }));
     }
 
     get state() {
@@ -113,6 +125,7 @@ export class Peer extends EventTarget {
     }
 
     close() {
+        clearTimeout(this.#gathering);
         this.#connection.close();
         this.#audio.srcObject = null;
     }
