@@ -139,7 +139,7 @@ def write_links(path, links):
 
 
 async def listen(server, address, port, tls, announce):
-    """Serves until SIGTERM or SIGINT."""
+    """Serves until SIGTERM or SIGINT; announces once it listens."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -178,10 +178,13 @@ def run(args):
     server = Server(hall, make_mint(args, log), origins, log, policy=args.ice_policy,
                     ttl_s=args.ttl, test_pages=args.test_pages)
     links = make_links(hall, origins[0])
+    written = False
 
     def announce():
+        nonlocal written
         if args.links_file:
             write_links(args.links_file, links)
+            written = True
         log.info("listening", address=args.listen, tls=tls is not None, rooms=len(rooms))
         for room, link in links.items():
             print(f"{room}: {link}", flush=True)
@@ -189,7 +192,8 @@ def run(args):
     try:
         asyncio.run(listen(server, address, port, tls, announce))
     finally:
-        if args.links_file:
+        # Not the file of another server, whose address we could not take.
+        if written:
             pathlib.Path(args.links_file).unlink(missing_ok=True)
     log.info("stopped")
     return 0
