@@ -54,7 +54,7 @@ static void listeners_settle(struct reader *r)
 
 		if (from->port == 0)
 			from->port = secure ? STUNS_PORT : STUN_PORT;
-		if (!secure && from->certificate != NULL)
+		if (!secure && from->certificate != NULL && reader_find_struct(r, from) != NULL)
 			reader_complain(r, reader_find_value(r, &from->certificate),
 				"remove it, or give the transport tls or dtls",
 				"%s uses no certificate", conf_transport_name(from->transport));

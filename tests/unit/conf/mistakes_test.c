@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Each kind of mistake is named with its line, its key and a remedy, and none hides another.
+#include "support.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+struct mistake {
+	unsigned line;
+	const char *key;
+	const char *says;   // part of the problem; a warning begins with WARN
+	const char *remedy; // part of the remedy
+};
+
+#define WARN "warning: "
+
+struct row {
+	const char *text;
+	struct mistake mistakes[6];
+};
+
+// Three lines each: what a row adds begins in line 4 or 5.
+#define BASE   SUPPORT_BASE
+#define SECRET SUPPORT_SECRET
+
+static const struct row keys[] = {
+	{BASE SECRET "realmm: x\n", {{5, "realmm", "unknown key", "did you mean realm"}}},
+	{BASE SECRET "max_lifetime: 60\n", {{5, "max_lifetime", "unknown", "belongs into limits"}}},
+	{BASE SECRET "log:\n  instance: a\n", {{6, "log.instance", "unknown", "top level"}}},
+	{BASE SECRET "relay:\n  port: 5000-6000\n", {{6, "relay.port", "unknown", "ports"}}},
+	{BASE SECRET "log: {lvl: debug}\n", {{5, "log.lvl", "unknown", "did you mean level"}}},
+	{BASE SECRET "log: {qqqqqqqq: 1}\n",
+		{{5, "log.qqqqqqqq", "unknown", "known here: format, level"}}},
+	{BASE SECRET "\"a\\nb\\e[1m\": 1\n", {{5, "\"a\\nb\\u001b[1m\"", "unknown", "known here"}}},
+	{BASE SECRET "<<: {realm: x}\n", {{5, "\"<<\"", "unknown", "known here"}}},
+	{BASE SECRET "? [a]\n: b\n", {{5, "", "a key is not a word", "plain words"}}},
+	{BASE SECRET "realm: a\nlog: {}\nrealm: b\n",
+		{{7, "realm", "a second time, first in line 5", "keep one"}}},
+	{BASE SECRET "limits:\n  entries: 500000\n  entries: 500001\n",
+		{{7, "limits.entries", "first in line 6", "keep one"}}},
+	{BASE "users:\n  - name: demo\n    password: hunter2\n",
+		{{6, "users[0].password", "unknown key",
+			"mode 0640 and name that with password_file"}}},
+	{BASE "secrets: [{id: a, secret: hunter2}]\n",
+		{{4, "secrets[0].secret", "unknown key", "secret_file"},
+			{4, "secrets[0].secret_file", "is missing",
+				"add secret_file: rest.secret"}}},
+};
+
+static const struct row types[] = {
+	{BASE SECRET "realm: [a]\n",
+		{{5, "realm", "needs a single value, not a list", "write it as"}}},
+	{BASE SECRET "realm: {a: b}\n", {{5, "realm", "not a group of keys", "write it as"}}},
+	{BASE SECRET "realm:\n", {{5, "realm", "has no value", "remove the key"}}},
+	{BASE SECRET "realm: ''\n", {{5, "realm", "has no value", "remove the key"}}},
+	{BASE SECRET "realm: \"a\\0b\"\n", {{5, "realm", "NUL", "remove"}}},
+	{BASE SECRET "realm: \"a\\nb\"\n", {{5, "realm", "\"a\\nb\" holds characters", "control"}}},
+	{BASE SECRET "log: debug\n", {{5, "log", "needs keys and values", "known here: format"}}},
+	{BASE SECRET "log: [debug]\n", {{5, "log", "needs keys and values", "known here: format"}}},
+	{BASE SECRET "relay: {addresses: 10.77.0.1}\n",
+		{{5, "relay.addresses", "needs a list", "[VALUE, VALUE]"}}},
+	{BASE SECRET "relay: {external: {private: 10.77.0.1}}\n",
+		{{5, "relay.external", "needs a list", "\"- \""}}},
+	{BASE SECRET "users: [demo]\n",
+		{{5, "users[0]", "needs keys and values", "known here: name"},
+			{5, "users[0].name", "is missing", "add name: alice"}}},
+	{BASE SECRET "limits: {allocations: many}\n",
+		{{5, "limits.allocations", "\"many\" is no number", "from 1 to 4194304"}}},
+	{BASE SECRET "limits: {allocations: 0}\n",
+		{{5, "limits.allocations", "out of range", "from 1"}}},
+	{BASE SECRET "limits: {allocations: -1}\n",
+		{{5, "limits.allocations", "no number", "from 1"}}},
+	{BASE SECRET "limits: {allocations: 010}\n",
+		{{5, "limits.allocations", "no number", "from 1"}}},
+	{BASE SECRET "limits: {allocations: 1e3}\n",
+		{{5, "limits.allocations", "no number", "from 1"}}},
+	{BASE SECRET "limits: {user_quota: 4294967296}\n",
+		{{5, "limits.user_quota", "out of range", "a whole number"}}},
+	{BASE SECRET "limits: {user_quota: 0xfffffffffffffffffffff}\n",
+		{{5, "limits.user_quota", "no number", "a whole number"}}},
+	{BASE SECRET "protocol: {software: maybe}\n",
+		{{5, "protocol.software", "neither true nor false", "give true or false"}}},
+	{BASE SECRET "protocol: {channel_max: 0x8000}\n",
+		{{5, "protocol.channel_max", "out of range", "from 20479 to 32767"}}},
+	{BASE SECRET "log: {level: loud}\n",
+		{{5, "log.level", "\"loud\" is not known", "error or warning or info or debug"}}},
+	{BASE SECRET "instance: a/b\n",
+		{{5, "instance", "no name of an instance", "letters, digits"}}},
+};
+
+static const struct row addresses[] = {
+	{"dataplane: {ports: [{interface: nic0}]}\nlisteners:\n  - address: relay.example\n" SECRET,
+		{{3, "listeners[0].address", "\"relay.example\" is no IP address", "192.0.2.10"}}},
+	{"dataplane: {ports: [{interface: nic0}]}\nlisteners:\n  - address: "
+	 "10.77.0.1:3478\n" SECRET,
+		{{3, "listeners[0].address", "has a port", "such as 192.0.2.10"}}},
+	{"dataplane: {ports: [{interface: nic0}]}\nlisteners:\n  - address: 10.77.0.1/24\n" SECRET,
+		{{3, "listeners[0].address", "is no IP address", "such as"}}},
+	{"dataplane: {ports: [{interface: nic0}]}\nlisteners:\n  - address: 10.77.0.0/24\n" SECRET,
+		{{3, "listeners[0].address", "is a prefix", "such as"}}},
+	{"dataplane: {ports: [{interface: nic0}]}\nlisteners:\n  - address: 0.0.0.0\n" SECRET,
+		{{3, "listeners[0].address", "unspecified", "name each address"}}},
+	{"dataplane: {ports: [{interface: nic0}]}\nlisteners:\n  - address: '::'\n" SECRET,
+		{{3, "listeners[0].address", "unspecified", "name each address"}}},
+	{"dataplane: {ports: [{interface: nic0}]}\nlisteners:\n  - address: "
+	 "'::ffff:0.0.0.0'\n" SECRET,
+		{{3, "listeners[0].address", "unspecified", "name each address"}}},
+	{BASE SECRET "relay:\n  addresses:\n    - 224.0.0.1\n    - 255.255.255.255\n    - 0.1.2.3\n"
+		     "    - ff02::1\n    - fe80::1\n",
+		{{7, "relay.addresses[0]", "multicast", "one host"},
+			{8, "relay.addresses[1]", "broadcast", "one host"},
+			{9, "relay.addresses[2]", "0.0.0.0/8", "one host"},
+			{10, "relay.addresses[3]", "multicast", "one host"},
+			{11, "relay.addresses[4]", "link-local", "global"}}},
+	{BASE "  - {address: 10.77.0.2, port: 0}\n  - {address: 10.77.0.2, port: 65536}\n" SECRET,
+		{{4, "listeners[1].port", "out of range", "from 1 to 65535"},
+			{5, "listeners[2].port", "out of range", "from 1 to 65535"}}},
+	{BASE SECRET "peers:\n  allow:\n    - 10.0.0.1/8\n    - 10.0.0.0/33\n    - fd77::/129\n"
+		     "  deny: [example.com]\n",
+		{{7, "peers.allow[0]", "\"10.0.0.1/8\" has bits behind its prefix",
+			 "write 10.0.0.0/8"},
+			{8, "peers.allow[1]", "no address prefix", "such as"},
+			{9, "peers.allow[2]", "no address prefix", "such as"},
+			{10, "peers.deny[0]", "\"example.com\" is no address prefix", "such as"}}},
+	{BASE SECRET "relay: {ports: 65535-49152}\n",
+		{{5, "relay.ports", "begins above its end", "lower port first"}}},
+	{BASE SECRET "relay: {ports: 49152-70000}\n",
+		{{5, "relay.ports", "no range of ports", "49152-65535"}}},
+	{BASE SECRET "relay: {ports: 49152}\n", {{0}}},
+	{BASE SECRET "relay: {ports: 600-700}\n",
+		{{5, "relay.ports", WARN "services of this host", "1024"}}},
+};
+
+static const struct row missing[] = {
+	{"", {{0, "dataplane.ports", "is missing", "add ports"},
+		     {0, "listeners", "is missing", "add listeners"},
+		     {0, "", "nobody can authenticate", "secrets:"}}},
+	{"# nothing\n--- \n...\n", {{3, "dataplane.ports", "is missing", "add ports"},
+					   {3, "listeners", "is missing", "add listeners"},
+					   {0, "", "nobody can authenticate", "secrets:"}}},
+	{"[]\n", {{1, "", "needs keys and values", "known here: instance"},
+			 {1, "dataplane.ports", "is missing", "add ports"},
+			 {1, "listeners", "is missing", "add listeners"},
+			 {0, "", "nobody can authenticate", "secrets:"}}},
+	{BASE, {{0, "", "nobody can authenticate", "add secrets"}}},
+	{BASE "users: []\nsecrets:\n", {{0, "", "nobody can authenticate", "add secrets"}}},
+	{"listeners: []\ndataplane:\n  ports: []\n" SECRET,
+		{{1, "listeners", "is empty", "at least one"},
+			{3, "dataplane.ports", "is empty", "at least one"}}},
+	{"dataplane: {ports: [{}]}\nlisteners: [{port: 3478}]\n" SECRET,
+		{{1, "dataplane.ports[0]", "neither an interface nor a device", "interface: NAME"},
+			{2, "listeners[0].address", "is missing", "add address: 192.0.2.10"}}},
+	{BASE SECRET "relay: {external: [{public: 198.51.100.7}]}\n",
+		{{5, "relay.external[0].private", "is missing", "add private: 10.0.0.10"}}},
+	{BASE "users: [{password_file: demo.password}]\n",
+		{{4, "users[0].name", "is missing", "add name: alice"}}},
+};
+
+static const struct row relations[] = {
+	{BASE "  - {transport: tcp, address: 10.77.0.1}\n"
+	      "  - {transport: tls, address: 10.77.0.1, certificate: relay.pem}\n"
+	      "  - {transport: dtls, address: 10.77.0.1}\n"
+	      "  - {transport: sctp, address: 10.77.0.1}\n" SECRET,
+		{{4, "listeners[1].transport", "tcp: stream transports are not in this version",
+			 "use udp"},
+			{5, "listeners[2].transport", "tls: stream transports", "use udp"},
+			{6, "listeners[3].transport", "dtls: stream transports", "use udp"},
+			{7, "listeners[4].transport", "\"sctp\" is not known here", "give udp"}}},
+	{BASE "    certificate: relay.pem\n" SECRET,
+		{{4, "listeners[0].certificate", "udp uses no certificate", "remove it"}}},
+	{BASE "  - {address: 10.77.0.1, port: 3479}\n  - {address: '::ffff:10.77.0.1'}\n" SECRET,
+		{{5, "listeners[2]", "the same as listeners[0] in line 3", "keep one"}}},
+	{BASE SECRET "relay: {addresses: [10.77.0.1, 10.77.0.2, '::ffff:10.77.0.1']}\n",
+		{{5, "relay.addresses[2]", "the same as relay.addresses[0] in line 5",
+			"keep one"}}},
+	{BASE "    port: 50000\n" SECRET,
+		{{4, "listeners[0].port", "port 50000 is one of the relayed ports 49152-65535",
+			"narrow relay.ports"}}},
+	{BASE SECRET "relay: {ports: 3000-4000}\n",
+		{{3, "listeners[0]", "port 3478 is one of the relayed ports 3000-4000", "narrow"}}},
+	// Another address may have its relay range where this one listens.
+	{BASE "    port: 50000\n" SECRET "relay: {addresses: [10.77.0.2]}\n", {{0}}},
+	{BASE SECRET "relay:\n  external:\n"
+		     "    - {private: 10.77.0.1, public: '2001:db8::1'}\n"
+		     "    - {private: 10.77.0.9, public: 198.51.100.9}\n",
+		{{7, "relay.external[0].public", "of another family", "IPv4 to IPv4"},
+			{8, "relay.external[1].private",
+				"10.77.0.9 is not an address of this relay", "relay.addresses"}}},
+	{BASE "  - address: 10.77.0.2\n" SECRET "relay:\n  external:\n"
+	      "    - {private: 10.77.0.1, public: 198.51.100.1}\n"
+	      "    - {private: 10.77.0.1, public: 198.51.100.2}\n"
+	      "    - {private: 10.77.0.2, public: 198.51.100.1}\n",
+		{{9, "relay.external[1]", "the same private address as line 8", "once"},
+			{10, "relay.external[2]", "the same public address as line 8",
+				"of its own"}}},
+	{"dataplane:\n  ports: [{interface: a}, {interface: a}, {device: x}, {device: x}]\n"
+	 "listeners: [{address: 10.77.0.1}]\n" SECRET,
+		{{2, "dataplane.ports[1]", "same interface", "once"},
+			{2, "dataplane.ports[3]", "same device", "once"}}},
+	{"dataplane:\n  ports: [{interface: a b}, {interface: abcdefghijklmnop}, {interface: ..}]\n"
+	 "listeners: [{address: 10.77.0.1}]\n" SECRET,
+		{{2, "dataplane.ports[0].interface", "no name of an interface", "ip link"},
+			{2, "dataplane.ports[1].interface", "no name of an interface", "ip link"},
+			{2, "dataplane.ports[2].interface", "no name of an interface", "ip link"}}},
+	{"dataplane:\n  workers: 2\n  cores: [1]\n  ports: [{interface: a}]\n"
+	 "listeners: [{address: 10.77.0.1}]\n" SECRET,
+		{{2, "dataplane.workers", "2 workers do not fit 1 cores", "workers: 1"}}},
+	{"dataplane:\n  workers: 3\n  cores: [1, 2, 1]\n  ports: [{interface: a}]\n"
+	 "listeners: [{address: 10.77.0.1}]\n" SECRET,
+		{{3, "dataplane.cores[2]", "the same as dataplane.cores[0]", "keep one"}}},
+	{BASE SECRET "limits:\n  default_lifetime: 4000\n",
+		{{6, "limits.default_lifetime", "longer than max_lifetime 3600", "lower"}}},
+	{BASE SECRET "limits:\n  max_lifetime: 300\n",
+		{{6, "limits.max_lifetime", "default_lifetime 600 is longer", "raise"}}},
+	{BASE SECRET "limits:\n  permission_lifetime: 299\n  channel_lifetime: 599\n",
+		{{6, "limits.permission_lifetime", WARN "RFC 8656", "300"},
+			{7, "limits.channel_lifetime", WARN "RFC 8656", "600"}}},
+	{BASE SECRET "limits:\n  allocations: 1000\n  entries: 3999\n",
+		{{7, "limits.entries", WARN "too few for 1000", "at least 4000"}}},
+	{BASE SECRET "limits: {allocations: 101}\nrelay: {ports: 5000-5099}\n",
+		{{5, "limits.allocations", WARN "more than the 1 relay addresses", "widen"}}},
+	{BASE SECRET "peers:\n  allow: [10.0.0.0/8, 10.0.0.0/8]\n",
+		{{6, "peers.allow[1]", WARN "the same as peers.allow[0]", "keep one"}}},
+	{BASE "secrets: [{id: one, secret_file: one.secret}, {id: one, secret_file: one.secret}]\n",
+		{{4, "secrets[1]", "same id as the secret in line 4", "of its own"}}},
+	{BASE SECRET "control: {socket: "
+		     "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}\n",
+		{{5, "control.socket", "longer than 107 octets", "shorten"}}},
+	// The damage of one entry does not spread to checks between entries.
+	{BASE "  - {address: 10.77.0.x}\n  - {address: 10.77.0.y}\n" SECRET,
+		{{4, "listeners[1].address", "no IP address", "such as"},
+			{5, "listeners[2].address", "no IP address", "such as"}}},
+};
+
+static const struct row syntax[] = {
+	{BASE SECRET "log:\n\tlevel: debug\n", {{6, "", "not YAML", "not tabs"}}},
+	{BASE SECRET "log: {level: debug\n", {{6, "", "not YAML", "YAML indents"}}},
+	{BASE SECRET "log:\n  level: debug\n format: json\n",
+		{{7, "", "not YAML", "YAML indents"}}},
+	{BASE SECRET "realm: @home\n", {{5, "", "not YAML", "quote values"}}},
+	{BASE SECRET "realm: *nowhere\n", {{5, "", "not YAML", "YAML indents"}}},
+	{BASE SECRET "realm: \x01\n", {{5, "", "not a text", "UTF-8"}}},
+	{BASE SECRET "realm: \xff\n", {{5, "", "not a text", "UTF-8"}}},
+	{BASE SECRET "---\nrealm: b\n", {{5, "", "second YAML document", "one document"}}},
+	{BASE SECRET "---\n  - [\n", {{7, "", "not YAML", "YAML indents"}}},
+};
+
+static bool is_warning(const struct mistake *m)
+{
+	return strncmp(m->says, WARN, strlen(WARN)) == 0;
+}
+
+static void row_check(const struct row *row)
+{
+	struct conf_errors errs = {0};
+	struct conf *c = NULL;
+	unsigned n = 0, n_errors = 0;
+	char line[1024];
+	int rc = support_load(CONF_FOR_CONTROL, row->text, &c, &errs);
+
+	print_message("%s\n", row->text);
+	for (size_t i = 0; i < errs.len; i++)
+		print_message("  %s\n", conf_error_format(&errs.items[i], line, sizeof(line)));
+	for (; n < TP_ARRAY_LEN(row->mistakes) && row->mistakes[n].says != NULL; n++)
+		n_errors += !is_warning(&row->mistakes[n]);
+	assert_int_equal(errs.len, n);
+	assert_int_equal(errs.n_errors, n_errors);
+	assert_int_equal(rc, n_errors > 0 ? -EINVAL : 0);
+	for (unsigned i = 0; i < n; i++) {
+		const struct mistake *m = &row->mistakes[i];
+		const char *says = m->says + (is_warning(m) ? strlen(WARN) : 0);
+		bool found = false;
+
+		for (size_t k = 0; k < errs.len && !found; k++) {
+			const struct conf_error *e = &errs.items[k];
+
+			found = e->line == m->line && strcmp(e->key, m->key) == 0 &&
+				strstr(e->problem, says) != NULL &&
+				strstr(e->remedy, m->remedy) != NULL && e->warning == is_warning(m);
+		}
+		if (!found)
+			fail_msg("line %u: %s: %s; %s", m->line, m->key, m->says, m->remedy);
+	}
+	for (size_t i = 1; i < errs.len; i++)
+		assert_true(errs.items[i - 1].line <= errs.items[i].line);
+	conf_errors_fini(&errs);
+	if (rc == 0)
+		conf_free(c);
+}
+
+#define ROWS_TEST(rows)                                                                            \
+	static void mistakes_of_##rows(void **state)                                               \
+	{                                                                                          \
+		(void)state;                                                                       \
+		for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++)                                    \
+			row_check(&rows[i]);                                                       \
+	}
+
+ROWS_TEST(keys)
+ROWS_TEST(types)
+ROWS_TEST(addresses)
+ROWS_TEST(missing)
+ROWS_TEST(relations)
+ROWS_TEST(syntax)
+
+static int setup(void **state)
+{
+	(void)state;
+	support_write("one.secret", "lab-secret\n", 0600);
+	support_write("demo.password", "demo-password\n", 0600);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	support_clean();
+	return 0;
+}
+
+// The line that an operator reads.
+static void message_has_everything(void **state)
+{
+	struct conf_errors errs = {0};
+	struct conf_request req = {.role = CONF_FOR_CONTROL};
+	char path[256], line[512], want[512];
+	struct conf *c;
+
+	(void)state;
+	support_write("turnpike.yaml", BASE SECRET "limits: {allocations: 0}\n", 0644);
+	snprintf(path, sizeof(path), "%s/turnpike.yaml", support_directory());
+	req.path = path;
+	assert_int_equal(conf_load(&req, &c, &errs), -EINVAL);
+	assert_int_equal(errs.len, 1);
+	snprintf(want, sizeof(want),
+		"%s:5: limits.allocations: \"0\" is out of range; give a whole number from 1 to "
+		"4194304",
+		path);
+	assert_string_equal(conf_error_format(&errs.items[0], line, sizeof(line)), want);
+	conf_errors_fini(&errs);
+}
+
+static void file_load(const char *path, const char *says)
+{
+	struct conf_request req = {.role = CONF_FOR_CONTROL, .path = path};
+	struct conf_errors errs = {0};
+	struct conf *c;
+	char line[512];
+
+	assert_int_equal(conf_load(&req, &c, &errs), -EINVAL);
+	assert_int_equal(errs.len, 1);
+	conf_error_format(&errs.items[0], line, sizeof(line));
+	print_message("%s\n", line);
+	assert_non_null(strstr(line, says));
+	conf_errors_fini(&errs);
+}
+
+static void files_that_are_none(void **state)
+{
+	(void)state;
+	file_load("/nowhere/turnpike.yaml", "/nowhere/turnpike.yaml: there is no such file");
+	file_load("/dev/null", "/dev/null: is no regular file");
+	file_load("/tmp", "/tmp: is no regular file");
+}
+
+static void huge_file(void **state)
+{
+	char path[256], *text = malloc((2 << 20) + 1);
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, '#', 2 << 20);
+	text[2 << 20] = '\0';
+	support_write("huge.yaml", text, 0644);
+	snprintf(path, sizeof(path), "%s/huge.yaml", support_directory());
+	file_load(path, "larger than 1 MiB");
+	free(text);
+}
+
+static void file_writable_by_all(void **state)
+{
+	struct conf_request req = {.role = CONF_FOR_CONTROL};
+	struct conf_errors errs = {0};
+	struct conf *c;
+	char path[256];
+
+	(void)state;
+	support_write("open.yaml", BASE SECRET, 0666);
+	snprintf(path, sizeof(path), "%s/open.yaml", support_directory());
+	req.path = path;
+	assert_int_equal(conf_load(&req, &c, &errs), 0);
+	assert_int_equal(errs.len, 1);
+	assert_true(errs.items[0].warning);
+	assert_string_equal(errs.items[0].problem, "anybody may write to it");
+	conf_free(c);
+	conf_errors_fini(&errs);
+}
+
+// More mistakes than anybody reads are counted, and the list stays short.
+static void list_of_mistakes_is_bounded(void **state)
+{
+	struct conf_errors errs = {0};
+	struct conf *c;
+	size_t size = 1 << 20, len;
+	char *text = malloc(size);
+
+	(void)state;
+	assert_non_null(text);
+	len = (size_t)snprintf(text, size, "%speers:\n  deny:\n", BASE SECRET);
+	for (unsigned i = 0; i < 5000; i++)
+		len += (size_t)snprintf(text + len, size - len, "    - x%u\n", i);
+	assert_int_equal(support_load(CONF_FOR_CONTROL, text, &c, &errs), -EINVAL);
+	assert_int_equal(errs.n_errors, 5000);
+	assert_int_equal(errs.len, 1000);
+	conf_errors_fini(&errs);
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(mistakes_of_keys),
+		cmocka_unit_test(mistakes_of_types),
+		cmocka_unit_test(mistakes_of_addresses),
+		cmocka_unit_test(mistakes_of_missing),
+		cmocka_unit_test(mistakes_of_relations),
+		cmocka_unit_test(mistakes_of_syntax),
+		cmocka_unit_test(message_has_everything),
+		cmocka_unit_test(files_that_are_none),
+		cmocka_unit_test(huge_file),
+		cmocka_unit_test(file_writable_by_all),
+		cmocka_unit_test(list_of_mistakes_is_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
