@@ -98,7 +98,8 @@ static enum stun_parse_result fingerprint_check(const struct stun_message *m)
 		return STUN_PARSE_OK;
 	if (fp.len != 4 || fp.octets + 4 != m->octets + m->len)
 		return STUN_PARSE_BAD_FINGERPRINT;
-	if (tp_load_be32(fp.octets) != stun_fingerprint(m->octets, m->len - 8))
+	if (tp_load_be32(fp.octets) !=
+		stun_fingerprint(m->octets, (size_t)(fp.octets - m->octets) - 4))
 		return STUN_PARSE_BAD_FINGERPRINT;
 	return STUN_PARSE_OK;
 }
@@ -120,7 +121,7 @@ enum stun_parse_result stun_message_parse(struct stun_message *m, const uint8_t 
 		return STUN_PARSE_BAD_LENGTH;
 	if ((type & 0xc000) != 0 || cookie != TP_STUN_MAGIC_COOKIE)
 		return STUN_PARSE_NOT_STUN;
-	if (body_len % 4 != 0 || body_len != stun_cursor_left(&c))
+	if (body_len != stun_cursor_left(&c))
 		return STUN_PARSE_BAD_LENGTH;
 	m->octets = octets;
 	m->len = len;

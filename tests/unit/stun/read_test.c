@@ -182,6 +182,7 @@ static void fingerprint_must_be_last(void **state)
 	stun_put_fingerprint(&b.w);
 	builder_parse(&b, &m);
 	stun_put_u32(&b.w, TP_ATTR_LIFETIME, 7);
+	tp_store_be32(b.octets + 24, stun_fingerprint(b.octets, 20));
 	assert_int_equal(stun_message_parse(&m, b.octets, stun_writer_len(&b.w)),
 		STUN_PARSE_BAD_FINGERPRINT);
 }
