@@ -39,6 +39,7 @@ struct turn_relay_address {
 // Everything is borrowed for the life of the server (or until the next turn_reconfigure).
 struct turn_conf {
 	const char *realm;
+	const char *software; // SOFTWARE in responses; NULL: none
 	const struct turn_user *users;
 	size_t n_users;
 	const struct turn_secret *secrets; // tried in turn, newest first
@@ -52,8 +53,9 @@ struct turn_conf {
 	uint16_t port_max;
 	uint16_t channel_max;		 // TP_CHANNEL_MAX or TP_CHANNEL_MAX_COMPAT
 	bool permission_follows_channel; // a channel keeps its permission alive (listed deviation)
-	uint32_t max_allocations;
-	uint32_t user_quota; // allocations of one user; 0: no limit
+	bool secure_stun;		 // Binding needs credentials too
+	uint32_t max_allocations;	 // 0: no limit
+	uint32_t user_quota;		 // allocations of one user; 0: no limit
 	uint32_t default_lifetime_s;
 	uint32_t max_lifetime_s;
 	uint32_t permission_lifetime_s;
@@ -91,6 +93,7 @@ struct turn_out {
 	size_t len;
 	uint32_t ref; // OPENED, CLOSED
 	enum turn_close_reason reason;
+	const struct turn_allocation_record *record; // OPENED, CLOSED: valid until the next call
 };
 
 // One X-list for counters' names, the CLI and documentation.
@@ -98,6 +101,7 @@ struct turn_out {
 	X(requests, "STUN requests that reached the TURN server")                                  \
 	X(bad_message, "messages that are not well-formed STUN")                                   \
 	X(bad_fingerprint, "messages with a wrong FINGERPRINT")                                    \
+	X(unknown_method, "requests of a method this server does not have")                        \
 	X(responses_ignored, "STUN responses sent to us")                                          \
 	X(indications_ignored, "indications of no use to the TURN server")                         \
 	X(error_300, "Try Alternate responses")                                                    \
@@ -179,9 +183,8 @@ const struct turn_counters *turn_get_counters(const struct turn_server *s);
 size_t turn_allocation_count(const struct turn_server *s);
 // Walks all allocations: start with *cursor = 0; false at the end.
 bool turn_allocation_next(
-	const struct turn_server *s, uint64_t *cursor, struct turn_allocation_view *view);
-int turn_allocation_find(
-	const struct turn_server *s, uint32_t ref, struct turn_allocation_view *view);
+	struct turn_server *s, uint64_t *cursor, struct turn_allocation_view *view);
+int turn_allocation_find(struct turn_server *s, uint32_t ref, struct turn_allocation_view *view);
 // Permissions and channels of an allocation: fills at most `max`, returns how many there are.
 size_t turn_permissions_of(
 	const struct turn_server *s, uint32_t ref, struct turn_permission_view *out, size_t max);

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// CreatePermission (RFC 8656 10.2): all of its peers or none.
+#include "request.h"
+
+#include "alloc.h"
+#include "perm.h"
+
+// As many as a request can name; one that names more is answered 508.
+#define PEERS_MAX 128u
+
+struct peers {
+	struct tp_addr addr[PEERS_MAX];
+	struct turn_permission *permission[PEERS_MAX];
+	size_t n;
+};
+
+static unsigned peers_read(const struct turn_request *r, struct peers *peers)
+{
+	struct stun_value value;
+	size_t offset = 0;
+
+	peers->n = 0;
+	while (stun_message_next(r->m, STUN_XOR_PEER_ADDRESS, &offset, &value)) {
+		if (peers->n == PEERS_MAX)
+			return 508;
+		if (!stun_value_xor_address(r->m, value, &peers->addr[peers->n++]))
+			return 400;
+	}
+	return peers->n > 0 ? 0 : 400;
+}
+
+static unsigned peers_check(struct turn_request *r, struct peers *peers)
+{
+	for (size_t i = 0; i < peers->n; i++) {
+		if (!turn_allocation_has_family(r->s, r->a, peers->addr[i].family))
+			return 443;
+	}
+	for (size_t i = 0; i < peers->n; i++) {
+		unsigned code = turn_peer_check(r, &peers->addr[i], false);
+
+		if (code != 0)
+			return code;
+	}
+	return 0;
+}
+
+// Takes the first n back, as far as this request made them.
+static void peers_undo(struct turn_request *r, struct peers *peers, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct turn_permission *p = peers->permission[i];
+
+		// The same peer may have been named twice.
+		for (size_t k = i + 1; k < n; k++) {
+			if (peers->permission[k] == p)
+				p = NULL;
+		}
+		if (p != NULL && p->fresh)
+			turn_permission_end(r->s, p);
+	}
+}
+
+unsigned turn_handle_permission(struct turn_request *r, struct stun_writer *w)
+{
+	uint32_t expires_s = tp_expiry_s(r->now_ns, r->s->conf.permission_lifetime_s);
+	struct peers peers;
+	unsigned code;
+
+	(void)w;
+	code = peers_read(r, &peers);
+	if (code == 0)
+		code = peers_check(r, &peers);
+	if (code != 0)
+		return code;
+	for (size_t i = 0; i < peers.n; i++) {
+		peers.permission[i] = turn_permission_ensure(r->s, r->a, &peers.addr[i], expires_s);
+		if (peers.permission[i] == NULL) {
+			peers_undo(r, &peers, i);
+			return 508;
+		}
+	}
+	// Those that were there already are extended only now that nothing can fail.
+	for (size_t i = 0; i < peers.n; i++) {
+		peers.permission[i]->fresh = false;
+		turn_permission_extend(r->s, peers.permission[i], expires_s);
+	}
+	return 0;
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "pool.h"
+
+#include <stdlib.h>
+
+void turn_pool_init(struct turn_pool *p, size_t size)
+{
+	*p = (struct turn_pool){.size = size};
+}
+
+void turn_pool_fini(struct turn_pool *p)
+{
+	for (uint32_t i = 0; i < p->n_chunks; i++)
+		free(p->chunks[i]);
+	free(p->chunks);
+	free(p->free);
+	*p = (struct turn_pool){.size = p->size};
+}
+
+static bool chunk_add(struct turn_pool *p)
+{
+	uint32_t first = turn_pool_end(p);
+	uint32_t *indexes = realloc(p->free, (first + TURN_POOL_CHUNK) * sizeof(*indexes));
+	uint8_t **chunks;
+
+	if (indexes == NULL)
+		return false;
+	p->free = indexes;
+	chunks = realloc(p->chunks, (p->n_chunks + 1) * sizeof(*chunks));
+	if (chunks == NULL)
+		return false;
+	p->chunks = chunks;
+	chunks[p->n_chunks] = calloc(TURN_POOL_CHUNK, p->size);
+	if (chunks[p->n_chunks] == NULL)
+		return false;
+	p->n_chunks++;
+	for (uint32_t i = 0; i < TURN_POOL_CHUNK; i++)
+		p->free[p->n_free++] = first + TURN_POOL_CHUNK - 1 - i;
+	return true;
+}
+
+void *turn_pool_take(struct turn_pool *p, uint32_t *index)
+{
+	if (p->n_free == 0 && !chunk_add(p))
+		return NULL;
+	*index = p->free[--p->n_free];
+	p->n_taken++;
+	return turn_pool_at(p, *index);
+}
+
+void turn_pool_return(struct turn_pool *p, uint32_t index)
+{
+	memset(turn_pool_at(p, index), 0, p->size);
+	p->free[p->n_free++] = index;
+	p->n_taken--;
+}

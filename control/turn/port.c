@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "port.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define RANDOM_TRIES 8u // before a scan from a random place
+
+static uint32_t range_len(const struct turn_ports *p)
+{
+	return (uint32_t)p->max - p->min + 1;
+}
+
+int turn_ports_init(struct turn_ports *p, const struct turn_conf *conf)
+{
+	*p = (struct turn_ports){.min = conf->port_min, .max = conf->port_max};
+	if (conf->n_relays == 0 || conf->port_min == 0 || conf->port_min > conf->port_max)
+		return -EINVAL;
+	p->n_sets = conf->n_relays;
+	p->sets = calloc(p->n_sets, sizeof(*p->sets));
+	p->rest_cap = p->n_sets * range_len(p);
+	p->rest = calloc(p->rest_cap, sizeof(*p->rest));
+	if (p->sets == NULL || p->rest == NULL) {
+		turn_ports_fini(p);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < p->n_sets; i++) {
+		p->sets[i].family = conf->relays[i].local.family;
+		p->sets[i].n_free = range_len(p);
+	}
+	return 0;
+}
+
+void turn_ports_fini(struct turn_ports *p)
+{
+	free(p->sets);
+	free(p->rest);
+	*p = (struct turn_ports){0};
+}
+
+bool turn_ports_have_family(const struct turn_ports *p, uint8_t family)
+{
+	for (size_t i = 0; i < p->n_sets; i++) {
+		if (p->sets[i].family == family)
+			return true;
+	}
+	return false;
+}
+
+static bool port_is_used(const struct turn_port_set *set, uint16_t port)
+{
+	return (set->used[port / 64] >> port % 64 & 1) != 0;
+}
+
+static void port_mark(struct turn_port_set *set, uint16_t port)
+{
+	set->used[port / 64] |= UINT64_C(1) << port % 64;
+	set->n_free--;
+}
+
+static void port_clear(struct turn_port_set *set, uint16_t port)
+{
+	set->used[port / 64] &= ~(UINT64_C(1) << port % 64);
+	set->n_free++;
+}
+
+// The first free port at or after `start`, around the range. There is one.
+static uint16_t port_scan(
+	const struct turn_ports *p, const struct turn_port_set *set, uint16_t start)
+{
+	uint32_t port = start;
+
+	for (;;) {
+		uint64_t full = set->used[port / 64] >> port % 64;
+
+		if (full == ~UINT64_C(0) >> port % 64)
+			port = (port | 63) + 1;
+		else
+			port += (uint32_t)__builtin_ctzll(~full);
+		if (port > p->max)
+			port = p->min;
+		else if (!port_is_used(set, (uint16_t)port))
+			return (uint16_t)port;
+	}
+}
+
+static struct turn_port_set *set_choose(
+	struct turn_ports *p, struct turn_random *random, uint8_t family)
+{
+	uint32_t start = turn_random_below(random, (uint32_t)p->n_sets);
+
+	for (size_t k = 0; k < p->n_sets; k++) {
+		struct turn_port_set *set = &p->sets[(start + k) % p->n_sets];
+
+		if (set->family == family && set->n_free > 0)
+			return set;
+	}
+	return NULL;
+}
+
+int turn_ports_take(struct turn_ports *p, struct turn_random *random, uint8_t family,
+	uint16_t *relay, uint16_t *port)
+{
+	struct turn_port_set *set = set_choose(p, random, family);
+
+	if (set == NULL)
+		return -ENOSPC;
+	for (unsigned i = 0; i < RANDOM_TRIES; i++) {
+		*port = (uint16_t)(p->min + turn_random_below(random, range_len(p)));
+		if (!port_is_used(set, *port))
+			break;
+	}
+	if (port_is_used(set, *port))
+		*port = port_scan(p, set, *port);
+	port_mark(set, *port);
+	*relay = (uint16_t)(set - p->sets);
+	return 0;
+}
+
+void turn_ports_cancel(struct turn_ports *p, uint16_t relay, uint16_t port)
+{
+	port_clear(&p->sets[relay], port);
+}
+
+void turn_ports_release(struct turn_ports *p, uint64_t now_ns, uint16_t relay, uint16_t port)
+{
+	struct turn_port_rest *rest = &p->rest[(p->rest_head + p->rest_n) % p->rest_cap];
+
+	rest->free_at_s = tp_expiry_s(now_ns, TURN_PORT_REST_S);
+	rest->relay = relay;
+	rest->port = port;
+	p->rest_n++;
+}
+
+int turn_ports_claim(struct turn_ports *p, uint16_t relay, uint16_t port)
+{
+	if (relay >= p->n_sets || port < p->min || port > p->max)
+		return -EINVAL;
+	if (port_is_used(&p->sets[relay], port))
+		return -EEXIST;
+	port_mark(&p->sets[relay], port);
+	return 0;
+}
+
+void turn_ports_advance(struct turn_ports *p, uint32_t now_s)
+{
+	while (p->rest_n > 0 && p->rest[p->rest_head].free_at_s <= now_s) {
+		const struct turn_port_rest *rest = &p->rest[p->rest_head];
+
+		port_clear(&p->sets[rest->relay], rest->port);
+		p->rest_head = (p->rest_head + 1) % p->rest_cap;
+		p->rest_n--;
+	}
+}
+
+uint32_t turn_ports_next_s(const struct turn_ports *p)
+{
+	return p->rest_n > 0 ? p->rest[p->rest_head].free_at_s : UINT32_MAX;
+}

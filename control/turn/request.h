@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One request on its way through the server: what is known of it so far, and the checks and
+// handlers that the dispatch table strings together.
+//
+// Checks and handlers return 0 or the code of the error response (RFC 8489 14.8).
+#pragma once
+
+#include <stun/write.h>
+
+#include "state.h"
+
+struct turn_request {
+	struct turn_server *s;
+	uint64_t now_ns;
+	uint64_t wall_s;
+	uint32_t now_s;
+	const struct turn_tuple *from;
+	const struct stun_message *m;
+	struct turn_allocation *a; // of the 5-tuple; NULL
+	struct stun_text username;
+	uint8_t key[STUN_KEY_MD5_LEN]; // that verified the request and signs the response
+	bool authenticated;
+	bool retransmission; // of the Allocate request that made `a`
+};
+
+// auth.c: RFC 8489 9.2.4 and the nonce.
+unsigned turn_auth_check(struct turn_request *r);
+// peer.c: whether the policy lets a client send to this peer. Makes `peer` the address under which
+// the tables know it: a relay address of this server becomes its advertised one, whichever the
+// client named. `with_port`: the port counts.
+unsigned turn_peer_check(struct turn_request *r, struct tp_addr *peer, bool with_port);
+// peer.c: RFC 8656 21.4, whether the client's own address is a Teredo or 6to4 one.
+bool turn_client_is_tunnelled(const struct turn_request *r);
+
+// Handlers: change the state and put the attributes of the success response.
+unsigned turn_handle_binding(struct turn_request *r, struct stun_writer *w);
+unsigned turn_handle_allocate(struct turn_request *r, struct stun_writer *w);
+unsigned turn_handle_refresh(struct turn_request *r, struct stun_writer *w);
+unsigned turn_handle_permission(struct turn_request *r, struct stun_writer *w);
+unsigned turn_handle_channel(struct turn_request *r, struct stun_writer *w);
+
+// handle_refresh.c: RFC 8656 7.2 and 8.2, the lifetime that a LIFETIME attribute asks for. -1: malformed.
+int64_t turn_lifetime_of(const struct turn_request *r);

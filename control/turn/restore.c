@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Taking over what a recovery scan found in the store.
+#include "alloc.h"
+
+#include <errno.h>
+
+#include "chan.h"
+#include "perm.h"
+
+static bool listener_is_known(const struct turn_server *s, uint16_t id)
+{
+	for (size_t i = 0; i < s->conf.n_listeners; i++) {
+		if (s->conf.listeners[i].id == id)
+			return true;
+	}
+	return false;
+}
+
+// The configured relay address of a slot, by id and by what the id stood for; -EINVAL.
+static int relay_find(const struct turn_server *s, const struct turn_relay_slot *slot)
+{
+	for (size_t i = 0; i < s->conf.n_relays; i++) {
+		const struct turn_relay_address *r = &s->conf.relays[i];
+
+		if (r->id == slot->relay_id && tp_addr_same_ip(&r->local, &slot->local) &&
+			tp_addr_same_ip(&r->advertised, &slot->advertised))
+			return (int)i;
+	}
+	return -EINVAL;
+}
+
+static int slots_claim(
+	struct turn_server *s, struct turn_allocation *a, const struct turn_allocation_record *rec)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++) {
+		const struct turn_relay_slot *slot = &rec->relay[i];
+		int relay, err;
+
+		if (slot->expires_s == 0)
+			continue;
+		relay = relay_find(s, slot);
+		if (relay < 0)
+			return relay;
+		err = turn_ports_claim(&s->ports, (uint16_t)relay, tp_addr_port(&slot->local));
+		if (err != 0)
+			return -EINVAL;
+		a->slot[i] = (struct turn_slot){.expires_s = slot->expires_s,
+			.relay = (uint16_t)relay,
+			.port = tp_addr_port(&slot->local)};
+		n++;
+	}
+	return n > 0 ? 0 : -EINVAL;
+}
+
+static void slots_unclaim(struct turn_server *s, struct turn_allocation *a)
+{
+	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++) {
+		if (a->slot[i].expires_s != 0)
+			turn_ports_cancel(&s->ports, a->slot[i].relay, a->slot[i].port);
+	}
+}
+
+static bool record_is_sane(const struct turn_server *s, const struct turn_allocation_record *rec)
+{
+	return listener_is_known(s, rec->client.listener_id) && rec->key_len == STUN_KEY_MD5_LEN &&
+	       rec->username_len <= TURN_USERNAME_MAX;
+}
+
+int turn_restore_allocation(struct turn_server *s, uint64_t now_ns,
+	const struct turn_allocation_record *rec, uint32_t ref)
+{
+	struct turn_allocation *a;
+	int err = -ENOMEM;
+
+	turn_wheel_start(&s->wheel, turn_seconds(now_ns));
+	if (!record_is_sane(s, rec) || turn_allocation_by_ref(s, ref) != NULL ||
+		turn_allocation_by_tuple(s, &rec->client) != NULL)
+		return -EINVAL;
+	a = turn_allocation_new(s);
+	if (a == NULL)
+		return -ENOMEM;
+	a->client = rec->client;
+	a->created_ns = rec->created_ns;
+	a->lifetime_s = rec->lifetime_s;
+	a->requested_family = rec->requested_family;
+	a->ref = ref;
+	memcpy(a->txid, rec->txid, sizeof(a->txid));
+	a->user = turn_identity_take(&s->users,
+		(struct stun_text){(const char *)rec->username, rec->username_len}, rec->key);
+	if (a->user == NULL)
+		goto free_allocation;
+	err = slots_claim(s, a, rec);
+	if (err != 0)
+		goto unclaim;
+	turn_allocation_link(s, a);
+	return 0;
+unclaim:
+	slots_unclaim(s, a);
+free_allocation:
+	turn_allocation_free(s, a);
+	return err;
+}
+
+int turn_restore_permission(struct turn_server *s, uint64_t now_ns, uint32_t allocation,
+	const struct tp_addr *peer, uint32_t expires_s, uint32_t ref)
+{
+	struct turn_allocation *a = turn_allocation_by_ref(s, allocation);
+	struct turn_permission *p;
+
+	turn_wheel_start(&s->wheel, turn_seconds(now_ns));
+	if (a == NULL || turn_permission_of(s, a, peer) != NULL ||
+		!turn_allocation_has_family(s, a, peer->family))
+		return -EINVAL;
+	p = turn_permission_new(s, a, peer);
+	if (p == NULL)
+		return -ENOMEM;
+	turn_permission_adopt(s, p, expires_s, ref);
+	return 0;
+}
+
+int turn_restore_channel(struct turn_server *s, uint64_t now_ns, uint32_t allocation,
+	uint16_t number, const struct tp_addr *peer, uint32_t expires_s, uint32_t ref)
+{
+	struct turn_allocation *a = turn_allocation_by_ref(s, allocation);
+	struct turn_permission *p;
+	struct turn_channel *c;
+
+	turn_wheel_start(&s->wheel, turn_seconds(now_ns));
+	if (a == NULL || number < TP_CHANNEL_MIN || number > TP_CHANNEL_MAX_COMPAT ||
+		!turn_allocation_has_family(s, a, peer->family) ||
+		turn_channel_by_number(s, a, number) != NULL ||
+		turn_channel_by_peer(s, a, peer) != NULL)
+		return -EINVAL;
+	// Without one in the store: its time was over, the channel's is not.
+	p = turn_permission_of(s, a, peer);
+	if (p == NULL)
+		p = turn_permission_new(s, a, peer);
+	if (p == NULL)
+		return -ENOMEM;
+	c = turn_channel_new(s, p, number, peer);
+	if (c == NULL) {
+		turn_permission_tidy(s, p);
+		return -ENOMEM;
+	}
+	turn_channel_adopt(s, c, expires_s, ref);
+	return 0;
+}

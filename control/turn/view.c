@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the operator sees.
+#include "alloc.h"
+
+#include <errno.h>
+
+const struct turn_counters *turn_get_counters(const struct turn_server *s)
+{
+	return &s->counters;
+}
+
+size_t turn_allocation_count(const struct turn_server *s)
+{
+	return s->n_allocations;
+}
+
+static void permissions_count(
+	const struct turn_allocation *a, size_t *n_permissions, size_t *n_channels)
+{
+	*n_permissions = 0;
+	*n_channels = a->n_channels;
+	for (struct turn_list *l = a->permissions.next; l != &a->permissions; l = l->next)
+		*n_permissions += TURN_CONTAINER(l, struct turn_permission, link)->in_store;
+}
+
+static void view_fill(
+	struct turn_server *s, const struct turn_allocation *a, struct turn_allocation_view *view)
+{
+	turn_allocation_record(s, a, &s->outs.record);
+	view->record = &s->outs.record;
+	view->ref = a->ref;
+	permissions_count(a, &view->n_permissions, &view->n_channels);
+}
+
+bool turn_allocation_next(
+	struct turn_server *s, uint64_t *cursor, struct turn_allocation_view *view)
+{
+	while (*cursor < turn_pool_end(&s->allocation_pool)) {
+		const struct turn_allocation *a =
+			turn_pool_at(&s->allocation_pool, (uint32_t)(*cursor)++);
+
+		if (a->live) {
+			view_fill(s, a, view);
+			return true;
+		}
+	}
+	return false;
+}
+
+int turn_allocation_find(struct turn_server *s, uint32_t ref, struct turn_allocation_view *view)
+{
+	const struct turn_allocation *a = turn_allocation_by_ref(s, ref);
+
+	if (a == NULL)
+		return -ENOENT;
+	view_fill(s, a, view);
+	return 0;
+}
+
+struct views {
+	struct turn_permission_view *out;
+	size_t max;
+	size_t n;
+};
+
+static void view_add(struct views *v, struct turn_permission_view view)
+{
+	if (v->n < v->max)
+		v->out[v->n] = view;
+	v->n++;
+}
+
+static void permission_views(struct views *v, const struct turn_permission *p)
+{
+	if (p->in_store)
+		view_add(v, (struct turn_permission_view){
+				    .peer = p->peer, .expires_s = p->expires_s, .ref = p->ref});
+	for (struct turn_list *l = p->channels.next; l != &p->channels; l = l->next) {
+		const struct turn_channel *c = TURN_CONTAINER(l, struct turn_channel, link);
+
+		view_add(v, (struct turn_permission_view){.peer = c->peer,
+				    .expires_s = c->expires_s,
+				    .ref = c->ref,
+				    .channel = c->number});
+	}
+}
+
+size_t turn_permissions_of(
+	const struct turn_server *s, uint32_t ref, struct turn_permission_view *out, size_t max)
+{
+	const struct turn_allocation *a = turn_allocation_by_ref(s, ref);
+	struct views v = {.out = out, .max = max};
+
+	if (a == NULL)
+		return 0;
+	for (struct turn_list *l = a->permissions.next; l != &a->permissions; l = l->next)
+		permission_views(&v, TURN_CONTAINER(l, struct turn_permission, link));
+	return v.n;
+}

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "fake_store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void breach(const char *what, uint32_t ref)
+{
+	fprintf(stderr, "turn_store: %s (reference %u)\n", what, ref);
+	abort();
+}
+
+static void require(bool ok, const char *what, uint32_t ref)
+{
+	if (!ok)
+		breach(what, ref);
+}
+
+void fake_store_init(struct fake_store *f)
+{
+	*f = (struct fake_store){
+		.max_allocations = SIZE_MAX, .max_permissions = SIZE_MAX, .max_channels = SIZE_MAX};
+}
+
+void fake_store_fini(struct fake_store *f)
+{
+	free(f->allocations);
+	free(f->permissions);
+	free(f->channels);
+	*f = (struct fake_store){0};
+}
+
+// A free slot of an array that grows; references are never used twice in a row: a slot's next
+// reference differs, so that one used after its deletion is noticed.
+static void *slot_take(void **array, size_t *n, size_t size, size_t live_offset)
+{
+	uint8_t *a = *array;
+
+	for (size_t i = 0; i < *n; i++) {
+		if (!*(bool *)(void *)(a + i * size + live_offset))
+			return a + i * size;
+	}
+	a = realloc(a, (*n + 64) * size);
+	if (a == NULL)
+		breach("no memory for the test", 0);
+	memset(a + *n * size, 0, 64 * size);
+	*array = a;
+	*n += 64;
+	return a + (*n - 64) * size;
+}
+
+static uint32_t ref_next(uint32_t ref, size_t index)
+{
+	return ref == 0 ? (uint32_t)index + 1 : ref + 0x100000;
+}
+
+static size_t ref_index(uint32_t ref)
+{
+	return (ref & 0xfffff) - 1;
+}
+
+static struct fake_allocation *allocation_at(struct fake_store *f, uint32_t ref)
+{
+	size_t i = ref_index(ref);
+
+	require(i < f->n_allocations && f->allocations[i].live && f->allocations[i].ref == ref,
+		"no such allocation", ref);
+	return &f->allocations[i];
+}
+
+static struct fake_permission *permission_at(struct fake_store *f, uint32_t ref)
+{
+	size_t i = ref_index(ref);
+
+	require(i < f->n_permissions && f->permissions[i].live && f->permissions[i].ref == ref,
+		"no such permission", ref);
+	return &f->permissions[i];
+}
+
+static struct fake_channel *channel_at(struct fake_store *f, uint32_t ref)
+{
+	size_t i = ref_index(ref);
+
+	require(i < f->n_channels && f->channels[i].live && f->channels[i].ref == ref,
+		"no such channel", ref);
+	return &f->channels[i];
+}
+
+const struct fake_allocation *fake_store_allocation(
+	const struct fake_store *f, const struct turn_tuple *client)
+{
+	for (size_t i = 0; i < f->n_allocations; i++) {
+		const struct turn_tuple *t = &f->allocations[i].rec.client;
+
+		if (f->allocations[i].live && t->listener_id == client->listener_id &&
+			tp_addr_equal(&t->remote, &client->remote))
+			return &f->allocations[i];
+	}
+	return NULL;
+}
+
+const struct fake_permission *fake_store_permission(
+	const struct fake_store *f, uint32_t allocation, const struct tp_addr *peer)
+{
+	for (size_t i = 0; i < f->n_permissions; i++) {
+		const struct fake_permission *p = &f->permissions[i];
+
+		if (p->live && p->allocation == allocation && tp_addr_same_ip(&p->peer, peer))
+			return p;
+	}
+	return NULL;
+}
+
+const struct fake_channel *fake_store_channel(
+	const struct fake_store *f, uint32_t allocation, uint16_t number)
+{
+	for (size_t i = 0; i < f->n_channels; i++) {
+		const struct fake_channel *c = &f->channels[i];
+
+		if (c->live && c->allocation == allocation && c->number == number)
+			return c;
+	}
+	return NULL;
+}
+
+static void record_check(const struct fake_store *f, const struct turn_allocation_record *rec)
+{
+	const struct tp_addr *local = &rec->relay[0].local;
+
+	require(rec->relay[0].expires_s != 0, "an allocation without a relay slot", 0);
+	require(local->port_be != 0 && rec->relay[0].advertised.port_be == local->port_be,
+		"an allocation without a port", 0);
+	require(rec->key_len == 16 && rec->username_len <= TURN_USERNAME_MAX, "a bad user", 0);
+	for (size_t i = 0; i < f->n_allocations; i++) {
+		const struct fake_allocation *a = &f->allocations[i];
+
+		require(!a->live || !tp_addr_equal(&a->rec.relay[0].local, local),
+			"a relayed transport address given twice", a->ref);
+	}
+}
+
+static int allocation_add(void *ctx, const struct turn_allocation_record *rec, uint32_t *ref)
+{
+	struct fake_store *f = ctx;
+	struct fake_allocation *a;
+
+	f->calls++;
+	if (fake_store_allocation(f, &rec->client) != NULL)
+		return -EEXIST;
+	if (f->live_allocations >= f->max_allocations)
+		return -ENOSPC;
+	record_check(f, rec);
+	a = slot_take((void **)&f->allocations, &f->n_allocations, sizeof(*a),
+		offsetof(struct fake_allocation, live));
+	a->ref = ref_next(a->ref, (size_t)(a - f->allocations));
+	a->live = true;
+	a->rec = *rec;
+	f->live_allocations++;
+	*ref = a->ref;
+	return 0;
+}
+
+static void allocation_refresh(void *ctx, uint32_t ref, unsigned slot, uint32_t expires_s)
+{
+	struct fake_store *f = ctx;
+	struct fake_allocation *a = allocation_at(f, ref);
+
+	f->calls++;
+	require(slot < TURN_RELAY_SLOTS && a->rec.relay[slot].expires_s != 0,
+		"refresh of an unused slot", ref);
+	a->rec.relay[slot].expires_s = expires_s;
+}
+
+static void allocation_del(void *ctx, uint32_t ref)
+{
+	struct fake_store *f = ctx;
+
+	f->calls++;
+	allocation_at(f, ref)->live = false;
+	f->live_allocations--;
+	for (size_t i = 0; i < f->n_permissions; i++) {
+		if (f->permissions[i].live && f->permissions[i].allocation == ref) {
+			f->permissions[i].live = false;
+			f->live_permissions--;
+		}
+	}
+	for (size_t i = 0; i < f->n_channels; i++) {
+		if (f->channels[i].live && f->channels[i].allocation == ref) {
+			f->channels[i].live = false;
+			f->live_channels--;
+		}
+	}
+}
+
+static int permission_add(void *ctx, uint32_t allocation, const struct tp_addr *peer,
+	uint32_t expires_s, uint32_t *ref)
+{
+	struct fake_store *f = ctx;
+	struct fake_permission *p;
+
+	f->calls++;
+	allocation_at(f, allocation);
+	require(peer->port_be == 0, "a permission with a port", allocation);
+	if (fake_store_permission(f, allocation, peer) != NULL)
+		return -EEXIST;
+	if (f->live_permissions >= f->max_permissions)
+		return -ENOSPC;
+	p = slot_take((void **)&f->permissions, &f->n_permissions, sizeof(*p),
+		offsetof(struct fake_permission, live));
+	*p = (struct fake_permission){.live = true,
+		.ref = ref_next(p->ref, (size_t)(p - f->permissions)),
+		.allocation = allocation,
+		.peer = *peer,
+		.expires_s = expires_s};
+	f->live_permissions++;
+	*ref = p->ref;
+	return 0;
+}
+
+static void permission_refresh(void *ctx, uint32_t ref, uint32_t expires_s)
+{
+	struct fake_store *f = ctx;
+
+	f->calls++;
+	permission_at(f, ref)->expires_s = expires_s;
+}
+
+static void permission_del(void *ctx, uint32_t ref)
+{
+	struct fake_store *f = ctx;
+
+	f->calls++;
+	permission_at(f, ref)->live = false;
+	f->live_permissions--;
+}
+
+static int channel_add(void *ctx, uint32_t allocation, uint16_t number, const struct tp_addr *peer,
+	uint32_t expires_s, uint32_t permission_expires_s, uint32_t *ref)
+{
+	struct fake_store *f = ctx;
+	struct fake_channel *c;
+
+	f->calls++;
+	allocation_at(f, allocation);
+	require(fake_store_permission(f, allocation, peer) != NULL,
+		"a channel without a permission", allocation);
+	for (size_t i = 0; i < f->n_channels; i++) {
+		c = &f->channels[i];
+		if (c->live && c->allocation == allocation &&
+			(c->number == number || tp_addr_equal(&c->peer, peer)))
+			return -EEXIST;
+	}
+	if (f->live_channels >= f->max_channels)
+		return -ENOSPC;
+	c = slot_take((void **)&f->channels, &f->n_channels, sizeof(*c),
+		offsetof(struct fake_channel, live));
+	*c = (struct fake_channel){.live = true,
+		.ref = ref_next(c->ref, (size_t)(c - f->channels)),
+		.allocation = allocation,
+		.peer = *peer,
+		.expires_s = expires_s,
+		.permission_expires_s = permission_expires_s,
+		.number = number};
+	f->live_channels++;
+	*ref = c->ref;
+	return 0;
+}
+
+static void channel_refresh(
+	void *ctx, uint32_t ref, uint32_t expires_s, uint32_t permission_expires_s)
+{
+	struct fake_store *f = ctx;
+	struct fake_channel *c = channel_at(f, ref);
+
+	f->calls++;
+	c->expires_s = expires_s;
+	c->permission_expires_s = permission_expires_s;
+}
+
+static void channel_del(void *ctx, uint32_t ref)
+{
+	struct fake_store *f = ctx;
+
+	f->calls++;
+	channel_at(f, ref)->live = false;
+	f->live_channels--;
+}
+
+struct turn_store fake_store_ops(struct fake_store *f)
+{
+	return (struct turn_store){
+		.ctx = f,
+		.allocation_add = allocation_add,
+		.allocation_refresh = allocation_refresh,
+		.allocation_del = allocation_del,
+		.permission_add = permission_add,
+		.permission_refresh = permission_refresh,
+		.permission_del = permission_del,
+		.channel_add = channel_add,
+		.channel_refresh = channel_refresh,
+		.channel_del = channel_del,
+	};
+}
+
+void fake_store_restore(struct fake_store *f, struct turn_server *s, uint64_t now_ns)
+{
+	for (size_t i = 0; i < f->n_allocations; i++) {
+		const struct fake_allocation *a = &f->allocations[i];
+
+		if (a->live && turn_restore_allocation(s, now_ns, &a->rec, a->ref) != 0)
+			breach("allocation not restored", a->ref);
+	}
+	for (size_t i = 0; i < f->n_permissions; i++) {
+		const struct fake_permission *p = &f->permissions[i];
+
+		if (p->live && turn_restore_permission(s, now_ns, p->allocation, &p->peer,
+				       p->expires_s, p->ref) != 0)
+			breach("permission not restored", p->ref);
+	}
+	for (size_t i = 0; i < f->n_channels; i++) {
+		const struct fake_channel *c = &f->channels[i];
+
+		if (c->live && turn_restore_channel(s, now_ns, c->allocation, c->number, &c->peer,
+				       c->expires_s, c->ref) != 0)
+			breach("channel not restored", c->ref);
+	}
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A second implementation of `struct turn_store`: plain arrays, with every rule of the interface
+// checked. A breach ends the program with a message. One thread.
+#pragma once
+
+#include <turn/server.h>
+
+struct fake_allocation {
+	bool live;
+	uint32_t ref;
+	struct turn_allocation_record rec;
+};
+
+struct fake_permission {
+	bool live;
+	uint32_t ref;
+	uint32_t allocation;
+	struct tp_addr peer;
+	uint32_t expires_s;
+};
+
+struct fake_channel {
+	bool live;
+	uint32_t ref;
+	uint32_t allocation;
+	struct tp_addr peer;
+	uint32_t expires_s;
+	uint32_t permission_expires_s;
+	uint16_t number;
+};
+
+struct fake_store {
+	struct fake_allocation *allocations;
+	struct fake_permission *permissions;
+	struct fake_channel *channels;
+	size_t n_allocations; // slots used at some time
+	size_t n_permissions;
+	size_t n_channels;
+	size_t max_allocations; // live ones; beyond: -ENOSPC
+	size_t max_permissions;
+	size_t max_channels;
+	size_t live_allocations;
+	size_t live_permissions;
+	size_t live_channels;
+	size_t calls;
+};
+
+void fake_store_init(struct fake_store *f);
+void fake_store_fini(struct fake_store *f);
+struct turn_store fake_store_ops(struct fake_store *f);
+
+// Hands everything to a server that just started, as a recovery scan would.
+void fake_store_restore(struct fake_store *f, struct turn_server *s, uint64_t now_ns);
+
+// What the packet path would find; NULL: nothing.
+const struct fake_allocation *fake_store_allocation(
+	const struct fake_store *f, const struct turn_tuple *client);
+const struct fake_permission *fake_store_permission(
+	const struct fake_store *f, uint32_t allocation, const struct tp_addr *peer);
+const struct fake_channel *fake_store_channel(
+	const struct fake_store *f, uint32_t allocation, uint16_t number);
