@@ -113,8 +113,10 @@ static bool list_read(struct reader *r, const struct rule *rule, const yaml_node
 		n = (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
 	} else if (!node_is_null(node)) {
 		reader_complain(r, where,
-			rule->section != NULL ? "begin each entry with \"- \""
-					      : "write it as [VALUE, VALUE]",
+			rule->section != NULL || node->type != YAML_SCALAR_NODE
+				? "begin each entry with \"- \""
+				: reader_textf(
+					  r, "write it as [%s]", suggest_show(r, node_text(node))),
 			"needs a list");
 		return false;
 	}

@@ -58,6 +58,7 @@ static const struct rule dataplane_rules[] = {
 		RULE_AT_LIST(struct conf_dataplane, ports),
 		.section = &port_section,
 		.required = true,
+		.example = "[{interface: eth0}]",
 		.text = "Ports that the data plane opens."},
 	{.key = "workers",
 		.type = RULE_U32,

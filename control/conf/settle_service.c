@@ -30,6 +30,7 @@ static void tell_same_id(struct reader *r, const struct spot *first, const struc
 
 static void credentials_check(struct reader *r)
 {
+	static const struct spot nobody = {.key = "secrets"};
 	const struct draft *d = r->draft;
 
 	if (characters_count(d->conf.realm) > REALM_MAX)
@@ -52,10 +53,9 @@ static void credentials_check(struct reader *r)
 	reader_find_pairs(r, &(struct reader_pairs){d->secrets, d->n_secrets, sizeof(*d->secrets),
 				     true, id_compare, tell_same_id});
 	if (d->conf.n_users == 0 && d->conf.n_secrets == 0 && d->users_file == NULL)
-		reader_complain(r, NULL, "add secrets: with id and secret_file, or users:",
-			"nobody can authenticate: there are neither users nor secrets, and nobody "
-			"is "
-			"served without");
+		reader_complain(r, &nobody,
+			"add secrets: [{id: NAME, secret_file: FILE}], or users",
+			"there are neither secrets nor users, and nobody is served without");
 }
 
 static int cidr_compare(const void *a, const void *b)

@@ -32,13 +32,20 @@ static bool number_parse(const char *s, uint64_t *out)
 	return true;
 }
 
+// In the base of the default: 0x4fff means more to a reader of RFCs than 20479.
+static const char *number_range(struct reader *r, const struct rule *rule)
+{
+	if (rule->max == UINT32_MAX)
+		return "give a whole number";
+	if (rule->initial != NULL && strncmp(rule->initial, "0x", 2) == 0)
+		return reader_textf(r, "give a number from 0x%x to 0x%x", rule->min, rule->max);
+	return reader_textf(r, "give a whole number from %u to %u", rule->min, rule->max);
+}
+
 static bool number_value(struct reader *r, const struct rule *rule, enum rule_type type,
 	const struct spot *where, const char *text, void *at)
 {
-	const char *remedy = rule->max == UINT32_MAX
-				     ? "give a whole number"
-				     : reader_textf(r, "give a whole number from %u to %u",
-					       rule->min, rule->max);
+	const char *remedy = number_range(r, rule);
 	uint64_t v;
 
 	if (!number_parse(text, &v)) {
@@ -138,7 +145,7 @@ static bool ip_value(struct reader *r, const struct rule *rule, const struct spo
 
 		if (text_addr_parse(text, &a) == 0)
 			what = "has a port, which does not belong here";
-		else if (text_cidr_parse(text, &c) == 0)
+		else if (text_cidr_parse(text, &c) != -EINVAL)
 			what = "is a prefix, not an address";
 		reader_complain(r, where,
 			reader_textf(r, "give an IPv4 or IPv6 address such as %s",
