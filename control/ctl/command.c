@@ -7,6 +7,15 @@
 #define ARGS(a)	   .arguments = a, .n_arguments = LEN(a)
 #define COLUMNS(a) .columns = a, .n_columns = LEN(a)
 
+#define COLUMN(key, title, format)                                                                 \
+	{                                                                                          \
+		key, title, CTL_FORMAT_##format, NULL, 0                                           \
+	}
+#define TABLE(key, title, rows)                                                                    \
+	{                                                                                          \
+		key, title, CTL_FORMAT_ROWS, rows, LEN(rows)                                       \
+	}
+
 static const struct ctl_argument allocation_id[] = {
 	{"id", CTL_ARGUMENT_TEXT, true, NULL, "as shown by `allocation list` and in the log"},
 };
@@ -37,140 +46,146 @@ static const struct ctl_argument level_arguments[] = {
 		"the new level; without it the level is shown"},
 };
 
+static const struct ctl_column warning_columns[] = {
+	COLUMN("what", "warning", TEXT),
+	COLUMN("next", "next", TEXT),
+};
+
 static const struct ctl_column status_columns[] = {
-	{"verdict", "verdict", CTL_FORMAT_TEXT},
-	{"instance", "instance", CTL_FORMAT_TEXT},
-	{"realm", "realm", CTL_FORMAT_TEXT},
-	{"version", "version", CTL_FORMAT_TEXT},
-	{"control.pid", "control pid", CTL_FORMAT_COUNT},
-	{"control.uptime_s", "control up", CTL_FORMAT_SECONDS},
-	{"dataplane.running", "data plane runs", CTL_FORMAT_YES_NO},
-	{"dataplane.pid", "data plane pid", CTL_FORMAT_COUNT},
-	{"dataplane.uptime_s", "data plane up", CTL_FORMAT_SECONDS},
-	{"dataplane.workers", "workers", CTL_FORMAT_COUNT},
-	{"dataplane.busy", "busy", CTL_FORMAT_PERCENT},
-	{"allocations.live", "allocations", CTL_FORMAT_COUNT},
-	{"allocations.limit", "of at most", CTL_FORMAT_COUNT},
-	{"allocations.opened", "opened since start", CTL_FORMAT_COUNT},
-	{"traffic.packets_per_s", "packets relayed/s", CTL_FORMAT_COUNT},
-	{"traffic.octets_per_s", "relayed per second", CTL_FORMAT_OCTETS},
-	{"traffic.packets", "packets relayed", CTL_FORMAT_COUNT},
-	{"traffic.octets", "relayed", CTL_FORMAT_OCTETS},
-	{"traffic.drops_per_s", "drops/s", CTL_FORMAT_COUNT},
-	{"segment.entries_used", "table entries", CTL_FORMAT_COUNT},
-	{"segment.entries", "of at most", CTL_FORMAT_COUNT},
-	{"segment.grace_max_ns", "longest grace period", CTL_FORMAT_NS},
-	{"warnings", "warnings", CTL_FORMAT_ROWS},
-	{"what", "what", CTL_FORMAT_CELL},
-	{"next", "next", CTL_FORMAT_CELL},
+	COLUMN("verdict", "verdict", TEXT),
+	TABLE("warnings", "warnings", warning_columns),
+	COLUMN("instance", "instance", TEXT),
+	COLUMN("realm", "realm", TEXT),
+	COLUMN("version", "version", TEXT),
+	COLUMN("control.pid", "control pid", NUMBER),
+	COLUMN("control.uptime_s", "control up", SECONDS),
+	COLUMN("dataplane.running", "data plane runs", YES_NO),
+	COLUMN("dataplane.pid", "data plane pid", NUMBER),
+	COLUMN("dataplane.uptime_s", "data plane up", SECONDS),
+	COLUMN("dataplane.workers", "workers", COUNT),
+	COLUMN("dataplane.busy", "busy", PERCENT),
+	COLUMN("allocations.live", "allocations", COUNT),
+	COLUMN("allocations.limit", "of at most", COUNT),
+	COLUMN("allocations.opened", "opened since start", COUNT),
+	COLUMN("traffic.packets_per_s", "packets relayed/s", COUNT),
+	COLUMN("traffic.octets_per_s", "relayed per second", OCTETS),
+	COLUMN("traffic.packets", "packets relayed", COUNT),
+	COLUMN("traffic.octets", "relayed", OCTETS),
+	COLUMN("traffic.drops_per_s", "drops/s", COUNT),
+	COLUMN("segment.entries_used", "table entries", COUNT),
+	COLUMN("segment.entries", "of at most", COUNT),
+	COLUMN("segment.grace_max_ns", "longest grace period", NS),
 };
 
 static const struct ctl_column allocation_columns[] = {
-	{"id", "id", CTL_FORMAT_TEXT},
-	{"user", "user", CTL_FORMAT_TEXT},
-	{"client", "client", CTL_FORMAT_TEXT},
-	{"relayed", "relayed", CTL_FORMAT_TEXT},
-	{"age_s", "age", CTL_FORMAT_SECONDS},
-	{"expires_s", "expires in", CTL_FORMAT_SECONDS},
-	{"permissions", "permissions", CTL_FORMAT_COUNT},
-	{"channels", "channels", CTL_FORMAT_COUNT},
-	{"packets_to_peer", "to peer", CTL_FORMAT_COUNT},
-	{"packets_to_client", "to client", CTL_FORMAT_COUNT},
+	COLUMN("id", "id", TEXT),
+	COLUMN("user", "user", TEXT),
+	COLUMN("client", "client", TEXT),
+	COLUMN("relayed", "relayed", TEXT),
+	COLUMN("age_s", "age", SECONDS),
+	COLUMN("expires_s", "expires in", SECONDS),
+	COLUMN("permissions", "permissions", COUNT),
+	COLUMN("channels", "channels", COUNT),
+	COLUMN("packets_to_peer", "to peer", COUNT),
+	COLUMN("packets_to_client", "to client", COUNT),
+};
+
+static const struct ctl_column peer_columns[] = {
+	COLUMN("peer", "peer", TEXT),
+	COLUMN("channel", "channel", TEXT),
+	COLUMN("expires_s", "expires in", SECONDS),
+	COLUMN("packets_to_peer", "to peer", COUNT),
+	COLUMN("packets_to_client", "to client", COUNT),
 };
 
 static const struct ctl_column allocation_show_columns[] = {
-	{"id", "id", CTL_FORMAT_TEXT},
-	{"user", "user", CTL_FORMAT_TEXT},
-	{"client", "client", CTL_FORMAT_TEXT},
-	{"listener", "listener", CTL_FORMAT_TEXT},
-	{"relayed", "relayed", CTL_FORMAT_TEXT},
-	{"advertised", "advertised as", CTL_FORMAT_TEXT},
-	{"age_s", "age", CTL_FORMAT_SECONDS},
-	{"expires_s", "expires in", CTL_FORMAT_SECONDS},
-	{"packets_to_peer", "packets to peers", CTL_FORMAT_COUNT},
-	{"octets_to_peer", "octets to peers", CTL_FORMAT_OCTETS},
-	{"packets_to_client", "packets to client", CTL_FORMAT_COUNT},
-	{"octets_to_client", "octets to client", CTL_FORMAT_OCTETS},
-	{"peers", "permissions and channels", CTL_FORMAT_ROWS},
-	{"peer", "peer", CTL_FORMAT_CELL},
-	{"channel", "channel", CTL_FORMAT_CELL},
-	{"expires_s", "expires in (s)", CTL_FORMAT_CELL},
-	{"packets_to_peer", "to peer", CTL_FORMAT_CELL},
-	{"packets_to_client", "to client", CTL_FORMAT_CELL},
+	COLUMN("id", "id", TEXT),
+	COLUMN("user", "user", TEXT),
+	COLUMN("client", "client", TEXT),
+	COLUMN("listener", "listener", TEXT),
+	COLUMN("relayed", "relayed", TEXT),
+	COLUMN("advertised", "advertised as", TEXT),
+	COLUMN("age_s", "age", SECONDS),
+	COLUMN("expires_s", "expires in", SECONDS),
+	COLUMN("packets_to_peer", "packets to peers", COUNT),
+	COLUMN("octets_to_peer", "octets to peers", OCTETS),
+	COLUMN("packets_to_client", "packets to client", COUNT),
+	COLUMN("octets_to_client", "octets to client", OCTETS),
+	TABLE("peers", "permissions and channels", peer_columns),
 };
 
 static const struct ctl_column kill_columns[] = {
-	{"id", "ended", CTL_FORMAT_TEXT},
+	COLUMN("id", "ended", TEXT),
 };
 
 static const struct ctl_column worker_columns[] = {
-	{"worker", "worker", CTL_FORMAT_COUNT},
-	{"lcore", "core", CTL_FORMAT_COUNT},
-	{"online", "online", CTL_FORMAT_YES_NO},
-	{"age_ns", "loop age", CTL_FORMAT_NS},
-	{"busy", "busy", CTL_FORMAT_PERCENT},
-	{"rx_packets", "received", CTL_FORMAT_COUNT},
-	{"tx_packets", "sent", CTL_FORMAT_COUNT},
-	{"cycles_per_packet", "cycles/packet", CTL_FORMAT_COUNT},
-	{"residence_p50_ns", "p50", CTL_FORMAT_NS},
-	{"residence_p99_ns", "p99", CTL_FORMAT_NS},
-	{"sleeps", "sleeps", CTL_FORMAT_COUNT},
-	{"kicks", "kicks", CTL_FORMAT_COUNT},
-	{"preempted", "preempted", CTL_FORMAT_COUNT},
+	COLUMN("worker", "worker", NUMBER),
+	COLUMN("lcore", "core", NUMBER),
+	COLUMN("online", "online", YES_NO),
+	COLUMN("age_ns", "loop age", NS),
+	COLUMN("busy", "busy", PERCENT),
+	COLUMN("rx_packets", "received", COUNT),
+	COLUMN("tx_packets", "sent", COUNT),
+	COLUMN("cycles_per_packet", "cycles/packet", COUNT),
+	COLUMN("residence_p50_ns", "p50", NS),
+	COLUMN("residence_p99_ns", "p99", NS),
+	COLUMN("sleeps", "sleeps", COUNT),
+	COLUMN("kicks", "kicks", COUNT),
+	COLUMN("preempted", "preempted", COUNT),
 };
 
 static const struct ctl_column drop_columns[] = {
-	{"reason", "reason", CTL_FORMAT_TEXT},
-	{"packets", "packets", CTL_FORMAT_COUNT},
-	{"per_s", "per second", CTL_FORMAT_COUNT},
-	{"what", "what", CTL_FORMAT_TEXT},
-	{"next", "what to do", CTL_FORMAT_TEXT},
+	COLUMN("reason", "reason", TEXT),
+	COLUMN("packets", "packets", COUNT),
+	COLUMN("per_s", "per second", COUNT),
+	COLUMN("what", "what", TEXT),
+	COLUMN("next", "what to do", TEXT),
 };
 
 static const struct ctl_column port_columns[] = {
-	{"port", "port", CTL_FORMAT_COUNT},
-	{"interface", "interface", CTL_FORMAT_TEXT},
-	{"device", "device", CTL_FORMAT_TEXT},
-	{"link", "link", CTL_FORMAT_TEXT},
-	{"mac", "MAC", CTL_FORMAT_TEXT},
-	{"mtu", "MTU", CTL_FORMAT_COUNT},
-	{"queues", "queues", CTL_FORMAT_COUNT},
+	COLUMN("port", "port", NUMBER),
+	COLUMN("interface", "interface", TEXT),
+	COLUMN("device", "device", TEXT),
+	COLUMN("link", "link", TEXT),
+	COLUMN("mac", "MAC", TEXT),
+	COLUMN("mtu", "MTU", NUMBER),
+	COLUMN("queues", "queues", NUMBER),
 };
 
 static const struct ctl_column nexthop_columns[] = {
-	{"slot", "slot", CTL_FORMAT_COUNT},
-	{"address", "address", CTL_FORMAT_TEXT},
-	{"interface", "interface", CTL_FORMAT_TEXT},
-	{"mac", "MAC", CTL_FORMAT_TEXT},
-	{"port", "port", CTL_FORMAT_TEXT},
-	{"state", "state", CTL_FORMAT_TEXT},
-	{"wanted", "wanted", CTL_FORMAT_YES_NO},
+	COLUMN("slot", "slot", NUMBER),
+	COLUMN("address", "address", TEXT),
+	COLUMN("interface", "interface", TEXT),
+	COLUMN("mac", "MAC", TEXT),
+	COLUMN("port", "port", TEXT),
+	COLUMN("state", "state", TEXT),
+	COLUMN("wanted", "wanted", YES_NO),
 };
 
 static const struct ctl_column mint_columns[] = {
-	{"username", "username", CTL_FORMAT_TEXT},
-	{"password", "password", CTL_FORMAT_TEXT},
-	{"ttl", "valid for", CTL_FORMAT_SECONDS},
-	{"uris", "URIs", CTL_FORMAT_TEXT},
+	COLUMN("username", "username", TEXT),
+	COLUMN("password", "password", TEXT),
+	COLUMN("ttl", "valid for", SECONDS),
+	COLUMN("uris", "URIs", TEXT),
 };
 
 static const struct ctl_column check_columns[] = {
-	{"severity", "severity", CTL_FORMAT_TEXT},
-	{"file", "file", CTL_FORMAT_TEXT},
-	{"line", "line", CTL_FORMAT_COUNT},
-	{"key", "key", CTL_FORMAT_TEXT},
-	{"problem", "problem", CTL_FORMAT_TEXT},
-	{"remedy", "remedy", CTL_FORMAT_TEXT},
+	COLUMN("severity", "severity", TEXT),
+	COLUMN("file", "file", TEXT),
+	COLUMN("line", "line", NUMBER),
+	COLUMN("key", "key", TEXT),
+	COLUMN("problem", "problem", TEXT),
+	COLUMN("remedy", "remedy", TEXT),
 };
 
 static const struct ctl_column level_columns[] = {
-	{"level", "level", CTL_FORMAT_TEXT},
+	COLUMN("level", "level", TEXT),
 };
 
 static const struct ctl_column counter_columns[] = {
-	{"counter", "counter", CTL_FORMAT_TEXT},
-	{"value", "value", CTL_FORMAT_COUNT},
-	{"text", "what", CTL_FORMAT_TEXT},
+	COLUMN("counter", "counter", TEXT),
+	COLUMN("value", "value", COUNT),
+	COLUMN("text", "what", TEXT),
 };
 
 static const struct ctl_command commands[] = {

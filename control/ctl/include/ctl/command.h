@@ -11,8 +11,8 @@ enum ctl_argument_type {
 	CTL_ARGUMENT_NUMBER, // a whole number, 0 or more
 };
 
-// On the command line required arguments come first, in this order and without their names;
-// optional ones follow as "name VALUE". In a request all of them are members of "arguments".
+// On the command line arguments come in this order, each as VALUE alone or as "name VALUE";
+// required ones always as VALUE. In a request they are members of "arguments".
 struct ctl_argument {
 	const char *name;
 	enum ctl_argument_type type;
@@ -28,21 +28,23 @@ enum ctl_shape {
 
 // How a member is shown to people; programs get the JSON value.
 enum ctl_format {
-	CTL_FORMAT_TEXT,
-	CTL_FORMAT_COUNT,   // whole number
+	CTL_FORMAT_TEXT,    // an array is shown as its members
+	CTL_FORMAT_NUMBER,  // plain: a number that names something
+	CTL_FORMAT_COUNT,   // 1,234,567
 	CTL_FORMAT_OCTETS,  // 1.2 MB
 	CTL_FORMAT_SECONDS, // 1 h 02 min
 	CTL_FORMAT_NS,	    // 12.3 us
 	CTL_FORMAT_PERCENT, // of a number between 0 and 1
 	CTL_FORMAT_YES_NO,
-	CTL_FORMAT_ROWS, // an array of objects: a table below, with the columns that follow it
-	CTL_FORMAT_CELL, // a column of the last CTL_FORMAT_ROWS
+	CTL_FORMAT_ROWS, // an array of objects: a table of its own
 };
 
 struct ctl_column {
 	const char *key; // member of the object; "a.b" reaches into a member object
 	const char *title;
 	enum ctl_format format;
+	const struct ctl_column *rows; // ROWS: the columns of the table below
+	size_t n_rows;
 };
 
 struct ctl_command {

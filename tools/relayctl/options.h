@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The command line: options first, then one command.
+#pragma once
+
+#include <stdbool.h>
+
+#define RCTL_EXIT_OK	    0
+#define RCTL_EXIT_REFUSED   1
+#define RCTL_EXIT_USAGE	    2
+#define RCTL_EXIT_NO_DAEMON 3
+
+enum rctl_style {
+	RCTL_TABLE, // for people
+	RCTL_JSON,
+	RCTL_TSV,
+};
+
+struct rctl_options {
+	enum rctl_style style;
+	const char *instance;
+	const char *socket; // NULL: that of the instance
+	const char *batch;  // file of commands, "-" for stdin; NULL: one from the command line
+	bool stop_on_error;
+	bool echo;
+	const char *page; // "help", "version", "man", "completion": print it and leave
+	char **words;	  // the command, NULL-terminated
+};
+
+// 0, or -EINVAL after a message on stderr.
+int rctl_options_read(struct rctl_options *o, char **argv);

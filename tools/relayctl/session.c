@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <turnpike/ctl.h>
+
+#include "check.h"
+#include "printer.h"
+
+void rctl_session_init(struct rctl_session *s, const struct rctl_options *o)
+{
+	*s = (struct rctl_session){.options = o};
+	if (o->socket != NULL)
+		snprintf(s->socket, sizeof(s->socket), "%s", o->socket);
+	else
+		snprintf(s->socket, sizeof(s->socket), "/run/turnpike/%s/%s", o->instance,
+			TP_CTL_SOCKET_NAME);
+}
+
+void rctl_session_fini(struct rctl_session *s)
+{
+	if (s->connected)
+		rctl_client_close(&s->client);
+	s->connected = false;
+}
+
+// Whether the data plane of the same instance listens: the kernel's list tells without a
+// connection, which the data plane would take for the control process.
+static bool dataplane_listens(const char *control_socket)
+{
+	const char *slash = strrchr(control_socket, '/');
+	char line[512], path[256];
+	bool found = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%.*s/%s", slash == NULL ? 1 : (int)(slash - control_socket),
+		slash == NULL ? "." : control_socket, TP_PUNT_SOCKET_NAME);
+	f = fopen("/proc/net/unix", "r");
+	while (f != NULL && !found && fgets(line, sizeof(line), f) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		found = strlen(line) > strlen(path) &&
+			strcmp(line + strlen(line) - strlen(path), path) == 0;
+	}
+	if (f != NULL)
+		fclose(f);
+	return found;
+}
+
+static int connect_failed(const struct rctl_session *s, int rc)
+{
+	switch (rc) {
+	case -ENOENT:
+	case -ECONNREFUSED:
+		fprintf(stderr,
+			"relayctl: turnpike-control is not running: nobody listens on %s\n"
+			"  turnpike-dataplane: %s\n"
+			"  next: start turnpike-control, or name another --instance or --socket\n",
+			s->socket,
+			dataplane_listens(s->socket)
+				? "running; what is set up is relayed on"
+				: "not running either, or of another instance");
+		return RCTL_EXIT_NO_DAEMON;
+	case -EACCES:
+	case -EPERM:
+		fprintf(stderr,
+			"relayctl: %s: permission denied\n"
+			"  next: run relayctl as root or as a member of the socket's group\n",
+			s->socket);
+		return RCTL_EXIT_REFUSED;
+	case -EBUSY:
+		fprintf(stderr, "relayctl: %s: too many operators are connected\n", s->socket);
+		return RCTL_EXIT_REFUSED;
+	case -EPROTO:
+		fprintf(stderr,
+			"relayctl: %s: no turnpike-control of this version listens there\n"
+			"  next: use the relayctl of the same version\n",
+			s->socket);
+		return RCTL_EXIT_NO_DAEMON;
+	case -EAGAIN:
+		fprintf(stderr,
+			"relayctl: turnpike-control listens on %s but does not answer\n"
+			"  next: look at its log\n",
+			s->socket);
+		return RCTL_EXIT_NO_DAEMON;
+	default:
+		fprintf(stderr, "relayctl: %s: %s\n", s->socket, strerror(-rc));
+		return RCTL_EXIT_NO_DAEMON;
+	}
+}
+
+static int refusal_print(const json_t *answer)
+{
+	const json_t *error = json_object_get(answer, "error");
+	const char *message = json_string_value(json_object_get(error, "message"));
+	const char *remedy = json_string_value(json_object_get(error, "remedy"));
+	const char *code = json_string_value(json_object_get(error, "code"));
+
+	fprintf(stderr, "relayctl: %s\n", message == NULL ? "refused" : message);
+	if (remedy != NULL && *remedy != '\0')
+		fprintf(stderr, "  next: %s\n", remedy);
+	return code != NULL && (strcmp(code, "usage") == 0 || strcmp(code, "unknown_command") == 0)
+		       ? RCTL_EXIT_USAGE
+		       : RCTL_EXIT_REFUSED;
+}
+
+static int answers_print(struct rctl_session *s, const struct rctl_request *r)
+{
+	struct rctl_printer printer;
+	bool more = true;
+
+	rctl_printer_init(&printer, stdout, s->options->style, r->command);
+	while (more) {
+		json_t *answer;
+		int rc = rctl_client_receive(&s->client, &answer);
+
+		if (rc < 0)
+			return rc;
+		if (!json_is_true(json_object_get(answer, "ok"))) {
+			rc = refusal_print(answer);
+			json_decref(answer);
+			return rc;
+		}
+		more = json_is_true(json_object_get(answer, "more"));
+		rctl_printer_add(&printer, json_object_get(answer, "result"));
+		json_decref(answer);
+	}
+	rctl_printer_end(&printer);
+	return RCTL_EXIT_OK;
+}
+
+static int request_run(struct rctl_session *s, const struct rctl_request *r)
+{
+	int rc = 0;
+
+	if (!s->connected)
+		rc = rctl_client_open(&s->client, s->socket);
+	if (rc < 0)
+		return connect_failed(s, rc);
+	s->connected = true;
+	rc = rctl_client_send(&s->client, r->command->name, r->arguments);
+	if (rc == 0)
+		rc = answers_print(s, r);
+	if (rc >= 0)
+		return rc;
+	rctl_session_fini(s);
+	fflush(stdout);
+	fprintf(stderr, "relayctl: turnpike-control went away during %s: %s\n", r->command->name,
+		strerror(-rc));
+	return RCTL_EXIT_NO_DAEMON;
+}
+
+int rctl_session_run(struct rctl_session *s, const char *const *words)
+{
+	struct rctl_request r;
+	char error[512];
+	int rc;
+
+	if (rctl_request_read(&r, words, error, sizeof(error)) < 0) {
+		fprintf(stderr, "relayctl: %s\n", error);
+		return RCTL_EXIT_USAGE;
+	}
+	if (rctl_check_is_local(&r))
+		rc = rctl_check_run(&r, s->options->style);
+	else
+		rc = request_run(s, &r);
+	rctl_request_fini(&r);
+	return rc;
+}
+
+// Splits a line into words in place: blanks separate, "..." and '...' keep them, # begins a
+// comment. Their number, or -EINVAL.
+static int line_split(char *line, char **words, size_t max)
+{
+	char *out = line;
+	size_t n = 0;
+
+	for (char *p = line; *p != '\0' && *p != '#' && *p != '\n';) {
+		char quote = '\0';
+
+		if (*p == ' ' || *p == '\t' || *p == '\r') {
+			p++;
+			continue;
+		}
+		if (n + 1 >= max)
+			return -EINVAL;
+		words[n++] = out;
+		for (; *p != '\0' && *p != '\n'; p++) {
+			if (quote != '\0' ? *p == quote : *p == '"' || *p == '\'')
+				quote = quote == '\0' ? *p : '\0';
+			else if (quote == '\0' && (*p == ' ' || *p == '\t' || *p == '\r'))
+				break;
+			else
+				*out++ = *p;
+		}
+		if (quote != '\0')
+			return -EINVAL;
+		p += *p != '\0';
+		*out++ = '\0';
+	}
+	words[n] = NULL;
+	return (int)n;
+}
+
+static int line_run(struct rctl_session *s, char *line, const char *path, unsigned number)
+{
+	char *words[32];
+	char echo[1024];
+	int n;
+
+	snprintf(echo, sizeof(echo), "%.*s", (int)strcspn(line, "\n"), line);
+	n = line_split(line, words, sizeof(words) / sizeof(words[0]));
+	if (n < 0) {
+		fprintf(stderr, "relayctl: %s:%u: too many words, or a quote is not closed\n", path,
+			number);
+		return RCTL_EXIT_USAGE;
+	}
+	if (n == 0)
+		return RCTL_EXIT_OK;
+	if (s->options->echo)
+		printf("> %s\n", echo);
+	n = rctl_session_run(s, (const char *const *)words);
+	fflush(stdout);
+	if (n != RCTL_EXIT_OK)
+		fprintf(stderr, "  at %s:%u\n", path, number);
+	return n;
+}
+
+int rctl_session_batch(struct rctl_session *s, const char *path)
+{
+	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
+	unsigned number = 0;
+	char *line = NULL;
+	size_t size = 0;
+	int first = RCTL_EXIT_OK;
+
+	if (f == NULL) {
+		fprintf(stderr, "relayctl: %s: %s\n", path, strerror(errno));
+		return RCTL_EXIT_USAGE;
+	}
+	while (getline(&line, &size, f) >= 0) {
+		int rc = line_run(s, line, path, ++number);
+
+		if (first == RCTL_EXIT_OK)
+			first = rc;
+		if (rc != RCTL_EXIT_OK && s->options->stop_on_error)
+			break;
+	}
+	free(line);
+	if (f != stdin)
+		fclose(f);
+	return first;
+}
