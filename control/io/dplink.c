@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dplink.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+void io_dplink_init(
+	struct io_dplink *l, const char *path, int epoll_fd, uint32_t tag, uint32_t kick_tag)
+{
+	*l = (struct io_dplink){.path = path,
+		.epoll_fd = epoll_fd,
+		.tag = tag,
+		.kick_tag = kick_tag,
+		.fd = -1,
+		.kick_fd = -1};
+}
+
+// Closing takes both out of epoll: nobody else holds the socket, but the data plane holds the
+// eventfd, so that one is taken out by hand.
+void io_dplink_fini(struct io_dplink *l)
+{
+	if (l->kick_fd >= 0) {
+		(void)epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, l->kick_fd, NULL);
+		close(l->kick_fd);
+	}
+	if (l->fd >= 0)
+		close(l->fd);
+	l->fd = l->kick_fd = -1;
+}
+
+static int watch(const struct io_dplink *l, int fd, uint32_t tag)
+{
+	struct epoll_event e = {.events = EPOLLIN, .data.u32 = tag};
+
+	return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
+}
+
+int io_dplink_connect(struct io_dplink *l)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int rc;
+
+	if (l->fd >= 0)
+		return 0;
+	if (strlen(l->path) >= sizeof(a.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(a.sun_path, l->path);
+	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (l->fd < 0)
+		return -errno;
+	rc = connect(l->fd, (const struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
+	if (rc == 0)
+		rc = watch(l, l->fd, l->tag);
+	if (rc < 0)
+		io_dplink_fini(l);
+	return rc;
+}
+
+// The first of the descriptors that came along, or -1; the others are closed.
+static int descriptor_of(struct msghdr *msg)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	int first = -1;
+
+	if (c == NULL || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return -1;
+	for (size_t i = 0; CMSG_LEN((i + 1) * sizeof(int)) <= c->cmsg_len; i++) {
+		int fd;
+
+		memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+		if (i == 0)
+			first = fd;
+		else
+			close(fd);
+	}
+	return first;
+}
+
+static int descriptor_take(struct io_dplink *l, int fd)
+{
+	int rc;
+
+	// Only the first one counts.
+	if (l->kick_fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	l->kick_fd = fd;
+	rc = watch(l, fd, l->kick_tag);
+	return rc < 0 ? rc : 1;
+}
+
+int io_dplink_read(struct io_dplink *l)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} control;
+	char octet;
+	struct iovec iov = {&octet, 1};
+	struct msghdr msg = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control)};
+	ssize_t n = recvmsg(l->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	int rc = 0;
+	int fd;
+
+	if (n < 0)
+		rc = errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	else if (n == 0)
+		rc = -ECONNRESET;
+	else if ((fd = descriptor_of(&msg)) >= 0)
+		rc = descriptor_take(l, fd);
+	if (rc < 0)
+		io_dplink_fini(l);
+	return rc;
+}
+
+void io_dplink_kicked(struct io_dplink *l)
+{
+	uint64_t count;
+
+	// Non-blocking by its maker; how often we were kicked says nothing.
+	if (read(l->kick_fd, &count, sizeof(count)) < 0)
+		return;
+}

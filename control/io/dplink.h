@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The connection to the data plane's socket: it brings the eventfd that wakes us, and its end tells
+// that the data plane is gone. One thread.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct io_dplink {
+	const char *path; // the data plane's socket; borrowed
+	int epoll_fd;	  // where its descriptors are watched; borrowed
+	uint32_t tag;	  // epoll data of the socket
+	uint32_t kick_tag;
+	int fd;	     // -1: not connected
+	int kick_fd; // -1: not (yet) received
+};
+
+void io_dplink_init(
+	struct io_dplink *l, const char *path, int epoll_fd, uint32_t tag, uint32_t kick_tag);
+void io_dplink_fini(struct io_dplink *l);
+
+static inline bool io_dplink_is_up(const struct io_dplink *l)
+{
+	return l->kick_fd >= 0;
+}
+
+// Tries to connect, once, without waiting. 0, or a negative errno (-ENOENT, -ECONNREFUSED: the data
+// plane is not there).
+int io_dplink_connect(struct io_dplink *l);
+// The socket is readable. 1: the eventfd has come; 0: nothing new; -ECONNRESET: the data plane is
+// gone and the link is closed; another negative errno, closed too.
+int io_dplink_read(struct io_dplink *l);
+// The eventfd is readable: takes its count.
+void io_dplink_kicked(struct io_dplink *l);
