@@ -8,6 +8,7 @@ lab_names()
 
 	[ "$LAB_NAME" = lab ] || prefix=$LAB_NAME-
 	LAB_DIR=/run/turnpike-$LAB_NAME
+	LAB_SHM=/dev/shm/turnpike-$LAB_NAME
 	NS_NET=${prefix}tp-net
 	NS_A=${prefix}tp-a
 	NS_B=${prefix}tp-b
@@ -185,5 +186,6 @@ lab_env()
 	TP_CONFIG=$LAB_DIR/turnpike.yaml
 	TP_CA=$LAB_DIR/ca.pem
 	TP_SOCKET=$(config_socket 1)
+	TP_SEGMENT=$(config_segment)
 	END
 }

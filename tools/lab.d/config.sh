@@ -1,9 +1,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The relay's configuration in the lab. Passwords and secrets go by file.
 
+config_runtime()
+{
+	[ "$1" = 1 ] && echo "$LAB_DIR" || echo "$LAB_DIR/node$1"
+}
+
 config_socket()
 {
-	echo "$LAB_DIR/control$([ "$1" = 1 ] || echo "$1").sock"
+	echo "$(config_runtime "$1")/control.sock"
+}
+
+# The segment's directory: hugepages where the lab has them.
+config_segment()
+{
+	[ "$(state_get huge)" = yes ] && echo "$LAB_DIR/huge" || echo "$LAB_SHM"
 }
 
 config_file()
@@ -41,10 +52,12 @@ config_generate()
 	[ "$node" = 1 ] || suffix=$node
 	echo "# Written by tools/lab; this lab's credentials exist nowhere else."
 	echo "instance: $LAB_NAME$suffix"
+	echo "runtime_directory: $(config_runtime "$node")"
 	echo "realm: lab.turnpike"
 	echo "dataplane:"
 	echo "    workers: 1"
 	echo "    poll: adaptive"
+	[ "$(state_get huge)" = yes ] || echo "    hugepages: never"
 	echo "    ports:"
 	echo "        - {device: \"net_af_xdp0,iface=nic0\", interface: nic0}"
 	echo "listeners:"
@@ -65,10 +78,11 @@ config_generate()
 	echo "    - {id: lab, secret_file: $LAB_DIR/lab.secret}"
 	echo "peers:"
 	echo "    allow: [\"10.77.0.0/16\", \"fd77::/16\"]"
-	if [ "$(state_get huge)" = yes ]; then
-		echo "segment:"
-		echo "    directory: $LAB_DIR/huge"
-	fi
+	# Debian's coturn client binds channels up to 0x7fff.
+	echo "protocol:"
+	echo "    channel_max: 0x7fff"
+	echo "segment:"
+	echo "    directory: $(config_segment)"
 }
 
 config_install()
@@ -77,7 +91,9 @@ config_install()
 
 	(umask 077 && printf 'demo-password\n' > "$LAB_DIR/demo.password")
 	(umask 077 && printf 'lab-secret\n' > "$LAB_DIR/lab.secret")
+	mkdir -p "$(config_segment)"
 	for ((node = 1; node <= LAB_NODES; node++)); do
+		mkdir -p "$(config_runtime $node)"
 		if [ -n "$LAB_CONFIG" ] && [ $node = 1 ]; then
 			cp "$LAB_CONFIG" "$(config_file 1)"
 		else

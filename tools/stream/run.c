@@ -74,7 +74,8 @@ static void flow_send(struct sm_flow *f, struct sm_end *e, const struct sm_optio
 	sm_flow_write(f, payload, o->size_len, sm_now_ns());
 	// The receiver may be quicker than the count: it must already know the number.
 	sm_flow_sent(f, 0);
-	if (end_send(e, payload, o->size_len) < 0)
+	// An ICMP error from before costs the next call, not the packet: once more.
+	if (end_send(e, payload, o->size_len) < 0 && end_send(e, payload, o->size_len) < 0)
 		f->send_errors++;
 }
 

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# What every end-to-end test begins with. A test sources this file, calls e2e_begin with options
+# of `tools/lab up`, then checks; the lab goes down when it exits. Exit codes: 0 passed, 1 a check
+# failed, 77 skipped (no root, a program missing).
+#
+# TURNPIKE_TEST_SERVER=coturn puts Debian's coturn in the relay's place: it shows that a test
+# judges rightly. Tests of what only this relay does are skipped then.
+# TURNPIKE_TEST_LONG=1 runs the long forms.
+set -u
+
+E2E_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+E2E_TEST=$(basename "$0" .sh)
+E2E_BUILD=${TURNPIKE_BUILD:-$E2E_TOP/build}
+E2E_SERVER=${TURNPIKE_TEST_SERVER:-turnpike}
+E2E_LONG=${TURNPIKE_TEST_LONG:-}
+# One lab per source tree, so that trees tested side by side do not end each other's.
+E2E_LAB=${TURNPIKE_TEST_LAB:-e2e-$(printf %s "$E2E_TOP" | cksum | cut -d ' ' -f 1)}
+E2E_STREAM=$E2E_BUILD/tools/stream/stream
+e2e_failed=0
+e2e_passed=0
+
+e2e_skip()
+{
+	echo "skip: $*"
+	exit 77
+}
+
+# e2e_lab COMMAND...: the lab's command line, for this test's lab.
+e2e_lab()
+{
+	"$E2E_TOP/tools/lab" --name "$E2E_LAB" "$@"
+}
+
+# e2e_run SIDE COMMAND...
+e2e_run()
+{
+	e2e_lab run "$1" -- "${@:2}"
+}
+
+e2e_need()
+{
+	local command
+
+	for command; do
+		command -v "$command" >/dev/null || e2e_skip "no $command (tools/packages install lab)"
+	done
+}
+
+# For tests of what coturn has no counterpart for.
+e2e_need_turnpike()
+{
+	[ "$E2E_SERVER" = turnpike ] || e2e_skip "only for turnpike"
+}
+
+e2e_begin()
+{
+	[ "$(id -u)" = 0 ] || e2e_skip "needs root"
+	e2e_need ip nft ethtool openssl python3
+	if [ "$E2E_SERVER" = turnpike ]; then
+		[ -x "$E2E_BUILD/dataplane/turnpike-dataplane" ] || e2e_skip "no data plane built"
+		[ -x "$E2E_BUILD/control/turnpike-control" ] || e2e_skip "no control process built"
+	fi
+	exec 9>"/run/lock/turnpike-test-$E2E_LAB.lock"
+	flock -w 300 9 || e2e_skip "another test uses lab $E2E_LAB"
+	trap e2e_end EXIT
+	trap 'exit 1' INT TERM
+	E2E_TMP=$(mktemp -d)
+	e2e_lab down
+	e2e_up "$@" || { echo "not ok - the lab comes up"; exit 1; }
+	echo "$E2E_TEST: server $E2E_SERVER, lab $E2E_LAB"
+}
+
+# e2e_up OPTION...: the lab, and coturn in it if that is the server. Sets TP_*.
+e2e_up()
+{
+	if [ "$E2E_SERVER" = coturn ]; then
+		e2e_lab up --no-relay "$@" || return 1
+		eval "$(e2e_lab env)"
+		e2e_coturn_start
+	else
+		e2e_lab up "$@" || return 1
+		eval "$(e2e_lab env)"
+	fi
+}
+
+# e2e_coturn_start [OPTION...]
+e2e_coturn_start()
+{
+	e2e_need turnserver
+	e2e_run relay turnserver -n --no-cli --no-tls --no-dtls --simple-log --log-file=stdout \
+		--pidfile="$E2E_TMP/coturn.pid" --db="$E2E_TMP/coturn.db" -r lab.turnpike \
+		-L 10.77.0.1 -L fd77::1 -E 10.77.0.1 -E fd77::1 --min-port=49152 --max-port=65535 \
+		${@:--a -u demo:demo-password} > "$E2E_TMP/coturn.log" 2>&1 9>&- &
+	e2e_wait 15 e2e_run a timeout 1 turnutils_stunclient 10.77.0.1 >/dev/null 2>&1
+}
+
+e2e_coturn_restart()
+{
+	kill "$(cat "$E2E_TMP/coturn.pid")"
+	sleep 0.5
+	e2e_coturn_start "$@"
+}
+
+# e2e_background SIDE LOG COMMAND...: ends with the lab at the latest.
+e2e_background()
+{
+	e2e_run "$1" "${@:3}" > "$E2E_TMP/$2" 2>&1 9>&- &
+	e2e_pid=$!
+}
+
+# e2e_wait SECONDS COMMAND...: until the command succeeds.
+e2e_wait()
+{
+	local end=$((SECONDS + $1))
+
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.1
+	done
+}
+
+e2e_end()
+{
+	local status=$?
+
+	trap - EXIT INT TERM
+	if [ $status != 0 ] && [ $status != 77 ]; then
+		e2e_failed=$((e2e_failed + 1))
+	fi
+	if [ $e2e_failed -gt 0 ]; then
+		for log in "/run/turnpike-$E2E_LAB"/*.log "/run/turnpike-$E2E_LAB.failed"/*.log; do
+			[ ! -s "$log" ] || { echo "--- the end of $log"; tail -n 25 "$log"; }
+		done
+	fi
+	e2e_lab down
+	rm -rf "${E2E_TMP:-}"
+	[ $status = 77 ] && exit 77
+	echo "$E2E_TEST: $e2e_passed checks passed, $e2e_failed failed"
+	[ $e2e_failed = 0 ] && [ $e2e_passed -gt 0 ]
+	exit
+}
+
+e2e_ok()
+{
+	echo "ok - $*"
+	e2e_passed=$((e2e_passed + 1))
+}
+
+e2e_not_ok()
+{
+	echo "not ok - $*"
+	e2e_failed=$((e2e_failed + 1))
+}
+
+# e2e_check WHAT COMMAND...: the command's success is the verdict.
+e2e_check()
+{
+	if "${@:2}"; then e2e_ok "$1"; else e2e_not_ok "$1"; fi
+}
+
+e2e_not()
+{
+	! "$@"
+}
+
+# e2e_stream FILE OPTION...: a stream from a to b as user demo; its report goes to FILE.
+e2e_stream()
+{
+	"$E2E_STREAM" run --server "${E2E_STREAM_SERVER:-$TP_RELAY4}" --user demo \
+		--password-file "$TP_PASSWORD_FILE" --netns "$TP_NS_A" --peer-netns "$TP_NS_B" \
+		"${@:2}" > "$1" 9>&-
+}
+
+# e2e_json FILE EXPRESSION: the value of a Python expression over the report r.
+e2e_json()
+{
+	python3 -c 'import json, sys
+r = json.load(open(sys.argv[1]))
+v = eval(sys.argv[2])
+print(json.dumps(v) if not isinstance(v, str) else v)' "$1" "$2"
+}
+
+# e2e_holds FILE WHAT EXPRESSION: the expression must be true; the figures are shown if not.
+e2e_holds()
+{
+	if [ "$(e2e_json "$1" "$3" 2>&1)" = true ]; then
+		e2e_ok "$2"
+	else
+		e2e_not_ok "$2: $3"
+		cat "$1"
+	fi
+}
