@@ -61,6 +61,7 @@ int steer_link_parse(const struct nlmsghdr *message, struct steer_link *out)
 	out->ifindex = (uint32_t)info->ifi_index;
 	out->up = (info->ifi_flags & IFF_UP) != 0 && (info->ifi_flags & IFF_LOWER_UP) != 0;
 	out->rx_queues = 1;
+	out->xdp_queues = 1;
 	mnl_attr_parse(message, sizeof(*info), parse_attribute, out);
 	return 0;
 }
@@ -111,8 +112,12 @@ static void ask_ethtool(struct steer_link *l)
 		return;
 	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", l->name);
 	req.ifr_data = (void *)&channels;
-	if (ioctl(fd, SIOCETHTOOL, &req) == 0 && channels.combined_count + channels.rx_count > 0)
-		l->rx_queues = channels.combined_count + channels.rx_count;
+	if (ioctl(fd, SIOCETHTOOL, &req) == 0) {
+		if (channels.combined_count + channels.rx_count > 0)
+			l->rx_queues = channels.combined_count + channels.rx_count;
+		if (channels.combined_count > 0)
+			l->xdp_queues = channels.combined_count;
+	}
 	req.ifr_data = (void *)&checksum;
 	if (ioctl(fd, SIOCETHTOOL, &req) == 0)
 		l->tx_checksum = checksum.data != 0;

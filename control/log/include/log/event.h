@@ -47,12 +47,17 @@
 	X(WORKER_STUCK, "worker_stuck", ERROR, 5, "A worker's loop makes no progress.")            \
 	X(WORKER_PREEMPTED, "worker_preempted", WARNING, 5,                                        \
 		"The kernel took a worker off its core.")                                          \
+	X(DPDK_MESSAGE, "dpdk_message", WARNING, 20, "DPDK or one of its drivers has something to say.") \
 	X(HUGEPAGES_MISSING, "hugepages_missing", WARNING, 5,                                      \
 		"There are no hugepages; the relay works, slower.")                                \
 	X(STEERING_ATTACHED, "steering_attached", INFO, 20, "Our packets go to the data plane.")   \
 	X(STEERING_REMOVED, "steering_removed", INFO, 20, "All packets go to the kernel again.")   \
 	X(STEERING_LEFTOVER, "steering_leftover", WARNING, 20,                                     \
 		"A steering program of an earlier run was removed.")                               \
+	X(GUARD_FAILED, "guard_failed", WARNING, 5,                                                \
+		"The kernel can't be kept from answering for our ports; the remedy is named.")     \
+	X(CHECKSUM_OFFLOAD, "checksum_offload", WARNING, 20,                                       \
+		"The interface is virtual and leaves checksums of sent packets unfinished.")       \
 	X(STEERING_REFUSED, "steering_refused", ERROR, 20,                                         \
 		"Somebody else's program is on the interface; the remedy is named.")               \
 	X(PORTS_NOT_RESERVED, "ports_not_reserved", WARNING, 5,                                    \

@@ -15,15 +15,16 @@ struct steer_link {
 	uint32_t ifindex;
 	uint32_t mtu;
 	uint8_t mac[6];
-	bool up;	    // administratively and carrier
-	bool tx_checksum;   // checksums of sent packets are left to the device
-	unsigned rx_queues; // active ones, at least 1
+	bool up;	     // administratively and carrier
+	bool tx_checksum;    // checksums of sent packets are left to the device
+	unsigned rx_queues;  // active ones, at least 1
+	unsigned xdp_queues; // those the AF_XDP driver can serve: combined channels, or one
 };
 
 // 0, -ENODEV or another negative errno.
 int steer_link_read(const char *interface, struct steer_link *out);
 
-// The same from one RTM_NEWLINK message, without what ethtool knows (rx_queues 1, no tx_checksum).
+// The same from one RTM_NEWLINK message, without what ethtool knows (one queue, no tx_checksum).
 struct nlmsghdr;
 int steer_link_parse(const struct nlmsghdr *message, struct steer_link *out);
 

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <io/eal.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <log/log.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_log.h>
+
+#define EAL_ARGS_MAX	64u
+#define EAL_MIB		(1024u * 1024u)
+#define EAL_NO_HUGE_MIB 512u // less than this fails with larger rings
+#define HUGE_DIRECTORY	"/sys/kernel/mm/hugepages"
+
+static FILE *log_stream;
+
+static ssize_t write_log(void *cookie, const char *text, size_t len)
+{
+	size_t n = len;
+
+	(void)cookie;
+	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+		n--;
+	if (n > 0)
+		log_event(LOG_EV_DPDK_MESSAGE, LOG_FIELDS(log_text("text", text, n)));
+	return (ssize_t)len;
+}
+
+static void redirect_log(void)
+{
+	const cookie_io_functions_t functions = {.write = write_log};
+
+	log_stream = fopencookie(NULL, "w", functions);
+	if (log_stream == NULL)
+		return;
+	setvbuf(log_stream, NULL, _IOLBF, 1024);
+	rte_openlog_stream(log_stream);
+}
+
+uint64_t eal_huge_free(void)
+{
+	uint64_t octets = 0;
+	DIR *d = opendir(HUGE_DIRECTORY);
+	struct dirent *e;
+
+	if (d == NULL)
+		return 0;
+	while ((e = readdir(d)) != NULL) {
+		char path[sizeof(HUGE_DIRECTORY) + sizeof(e->d_name) + 16];
+		unsigned long kib, pages;
+		FILE *f;
+
+		if (sscanf(e->d_name, "hugepages-%lukB", &kib) != 1)
+			continue;
+		snprintf(path, sizeof(path), HUGE_DIRECTORY "/%s/free_hugepages", e->d_name);
+		f = fopen(path, "re");
+		if (f == NULL)
+			continue;
+		if (fscanf(f, "%lu", &pages) == 1)
+			octets += (uint64_t)kib * 1024 * pages;
+		fclose(f);
+	}
+	closedir(d);
+	return octets;
+}
+
+unsigned eal_cores_choose(unsigned *cores, unsigned n)
+{
+	cpu_set_t allowed;
+	unsigned usable[CPU_SETSIZE];
+	unsigned n_usable = 0;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+		CPU_ZERO(&allowed);
+	for (unsigned c = 0; c < CPU_SETSIZE; c++) {
+		if (CPU_ISSET(c, &allowed))
+			usable[n_usable++] = c;
+	}
+	if (n_usable == 0)
+		usable[n_usable++] = 0;
+	for (unsigned i = 0; i < n; i++)
+		cores[i] = usable[n_usable - 1 - i % n_usable];
+	return n < n_usable ? n : n_usable - 1;
+}
+
+// Where lcore 0 (the main thread) and DPDK's helpers run: anywhere but on the workers' cores.
+static void print_main_cores(FILE *f, const struct eal_settings *s)
+{
+	cpu_set_t allowed, others;
+	const char *between = "";
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+		CPU_ZERO(&allowed);
+	others = allowed;
+	for (unsigned i = 0; i < s->n_cores; i++)
+		CPU_CLR(s->cores[i], &others);
+	if (CPU_COUNT(&others) == 0)
+		others = allowed;
+	fprintf(f, "0@(");
+	for (unsigned c = 0; c < CPU_SETSIZE; c++) {
+		if (CPU_ISSET(c, &others)) {
+			fprintf(f, "%s%u", between, c);
+			between = ",";
+		}
+	}
+	fprintf(f, ")");
+}
+
+struct arguments {
+	char *list[EAL_ARGS_MAX];
+	int n;
+	bool failed;
+};
+
+static void add(struct arguments *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(struct arguments *a, const char *format, ...)
+{
+	va_list args;
+
+	if (a->n + 1 >= (int)EAL_ARGS_MAX) {
+		a->failed = true;
+		return;
+	}
+	va_start(args, format);
+	if (vasprintf(&a->list[a->n], format, args) < 0)
+		a->failed = true;
+	else
+		a->n++;
+	va_end(args);
+}
+
+static void add_lcores(struct arguments *a, const struct eal_settings *s)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (f == NULL) {
+		a->failed = true;
+		return;
+	}
+	print_main_cores(f, s);
+	for (unsigned i = 0; i < s->n_cores; i++)
+		fprintf(f, ",%u@%u", i + 1, s->cores[i]);
+	if (fclose(f) == 0)
+		add(a, "--lcores=%s", text);
+	else
+		a->failed = true;
+	free(text);
+}
+
+static void add_memory(struct arguments *a, const struct eal_settings *s)
+{
+	if (!s->no_huge) {
+		add(a, "--in-memory");
+	} else {
+		uint64_t mib = s->memory_octets / EAL_MIB + 64;
+
+		// --in-memory and --no-huge exclude each other.
+		add(a, "--no-huge");
+		add(a, "--no-shconf");
+		add(a, "-m");
+		add(a, "%llu", (unsigned long long)(mib > EAL_NO_HUGE_MIB ? mib : EAL_NO_HUGE_MIB));
+	}
+	add(a, "--iova-mode=va");
+}
+
+static void add_devices(struct arguments *a, const struct eal_settings *s)
+{
+	bool pci = false;
+
+	for (unsigned i = 0; i < s->n_devices; i++) {
+		const struct io_device *d = &s->devices[i];
+
+		if (d->driver != IO_PCI)
+			continue;
+		add(a, "--allow=%s%s%s", d->name, d->args[0] != '\0' ? "," : "", d->args);
+		pci = true;
+	}
+	if (!pci)
+		add(a, "--no-pci");
+}
+
+int eal_start(const struct eal_settings *s, struct steer_fault *fault)
+{
+	struct arguments a = {.n = 0};
+	int err;
+
+	add(&a, "turnpike-dataplane");
+	add(&a, "--file-prefix=turnpike-%s", s->instance);
+	add(&a, "--no-telemetry");
+	add(&a, "--log-level=*:warning");
+	add(&a, "--main-lcore=0");
+	add_lcores(&a, s);
+	add_memory(&a, s);
+	add_devices(&a, s);
+	if (a.failed) {
+		err = -ENOMEM;
+	} else {
+		redirect_log();
+		optind = 1;
+		err = rte_eal_init(a.n, a.list) < 0 ? -rte_errno : 0;
+		optind = 1;
+	}
+	// EAL keeps the pointers it was given.
+	if (err != 0)
+		return steer_fault_set(fault, err,
+			"see the dpdk_message lines; dataplane.hugepages: never works without huge "
+			"pages",
+			"DPDK can't start: %s", strerror(-err));
+	return 0;
+}
+
+void eal_stop(const struct eal_settings *s)
+{
+	char path[64 + TP_INSTANCE_MAX];
+
+	rte_eal_cleanup();
+	if (log_stream != NULL) {
+		rte_openlog_stream(NULL);
+		fclose(log_stream);
+		log_stream = NULL;
+	}
+	snprintf(path, sizeof(path), "/var/run/dpdk/turnpike-%s", s->instance);
+	if (rmdir(path) == 0)
+		rmdir("/var/run/dpdk");
+}
+
+int eal_launch(unsigned index, int (*run)(void *), void *arg)
+{
+	return rte_eal_remote_launch(run, arg, index + 1);
+}
+
+void eal_join(unsigned n_workers)
+{
+	for (unsigned i = 0; i < n_workers; i++)
+		rte_eal_wait_lcore(i + 1);
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the configuration calls a port, as a DPDK device with its arguments. No DPDK in here.
+#pragma once
+
+#include <turnpike/limits.h>
+
+#include <steer/own.h>
+
+enum io_driver {
+	IO_AF_XDP,    // steered by our XDP program
+	IO_AF_PACKET, // the kernel sees every packet too: the guard is mandatory
+	IO_PCI,
+	IO_REPLAY, // net_pcap, net_null, net_ring, net_memif: no kernel behind, any MAC address
+	IO_OTHER,  // every other DPDK vdev
+};
+
+struct io_device {
+	enum io_driver driver;
+	char name[64];		       // as DPDK knows it: "net_af_xdp0", "0000:3b:00.0"
+	char args[512];		       // behind the name, without the comma; may be empty
+	char interface[TP_IFNAME_MAX]; // kernel interface, or empty
+};
+
+// `device` and `interface` as in struct conf_port, either may be NULL; `index` is the port's place
+// in the list. Arguments that the data plane sets itself are refused.
+int io_device_parse(struct io_device *d, const char *device, const char *interface, unsigned index,
+	struct steer_fault *fault);
+
+// Adds "key=value" unless `key` is there already. -E2BIG.
+int io_device_add(struct io_device *d, const char *key, const char *value);
+
+// The value of an argument; false if it is not there.
+bool io_device_get(const struct io_device *d, const char *key, char *value, size_t size);

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A port of the data plane: a DPDK device, and its kernel interface where there is one. Opened and
+// closed by the main thread; bursts by the workers, each on queues of its own.
+#pragma once
+
+#include <turnpike/limits.h>
+
+#include <steer/link.h>
+#include <steer/steer.h>
+
+#include <io/device.h>
+
+struct rte_mempool;
+
+struct io_port {
+	struct io_device device;
+	struct steer_link link; // ifindex 0: no kernel interface
+	int claim_fd;		// of the interface, or -1
+	struct steer *steer;	// AF_XDP
+	uint16_t id;		// DPDK's
+	bool probed;
+	bool started;
+	uint8_t mac[6];
+	uint16_t mtu;
+	uint16_t n_rx_queues;
+	uint16_t n_tx_queues; // at least one per worker
+	bool any_mac;
+};
+
+// Before eal_start: looks at the kernel interface, refuses what can't work, claims the interface
+// and takes a left-over steering program off it (*leftover).
+int io_port_prepare(
+	struct io_port *p, unsigned n_workers, bool *leftover, struct steer_fault *fault);
+
+// Makes the DPDK device. `object_path` is the steering program.
+int io_port_probe(
+	struct io_port *p, unsigned n_workers, const char *object_path, struct steer_fault *fault);
+int io_port_numa(const struct io_port *p);
+
+// Queues and start; from here on our packets come. Finds the steering program's maps.
+int io_port_start(
+	struct io_port *p, unsigned n_workers, struct rte_mempool *pool, struct steer_fault *fault);
+
+// Stops, closes, takes the steering program off and releases the claim. Fine at any stage.
+void io_port_close(struct io_port *p);
+
+// Reads the link again; true if `up` changed.
+bool io_port_refresh(struct io_port *p, bool *up);

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <io/port.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <log/log.h>
+
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+
+#define PORT_DESCRIPTORS 2048 // AF_XDP's rings have this many; others are given what they take
+
+static bool is_af_xdp(const struct io_port *p)
+{
+	return p->device.driver == IO_AF_XDP;
+}
+
+// Queue pairs of an AF_XDP port: all that are active, be they more than there are workers.
+static unsigned xdp_queues(const struct io_port *p)
+{
+	char value[16];
+	unsigned n;
+
+	if (io_device_get(&p->device, "queue_count", value, sizeof(value)) &&
+		sscanf(value, "%u", &n) == 1)
+		return n;
+	return p->link.xdp_queues;
+}
+
+int io_port_prepare(
+	struct io_port *p, unsigned n_workers, bool *leftover, struct steer_fault *fault)
+{
+	const char *interface = p->device.interface;
+	char remedy[128];
+	int err;
+
+	*leftover = false;
+	if (interface[0] == '\0')
+		return 0;
+	err = steer_link_read(interface, &p->link);
+	if (err != 0)
+		return steer_fault_set(fault, err, "see: ip link; then dataplane.ports",
+			"interface %s: %s", interface, strerror(-err));
+	p->claim_fd = steer_claim(interface, fault);
+	if (p->claim_fd < 0)
+		return p->claim_fd;
+	if (is_af_xdp(p)) {
+		err = steer_link_check(&p->link, xdp_queues(p), fault);
+		if (err != 0)
+			return err;
+		if (xdp_queues(p) < n_workers) {
+			snprintf(remedy, sizeof(remedy),
+				"dataplane.workers: %u, or: ethtool -L %s combined %u",
+				xdp_queues(p), interface, n_workers);
+			return steer_fault_set(fault, -ENOSPC, remedy,
+				"%s has queues for %u workers, not for %u", interface,
+				xdp_queues(p), n_workers);
+		}
+	}
+	err = steer_clear(interface, fault);
+	*leftover = err == 1;
+	// Beside the other drivers somebody's program may do its work.
+	return err < 0 && is_af_xdp(p) ? err : 0;
+}
+
+int io_port_probe(
+	struct io_port *p, unsigned n_workers, const char *object_path, struct steer_fault *fault)
+{
+	char devargs[sizeof(p->device.name) + sizeof(p->device.args) + 2];
+	char number[16];
+	int err = 0;
+
+	if (is_af_xdp(p)) {
+		snprintf(number, sizeof(number), "%u", xdp_queues(p));
+		err = io_device_add(&p->device, "queue_count", number);
+		if (err == 0)
+			err = io_device_add(&p->device, "xdp_prog", object_path);
+	} else if (p->device.driver == IO_AF_PACKET && n_workers > 1) {
+		snprintf(number, sizeof(number), "%u", n_workers);
+		err = io_device_add(&p->device, "qpairs", number);
+	}
+	snprintf(devargs, sizeof(devargs), "%s%s%s", p->device.name,
+		p->device.args[0] != '\0' ? "," : "", p->device.args);
+	// PCI devices were probed by EAL itself.
+	if (err == 0 && p->device.driver != IO_PCI)
+		err = rte_dev_probe(devargs);
+	if (err == 0)
+		err = rte_eth_dev_get_port_by_name(p->device.name, &p->id);
+	if (err != 0)
+		return steer_fault_set(fault, err,
+			"see the dpdk_message lines and the driver's page in DPDK's guide",
+			"device %s can't be opened: %s", devargs, strerror(-err));
+	p->probed = true;
+	p->any_mac = p->device.driver == IO_REPLAY;
+	p->mtu = (uint16_t)p->link.mtu;
+	if (p->link.ifindex == 0 && rte_eth_dev_get_mtu(p->id, &p->mtu) != 0)
+		p->mtu = RTE_ETHER_MTU;
+	return 0;
+}
+
+int io_port_numa(const struct io_port *p)
+{
+	return rte_eth_dev_socket_id(p->id);
+}
+
+static int configure(struct io_port *p, unsigned n_workers, const struct rte_eth_dev_info *info)
+{
+	struct rte_eth_conf conf = {.rxmode.mq_mode = RTE_ETH_MQ_RX_NONE};
+
+	p->n_rx_queues = (uint16_t)(is_af_xdp(p) ? xdp_queues(p) : n_workers);
+	if (p->n_rx_queues > info->max_rx_queues)
+		p->n_rx_queues = info->max_rx_queues;
+	p->n_tx_queues = is_af_xdp(p) ? p->n_rx_queues : (uint16_t)n_workers;
+	if (p->n_rx_queues == 0 || p->n_tx_queues > info->max_tx_queues)
+		return -ENOSPC;
+	if (p->n_rx_queues > 1 && info->flow_type_rss_offloads != 0) {
+		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		conf.rx_adv_conf.rss_conf.rss_hf =
+			(RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP) & info->flow_type_rss_offloads;
+	}
+	return rte_eth_dev_configure(p->id, p->n_rx_queues, p->n_tx_queues, &conf);
+}
+
+static int set_up_queues(struct io_port *p, struct rte_mempool *pool)
+{
+	uint16_t n_rx = PORT_DESCRIPTORS, n_tx = PORT_DESCRIPTORS;
+	int err = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &n_rx, &n_tx);
+	unsigned node = (unsigned)rte_eth_dev_socket_id(p->id);
+
+	for (uint16_t q = 0; q < p->n_rx_queues && err == 0; q++)
+		err = rte_eth_rx_queue_setup(p->id, q, n_rx, node, NULL, pool);
+	for (uint16_t q = 0; q < p->n_tx_queues && err == 0; q++)
+		err = rte_eth_tx_queue_setup(p->id, q, n_tx, node, NULL);
+	return err;
+}
+
+int io_port_start(
+	struct io_port *p, unsigned n_workers, struct rte_mempool *pool, struct steer_fault *fault)
+{
+	struct rte_eth_dev_info info;
+	struct rte_ether_addr mac;
+	int err = rte_eth_dev_info_get(p->id, &info);
+
+	if (err == 0)
+		err = configure(p, n_workers, &info);
+	if (err == -ENOSPC)
+		return steer_fault_set(fault, err, "lower dataplane.workers",
+			"device %s has not queues for %u workers", p->device.name, n_workers);
+	if (err == 0)
+		err = set_up_queues(p, pool);
+	if (err == 0)
+		err = rte_eth_macaddr_get(p->id, &mac);
+	if (err == 0)
+		err = rte_eth_dev_start(p->id);
+	if (err != 0)
+		return steer_fault_set(fault, err,
+			"see the dpdk_message lines and the driver's page in DPDK's guide",
+			"device %s can't be started: %s", p->device.name, strerror(-err));
+	p->started = true;
+	memcpy(p->mac, mac.addr_bytes, sizeof(p->mac));
+	return is_af_xdp(p) ? steer_find(&p->steer, p->device.interface, fault) : 0;
+}
+
+void io_port_close(struct io_port *p)
+{
+	if (p->started)
+		rte_eth_dev_stop(p->id);
+	if (p->probed)
+		rte_eth_dev_close(p->id);
+	p->started = false;
+	p->probed = false;
+	steer_remove(p->steer);
+	p->steer = NULL;
+	if (p->claim_fd >= 0)
+		close(p->claim_fd);
+	p->claim_fd = -1;
+}
+
+bool io_port_refresh(struct io_port *p, bool *up)
+{
+	struct steer_link link;
+	struct rte_eth_link state;
+	bool was = *up;
+
+	if (p->link.ifindex != 0)
+		*up = steer_link_read(p->device.interface, &link) == 0 && link.up &&
+		      link.ifindex == p->link.ifindex;
+	else if (rte_eth_link_get_nowait(p->id, &state) == 0)
+		*up = state.link_status == RTE_ETH_LINK_UP;
+	return *up != was;
+}
