@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "plane.h"
+
+#include <stdio.h>
+
+#include <log/log.h>
+
+#include "clock.h"
+
+#define TICK_NS	       (10 * TP_NS_PER_MS)
+#define SECOND_NS      TP_NS_PER_S
+#define STUCK_NS       TP_NS_PER_S
+#define GRACE_LATE_NS  (100 * TP_NS_PER_MS)
+#define SWITCHES_ALARM 1000u // involuntary ones in a second
+#define VERIFY_SECONDS 10u
+
+struct housekeeping {
+	uint64_t next_second_ns;
+	uint64_t grace_max_ns;
+	uint32_t next_hop_seq;
+	unsigned seconds;
+	bool neighbours_pending;
+};
+
+static void log_attach(struct plane *p, enum attach_event event, const struct shm_error *err)
+{
+	uint64_t since = (clock_boottime_ns() - p->times.start_ns) / TP_NS_PER_MS;
+
+	switch (event) {
+	case ATTACH_DONE:
+		log_event(LOG_EV_SEGMENT_ATTACHED,
+			LOG_FIELDS(log_str("directory", p->attach.place.directory),
+				log_u64("since_start_ms", since)));
+		break;
+	case ATTACH_LOST:
+		log_event(LOG_EV_SEGMENT_LOST,
+			LOG_FIELDS(log_u64("times", p->attach.segments_lost),
+				log_str("remedy",
+					"restart turnpike-control if it does not by itself")));
+		break;
+	case ATTACH_REPLACED:
+		log_event(LOG_EV_SEGMENT_LOST,
+			LOG_FIELDS(log_str("problem", "a file was replaced or removed")));
+		break;
+	case ATTACH_REFUSED:
+		log_event(LOG_EV_SEGMENT_REFUSED,
+			LOG_FIELDS(log_str("cause", shm_cause_name(err->cause)),
+				log_str("problem", err->text), log_str("remedy", err->remedy)));
+		break;
+	case ATTACH_NOTHING:
+	case ATTACH_CHANGED:
+		break;
+	}
+}
+
+static void tend_segment(struct plane *p)
+{
+	struct shm_error err = {.cause = SHM_OK};
+	enum attach_event event = attach_tick(&p->attach, &err);
+
+	log_attach(p, event, &err);
+	if (event == ATTACH_DONE) {
+		for (unsigned i = 0; i < p->n_ports; i++)
+			attach_link(&p->attach, i, p->port_states[i].up);
+	}
+	if (event == ATTACH_DONE || event == ATTACH_CHANGED)
+		plane_own_apply(p, &p->attach.own);
+}
+
+static void tend_clients(struct plane *p)
+{
+	unsigned came, went;
+
+	kick_poll(&p->kick, &came, &went);
+	for (; went > 0; went--)
+		log_event(LOG_EV_CONTROL_DOWN, NULL);
+	for (; came > 0; came--)
+		log_event(LOG_EV_CONTROL_UP, NULL);
+}
+
+static void tend_neighbours(struct plane *p, struct housekeeping *h, uint64_t now_ns)
+{
+	const struct shm_tables *t = &p->attach.segment.tables;
+	bool mapped = p->attach.mapped;
+	uint32_t seq = 0;
+
+	if (mapped)
+		seq = atomic_load_explicit(&t->header->next_hop_seq, memory_order_acquire);
+	if (!h->neighbours_pending && seq == h->next_hop_seq)
+		return;
+	h->next_hop_seq = seq;
+	h->neighbours_pending = !neighbour_tick(p->neighbour, mapped ? t->next_hop_infos : NULL,
+		mapped ? t->n_next_hops : 0, now_ns);
+}
+
+static uint64_t read_switches(int tid)
+{
+	char path[64], line[128];
+	unsigned long long n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/status", tid);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return 0;
+	while (fgets(line, sizeof(line), f) != NULL) {
+		if (sscanf(line, "nonvoluntary_ctxt_switches: %llu", &n) == 1)
+			break;
+	}
+	fclose(f);
+	return n;
+}
+
+static void watch_worker(struct plane *p, unsigned i, uint64_t now_ns)
+{
+	struct plane_worker_state *w = &p->workers[i];
+	struct tp_worker_stats *stats = worker_stats(w->worker, p->attach.current);
+	uint64_t beat = atomic_load_explicit(&stats->heartbeat_ns, memory_order_relaxed);
+	uint64_t switches = read_switches(worker_tid(w->worker));
+	bool stuck = beat != 0 && beat < now_ns && now_ns - beat > STUCK_NS;
+
+	if (stuck && !w->stuck)
+		log_event(LOG_EV_WORKER_STUCK,
+			LOG_FIELDS(log_u64("worker", i), log_u64("core", w->core),
+				log_u64("age_ms", (now_ns - beat) / TP_NS_PER_MS)));
+	w->stuck = stuck;
+	if (w->switches != 0 && switches > w->switches + SWITCHES_ALARM)
+		log_event(LOG_EV_WORKER_PREEMPTED,
+			LOG_FIELDS(log_u64("worker", i), log_u64("core", w->core),
+				log_u64("times", switches - w->switches),
+				log_str("remedy", "keep other processes off this core")));
+	w->switches = switches;
+	atomic_store_explicit(&stats->involuntary_switches, switches, memory_order_relaxed);
+}
+
+static void watch_ports(struct plane *p)
+{
+	for (unsigned i = 0; i < p->n_ports; i++) {
+		bool *up = &p->port_states[i].up;
+
+		if (!io_port_refresh(&p->ports[i], up))
+			continue;
+		attach_link(&p->attach, i, *up);
+		log_event(LOG_EV_PORT_LINK,
+			LOG_FIELDS(log_u64("port", i), log_str("device", p->ports[i].device.name),
+				log_bool("up", *up)));
+	}
+}
+
+static void watch_grace(struct plane *p, struct housekeeping *h)
+{
+	uint64_t longest;
+
+	if (!p->attach.mapped)
+		return;
+	longest = atomic_load_explicit(
+		&p->attach.segment.state.header->gp_max_ns, memory_order_relaxed);
+	if (longest > h->grace_max_ns && longest > GRACE_LATE_NS)
+		log_event(LOG_EV_GRACE_PERIOD_LATE,
+			LOG_FIELDS(log_u64("took_ms", longest / TP_NS_PER_MS)));
+	h->grace_max_ns = longest;
+}
+
+static void each_second(struct plane *p, struct housekeeping *h, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < p->n_launched; i++)
+		watch_worker(p, i, now_ns);
+	watch_ports(p);
+	watch_grace(p, h);
+	h->neighbours_pending = true;
+	if (++h->seconds % VERIFY_SECONDS == 0)
+		plane_own_verify(p);
+	log_tick();
+}
+
+void plane_run(struct plane *p, const volatile int *stop)
+{
+	struct housekeeping h = {.next_second_ns = 0};
+
+	while (!*stop) {
+		uint64_t now_ns = clock_boottime_ns();
+
+		attach_heartbeat(&p->attach, now_ns);
+		tend_segment(p);
+		tend_clients(p);
+		if (now_ns >= h.next_second_ns) {
+			each_second(p, &h, now_ns);
+			h.next_second_ns = now_ns + SECOND_NS;
+		}
+		tend_neighbours(p, &h, now_ns);
+		attach_grace(&p->attach, TICK_NS);
+	}
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "kick.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+int kick_init(struct kick *k, const char *run_directory, gid_t group)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	int n, err;
+
+	memset(k, 0, sizeof(*k));
+	for (unsigned i = 0; i < KICK_CLIENTS_MAX; i++)
+		k->clients[i] = -1;
+	k->listen_fd = -1;
+	n = snprintf(k->path, sizeof(k->path), "%s/%s", run_directory, TP_PUNT_SOCKET_NAME);
+	if (n < 0 || (size_t)n >= sizeof(k->path))
+		return -ENAMETOOLONG;
+	memcpy(name.sun_path, k->path, (size_t)n + 1);
+	k->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (k->event_fd < 0)
+		return -errno;
+	k->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (k->listen_fd < 0)
+		goto fail;
+	// The role's lock is ours: a socket that is there is of a data plane that died.
+	if (unlink(k->path) != 0 && errno != ENOENT)
+		goto fail;
+	if (bind(k->listen_fd, (struct sockaddr *)&name, sizeof(name)) != 0)
+		goto fail;
+	if (chmod(k->path, 0660) != 0 ||
+		(group != (gid_t)-1 && chown(k->path, (uid_t)-1, group) != 0) ||
+		listen(k->listen_fd, (int)KICK_CLIENTS_MAX) != 0)
+		goto fail;
+	return 0;
+fail:
+	err = -errno;
+	kick_fini(k);
+	return err;
+}
+
+static int pass(int client, int event_fd)
+{
+	char octet = 0;
+	struct iovec iov = {&octet, 1};
+	union {
+		char space[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {.space = {0}};
+	struct msghdr m = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space)};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &event_fd, sizeof(int));
+	return sendmsg(client, &m, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 ? 0 : -errno;
+}
+
+static bool adopt(struct kick *k, int client)
+{
+	for (unsigned i = 0; i < KICK_CLIENTS_MAX; i++) {
+		if (k->clients[i] < 0) {
+			k->clients[i] = client;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool ended(int client)
+{
+	char octet;
+	ssize_t n = recv(client, &octet, 1, MSG_DONTWAIT);
+
+	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+void kick_poll(struct kick *k, unsigned *came, unsigned *went)
+{
+	int client;
+
+	*came = 0;
+	*went = 0;
+	for (unsigned i = 0; i < KICK_CLIENTS_MAX; i++) {
+		if (k->clients[i] >= 0 && ended(k->clients[i])) {
+			close(k->clients[i]);
+			k->clients[i] = -1;
+			++*went;
+		}
+	}
+	while ((client = accept4(k->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+		if (pass(client, k->event_fd) == 0 && adopt(k, client))
+			++*came;
+		else
+			close(client);
+	}
+}
+
+void kick_fini(struct kick *k)
+{
+	for (unsigned i = 0; i < KICK_CLIENTS_MAX; i++) {
+		if (k->clients[i] >= 0)
+			close(k->clients[i]);
+		k->clients[i] = -1;
+	}
+	if (k->listen_fd >= 0) {
+		close(k->listen_fd);
+		unlink(k->path);
+	}
+	if (k->event_fd >= 0)
+		close(k->event_fd);
+	k->listen_fd = -1;
+	k->event_fd = -1;
+}

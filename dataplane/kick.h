@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The data plane's socket (TP_PUNT_SOCKET_NAME): a control process that connects is given the
+// eventfd by which workers wake it. Its end-of-file tells that the other process died.
+// Housekeeping's thread only; workers write to the eventfd.
+#pragma once
+
+#include <sys/types.h>
+
+#include <turnpike/ctl.h>
+#include <turnpike/limits.h>
+
+#define KICK_CLIENTS_MAX 4u
+
+struct kick {
+	int event_fd; // non-blocking
+	int listen_fd;
+	int clients[KICK_CLIENTS_MAX]; // -1: free
+	char path[108];
+};
+
+// Makes the eventfd and the socket, 0660, of `group` unless that is (gid_t)-1.
+int kick_init(struct kick *k, const char *run_directory, gid_t group);
+
+// Accepts and notices ends, without waiting. *came and *went count clients.
+void kick_poll(struct kick *k, unsigned *came, unsigned *went);
+
+// Closes and removes the socket.
+void kick_fini(struct kick *k);

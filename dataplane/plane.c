@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "plane.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <io/pool.h>
+#include <log/log.h>
+#include <rte_cycles.h>
+
+#include "clock.h"
+#include "options.h"
+
+#define BUFFERS_PER_QUEUE 8192u // an AF_XDP queue's three rings, and bursts under way
+#define BUFFERS_MIN	  16384u
+#define MTU_USUAL	  1500u
+
+static uint32_t since_start_ms(const struct plane *p)
+{
+	return (uint32_t)((clock_boottime_ns() - p->times.start_ns) / TP_NS_PER_MS);
+}
+
+static int refuse(enum log_event_id event, int err, const struct steer_fault *f)
+{
+	log_event(event, LOG_FIELDS(log_str("problem", f->problem), log_str("remedy", f->remedy)));
+	return err == -EADDRINUSE ? EXIT_BUSY : EXIT_FAILED;
+}
+
+static int refuse_shm(const struct shm_error *err)
+{
+	log_event(LOG_EV_START_FAILED,
+		LOG_FIELDS(log_str("problem", err->text), log_str("remedy", err->remedy)));
+	return err->cause == SHM_BUSY ? EXIT_BUSY : EXIT_FAILED;
+}
+
+// The group whose members may run the control process. Without one: root's and our own files only.
+static gid_t group_find(void)
+{
+	struct group *g = getgrnam("turnpike");
+
+	return g != NULL ? g->gr_gid : (gid_t)-1;
+}
+
+static int take_role(struct plane *p)
+{
+	struct shm_error err = {.cause = SHM_OK};
+
+	if (shm_place_init(&p->place, p->conf->instance, p->conf->runtime_directory,
+		    p->conf->segment.directory, group_find(), &err) != 0)
+		return refuse_shm(&err);
+	p->role_fd = shm_role_lock(&p->place, SHM_ROLE_DATAPLANE, &err);
+	if (p->role_fd < 0)
+		return refuse_shm(&err);
+	snprintf(p->record, sizeof(p->record), "%s/reserved-ports", p->place.run_directory);
+	return 0;
+}
+
+static bool needs_guard(const struct plane *p)
+{
+	for (unsigned i = 0; i < p->n_ports; i++) {
+		if (p->devices[i].driver == IO_AF_PACKET)
+			return true;
+	}
+	return false;
+}
+
+// The guard comes before the interfaces: from the moment an old program is taken off them, it alone
+// keeps the kernel from answering.
+static int prepare(struct plane *p)
+{
+	struct steer_fault fault = {.problem = ""};
+	struct own own;
+	bool leftover;
+	int err;
+
+	for (unsigned i = 0; i < p->n_ports; i++) {
+		const struct conf_port *c = &p->conf->dataplane.ports[i];
+
+		err = io_device_parse(&p->devices[i], c->device, c->interface, i, &fault);
+		if (err != 0)
+			return refuse(LOG_EV_PORT_FAILED, err, &fault);
+		p->ports[i].device = p->devices[i];
+	}
+	own_from_conf(&own, p->conf);
+	plane_own_apply(p, &own);
+	if (needs_guard(p) && !p->guarded)
+		return EXIT_FAILED;
+	for (unsigned i = 0; i < p->n_ports; i++) {
+		struct io_port *port = &p->ports[i];
+
+		err = io_port_prepare(port, p->n_workers, &leftover, &fault);
+		if (err != 0)
+			return refuse(err == -EBUSY ? LOG_EV_STEERING_REFUSED : LOG_EV_PORT_FAILED,
+				err, &fault);
+		if (leftover)
+			log_event(LOG_EV_STEERING_LEFTOVER,
+				LOG_FIELDS(log_str("interface", port->device.interface)));
+		if (strcmp(port->link.kind, "veth") == 0 && port->link.tx_checksum)
+			log_event(LOG_EV_CHECKSUM_OFFLOAD,
+				LOG_FIELDS(log_str("interface", port->device.interface),
+					log_str("remedy", "ethtool -K on both ends: tx off")));
+	}
+	p->times.prepared_ms = since_start_ms(p);
+	return 0;
+}
+
+static uint32_t longest_mtu(const struct plane *p)
+{
+	uint32_t mtu = MTU_USUAL;
+
+	for (unsigned i = 0; i < p->n_ports; i++)
+		mtu = p->ports[i].link.mtu > mtu ? p->ports[i].link.mtu : mtu;
+	return mtu;
+}
+
+static uint32_t count_buffers(const struct plane *p)
+{
+	uint32_t n = 0;
+
+	for (unsigned i = 0; i < p->n_ports; i++) {
+		uint32_t queues = p->ports[i].link.xdp_queues;
+
+		n += BUFFERS_PER_QUEUE * (queues > p->n_workers ? queues : p->n_workers);
+	}
+	return n > BUFFERS_MIN ? n : BUFFERS_MIN;
+}
+
+static int start_eal(struct plane *p)
+{
+	const struct conf_dataplane *c = &p->conf->dataplane;
+	struct steer_fault fault;
+	uint64_t need = pool_octets(count_buffers(p), longest_mtu(p));
+	uint64_t huge = c->hugepages == CONF_HUGEPAGES_NEVER ? 0 : eal_huge_free();
+	int err;
+
+	if (c->n_cores == p->n_workers) {
+		for (unsigned i = 0; i < p->n_workers; i++)
+			p->cores[i] = c->cores[i];
+	} else {
+		eal_cores_choose(p->cores, p->n_workers);
+	}
+	p->eal = (struct eal_settings){.instance = p->conf->instance,
+		.cores = p->cores,
+		.n_cores = p->n_workers,
+		.memory_octets = need,
+		.no_huge = huge < need,
+		.devices = p->devices,
+		.n_devices = p->n_ports};
+	if (p->eal.no_huge)
+		log_event(LOG_EV_HUGEPAGES_MISSING,
+			LOG_FIELDS(log_u64("need_mib", need >> 20), log_u64("free_mib", huge >> 20),
+				log_str("remedy", "sysctl vm.nr_hugepages")));
+	err = eal_start(&p->eal, &fault);
+	if (err != 0)
+		return refuse(LOG_EV_START_FAILED, err, &fault);
+	p->eal_started = true;
+	p->times.eal_ms = since_start_ms(p);
+	return 0;
+}
+
+static struct rte_mempool *pool_of(struct plane *p, const struct io_port *port)
+{
+	int node = io_port_numa(port);
+	unsigned slot = node < 0 || node >= (int)PLANE_NODES_MAX ? 0 : (unsigned)node;
+
+	if (p->pools[slot] == NULL)
+		p->pools[slot] = pool_create((int)slot, count_buffers(p), longest_mtu(p));
+	return p->pools[slot];
+}
+
+static int start_port(struct plane *p, unsigned i, const char *object_path)
+{
+	struct io_port *port = &p->ports[i];
+	struct steer_fault fault;
+	struct rte_mempool *pool;
+	int err = io_port_probe(port, p->n_workers, object_path, &fault);
+
+	if (err == 0) {
+		pool = pool_of(p, port);
+		err = pool == NULL ? steer_fault_set(&fault, -ENOMEM,
+					     "more huge pages, or dataplane.hugepages: never",
+					     "no memory for packet buffers")
+				   : io_port_start(port, p->n_workers, pool, &fault);
+	}
+	if (err == 0 && port->steer != NULL) {
+		err = steer_update(port->steer, p->own.items, p->own.n);
+		if (err != 0)
+			steer_fault_set(&fault, err, "fewer listeners and relay addresses",
+				"the steering program's maps can't be filled: %s", strerror(-err));
+	}
+	if (err != 0)
+		return refuse(LOG_EV_PORT_FAILED, err, &fault);
+	p->port_states[i].up = true;
+	if (port->steer != NULL)
+		log_event(LOG_EV_STEERING_ATTACHED,
+			LOG_FIELDS(log_str("interface", port->device.interface)));
+	log_event(LOG_EV_PORT_STARTED,
+		LOG_FIELDS(log_u64("port", i), log_str("device", port->device.name),
+			log_str("interface", port->device.interface), log_u64("mtu", port->mtu),
+			log_u64("queues", port->n_rx_queues)));
+	return 0;
+}
+
+static int start_ports(struct plane *p)
+{
+	char path[64];
+	int status = 0;
+
+	p->object_fd = steer_object_open(path, sizeof(path));
+	if (p->object_fd < 0) {
+		log_event(LOG_EV_START_FAILED,
+			LOG_FIELDS(log_str("problem", "no memory file"), log_errno(p->object_fd)));
+		return EXIT_FAILED;
+	}
+	for (unsigned i = 0; i < p->n_ports && status == 0; i++)
+		status = start_port(p, i, path);
+	p->times.ports_ms = since_start_ms(p);
+	return status;
+}
+
+static int start_services(struct plane *p)
+{
+	const struct attach_settings attach = {.place = &p->place,
+		.n_workers = p->n_workers,
+		.ports = p->ports,
+		.n_ports = p->n_ports,
+		.tsc_hz = rte_get_tsc_hz(),
+		.flags = p->eal.no_huge ? TP_STATE_NO_HUGE : 0};
+	uint32_t ifindexes[TP_PORTS_MAX];
+	int err = kick_init(&p->kick, p->place.run_directory, p->place.group);
+
+	p->kicking = err == 0;
+	if (err == 0)
+		err = attach_init(&p->attach, &attach);
+	p->attached = p->kicking && err == 0;
+	for (unsigned i = 0; i < p->n_ports; i++)
+		ifindexes[i] = p->ports[i].link.ifindex;
+	if (err == 0) {
+		p->neighbour = neighbour_create(ifindexes, p->n_ports);
+		err = p->neighbour == NULL ? -errno : 0;
+	}
+	if (err != 0) {
+		log_event(LOG_EV_START_FAILED,
+			LOG_FIELDS(log_str("problem", p->kicking ? "segment and neighbours"
+								 : "data plane's socket"),
+				log_str("directory", p->place.run_directory), log_errno(err)));
+		return EXIT_FAILED;
+	}
+	return 0;
+}
+
+static int start_workers(struct plane *p)
+{
+	for (unsigned i = 0; i < p->n_workers; i++) {
+		const struct worker_settings s = {.id = i,
+			.n_workers = p->n_workers,
+			.core = p->cores[i],
+			.busy = p->conf->dataplane.poll == CONF_POLL_BUSY,
+			.ports = p->ports,
+			.n_ports = p->n_ports,
+			.pool = pool_of(p, &p->ports[0]),
+			.view = &p->attach.slot,
+			.kick_fd = p->kick.event_fd,
+			.stop = &p->stop};
+		int err = -ENOMEM;
+
+		p->workers[i].core = p->cores[i];
+		p->workers[i].worker = worker_create(&s);
+		if (p->workers[i].worker != NULL)
+			err = eal_launch(i, worker_run, p->workers[i].worker);
+		if (err != 0) {
+			log_event(LOG_EV_START_FAILED,
+				LOG_FIELDS(log_str("problem", "no worker"), log_errno(err)));
+			return EXIT_FAILED;
+		}
+		p->n_launched++;
+		log_event(LOG_EV_WORKER_STARTED,
+			LOG_FIELDS(log_u64("worker", i), log_u64("core", p->cores[i])));
+	}
+	p->times.ready_ms = since_start_ms(p);
+	return 0;
+}
+
+int plane_start(struct plane *p, const struct conf *conf, uint64_t start_ns)
+{
+	int status;
+
+	memset(p, 0, sizeof(*p));
+	p->conf = conf;
+	p->times.start_ns = start_ns;
+	p->role_fd = -1;
+	p->object_fd = -1;
+	p->n_workers = conf->dataplane.workers;
+	p->n_ports = (unsigned)conf->dataplane.n_ports;
+	for (unsigned i = 0; i < TP_PORTS_MAX; i++)
+		p->ports[i].claim_fd = -1;
+	if (p->n_ports > TP_PORTS_MAX || p->n_workers > TP_WORKERS_MAX) {
+		log_event(LOG_EV_START_FAILED,
+			LOG_FIELDS(log_str("problem", "too many ports or workers")));
+		return EXIT_CONFIG;
+	}
+	status = take_role(p);
+	if (status == 0)
+		status = prepare(p);
+	if (status == 0)
+		status = start_eal(p);
+	if (status == 0)
+		status = start_ports(p);
+	if (status == 0)
+		status = start_services(p);
+	if (status == 0)
+		status = start_workers(p);
+	return status;
+}
+
+static void stop_ports(struct plane *p)
+{
+	for (unsigned i = 0; i < p->n_ports; i++) {
+		bool steered = p->ports[i].steer != NULL;
+
+		io_port_close(&p->ports[i]);
+		if (steered)
+			log_event(LOG_EV_STEERING_REMOVED,
+				LOG_FIELDS(log_str("interface", p->devices[i].interface)));
+	}
+	for (unsigned i = 0; i < PLANE_NODES_MAX; i++) {
+		if (p->pools[i] != NULL)
+			pool_destroy(p->pools[i]);
+	}
+	if (p->object_fd >= 0)
+		close(p->object_fd);
+	if (p->eal_started)
+		eal_stop(&p->eal);
+}
+
+void plane_stop(struct plane *p)
+{
+	atomic_store(&p->stop, true);
+	eal_join(p->n_launched);
+	neighbour_destroy(p->neighbour);
+	if (p->attached)
+		attach_fini(&p->attach);
+	if (p->kicking)
+		kick_fini(&p->kick);
+	for (unsigned i = 0; i < p->n_workers; i++)
+		worker_destroy(p->workers[i].worker);
+	stop_ports(p);
+	plane_own_release(p);
+	if (p->role_fd >= 0)
+		close(p->role_fd);
+}

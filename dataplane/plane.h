@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The process: everything it holds, in the order in which it is taken and given back.
+#pragma once
+
+#include <conf/conf.h>
+#include <io/eal.h>
+#include <io/port.h>
+#include <steer/reserve.h>
+
+#include "attach.h"
+#include "kick.h"
+#include "neighbour.h"
+#include "worker.h"
+
+#define PLANE_NODES_MAX 8u // NUMA nodes
+
+// Times of the start, milliseconds since main.
+struct plane_times {
+	uint64_t start_ns;
+	uint32_t prepared_ms; // lock, guard, interfaces
+	uint32_t eal_ms;
+	uint32_t ports_ms;
+	uint32_t ready_ms; // workers poll
+};
+
+struct plane_port_state {
+	bool up;
+};
+
+struct plane_worker_state {
+	struct worker *worker;
+	unsigned core;
+	uint64_t switches; // involuntary, when last looked at
+	bool stuck;	   // has been reported
+};
+
+struct plane {
+	const struct conf *conf;
+	struct plane_times times;
+	struct shm_place place;
+	int role_fd;
+	struct own own; // what steering, guard and reserved ports say now
+	bool guarded;
+	bool reserved;
+	char record[SHM_PATH_MAX + 32]; // of reserved ports
+	unsigned n_ports;
+	struct io_device devices[TP_PORTS_MAX];
+	struct io_port ports[TP_PORTS_MAX];
+	struct plane_port_state port_states[TP_PORTS_MAX];
+	int object_fd; // the steering program
+	bool eal_started;
+	struct eal_settings eal;
+	struct rte_mempool *pools[PLANE_NODES_MAX];
+	struct kick kick;
+	bool kicking;
+	struct attach attach;
+	bool attached;
+	struct neighbour *neighbour;
+	unsigned n_workers;
+	unsigned cores[TP_WORKERS_MAX];
+	struct plane_worker_state workers[TP_WORKERS_MAX];
+	unsigned n_launched;
+	atomic_bool stop; // workers
+};
+
+// Takes everything; on failure has logged why, and returns the process's exit status. 0: runs.
+int plane_start(struct plane *p, const struct conf *conf, uint64_t start_ns);
+
+// Gives back whatever plane_start took, as far as it came.
+void plane_stop(struct plane *p);
+
+// Brings steering, guard and reserved ports up to `own`, if that is news. Failures are logged.
+void plane_own_apply(struct plane *p, const struct own *own);
+// Reserves the ports again if somebody overwrote the kernel's list.
+void plane_own_verify(struct plane *p);
+// Guard and reserved ports only; the steering goes with its ports.
+void plane_own_release(struct plane *p);
+
+// Housekeeping: until *stop is set, by a signal handler. <housekeeping.c>
+void plane_run(struct plane *p, const volatile int *stop);

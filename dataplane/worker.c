@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "worker.h"
+
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <urcu-qsbr.h>
+
+#include "clock.h"
+
+#define IDLE_POLLS_MAX 1000u
+#define IDLE_SLEEP_NS  50000
+#define KICK_GAP_NS    TP_NS_PER_MS
+
+struct queue {
+	uint16_t id; // DPDK's port
+	uint16_t queue;
+	uint8_t port; // ours
+};
+
+// Packets that wait for the end of their burst, per port.
+struct outbox {
+	struct rte_mbuf *packets[STAGE_BURST];
+	uint16_t n;
+	uint16_t id;
+	uint16_t queue;
+};
+
+struct worker {
+	struct stage_worker stage;
+	struct worker_settings settings;
+	uint64_t view_serial;		  // of the view applied; 0: none yet
+	const _Atomic uint32_t *sleeping; // the control process's flag, or NULL
+	struct clock clock;
+	uint64_t cycles; // at the start of this loop
+	uint64_t now_ns; // likewise
+	uint64_t kicked_ns;
+	uint32_t idle_polls;
+	unsigned n_queues;
+	struct queue queues[TP_PORTS_MAX * TP_WORKERS_MAX];
+	struct outbox outboxes[TP_PORTS_MAX];
+	struct tp_worker_stats own_stats;
+	_Atomic int tid;
+};
+
+struct worker *worker_create(const struct worker_settings *s)
+{
+	struct worker *w = aligned_alloc(TP_CACHE_LINE, sizeof(*w));
+	uint8_t seed[32];
+
+	_Static_assert(sizeof(struct worker) % TP_CACHE_LINE == 0, "aligned_alloc wants it");
+	if (w == NULL || getrandom(seed, sizeof(seed), 0) != sizeof(seed)) {
+		free(w);
+		return NULL;
+	}
+	memset(w, 0, sizeof(*w));
+	w->settings = *s;
+	w->stage.id = s->id;
+	w->stage.stats = &w->own_stats;
+	w->stage.n_ports = s->n_ports;
+	for (unsigned i = 0; i < s->n_ports; i++) {
+		const struct io_port *p = &s->ports[i];
+		struct stage_port *sp = &w->stage.ports[i];
+
+		memcpy(sp->mac, p->mac, sizeof(sp->mac));
+		sp->mtu = p->mtu;
+		sp->any_mac = p->any_mac;
+		w->outboxes[i].id = p->id;
+		w->outboxes[i].queue = (uint16_t)s->id;
+		for (uint16_t q = (uint16_t)s->id;
+			q < p->n_rx_queues && w->n_queues < TP_ARRAY_LEN(w->queues);
+			q += (uint16_t)s->n_workers)
+			w->queues[w->n_queues++] = (struct queue){p->id, q, (uint8_t)i};
+	}
+	stage_worker_init(&w->stage, seed);
+	return w;
+}
+
+void worker_destroy(struct worker *w)
+{
+	free(w);
+}
+
+int worker_tid(const struct worker *w)
+{
+	return atomic_load_explicit(&w->tid, memory_order_relaxed);
+}
+
+struct tp_worker_stats *worker_stats(struct worker *w, const struct view *view)
+{
+	return view->segment == NULL ? &w->own_stats
+				     : &view->segment->state.workers[w->settings.id];
+}
+
+// The numbers in the view's structs were checked when the files were mapped.
+static void apply_view(struct worker *w, const struct view *v)
+{
+	const struct segment *s = v->segment;
+	struct stage_worker *stage = &w->stage;
+	unsigned id = w->settings.id;
+	bool rings = s != NULL && id < s->punt.n_workers && id < s->inject.n_workers;
+
+	w->view_serial = v->serial;
+	w->sleeping = rings ? &s->inject.header->sleeping : NULL;
+	stage->locals = v->locals;
+	stage->stats = worker_stats(w, v);
+	memset(&stage->table, 0, sizeof(stage->table));
+	memset(stage->punt, 0, sizeof(stage->punt));
+	memset(&stage->inject, 0, sizeof(stage->inject));
+	stage->n_next_hops = 0;
+	stage->n_port_indexes = 0;
+	stage->cells = NULL;
+	if (s == NULL)
+		return;
+	stage->table = s->tables.table;
+	stage->next_hops = s->tables.next_hops;
+	stage->n_next_hops = s->tables.n_next_hops;
+	stage->port_indexes = s->tables.port_indexes;
+	stage->n_port_indexes = s->tables.n_port_indexes;
+	stage->cells = shm_state_cell(&s->state, id, 0);
+	atomic_store_explicit(&stage->stats->lcore, w->settings.core, memory_order_relaxed);
+	atomic_store_explicit(&stage->stats->online, 1, memory_order_relaxed);
+	if (!rings)
+		return;
+	for (unsigned c = 0; c < TP_PUNT_CLASSES; c++)
+		stage->punt[c] = shm_punt_producer(&s->punt, &s->inject, id, c);
+	stage->inject = shm_inject_consumer(&s->punt, &s->inject, id);
+}
+
+static void flush(struct worker *w, struct outbox *o)
+{
+	struct tp_worker_stats *stats = w->stage.stats;
+	uint64_t octets = 0;
+	uint16_t n = o->n, sent;
+	uint16_t lengths[STAGE_BURST];
+
+	for (uint16_t i = 0; i < n; i++)
+		lengths[i] = o->packets[i]->data_len;
+	sent = rte_eth_tx_burst(o->id, o->queue, o->packets, n);
+	for (uint16_t i = 0; i < sent; i++)
+		octets += lengths[i];
+	tp_count(&stats->tx_packets, sent);
+	tp_count(&stats->tx_octets, octets);
+	if (sent < n) {
+		stage_drop_count(&w->stage, TP_DROP_tx_full, n - sent);
+		rte_pktmbuf_free_bulk(o->packets + sent, n - sent);
+	}
+	o->n = 0;
+}
+
+static void flush_all(struct worker *w)
+{
+	for (unsigned i = 0; i < w->settings.n_ports; i++) {
+		if (w->outboxes[i].n > 0)
+			flush(w, &w->outboxes[i]);
+	}
+}
+
+static void fill_pkt(struct stage_pkt *pkt, struct rte_mbuf *m, uint8_t port)
+{
+	pkt->data = rte_pktmbuf_mtod(m, uint8_t *);
+	pkt->len = m->data_len;
+	pkt->headroom = rte_pktmbuf_headroom(m);
+	pkt->tailroom = rte_pktmbuf_tailroom(m);
+	pkt->rx_port = port;
+	pkt->cookie = m;
+}
+
+static void post(struct worker *w, const struct stage_pkt *pkt)
+{
+	struct rte_mbuf *m = pkt->cookie;
+	struct outbox *o = &w->outboxes[pkt->tx_port];
+
+	m->data_off = (uint16_t)(pkt->data - (uint8_t *)m->buf_addr);
+	m->data_len = pkt->len;
+	m->pkt_len = pkt->len;
+	m->ol_flags = 0;
+	o->packets[o->n++] = m;
+}
+
+// Frames longer than a buffer come as chains: nothing that the port's MTU allows.
+static uint16_t drop_chains(struct worker *w, struct rte_mbuf **packets, uint16_t n)
+{
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		if (packets[i]->nb_segs == 1) {
+			packets[kept++] = packets[i];
+			continue;
+		}
+		stage_drop_count(&w->stage, TP_DROP_too_big, 1);
+		rte_pktmbuf_free(packets[i]);
+	}
+	return kept;
+}
+
+static unsigned poll_queue(struct worker *w, const struct queue *q)
+{
+	struct rte_mbuf *packets[STAGE_BURST];
+	struct stage_pkt pkts[STAGE_BURST];
+	uint16_t n = rte_eth_rx_burst(q->id, q->queue, packets, STAGE_BURST);
+	uint16_t received = n, n_done = 0;
+
+	if (n == 0)
+		return 0;
+	n = drop_chains(w, packets, n);
+	for (uint16_t i = 0; i < n; i++)
+		fill_pkt(&pkts[i], packets[i], q->port);
+	stage_run(&w->stage, pkts, n, w->now_ns);
+	for (uint16_t i = 0; i < n; i++) {
+		if (pkts[i].verdict == STAGE_SEND)
+			post(w, &pkts[i]);
+		else
+			packets[n_done++] = pkts[i].cookie;
+	}
+	flush_all(w);
+	if (n_done > 0)
+		rte_pktmbuf_free_bulk(packets, n_done);
+	return received;
+}
+
+static unsigned poll_inject(struct worker *w)
+{
+	struct rte_mbuf *packets[STAGE_BURST];
+	struct stage_pkt pkts[STAGE_BURST];
+	unsigned n = stage_inject_pending(&w->stage);
+	unsigned made;
+
+	if (n == 0)
+		return 0;
+	if (n > STAGE_BURST)
+		n = STAGE_BURST;
+	// No buffer free: the messages wait on their ring.
+	if (rte_pktmbuf_alloc_bulk(w->settings.pool, packets, n) != 0)
+		return 0;
+	for (unsigned i = 0; i < n; i++)
+		fill_pkt(&pkts[i], packets[i], 0);
+	made = stage_inject(&w->stage, pkts, n);
+	for (unsigned i = 0; i < made; i++)
+		post(w, &pkts[i]);
+	flush_all(w);
+	rte_pktmbuf_free_bulk(packets + made, n - made);
+	return n;
+}
+
+// At most one wake per millisecond; one held back stays pending. The fence stands between the
+// ring's head and the flag: the control process sets the flag, then looks at the rings again.
+static void kick(struct worker *w)
+{
+	const uint64_t one = 1;
+
+	if (w->sleeping == NULL) {
+		w->stage.kick = false;
+		return;
+	}
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load_explicit(w->sleeping, memory_order_relaxed) == 0) {
+		w->stage.kick = false;
+		return;
+	}
+	if (w->now_ns - w->kicked_ns < KICK_GAP_NS)
+		return;
+	w->stage.kick = false;
+	w->kicked_ns = w->now_ns;
+	if (write(w->settings.kick_fd, &one, sizeof(one)) == sizeof(one))
+		tp_count(&w->stage.stats->kicks, 1);
+}
+
+// One reading of the clock per loop: it ends the burst before and begins the next.
+static void read_clock(struct worker *w, unsigned packets)
+{
+	struct tp_worker_stats *stats = w->stage.stats;
+	uint64_t cycles = rte_rdtsc();
+	uint64_t span = cycles - w->cycles;
+
+	if (packets > 0) {
+		tp_count(&stats->busy_cycles, span);
+		stage_residence_count(&w->stage,
+			clock_span_ns(&w->clock,
+				span < w->clock.limit_cycles ? span : w->clock.limit_cycles),
+			packets);
+	} else {
+		tp_count(&stats->idle_cycles, span);
+		tp_count(&stats->empty_polls, 1);
+	}
+	if (clock_stale(&w->clock, cycles))
+		clock_anchor(&w->clock, cycles, clock_boottime_ns());
+	w->cycles = cycles;
+	w->now_ns = clock_read_ns(&w->clock, cycles);
+	tp_count(&stats->loops, 1);
+	atomic_store_explicit(&stats->heartbeat_ns, w->now_ns, memory_order_relaxed);
+}
+
+static void rest(struct worker *w)
+{
+	const struct timespec nap = {.tv_nsec = IDLE_SLEEP_NS};
+
+	if (w->settings.busy || ++w->idle_polls < IDLE_POLLS_MAX)
+		return;
+	tp_count(&w->stage.stats->sleeps, 1);
+	// From here to the next look at the view nothing of the segment may be touched.
+	urcu_qsbr_thread_offline();
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
+	urcu_qsbr_thread_online();
+}
+
+int worker_run(void *arg)
+{
+	struct worker *w = arg;
+	unsigned packets = 0;
+
+	// The default slack would double the shortest sleeps.
+	prctl(PR_SET_TIMERSLACK, 1000);
+	atomic_store_explicit(&w->tid, gettid(), memory_order_relaxed);
+	urcu_qsbr_register_thread();
+	w->cycles = rte_rdtsc();
+	clock_init(&w->clock, rte_get_tsc_hz(), w->cycles, clock_boottime_ns());
+	while (!atomic_load_explicit(w->settings.stop, memory_order_relaxed)) {
+		const struct view *v = view_read(w->settings.view);
+
+		if (v->serial != w->view_serial)
+			apply_view(w, v);
+		read_clock(w, packets);
+		packets = 0;
+		for (unsigned i = 0; i < w->n_queues; i++)
+			packets += poll_queue(w, &w->queues[i]);
+		packets += poll_inject(w);
+		if (w->stage.kick)
+			kick(w);
+		urcu_qsbr_quiescent_state();
+		if (packets > 0)
+			w->idle_polls = 0;
+		else
+			rest(w);
+	}
+	urcu_qsbr_unregister_thread();
+	return 0;
+}
