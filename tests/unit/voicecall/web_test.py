@@ -154,6 +154,7 @@ class JoinTest(ServerCase):
         members = [await self.join() for _ in range(2)]
         for socket in members:
             await self.next(socket, "welcome")
+        self.mint.mint = None       # would fail: no credential for whom there is no place
         await self.refused(await self.join(), "room-full")
 
     async def test_bad_name(self):
@@ -216,7 +217,7 @@ class MemberTest(ServerCase):
         await self.next(self.ada, "left")
 
     async def test_bad_message_ends_the_session(self):
-        await self.bob.send_bytes(b"{}")
+        await self.bob.send_bytes(b'{"type": "state", "muted": true}')
         await self.refused(self.bob, "bad-message")
         await self.next(self.ada, "left")
 
@@ -231,3 +232,9 @@ class MemberTest(ServerCase):
             session.deliver({"type": "state", "id": "x", "muted": True})
         await self.next(self.ada, "left")
         self.assertIn("session_too_slow", self.log.getvalue())
+
+    async def test_stopping_server_tells_nobody_to_hang_up(self):
+        await self.runner.cleanup()
+        for socket in (self.ada, self.bob):
+            message = await socket.receive(timeout=2)
+            self.assertEqual((message.type, message.data), (WSMsgType.CLOSE, 1001))

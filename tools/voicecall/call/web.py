@@ -66,7 +66,8 @@ class Session:
         finally:
             self._leave()
             writer.cancel()
-            await self._socket.close()
+            await self._socket.close(
+                code=WSCloseCode.GOING_AWAY if self._server.stopping else WSCloseCode.OK)
 
     def deliver(self, message):
         """Queues without waiting; a browser that does not read is let go instead."""
@@ -158,7 +159,10 @@ class Session:
     def _leave(self):
         if self._member is None:
             return
-        _send_all(self._server.hall.leave(self._member))
+        deliveries = self._server.hall.leave(self._member)
+        # When it is this server that leaves, the members keep their call without it.
+        if not self._server.stopping:
+            _send_all(deliveries)
         self._server.log.info("member_left", member=self._member.id, room=self._member.room,
                               present=self._server.hall.count())
 
@@ -177,6 +181,7 @@ class Server:
         self.policy = policy
         self.test_pages = test_pages
         self.waiting = 0
+        self.stopping = False
         self._mint = mint
         self._ttl_s = ttl_s
         self._origins = frozenset(origins)
@@ -231,5 +236,6 @@ class Server:
         return socket
 
     async def _close_sockets(self, _app):
+        self.stopping = True
         for socket in set(self._sockets):
             await socket.close(code=WSCloseCode.GOING_AWAY, message=b"server stops")
