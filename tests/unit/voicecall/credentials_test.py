@@ -65,7 +65,7 @@ class RelayMintTest(unittest.IsolatedAsyncioTestCase):
         entry = await self.mint(f"echo '{answer}'")
         self.assertEqual(entry, {"urls": [URI], "username": "9:ada", "credential": "pw"})
         said = pathlib.Path(self.program + ".args").read_text(encoding="utf-8")
-        self.assertEqual(said, "-s /sock credential mint --user ada --ttl 600 -j\n")
+        self.assertEqual(said, "-s /sock -j credential mint ada ttl 600\n")
 
     async def test_given_uri_wins(self):
         entry = await self.mint("""echo '{"username":"9:ada","password":"pw","uris":[]}'""",

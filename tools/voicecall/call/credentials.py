@@ -55,7 +55,7 @@ class RelayMint:
         self._log = log
 
     async def mint(self, user, ttl_s):
-        answer = await self._ask("credential", "mint", "--user", user, "--ttl", str(ttl_s), "-j")
+        answer = await self._ask("-j", "credential", "mint", user, "ttl", str(ttl_s))
         try:
             fields = json.loads(answer)
             username, password = fields["username"], fields["password"]
