@@ -6,6 +6,7 @@ import { Peer } from "./peer.js";
 import { Signal, signalUrl } from "./signal.js";
 
 const MEASURE_MS = 1000;
+const RENEW_MS = 15000;
 const RETRY_MS = [1000, 2000, 4000, 8000];
 const POLICIES = ["relay", "host", "all"];
 
@@ -18,6 +19,7 @@ export class Call extends EventTarget {
     #timer = null;
     #retries = 0;
     #hello = null;
+    #renewed_ms = -RENEW_MS;
     #wish;
     state = "idle";
     self = null;
@@ -131,10 +133,19 @@ export class Call extends EventTarget {
             send: (signal) => this.#signal?.send({ type: "signal", to: id, ...signal }),
         });
         peer.addEventListener("change", () => this.#changed());
-        peer.addEventListener("failed", () => this.#signal?.send({ type: "renew" }));
+        peer.addEventListener("failed", () => this.#renew());
         peer.addEventListener("unreached", ({ detail }) => this.#unreached(detail));
         this.peers.set(id, peer);
         this.#changed();
+    }
+
+    // New credentials, and with them another search for a path; not more often than the server
+    // gives any.
+    #renew() {
+        if (performance.now() - this.#renewed_ms < RENEW_MS)
+            return;
+        this.#renewed_ms = performance.now();
+        this.#signal?.send({ type: "renew" });
     }
 
     #unreached(reason) {
@@ -186,6 +197,8 @@ export class Call extends EventTarget {
 
     async #measure() {
         await Promise.all([...this.peers.values()].map((peer) => peer.measure()));
+        if ([...this.peers.values()].some((peer) => peer.state === "failed"))
+            this.#renew();
         this.#changed();
     }
 

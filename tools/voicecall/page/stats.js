@@ -2,6 +2,7 @@
 // What getStats() knows about one connection, boiled down to what the page and the tests show.
 
 const HISTORY_MAX = 60;
+const INTERVAL_MS_MIN = 500;
 
 function selectedPair(report) {
     for (const entry of report.values())
@@ -27,12 +28,13 @@ function candidate(report, id) {
     };
 }
 
-// {at_ms, pair or null, audio}. Counters are totals since the connection began; the pair's count
+// {at_ms, pair or null, audio}, at_ms on the browser's wall clock. Counters are totals since the connection began; the pair's count
 // everything on the wire (media and connectivity checks), the audio's RTP only.
 export async function readStats(connection) {
     const report = await connection.getStats();
     const result = {
-        at_ms: performance.now(),
+        // When it was counted; the answer may come much later.
+        at_ms: [...report.values()].find((entry) => entry.type === "peer-connection").timestamp,
         pair: null,
         audio: {
             packetsReceived: 0, packetsSent: 0, packetsLost: 0, jitter_ms: null,
@@ -74,8 +76,10 @@ export class Rates {
 
     add(stats) {
         const last = this.#last;
+        if (last && stats.at_ms - last.at_ms < INTERVAL_MS_MIN)
+            return;
         this.#last = stats;
-        if (!last || stats.at_ms - last.at_ms < 100)
+        if (!last)
             return;
         const seconds = (stats.at_ms - last.at_ms) / 1000;
         const rate = (name) =>

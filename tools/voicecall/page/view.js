@@ -28,13 +28,6 @@ function initials(name) {
     return (first + last).toUpperCase();
 }
 
-function hue(name) {
-    let sum = 0;
-    for (const character of name)
-        sum = (sum * 31 + character.codePointAt(0)) % 997;
-    return sum % HUES;
-}
-
 function clock(ms) {
     const seconds = Math.floor(ms / 1000);
     const two = (number) => String(number).padStart(2, "0");
@@ -80,6 +73,7 @@ export class View {
     #call;
     #people = new Rows(byId("people"), "person-template");
     #routes = new Rows(byId("routes"), "route-template");
+    #hues = new Map();
 
     constructor(call) {
         this.#call = call;
@@ -133,17 +127,30 @@ export class View {
         for (const [id, peer] of call.peers)
             this.#drawPerson(id, peer.member.name, peer.member.muted, CONNECTIONS[peer.state]);
         this.#people.keep(here);
+        for (const key of this.#hues.keys())
+            if (!here.has(key))
+                this.#hues.delete(key);
     }
 
     #drawPerson(key, name, muted, doing) {
         const tile = this.#people.get(key);
         tile.classList.toggle("self", key === "self");
         tile.classList.toggle("muted", muted);
-        tile.dataset.hue = hue(name);
+        tile.dataset.hue = this.#hue(key);
         tile.querySelector(".initials").textContent = initials(name);
         tile.querySelector(".name").textContent = name;
         tile.querySelector(".doing").textContent = muted ? "Muted" : doing || "Microphone on";
         tile.querySelector(".mute-mark").toggleAttribute("hidden", !muted);
+    }
+
+    // The first colour that nobody here wears.
+    #hue(key) {
+        if (!this.#hues.has(key)) {
+            const worn = new Set(this.#hues.values());
+            const free = [...Array(HUES).keys()].find((hue) => !worn.has(hue));
+            this.#hues.set(key, free ?? this.#hues.size % HUES);
+        }
+        return this.#hues.get(key);
     }
 
     #drawRoutes() {
