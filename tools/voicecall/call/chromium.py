@@ -22,8 +22,8 @@ FLAGS = (
     "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
     "--disable-backgrounding-occluded-windows",
 )
-HEADLESS_FLAGS = ("--headless=new", "--disable-gpu", "--hide-scrollbars", "--mute-audio",
-                  "--use-fake-device-for-media-stream")
+HEADLESS_FLAGS = ("--headless=new", "--disable-gpu", "--hide-scrollbars", "--mute-audio")
+GENERATED_MICROPHONE = "--use-fake-device-for-media-stream"
 
 
 def need_programs():
@@ -34,10 +34,17 @@ def need_programs():
                              "tools/packages install browser")
 
 
-class Chromium:
-    """One browser process and its profile; close() leaves nothing of either."""
+def has_microphone():
+    """Whether the machine has a device that records."""
+    return any(pathlib.Path("/dev/snd").glob("pcmC*c"))
 
-    def __init__(self, lab, side, *, headless=True, audio_file=None, size=(1280, 800)):
+
+class Chromium:
+    """One browser process and its profile; close() leaves nothing of either. `microphone`: the
+    machine's own; else a generated one, which plays audio_file (WAV) or beeps."""
+
+    def __init__(self, lab, side, *, headless=True, microphone=False, audio_file=None,
+                 size=(1280, 800)):
         self._home = pathlib.Path(tempfile.mkdtemp(prefix="voicecall-"))
         try:
             self._trust(lab.ca_file)
@@ -45,6 +52,8 @@ class Chromium:
                      f"--window-size={size[0]},{size[1]}"]
             if headless:
                 flags += HEADLESS_FLAGS
+            if not microphone:
+                flags.append(GENERATED_MICROPHONE)
             if audio_file:
                 flags.append(f"--use-file-for-fake-audio-capture={audio_file}")
             if os.geteuid() == 0:

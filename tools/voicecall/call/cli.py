@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The command line."""
 import argparse
+import signal
 import sys
 
 from . import open as opener, screenshot, serve, version
@@ -65,13 +66,15 @@ def _add_open(commands):
         "open", help="open the call page in Chromium, inside the lab",
         description="Starts Chromium in the lab's namespace of one client, with a fresh profile "
                     "and the lab's CA, and prints what the page shows. Without a display it runs "
-                    "headless, with a generated microphone.")
+                    "headless; without a sound device the microphone is generated.")
     browser.add_argument("client", choices=("a", "b"), help="which of the lab's clients")
     browser.add_argument("--lab", default="lab", metavar="NAME", help="the lab's name")
     browser.add_argument("--name", help="the name to join with (default: the client's letter)")
     browser.add_argument("--policy", choices=("relay", "host", "all"),
                          help="ICE policy, on a server that was started with --test-pages")
     browser.add_argument("--headless", action="store_true", help="no window, even with a display")
+    browser.add_argument("--generated-microphone", action="store_true",
+                         help="beeps in place of the machine's microphone")
     browser.add_argument("--seconds", type=float, metavar="N", help="leave after N seconds")
 
 
@@ -111,6 +114,8 @@ def room_name(text):
 
 def main(argv=None):
     args = build_parser().parse_args(argv)
+    # Browsers and their profiles are cleaned up on the way out.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return {"serve": serve.run, "open": opener.run,
                 "screenshot": screenshot.run}[args.command](args)

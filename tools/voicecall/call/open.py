@@ -2,12 +2,11 @@
 """The command `open`: a browser in the lab, and on the terminal what its page shows."""
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 
-from .chromium import need_programs
+from .chromium import has_microphone, need_programs
 from .devtools import Gone
 from .lab import Lab
 from .visit import Visit, describe_pair
@@ -112,12 +111,13 @@ def run(args):
     headless = args.headless or not (os.environ.get("DISPLAY") or
                                      os.environ.get("WAYLAND_DISPLAY"))
     name = args.name or args.client.upper()
+    microphone = not headless and not args.generated_microphone and has_microphone()
     link = find_link(lab)
-    print(f"{name}: {'headless Chromium, generated microphone' if headless else 'Chromium'} "
-          f"in the namespace of {args.client}, {link.partition('#')[0]}", flush=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    print(f"{name}: {'headless ' if headless else ''}Chromium in the namespace of {args.client}, "
+          f"{'' if microphone else 'generated '}microphone, {link.partition('#')[0]}", flush=True)
     try:
-        visit = Visit(lab, args.client, link, name, policy=args.policy, headless=headless)
+        visit = Visit(lab, args.client, link, name, policy=args.policy, headless=headless,
+                      microphone=microphone)
     except RuntimeError as error:
         raise ValueError(str(error)) from None
     try:
