@@ -2,17 +2,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Two Chromiums in a lab of their own hold a call through the relay.
 #
-#   browser_test.sh [--relay turnpike|coturn] [--config FILE] [--name LAB] [OPTION OF hold_call.py...]
+#   browser_test.sh [--relay turnpike|coturn] [--permission-follows-channel true|false]
+#                   [--name LAB] [OPTION OF hold_call.py...]
 #
 # Without --relay: turnpike where it is built, else coturn in its place, which tests the page and
-# this test alone; the first line says which. --config is the relay's, as in tools/lab up.
-# $TURNPIKE_BUILD is the build directory. Exit status 77: cannot run here, and why.
+# this test alone; the first line says which. $TURNPIKE_BUILD is the build directory.
+# Exit status 77: cannot run here, and why.
 set -u -o pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../../.." && pwd)
 build=${TURNPIKE_BUILD:-$top/build}
-relay= config= name=call$$ options=()
+relay='' follows='' name=call$$ options=()
 
 skip()
 {
@@ -23,7 +24,7 @@ skip()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--relay) relay=${2:?--relay needs a name}; shift ;;
-	--config) config=${2:?--config needs a file}; shift ;;
+	--permission-follows-channel) follows=${2:?$1 needs true or false}; shift ;;
 	--name) name=${2:?--name needs a name}; shift ;;
 	*) options+=("$1") ;;
 	esac
@@ -44,6 +45,7 @@ if [ -z "$relay" ]; then
 fi
 [ "$relay" != coturn ] || command -v turnserver >/dev/null || skip "no turnserver to relay with"
 echo "relay: $relay"
+[ "$relay" = turnpike ] || [ -z "$follows" ] || skip "permission_follows_channel is Turnpike's"
 
 lab=("$top/tools/lab" --name "$name")
 finish()
@@ -57,15 +59,29 @@ finish()
 		done
 	fi
 	"${lab[@]}" down
+	rm -f "$config"
 	exit $status
 }
 
-up=(up)
-[ "$relay" = turnpike ] || up+=(--no-relay)
-[ -z "$config" ] || up+=(--config "$config")
+# The lab's own configuration with the option put in.
+config_write()
+{
+	"${lab[@]}" config | awk -v line="    permission_follows_channel: $follows" '
+		{ print }
+		/^protocol:/ { print line; put = 1 }
+		END { if (!put) print "protocol:\n" line }'
+}
+
 eval "$("${lab[@]}" env)"
+config=$(mktemp)
 trap finish EXIT
 trap 'exit 1' INT TERM
+up=(up)
+[ "$relay" = turnpike ] || up+=(--no-relay)
+if [ -n "$follows" ]; then
+	config_write > "$config"
+	up+=(--config "$config")
+fi
 "${lab[@]}" "${up[@]}" || exit 1
 
 serve=(serve --lab "$name" --test-pages)
@@ -90,7 +106,10 @@ coturn)
 		--turn-uri "turn:$TP_RELAY_NAME:3478?transport=udp")
 	;;
 turnpike)
-	serve+=(--relayctl "$build/tools/relayctl/relayctl")
+	relayctl=$build/tools/relayctl/relayctl
+	serve+=(--relayctl "$relayctl")
+	options+=(--counter "'$relayctl' -s '$TP_SOCKET' -t counter show | awk -F'\t' '
+		\$1 ~ /(channel_to_peer|peer_to_channel)\$/ { n += \$2 } END { print n + 0 }'")
 	;;
 *)
 	echo "--relay $relay: turnpike or coturn"

@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import json
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -111,6 +112,7 @@ def parse_arguments():
 
 def main():
     args = parse_arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     policies = {"a": args.a, "b": args.b}
     try:
         result = report(args, policies, *hold_call(args, policies))

@@ -8,6 +8,7 @@ import unittest
 from call.cli import build_parser, room_name
 from call.credentials import SecretMint
 from call.hall import Hall
+from call.lab import Lab
 from call.serve import (choose_origins, make_links, make_mint, make_tls, read_secret,
                         split_address, write_links)
 
@@ -58,6 +59,30 @@ class ArgumentsTest(unittest.TestCase):
         for name in ("", "a b", "<b>", "x" * 41):
             with self.subTest(name), self.assertRaises(Exception):
                 room_name(name)
+
+
+class LabTest(unittest.TestCase):
+    def test_fills_what_was_not_given(self):
+        args = serve("--lab", "unit")
+        Lab("unit").fill(args)
+        self.assertEqual(args.listen, "10.77.0.254:8443")
+        self.assertEqual(args.certificate, "/run/turnpike-unit/call.pem")
+        self.assertEqual(args.origin, ["https://call.lab.turnpike:8443"])
+        self.assertEqual(args.relay_socket, "/run/turnpike-unit/control.sock")
+        self.assertEqual(args.links_file, "/run/turnpike-unit/voicecall.json")
+
+    def test_keeps_what_was_given(self):
+        args = serve("--lab", "unit", "--listen", "127.0.0.1:1", "--origin", "https://o",
+                     "--relay-socket", "/s", "--links-file", "/l")
+        Lab("unit").fill(args)
+        self.assertEqual((args.listen, args.origin, args.relay_socket, args.links_file),
+                         ("127.0.0.1:1", ["https://o"], "/s", "/l"))
+
+    def test_needs_the_lab(self):
+        with self.assertRaisesRegex(ValueError, "first: tools/lab up --name unit"):
+            Lab("unit").check_up()
+        with self.assertRaisesRegex(ValueError, "--name"):
+            Lab("No Lab")
 
 
 class FilesTest(unittest.TestCase):
