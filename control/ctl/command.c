@@ -31,7 +31,7 @@ static const struct ctl_argument drop_arguments[] = {
 };
 
 static const struct ctl_argument mint_arguments[] = {
-	{"name", CTL_ARGUMENT_TEXT, true, NULL,
+	{"user", CTL_ARGUMENT_TEXT, true, NULL,
 		"whom the credential is for: part of its user name"},
 	{"ttl", CTL_ARGUMENT_NUMBER, false, NULL, "seconds it is valid (default 86400)"},
 };

@@ -41,7 +41,7 @@ int main(int argc, char **argv)
 	if (options.batch != NULL)
 		rc = rctl_session_batch(&session, options.batch);
 	else
-		rc = rctl_session_run(&session, (const char *const *)options.words);
+		rc = rctl_session_run(&session, options.words);
 	rctl_session_fini(&session);
 	if (fflush(stdout) != 0) {
 		perror("relayctl: standard output");

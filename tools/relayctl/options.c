@@ -2,78 +2,125 @@
 #include "options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "request.h"
+#include <turnpike/base.h>
+
+static const struct option_row {
+	char letter; // '\0': none
+	const char *name;
+	bool has_value;
+} rows[] = {
+	{'j', "json", false},
+	{'t', "tsv", false},
+	{'s', "socket", true},
+	{'\0', "instance", true},
+	{'f', "file", true},
+	{'e', "stop-on-error", false},
+	{'x', "echo", false},
+	{'h', "help", false},
+	{'V', "version", false},
+	{'\0', "man", false},
+	{'\0', "completion", false},
+};
+
+static void option_set(struct rctl_options *o, const struct option_row *row, char *value)
+{
+	if (strcmp(row->name, "json") == 0)
+		o->style = RCTL_JSON;
+	else if (strcmp(row->name, "tsv") == 0)
+		o->style = RCTL_TSV;
+	else if (strcmp(row->name, "socket") == 0)
+		o->socket = value;
+	else if (strcmp(row->name, "instance") == 0)
+		o->instance = value;
+	else if (strcmp(row->name, "file") == 0)
+		o->batch = value;
+	else if (strcmp(row->name, "stop-on-error") == 0)
+		o->stop_on_error = true;
+	else if (strcmp(row->name, "echo") == 0)
+		o->echo = true;
+	else
+		o->page = row->name;
+}
+
+static const struct option_row *option_named(const char *name, size_t len)
+{
+	for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++) {
+		if (strlen(rows[i].name) == len && memcmp(rows[i].name, name, len) == 0)
+			return &rows[i];
+	}
+	return NULL;
+}
+
+static const struct option_row *option_lettered(char letter)
+{
+	for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++) {
+		if (letter != '\0' && rows[i].letter == letter)
+			return &rows[i];
+	}
+	return NULL;
+}
+
+// Takes *word's option and its value, which may be the next word. 1; 0: a word of the command; or
+// -EINVAL after a message.
+static int option_take(struct rctl_options *o, char ***word)
+{
+	char *w = **word;
+	char *value = NULL;
+	const struct option_row *row;
+
+	if (w[0] != '-' || w[1] == '\0')
+		return 0;
+	if (w[1] == '-') {
+		size_t len = strcspn(w + 2, "=");
+
+		// Others name an argument of the command: "--ttl 60".
+		row = option_named(w + 2, len);
+		if (row == NULL)
+			return 0;
+		value = w[2 + len] == '=' ? w + 3 + len : NULL;
+	} else {
+		row = option_lettered(w[1]);
+		value = w[2] == '\0' ? NULL : w + 2;
+	}
+	if (row == NULL || (!row->has_value && value != NULL)) {
+		fprintf(stderr, "relayctl: no such option: %s; relayctl --help lists them\n", w);
+		return -EINVAL;
+	}
+	if (row->has_value && value == NULL)
+		value = *++*word;
+	if (row->has_value && value == NULL) {
+		fprintf(stderr, "relayctl: %s needs a value\n", w);
+		return -EINVAL;
+	}
+	option_set(o, row, value);
+	return 1;
+}
 
 int rctl_options_read(struct rctl_options *o, char **argv)
 {
-	static const struct option longs[] = {
-		{"json", no_argument, NULL, 'j'},
-		{"tsv", no_argument, NULL, 't'},
-		{"socket", required_argument, NULL, 's'},
-		{"instance", required_argument, NULL, 'i'},
-		{"file", required_argument, NULL, 'f'},
-		{"stop-on-error", no_argument, NULL, 'e'},
-		{"echo", no_argument, NULL, 'x'},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
-		{"man", no_argument, NULL, 'M'},
-		{"completion", no_argument, NULL, 'C'},
-		{NULL, 0, NULL, 0},
-	};
 	const char *instance = getenv("TURNPIKE_INSTANCE");
-	int argc = 0;
-	int c;
+	size_t n = 0;
 
-	while (argv[argc] != NULL)
-		argc++;
 	*o = (struct rctl_options){.instance = instance == NULL ? "default" : instance};
-	// '+': what follows the first word of the command belongs to it.
-	while ((c = getopt_long(argc, argv, "+jts:i:f:exhV", longs, NULL)) != -1) {
-		switch (c) {
-		case 'j':
-			o->style = RCTL_JSON;
+	for (char **word = argv + 1; *word != NULL; word++) {
+		int rc;
+
+		if (strcmp(*word, "--") == 0) {
+			while (*++word != NULL && n + 1 < TP_ARRAY_LEN(o->words))
+				o->words[n++] = *word;
 			break;
-		case 't':
-			o->style = RCTL_TSV;
-			break;
-		case 's':
-			o->socket = optarg;
-			break;
-		case 'i':
-			o->instance = optarg;
-			break;
-		case 'f':
-			o->batch = optarg;
-			break;
-		case 'e':
-			o->stop_on_error = true;
-			break;
-		case 'x':
-			o->echo = true;
-			break;
-		case 'h':
-			o->page = "help";
-			break;
-		case 'V':
-			o->page = "version";
-			break;
-		case 'M':
-			o->page = "man";
-			break;
-		case 'C':
-			o->page = "completion";
-			break;
-		default:
-			fprintf(stderr, "relayctl: relayctl --help lists the options\n");
-			return -EINVAL;
 		}
+		rc = option_take(o, &word);
+		if (rc < 0)
+			return rc;
+		if (rc == 0 && n + 1 < TP_ARRAY_LEN(o->words))
+			o->words[n++] = *word;
 	}
-	o->words = argv + optind;
-	if (o->batch != NULL && o->words[0] != NULL) {
+	if (o->batch != NULL && n > 0) {
 		fprintf(stderr, "relayctl: give -f FILE or a command, not both\n");
 		return -EINVAL;
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The command line: options first, then one command.
+// The command line: one command, with options before, after or among its words.
 #pragma once
 
 #include <stdbool.h>
@@ -22,8 +22,8 @@ struct rctl_options {
 	const char *batch;  // file of commands, "-" for stdin; NULL: one from the command line
 	bool stop_on_error;
 	bool echo;
-	const char *page; // "help", "version", "man", "completion": print it and leave
-	char **words;	  // the command, NULL-terminated
+	const char *page;      // "help", "version", "man", "completion": print it and leave
+	const char *words[32]; // the command, NULL-terminated
 };
 
 // 0, or -EINVAL after a message on stderr.

@@ -69,13 +69,19 @@ static json_t *value_read(const struct ctl_argument *a, const char *word)
 	return json_integer((json_int_t)v);
 }
 
+// "ttl 60" or "--ttl 60". A required value may look like the name of an optional one, so that the
+// form without dashes names optional ones only, when no required one is missing.
 static const struct ctl_argument *argument_named(
-	const struct rctl_request *r, const char *word, const char *next)
+	const struct rctl_request *r, const char *word, bool bare)
 {
-	for (size_t i = 0; i < r->command->n_arguments && next != NULL; i++) {
+	bool dashed = strncmp(word, "--", 2) == 0;
+
+	for (size_t i = 0; i < r->command->n_arguments; i++) {
 		const struct ctl_argument *a = &r->command->arguments[i];
 
-		if (!a->required && strcmp(a->name, word) == 0)
+		if (dashed && strcmp(a->name, word + 2) == 0)
+			return a;
+		if (bare && !a->required && strcmp(a->name, word) == 0)
 			return a;
 	}
 	return NULL;
@@ -103,11 +109,12 @@ static int arguments_read(
 	struct rctl_request *r, const char *const *words, char *error, size_t error_size)
 {
 	while (*words != NULL) {
-		const struct ctl_argument *a = argument_named(r, words[0], words[1]);
+		const struct ctl_argument *a = NULL;
 		json_t *value;
 
-		// A required value may look like the name of an optional one.
-		if (a != NULL && !required_is_missing(r))
+		if (words[1] != NULL)
+			a = argument_named(r, words[0], !required_is_missing(r));
+		if (a != NULL)
 			words++;
 		else
 			a = argument_next(r);

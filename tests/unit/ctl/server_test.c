@@ -65,7 +65,7 @@ static enum ctl_step run_show(void *ctx, struct ctl_call *call)
 static enum ctl_step run_mint(void *ctx, struct ctl_call *call)
 {
 	(void)ctx;
-	call->result = json_pack("{s:s, s:I}", "username", ctl_call_text(call, "name"), "ttl",
+	call->result = json_pack("{s:s, s:I}", "username", ctl_call_text(call, "user"), "ttl",
 		(json_int_t)ctl_call_number(call, "ttl"));
 	return CTL_DONE;
 }
@@ -237,7 +237,7 @@ static void test_hello_and_request(void **state)
 	put(fd, "{\"id\": 41, \"command\": \"status\"}");
 	expect(f, fd, "{\"id\":41,\"ok\":true,\"result\":{\"verdict\":\"ok\"}}");
 	put(fd, "{\"id\": 42, \"command\": \"credential mint\","
-		" \"arguments\": {\"name\": \"a\", \"ttl\": 60}}");
+		" \"arguments\": {\"user\": \"a\", \"ttl\": 60}}");
 	expect(f, fd, "{\"id\":42,\"ok\":true,\"result\":{\"ttl\":60,\"username\":\"a\"}}");
 	close(fd);
 }
@@ -290,10 +290,10 @@ static void test_refusals(void **state)
 		{"{\"id\":1,\"command\":\"allocation show\"}", "usage"},
 		{"{\"id\":1,\"command\":\"allocation show\",\"arguments\":{\"id\":1}}", "usage"},
 		{"{\"id\":1,\"command\":\"credential mint\","
-		 "\"arguments\":{\"name\":\"a\",\"ttl\":-1}}",
+		 "\"arguments\":{\"user\":\"a\",\"ttl\":-1}}",
 			"usage"},
 		{"{\"id\":1,\"command\":\"credential mint\","
-		 "\"arguments\":{\"name\":\"a\",\"ttl\":1.5}}",
+		 "\"arguments\":{\"user\":\"a\",\"ttl\":1.5}}",
 			"usage"},
 		{"{\"id\":1,\"command\":\"log level\",\"arguments\":{\"level\":\"warn\"}}",
 			"usage"},

@@ -61,11 +61,16 @@ static void test_arguments(void **state)
 	// A name in a value's place is a value.
 	expect(WORDS("allocation", "list", "user", "limit"), "allocation list",
 		"{\"user\":\"limit\"}");
-	expect(WORDS("credential", "mint", "ttl"), "credential mint", "{\"name\":\"ttl\"}");
+	expect(WORDS("credential", "mint", "ttl"), "credential mint", "{\"user\":\"ttl\"}");
 	expect(WORDS("credential", "mint", "ttl", "60"), "credential mint",
-		"{\"name\":\"ttl\",\"ttl\":60}");
+		"{\"ttl\":60,\"user\":\"ttl\"}");
 	expect(WORDS("credential", "mint", "ttl", "ttl", "60"), "credential mint",
-		"{\"name\":\"ttl\",\"ttl\":60}");
+		"{\"ttl\":60,\"user\":\"ttl\"}");
+	expect(WORDS("credential", "mint", "--user", "a", "--ttl", "60"), "credential mint",
+		"{\"ttl\":60,\"user\":\"a\"}");
+	expect(WORDS("credential", "mint", "--ttl", "60", "a"), "credential mint",
+		"{\"ttl\":60,\"user\":\"a\"}");
+	refuse(WORDS("credential", "mint", "--ttl", "60"), "needs user");
 	expect(WORDS("log", "level", "debug"), "log level", "{\"level\":\"debug\"}");
 	expect(WORDS("config", "check", "a.yaml"), "config check", "{\"file\":\"a.yaml\"}");
 }

@@ -144,12 +144,22 @@ static void test_exit_codes(void **state)
 
 	assert_int_equal(run(f, "", "-t log level"), 0);
 	assert_string_equal(f->out, "level\tinfo\n");
+	assert_int_equal(run(f, "", "log level --level=debug"), 2);
+	assert_int_equal(run(f, "", "log -t level --level debug"), 0);
+	assert_string_equal(f->out, "level\tdebug\n");
+	assert_int_equal(run(f, "", "log level debug --tsv"), 0);
+	assert_string_equal(f->out, "level\tdebug\n");
+	assert_int_equal(run(f, "", "-- allocation kill -t"), 1);
+	assert_non_null(strstr(f->out, "no allocation -t"));
 	assert_int_equal(run(f, "", "allocation kill 7"), 1);
 	assert_string_equal(
 		f->out, "relayctl: no allocation 7\n  next: relayctl allocation list\n");
 	assert_int_equal(run(f, "", "log"), 2);
 	assert_int_equal(run(f, "", "log level loud"), 2);
 	assert_int_equal(run(f, "", "--no-such-option"), 2);
+	assert_int_equal(run(f, "", "-q"), 2);
+	assert_int_equal(run(f, "", "log level --json=1"), 2);
+	assert_int_equal(run(f, "", "log level --instance"), 2);
 	assert_int_equal(run(f, "", "-s /nonexistent/control.sock log level"), 3);
 	assert_non_null(strstr(f->out, "turnpike-control is not running"));
 	// The server dies while it is asked.

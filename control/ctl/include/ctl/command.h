@@ -11,8 +11,8 @@ enum ctl_argument_type {
 	CTL_ARGUMENT_NUMBER, // a whole number, 0 or more
 };
 
-// On the command line arguments come in this order, each as VALUE alone or as "name VALUE";
-// required ones always as VALUE. In a request they are members of "arguments".
+// On the command line arguments come in this order, each as VALUE alone or as
+// "--name VALUE"; optional ones also as "name VALUE". In a request they are members of "arguments".
 struct ctl_argument {
 	const char *name;
 	enum ctl_argument_type type;
