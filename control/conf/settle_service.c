@@ -2,6 +2,7 @@
 // Names, credentials, peers and limits.
 #include "settle.h"
 
+#include <policy/policy.h>
 #include <turnpike/limits.h>
 
 #include <string.h>
@@ -75,6 +76,16 @@ static void tell_same_cidr(struct reader *r, const struct spot *first, const str
 static void peers_check(struct reader *r)
 {
 	const struct conf_peers *p = &r->draft->conf.peers;
+
+	for (size_t i = 0; i < p->n_allow; i++) {
+		const struct spot *where = reader_find_value(r, &p->allow[i]);
+		const char *never = policy_never_opens(&p->allow[i]);
+		char text[TEXT_ADDR_SIZE];
+
+		if (where != NULL && never != NULL)
+			reader_complain(r, where, "remove it", "%s can't be opened: %s",
+				text_cidr_format(&p->allow[i], text), never);
+	}
 
 	reader_find_pairs(r, &(struct reader_pairs){p->allow, p->n_allow, sizeof(*p->allow), false,
 				     cidr_compare, tell_same_cidr});

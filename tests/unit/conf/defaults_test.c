@@ -34,6 +34,9 @@ static void ipv4_route(void **state)
 		{ROUTE_HEAD "wlan0\t00000000\t0102A8C0\t0003\t0\t0\t600\t00000000\t0\t0\t0\n"
 			    "eth1\t00000000\t0102A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n",
 			"eth1"},
+		{ROUTE_HEAD "eth1\t00000000\t0102A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
+			    "wlan0\t00000000\t0102A8C0\t0003\t0\t0\t600\t00000000\t0\t0\t0\n",
+			"eth1"},
 		// Half of the Internet is no default route; neither is one that is down or rejects.
 		{ROUTE_HEAD "tun0\t00000000\t0102A8C0\t0003\t0\t0\t0\t00000080\t0\t0\t0\n", NULL},
 		{ROUTE_HEAD "eth0\t00000000\t0102A8C0\t0002\t0\t0\t0\t00000000\t0\t0\t0\n", NULL},

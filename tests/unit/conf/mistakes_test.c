@@ -228,6 +228,9 @@ static const struct row relations[] = {
 		{{5, "limits.allocations", WARN "more than the 1 relay addresses", "widen"}}},
 	{BASE SECRET "peers:\n  allow: [10.0.0.0/8, 10.0.0.0/8]\n",
 		{{6, "peers.allow[1]", WARN "the same as peers.allow[0]", "keep one"}}},
+	{BASE SECRET "peers:\n  allow: [10.0.0.0/8, 127.0.0.0/8, 0.0.0.0/0, 'ff02::/16']\n",
+		{{6, "peers.allow[1]", "127.0.0.0/8 can't be opened: loopback", "remove"},
+			{6, "peers.allow[3]", "ff02::/16 can't be opened: multicast", "remove"}}},
 	{BASE "secrets: [{id: one, secret_file: one.secret}, {id: one, secret_file: one.secret}]\n",
 		{{4, "secrets[1]", "same id as the secret in line 4", "of its own"}}},
 	{BASE SECRET "control: {socket: "
