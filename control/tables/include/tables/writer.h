@@ -126,8 +126,9 @@ int tables_object_usage(const struct tables *t, uint32_t ref, struct tables_usag
 
 // ---- grace periods and counters ---------------------------------------------------------------
 
-// The data plane's file, mapped for reading by the caller; NULL: none. It must stay mapped until
-// the next call of this function. Without it nothing that was retired becomes free.
+// The data plane's file, mapped for reading by the caller; NULL: none. The mapping must stay until
+// the next call of this function returns (the old one's counters are taken over then); the struct
+// is copied. Without it nothing that was retired becomes free.
 void tables_attach_state(struct tables *t, const struct shm_state *state);
 
 // Frees what a grace period has passed for, asks for another one, and goes on with what is under

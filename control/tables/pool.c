@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "pool.h"
+
+#include <turnpike/segment.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+int pool_init(struct pool *p, uint32_t capacity)
+{
+	memset(p, 0, sizeof(*p));
+	p->capacity = capacity != 0 ? capacity : 1;
+	p->free = calloc(p->capacity, sizeof(*p->free));
+	p->retired = calloc(p->capacity, sizeof(*p->retired));
+	p->tags = calloc(p->capacity, sizeof(*p->tags));
+	if (p->free == NULL || p->retired == NULL || p->tags == NULL) {
+		pool_fini(p);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void pool_fini(struct pool *p)
+{
+	free(p->free);
+	free(p->retired);
+	free(p->tags);
+	memset(p, 0, sizeof(*p));
+}
+
+void pool_give(struct pool *p, uint32_t slot)
+{
+	if (p->n_free < p->capacity)
+		p->free[p->n_free++] = slot;
+}
+
+uint32_t pool_take(struct pool *p)
+{
+	return p->n_free != 0 ? p->free[--p->n_free] : 0;
+}
+
+void pool_retire(struct pool *p, uint32_t slot, uint32_t tag)
+{
+	uint32_t at;
+
+	if (p->n_retired == p->capacity)
+		return;
+	at = (uint32_t)(((uint64_t)p->head + p->n_retired) % p->capacity);
+	p->retired[at] = slot;
+	p->tags[at] = tag;
+	p->n_retired++;
+}
+
+uint32_t pool_reap(struct pool *p, uint32_t gp_done)
+{
+	uint32_t slot;
+
+	if (p->n_retired == 0 || !tp_gp_passed(gp_done, p->tags[p->head]))
+		return 0;
+	slot = p->retired[p->head];
+	p->head = (p->head + 1) % p->capacity;
+	p->n_retired--;
+	return slot;
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Going on after another writer: what is whole is kept, the rest is unpublished, and every slot
+// that is not referenced rests for a grace period, since the dead writer may have unpublished it
+// just now. Each step is one that a reader may watch and that a kill may end: the next scan finds
+// the same or less to do.
+#include "recover.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+// ---- what the writer keeps in its own memory --------------------------------------------------
+
+static void pools_rebuild(struct scan *s)
+{
+	struct tables *t = s->t;
+
+	for (uint32_t i = t->shm.table.n_entries - 1; i >= 1; i--) {
+		if (t->slot_state[i] == SLOT_LIVE)
+			continue;
+		if (entry_of(t, i)->generation == 0) {
+			pool_give(&t->entries, i); // no reader ever saw it
+			continue;
+		}
+		pool_retire(&t->entries, i, grace_tag(t));
+		s->result->retired++;
+	}
+	for (uint32_t b = t->shm.table.n_buckets - 1; b >= t->shm.n_main_buckets; b--)
+		if (!s->linked[b])
+			pool_retire(&t->buckets, b, grace_tag(t));
+	for (uint32_t r = t->priv.n_records - 1; r >= 1; r--) {
+		if (s->records[r])
+			continue;
+		t->priv.records[r].name_block = 0;
+		record_give(t, r);
+	}
+	for (uint32_t n = t->priv.n_names - 1; n >= 1; n--)
+		if (!s->names[n])
+			pool_give(&t->names, n);
+}
+
+// Puts a new slot with the content in the place of the old one; returns it, or 0 when none is free.
+static uint32_t entry_rebuild(struct scan *s, uint32_t i, struct tp_entry *content)
+{
+	struct tables *t = s->t;
+	struct tp_entry *e = entry_of(t, i);
+	uint32_t fresh = slot_take(t);
+
+	if (fresh == 0)
+		return 0;
+	atomic_init(&content->expires_s, atomic_load(&e->expires_s));
+	atomic_init(&content->other_expires_s, atomic_load(&e->other_expires_s));
+	atomic_init(&content->next_hop, atomic_load(&e->next_hop));
+	atomic_init(&content->partner, atomic_load(&e->partner));
+	usage_fold(t, i);
+	usage_begin(t, fresh);
+	bucket_replace(t, i, fresh, content);
+	t->slot_state[fresh] = SLOT_LIVE;
+	t->slot_state[i] = SLOT_IDLE;
+	slot_retire(t, i);
+	s->result->rebuilt++;
+	return fresh;
+}
+
+// The slot that holds the content from now on, 0 when it could not be had.
+static uint32_t entry_settle(struct scan *s, uint32_t i, struct tp_entry *content)
+{
+	return content_same(entry_of(s->t, i), content) ? i : entry_rebuild(s, i, content);
+}
+
+static void channel_settle(struct scan *s, uint32_t i)
+{
+	struct tables *t = s->t;
+	struct tp_entry channel_content, peer_content;
+	uint32_t p = channel_pair(t, i, &channel_content, &peer_content);
+	uint32_t peer = entry_settle(s, p, &peer_content);
+	uint32_t channel = peer != 0 ? entry_settle(s, i, &channel_content) : 0;
+
+	if (channel == 0) {
+		entry_drop(s, i, false);
+		slot_retire(t, i);
+		entry_drop(s, peer != 0 ? peer : p, false);
+		slot_retire(t, peer != 0 ? peer : p);
+		return;
+	}
+	atomic_store_explicit(&entry_of(t, peer)->partner, channel, memory_order_relaxed);
+	atomic_store_explicit(&entry_of(t, channel)->partner, peer, memory_order_relaxed);
+	ring_add(t, entry_of(t, channel)->allocation, channel);
+	t->n_channels++;
+}
+
+static void permission_settle(struct scan *s, uint32_t i)
+{
+	struct tables *t = s->t;
+	struct tp_entry content;
+	uint32_t permission = permission_content(t, i, &content) ? entry_settle(s, i, &content) : 0;
+
+	if (permission == 0) {
+		entry_drop(s, i, false);
+		slot_retire(t, i);
+		return;
+	}
+	ring_add(t, entry_of(t, permission)->allocation, permission);
+	t->n_permissions++;
+}
+
+static void allocation_settle(struct tables *t, uint32_t i)
+{
+	const struct tp_entry *e = entry_of(t, i);
+
+	t->links[i] = (struct link){.prev = i, .next = i};
+	local_reference(t, e->key.local_id);
+	for (unsigned k = 0; k < TURN_RELAY_SLOTS; k++)
+		local_reference(t, e->relay[k].relay_id);
+	t->n_allocations++;
+}
+
+static void objects_settle(struct scan *s)
+{
+	struct tables *t = s->t;
+	uint32_t n = t->shm.table.n_entries;
+
+	for (uint32_t i = 1; i < n; i++)
+		if (ref_is(t, i, TP_KIND_ALLOCATION))
+			allocation_settle(t, i);
+	// An object moved to a slot further on is in its ring already: links tell.
+	for (uint32_t i = 1; i < n; i++) {
+		if (ref_is(t, i, TP_KIND_PERMISSION) && t->links[i].next == 0)
+			permission_settle(s, i);
+		else if (ref_is(t, i, TP_KIND_CHANNEL) && t->links[i].next == 0)
+			channel_settle(s, i);
+	}
+	hop_import(t);
+	for (uint32_t i = 1; i < n; i++)
+		if (t->slot_state[i] == SLOT_LIVE)
+			hop_adopt(t, i);
+	hop_settle(t);
+	local_settle(t);
+}
+
+// ---- handing back -----------------------------------------------------------------------------
+
+static int object_visit(
+	const struct tables *t, const struct tables_visitor *v, uint32_t allocation, uint32_t i)
+{
+	const struct tp_entry *e = entry_of(t, i);
+	uint32_t expires_s = atomic_load_explicit(&e->expires_s, memory_order_relaxed);
+	struct tp_addr peer = content_destination(e);
+
+	return e->key.kind == TP_KIND_PERMISSION
+		       ? v->permission(v->ctx, allocation, &peer, expires_s, i)
+		       : v->channel(v->ctx, allocation, e->key.selector, &peer, expires_s, i);
+}
+
+static void objects_visit(struct scan *s, const struct tables_visitor *v, uint32_t allocation)
+{
+	struct tables *t = s->t;
+	const uint8_t kinds[] = {TP_KIND_PERMISSION, TP_KIND_CHANNEL};
+
+	for (unsigned k = 0; k < TP_ARRAY_LEN(kinds); k++) {
+		for (uint32_t i = t->links[allocation].next, next; i != allocation; i = next) {
+			next = t->links[i].next;
+			if (entry_of(t, i)->key.kind != kinds[k] ||
+				object_visit(t, v, allocation, i) >= 0)
+				continue;
+			s->result->removed += kinds[k] == TP_KIND_CHANNEL ? 2 : 1;
+			object_end(t, i);
+		}
+	}
+}
+
+static void allocations_visit(struct scan *s, const struct tables_visitor *v)
+{
+	struct tables *t = s->t;
+
+	for (uint32_t i = 1; i < t->shm.table.n_entries; i++) {
+		struct turn_allocation_record rec;
+		int rc;
+
+		if (!ref_is(t, i, TP_KIND_ALLOCATION))
+			continue;
+		record_read(t, i, &rec);
+		rc = v->allocation(v->ctx, &rec, i);
+		explicit_bzero(&rec, sizeof(rec));
+		if (rc < 0) {
+			s->result->removed++;
+			allocation_end(t, i);
+		} else {
+			objects_visit(s, v, i);
+		}
+	}
+}
+
+int tables_recover(
+	struct tables *t, const struct tables_visitor *visitor, struct tables_recovery *result)
+{
+	struct scan s = {.t = t, .result = result};
+	int rc = -ENOMEM;
+
+	memset(result, 0, sizeof(*result));
+	s.linked = calloc(t->shm.table.n_buckets, 1);
+	s.records = calloc(t->priv.n_records, 1);
+	s.names = calloc(t->priv.n_names, 1);
+	if (s.linked != NULL && s.records != NULL && s.names != NULL) {
+		scan_chains(t, s.linked, result);
+		verify_allocations(&s);
+		verify_objects(&s);
+		pools_rebuild(&s);
+		t->settled = true;
+		objects_settle(&s);
+		allocations_visit(&s, visitor);
+		result->allocations = t->n_allocations;
+		result->permissions = t->n_permissions;
+		result->channels = t->n_channels;
+		rc = 0;
+	}
+	free(s.linked);
+	free(s.records);
+	free(s.names);
+	return rc;
+}

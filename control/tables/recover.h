@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The parts of a recovery.
+#pragma once
+
+#include "tables.h"
+
+struct scan {
+	struct tables *t;
+	struct tables_recovery *result;
+	uint8_t *linked;  // a flag per bucket
+	uint8_t *records; // claimed ones
+	uint8_t *names;
+};
+
+// ---- verify.c: what is whole stays, the rest is unpublished ----
+
+void verify_allocations(struct scan *s);
+// Partners found by their keys, and their words set right.
+void verify_objects(struct scan *s);
+
+// Unpublishes. The slot is the caller's to retire once the pools stand.
+void entry_drop(struct scan *s, uint32_t i, bool corrupt);
+
+// The expected contents of a CHANNEL and its PEER, whose slot is returned; 0 when they are not a
+// pair of one live allocation. The partner words are not asked: they may be half-way changed.
+uint32_t channel_pair(const struct tables *t, uint32_t i, struct tp_entry *channel_content,
+	struct tp_entry *peer_content);
+// The expected content of a PERMISSION; false when its allocation is not there.
+bool permission_content(const struct tables *t, uint32_t i, struct tp_entry *content);

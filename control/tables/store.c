@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The TURN server's store. Channels are published peer to client first, client to peer second, and
+// torn down the other way round; an allocation's record says LIVE last and CLOSING first.
+#include "tables.h"
+
+#include <errno.h>
+
+void ring_add(struct tables *t, uint32_t allocation, uint32_t object)
+{
+	uint32_t last = t->links[allocation].prev;
+
+	t->links[object] = (struct link){.prev = last, .next = allocation};
+	t->links[last].next = object;
+	t->links[allocation].prev = object;
+}
+
+static void ring_remove(struct tables *t, uint32_t object)
+{
+	struct link *l = &t->links[object];
+
+	t->links[l->prev].next = l->next;
+	t->links[l->next].prev = l->prev;
+}
+
+static bool key_exists(const struct tables *t, const struct tp_key *key)
+{
+	return tp_table_find(&t->shm.table, key, tp_table_hash(&t->shm.table, key)) != 0;
+}
+
+static int pool_empty(struct tables *t)
+{
+	t->full++;
+	return -ENOSPC;
+}
+
+// Fills the slot with its next hop and publishes it; on failure the slot is given back.
+static int entry_add(struct tables *t, uint32_t slot, struct tp_entry *content)
+{
+	struct tp_addr dst = content_destination(content);
+	uint32_t hop;
+	int rc;
+
+	dst.port_be = 0;
+	hop = (content->flags & TP_ENTRY_HAIRPIN) != 0 ? 0 : hop_acquire(t, &dst);
+	atomic_init(&content->next_hop, hop);
+	usage_begin(t, slot);
+	rc = bucket_insert(t, slot, content);
+	if (rc < 0) {
+		hop_release(t, hop);
+		slot_give(t, slot);
+		return pool_empty(t);
+	}
+	t->slot_state[slot] = SLOT_LIVE;
+	return 0;
+}
+
+static void entry_end(struct tables *t, uint32_t slot)
+{
+	bucket_remove(t, slot);
+	hop_release(t, atomic_load_explicit(&entry_of(t, slot)->next_hop, memory_order_relaxed));
+	// What the last packets add is counted when the slot is free.
+	usage_fold(t, slot);
+	t->slot_state[slot] = SLOT_ENDING;
+	slot_retire(t, slot);
+}
+
+// ---- allocations ------------------------------------------------------------------------------
+
+_Atomic uint32_t *port_word(const struct tables *t, const struct tp_entry_relay *relay)
+{
+	const struct tp_local *l = &t->locals[relay->relay_id];
+
+	return shm_tables_port(&t->shm, l->port_index, tp_ntohs(relay->port_be));
+}
+
+static void ports_set(struct tables *t, const struct tp_entry *e, uint32_t was, uint32_t value)
+{
+	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++) {
+		_Atomic uint32_t *word;
+
+		if (e->relay[i].relay_id == 0)
+			continue;
+		word = port_word(t, &e->relay[i]);
+		if (word != NULL && atomic_load_explicit(word, memory_order_relaxed) == was)
+			atomic_store_explicit(word, value, memory_order_release);
+	}
+}
+
+static int allocation_check(const struct tables *t, const struct turn_allocation_record *rec)
+{
+	struct tp_key key;
+	bool any = false;
+
+	if (local_of(t, rec->client.listener_id, TP_ROLE_LISTENER) == NULL ||
+		rec->key_len > TURN_KEY_MAX || rec->username_len > TURN_USERNAME_MAX)
+		return -EINVAL;
+	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++) {
+		const struct turn_relay_slot *s = &rec->relay[i];
+		const struct tp_local *l = local_of(t, s->relay_id, TP_ROLE_RELAY);
+		const _Atomic uint32_t *word;
+
+		if (s->expires_s == 0)
+			continue;
+		if (l == NULL || !tp_addr_same_ip(&l->addr, &s->local) || s->local.port_be == 0)
+			return -EINVAL;
+		word = shm_tables_port(&t->shm, l->port_index, tp_addr_port(&s->local));
+		if (word == NULL)
+			return -EINVAL;
+		if (atomic_load_explicit(word, memory_order_relaxed) != 0)
+			return -EEXIST;
+		any = true;
+	}
+	key = tp_key_allocation(&rec->client.remote, rec->client.listener_id);
+	return !any ? -EINVAL : key_exists(t, &key) ? -EEXIST : 0;
+}
+
+static int allocation_add(void *ctx, const struct turn_allocation_record *rec, uint32_t *ref)
+{
+	struct tables *t = ctx;
+	struct tp_entry content;
+	uint32_t slot, record;
+	int rc = allocation_check(t, rec);
+
+	if (rc < 0)
+		return rc;
+	slot = slot_take(t);
+	record = slot != 0 ? record_take(t, slot, rec) : 0;
+	if (record == 0) {
+		if (slot != 0)
+			slot_give(t, slot);
+		return pool_empty(t);
+	}
+	rc = content_allocation(t, slot, record, rec, &content);
+	if (rc < 0)
+		slot_give(t, slot);
+	else
+		rc = entry_add(t, slot, &content);
+	if (rc < 0) {
+		record_give(t, record);
+		return rc;
+	}
+	ports_set(t, &content, 0, slot);
+	atomic_store_explicit(&t->priv.records[record].state, RECORD_LIVE, memory_order_release);
+	t->links[slot] = (struct link){.prev = slot, .next = slot};
+	local_reference(t, rec->client.listener_id);
+	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++)
+		local_reference(t, content.relay[i].relay_id);
+	t->n_allocations++;
+	*ref = slot;
+	return 0;
+}
+
+static void allocation_refresh(void *ctx, uint32_t ref, unsigned slot, uint32_t expires_s)
+{
+	struct tables *t = ctx;
+	struct tp_entry *e;
+
+	if (!ref_is(t, ref, TP_KIND_ALLOCATION) || slot >= TURN_RELAY_SLOTS)
+		return;
+	e = entry_of(t, ref);
+	atomic_store_explicit(
+		slot == 0 ? &e->expires_s : &e->other_expires_s, expires_s, memory_order_relaxed);
+	if (expires_s == 0 && e->relay[slot].relay_id != 0) {
+		_Atomic uint32_t *word = port_word(t, &e->relay[slot]);
+
+		// Half of a dual allocation ends (RFC 8656 7.3).
+		if (word != NULL && atomic_load_explicit(word, memory_order_relaxed) == ref)
+			atomic_store_explicit(word, 0, memory_order_release);
+	}
+}
+
+void allocation_end(struct tables *t, uint32_t ref)
+{
+	struct tp_entry *e = entry_of(t, ref);
+
+	atomic_store_explicit(&record_of(t, ref)->state, RECORD_CLOSING, memory_order_release);
+	for (uint32_t i = t->links[ref].next, next; i != ref; i = next) {
+		next = t->links[i].next;
+		if (entry_of(t, i)->key.kind == TP_KIND_CHANNEL)
+			object_end(t, i);
+	}
+	while (t->links[ref].next != ref)
+		object_end(t, t->links[ref].next);
+	ports_set(t, e, ref, 0);
+	local_unreference(t, e->key.local_id);
+	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++)
+		local_unreference(t, e->relay[i].relay_id);
+	t->n_allocations--;
+	entry_end(t, ref);
+}
+
+static void allocation_del(void *ctx, uint32_t ref)
+{
+	if (ref_is(ctx, ref, TP_KIND_ALLOCATION))
+		allocation_end(ctx, ref);
+}
+
+// ---- permissions and channels -----------------------------------------------------------------
+
+void object_end(struct tables *t, uint32_t ref)
+{
+	ring_remove(t, ref);
+	if (entry_of(t, ref)->key.kind == TP_KIND_CHANNEL) {
+		uint32_t peer =
+			atomic_load_explicit(&entry_of(t, ref)->partner, memory_order_relaxed);
+
+		t->n_channels--;
+		entry_end(t, ref);
+		entry_end(t, peer);
+	} else {
+		t->n_permissions--;
+		entry_end(t, ref);
+	}
+}
+
+static int permission_add(void *ctx, uint32_t allocation, const struct tp_addr *peer,
+	uint32_t expires_s, uint32_t *ref)
+{
+	struct tables *t = ctx;
+	struct content_request req = {
+		.allocation_slot = allocation, .peer = *peer, .expires_s = expires_s};
+	struct tp_entry content;
+	uint32_t slot;
+	int rc;
+
+	if (!ref_is(t, allocation, TP_KIND_ALLOCATION))
+		return -EINVAL;
+	req.allocation = entry_of(t, allocation);
+	rc = content_permission(t, &req, &content);
+	if (rc < 0)
+		return rc;
+	if (key_exists(t, &content.key))
+		return -EEXIST;
+	slot = slot_take(t);
+	if (slot == 0)
+		return pool_empty(t);
+	rc = entry_add(t, slot, &content);
+	if (rc < 0)
+		return rc;
+	ring_add(t, allocation, slot);
+	t->n_permissions++;
+	*ref = slot;
+	return 0;
+}
+
+static void permission_refresh(void *ctx, uint32_t ref, uint32_t expires_s)
+{
+	struct tables *t = ctx;
+
+	if (ref_is(t, ref, TP_KIND_PERMISSION))
+		atomic_store_explicit(
+			&entry_of(t, ref)->expires_s, expires_s, memory_order_relaxed);
+}
+
+static void permission_del(void *ctx, uint32_t ref)
+{
+	if (ref_is(ctx, ref, TP_KIND_PERMISSION))
+		object_end(ctx, ref);
+}
+
+// Two slots, filled and published; on failure nothing is left of either.
+static int channel_publish(
+	struct tables *t, struct tp_entry *channel, struct tp_entry *peer, uint32_t *ref)
+{
+	uint32_t c = slot_take(t), p = c != 0 ? slot_take(t) : 0;
+	int rc;
+
+	if (p == 0) {
+		if (c != 0)
+			slot_give(t, c);
+		return pool_empty(t);
+	}
+	atomic_init(&channel->partner, p);
+	atomic_init(&peer->partner, c);
+	rc = entry_add(t, p, peer);
+	if (rc < 0) {
+		slot_give(t, c);
+		return rc;
+	}
+	rc = entry_add(t, c, channel);
+	if (rc < 0)
+		entry_end(t, p);
+	*ref = c;
+	return rc;
+}
+
+static int channel_add(void *ctx, uint32_t allocation, uint16_t number, const struct tp_addr *peer,
+	uint32_t expires_s, uint32_t permission_expires_s, uint32_t *ref)
+{
+	struct tables *t = ctx;
+	struct content_request req = {.allocation_slot = allocation,
+		.number = number,
+		.peer = *peer,
+		.expires_s = expires_s,
+		.other_expires_s = permission_expires_s};
+	struct tp_entry channel_content, peer_content;
+	int rc;
+
+	if (!ref_is(t, allocation, TP_KIND_ALLOCATION))
+		return -EINVAL;
+	req.allocation = entry_of(t, allocation);
+	rc = content_channel(t, &req, &channel_content, &peer_content);
+	if (rc < 0)
+		return rc;
+	if (key_exists(t, &channel_content.key) || key_exists(t, &peer_content.key))
+		return -EEXIST;
+	rc = channel_publish(t, &channel_content, &peer_content, ref);
+	if (rc < 0)
+		return rc;
+	ring_add(t, allocation, *ref);
+	t->n_channels++;
+	return 0;
+}
+
+static void channel_refresh(
+	void *ctx, uint32_t ref, uint32_t expires_s, uint32_t permission_expires_s)
+{
+	struct tables *t = ctx;
+	struct tp_entry *c, *p;
+
+	if (!ref_is(t, ref, TP_KIND_CHANNEL))
+		return;
+	c = entry_of(t, ref);
+	p = entry_of(t, atomic_load_explicit(&c->partner, memory_order_relaxed));
+	atomic_store_explicit(&p->expires_s, permission_expires_s, memory_order_relaxed);
+	atomic_store_explicit(&p->other_expires_s, expires_s, memory_order_relaxed);
+	atomic_store_explicit(&c->expires_s, expires_s, memory_order_relaxed);
+	atomic_store_explicit(&c->other_expires_s, permission_expires_s, memory_order_relaxed);
+}
+
+static void channel_del(void *ctx, uint32_t ref)
+{
+	if (ref_is(ctx, ref, TP_KIND_CHANNEL))
+		object_end(ctx, ref);
+}
+
+struct turn_store tables_store(struct tables *t)
+{
+	return (struct turn_store){
+		.ctx = t,
+		.allocation_add = allocation_add,
+		.allocation_refresh = allocation_refresh,
+		.allocation_del = allocation_del,
+		.permission_add = permission_add,
+		.permission_refresh = permission_refresh,
+		.permission_del = permission_del,
+		.channel_add = channel_add,
+		.channel_refresh = channel_refresh,
+		.channel_del = channel_del,
+	};
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Counters are the data plane's and never go back; what a slot's present life used is what they
+// gained since its base.
+#include "tables.h"
+
+#include <errno.h>
+
+static struct usage_base cells_sum(const struct tables *t, uint32_t slot)
+{
+	struct usage_base sum = {0, 0};
+
+	if (t->state == NULL)
+		return t->priv.bases[slot];
+	for (uint32_t w = 0; w < t->state->n_workers; w++) {
+		const struct tp_cell *cell = shm_state_cell(t->state, w, slot);
+
+		sum.packets += atomic_load_explicit(&cell->packets, memory_order_relaxed);
+		sum.octets += atomic_load_explicit(&cell->octets, memory_order_relaxed);
+	}
+	return sum;
+}
+
+// Adds what the slot used since its base, in the direction of its kind.
+static void usage_add(const struct tables *t, uint32_t slot, const struct usage_base *now,
+	struct tables_usage *usage)
+{
+	const struct usage_base *base = &t->priv.bases[slot];
+	uint8_t kind = entry_of(t, slot)->key.kind;
+
+	// Less than before: a data plane that is not ours to trust. Nothing is taken away for it.
+	if (now->packets < base->packets || now->octets < base->octets)
+		return;
+	if (kind == TP_KIND_CHANNEL || kind == TP_KIND_PERMISSION) {
+		usage->to_peer_packets += now->packets - base->packets;
+		usage->to_peer_octets += now->octets - base->octets;
+	} else {
+		usage->to_client_packets += now->packets - base->packets;
+		usage->to_client_octets += now->octets - base->octets;
+	}
+}
+
+void usage_begin(struct tables *t, uint32_t slot)
+{
+	t->priv.bases[slot] = cells_sum(t, slot);
+}
+
+void usage_fold(struct tables *t, uint32_t slot)
+{
+	struct usage_base now = cells_sum(t, slot);
+
+	usage_add(t, slot, &now, &record_of(t, entry_of(t, slot)->allocation)->used);
+	t->priv.bases[slot] = now;
+}
+
+void tables_attach_state(struct tables *t, const struct shm_state *state)
+{
+	uint64_t id = state != NULL ? state->header->file.created_ns : 0;
+
+	if (state != NULL && id != t->priv.header->state_id) {
+		for (uint32_t i = 1; i < t->shm.table.n_entries; i++)
+			if (t->slot_state[i] != SLOT_IDLE)
+				usage_fold(t, i);
+		// Its counters began at zero.
+		memset(t->priv.bases, 0, t->shm.table.n_entries * sizeof(*t->priv.bases));
+		t->priv.header->state_id = id;
+	}
+	t->state = NULL;
+	if (state != NULL) {
+		t->state_view = *state;
+		t->state = &t->state_view;
+	}
+}
+
+static void usage_now(const struct tables *t, uint32_t slot, struct tables_usage *usage)
+{
+	struct usage_base now = cells_sum(t, slot);
+
+	usage_add(t, slot, &now, usage);
+}
+
+static void object_usage(const struct tables *t, uint32_t ref, struct tables_usage *usage)
+{
+	usage_now(t, ref, usage);
+	if (entry_of(t, ref)->key.kind == TP_KIND_CHANNEL)
+		usage_now(t, atomic_load_explicit(&entry_of(t, ref)->partner, memory_order_relaxed),
+			usage);
+}
+
+int tables_object_usage(const struct tables *t, uint32_t ref, struct tables_usage *usage)
+{
+	memset(usage, 0, sizeof(*usage));
+	if (!ref_is(t, ref, TP_KIND_PERMISSION) && !ref_is(t, ref, TP_KIND_CHANNEL))
+		return -ENOENT;
+	object_usage(t, ref, usage);
+	return 0;
+}
+
+int tables_allocation_usage(const struct tables *t, uint32_t ref, struct tables_usage *usage)
+{
+	memset(usage, 0, sizeof(*usage));
+	if (!ref_is(t, ref, TP_KIND_ALLOCATION))
+		return -ENOENT;
+	*usage = record_of(t, ref)->used;
+	usage_now(t, ref, usage);
+	for (uint32_t i = t->links[ref].next; i != ref; i = t->links[i].next)
+		object_usage(t, i, usage);
+	return 0;
+}
