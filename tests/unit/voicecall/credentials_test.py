@@ -65,7 +65,7 @@ class RelayMintTest(unittest.IsolatedAsyncioTestCase):
         entry = await self.mint(f"echo '{answer}'")
         self.assertEqual(entry, {"urls": [URI], "username": "9:ada", "credential": "pw"})
         said = pathlib.Path(self.program + ".args").read_text(encoding="utf-8")
-        self.assertEqual(said, "-s /sock -j credential mint ada ttl 600\n")
+        self.assertEqual(said, "-s /sock credential mint --user ada --ttl 600 -j\n")
 
     async def test_given_uri_wins(self):
         entry = await self.mint("""echo '{"username":"9:ada","password":"pw","uris":[]}'""",
@@ -73,7 +73,8 @@ class RelayMintTest(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(entry["urls"], ["turn:other:3478"])
 
     async def test_refusals(self):
-        await self.refused("echo the relay is away >&2; exit 3", "the relay is away")
+        await self.refused("printf 'the relay is away\\n  next: start it\\n' >&2; exit 3",
+                           "the relay is away; next: start it")
         await self.refused("exit 2", "exit status 2")
         await self.refused("echo hello", "not the JSON")
         await self.refused("""echo '{"username":"9:ada"}'""", "not the JSON")

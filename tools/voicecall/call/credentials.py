@@ -16,6 +16,7 @@ from .messages import Refusal
 
 MINT_SECONDS_MAX = 5.0
 ANSWER_OCTETS_MAX = 16384
+REASON_CHARS_MAX = 500
 URIS_MAX = 8
 _URI = re.compile(r"turns?:[^\s?@/]+(\?transport=(udp|tcp))?", re.ASCII)
 
@@ -55,7 +56,7 @@ class RelayMint:
         self._log = log
 
     async def mint(self, user, ttl_s):
-        answer = await self._ask("-j", "credential", "mint", user, "ttl", str(ttl_s))
+        answer = await self._ask("credential", "mint", "--user", user, "--ttl", str(ttl_s), "-j")
         try:
             fields = json.loads(answer)
             username, password = fields["username"], fields["password"]
@@ -82,8 +83,9 @@ class RelayMint:
             await process.wait()
             raise self._refuse(f"no answer within {MINT_SECONDS_MAX:.0f} s") from None
         if process.returncode != 0:
-            said = err.decode("utf-8", "replace").strip().splitlines()
-            raise self._refuse(said[-1] if said else f"exit status {process.returncode}")
+            lines = err.decode("utf-8", "replace")[:REASON_CHARS_MAX].splitlines()
+            said = "; ".join(line.strip() for line in lines)
+            raise self._refuse(said or f"exit status {process.returncode}")
         return out[:ANSWER_OCTETS_MAX]
 
     def _refuse(self, reason):
