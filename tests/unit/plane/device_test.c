@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <io/device.h>
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+struct row {
+	const char *device;
+	const char *interface;
+	const char *name; // NULL: refused
+	const char *args;
+	const char *kernel; // interface
+	enum io_driver driver;
+};
+
+#define ARGS_500                                                                                   \
+	"iface=x,"                                                                                 \
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"       \
+	"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb" \
+	"bbb"                                                                                      \
+	"cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc" \
+	"cc"                                                                                       \
+	"dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd" \
+	"dd"                                                                                       \
+	"eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" \
+	"ee"                                                                                       \
+	"ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff" \
+	"ff"
+
+static const struct row rows[] = {
+	{NULL, "eth0", "net_af_xdp_3", "iface=eth0", "eth0", IO_AF_XDP},
+	{"net_af_xdp0,iface=eth0", NULL, "net_af_xdp0", "iface=eth0", "eth0", IO_AF_XDP},
+	{"net_af_xdp0,iface=eth0,busy_budget=0", "eth0", "net_af_xdp0", "iface=eth0,busy_budget=0",
+		"eth0", IO_AF_XDP},
+	{"net_af_xdp0", "eth0", "net_af_xdp0", "iface=eth0", "eth0", IO_AF_XDP},
+	{"net_af_packet0", "eth1", "net_af_packet0", "iface=eth1", "eth1", IO_AF_PACKET},
+	{"net_pcap0,rx_pcap=a.pcap,infinite_rx=1", NULL, "net_pcap0",
+		"rx_pcap=a.pcap,infinite_rx=1", "", IO_REPLAY},
+	{"net_null0,no-rx=1", "dummy0", "net_null0", "no-rx=1", "dummy0", IO_REPLAY},
+	{"net_memif0", NULL, "net_memif0", "", "", IO_REPLAY},
+	{"net_tap0,iface=tap0", NULL, "net_tap0", "iface=tap0", "", IO_OTHER},
+	{"0000:3b:00.0", "eth0", "0000:3b:00.0", "", "eth0", IO_PCI},
+	{"3b:00.1,dv_flow_en=0", NULL, "3b:00.1", "dv_flow_en=0", "", IO_PCI},
+	{"net_af_xdp0,iface=eth0", "eth1", NULL, NULL, NULL, 0},
+	{"net_af_xdp0", NULL, NULL, NULL, NULL, 0},
+	{"net_af_packet0", NULL, NULL, NULL, NULL, 0},
+	{"net_af_xdp0,iface=eth0,xdp_prog=mine.o", NULL, NULL, NULL, NULL, 0},
+	{"net_af_xdp0,iface=eth0,start_queue=1", NULL, NULL, NULL, NULL, 0},
+	{"net_af_xdp0,iface=a-name-that-is-too-long", NULL, NULL, NULL, NULL, 0},
+	{NULL, "a-name-that-is-too-long", NULL, NULL, NULL, 0},
+	{"", "eth0", NULL, NULL, NULL, 0},
+	{",iface=eth0", NULL, NULL, NULL, NULL, 0},
+	{"net_pcap0," ARGS_500, NULL, NULL, NULL, NULL, 0},
+};
+
+static void test_parse(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++) {
+		const struct row *r = &rows[i];
+		struct steer_fault fault = {.problem = ""};
+		struct io_device d;
+		int err = io_device_parse(&d, r->device, r->interface, 3, &fault);
+
+		if (r->name == NULL) {
+			if (err != -EINVAL || fault.problem[0] == '\0' || fault.remedy[0] == '\0')
+				fail_msg("row %zu was taken", i);
+			continue;
+		}
+		if (err != 0)
+			fail_msg("row %zu: %s", i, fault.problem);
+		assert_string_equal(d.name, r->name);
+		assert_string_equal(d.args, r->args);
+		assert_string_equal(d.interface, r->kernel);
+		assert_int_equal(d.driver, r->driver);
+	}
+}
+
+static void test_arguments(void **state)
+{
+	struct io_device d = {.args = "a=1,bc=2,c="};
+	char value[8];
+
+	(void)state;
+	assert_true(io_device_get(&d, "a", value, sizeof(value)));
+	assert_string_equal(value, "1");
+	assert_true(io_device_get(&d, "bc", value, sizeof(value)));
+	assert_string_equal(value, "2");
+	assert_false(io_device_get(&d, "b", value, sizeof(value)));
+	assert_int_equal(io_device_add(&d, "a", "9"), 0);
+	assert_int_equal(io_device_add(&d, "d", "4"), 0);
+	assert_string_equal(d.args, "a=1,bc=2,c=,d=4");
+	memset(d.args, 'x', sizeof(d.args) - 4);
+	d.args[sizeof(d.args) - 4] = '\0';
+	assert_int_equal(io_device_add(&d, "e", "5"), -E2BIG);
+	assert_int_equal(strlen(d.args), sizeof(d.args) - 4);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_arguments),
+	};
+
+	return cmocka_run_group_tests_name("io device", tests, NULL, NULL);
+}

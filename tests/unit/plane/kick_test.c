@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "kick.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char directory[] = "/tmp/turnpike-kick-XXXXXX";
+
+static int setup(void **state)
+{
+	(void)state;
+	return mkdtemp(directory) != NULL ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	return rmdir(directory);
+}
+
+static int dial(const struct kick *k)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s", k->path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	return fd;
+}
+
+// The descriptor that came along, or -1.
+static int receive(int fd)
+{
+	char octet;
+	struct iovec iov = {&octet, 1};
+	union {
+		char space[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct msghdr m = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control)};
+	struct cmsghdr *c;
+	int passed = -1;
+
+	if (recvmsg(fd, &m, 0) != 1)
+		return -1;
+	c = CMSG_FIRSTHDR(&m);
+	if (c != NULL && c->cmsg_type == SCM_RIGHTS)
+		memcpy(&passed, CMSG_DATA(c), sizeof(passed));
+	return passed;
+}
+
+static void test_pass(void **state)
+{
+	struct kick k;
+	struct stat st;
+	unsigned came, went;
+	uint64_t value = 3;
+	int client, passed;
+
+	(void)state;
+	assert_int_equal(kick_init(&k, directory, (gid_t)-1), 0);
+	assert_int_equal(stat(k.path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0660);
+	kick_poll(&k, &came, &went);
+	assert_int_equal(came + went, 0);
+
+	client = dial(&k);
+	kick_poll(&k, &came, &went);
+	assert_int_equal(came, 1);
+	passed = receive(client);
+	assert_true(passed >= 0);
+	assert_int_equal(write(k.event_fd, &value, sizeof(value)), sizeof(value));
+	value = 0;
+	assert_int_equal(read(passed, &value, sizeof(value)), sizeof(value));
+	assert_int_equal(value, 3);
+	assert_int_equal(read(passed, &value, sizeof(value)), -1);
+	assert_int_equal(errno, EAGAIN);
+
+	close(client);
+	kick_poll(&k, &came, &went);
+	assert_int_equal(came, 0);
+	assert_int_equal(went, 1);
+	close(passed);
+	kick_fini(&k);
+	assert_int_equal(access(k.path, F_OK), -1);
+}
+
+static void test_bounded(void **state)
+{
+	struct kick k;
+	unsigned came, went;
+	int clients[KICK_CLIENTS_MAX];
+	char octet;
+
+	(void)state;
+	assert_int_equal(kick_init(&k, directory, (gid_t)-1), 0);
+	for (unsigned i = 0; i < KICK_CLIENTS_MAX; i++)
+		clients[i] = dial(&k);
+	kick_poll(&k, &came, &went);
+	assert_int_equal(came, KICK_CLIENTS_MAX);
+	{
+		int surplus = dial(&k);
+
+		kick_poll(&k, &came, &went);
+		assert_int_equal(came + went, 0);
+		close(receive(surplus));
+		assert_int_equal(read(surplus, &octet, 1), 0);
+		close(surplus);
+	}
+	// Our end tells the clients that we died.
+	kick_fini(&k);
+	for (unsigned i = 0; i < KICK_CLIENTS_MAX; i++) {
+		close(receive(clients[i]));
+		assert_int_equal(read(clients[i], &octet, 1), 0);
+		close(clients[i]);
+	}
+}
+
+// After a crash the socket is still there.
+static void test_leftover(void **state)
+{
+	struct kick k, crashed;
+
+	(void)state;
+	assert_int_equal(kick_init(&crashed, directory, (gid_t)-1), 0);
+	close(crashed.listen_fd);
+	close(crashed.event_fd);
+	assert_int_equal(kick_init(&k, directory, (gid_t)-1), 0);
+	close(dial(&k));
+	kick_fini(&k);
+	assert_int_equal(kick_init(&k, "/nowhere", (gid_t)-1), -ENOENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pass),
+		cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_leftover),
+	};
+
+	return cmocka_run_group_tests_name("plane kick", tests, setup, teardown);
+}
