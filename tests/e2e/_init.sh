@@ -108,6 +108,12 @@ e2e_background()
 	e2e_pid=$!
 }
 
+# e2e_pid_of PROCESS: of the relay in the lab; empty when it does not run.
+e2e_pid_of()
+{
+	e2e_lab status | sed -n "s/^ *$1 .*runs, pid //p"
+}
+
 # e2e_wait SECONDS COMMAND...: until the command succeeds.
 e2e_wait()
 {
@@ -177,17 +183,20 @@ e2e_json()
 {
 	python3 -c 'import json, sys
 r = json.load(open(sys.argv[1]))
-v = eval(sys.argv[2])
+v = eval("(" + sys.argv[2] + ")")
 print(json.dumps(v) if not isinstance(v, str) else v)' "$1" "$2"
 }
 
 # e2e_holds FILE WHAT EXPRESSION: the expression must be true; the figures are shown if not.
 e2e_holds()
 {
-	if [ "$(e2e_json "$1" "$3" 2>&1)" = true ]; then
+	local answer
+
+	answer=$(e2e_json "$1" "$3" 2>&1)
+	if [ "$answer" = true ]; then
 		e2e_ok "$2"
 	else
-		e2e_not_ok "$2: $3"
+		e2e_not_ok "$2: $3: $answer"
 		cat "$1"
 	fi
 }

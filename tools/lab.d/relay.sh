@@ -46,10 +46,15 @@ relay_start()
 		"$(relay_binary "$1")" --config "$(config_file "$2")"
 }
 
-# relay_ready NODE: true when the control process answers and the data plane forwards.
+# relay_ready NODE: true when the control process answers and this very data plane forwards.
 relay_ready()
 {
-	relay_ctl "$1" -j status 2>/dev/null | grep -q '"forwarding": *true'
+	local status pid
+
+	pid=$(process_pid "$(relay_name dataplane "$1")") || return 1
+	status=$(relay_ctl "$1" -j status 2>/dev/null | tr -d ' \n\t') || return 1
+	status=$(sed -n 's/.*"dataplane":{\([^}]*\)}.*/\1/p' <<< "$status")
+	[[ ,$status, == *,\"pid\":$pid,* && ,$status, == *,\"running\":true,* ]]
 }
 
 relay_ctl()

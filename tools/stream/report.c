@@ -146,7 +146,8 @@ void sm_report_print(const struct sm_run *r, FILE *to)
 			s->client.client.strange + (s->peer.relayed ? s->peer.client.strange : 0);
 		other_source += s->peer.other_source;
 	}
-	fprintf(to, "{\n  \"streams\": %u, \"rate_pps\": %u, \"size\": %u, \"seconds\": %.1f,\n",
+	fprintf(to, "{\n  \"started_at\": %.6f,", r->started_at);
+	fprintf(to, " \"streams\": %u, \"rate_pps\": %u, \"size\": %u, \"seconds\": %.1f,\n",
 		o->streams, o->rate_pps, o->size_len, (double)(r->end_ns - r->start_ns) / 1e9);
 	fprintf(to, "  \"data\": \"%s\", \"relayed\": \"%s\",",
 		o->by_indication ? "send" : "channel",

@@ -269,6 +269,14 @@ static void run_free(struct sm_run *r)
 			sm_end_wait(&r->streams[i].client, sm_now_ns());
 }
 
+static double wall_clock_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 void sm_run_go(struct sm_run *r)
 {
 	struct sm_options plan = *r->options;
@@ -278,6 +286,7 @@ void sm_run_go(struct sm_run *r)
 	if (fds == NULL)
 		return;
 	r->start_ns = now_ns;
+	r->started_at = wall_clock_s();
 	r->end_ns = now_ns + (uint64_t)(plan.seconds * 1e9);
 	keep_ns = now_ns + KEEP_EVERY_NS;
 	live_ns = now_ns + NS_PER_S;

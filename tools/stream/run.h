@@ -20,6 +20,7 @@ struct sm_run {
 	const struct sm_options *options;
 	struct sm_stream *streams;
 	uint64_t start_ns, end_ns; // of sending
+	double started_at;	   // wall clock at start_ns, in seconds
 	volatile sig_atomic_t *stop;
 };
 
