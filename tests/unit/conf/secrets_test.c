@@ -89,6 +89,21 @@ static void secret_files(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
+// Root may read everything: somebody else tries.
+static void unreadable_file(void **state)
+{
+	uid_t self = geteuid();
+
+	(void)state;
+	support_write("secret", PLANTED "\n", 0000);
+	if (self == 0) {
+		assert_int_equal(chmod(support_directory(), 0755), 0);
+		assert_int_equal(seteuid(65534), 0);
+	}
+	secret_refuse("may not be read", "readable for the user");
+	assert_int_equal(seteuid(self), 0);
+}
+
 #define USERS SUPPORT_BASE "users:\n"
 
 static void users_and_their_files(void **state)
@@ -296,6 +311,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(secret_files),
+		cmocka_unit_test(unreadable_file),
 		cmocka_unit_test(users_and_their_files),
 		cmocka_unit_test(same_user_twice),
 		cmocka_unit_test(users_file_lines),

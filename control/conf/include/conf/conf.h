@@ -2,11 +2,11 @@
 // The configuration of both processes: one YAML file, or defaults for one interface.
 //
 // conf_load answers with a complete, checked, read-only struct conf, or with every mistake it
-// found. Every text in it is UTF-8 without control characters, every address is folded, every list
-// is free of duplicates, every number is in its range, every path is absolute or relative to the
-// working directory of the process (paths in the file are taken relative to the file). Options are
-// described, with their defaults, in docs/configuration.md, which is generated from the same table
-// that reads them.
+// found. Every text in it is UTF-8 without control characters, every address is folded, every
+// number is in its range, every list is free of duplicates (those of peers excepted), every path is
+// absolute or relative to the working directory of the process (paths in the file are relative to
+// the file). Options are described, with their defaults, in docs/configuration.md, which is
+// generated from the same table that reads them.
 //
 // Threads: a struct conf may be read by any thread and is never changed; one thread frees it. Its
 // memory is kept out of core dumps and wiped when freed.

@@ -1,266 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Every range in every spelling, what operators may open and what not, against a naive judge too.
-#include <policy/policy.h>
+// The operator's rules, addresses inside addresses, own addresses; against a naive judge too.
+#include "support.h"
 
-#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-#define LIST_MAX 16u
-
-struct lists {
-	struct text_cidr cidrs[LIST_MAX];
-	size_t n;
-};
-
-// "10.0.0.0/8 fd77::/16"
-static struct lists lists_of(const char *text)
-{
-	struct lists l = {.n = 0};
-	char copy[512], *word, *rest = copy;
-
-	snprintf(copy, sizeof(copy), "%s", text);
-	while ((word = strtok_r(rest, " ", &rest)) != NULL) {
-		assert_true(l.n < LIST_MAX);
-		assert_int_equal(text_cidr_parse(word, &l.cidrs[l.n++]), 0);
-	}
-	return l;
-}
-
-static struct policy *policy_of(const char *allow, const char *deny, const char *own)
-{
-	struct lists a = lists_of(allow), d = lists_of(deny), o = lists_of(own);
-	struct tp_addr ips[LIST_MAX];
-	struct policy_config config = {
-		.own = ips,
-		.n_own = o.n,
-		.allow = a.cidrs,
-		.n_allow = a.n,
-		.deny = d.cidrs,
-		.n_deny = d.n,
-	};
-	struct policy *p;
-
-	for (size_t i = 0; i < o.n; i++) {
-		ips[i] = o.cidrs[i].ip;
-		ips[i].port_be = tp_htons(3478);
-	}
-	p = policy_create(&config);
-	assert_non_null(p);
-	return p;
-}
-
-// As a STUN attribute would give it: IPv6 is not folded here.
-static struct tp_addr peer_of(const char *text)
-{
-	struct tp_addr a = {.port_be = tp_htons(4000), .family = TP_FAMILY_IPV6};
-
-	if (inet_pton(AF_INET, text, a.ip) == 1) {
-		a.family = TP_FAMILY_IPV4;
-		memset(a.ip + 4, 0, 12);
-	} else {
-		assert_int_equal(inet_pton(AF_INET6, text, a.ip), 1);
-	}
-	return a;
-}
-
-static enum policy_verdict judge(
-	const struct policy *p, const char *peer, struct policy_decision *d)
-{
-	struct tp_addr a = peer_of(peer);
-	char text[POLICY_TEXT_SIZE];
-	enum policy_verdict v = policy_judge(p, &a, d);
-
-	print_message("%s %s\n", peer, policy_decision_format(d, text, sizeof(text)));
-	assert_int_equal(v, d->verdict);
-	assert_int_equal(policy_judge(p, &a, NULL), v);
-	return v;
-}
-
-static void public_addresses_are_allowed(void **state)
-{
-	static const char *const peers[] = {"1.1.1.1", "8.8.8.8", "9.255.255.255", "11.0.0.0",
-		"100.63.255.255", "100.128.0.0", "126.255.255.255", "128.0.0.1", "169.253.255.255",
-		"169.255.0.0", "172.15.255.255", "172.32.0.0", "191.255.255.255", "192.0.1.0",
-		"192.0.3.0", "192.88.98.255", "192.88.100.0", "192.167.255.255", "192.169.0.0",
-		"198.17.255.255", "198.20.0.0", "198.51.99.255", "198.51.101.0", "203.0.112.255",
-		"203.0.114.0", "223.255.255.255", "168.63.129.15", "168.63.129.17",
-		"::ffff:8.8.8.8", "2001:200::1", "2001:4860:4860::8888", "2001:db7:ffff::1",
-		"2001:db9::1", "2003::1", "2000::1", "2606:4700:4700::1111", "3ffe::1",
-		"3ffe:ffff::1", "3fff:1000::1"};
-	struct policy *p = policy_of("", "", "");
-	struct policy_decision d;
-
-	(void)state;
-	for (size_t i = 0; i < TP_ARRAY_LEN(peers); i++) {
-		assert_int_equal(judge(p, peers[i], &d), POLICY_ALLOWED);
-		assert_int_equal(d.origin, POLICY_BY_PUBLIC);
-		assert_int_equal(d.rule.prefix_len, 0);
-	}
-	policy_destroy(p);
-}
-
-// First and last address of each range, and the forms that walked around other relays' lists:
-// CVE-2020-26262 (0.0.0.0, ::1, ::), CVE-2026-27624 and CVE-2026-53450 (mapped), CVE-2026-73212
-// (NAT64, 6to4, IPv4-compatible).
-static const struct {
-	const char *peer;
-	const char *rule;
-	bool never;
-} denied[] = {
-	{"0.0.0.0", "0.0.0.0/8", true},
-	{"0.255.255.255", "0.0.0.0/8", true},
-	{"127.0.0.1", "127.0.0.0/8", true},
-	{"127.255.255.255", "127.0.0.0/8", true},
-	{"224.0.0.0", "224.0.0.0/4", true},
-	{"239.255.255.255", "224.0.0.0/4", true},
-	{"255.255.255.255", "255.255.255.255/32", true},
-	{"::", "::/128", true},
-	{"::1", "::1/128", true},
-	{"::2", "::/96", true},
-	{"::7f00:1", "::/96", true},
-	{"::8.8.8.8", "::/96", true},
-	{"::255.255.255.255", "::/96", true},
-	{"ff00::", "ff00::/8", true},
-	{"ff02::1", "ff00::/8", true},
-	{"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ff00::/8", true},
-	{"::ffff:127.0.0.1", "127.0.0.0/8", true},
-	{"::ffff:0.0.0.0", "0.0.0.0/8", true},
-	{"::ffff:10.0.0.1", "10.0.0.0/8", false},
-	{"::ffff:169.254.169.254", "169.254.169.254/32", false},
-	{"0:0:0:0:0:ffff:a9fe:a9fe", "169.254.169.254/32", false},
-	{"10.0.0.0", "10.0.0.0/8", false},
-	{"10.255.255.255", "10.0.0.0/8", false},
-	{"100.64.0.0", "100.64.0.0/10", false},
-	{"100.127.255.255", "100.64.0.0/10", false},
-	{"100.100.100.200", "100.100.100.200/32", false},
-	{"168.63.129.16", "168.63.129.16/32", false},
-	{"169.254.0.0", "169.254.0.0/16", false},
-	{"169.254.255.255", "169.254.0.0/16", false},
-	{"169.254.169.254", "169.254.169.254/32", false},
-	{"169.254.170.2", "169.254.170.2/32", false},
-	{"169.254.170.23", "169.254.170.23/32", false},
-	{"169.254.42.42", "169.254.42.42/32", false},
-	{"169.254.169.123", "169.254.169.123/32", false},
-	{"169.254.169.253", "169.254.169.253/32", false},
-	{"172.16.0.0", "172.16.0.0/12", false},
-	{"172.31.255.255", "172.16.0.0/12", false},
-	{"192.0.0.0", "192.0.0.0/24", false},
-	{"192.0.0.192", "192.0.0.192/32", false},
-	{"192.0.0.255", "192.0.0.0/24", false},
-	{"192.0.2.0", "192.0.2.0/24", false},
-	{"192.0.2.255", "192.0.2.0/24", false},
-	{"192.88.99.1", "192.88.99.0/24", false},
-	{"192.168.0.0", "192.168.0.0/16", false},
-	{"192.168.255.255", "192.168.0.0/16", false},
-	{"198.18.0.0", "198.18.0.0/15", false},
-	{"198.19.255.255", "198.18.0.0/15", false},
-	{"198.51.100.1", "198.51.100.0/24", false},
-	{"203.0.113.1", "203.0.113.0/24", false},
-	{"240.0.0.0", "240.0.0.0/4", false},
-	{"255.255.255.254", "240.0.0.0/4", false},
-	{"::1:0:0:0", "::/3", false},
-	{"1fff:ffff::1", "::/3", false},
-	{"4000::1", "4000::/2", false},
-	{"7fff::1", "4000::/2", false},
-	{"8000::1", "8000::/1", false},
-	{"fbff::1", "8000::/1", false},
-	{"::ffff:0:8.8.8.8", "::ffff:0:0:0/96", false},
-	{"::ffff:0:127.0.0.1", "::ffff:0:0:0/96", false},
-	{"64:ff9b::7f00:1", "64:ff9b::/96", false},
-	{"64:ff9b::8.8.8.8", "64:ff9b::/96", false},
-	{"64:ff9b:1::10.0.0.1", "64:ff9b:1::/48", false},
-	{"64:ff9b:1:ffff:ffff:ffff:ffff:ffff", "64:ff9b:1::/48", false},
-	{"64:ff9b:2::1", "::/3", false},
-	{"100::1", "100::/64", false},
-	{"2001::1", "2001::/32", false},
-	{"2001:0:7f00:1::1", "2001::/32", false},
-	{"2001:10::1", "2001:10::/28", false},
-	{"2001:2f:ffff::1", "2001:20::/28", false},
-	{"2001:1ff:ffff::1", "2001::/23", false},
-	{"2001:db8::1", "2001:db8::/32", false},
-	{"2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db8::/32", false},
-	{"2002:7f00:1::1", "2002::/16", false},
-	{"2002:808:808::1", "2002::/16", false},
-	{"3fff::1", "3fff::/20", false},
-	{"3fff:fff:ffff::1", "3fff::/20", false},
-	{"5f00::1", "5f00::/16", false},
-	{"fc00::1", "fc00::/7", false},
-	{"fdff:ffff::1", "fc00::/7", false},
-	{"fd00:ec2::254", "fd00:ec2::254/128", false},
-	{"fd00:ec2::253", "fd00:ec2::253/128", false},
-	{"fd00:ec2::123", "fd00:ec2::123/128", false},
-	{"fd00:ec2::23", "fd00:ec2::23/128", false},
-	{"fd00:42::42", "fd00:42::42/128", false},
-	{"fd20:ce::254", "fd20:ce::254/128", false},
-	{"fe80::1", "fe80::/10", false},
-	{"febf:ffff::1", "fe80::/10", false},
-	{"fe80::a9fe:a9fe", "fe80::a9fe:a9fe/128", false},
-	{"fec0::1", "fec0::/10", false},
-	{"feff:ffff::1", "fec0::/10", false},
-};
-
-static void special_addresses_are_denied(void **state)
-{
-	struct policy *p = policy_of("", "", "");
-	struct policy_decision d;
-
-	(void)state;
-	for (size_t i = 0; i < TP_ARRAY_LEN(denied); i++) {
-		char cidr[TEXT_ADDR_SIZE];
-
-		assert_int_equal(judge(p, denied[i].peer, &d), POLICY_DENIED);
-		assert_string_equal(text_cidr_format(&d.rule, cidr), denied[i].rule);
-		assert_int_equal(d.origin, denied[i].never ? POLICY_BY_NEVER : POLICY_BY_BUILTIN);
-		assert_false(d.embedded);
-	}
-	policy_destroy(p);
-}
-
-// An operator who allows everything opens no special range by that.
-static void wide_allow_opens_nothing_special(void **state)
-{
-	struct policy *p = policy_of("0.0.0.0/0 ::/0 128.0.0.0/1", "", "");
-	struct policy_decision d;
-
-	(void)state;
-	for (size_t i = 0; i < TP_ARRAY_LEN(denied); i++)
-		assert_int_equal(judge(p, denied[i].peer, &d), POLICY_DENIED);
-	policy_destroy(p);
-}
-
-// Naming each range opens what is not "never"; naming the address does too, and never the others.
-static void exact_allow_opens_all_but_never(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < TP_ARRAY_LEN(denied); i++) {
-		struct tp_addr ip = peer_of(denied[i].peer);
-		struct policy_decision d;
-		struct policy *p;
-		bool embeds;
-
-		p = policy_of(denied[i].rule, "", "");
-		judge(p, denied[i].peer, &d);
-		embeds = ip.family == TP_FAMILY_IPV6 && d.embedded;
-		if (denied[i].never) {
-			assert_int_equal(d.verdict, POLICY_DENIED);
-			assert_int_equal(d.origin, POLICY_BY_NEVER);
-		} else if (!embeds) {
-			assert_int_equal(d.verdict, POLICY_ALLOWED);
-			assert_int_equal(d.origin, POLICY_BY_ALLOW);
-		}
-		policy_destroy(p);
-		p = policy_of(denied[i].peer, "", "");
-		assert_int_equal(judge(p, denied[i].peer, &d) == POLICY_ALLOWED,
-			!denied[i].never && !embeds &&
-				strncmp(denied[i].peer, "64:ff9b:1:", 10) != 0);
-		policy_destroy(p);
-	}
-}
 
 struct case_row {
 	const char *allow, *deny, *peer;
@@ -329,11 +76,11 @@ static void operator_rules(void **state)
 	(void)state;
 	for (size_t i = 0; i < TP_ARRAY_LEN(cases); i++) {
 		const struct case_row *c = &cases[i];
-		struct policy *p = policy_of(c->allow, c->deny, "");
+		struct policy *p = support_policy(c->allow, c->deny, "");
 		struct policy_decision d;
 		char cidr[TEXT_ADDR_SIZE];
 
-		assert_int_equal(judge(p, c->peer, &d), c->verdict);
+		assert_int_equal(support_judge(p, c->peer, &d), c->verdict);
 		assert_int_equal(d.origin, c->origin);
 		assert_string_equal(text_cidr_format(&d.rule, cidr), c->rule);
 		policy_destroy(p);
@@ -379,11 +126,11 @@ static void embedded_ipv4_decides(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < TP_ARRAY_LEN(embeds); i++) {
-		struct policy *p = policy_of(embeds[i].allow, "9.9.9.0/24", "5.5.5.5");
+		struct policy *p = support_policy(embeds[i].allow, "9.9.9.0/24", "5.5.5.5");
 		struct policy_decision d;
 		char cidr[TEXT_ADDR_SIZE];
 
-		judge(p, embeds[i].peer, &d);
+		support_judge(p, embeds[i].peer, &d);
 		assert_int_equal(
 			d.verdict, embeds[i].rule == NULL ? POLICY_ALLOWED : POLICY_DENIED);
 		if (embeds[i].rule != NULL)
@@ -396,23 +143,23 @@ static void own_addresses_are_own(void **state)
 {
 	static const char *const peers[] = {
 		"10.77.0.1", "::ffff:10.77.0.1", "fd77::1", "198.51.100.7", "8.8.8.8"};
-	struct policy *p = policy_of("10.0.0.0/8 8.8.8.8", "8.8.8.8 10.77.0.1",
+	struct policy *p = support_policy("10.0.0.0/8 8.8.8.8", "8.8.8.8 10.77.0.1",
 		"10.77.0.1 fd77::1 198.51.100.7 8.8.8.8");
 	struct policy_decision d;
 
 	(void)state;
 	for (size_t i = 0; i < TP_ARRAY_LEN(peers); i++) {
-		assert_int_equal(judge(p, peers[i], &d), POLICY_OWN);
+		assert_int_equal(support_judge(p, peers[i], &d), POLICY_OWN);
 		assert_int_equal(d.origin, POLICY_BY_OWN);
 	}
-	assert_int_equal(judge(p, "10.77.0.2", &d), POLICY_ALLOWED);
+	assert_int_equal(support_judge(p, "10.77.0.2", &d), POLICY_ALLOWED);
 	policy_destroy(p);
 }
 
 static void no_address_is_denied(void **state)
 {
 	struct tp_addr none = {.family = TP_FAMILY_NONE}, odd = {.family = 9};
-	struct policy *p = policy_of("0.0.0.0/0 ::/0", "", "");
+	struct policy *p = support_policy("0.0.0.0/0 ::/0", "", "");
 
 	(void)state;
 	assert_int_equal(policy_judge(p, &none, NULL), POLICY_DENIED);
@@ -435,14 +182,14 @@ static void decisions_read_well(void **state)
 				      "peers.allow opens it"},
 		{"64:ff9b::5.5.5.5", "denied: holds an address of 5.5.5.5/32, this relay"},
 	};
-	struct policy *p = policy_of("192.168.7.0/24 64:ff9b::/96", "9.9.9.0/24", "5.5.5.5");
+	struct policy *p = support_policy("192.168.7.0/24 64:ff9b::/96", "9.9.9.0/24", "5.5.5.5");
 
 	(void)state;
 	for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++) {
 		struct policy_decision d;
 		char text[POLICY_TEXT_SIZE];
 
-		judge(p, rows[i].peer, &d);
+		support_judge(p, rows[i].peer, &d);
 		assert_string_equal(policy_decision_format(&d, text, sizeof(text)), rows[i].text);
 	}
 	policy_destroy(p);
@@ -479,7 +226,7 @@ static void tunnel_clients(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++) {
-		struct tp_addr a = peer_of(rows[i].client);
+		struct tp_addr a = support_peer(rows[i].client);
 
 		assert_int_equal(policy_client_is_tunnel(&a), rows[i].tunnel);
 	}
@@ -547,10 +294,6 @@ static void random_rules_agree_with_naive(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(public_addresses_are_allowed),
-		cmocka_unit_test(special_addresses_are_denied),
-		cmocka_unit_test(wide_allow_opens_nothing_special),
-		cmocka_unit_test(exact_allow_opens_all_but_never),
 		cmocka_unit_test(operator_rules),
 		cmocka_unit_test(embedded_ipv4_decides),
 		cmocka_unit_test(own_addresses_are_own),
