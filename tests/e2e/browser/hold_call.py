@@ -65,6 +65,15 @@ def watch(visits, seconds, interval_s):
     return samples
 
 
+def fail_to_connect(visits):
+    """The other way round: without the relay these two must not reach each other."""
+    try:
+        connect(visits)
+    except Failed:
+        return
+    raise Failed("they connected, though nothing relays between them: the lab's firewall is open")
+
+
 def hold_call(args, policies):
     lab = Lab(args.lab)
     lab.check_up()
@@ -75,6 +84,8 @@ def hold_call(args, policies):
         for side, policy in policies.items():
             visits[side] = Visit(lab, side, link, side.upper(), policy=policy)
             stack.callback(visits[side].close)
+        if args.no_call:
+            return fail_to_connect(visits)
         connect(visits)
         samples = watch(visits, args.seconds, args.interval)
     time.sleep(1)
@@ -82,7 +93,10 @@ def hold_call(args, policies):
     return samples, None if before is None else after - before
 
 
-def report(args, policies, samples, counted):
+def report(args, policies, held):
+    if held is None:
+        return {"policies": policies, "faults": []}
+    samples, counted = held
     result = {"policies": policies, "seconds": args.seconds, "sides": {}, "faults": []}
     expected = 0
     for side, other in (("a", "b"), ("b", "a")):
@@ -105,6 +119,8 @@ def parse_arguments():
         parser.add_argument(f"--{side}", default="relay", choices=TYPES, help="its ICE policy")
     parser.add_argument("--seconds", type=float, default=10, help="length of the call")
     parser.add_argument("--interval", type=float, default=2.5, help="between two samples")
+    parser.add_argument("--no-call", action="store_true",
+                        help="a good end is that the two cannot connect")
     parser.add_argument("--counter", metavar="COMMAND",
                         help="shell command that prints the data plane's channel packets")
     return parser.parse_args()
@@ -115,7 +131,7 @@ def main():
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     policies = {"a": args.a, "b": args.b}
     try:
-        result = report(args, policies, *hold_call(args, policies))
+        result = report(args, policies, hold_call(args, policies))
     except (Failed, RuntimeError, TimeoutError, ValueError) as error:
         result = {"policies": policies, "faults": [str(error)]}
     except Gone:
