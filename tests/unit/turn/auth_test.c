@@ -311,6 +311,12 @@ static void other_user_is_441(void **state)
 	}
 	assert_int_equal(allocate(&f), 437);
 	assert_int_equal(turn_allocation_count(f.h.s), 1);
+	// A name does not come with somebody else's key.
+	f.c.user = "bob";
+	assert_int_equal(client_refresh(&f.h, &f.c, 0), 401);
+	rest_user(&f, "new secret", f.h.wall_s + 60, "carol");
+	f.c.user = "bob";
+	assert_int_equal(client_refresh(&f.h, &f.c, 0), 401);
 	harness_stop(&f.h);
 }
 

@@ -124,6 +124,8 @@ static void too_many_peers_are_508(void **state)
 	assert_int_equal(client_permit(&f.h, &f.c, &peer_a), 508);
 	assert_int_equal(client_bind(&f.h, &f.c, 0x4000, &peer_a), 508);
 	assert_int_equal(f.h.store.live_permissions, 1024);
+	harness_sleep(&f.h, 301 * SECOND);
+	assert_int_equal(client_permit(&f.h, &f.c, &peer_a), 0);
 	harness_stop(&f.h);
 }
 
@@ -140,6 +142,8 @@ static void channels_per_allocation_are_bounded(void **state)
 	}
 	assert_int_equal(f.h.store.live_channels, 1024);
 	assert_int_equal(f.h.store.live_permissions, 1);
+	harness_sleep(&f.h, 601 * SECOND);
+	assert_int_equal(client_bind(&f.h, &f.c, 0x4000, &peer_a), 0);
 	harness_stop(&f.h);
 }
 
@@ -296,6 +300,23 @@ static void external_listener_is_forbidden(void **state)
 	harness_stop(&f.h);
 }
 
+// One IP address for both, told apart by the port.
+static void listener_may_be_relay(void **state)
+{
+	struct tp_addr relayed = tp_addr_ipv4(0x05050501, 50000);
+	struct tp_addr listener = tp_addr_ipv4(0x05050501, 3478);
+	struct fixture f;
+
+	(void)state;
+	harness_init(&f.h);
+	f.h.relays[0].local = f.h.relays[0].advertised = tp_addr_ipv4(0x05050501, 0);
+	fixture_start(&f);
+	assert_int_equal(client_permit(&f.h, &f.c, &relayed), 0);
+	assert_int_equal(client_bind(&f.h, &f.c, 0x4000, &relayed), 0);
+	assert_int_equal(client_bind(&f.h, &f.c, 0x4001, &listener), 403);
+	harness_stop(&f.h);
+}
+
 // ::ffff:8.8.8.8 is 8.8.8.8.
 static void mapped_peer_is_ipv4(void **state)
 {
@@ -329,6 +350,7 @@ int main(void)
 		cmocka_unit_test(failed_channel_leaves_no_trace),
 		cmocka_unit_test(own_relay_has_one_name),
 		cmocka_unit_test(external_listener_is_forbidden),
+		cmocka_unit_test(listener_may_be_relay),
 		cmocka_unit_test(mapped_peer_is_ipv4),
 	};
 

@@ -199,6 +199,31 @@ static void bad_records_are_refused(void **state)
 	harness_stop(&h);
 }
 
+// RFC 8656 21.4 for an allocation from a time when its client's address was none of those.
+static void tunnelled_owner_binds_nothing(void **state)
+{
+	static const uint8_t six_to_four[16] = {0x20, 0x02, 1};
+	struct turn_allocation_record rec;
+	struct harness h;
+	struct client c;
+
+	(void)state;
+	harness_init(&h);
+	harness_start(&h);
+	client_init(&c, 0xc6336401, 5000);
+	assert_int_equal(client_allocate(&h, &c, 0), 0);
+	rec = client_allocation(&h, &c)->rec;
+	rec.client.remote = tp_addr_ipv6(six_to_four, 5000);
+	turn_destroy(h.s);
+	harness_start(&h);
+	assert_int_equal(
+		turn_restore_allocation(h.s, h.now_ns, &rec, client_allocation(&h, &c)->ref), 0);
+	c.tuple = rec.client;
+	client_challenge(&h, &c);
+	assert_int_equal(client_bind(&h, &c, 0x4000, &peer), 403);
+	harness_stop(&h);
+}
+
 static void operator_sees_and_kills(void **state)
 {
 	struct turn_allocation_view view;
@@ -249,6 +274,9 @@ static void operator_sees_and_kills(void **state)
 	assert_int_equal(turn_kill(h.s, h.now_ns, ref), -ENOENT);
 	assert_int_equal(turn_allocation_find(h.s, ref, &view), -ENOENT);
 	assert_int_equal(turn_permissions_of(h.s, ref, peers, 1), 0);
+	// Gone from sight, though nobody has taken the events yet.
+	for (cursor = 0; turn_allocation_next(h.s, &cursor, &view);)
+		assert_true(view.ref != ref);
 	harness_drain(&h);
 	assert_int_equal(h.n_closed, 2);
 	assert_int_equal(h.reason, TURN_CLOSE_KILLED);
@@ -264,6 +292,7 @@ int main(void)
 		cmocka_unit_test(late_start_expires),
 		cmocka_unit_test(ports_are_restored),
 		cmocka_unit_test(bad_records_are_refused),
+		cmocka_unit_test(tunnelled_owner_binds_nothing),
 		cmocka_unit_test(operator_sees_and_kills),
 	};
 
