@@ -11,9 +11,9 @@
 
 static bool conf_is_usable(const struct turn_conf *conf)
 {
-	return conf->realm != NULL && conf->n_listeners > 0 && conf->n_relays > 0 &&
-	       conf->n_relays <= UINT16_MAX && conf->channel_max >= TP_CHANNEL_MIN &&
-	       conf->channel_max <= TP_CHANNEL_MAX_COMPAT &&
+	return conf->realm != NULL && conf->policy != NULL && conf->n_listeners > 0 &&
+	       conf->n_relays > 0 && conf->n_relays <= UINT16_MAX &&
+	       conf->channel_max >= TP_CHANNEL_MIN && conf->channel_max <= TP_CHANNEL_MAX_COMPAT &&
 	       conf->max_lifetime_s >= conf->default_lifetime_s && conf->default_lifetime_s > 0 &&
 	       conf->permission_lifetime_s > 0 && conf->channel_lifetime_s > 0;
 }

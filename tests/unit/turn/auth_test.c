@@ -205,6 +205,23 @@ static void nonce_lives_600_s(void **state)
 	harness_stop(&f.h);
 }
 
+// Only an Allocate is repeated after its nonce's time, and only the one that made the allocation.
+static void allocates_txid_is_no_pass(void **state)
+{
+	struct fixture f;
+	struct msg m;
+	uint8_t txid[TXID_LEN];
+
+	(void)state;
+	fixture_init(&f);
+	assert_int_equal(client_allocate(&f.h, &f.c, 3600), 0);
+	memcpy(txid, f.c.txid, sizeof(txid));
+	harness_sleep(&f.h, 700 * SECOND);
+	msg_start(&m, MSG_REFRESH, txid);
+	assert_int_equal(client_finish(&f.h, &f.c, &m), 438);
+	harness_stop(&f.h);
+}
+
 // A client that was sent here by another server comes with that one's realm and nonce, and a key
 // made of that realm. Told 401 it would give up; with a nonce of ours there is no such excuse.
 static void foreign_realm(void **state)
@@ -448,6 +465,7 @@ int main(void)
 		cmocka_unit_test(stale_nonce_is_438),
 		cmocka_unit_test(nonce_of_another_client_is_stale),
 		cmocka_unit_test(nonce_lives_600_s),
+		cmocka_unit_test(allocates_txid_is_no_pass),
 		cmocka_unit_test(foreign_realm),
 		cmocka_unit_test(time_limited_credentials),
 		cmocka_unit_test(allocation_outlives_its_credential),

@@ -2,6 +2,8 @@
 // What is not answered, and where it is counted.
 #include "harness.h"
 
+#include <errno.h>
+
 struct row {
 	const char *what;
 	size_t counter;
@@ -98,26 +100,84 @@ static void rows_are_dropped_and_counted(void **state)
 	harness_stop(&h);
 }
 
+static void no_realm(struct turn_conf *c)
+{
+	c->realm = NULL;
+}
+
+static void no_policy(struct turn_conf *c)
+{
+	c->policy = NULL;
+}
+
+static void no_listeners(struct turn_conf *c)
+{
+	c->n_listeners = 0;
+}
+
+static void no_relays(struct turn_conf *c)
+{
+	c->n_relays = 0;
+}
+
+static void ports_reversed(struct turn_conf *c)
+{
+	c->port_min = 65535;
+	c->port_max = 1;
+}
+
+static void port_zero(struct turn_conf *c)
+{
+	c->port_min = 0;
+}
+
+static void no_default_lifetime(struct turn_conf *c)
+{
+	c->default_lifetime_s = 0;
+}
+
+static void lifetimes_reversed(struct turn_conf *c)
+{
+	c->max_lifetime_s = c->default_lifetime_s - 1;
+}
+
+static void no_permission_lifetime(struct turn_conf *c)
+{
+	c->permission_lifetime_s = 0;
+}
+
+static void no_channel_lifetime(struct turn_conf *c)
+{
+	c->channel_lifetime_s = 0;
+}
+
+static void channels_beyond_the_format(struct turn_conf *c)
+{
+	c->channel_max = 0x8000;
+}
+
 static void unusable_configuration_is_refused(void **state)
 {
+	static void (*const spoil[])(struct turn_conf *) = {no_realm, no_policy, no_listeners,
+		no_relays, ports_reversed, port_zero, no_default_lifetime, lifetimes_reversed,
+		no_permission_lifetime, no_channel_lifetime, channels_beyond_the_format};
 	struct turn_store ops;
 	struct harness h;
 
 	(void)state;
 	harness_init(&h);
+	harness_start(&h);
 	ops = fake_store_ops(&h.store);
-	h.conf.n_relays = 0;
-	assert_null(turn_create(&h.env, &ops, &h.conf));
-	harness_init(&h);
-	h.conf.port_min = 65535;
-	h.conf.port_max = 1;
-	assert_null(turn_create(&h.env, &ops, &h.conf));
-	harness_init(&h);
-	h.conf.default_lifetime_s = 0;
-	assert_null(turn_create(&h.env, &ops, &h.conf));
-	harness_init(&h);
-	h.conf.realm = NULL;
-	assert_null(turn_create(&h.env, &ops, &h.conf));
+	for (size_t i = 0; i < TP_ARRAY_LEN(spoil); i++) {
+		struct turn_conf conf = h.conf;
+
+		spoil[i](&conf);
+		errno = 0;
+		if (turn_create(&h.env, &ops, &conf) != NULL)
+			fail_msg("%zu: taken", i);
+		assert_int_equal(errno, EINVAL);
+	}
+	harness_stop(&h);
 }
 
 int main(void)

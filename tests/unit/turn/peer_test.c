@@ -129,6 +129,32 @@ static void too_many_peers_are_508(void **state)
 	harness_stop(&f.h);
 }
 
+// Channels outlive their permissions; what was kept for them goes when they go.
+static void ended_channels_take_no_room(void **state)
+{
+	struct tp_addr peers[128];
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	for (uint16_t i = 0; i < 1024; i++) {
+		struct tp_addr peer = tp_addr_ipv4(0x08090000u + i, 1);
+
+		assert_int_equal(client_bind(&f.h, &f.c, 0x4000 + i, &peer), 0);
+	}
+	harness_sleep(&f.h, 301 * SECOND);
+	assert_int_equal(f.h.store.live_permissions, 0);
+	assert_int_equal(client_permit(&f.h, &f.c, &peer_a), 508);
+	harness_sleep(&f.h, 300 * SECOND);
+	assert_int_equal(f.h.store.live_channels, 0);
+	for (uint32_t i = 0; i < 8; i++) {
+		for (uint32_t k = 0; k < 128; k++)
+			peers[k] = tp_addr_ipv4(0x080a0000 + 128 * i + k, 1);
+		assert_int_equal(permit_several(&f, peers, 128), 0);
+	}
+	harness_stop(&f.h);
+}
+
 static void channels_per_allocation_are_bounded(void **state)
 {
 	struct fixture f;
@@ -218,6 +244,7 @@ static void refreshes_reach_channels(void **state)
 
 static void permission_follows_channel(void **state)
 {
+	struct tp_addr other_port = peer_a;
 	struct fixture f;
 
 	(void)state;
@@ -236,6 +263,12 @@ static void permission_follows_channel(void **state)
 	assert_int_equal(client_bind(&f.h, &f.c, 0x4000, &peer_a), 0);
 	assert_int_equal(permission(&f, &peer_a)->expires_s, 2101);
 	assert_int_equal(channel(&f, 0x4000)->permission_expires_s, 2101);
+	// What was given stays given when the option is taken away.
+	f.h.conf.permission_follows_channel = false;
+	harness_restart(&f.h);
+	other_port.port_be = 0x0100;
+	assert_int_equal(client_bind(&f.h, &f.c, 0x4001, &other_port), 0);
+	assert_int_equal(channel(&f, 0x4001)->permission_expires_s, 2101);
 	harness_stop(&f.h);
 }
 
@@ -300,6 +333,29 @@ static void external_listener_is_forbidden(void **state)
 	harness_stop(&f.h);
 }
 
+static void policy_decides(void **state)
+{
+	static const struct tp_addr denied[] = {
+		{.family = TP_FAMILY_IPV4, .ip = {10, 1, 2, 3}, .port_be = 1},
+		{.family = TP_FAMILY_IPV4, .ip = {127, 0, 0, 1}, .port_be = 1},
+		{.family = TP_FAMILY_IPV4, .ip = {169, 254, 169, 254}, .port_be = 1},
+	};
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	for (size_t i = 0; i < TP_ARRAY_LEN(denied); i++) {
+		assert_int_equal(client_permit(&f.h, &f.c, &denied[i]), 403);
+		assert_int_equal(f.h.refusal.cause, TURN_REFUSED_PEER);
+		assert_int_equal(f.h.refusal.why.verdict, POLICY_DENIED);
+		assert_true(tp_addr_same_ip(&f.h.refusal.peer, &denied[i]));
+		assert_int_equal(client_bind(&f.h, &f.c, 0x4000, &denied[i]), 403);
+		assert_int_equal(f.h.refusal.method, MSG_CHANNEL_BIND);
+	}
+	assert_int_equal(turn_get_counters(f.h.s)->permissions_denied, 6);
+	harness_stop(&f.h);
+}
+
 // One IP address for both, told apart by the port.
 static void listener_may_be_relay(void **state)
 {
@@ -342,6 +398,7 @@ int main(void)
 		cmocka_unit_test(several_peers_at_once),
 		cmocka_unit_test(failed_permissions_leave_no_trace),
 		cmocka_unit_test(too_many_peers_are_508),
+		cmocka_unit_test(ended_channels_take_no_room),
 		cmocka_unit_test(channels_per_allocation_are_bounded),
 		cmocka_unit_test(bindings_are_one_to_one),
 		cmocka_unit_test(bindings_of_allocations_are_apart),
@@ -350,6 +407,7 @@ int main(void)
 		cmocka_unit_test(failed_channel_leaves_no_trace),
 		cmocka_unit_test(own_relay_has_one_name),
 		cmocka_unit_test(external_listener_is_forbidden),
+		cmocka_unit_test(policy_decides),
 		cmocka_unit_test(listener_may_be_relay),
 		cmocka_unit_test(mapped_peer_is_ipv4),
 	};
