@@ -16,6 +16,8 @@
 		"Something in the configuration that works but is hardly meant.")                  \
 	X(CONFIG_DEFAULTS, "config_defaults", INFO, 10,                                            \
 		"There is no configuration file: defaults for one interface are used.")            \
+	X(CONFIG_RELOADED, "config_reloaded", INFO, 10,                                            \
+		"The configuration was read again and is in force.")                               \
 	X(LOG_LEVEL_CHANGED, "log_level_changed", INFO, 10, "The operator changed the log level.") \
 	X(LOG_SUPPRESSED, "log_suppressed", WARNING, 1000,                                         \
 		"Lines of one event were left out because there were too many; how many.")         \
@@ -47,7 +49,8 @@
 	X(WORKER_STUCK, "worker_stuck", ERROR, 5, "A worker's loop makes no progress.")            \
 	X(WORKER_PREEMPTED, "worker_preempted", WARNING, 5,                                        \
 		"The kernel took a worker off its core.")                                          \
-	X(DPDK_MESSAGE, "dpdk_message", WARNING, 20, "DPDK or one of its drivers has something to say.") \
+	X(DPDK_MESSAGE, "dpdk_message", WARNING, 20,                                               \
+		"DPDK or one of its drivers has something to say.")                                \
 	X(HUGEPAGES_MISSING, "hugepages_missing", WARNING, 5,                                      \
 		"There are no hugepages; the relay works, slower.")                                \
 	X(STEERING_ATTACHED, "steering_attached", INFO, 20, "Our packets go to the data plane.")   \
