@@ -76,12 +76,11 @@ void turn_permission_adopt(
 }
 
 struct turn_permission *turn_permission_ensure(struct turn_server *s, struct turn_allocation *a,
-	const struct tp_addr *peer, uint32_t expires_s, bool *is_new)
+	const struct tp_addr *peer, uint32_t expires_s)
 {
 	struct turn_permission *p = turn_permission_of(s, a, peer);
 	uint32_t ref;
 
-	*is_new = false;
 	if (p == NULL)
 		p = turn_permission_new(s, a, peer);
 	if (p == NULL || p->in_store)
@@ -91,7 +90,7 @@ struct turn_permission *turn_permission_ensure(struct turn_server *s, struct tur
 		return NULL;
 	}
 	turn_permission_adopt(s, p, expires_s, ref);
-	*is_new = true;
+	p->fresh = true;
 	channels_update(s, p);
 	return p;
 }

@@ -20,6 +20,7 @@ struct ctl_call {
 
 	json_t *result;	 // the handler's reference passes on; LIST: an array
 	uint64_t cursor; // the handler's own between steps of one request; 0 at first
+	uint64_t count;	 // likewise
 	bool failed;	 // by ctl_call_fail
 };
 

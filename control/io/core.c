@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "relay.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include <log/log.h>
+
+#include "clock.h"
+
+// ---- what tables and server ask of us -----------------------------------------------------------
+
+static int on_next_hop(
+	void *ctx, const struct tp_addr *dst, struct tp_addr *gateway, uint32_t *ifindex)
+{
+	struct io_relay *r = ctx;
+
+	return io_hops_next_hop(&r->hops, dst, gateway, ifindex);
+}
+
+static uint64_t on_neighbour(void *ctx, const struct tp_addr *gateway, uint32_t ifindex)
+{
+	struct io_relay *r = ctx;
+
+	return io_hops_neighbour(&r->hops, gateway, ifindex);
+}
+
+static void on_ended(void *ctx, const struct turn_allocation_record *rec, uint32_t ref,
+	const struct tables_usage *usage)
+{
+	io_event_ended(ctx, rec, ref, usage);
+}
+
+static void on_random(void *ctx, void *buf, size_t len)
+{
+	uint8_t *p = buf;
+
+	(void)ctx;
+	while (len > 0) {
+		ssize_t n = getrandom(p, len, 0);
+
+		// Without randomness there are no keys to go on with.
+		if (n < 0 && errno != EINTR)
+			abort();
+		if (n > 0) {
+			p += n;
+			len -= (size_t)n;
+		}
+	}
+}
+
+// ---- recovery -----------------------------------------------------------------------------------
+
+static int on_allocation(void *ctx, const struct turn_allocation_record *rec, uint32_t ref)
+{
+	struct io_relay *r = ctx;
+
+	return turn_restore_allocation(r->turn, io_now_ns(), rec, ref);
+}
+
+// A new policy holds for old permissions too.
+static bool peer_is_denied(const struct io_relay *r, const struct tp_addr *peer)
+{
+	return policy_judge(r->settings->policy, peer, NULL) == POLICY_DENIED;
+}
+
+static int on_permission(void *ctx, uint32_t allocation, const struct tp_addr *peer,
+	uint32_t expires_s, uint32_t ref)
+{
+	struct io_relay *r = ctx;
+
+	if (peer_is_denied(r, peer))
+		return -EPERM;
+	return turn_restore_permission(r->turn, io_now_ns(), allocation, peer, expires_s, ref);
+}
+
+static int on_channel(void *ctx, uint32_t allocation, uint16_t number, const struct tp_addr *peer,
+	uint32_t expires_s, uint32_t ref)
+{
+	struct io_relay *r = ctx;
+
+	if (peer_is_denied(r, peer))
+		return -EPERM;
+	return turn_restore_channel(r->turn, io_now_ns(), allocation, number, peer, expires_s, ref);
+}
+
+static int recover(struct io_relay *r)
+{
+	const struct tables_visitor visitor = {.ctx = r,
+		.allocation = on_allocation,
+		.permission = on_permission,
+		.channel = on_channel};
+	uint64_t begin_ns = io_now_ns();
+	int rc = tables_recover(r->tables, &visitor, &r->recovered);
+
+	if (rc == 0)
+		log_event(LOG_EV_SEGMENT_RECOVERED,
+			LOG_FIELDS(log_u64("allocations", r->recovered.allocations),
+				log_u64("permissions", r->recovered.permissions),
+				log_u64("channels", r->recovered.channels),
+				log_u64("removed", r->recovered.removed),
+				log_u64("corrupt", r->recovered.corrupt),
+				log_u64("took_us", (io_now_ns() - begin_ns) / TP_NS_PER_US)));
+	return rc;
+}
+
+// ---- the core -----------------------------------------------------------------------------------
+
+static int server_make(struct io_relay *r)
+{
+	const struct turn_env env = {.random = on_random};
+	struct turn_store store = tables_store(r->tables);
+
+	r->reasons = calloc(tables_shm(r->tables)->table.n_entries, sizeof(*r->reasons));
+	if (r->reasons == NULL)
+		return -ENOMEM;
+	r->turn = turn_create(&env, &store, &r->settings->turn);
+	return r->turn == NULL ? -errno : 0;
+}
+
+static int fail(struct shm_error *err, int rc)
+{
+	if (err->cause == SHM_OK) {
+		err->cause = SHM_SYSTEM;
+		snprintf(err->text, sizeof(err->text), "the TURN server can't start: %s",
+			strerror(-rc));
+	}
+	return rc;
+}
+
+int io_core_open(struct io_relay *r, struct io_settings *settings, struct shm_error *err)
+{
+	const struct tables_env env = {
+		.ctx = r, .next_hop = on_next_hop, .neighbour = on_neighbour, .ended = on_ended};
+	int rc;
+
+	*err = (struct shm_error){.cause = SHM_OK};
+	r->settings = settings;
+	rc = io_segment_open(r, settings->conf, &env, err);
+	if (rc < 0)
+		return fail(err, rc);
+	rc = tables_configure(
+		r->tables, settings->locals, settings->n_locals, &settings->path, err);
+	if (rc == 0)
+		rc = io_settings_ids(settings, tables_secrets(r->tables));
+	if (rc == 0)
+		rc = server_make(r);
+	if (rc < 0)
+		goto err_tables;
+	io_hops_attach_tables(&r->hops, r->tables);
+	rc = r->fresh ? tables_publish(r->tables, err) : recover(r);
+	if (rc == 0)
+		rc = io_segment_open_inject(r, settings->conf, err);
+	if (rc < 0)
+		goto err_hops;
+	return 0;
+
+err_hops:
+	io_hops_attach_tables(&r->hops, NULL);
+err_tables:
+	turn_destroy(r->turn);
+	tables_destroy(r->tables);
+	free(r->reasons);
+	r->tables = NULL;
+	r->turn = NULL;
+	r->reasons = NULL;
+	return fail(err, rc);
+}
+
+void io_core_close(struct io_relay *r)
+{
+	io_plane_files_drop(r);
+	io_hops_attach_tables(&r->hops, NULL);
+	shm_inject_close(&r->inject);
+	turn_destroy(r->turn);
+	tables_destroy(r->tables);
+	free(r->reasons);
+	r->tables = NULL;
+	r->turn = NULL;
+	r->reasons = NULL;
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "relay.h"
+
+#include <log/log.h>
+
+#include "clock.h"
+
+static const char *reason_name(uint8_t stored)
+{
+	static const char *const names[] = {
+		[TURN_CLOSE_REFRESH] = "refresh",
+		[TURN_CLOSE_EXPIRED] = "expired",
+		[TURN_CLOSE_KILLED] = "killed",
+		[TURN_CLOSE_SHUTDOWN] = "shutdown",
+		[TURN_CLOSE_CONFIG] = "configuration",
+	};
+
+	// Nobody closed it: a recovery scan did.
+	return stored == 0 || stored > TP_ARRAY_LEN(names) ? "recovery" : names[stored - 1];
+}
+
+uint64_t io_allocation_id(const struct turn_allocation_record *rec, uint32_t ref)
+{
+	return (uint64_t)ref << 16 | (rec->created_ns / TP_NS_PER_MS & 0xffff);
+}
+
+static struct log_field user_field(const struct turn_allocation_record *rec)
+{
+	return log_text("user", rec->username, rec->username_len);
+}
+
+void io_event_opened(
+	const struct io_relay *r, const struct turn_allocation_record *rec, uint32_t ref)
+{
+	const struct turn_relay_slot *slot = &rec->relay[rec->relay[0].expires_s == 0];
+
+	(void)r;
+	log_event(LOG_EV_ALLOCATION_CREATED,
+		LOG_FIELDS(log_allocation(io_allocation_id(rec, ref)), user_field(rec),
+			log_addr("client", &rec->client.remote), log_addr("relayed", &slot->local),
+			log_u64("lifetime_s", rec->lifetime_s)));
+}
+
+static void ended_log(const struct turn_allocation_record *rec, uint32_t ref, const char *reason,
+	const struct tables_usage *usage)
+{
+	uint64_t now_ns = io_now_ns();
+	uint64_t age_ns = now_ns > rec->created_ns ? now_ns - rec->created_ns : 0;
+
+	log_event(LOG_EV_ALLOCATION_ENDED,
+		LOG_FIELDS(log_allocation(io_allocation_id(rec, ref)), user_field(rec),
+			log_addr("client", &rec->client.remote), log_str("reason", reason),
+			log_u64("age_s", age_ns / TP_NS_PER_S),
+			log_u64("to_peer_packets", usage->to_peer_packets),
+			log_u64("to_peer_octets", usage->to_peer_octets),
+			log_u64("to_client_packets", usage->to_client_packets),
+			log_u64("to_client_octets", usage->to_client_octets)));
+}
+
+void io_event_ended(struct io_relay *r, const struct turn_allocation_record *rec, uint32_t ref,
+	const struct tables_usage *usage)
+{
+	ended_log(rec, ref, reason_name(r->reasons[ref]), usage);
+	r->reasons[ref] = 0;
+}
+
+void io_events_end_all(struct io_relay *r)
+{
+	struct turn_allocation_view view;
+	uint64_t cursor = 0;
+
+	while (turn_allocation_next(r->turn, &cursor, &view)) {
+		struct tables_usage usage = {0};
+
+		(void)tables_allocation_usage(r->tables, view.ref, &usage);
+		ended_log(view.record, view.ref, reason_name(1 + TURN_CLOSE_SHUTDOWN), &usage);
+	}
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+static void help_print(void)
+{
+	fputs("usage: turnpike-control [OPTION...]\n\n"
+	      "Serves TURN clients: authenticates, allocates, and sets up what turnpike-dataplane\n"
+	      "relays. Runs in the foreground; the log is standard error.\n\n"
+	      "  --config FILE       the configuration; without it: defaults for one interface and "
+	      "a\n"
+	      "                      secret that is made up and shown once\n"
+	      "  --interface NAME    without a file: the interface; default: of the default route\n"
+	      "  --instance NAME     overrides the configuration's\n"
+	      "  --user NAME         becomes this user after start; the files are made as this "
+	      "user\n"
+	      "  --check FILE        names every mistake of a configuration, and ends\n"
+	      "  --remove-segment    removes what killed processes left, and ends\n"
+	      "  --no-sandbox        without the system call filter, for debugging\n"
+	      "  --help, --version\n\n"
+	      "signals: TERM or INT stops, HUP reads the configuration again\n\n"
+	      "exit codes: 0 stopped, or nothing is wrong; 1 failed, the log says why; 2 usage;\n"
+	      "3 the configuration has mistakes; 4 the instance runs already, or its tables are "
+	      "in\n"
+	      "use by another version\n",
+		stdout);
+}
+
+static void version_print(void)
+{
+	printf("turnpike-control %s (segment layout %u, control protocol %u)\n", TURNPIKE_VERSION,
+		TP_LAYOUT_VERSION, TP_CTL_VERSION);
+}
+
+static bool option_take(struct io_options *o, enum io_action *action, int c)
+{
+	switch (c) {
+	case 'k':
+		*action = IO_ACTION_CHECK;
+		o->config = optarg;
+		return true;
+	case 'c':
+		o->config = optarg;
+		return true;
+	case 'i':
+		o->interface = optarg;
+		return true;
+	case 'n':
+		o->instance = optarg;
+		return true;
+	case 'u':
+		o->user = optarg;
+		return true;
+	case 'r':
+		*action = IO_ACTION_REMOVE;
+		return true;
+	case 's':
+		o->no_sandbox = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool io_options_parse(
+	struct io_options *o, enum io_action *action, int argc, char **argv, int *status)
+{
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"interface", required_argument, NULL, 'i'},
+		{"instance", required_argument, NULL, 'n'},
+		{"user", required_argument, NULL, 'u'},
+		{"check", required_argument, NULL, 'k'},
+		{"remove-segment", no_argument, NULL, 'r'},
+		{"no-sandbox", no_argument, NULL, 's'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0},
+	};
+	int c;
+
+	*o = (struct io_options){0};
+	*action = IO_ACTION_SERVE;
+	*status = IO_EXIT_USAGE;
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		if (c == 'h' || c == 'V') {
+			if (c == 'h')
+				help_print();
+			else
+				version_print();
+			*status = IO_EXIT_STOPPED;
+			return false;
+		}
+		if (!option_take(o, action, c)) {
+			fputs("turnpike-control --help lists the options\n", stderr);
+			return false;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "turnpike-control: what is %s? --help lists the options\n",
+			argv[optind]);
+		return false;
+	}
+	if (o->config != NULL && o->interface != NULL) {
+		fputs("turnpike-control: --interface is for running without --config\n", stderr);
+		return false;
+	}
+	return true;
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "rates.h"
+
+static uint64_t load(const _Atomic uint64_t *word)
+{
+	return atomic_load_explicit(word, memory_order_relaxed);
+}
+
+void io_totals_take(const struct shm_state *state, struct io_totals *t)
+{
+	// The hairpin's packets are counted on the way to the peer and to the client already.
+	static const enum tp_path relayed[] = {TP_PATH_channel_to_peer, TP_PATH_peer_to_channel,
+		TP_PATH_send_to_peer, TP_PATH_peer_to_data};
+
+	*t = (struct io_totals){0};
+	for (uint32_t w = 0; w < state->n_workers; w++) {
+		const struct tp_worker_stats *s = &state->workers[w];
+
+		for (unsigned i = 0; i < TP_ARRAY_LEN(relayed); i++) {
+			t->packets += load(&s->path_packets[relayed[i]]);
+			t->octets += load(&s->path_octets[relayed[i]]);
+		}
+		for (unsigned d = TP_DROP_none + 1; d < TP_DROP_COUNT; d++) {
+			uint64_t n = load(&s->drops[d]);
+
+			t->drops[d] += n;
+			t->dropped += n;
+		}
+	}
+}
+
+void io_rates_reset(struct io_rates *r)
+{
+	*r = (struct io_rates){0};
+}
+
+// A counter that went back is another one.
+static uint64_t per_s(uint64_t now, uint64_t last, uint64_t span_ns)
+{
+	return now < last ? 0 : (uint64_t)((double)(now - last) * TP_NS_PER_S / (double)span_ns);
+}
+
+static void workers_sample(struct io_rates *r, const struct shm_state *state, uint64_t span_ns)
+{
+	r->n_workers = state->n_workers;
+	for (uint32_t w = 0; w < state->n_workers && w < TP_WORKERS_MAX; w++) {
+		const struct tp_worker_stats *s = &state->workers[w];
+		uint64_t busy = load(&s->busy_cycles), idle = load(&s->idle_cycles);
+		uint64_t packets = load(&s->rx_packets);
+		uint64_t switches = load(&s->involuntary_switches);
+		uint64_t d_busy = busy - r->workers_last[w].busy_cycles;
+		uint64_t d_idle = idle - r->workers_last[w].idle_cycles;
+		uint64_t d_packets = packets - r->workers_last[w].packets;
+
+		if (span_ns > 0)
+			r->workers[w] = (struct io_worker_rates){
+				.busy = d_busy + d_idle == 0
+						? 0
+						: (double)d_busy / (double)(d_busy + d_idle),
+				.cycles_per_packet = d_packets == 0 ? 0 : d_busy / d_packets,
+				.switches = per_s(switches, r->workers_last[w].switches, span_ns)};
+		r->workers_last[w].busy_cycles = busy;
+		r->workers_last[w].idle_cycles = idle;
+		r->workers_last[w].packets = packets;
+		r->workers_last[w].switches = switches;
+	}
+}
+
+void io_rates_sample(struct io_rates *r, const struct shm_state *state, uint64_t now_ns)
+{
+	uint64_t span_ns = r->sampled_ns == 0 ? 0 : now_ns - r->sampled_ns;
+	struct io_totals t;
+
+	io_totals_take(state, &t);
+	if (span_ns > 0) {
+		r->packets_per_s = per_s(t.packets, r->last.packets, span_ns);
+		r->octets_per_s = per_s(t.octets, r->last.octets, span_ns);
+		r->drops_per_s = per_s(t.dropped, r->last.dropped, span_ns);
+		for (unsigned d = 0; d < TP_DROP_COUNT; d++)
+			r->drop_per_s[d] = per_s(t.drops[d], r->last.drops[d], span_ns);
+	}
+	workers_sample(r, state, span_ns);
+	r->last = t;
+	r->sampled_ns = now_ns;
+}
+
+uint64_t io_residence_ns(const struct tp_worker_stats *w, double part)
+{
+	uint64_t total = 0, seen = 0;
+
+	for (unsigned i = 0; i < TP_RESIDENCE_SLOTS; i++)
+		total += load(&w->residence[i]);
+	if (total == 0)
+		return 0;
+	for (unsigned i = 0; i < TP_RESIDENCE_SLOTS; i++) {
+		seen += load(&w->residence[i]);
+		if ((double)seen >= part * (double)total)
+			return (2ull << i) - 1;
+	}
+	return (2ull << (TP_RESIDENCE_SLOTS - 1)) - 1;
+}
