@@ -38,33 +38,13 @@ static void pools_rebuild(struct scan *s)
 			pool_give(&t->names, n);
 }
 
-// Puts a new slot with the content in the place of the old one; returns it, or 0 when none is free.
-static uint32_t entry_rebuild(struct scan *s, uint32_t i, struct tp_entry *content)
-{
-	struct tables *t = s->t;
-	struct tp_entry *e = entry_of(t, i);
-	uint32_t fresh = slot_take(t);
-
-	if (fresh == 0)
-		return 0;
-	atomic_init(&content->expires_s, atomic_load(&e->expires_s));
-	atomic_init(&content->other_expires_s, atomic_load(&e->other_expires_s));
-	atomic_init(&content->next_hop, atomic_load(&e->next_hop));
-	atomic_init(&content->partner, atomic_load(&e->partner));
-	usage_fold(t, i);
-	usage_begin(t, fresh);
-	bucket_replace(t, i, fresh, content);
-	t->slot_state[fresh] = SLOT_LIVE;
-	t->slot_state[i] = SLOT_IDLE;
-	slot_retire(t, i);
-	s->result->rebuilt++;
-	return fresh;
-}
-
 // The slot that holds the content from now on, 0 when it could not be had.
 static uint32_t entry_settle(struct scan *s, uint32_t i, struct tp_entry *content)
 {
-	return content_same(entry_of(s->t, i), content) ? i : entry_rebuild(s, i, content);
+	if (content_same(entry_of(s->t, i), content))
+		return i;
+	s->result->rebuilt++;
+	return entry_move(s->t, i, content);
 }
 
 static void channel_settle(struct scan *s, uint32_t i)
@@ -82,8 +62,6 @@ static void channel_settle(struct scan *s, uint32_t i)
 		slot_retire(t, peer != 0 ? peer : p);
 		return;
 	}
-	atomic_store_explicit(&entry_of(t, peer)->partner, channel, memory_order_relaxed);
-	atomic_store_explicit(&entry_of(t, channel)->partner, peer, memory_order_relaxed);
 	ring_add(t, entry_of(t, channel)->allocation, channel);
 	t->n_channels++;
 }

@@ -20,6 +20,7 @@ static void ring_remove(struct tables *t, uint32_t object)
 
 	t->links[l->prev].next = l->next;
 	t->links[l->next].prev = l->prev;
+	*l = (struct link){0, 0};
 }
 
 static bool key_exists(const struct tables *t, const struct tp_key *key)
@@ -60,8 +61,36 @@ static void entry_end(struct tables *t, uint32_t slot)
 	hop_release(t, atomic_load_explicit(&entry_of(t, slot)->next_hop, memory_order_relaxed));
 	// What the last packets add is counted when the slot is free.
 	usage_fold(t, slot);
+	t->links[slot] = (struct link){0, 0};
 	t->slot_state[slot] = SLOT_ENDING;
 	slot_retire(t, slot);
+}
+
+uint32_t entry_move(struct tables *t, uint32_t i, struct tp_entry *content)
+{
+	const struct tp_entry *e = entry_of(t, i);
+	uint32_t partner = atomic_load_explicit(&e->partner, memory_order_relaxed);
+	uint32_t fresh = slot_take(t);
+
+	if (fresh == 0)
+		return 0;
+	atomic_init(&content->expires_s, atomic_load(&e->expires_s));
+	atomic_init(&content->other_expires_s, atomic_load(&e->other_expires_s));
+	atomic_init(&content->next_hop, atomic_load(&e->next_hop));
+	atomic_init(&content->partner, partner);
+	usage_fold(t, i);
+	usage_begin(t, fresh);
+	bucket_replace(t, i, fresh, content);
+	if (e->key.kind != TP_KIND_PERMISSION)
+		atomic_store_explicit(&entry_of(t, partner)->partner, fresh, memory_order_relaxed);
+	if (t->links[i].next != 0) {
+		ring_remove(t, i);
+		ring_add(t, e->allocation, fresh);
+	}
+	t->slot_state[fresh] = SLOT_LIVE;
+	t->slot_state[i] = SLOT_ENDING;
+	slot_retire(t, i);
+	return fresh;
 }
 
 // ---- allocations ------------------------------------------------------------------------------

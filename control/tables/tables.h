@@ -198,3 +198,7 @@ _Atomic uint32_t *port_word(const struct tables *t, const struct tp_entry_relay 
 void allocation_end(struct tables *t, uint32_t ref);
 void object_end(struct tables *t, uint32_t ref);
 void ring_add(struct tables *t, uint32_t allocation, uint32_t object);
+// Puts a new slot with the content, of the same key, in the place of a permission, CHANNEL or PEER
+// entry; returns it, or 0 when none is free. What changes in place goes along, the next hop's
+// reference too.
+uint32_t entry_move(struct tables *t, uint32_t i, struct tp_entry *content);
