@@ -13,6 +13,7 @@
 
 #include "clock.h"
 #include "options.h"
+#include "privilege.h"
 
 #define BUFFERS_PER_QUEUE 8192u // an AF_XDP queue's three rings, and bursts under way
 #define BUFFERS_MIN	  16384u
@@ -128,39 +129,6 @@ static uint32_t count_buffers(const struct plane *p)
 	return n > BUFFERS_MIN ? n : BUFFERS_MIN;
 }
 
-static int start_eal(struct plane *p)
-{
-	const struct conf_dataplane *c = &p->conf->dataplane;
-	struct steer_fault fault;
-	uint64_t need = pool_octets(count_buffers(p), longest_mtu(p));
-	uint64_t huge = c->hugepages == CONF_HUGEPAGES_NEVER ? 0 : eal_huge_free();
-	int err;
-
-	if (c->n_cores == p->n_workers) {
-		for (unsigned i = 0; i < p->n_workers; i++)
-			p->cores[i] = c->cores[i];
-	} else {
-		eal_cores_choose(p->cores, p->n_workers);
-	}
-	p->eal = (struct eal_settings){.instance = p->conf->instance,
-		.cores = p->cores,
-		.n_cores = p->n_workers,
-		.memory_octets = need,
-		.no_huge = huge < need,
-		.devices = p->devices,
-		.n_devices = p->n_ports};
-	if (p->eal.no_huge)
-		log_event(LOG_EV_HUGEPAGES_MISSING,
-			LOG_FIELDS(log_u64("need_mib", need >> 20), log_u64("free_mib", huge >> 20),
-				log_str("remedy", "sysctl vm.nr_hugepages")));
-	err = eal_start(&p->eal, &fault);
-	if (err != 0)
-		return refuse(LOG_EV_START_FAILED, err, &fault);
-	p->eal_started = true;
-	p->times.eal_ms = since_start_ms(p);
-	return 0;
-}
-
 static struct rte_mempool *pool_of(struct plane *p, const struct io_port *port)
 {
 	int node = io_port_numa(port);
@@ -204,8 +172,10 @@ static int start_port(struct plane *p, unsigned i, const char *object_path)
 	return 0;
 }
 
-static int start_ports(struct plane *p)
+// On a thread that has kept what it takes.
+static int start_ports(void *arg)
 {
+	struct plane *p = arg;
 	char path[64];
 	int status = 0;
 
@@ -219,6 +189,56 @@ static int start_ports(struct plane *p)
 		status = start_port(p, i, path);
 	p->times.ports_ms = since_start_ms(p);
 	return status;
+}
+
+static bool has_pci(const struct plane *p)
+{
+	for (unsigned i = 0; i < p->n_ports; i++) {
+		if (p->devices[i].driver == IO_PCI)
+			return true;
+	}
+	return false;
+}
+
+static int start_eal(struct plane *p)
+{
+	const struct conf_dataplane *c = &p->conf->dataplane;
+	struct steer_fault fault;
+	uint64_t need = pool_octets(count_buffers(p), longest_mtu(p));
+	uint64_t huge = c->hugepages == CONF_HUGEPAGES_NEVER ? 0 : eal_huge_free();
+	int err = privilege_keep(&p->keeper, start_ports, p);
+
+	if (err == 0)
+		err = privilege_drop(has_pci(p), p->place.group);
+	if (err != 0) {
+		log_event(LOG_EV_START_FAILED,
+			LOG_FIELDS(log_str("problem", "capabilities can't be dropped"),
+				log_errno(err)));
+		return EXIT_FAILED;
+	}
+	if (c->n_cores == p->n_workers) {
+		for (unsigned i = 0; i < p->n_workers; i++)
+			p->cores[i] = c->cores[i];
+	} else {
+		eal_cores_choose(p->cores, p->n_workers);
+	}
+	p->eal = (struct eal_settings){.instance = p->conf->instance,
+		.cores = p->cores,
+		.n_cores = p->n_workers,
+		.memory_octets = need,
+		.no_huge = huge < need,
+		.devices = p->devices,
+		.n_devices = p->n_ports};
+	if (p->eal.no_huge)
+		log_event(LOG_EV_HUGEPAGES_MISSING,
+			LOG_FIELDS(log_u64("need_mib", need >> 20), log_u64("free_mib", huge >> 20),
+				log_str("remedy", "sysctl vm.nr_hugepages")));
+	err = eal_start(&p->eal, &fault);
+	if (err != 0)
+		return refuse(LOG_EV_START_FAILED, err, &fault);
+	p->eal_started = true;
+	p->times.eal_ms = since_start_ms(p);
+	return 0;
 }
 
 static int start_services(struct plane *p)
@@ -308,7 +328,7 @@ int plane_start(struct plane *p, const struct conf *conf, uint64_t start_ns)
 	if (status == 0)
 		status = start_eal(p);
 	if (status == 0)
-		status = start_ports(p);
+		status = privilege_spend(&p->keeper);
 	if (status == 0)
 		status = start_services(p);
 	if (status == 0)
@@ -339,6 +359,7 @@ static void stop_ports(struct plane *p)
 void plane_stop(struct plane *p)
 {
 	atomic_store(&p->stop, true);
+	privilege_forgo(&p->keeper);
 	eal_join(p->n_launched);
 	neighbour_destroy(p->neighbour);
 	if (p->attached)

@@ -10,6 +10,7 @@
 #include "attach.h"
 #include "kick.h"
 #include "neighbour.h"
+#include "privilege.h"
 #include "worker.h"
 
 #define PLANE_NODES_MAX 8u // NUMA nodes
@@ -47,7 +48,8 @@ struct plane {
 	struct io_device devices[TP_PORTS_MAX];
 	struct io_port ports[TP_PORTS_MAX];
 	struct plane_port_state port_states[TP_PORTS_MAX];
-	int object_fd; // the steering program
+	struct privilege_keeper keeper; // opens the ports
+	int object_fd;			// the steering program
 	bool eal_started;
 	struct eal_settings eal;
 	struct rte_mempool *pools[PLANE_NODES_MAX];

@@ -4,12 +4,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <bpf/libbpf.h>
 #include <log/log.h>
 
 #include <rte_eal.h>
@@ -37,10 +37,23 @@ static ssize_t write_log(void *cookie, const char *text, size_t len)
 	return (ssize_t)len;
 }
 
+static int print_bpf(enum libbpf_print_level level, const char *format, va_list args)
+{
+	char text[512];
+	int n;
+
+	if (level != LIBBPF_WARN)
+		return 0;
+	n = vsnprintf(text, sizeof(text), format, args);
+	write_log(NULL, text, n < (int)sizeof(text) ? (size_t)n : sizeof(text) - 1);
+	return n;
+}
+
 static void redirect_log(void)
 {
 	const cookie_io_functions_t functions = {.write = write_log};
 
+	libbpf_set_print(print_bpf);
 	log_stream = fopencookie(NULL, "w", functions);
 	if (log_stream == NULL)
 		return;
@@ -202,6 +215,8 @@ int eal_start(const struct eal_settings *s, struct steer_fault *fault)
 	add(&a, "--file-prefix=turnpike-%s", s->instance);
 	add(&a, "--no-telemetry");
 	add(&a, "--log-level=*:warning");
+	// It warns of every size of huge page that is not there.
+	add(&a, "--log-level=lib.eal:error");
 	add(&a, "--main-lcore=0");
 	add_lcores(&a, s);
 	add_memory(&a, s);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <steer/steer.h>
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,18 +115,24 @@ static int query(uint32_t ifindex, uint32_t *id, uint32_t *flags)
 	return 0;
 }
 
-static int read_program(uint32_t id, struct bpf_prog_info *info, uint32_t *map_ids, uint32_t n_maps)
+static int read_info(int fd, struct bpf_prog_info *info, uint32_t *map_ids, uint32_t n_maps)
 {
 	uint32_t len = sizeof(*info);
+
+	memset(info, 0, sizeof(*info));
+	info->map_ids = (uint64_t)(uintptr_t)map_ids;
+	info->nr_map_ids = n_maps;
+	return bpf_obj_get_info_by_fd(fd, info, &len);
+}
+
+static int read_program(uint32_t id, struct bpf_prog_info *info)
+{
 	int fd = bpf_prog_get_fd_by_id(id);
 	int err;
 
 	if (fd < 0)
 		return fd;
-	memset(info, 0, sizeof(*info));
-	info->map_ids = (uint64_t)(uintptr_t)map_ids;
-	info->nr_map_ids = n_maps;
-	err = bpf_obj_get_info_by_fd(fd, info, &len);
+	err = read_info(fd, info, NULL, 0);
 	close(fd);
 	return err;
 }
@@ -152,7 +160,7 @@ int steer_clear(const char *interface, struct steer_fault *fault)
 			"can't ask for the XDP program of %s: %s", interface, strerror(-err));
 	if (id == 0)
 		return 0;
-	err = read_program(id, &info, NULL, 0);
+	err = read_program(id, &info);
 	if (err != 0)
 		return steer_fault_set(fault, err, "start with CAP_SYS_ADMIN and CAP_BPF",
 			"can't look at XDP program %u of %s: %s", id, interface, strerror(-err));
@@ -170,27 +178,74 @@ int steer_clear(const char *interface, struct steer_fault *fault)
 	return 1;
 }
 
-static void take_map(struct steer *s, uint32_t id)
+static bool among(uint32_t id, const uint32_t *ids, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (ids[i] == id)
+			return true;
+	}
+	return false;
+}
+
+// Keeps a duplicate of `fd` if it is one of the program's maps.
+static void take_map(struct steer *s, int fd, const uint32_t *map_ids, uint32_t n_maps)
 {
 	struct bpf_map_info info = {0};
 	uint32_t len = sizeof(info);
-	int fd = bpf_map_get_fd_by_id(id);
 
-	if (fd < 0)
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) != 0 || !among(info.id, map_ids, n_maps))
 		return;
-	if (bpf_obj_get_info_by_fd(fd, &info, &len) == 0) {
-		if (s->addresses_fd < 0 && strcmp(info.name, STEER_MAP_ADDRESSES) == 0 &&
-			info.key_size == sizeof(struct steer_address_key)) {
-			s->addresses_fd = fd;
-			return;
-		}
-		if (s->listeners_fd < 0 && strcmp(info.name, STEER_MAP_LISTENERS) == 0 &&
-			info.key_size == sizeof(struct steer_listener_key)) {
-			s->listeners_fd = fd;
-			return;
-		}
+	if (s->addresses_fd < 0 && strcmp(info.name, STEER_MAP_ADDRESSES) == 0 &&
+		info.key_size == sizeof(struct steer_address_key))
+		s->addresses_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	else if (s->listeners_fd < 0 && strcmp(info.name, STEER_MAP_LISTENERS) == 0 &&
+		 info.key_size == sizeof(struct steer_listener_key))
+		s->listeners_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+// The next descriptor whose link says `kind`; -1 at the end.
+static int next_fd(DIR *d, const char *kind)
+{
+	struct dirent *e;
+
+	while ((e = readdir(d)) != NULL) {
+		char target[64];
+		ssize_t n = readlinkat(dirfd(d), e->d_name, target, sizeof(target) - 1);
+
+		if (n > 0 && (size_t)n == strlen(kind) && memcmp(target, kind, (size_t)n) == 0)
+			return atoi(e->d_name);
 	}
-	close(fd);
+	return -1;
+}
+
+// Who loaded the program holds descriptors of it and its maps: the driver, in this process. Opening
+// them by id would take CAP_SYS_ADMIN.
+static int find_program(uint32_t id, struct bpf_prog_info *info, uint32_t *map_ids, uint32_t n_maps)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int fd, err = -ENOENT;
+
+	if (d == NULL)
+		return -errno;
+	while (err != 0 && (fd = next_fd(d, "anon_inode:bpf-prog")) >= 0) {
+		if (read_info(fd, info, map_ids, n_maps) == 0 && info->id == id)
+			err = 0;
+	}
+	closedir(d);
+	return err;
+}
+
+static int find_maps(struct steer *s, const uint32_t *map_ids, uint32_t n_maps)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int fd;
+
+	if (d == NULL)
+		return -errno;
+	while ((fd = next_fd(d, "anon_inode:bpf-map")) >= 0)
+		take_map(s, fd, map_ids, n_maps);
+	closedir(d);
+	return s->addresses_fd >= 0 && s->listeners_fd >= 0 ? 0 : -ENOENT;
 }
 
 static void close_maps(struct steer *s)
@@ -207,29 +262,27 @@ int steer_find(struct steer **out, const char *interface, struct steer_fault *fa
 	uint32_t ifindex = if_nametoindex(interface);
 	struct bpf_prog_info info;
 	struct steer *s;
-	uint32_t id, flags;
+	uint32_t id, flags, n_maps;
 	int err;
 
 	err = ifindex == 0 ? -ENODEV : query(ifindex, &id, &flags);
-	if (err == 0 && id == 0)
-		err = -ENOENT;
 	if (err == 0)
-		err = read_program(id, &info, map_ids, TP_ARRAY_LEN(map_ids));
+		err = id == 0 ? -ENOENT : find_program(id, &info, map_ids, TP_ARRAY_LEN(map_ids));
 	if (err == 0 && strcmp(info.name, STEER_PROGRAM_NAME) != 0)
-		err = -EBUSY;
+		err = -ENOENT;
 	if (err != 0)
-		return steer_fault_set(fault, err, "start with CAP_SYS_ADMIN and CAP_BPF",
+		return steer_fault_set(fault, err, "see what: ip link show",
 			"the steering program is not on %s: %s", interface, strerror(-err));
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return steer_fault_set(fault, -ENOMEM, "", "out of memory");
 	*s = (struct steer){ifindex, id, -1, -1};
-	for (uint32_t i = 0; i < info.nr_map_ids && i < TP_ARRAY_LEN(map_ids); i++)
-		take_map(s, map_ids[i]);
-	if (s->addresses_fd < 0 || s->listeners_fd < 0) {
+	n_maps = info.nr_map_ids < TP_ARRAY_LEN(map_ids) ? info.nr_map_ids : TP_ARRAY_LEN(map_ids);
+	err = find_maps(s, map_ids, n_maps);
+	if (err != 0) {
 		close_maps(s);
 		free(s);
-		return steer_fault_set(fault, -ENOENT, "start with CAP_SYS_ADMIN and CAP_BPF",
+		return steer_fault_set(fault, err, "report it",
 			"the steering program on %s has not the maps it should have", interface);
 	}
 	*out = s;

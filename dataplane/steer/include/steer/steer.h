@@ -3,8 +3,8 @@
 // driver loads and attaches it from the path steer_object_open gives, then steer_find takes hold of
 // its maps. It stays on the interface when the process is killed, dropping what is ours.
 //
-// Needs CAP_NET_ADMIN and CAP_BPF, and CAP_SYS_ADMIN in steer_clear and steer_find (programs and
-// maps are opened by id). One thread at a time.
+// Needs CAP_NET_ADMIN and CAP_BPF, and in steer_clear CAP_SYS_ADMIN where there is a program to
+// look at. One thread at a time.
 #pragma once
 
 #include <stdint.h>
@@ -26,7 +26,8 @@ int steer_clear(const char *interface, struct steer_fault *fault);
 // or the process ends. -EADDRINUSE: another data plane has it.
 int steer_claim(const char *interface, struct steer_fault *fault);
 
-// Finds our program on the interface and its maps.
+// Finds our program on the interface and its maps. It must have been loaded in this process and
+// still be open here. -ENOENT: it is not.
 int steer_find(struct steer **out, const char *interface, struct steer_fault *fault);
 
 // Makes the maps say `own`, additions first. Entries that don't fit: -E2BIG before any change.
