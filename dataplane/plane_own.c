@@ -2,6 +2,8 @@
 // Keeps the kernel off what is ours: steering maps, nft guard, reserved ports.
 #include "plane.h"
 
+#include <errno.h>
+
 #include <log/log.h>
 #include <steer/guard.h>
 
@@ -11,14 +13,17 @@ static void reserve(struct plane *p, const struct own *own)
 	int err;
 
 	reserve_ports_of(&ports, own->items, own->n);
-	err = reserve_apply(RESERVE_SYSCTL, p->record, &ports);
+	err = reserve_apply(RESERVE_SYSCTL, RESERVE_RANGE, p->record, &ports);
 	p->reserved = p->reserved || err == 0;
 	if (err == 0 || reserve_verify(RESERVE_SYSCTL, &ports) == 1)
 		return;
 	log_event(LOG_EV_PORTS_NOT_RESERVED,
 		LOG_FIELDS(log_u64("port_min", p->conf->relay.port_min),
 			log_u64("port_max", p->conf->relay.port_max), log_errno(err),
-			log_str("remedy", "sysctl net.ipv4.ip_local_reserved_ports on the host")));
+			log_str("remedy", err == -ENOSPC
+						  ? "relay.ports: leave the host some of "
+						    "net.ipv4.ip_local_port_range"
+						  : "sysctl net.ipv4.ip_local_reserved_ports")));
 }
 
 void plane_own_apply(struct plane *p, const struct own *own)
@@ -56,7 +61,7 @@ void plane_own_verify(struct plane *p)
 	log_event(LOG_EV_PORTS_NOT_RESERVED,
 		LOG_FIELDS(log_str("problem", "net.ipv4.ip_local_reserved_ports was overwritten"),
 			log_str("remedy", "done: merged again")));
-	reserve_apply(RESERVE_SYSCTL, p->record, &ports);
+	reserve_apply(RESERVE_SYSCTL, RESERVE_RANGE, p->record, &ports);
 }
 
 void plane_own_release(struct plane *p)

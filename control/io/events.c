@@ -41,6 +41,47 @@ void io_event_opened(
 			log_u64("lifetime_s", rec->lifetime_s)));
 }
 
+static enum log_event_id refusal_event(enum turn_refusal_cause cause)
+{
+	switch (cause) {
+	case TURN_REFUSED_UNKNOWN_USER:
+	case TURN_REFUSED_CREDENTIAL_EXPIRED:
+	case TURN_REFUSED_INTEGRITY:
+		return LOG_EV_AUTH_FAILED;
+	case TURN_REFUSED_PEER:
+		return LOG_EV_PEER_DENIED;
+	case TURN_REFUSED_QUOTA:
+		return LOG_EV_QUOTA_REACHED;
+	case TURN_REFUSED_PORTS:
+		return LOG_EV_PORTS_EXHAUSTED;
+	case TURN_REFUSED_TABLES:
+		return LOG_EV_TABLE_FULL;
+	default:
+		return LOG_EV_ALLOCATION_REFUSED;
+	}
+}
+
+void io_event_refused(const struct turn_out *out)
+{
+	const struct turn_refusal *refusal = out->refusal;
+	enum log_event_id event = refusal_event(refusal->cause);
+	char rule[POLICY_TEXT_SIZE];
+
+	if (!log_enabled(event))
+		return;
+	if (refusal->cause == TURN_REFUSED_PEER)
+		log_event(event, LOG_FIELDS(log_addr("client", &out->tuple.remote),
+					 log_text("user", refusal->username, refusal->username_len),
+					 log_ip("peer", &refusal->peer),
+					 log_str("rule", policy_decision_format(&refusal->why, rule,
+								 sizeof(rule)))));
+	else
+		log_event(event, LOG_FIELDS(log_addr("client", &out->tuple.remote),
+					 log_text("user", refusal->username, refusal->username_len),
+					 log_u64("code", refusal->code),
+					 log_str("reason", turn_refusal_text(refusal->cause))));
+}
+
 static void ended_log(const struct turn_allocation_record *rec, uint32_t ref, const char *reason,
 	const struct tables_usage *usage)
 {

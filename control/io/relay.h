@@ -146,6 +146,7 @@ void io_serve_outputs(struct io_relay *r, uint64_t now_ns, uint32_t worker);
 uint64_t io_allocation_id(const struct turn_allocation_record *rec, uint32_t ref);
 void io_event_opened(
 	const struct io_relay *r, const struct turn_allocation_record *rec, uint32_t ref);
+void io_event_refused(const struct turn_out *out);
 void io_event_ended(struct io_relay *r, const struct turn_allocation_record *rec, uint32_t ref,
 	const struct tables_usage *usage);
 // A last line for each live allocation: they end with the segment.

@@ -37,6 +37,9 @@ void io_serve_outputs(struct io_relay *r, uint64_t now_ns, uint32_t worker)
 		case TURN_OUT_ALLOCATION_CLOSED:
 			r->reasons[out.ref] = (uint8_t)(1 + out.reason);
 			break;
+		case TURN_OUT_REFUSED:
+			io_event_refused(&out);
+			break;
 		}
 	}
 }

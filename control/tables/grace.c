@@ -107,9 +107,18 @@ static bool grace_is_open(const struct tables *t)
 	return t->state != NULL && !tp_gp_passed(grace_done(t), asked);
 }
 
+static bool pool_is_low(const struct pool *p)
+{
+	return p->n_free < p->capacity / 4;
+}
+
+// Records become free with their entries.
 static uint64_t ask_every_ns(const struct tables *t)
 {
-	return t->entries.n_free < t->entries.capacity / 4 ? ASK_EVERY_SHORT_NS : ASK_EVERY_NS;
+	return pool_is_low(&t->entries) || pool_is_low(&t->records) ||
+			       (pool_is_low(&t->buckets) && t->buckets.n_retired != 0)
+		       ? ASK_EVERY_SHORT_NS
+		       : ASK_EVERY_NS;
 }
 
 static void grace_ask(struct tables *t, uint64_t now_ns)

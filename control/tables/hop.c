@@ -293,14 +293,16 @@ bool tables_next_hop_next(const struct tables *t, uint32_t *cursor, struct table
 	return false;
 }
 
+// A free slot went through its grace period before its family was cleared.
 void hop_import(struct tables *t)
 {
-	for (uint32_t i = 1; i < t->shm.n_next_hops; i++) {
+	for (uint32_t i = t->shm.n_next_hops - 1; i >= 1; i--) {
 		const struct tp_next_hop_info *info = &t->shm.next_hop_infos[i];
 
-		if (info->addr.family != TP_FAMILY_NONE &&
-			atomic_load_explicit(&info->wanted, memory_order_relaxed) != 0 &&
-			tables_next_hop_find(t, &info->addr, info->ifindex) == 0)
+		if (info->addr.family == TP_FAMILY_NONE)
+			pool_give(&t->hop.pool, i);
+		else if (atomic_load_explicit(&info->wanted, memory_order_relaxed) != 0 &&
+			 tables_next_hop_find(t, &info->addr, info->ifindex) == 0)
 			hash_add(t, i);
 	}
 }
@@ -313,16 +315,12 @@ void hop_adopt(struct tables *t, uint32_t entry)
 void hop_settle(struct tables *t)
 {
 	for (uint32_t i = 1; i < t->shm.n_next_hops; i++) {
-		struct tp_next_hop_info *info = &t->shm.next_hop_infos[i];
-
-		if (t->hop.hops[i].used) {
-			if (t->hop.hops[i].references == 0 && t->hop.hops[i].lease_ns == 0)
-				hop_drop(t, i);
-		} else if (info->addr.family != TP_FAMILY_NONE) {
+		if (t->hop.hops[i].used && t->hop.hops[i].references == 0) {
+			hop_drop(t, i);
+		} else if (!t->hop.hops[i].used &&
+			   t->shm.next_hop_infos[i].addr.family != TP_FAMILY_NONE) {
 			wanted_set(t, i, 0);
 			pool_retire(&t->hop.pool, i, grace_tag(t));
-		} else {
-			pool_give(&t->hop.pool, i);
 		}
 	}
 }

@@ -46,14 +46,17 @@ static bool user_verifies(struct turn_request *r)
 	struct stun_text name;
 	uint64_t expiry_s;
 
+	turn_refuse(r, TURN_REFUSED_INTEGRITY, 401);
 	if (user != NULL)
 		return key_verifies(r, user->key);
 	if (s->conf.n_secrets == 0 || !turn_credential_parse(r->username, &expiry_s, &name)) {
 		s->counters.unknown_user++;
+		turn_refuse(r, TURN_REFUSED_UNKNOWN_USER, 401);
 		return stranger_verifies(r);
 	}
 	if (expiry_s < r->wall_s) {
 		s->counters.credential_expired++;
+		turn_refuse(r, TURN_REFUSED_CREDENTIAL_EXPIRED, 401);
 		return stranger_verifies(r);
 	}
 	for (size_t i = 0; i < s->conf.n_secrets; i++) {
@@ -125,6 +128,7 @@ unsigned turn_auth_check(struct turn_request *r)
 		r->s->counters.integrity_failed++;
 		return 401;
 	}
+	r->refusal.cause = TURN_REFUSED_NOT;
 	r->retransmission = request_is_repeated(r);
 	if (!r->retransmission && !nonce_is_valid(r))
 		return 438;

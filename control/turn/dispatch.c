@@ -71,7 +71,6 @@ static void response_start(
 {
 	struct turn_outs *o = &r->s->outs;
 
-	o->message_len = 0;
 	o->to = *r->from;
 	stun_writer_start(
 		w, o->message, sizeof(o->message), stun_type_make(class, r->m->method), r->m->txid);
@@ -99,11 +98,26 @@ static void challenge_put(const struct turn_request *r, struct stun_writer *w)
 	stun_put(w, TP_ATTR_NONCE, nonce, sizeof(nonce));
 }
 
-static void error_respond(const struct turn_request *r, unsigned code)
+static void refusal_keep(struct turn_request *r, unsigned code)
+{
+	struct turn_outs *o = &r->s->outs;
+
+	if (r->refusal.cause == TURN_REFUSED_NOT)
+		return;
+	r->refusal.code = code;
+	r->refusal.method = r->m->method;
+	r->refusal.username = r->username.chars;
+	r->refusal.username_len = r->username.len;
+	o->refusal = r->refusal;
+	o->refused = true;
+}
+
+static void error_respond(struct turn_request *r, unsigned code)
 {
 	const struct error *e = error_find(code);
 	struct stun_writer w;
 
+	refusal_keep(r, code);
 	++*(uint64_t *)(void *)((char *)&r->s->counters + e->counter);
 	response_start(r, &w, STUN_ERROR);
 	stun_put_error(&w, e->code, e->reason);
@@ -170,6 +184,8 @@ void turn_input(struct turn_server *s, uint64_t now_ns, uint64_t wall_s,
 		.m = &m,
 	};
 
+	s->outs.message_len = 0;
+	s->outs.refused = false;
 	turn_wheel_start(&s->wheel, r.now_s);
 	switch (stun_message_parse(&m, msg, len)) {
 	case STUN_PARSE_OK:

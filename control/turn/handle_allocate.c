@@ -43,27 +43,27 @@ static unsigned family_check(const struct turn_request *r, struct wish *wish)
 	return turn_ports_have_family(&r->s->ports, wish->family) ? 0 : 440;
 }
 
-static unsigned capacity_check(const struct turn_request *r)
+static unsigned capacity_check(struct turn_request *r)
 {
 	const struct turn_server *s = r->s;
 
 	if (s->draining)
-		return 508;
+		return turn_refuse(r, TURN_REFUSED_DRAINING, 508);
 	if (s->conf.user_quota > 0 &&
 		turn_users_allocations(&s->users, r->username) >= s->conf.user_quota)
-		return 486;
+		return turn_refuse(r, TURN_REFUSED_QUOTA, 486);
 	if (s->conf.max_allocations > 0 && s->n_allocations >= s->conf.max_allocations)
-		return 508;
+		return turn_refuse(r, TURN_REFUSED_ALLOCATIONS, 508);
 	return 0;
 }
 
-static unsigned wish_check(const struct turn_request *r, struct wish *wish)
+static unsigned wish_check(struct turn_request *r, struct wish *wish)
 {
 	int64_t lifetime_s;
 	unsigned code;
 
-	if (turn_client_is_tunnelled(r))
-		return 403;
+	if (policy_client_is_tunnel(&r->from->remote))
+		return turn_refuse(r, TURN_REFUSED_TUNNEL, 403);
 	code = transport_check(r->m);
 	if (code != 0)
 		return code;
@@ -119,13 +119,13 @@ static unsigned allocation_open(
 	if (a->user == NULL)
 		return 508;
 	if (turn_ports_take(&s->ports, &s->random, wish->family, &slot->relay, &slot->port) != 0)
-		return 508;
+		return turn_refuse(r, TURN_REFUSED_PORTS, 508);
 	slot->expires_s = tp_expiry_s(r->now_ns, wish->lifetime_s);
 	turn_allocation_record(s, a, &rec);
 	err = s->store.allocation_add(s->store.ctx, &rec, &a->ref);
 	if (err != 0) {
 		turn_ports_cancel(&s->ports, slot->relay, slot->port);
-		return 508;
+		return turn_refuse(r, TURN_REFUSED_TABLES, 508);
 	}
 	turn_allocation_link(s, a);
 	s->counters.allocations_opened++;

@@ -48,8 +48,8 @@ static unsigned binding_check(struct turn_request *r, struct binding *b)
 {
 	unsigned code;
 
-	if (turn_client_is_tunnelled(r))
-		return 403;
+	if (policy_client_is_tunnel(&r->from->remote))
+		return turn_refuse(r, TURN_REFUSED_TUNNEL, 403);
 	code = binding_read(r, b);
 	if (code != 0)
 		return code;
@@ -87,11 +87,11 @@ static unsigned channel_open(struct turn_request *r, struct turn_permission *p, 
 	uint32_t ref;
 
 	if (c == NULL)
-		return 508;
+		return turn_refuse(r, TURN_REFUSED_TABLES, 508);
 	if (s->store.channel_add(s->store.ctx, r->a->ref, b->number, &b->peer, channel_expiry_s(r),
 		    later(p->expires_s, permission_expiry_s(r)), &ref) != 0) {
 		turn_channel_forget(s, c);
-		return 508;
+		return turn_refuse(r, TURN_REFUSED_TABLES, 508);
 	}
 	turn_channel_adopt(s, c, channel_expiry_s(r), ref);
 	return 0;
@@ -102,21 +102,19 @@ unsigned turn_handle_channel(struct turn_request *r, struct stun_writer *w)
 	struct turn_permission *p;
 	struct binding b;
 	unsigned code;
-	bool fresh;
+	bool is_new;
 
 	(void)w;
 	code = binding_check(r, &b);
 	if (code != 0)
 		return code;
-	p = turn_permission_ensure(r->s, r->a, &b.peer, permission_expiry_s(r));
+	p = turn_permission_ensure(r->s, r->a, &b.peer, permission_expiry_s(r), &is_new);
 	if (p == NULL)
-		return 508;
-	fresh = p->fresh;
-	p->fresh = false;
+		return turn_refuse(r, TURN_REFUSED_TABLES, 508);
 	if (b.existing == NULL) {
 		code = channel_open(r, p, &b);
 		if (code != 0) {
-			if (fresh)
+			if (is_new)
 				turn_permission_end(r->s, p);
 			return code;
 		}

@@ -11,6 +11,7 @@
 struct peers {
 	struct tp_addr addr[PEERS_MAX];
 	struct turn_permission *permission[PEERS_MAX];
+	bool is_new[PEERS_MAX]; // made by this request
 	size_t n;
 };
 
@@ -44,20 +45,27 @@ static unsigned peers_check(struct turn_request *r, struct peers *peers)
 	return 0;
 }
 
-// Takes the first n back, as far as this request made them.
-static void peers_undo(struct turn_request *r, struct peers *peers, size_t n)
+static void peers_undo(struct turn_request *r, struct peers *peers)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct turn_permission *p = peers->permission[i];
-
-		// The same peer may have been named twice.
-		for (size_t k = i + 1; k < n; k++) {
-			if (peers->permission[k] == p)
-				p = NULL;
-		}
-		if (p != NULL && p->fresh)
-			turn_permission_end(r->s, p);
+	for (size_t i = 0; i < peers->n; i++) {
+		if (peers->is_new[i])
+			turn_permission_end(r->s, peers->permission[i]);
 	}
+}
+
+// All of them in the store, or as it was before.
+static unsigned peers_add(struct turn_request *r, struct peers *peers, uint32_t expires_s)
+{
+	memset(peers->is_new, 0, sizeof(peers->is_new));
+	for (size_t i = 0; i < peers->n; i++) {
+		peers->permission[i] = turn_permission_ensure(
+			r->s, r->a, &peers->addr[i], expires_s, &peers->is_new[i]);
+		if (peers->permission[i] == NULL) {
+			peers_undo(r, peers);
+			return turn_refuse(r, TURN_REFUSED_TABLES, 508);
+		}
+	}
+	return 0;
 }
 
 unsigned turn_handle_permission(struct turn_request *r, struct stun_writer *w)
@@ -70,19 +78,12 @@ unsigned turn_handle_permission(struct turn_request *r, struct stun_writer *w)
 	code = peers_read(r, &peers);
 	if (code == 0)
 		code = peers_check(r, &peers);
+	if (code == 0)
+		code = peers_add(r, &peers, expires_s);
 	if (code != 0)
 		return code;
-	for (size_t i = 0; i < peers.n; i++) {
-		peers.permission[i] = turn_permission_ensure(r->s, r->a, &peers.addr[i], expires_s);
-		if (peers.permission[i] == NULL) {
-			peers_undo(r, &peers, i);
-			return 508;
-		}
-	}
 	// Those that were there already are extended only now that nothing can fail.
-	for (size_t i = 0; i < peers.n; i++) {
-		peers.permission[i]->fresh = false;
+	for (size_t i = 0; i < peers.n; i++)
 		turn_permission_extend(r->s, peers.permission[i], expires_s);
-	}
 	return 0;
 }

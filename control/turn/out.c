@@ -86,6 +86,15 @@ bool turn_next(struct turn_server *s, struct turn_out *out)
 		o->message_len = 0;
 		return true;
 	}
+	if (o->refused) {
+		*out = (struct turn_out){
+			.kind = TURN_OUT_REFUSED,
+			.tuple = o->to,
+			.refusal = &o->refusal,
+		};
+		o->refused = false;
+		return true;
+	}
 	if (o->n == 0)
 		return false;
 	event_take(s, out);

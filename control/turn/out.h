@@ -21,7 +21,9 @@ struct turn_outs {
 	size_t cap;		   // 0 or a power of two
 	size_t head;
 	size_t n;
-	struct turn_tuple to;
+	struct turn_tuple to; // of message and refusal
+	struct turn_refusal refusal;
+	bool refused;	    // a refusal waits
 	size_t message_len; // 0: no message waits
 	uint8_t message[TURN_RESPONSE_MAX];
 	struct turn_allocation_record record; // of the event handed out last

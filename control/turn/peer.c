@@ -1,14 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "request.h"
 
-// Whether the operator's policy lets clients of this server send to the peer.
-static bool policy_allows(const struct turn_server *s, const struct tp_addr *peer, bool with_port)
-{
-	(void)s;
-	(void)with_port;
-	return peer->family != TP_FAMILY_NONE;
-}
-
 unsigned turn_peer_check(struct turn_request *r, struct tp_addr *peer, bool with_port)
 {
 	struct turn_server *s = r->s;
@@ -24,18 +16,11 @@ unsigned turn_peer_check(struct turn_request *r, struct tp_addr *peer, bool with
 		peer->port_be = port_be;
 		return 0;
 	}
-	if (own != NULL || (with_port && port == 0) || !policy_allows(s, peer, with_port)) {
-		s->counters.permissions_denied++;
-		return 403;
-	}
-	return 0;
-}
-
-bool turn_client_is_tunnelled(const struct turn_request *r)
-{
-	const struct tp_addr *client = &r->from->remote;
-	uint32_t prefix = tp_load_be32(client->ip);
-
-	// 2001::/32 is Teredo, 2002::/16 is 6to4.
-	return client->family == TP_FAMILY_IPV6 && (prefix == 0x20010000 || prefix >> 16 == 0x2002);
+	// The policy's verdict comes last because its reason is what the operator is told.
+	if (policy_judge(s->conf.policy, peer, &r->refusal.why) == POLICY_ALLOWED && own == NULL &&
+		(!with_port || port != 0))
+		return 0;
+	s->counters.permissions_denied++;
+	r->refusal.peer = *peer;
+	return turn_refuse(r, TURN_REFUSED_PEER, 403);
 }

@@ -76,11 +76,12 @@ void turn_permission_adopt(
 }
 
 struct turn_permission *turn_permission_ensure(struct turn_server *s, struct turn_allocation *a,
-	const struct tp_addr *peer, uint32_t expires_s)
+	const struct tp_addr *peer, uint32_t expires_s, bool *is_new)
 {
 	struct turn_permission *p = turn_permission_of(s, a, peer);
 	uint32_t ref;
 
+	*is_new = false;
 	if (p == NULL)
 		p = turn_permission_new(s, a, peer);
 	if (p == NULL || p->in_store)
@@ -90,7 +91,7 @@ struct turn_permission *turn_permission_ensure(struct turn_server *s, struct tur
 		return NULL;
 	}
 	turn_permission_adopt(s, p, expires_s, ref);
-	p->fresh = true;
+	*is_new = true;
 	channels_update(s, p);
 	return p;
 }

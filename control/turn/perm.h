@@ -11,9 +11,9 @@ struct turn_permission *turn_permission_of(
 struct turn_permission *turn_permission_new(
 	struct turn_server *s, struct turn_allocation *a, const struct tp_addr *peer);
 // The permission of that peer, in the store: the one that is there, unchanged, or one made with
-// this expiry and marked `fresh`. NULL when there is no room for it.
+// this expiry, which `is_new` tells. NULL when there is no room for it.
 struct turn_permission *turn_permission_ensure(struct turn_server *s, struct turn_allocation *a,
-	const struct tp_addr *peer, uint32_t expires_s);
+	const struct tp_addr *peer, uint32_t expires_s, bool *is_new);
 // Takes one that restarted with the store over.
 void turn_permission_adopt(
 	struct turn_server *s, struct turn_permission *p, uint32_t expires_s, uint32_t ref);

@@ -21,7 +21,16 @@ struct turn_request {
 	uint8_t key[STUN_KEY_MD5_LEN]; // that verified the request and signs the response
 	bool authenticated;
 	bool retransmission; // of the Allocate request that made `a`
+	struct turn_refusal refusal;
 };
+
+// Notes for the operator why the request gets this error.
+static inline unsigned turn_refuse(
+	struct turn_request *r, enum turn_refusal_cause cause, unsigned code)
+{
+	r->refusal.cause = cause;
+	return code;
+}
 
 // auth.c: RFC 8489 9.2.4 and the nonce.
 unsigned turn_auth_check(struct turn_request *r);
@@ -29,9 +38,6 @@ unsigned turn_auth_check(struct turn_request *r);
 // the tables know it: a relay address of this server becomes its advertised one, whichever the
 // client named. `with_port`: the port counts.
 unsigned turn_peer_check(struct turn_request *r, struct tp_addr *peer, bool with_port);
-// peer.c: RFC 8656 21.4, whether the client's own address is a Teredo or 6to4 one.
-bool turn_client_is_tunnelled(const struct turn_request *r);
-
 // Handlers: change the state and put the attributes of the success response.
 unsigned turn_handle_binding(struct turn_request *r, struct stun_writer *w);
 unsigned turn_handle_allocate(struct turn_request *r, struct stun_writer *w);
@@ -39,5 +45,6 @@ unsigned turn_handle_refresh(struct turn_request *r, struct stun_writer *w);
 unsigned turn_handle_permission(struct turn_request *r, struct stun_writer *w);
 unsigned turn_handle_channel(struct turn_request *r, struct stun_writer *w);
 
-// handle_refresh.c: RFC 8656 7.2 and 8.2, the lifetime that a LIFETIME attribute asks for. -1: malformed.
+// handle_refresh.c: RFC 8656 7.2 and 8.2, the lifetime that a LIFETIME attribute asks for. -1:
+// malformed.
 int64_t turn_lifetime_of(const struct turn_request *r);

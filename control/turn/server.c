@@ -11,9 +11,9 @@
 
 static bool conf_is_usable(const struct turn_conf *conf)
 {
-	return conf->realm != NULL && conf->n_listeners > 0 && conf->n_relays > 0 &&
-	       conf->n_relays <= UINT16_MAX && conf->channel_max >= TP_CHANNEL_MIN &&
-	       conf->channel_max <= TP_CHANNEL_MAX_COMPAT &&
+	return conf->realm != NULL && conf->policy != NULL && conf->n_listeners > 0 &&
+	       conf->n_relays > 0 && conf->n_relays <= UINT16_MAX &&
+	       conf->channel_max >= TP_CHANNEL_MIN && conf->channel_max <= TP_CHANNEL_MAX_COMPAT &&
 	       conf->max_lifetime_s >= conf->default_lifetime_s && conf->default_lifetime_s > 0 &&
 	       conf->permission_lifetime_s > 0 && conf->channel_lifetime_s > 0;
 }
@@ -135,7 +135,6 @@ void turn_advance(struct turn_server *s, uint64_t now_ns, unsigned budget)
 	uint32_t now_s = turn_seconds(now_ns);
 	struct turn_timer *t;
 
-	turn_wheel_start(&s->wheel, now_s);
 	turn_ports_advance(&s->ports, now_s);
 	turn_tombs_advance(&s->tombs, now_s, &budget);
 	while ((t = turn_wheel_pop(&s->wheel, now_s, &budget)) != NULL)
@@ -161,7 +160,6 @@ int turn_kill(struct turn_server *s, uint64_t now_ns, uint32_t ref)
 
 	if (a == NULL)
 		return -ENOENT;
-	turn_wheel_start(&s->wheel, turn_seconds(now_ns));
 	turn_allocation_close(s, now_ns, a, TURN_CLOSE_KILLED);
 	return 0;
 }

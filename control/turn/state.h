@@ -62,7 +62,6 @@ struct turn_permission {
 	uint32_t ref;
 	uint32_t index;
 	bool in_store;
-	bool fresh; // made by the request being processed
 };
 
 struct turn_channel {

@@ -4,6 +4,17 @@
 
 #include <errno.h>
 
+const char *turn_refusal_text(enum turn_refusal_cause cause)
+{
+	static const char *const texts[] = {[TURN_REFUSED_NOT] = "not refused",
+#define TURN_REFUSAL_TEXT(id, text) [TURN_REFUSED_##id] = text,
+		TURN_REFUSALS(TURN_REFUSAL_TEXT)
+#undef TURN_REFUSAL_TEXT
+	};
+
+	return cause < TP_ARRAY_LEN(texts) ? texts[cause] : "unknown cause";
+}
+
 const struct turn_counters *turn_get_counters(const struct turn_server *s)
 {
 	return &s->counters;

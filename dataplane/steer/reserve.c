@@ -141,7 +141,24 @@ struct scratch {
 	char text[RESERVE_TEXT_MAX];
 };
 
-int reserve_apply(const char *sysctl, const char *record, const struct reserve_ports *want)
+// Ephemeral ports beside the reserved ones; all of them where the range can't be read.
+static unsigned count_left(const char *range, const struct reserve_ports *reserved)
+{
+	unsigned min, max, n = 0;
+	FILE *f = fopen(range, "re");
+	bool known = f != NULL && fscanf(f, "%u %u", &min, &max) == 2;
+
+	if (f != NULL)
+		fclose(f);
+	if (!known)
+		return UINT16_MAX;
+	for (unsigned port = min; port <= max && port <= UINT16_MAX; port++)
+		n += !has(reserved, port);
+	return n;
+}
+
+int reserve_apply(
+	const char *sysctl, const char *range, const char *record, const struct reserve_ports *want)
 {
 	struct scratch *s = calloc(1, sizeof(*s));
 	int err;
@@ -162,6 +179,10 @@ int reserve_apply(const char *sysctl, const char *record, const struct reserve_p
 			s->before.bits[i] |= s->mine.bits[i];
 			s->now.bits[i] = others | want->bits[i];
 		}
+		if (count_left(range, &s->now) < RESERVE_LEFT_MIN)
+			err = -ENOSPC;
+	}
+	if (err == 0) {
 		// At any moment the record names all that we may have added: a crash in between
 		// leaves nothing reserved for good.
 		err = write_ports(record, &s->before, s->text);

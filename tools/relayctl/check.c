@@ -35,8 +35,7 @@ static void errors_print(const struct conf_errors *errs)
 	char line[1024];
 
 	for (size_t i = 0; i < errs->len; i++)
-		printf("%s%s\n", errs->items[i].warning ? "warning: " : "",
-			conf_error_format(&errs->items[i], line, sizeof(line)));
+		printf("%s\n", conf_error_format(&errs->items[i], line, sizeof(line)));
 }
 
 int rctl_check_run(const struct rctl_request *r, enum rctl_style style)

@@ -13,12 +13,14 @@
 static char directory[] = "/tmp/turnpike-reserve-XXXXXX";
 static char sysctl_path[64];
 static char record_path[64];
+static char range_path[64];
 
 static int setup(void **state)
 {
 	(void)state;
 	assert_non_null(mkdtemp(directory));
 	snprintf(sysctl_path, sizeof(sysctl_path), "%s/sysctl", directory);
+	snprintf(range_path, sizeof(range_path), "%s/range", directory);
 	snprintf(record_path, sizeof(record_path), "%s/record", directory);
 	return 0;
 }
@@ -28,12 +30,13 @@ static int teardown(void **state)
 	(void)state;
 	unlink(sysctl_path);
 	unlink(record_path);
+	unlink(range_path);
 	return rmdir(directory);
 }
 
-static void write_sysctl(const char *text)
+static void write_file(const char *path, const char *text)
 {
-	FILE *f = fopen(sysctl_path, "w");
+	FILE *f = fopen(path, "w");
 
 	assert_non_null(f);
 	fputs(text, f);
@@ -120,9 +123,9 @@ static void test_merge(void **state)
 	struct reserve_ports want = ports("3478,50000-50099");
 
 	(void)state;
-	write_sysctl("8080,50010-50020\n");
+	write_file(sysctl_path, "8080,50010-50020\n");
 	assert_int_equal(reserve_verify(sysctl_path, &want), 0);
-	assert_int_equal(reserve_apply(sysctl_path, record_path, &want), 0);
+	assert_int_equal(reserve_apply(sysctl_path, range_path, record_path, &want), 0);
 	assert_sysctl("3478,8080,50000-50099\n");
 	assert_int_equal(reserve_verify(sysctl_path, &want), 1);
 	assert_int_equal(reserve_release(sysctl_path, record_path), 0);
@@ -138,13 +141,29 @@ static void test_crash(void **state)
 	struct reserve_ports after = ports("50050-50149");
 
 	(void)state;
-	write_sysctl("50060\n");
-	assert_int_equal(reserve_apply(sysctl_path, record_path, &before), 0);
-	assert_int_equal(reserve_apply(sysctl_path, record_path, &after), 0);
+	write_file(sysctl_path, "50060\n");
+	assert_int_equal(reserve_apply(sysctl_path, range_path, record_path, &before), 0);
+	assert_int_equal(reserve_apply(sysctl_path, range_path, record_path, &after), 0);
 	assert_sysctl("50050-50149\n");
-	assert_int_equal(reserve_apply(sysctl_path, record_path, &after), 0);
+	assert_int_equal(reserve_apply(sysctl_path, range_path, record_path, &after), 0);
 	assert_int_equal(reserve_release(sysctl_path, record_path), 0);
 	assert_sysctl("50060\n");
+}
+
+// A relay range over all of the host's ephemeral ports would leave it mute.
+static void test_too_many(void **state)
+{
+	struct reserve_ports most = ports("33792-65535"), too_many = ports("33791-65535");
+
+	(void)state;
+	write_file(range_path, "32768\t60999\n");
+	write_file(sysctl_path, "1\n");
+	assert_int_equal(reserve_apply(sysctl_path, range_path, record_path, &too_many), -ENOSPC);
+	assert_sysctl("1\n");
+	assert_int_equal(access(record_path, F_OK), -1);
+	assert_int_equal(reserve_apply(sysctl_path, range_path, record_path, &most), 0);
+	assert_int_equal(reserve_release(sysctl_path, record_path), 0);
+	unlink(range_path);
 }
 
 static void test_missing(void **state)
@@ -153,7 +172,7 @@ static void test_missing(void **state)
 
 	(void)state;
 	unlink(sysctl_path);
-	assert_int_equal(reserve_apply(sysctl_path, record_path, &want), -ENOENT);
+	assert_int_equal(reserve_apply(sysctl_path, range_path, record_path, &want), -ENOENT);
 	assert_int_equal(reserve_verify(sysctl_path, &want), -ENOENT);
 }
 
@@ -177,6 +196,7 @@ int main(void)
 		cmocka_unit_test(test_print_bounds),
 		cmocka_unit_test(test_merge),
 		cmocka_unit_test(test_crash),
+		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_of_own),
 	};

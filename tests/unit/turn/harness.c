@@ -70,7 +70,18 @@ void harness_init(struct harness *h)
 void harness_start(struct harness *h)
 {
 	struct turn_store ops = fake_store_ops(&h->store);
+	struct policy_config policy = {.own = h->own};
 
+	for (size_t i = 0; i < 2; i++) {
+		h->own[policy.n_own++] = h->listeners[i].local;
+		h->own[policy.n_own++] = h->listeners[i].advertised;
+		h->own[policy.n_own++] = h->relays[i].local;
+		h->own[policy.n_own++] = h->relays[i].advertised;
+	}
+	policy_destroy(h->policy);
+	h->policy = policy_create(&policy);
+	assert_non_null(h->policy);
+	h->conf.policy = h->policy;
 	h->s = turn_create(&h->env, &ops, &h->conf);
 	assert_non_null(h->s);
 }
@@ -78,6 +89,7 @@ void harness_start(struct harness *h)
 void harness_stop(struct harness *h)
 {
 	turn_destroy(h->s);
+	policy_destroy(h->policy);
 	fake_store_fini(&h->store);
 }
 
@@ -105,6 +117,10 @@ void harness_drain(struct harness *h)
 	struct turn_out out;
 
 	while (turn_next(h->s, &out)) {
+		if (out.kind == TURN_OUT_REFUSED) {
+			h->refusal = *out.refusal;
+			continue;
+		}
 		if (out.kind != TURN_OUT_SEND) {
 			event_note(h, &out);
 			continue;
@@ -160,6 +176,7 @@ void client_start(struct client *c, struct msg *m, uint16_t type)
 unsigned client_send(struct harness *h, struct client *c, const struct msg *m)
 {
 	h->reply_len = 0;
+	h->refusal.cause = TURN_REFUSED_NOT;
 	turn_input(h->s, h->now_ns, h->wall_s, &c->tuple, m->octets, m->len);
 	harness_drain(h);
 	if (h->reply_len == 0)

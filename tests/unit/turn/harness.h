@@ -32,6 +32,8 @@ struct harness {
 	struct turn_secret secrets[2];
 	struct turn_conf conf;
 	struct turn_env env;
+	struct tp_addr own[8];
+	struct policy *policy;
 	struct turn_server *s;
 	uint64_t random;
 	uint64_t now_ns;
@@ -43,6 +45,7 @@ struct harness {
 	unsigned n_closed;
 	enum turn_close_reason reason; // of the last CLOSED
 	uint32_t closed_ref;
+	struct turn_refusal refusal; // of the last input; cause 0: none
 };
 
 struct client {

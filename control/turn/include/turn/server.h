@@ -7,9 +7,9 @@
 // `wall_s` (Unix seconds) is used for the expiry of time-limited credentials only.
 #pragma once
 
+#include <policy/policy.h>
 #include <turn/store.h>
 
-struct policy; // <policy/policy.h>
 struct turn_server;
 
 struct turn_user {
@@ -84,6 +84,37 @@ enum turn_out_kind {
 	TURN_OUT_SEND,		    // a message to a client
 	TURN_OUT_ALLOCATION_OPENED, // events: for logs and usage records, nothing needs doing
 	TURN_OUT_ALLOCATION_CLOSED,
+	TURN_OUT_REFUSED, // event: why a request was refused, where an operator may want to know
+};
+
+// X(id, text)
+#define TURN_REFUSALS(X)                                                                           \
+	X(UNKNOWN_USER, "nobody has that user name")                                               \
+	X(CREDENTIAL_EXPIRED, "the time-limited credential is past its time")                      \
+	X(INTEGRITY, "the password is wrong, or the request was changed on its way")               \
+	X(PEER, "the peer policy denies the peer")                                                 \
+	X(TUNNEL, "the client's address is a Teredo or 6to4 one")                                  \
+	X(QUOTA, "the user has as many allocations as allowed")                                    \
+	X(DRAINING, "the relay takes no new allocations")                                          \
+	X(ALLOCATIONS, "the relay has as many allocations as allowed")                             \
+	X(PORTS, "no relay port of the address family is free")                                    \
+	X(TABLES, "a table is full")
+
+enum turn_refusal_cause {
+	TURN_REFUSED_NOT,
+#define TURN_REFUSAL_ID(id, text) TURN_REFUSED_##id,
+	TURN_REFUSALS(TURN_REFUSAL_ID)
+#undef TURN_REFUSAL_ID
+};
+
+struct turn_refusal {
+	enum turn_refusal_cause cause;
+	unsigned code;		    // of the error response
+	uint16_t method;	    // enum stun_method
+	const char *username;	    // points into the request, not terminated; any octets
+	size_t username_len;	    // 0 where none was named
+	struct tp_addr peer;	    // PEER
+	struct policy_decision why; // PEER
 };
 
 struct turn_out {
@@ -94,6 +125,7 @@ struct turn_out {
 	uint32_t ref; // OPENED, CLOSED
 	enum turn_close_reason reason;
 	const struct turn_allocation_record *record; // OPENED, CLOSED: valid until the next call
+	const struct turn_refusal *refusal;	     // REFUSED: valid until the next call
 };
 
 // One X-list for counters' names, the CLI and documentation.
@@ -178,6 +210,9 @@ bool turn_next(struct turn_server *s, struct turn_out *out);
 int turn_kill(struct turn_server *s, uint64_t now_ns, uint32_t ref);
 // Refuse new allocations with 508 while true (drain); live ones go on.
 void turn_set_draining(struct turn_server *s, bool draining);
+
+// The text of TURN_REFUSALS; constant.
+const char *turn_refusal_text(enum turn_refusal_cause cause);
 
 const struct turn_counters *turn_get_counters(const struct turn_server *s);
 size_t turn_allocation_count(const struct turn_server *s);

@@ -7,7 +7,9 @@
 
 #include <steer/own.h>
 
-#define RESERVE_SYSCTL "/proc/sys/net/ipv4/ip_local_reserved_ports"
+#define RESERVE_SYSCTL	 "/proc/sys/net/ipv4/ip_local_reserved_ports"
+#define RESERVE_RANGE	 "/proc/sys/net/ipv4/ip_local_port_range"
+#define RESERVE_LEFT_MIN 1024u // ephemeral ports that the host must keep
 
 // A set of ports, one bit each.
 struct reserve_ports {
@@ -21,8 +23,11 @@ int reserve_ports_parse(struct reserve_ports *ports, const char *text);
 // The text's length, or -E2BIG.
 int reserve_ports_print(const struct reserve_ports *ports, char *text, size_t size);
 
-// Reserves `want`, gives back what `record` names beyond it, and rewrites `record`.
-int reserve_apply(const char *sysctl, const char *record, const struct reserve_ports *want);
+// Reserves `want`, gives back what `record` names beyond it, and rewrites `record`. -ENOSPC, and
+// nothing is reserved, when the host would keep less than RESERVE_LEFT_MIN ephemeral ports of
+// `range`: without any it could send nothing at all.
+int reserve_apply(const char *sysctl, const char *range, const char *record,
+	const struct reserve_ports *want);
 
 // 1: all of `want` is reserved; 0: not; or a negative errno.
 int reserve_verify(const char *sysctl, const struct reserve_ports *want);

@@ -1,0 +1,219 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The data plane beside the kernel, without a control process: two namespaces, one link, tables of
+# a stand-in. What is not ours stays with the kernel; kill -9, truncation and SIGTERM do no harm.
+#
+#   dataplane_test.sh DATAPLANE TABLES_MAKE
+. "$(dirname "$0")/../_init.sh"
+
+dataplane=$1
+tables_make=$2
+probe="python3 $(dirname "$0")/probe.py"
+name=dpt$$
+relay=$name-relay host=$name-host
+relay4=10.98.0.1 relay6=fd98::1 host4=10.98.0.2
+
+[ "$(id -u)" = 0 ] || e2e_skip "needs root"
+e2e_need ip nft ethtool python3 ping truncate
+[ -x "$dataplane" ] || e2e_skip "no data plane built"
+E2E_TMP=$(mktemp -d)
+pids=
+trap finish EXIT
+trap 'exit 1' INT TERM
+
+finish()
+{
+	local status=$?
+
+	trap - EXIT INT TERM
+	for pid in $pids; do
+		kill -9 "$pid" 2>/dev/null
+	done
+	wait 2>/dev/null
+	ip netns del $relay 2>/dev/null
+	ip netns del $host 2>/dev/null
+	if [ $status != 0 ] || [ $e2e_failed -gt 0 ]; then
+		for log in "$E2E_TMP"/*.log; do
+			echo "--- the end of $log"
+			tail -n 30 "$log"
+		done
+		e2e_failed=$((e2e_failed + (status != 0)))
+	fi
+	rm -rf "$E2E_TMP" /run/dpdk/turnpike-$name
+	echo "$E2E_TEST: $e2e_passed checks passed, $e2e_failed failed"
+	[ $e2e_failed = 0 ] && [ $e2e_passed -gt 0 ]
+	exit
+}
+
+in_relay()
+{
+	ip netns exec $relay "$@"
+}
+
+in_host()
+{
+	ip netns exec $host "$@"
+}
+
+# spawn NAMESPACE LOG COMMAND...: sets pid.
+spawn()
+{
+	ip netns exec "$1" "${@:3}" >> "$E2E_TMP/$2.log" 2>&1 &
+	pid=$!
+	pids="$pids $pid"
+}
+
+# drop PID SIGNAL: returns when it is gone, or fails after 5 s.
+drop()
+{
+	local i
+
+	kill "-$2" "$1"
+	for ((i = 0; i < 500; i++)); do
+		kill -0 "$1" 2>/dev/null || { wait "$1" 2>/dev/null; status=$?; return 0; }
+		sleep 0.01
+	done
+	return 1
+}
+
+network_up()
+{
+	ip netns add $relay && ip netns add $host || return 1
+	ip link add nic0 netns $relay type veth peer name eth0 netns $host
+	ip -n $relay addr add $relay4/24 dev nic0
+	ip -n $relay addr add $relay6/64 dev nic0 nodad
+	ip -n $host addr add $host4/24 dev eth0
+	ip -n $host addr add fd98::2/64 dev eth0 nodad
+	in_relay ethtool -K nic0 tx off >/dev/null
+	in_host ethtool -K eth0 tx off >/dev/null
+	ip -n $relay link set lo up
+	ip -n $relay link set nic0 up
+	ip -n $host link set eth0 up
+}
+
+# config DEVICE
+config_write()
+{
+	cat > "$E2E_TMP/turnpike.yaml" <<-END
+		instance: $name
+		runtime_directory: $E2E_TMP/run
+		realm: example.org
+		dataplane: {ports: [$1]}
+		segment: {directory: $E2E_TMP}
+		listeners:
+		  - {address: $relay4, port: 3478}
+		  - {address: "$relay6", port: 3478}
+		relay: {addresses: [$relay4, "$relay6"], ports: 40000-60999}
+		users: [{name: a, password: b}]
+	END
+}
+
+start_dataplane()
+{
+	spawn $relay dataplane "$dataplane" --config "$E2E_TMP/turnpike.yaml"
+	dataplane_pid=$pid
+}
+
+start_tables()
+{
+	spawn $relay tables "$tables_make" $name "$E2E_TMP/run" "$E2E_TMP" \
+		40000 60999 $relay4 3478 $relay6 3478
+	tables_pid=$pid
+}
+
+logged()
+{
+	grep -q " $1" "$E2E_TMP/dataplane.log"
+}
+
+kernel_works()
+{
+	e2e_check "$1: ping" in_host ping -c 2 -i 0.2 -W 1 -q $relay4
+	e2e_check "$1: ping over IPv6" in_host ping -c 2 -i 0.2 -W 1 -q $relay6
+	e2e_check "$1: the relay host's own UDP service" in_host $probe ask $relay4 53 20
+	e2e_check "$1: the relay host's own UDP queries" in_relay $probe ask $host4 53 200
+	e2e_check "$1: TCP to our port number" in_host python3 -c "
+import socket
+s = socket.create_connection(('$relay4', 3478), 2)
+s.sendall(b'x' * 100000)
+s.shutdown(socket.SHUT_WR)
+n = 0
+while d := s.recv(65536): n += len(d)
+assert n == 100000"
+}
+
+network_up || e2e_skip "no network namespaces"
+config_write "{interface: nic0}"
+spawn $relay echo python3 "$(dirname "$0")/probe.py" echo $relay4 53
+spawn $host echo python3 "$(dirname "$0")/probe.py" echo $host4 53
+spawn $relay tcp python3 -c "
+import socket
+l = socket.create_server(('$relay4', 3478))
+while True:
+    c, _ = l.accept()
+    while d := c.recv(65536): c.sendall(d)
+    c.close()"
+sleep 0.3
+e2e_check "before: the kernel refuses our ports" in_host $probe refused $relay4 3478
+
+start_dataplane
+e2e_check "starts" e2e_wait 10 logged process_started
+e2e_check "without tables our ports are silent" in_host $probe silent $relay4 3478 10
+e2e_check "and those of the relay range" in_host $probe silent $relay6 40001 10
+kernel_works "without tables"
+in_relay timeout 5 "$dataplane" --config "$E2E_TMP/turnpike.yaml" 2> "$E2E_TMP/second.log"
+e2e_check "a second data plane of the instance is refused" [ $? = 4 ]
+sed "s,/run\$,/other," "$E2E_TMP/turnpike.yaml" > "$E2E_TMP/other.yaml"
+in_relay timeout 5 "$dataplane" --config "$E2E_TMP/other.yaml" --instance other-$name \
+	2> "$E2E_TMP/other.log"
+e2e_check "another instance on the same interface is refused" [ $? = 4 ]
+e2e_check "and has not touched what is there" \
+	eval "ip -n $relay link show nic0 | grep -q turnpike_steer"
+e2e_check "but taken its own table away" [ "$(in_relay nft list tables | wc -l)" = 1 ]
+
+start_tables
+e2e_check "a Binding request is answered" in_host $probe binding $relay4 3478
+e2e_check "over IPv6 too" in_host $probe binding $relay6 3478
+kernel_works "with tables"
+e2e_check "grace periods run" eval \
+	"sleep 1.5; grep -q 'grace [1-9][0-9]* of' '$E2E_TMP/tables.log'"
+
+drop "$dataplane_pid" KILL
+e2e_check "killed: our ports are silent" in_host $probe silent $relay4 3478 20
+e2e_check "killed: and the relay's" in_host $probe silent $relay4 40000 5
+e2e_check "killed: ping" in_host ping -c 2 -i 0.2 -W 1 -q $relay4
+start_dataplane
+gap=$(in_host $probe binding $relay4 3478 10)
+e2e_check "started again: forwards after $gap ms" [ "$gap" -lt 2000 ]
+e2e_check "started again: says what it found" logged steering_leftover
+
+truncate -s 0 "$E2E_TMP/turnpike-$name.tables"
+e2e_check "truncated tables are noticed" e2e_wait 3 logged segment_lost
+e2e_check "and the kernel is not let in" in_host $probe silent $relay4 3478 5
+e2e_check "the data plane lives" kill -0 "$dataplane_pid"
+drop "$tables_pid" KILL
+start_tables
+e2e_check "with new tables it answers again" in_host $probe binding $relay4 3478
+
+drop "$tables_pid" KILL
+e2e_check "SIGTERM ends it within 5 s" drop "$dataplane_pid" TERM
+e2e_check "with status 0" [ "$status" = 0 ]
+e2e_check "no XDP program is left" e2e_not eval "ip -n $relay link show nic0 | grep -q xdp"
+e2e_check "no nft table is left" [ -z "$(in_relay nft list tables)" ]
+e2e_check "no port stays reserved" \
+	[ -z "$(in_relay cat /proc/sys/net/ipv4/ip_local_reserved_ports)" ]
+e2e_check "no file of the segment is left" \
+	[ -z "$(find "$E2E_TMP" -name 'turnpike-*' ! -name '*.yaml')" ]
+e2e_check "no socket is left" [ ! -e "$E2E_TMP/run/dataplane.sock" ]
+e2e_check "the kernel refuses our ports again" in_host $probe refused $relay4 3478
+
+config_write "{device: net_af_packet0, interface: nic0}"
+: > "$E2E_TMP/dataplane.log"
+start_dataplane
+start_tables
+e2e_check "AF_PACKET: a Binding request is answered" in_host $probe binding $relay4 3478
+e2e_check "AF_PACKET: the kernel says nothing beside it" in_host $probe silent $relay4 40000 10
+kernel_works "AF_PACKET"
+drop "$tables_pid" KILL
+e2e_check "AF_PACKET: SIGTERM" drop "$dataplane_pid" TERM
+e2e_check "AF_PACKET: no nft table is left" [ -z "$(in_relay nft list tables)" ]

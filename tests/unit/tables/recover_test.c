@@ -1,0 +1,583 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A new writer after one that died: at a quiet moment, half-way through each operation, and with
+// damage that no order of stores explains. What a kill at a random instruction leaves is the
+// business of tests/model/stress.
+#include "fixture.h"
+
+#include "private.h"
+
+static const struct shm_tables_shape shape = {.n_entries = 512,
+	.n_buckets = 8,
+	.n_overflow = 64,
+	.n_next_hops = 16,
+	.n_port_indexes = 3,
+	.n_allocations = 60};
+
+#define SEEN_MAX 64u
+
+struct seen {
+	struct turn_allocation_record records[SEEN_MAX];
+	uint32_t refs[SEEN_MAX];
+	unsigned n_allocations, n_permissions, n_channels;
+	uint32_t refuse_allocation, refuse_permission, refuse_channel; // refs
+	struct tp_addr peer;					       // of the last channel
+	uint32_t channel;
+	bool order_broken;
+};
+
+struct world {
+	struct fixture *f;
+	struct seen seen;
+	struct tables_recovery result;
+};
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	w->f = fixture_make(&shape);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	fixture_free(w->f);
+	free(w);
+	return 0;
+}
+
+static int see_allocation(void *ctx, const struct turn_allocation_record *rec, uint32_t ref)
+{
+	struct seen *s = ctx;
+
+	assert_true(s->n_allocations < SEEN_MAX);
+	s->records[s->n_allocations] = *rec;
+	s->refs[s->n_allocations++] = ref;
+	return ref == s->refuse_allocation ? -EINVAL : 0;
+}
+
+static int see_permission(void *ctx, uint32_t allocation, const struct tp_addr *peer,
+	uint32_t expires_s, uint32_t ref)
+{
+	struct seen *s = ctx;
+
+	s->order_broken |= allocation != s->refs[s->n_allocations - 1];
+	assert_int_equal(peer->port_be, 0);
+	assert_int_equal(expires_s, 1300);
+	s->n_permissions++;
+	return ref == s->refuse_permission ? -EINVAL : 0;
+}
+
+static int see_channel(void *ctx, uint32_t allocation, uint16_t number, const struct tp_addr *peer,
+	uint32_t expires_s, uint32_t ref)
+{
+	struct seen *s = ctx;
+
+	s->order_broken |= allocation != s->refs[s->n_allocations - 1];
+	assert_in_range(number, 0x4000, 0x4fff);
+	assert_int_equal(expires_s, 1600);
+	s->peer = *peer;
+	s->channel = ref;
+	s->n_channels++;
+	return ref == s->refuse_channel ? -EINVAL : 0;
+}
+
+static void recover(struct world *w)
+{
+	struct tables_visitor v = {.ctx = &w->seen,
+		.allocation = see_allocation,
+		.permission = see_permission,
+		.channel = see_channel};
+
+	fixture_take_over(w->f);
+	w->seen.n_allocations = w->seen.n_permissions = w->seen.n_channels = 0;
+	assert_int_equal(tables_recover(w->f->t, &v, &w->result), 0);
+	assert_false(w->seen.order_broken);
+}
+
+// Once more finds nothing to do: what the first one left is whole.
+static void recover_settled(
+	struct world *w, unsigned allocations, unsigned permissions, unsigned channels)
+{
+	recover(w);
+	assert_int_equal(w->result.removed, 0);
+	assert_int_equal(w->result.corrupt, 0);
+	assert_int_equal(w->result.rebuilt, 0);
+	assert_int_equal(w->result.allocations, allocations);
+	assert_int_equal(w->result.permissions, permissions);
+	assert_int_equal(w->result.channels, channels);
+	fixture_grace(w->f);
+	assert_int_equal(
+		fixture_counts(w->f).entries_free + allocations + permissions + 2 * channels, 511);
+	assert_int_equal(fixture_counts(w->f).entries_retired, 0);
+}
+
+static void index_clear(struct fixture *f, uint32_t entry, uint32_t value)
+{
+	const struct shm_tables *s = tables_shm(f->t);
+
+	for (uint32_t b = 0; b < s->table.n_buckets; b++)
+		for (unsigned k = 0; k < TP_BUCKET_SLOTS; k++)
+			if (atomic_load(&s->buckets[b].idx[k]) == entry) {
+				atomic_store(&s->buckets[b].idx[k], value);
+				return;
+			}
+	fail_msg("entry %u is not published", entry);
+}
+
+static void record_state_set(struct world *w, uint32_t allocation, uint32_t state)
+{
+	struct fixture *f = w->f;
+	struct private_file p;
+	uint32_t record = fixture_entry(f, allocation)->partner;
+
+	assert_int_equal(private_open(&p, &f->place, tables_shm(f->t), &f->err), 0);
+	atomic_store(&p.records[record].state, state);
+	private_close(&p);
+}
+
+static void everything_comes_back(void **state)
+{
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	uint32_t refs[20];
+
+	for (uint32_t i = 0; i < 20; i++) {
+		refs[i] = fixture_allocate(f, i);
+		fixture_permit(f, refs[i], i);
+		fixture_bind(f, refs[i], 0x4000, i);
+		fixture_bind(f, refs[i], 0x4001, 100 + i);
+	}
+	recover(w);
+	assert_int_equal(w->result.removed, 0);
+	assert_int_equal(w->seen.n_permissions, 20);
+	assert_int_equal(w->seen.n_channels, 40);
+	assert_int_equal(w->seen.n_allocations, 20);
+	for (unsigned k = 0; k < 20; k++) {
+		struct turn_allocation_record want = fixture_record(f, 0);
+		uint32_t i;
+
+		for (i = 0; i < 20 && refs[i] != w->seen.refs[k]; i++)
+			;
+		assert_int_not_equal(i, 20);
+		want = fixture_record(f, i);
+		assert_memory_equal(&w->seen.records[k], &want, sizeof(want));
+	}
+	recover_settled(w, 20, 20, 40);
+	// And goes on as before.
+	assert_int_equal(fixture_entry(f, refs[3])->expires_s, 1600);
+	f->store.allocation_refresh(f->store.ctx, refs[3], 0, 1999);
+	assert_int_equal(fixture_entry(f, refs[3])->expires_s, 1999);
+	for (uint32_t i = 0; i < 20; i++)
+		f->store.allocation_del(f->store.ctx, refs[i]);
+	recover_settled(w, 0, 0, 0);
+}
+
+static void dual_and_long_names_come_back(void **state)
+{
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	struct turn_allocation_record rec = fixture_record(f, 1);
+	uint32_t ref, more;
+
+	rec.relay[1].local = f->locals[RELAY_V6].addr;
+	rec.relay[1].local.port_be = tp_htons(50001);
+	rec.relay[1].advertised = rec.relay[1].local;
+	rec.relay[1].relay_id = f->locals[RELAY_V6].id;
+	rec.relay[1].expires_s = 1700;
+	rec.username_len = TURN_USERNAME_MAX;
+	memset(rec.username, 'n', TURN_USERNAME_MAX);
+	assert_int_equal(f->store.allocation_add(f->store.ctx, &rec, &ref), 0);
+	recover(w);
+	assert_memory_equal(&w->seen.records[0], &rec, sizeof(rec));
+	// The block is not handed out twice.
+	rec = fixture_record(f, 2);
+	rec.username_len = 300;
+	assert_int_equal(f->store.allocation_add(f->store.ctx, &rec, &more), 0);
+	recover(w);
+	assert_int_equal(w->seen.records[0].username_len + w->seen.records[1].username_len,
+		TURN_USERNAME_MAX + 300);
+	f->store.allocation_del(f->store.ctx, ref);
+	recover_settled(w, 1, 0, 0);
+}
+
+static void half_a_channel_goes(void **state)
+{
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	uint32_t a = fixture_allocate(f, 0), c = fixture_bind(f, a, 0x4000, 0),
+		 d = fixture_bind(f, a, 0x4001, 1);
+	struct tp_addr peer = fixture_peer(0);
+	struct tp_key key = tp_key_peer(
+		&peer, f->locals[RELAY_V4].id, fixture_record(f, 0).relay[0].local.port_be);
+
+	index_clear(f, c, 0);				 // torn down by half, or made by half
+	index_clear(f, fixture_entry(f, d)->partner, 0); // no order leaves this
+	recover(w);
+	assert_int_equal(w->result.removed, 2);
+	assert_int_equal(w->result.channels, 0);
+	assert_int_equal(fixture_find(f, &key), 0);
+	recover_settled(w, 1, 0, 0);
+}
+
+static void a_half_made_allocation_goes(void **state)
+{
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	uint32_t a = fixture_allocate(f, 0), b = fixture_allocate(f, 1);
+
+	record_state_set(w, a, RECORD_FREE);
+	recover(w);
+	assert_int_equal(w->result.removed, 1);
+	assert_int_equal(w->result.allocations, 1);
+	assert_int_equal(w->seen.refs[0], b);
+	assert_int_equal(
+		fixture_port(f, &(struct tp_addr){.family = 1, .port_be = tp_htons(49152)}), 0);
+	recover_settled(w, 1, 0, 0);
+}
+
+static void a_tear_down_is_finished(void **state)
+{
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	uint32_t a = fixture_allocate(f, 0);
+
+	fixture_permit(f, a, 0);
+	fixture_bind(f, a, 0x4000, 0);
+	record_state_set(w, a, RECORD_CLOSING);
+	recover(w);
+	assert_int_equal(w->result.removed, 4);
+	assert_int_equal(w->seen.n_allocations, 0);
+	recover_settled(w, 0, 0, 0);
+}
+
+static void objects_of_a_gone_allocation_go(void **state)
+{
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	uint32_t a = fixture_allocate(f, 0);
+
+	fixture_permit(f, a, 0);
+	fixture_bind(f, a, 0x4000, 0);
+	index_clear(f, a, 0);
+	recover(w);
+	assert_int_equal(w->result.removed, 3);
+	recover_settled(w, 0, 0, 0);
+}
+
+static void ports_are_put_right(void **state)
+{
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	uint32_t a = fixture_allocate(f, 0), b = fixture_allocate(f, 1);
+	const struct shm_tables *s = tables_shm(f->t);
+	uint16_t index = s->locals[f->locals[RELAY_V4].id].port_index;
+
+	atomic_store(shm_tables_port(s, index, 49152), 0);
+	atomic_store(shm_tables_port(s, index, 60000), a);
+	atomic_store(shm_tables_port(s, index, 60001), 0xffffffff);
+	atomic_store(shm_tables_port(s, 1 - index, 49153), b);
+	recover(w);
+	s = tables_shm(f->t);
+	assert_int_equal(atomic_load(shm_tables_port(s, index, 49152)), a);
+	assert_int_equal(atomic_load(shm_tables_port(s, index, 49153)), b);
+	assert_int_equal(atomic_load(shm_tables_port(s, index, 60000)), 0);
+	assert_int_equal(atomic_load(shm_tables_port(s, index, 60001)), 0);
+	assert_int_equal(atomic_load(shm_tables_port(s, 1 - index, 49153)), 0);
+	recover_settled(w, 2, 0, 0);
+}
+
+static void unreferenced_slots_rest(void **state)
+{
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	uint32_t a = fixture_allocate(f, 0), b = fixture_allocate(f, 1);
+
+	index_clear(f, a, 0); // unpublished, a reader may still look
+	recover(w);
+	assert_int_equal(w->result.retired, 1);
+	for (uint32_t i = 2; i < 20; i++)
+		assert_int_not_equal(fixture_allocate(f, i), a);
+	fixture_grace(f);
+	assert_int_equal(fixture_allocate(f, 20), a);
+	assert_int_not_equal(a, b);
+}
+
+static void half_written_configuration_is_finished(void **state)
+{
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	struct tp_local *locals = calloc(TP_LOCALS_MAX, sizeof(*locals));
+	struct tp_path_config path;
+
+	atomic_store(&tables_shm(f->t)->header->config_seq, 77);
+	tables_shm(f->t)->header->path.relay_port_max = 1;
+	assert_int_equal(shm_tables_config(tables_shm(f->t), &path, locals), -EAGAIN);
+	recover(w);
+	assert_int_equal(shm_tables_config(tables_shm(f->t), &path, locals), 78);
+	assert_int_equal(path.relay_port_max, 65535);
+	free(locals);
+}
+
+static void addresses_that_left_take_their_entries(void **state)
+{
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	uint32_t a = fixture_allocate(f, 0);
+	struct tables_local relay = f->locals[RELAY_V4];
+
+	fixture_permit(f, a, 0);
+	fixture_bind(f, a, 0x4000, 0);
+	f->locals[RELAY_V4].addr = tp_addr_ipv4(0x0a4d0009, 0);
+	recover(w);
+	assert_int_equal(w->result.removed, 4);
+	assert_int_equal(w->result.allocations, 0);
+	assert_int_not_equal(f->locals[RELAY_V4].id, relay.id);
+	assert_int_equal(tables_shm(f->t)->locals[relay.id].role, TP_ROLE_RETIRED);
+	fixture_grace(f);
+	assert_int_equal(tables_shm(f->t)->locals[relay.id].role, TP_ROLE_FREE);
+}
+
+static void a_new_external_address_makes_hairpins(void **state)
+{
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	uint32_t a = fixture_allocate(f, 0), ref, was = 0;
+	struct tp_addr peer = tp_addr_ipv4(0xcb007102, 50000); // 203.0.113.2, a stranger so far
+	struct tp_key ckey = fixture_entry(f, a)->key, pkey = tp_key_permission(&peer, a);
+	const struct tp_entry *c, *p;
+
+	assert_int_equal(f->store.channel_add(f->store.ctx, a, 0x4000, &peer, 1600, 1300, &was), 0);
+	assert_int_equal(f->store.permission_add(f->store.ctx, a, &peer, 1300, &ref), 0);
+	fixture_bind(f, a, 0x4001, 1);
+	assert_int_equal(fixture_entry(f, was)->flags, 0);
+	tp_count(&shm_state_cell(&f->state, 0, was)->packets, 9);
+	f->locals[RELAY_V6].external = addr6(9, 9, 0);
+	f->locals[RELAY_V4].external = peer;
+	f->locals[RELAY_V4].external.port_be = 0;
+	recover(w);
+	assert_int_equal(w->result.rebuilt, 2);
+	assert_int_equal(w->result.removed, 0);
+	assert_int_equal(w->seen.n_channels, 2);
+	ckey.kind = TP_KIND_CHANNEL;
+	ckey.selector = 0x4000;
+	assert_int_not_equal(fixture_find(f, &ckey), was);
+	c = fixture_entry(f, fixture_find(f, &ckey));
+	p = fixture_entry(f, fixture_find(f, &pkey));
+	assert_int_equal(c->flags, TP_ENTRY_HAIRPIN);
+	assert_int_equal(p->flags, TP_ENTRY_HAIRPIN);
+	assert_int_equal(c->hairpin_relay_id, f->locals[RELAY_V4].id);
+	assert_int_equal(c->next_hop, 0);
+	assert_int_equal(fixture_entry(f, c->partner)->partner, fixture_find(f, &ckey));
+	assert_int_equal(fixture_entry(f, was)->flags, 0); // the old slot rests untouched
+	recover_settled(w, 1, 1, 2);
+	{
+		struct tables_usage u;
+
+		assert_int_equal(tables_allocation_usage(f->t, a, &u), 0);
+		assert_int_equal(u.to_peer_packets, 9);
+	}
+}
+
+static void the_server_may_refuse(void **state)
+{
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	uint32_t a = fixture_allocate(f, 0), b = fixture_allocate(f, 1);
+
+	fixture_permit(f, a, 0);
+	fixture_bind(f, a, 0x4000, 0);
+	fixture_permit(f, b, 0);
+	w->seen.refuse_permission = fixture_permit(f, b, 256);
+	w->seen.refuse_channel = fixture_bind(f, b, 0x4000, 1);
+	fixture_bind(f, b, 0x4001, 2);
+	w->seen.refuse_allocation = a;
+	recover(w);
+	assert_int_equal(w->result.allocations, 1);
+	assert_int_equal(w->result.permissions, 1);
+	assert_int_equal(w->result.channels, 1);
+	w->seen.refuse_allocation = w->seen.refuse_permission = w->seen.refuse_channel = 0;
+	recover_settled(w, 1, 1, 1);
+}
+
+static void next_hops_stay(void **state)
+{
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	uint32_t a, b, slot;
+
+	f->mac_word = TP_NEXT_HOP_VALID | 3;
+	a = fixture_allocate(f, 0);
+	slot = fixture_entry(f, a)->next_hop;
+	f->mac_word = 0;
+	f->routes_known = false;
+	recover(w); // the mirror is not there yet: what worked goes on
+	assert_int_equal(fixture_entry(f, a)->next_hop, slot);
+	assert_int_equal(atomic_load(&tables_shm(f->t)->next_hops[slot]), TP_NEXT_HOP_VALID | 3);
+	f->routes_known = true;
+	b = fixture_allocate(f, 1);
+	assert_int_equal(fixture_entry(f, b)->next_hop, slot);
+	f->ifindex = 9;
+	recover(w);
+	assert_int_not_equal(fixture_entry(f, a)->next_hop, slot);
+	assert_int_equal(fixture_counts(f).next_hops_used, 1);
+	fixture_grace(f);
+	assert_int_equal(atomic_load(&tables_shm(f->t)->next_hops[slot]), 0);
+}
+
+// ---- damage -----------------------------------------------------------------------------------
+
+static struct tp_bucket *bucket_holding(const struct shm_tables *s, uint32_t entry, unsigned *slot)
+{
+	for (uint32_t b = 0; b < s->table.n_buckets; b++)
+		for (*slot = 0; *slot < TP_BUCKET_SLOTS; ++*slot)
+			if (atomic_load(&s->buckets[b].idx[*slot]) == entry)
+				return &s->buckets[b];
+	fail_msg("entry %u is not published", entry);
+	return NULL;
+}
+
+static void damaged_indexes_are_cut_out(void **state)
+{
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	const struct shm_tables *s = tables_shm(f->t);
+	uint32_t a = fixture_allocate(f, 0), refs[12];
+	unsigned slot;
+	struct tp_bucket *b;
+
+	for (uint32_t i = 0; i < 12; i++)
+		refs[i] = fixture_permit(f, a, 256 * i);
+	index_clear(f, refs[0], 0xfffffff0);
+	index_clear(f, refs[1], refs[2]); // twice
+	b = bucket_holding(s, refs[3], &slot);
+	atomic_store(&b->sig[slot], (uint16_t)(atomic_load(&b->sig[slot]) ^ 1));
+	s->entries[refs[4]].key.ip[2] ^= 1;
+	s->entries[refs[5]].key.kind = 77;
+	s->entries[refs[6]].header[7] ^= 1; // the key is right, the rest is put right
+	recover(w);
+	assert_int_equal(w->result.corrupt, 5);
+	assert_int_equal(w->result.removed, 5);
+	assert_int_equal(w->result.rebuilt, 1);
+	recover_settled(w, 1, 7, 0);
+}
+
+static void damaged_chains_are_cut(void **state)
+{
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	const struct shm_tables *s = tables_shm(f->t);
+	uint32_t a = fixture_allocate(f, 0), cut = 0, first;
+
+	for (uint32_t i = 0; i < 200; i++)
+		fixture_permit(f, a, 256 * i);
+	first = s->n_main_buckets;
+	for (uint32_t b = first; b < s->table.n_buckets && cut < 3; b++) {
+		if (atomic_load(&s->buckets[b].next) != 0 ||
+			atomic_load(&s->buckets[b].idx[0]) == 0)
+			continue;
+		// Ends of chains: a loop, a link into the main buckets, one out of bounds.
+		atomic_store(&s->buckets[b].next, cut == 0 ? b : cut == 1 ? 1 : 0x7fffffff);
+		cut++;
+	}
+	assert_int_equal(cut, 3);
+	recover(w);
+	assert_int_equal(w->result.corrupt, 3);
+	assert_int_equal(w->result.permissions, 200);
+	recover_settled(w, 1, 200, 0);
+}
+
+static void empty_overflow_buckets_are_unlinked(void **state)
+{
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	const struct shm_tables *s = tables_shm(f->t);
+	uint32_t a = fixture_allocate(f, 0), emptied = 0, kept = 0;
+
+	for (uint32_t i = 0; i < 200; i++)
+		fixture_permit(f, a, 256 * i);
+	for (uint32_t b = s->n_main_buckets; b < s->table.n_buckets; b += 2) {
+		for (unsigned k = 0; k < TP_BUCKET_SLOTS; k++) {
+			uint32_t i = atomic_load(&s->buckets[b].idx[k]);
+
+			if (i == a)
+				break; // the allocation stays
+			emptied += i != 0;
+			atomic_store(&s->buckets[b].idx[k], 0);
+		}
+	}
+	kept = fixture_counts(f).overflow_free;
+	recover(w);
+	assert_true(emptied > 20);
+	assert_int_equal(w->result.corrupt, 0);
+	assert_int_equal(w->result.permissions, 200 - emptied);
+	recover_settled(w, 1, 200 - emptied, 0);
+	assert_true(fixture_counts(f).overflow_free > kept);
+}
+
+static void damaged_records_take_their_allocation(void **state)
+{
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	struct private_file p;
+	uint32_t refs[5];
+
+	for (uint32_t i = 0; i < 5; i++)
+		refs[i] = fixture_allocate(f, i);
+	assert_int_equal(private_open(&p, &f->place, tables_shm(f->t), &f->err), 0);
+	p.records[fixture_entry(f, refs[0])->partner].key_len = 255;
+	p.records[fixture_entry(f, refs[1])->partner].name_block = 1;
+	p.records[fixture_entry(f, refs[2])->partner].generation++;
+	private_close(&p);
+	atomic_store(&tables_shm(f->t)->entries[refs[3]].partner, 0xffffff);
+	recover(w);
+	assert_int_equal(w->result.allocations, 1);
+	assert_int_equal(w->seen.refs[0], refs[4]);
+	recover_settled(w, 1, 0, 0);
+}
+
+static void files_that_do_not_belong_together_are_refused(void **state)
+{
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	struct tables_env env = fixture_env(f);
+	struct shm_tables other;
+	struct tables *t;
+
+	assert_int_equal(shm_tables_create(&other, &f->place, &shape, &f->err), 0);
+	assert_int_equal(shm_file_publish(&other.file, &f->place, &f->err), 0);
+	assert_true(tables_open(&t, &f->place, &env, &f->err) < 0);
+	assert_int_equal(f->err.cause, SHM_OTHER_PAIR);
+	assert_true(shm_cause_is_stale(f->err.cause));
+	shm_tables_close(&other);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(everything_comes_back),
+		TEST(dual_and_long_names_come_back),
+		TEST(half_a_channel_goes),
+		TEST(a_half_made_allocation_goes),
+		TEST(a_tear_down_is_finished),
+		TEST(objects_of_a_gone_allocation_go),
+		TEST(ports_are_put_right),
+		TEST(unreferenced_slots_rest),
+		TEST(half_written_configuration_is_finished),
+		TEST(addresses_that_left_take_their_entries),
+		TEST(a_new_external_address_makes_hairpins),
+		TEST(the_server_may_refuse),
+		TEST(next_hops_stay),
+		TEST(damaged_indexes_are_cut_out),
+		TEST(damaged_chains_are_cut),
+		TEST(empty_overflow_buckets_are_unlinked),
+		TEST(damaged_records_take_their_allocation),
+		TEST(files_that_do_not_belong_together_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <map.h>
+#include <pool.h>
+
+#include "list.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define ITEMS 20000u
+
+struct item {
+	struct turn_map_node node;
+	uint32_t id;
+	bool in;
+};
+
+static const uint8_t key[16] = {1};
+
+static struct item *item_find(const struct turn_map *m, uint32_t id)
+{
+	struct turn_map_node *n = turn_map_first(m, turn_map_hash(m, &id, sizeof(id)));
+
+	for (; n != NULL; n = turn_map_next(n)) {
+		struct item *item = TURN_CONTAINER(n, struct item, node);
+
+		if (item->id == id)
+			return item;
+	}
+	return NULL;
+}
+
+// Against an array of what is in: each step finds everything that was touched, and nothing else.
+static void finds_what_is_in(void **state)
+{
+	struct item *items = calloc(ITEMS, sizeof(*items));
+	struct turn_map m;
+	uint32_t x = 1;
+	size_t n = 0;
+
+	(void)state;
+	assert_non_null(items);
+	assert_int_equal(turn_map_init(&m, key), 0);
+	for (uint32_t i = 0; i < ITEMS; i++)
+		items[i].id = i;
+	for (uint32_t step = 0; step < 10 * ITEMS; step++) {
+		struct item *item;
+
+		x = x * 1664525 + 1013904223;
+		item = &items[(x >> 8) % ITEMS];
+		if (item->in) {
+			turn_map_del(&m, &item->node);
+			n--;
+		} else {
+			turn_map_add(
+				&m, &item->node, turn_map_hash(&m, &item->id, sizeof(item->id)));
+			n++;
+		}
+		item->in = !item->in;
+		assert_ptr_equal(item_find(&m, item->id), item->in ? item : NULL);
+		assert_int_equal(m.n, n);
+	}
+	for (uint32_t i = 0; i < ITEMS; i++)
+		assert_ptr_equal(item_find(&m, i), items[i].in ? &items[i] : NULL);
+	turn_map_fini(&m);
+	free(items);
+}
+
+// Chains stay short: buckets follow the number of nodes.
+static void grows_with_its_nodes(void **state)
+{
+	struct item *items = calloc(ITEMS, sizeof(*items));
+	struct turn_map m;
+
+	(void)state;
+	assert_non_null(items);
+	assert_int_equal(turn_map_init(&m, key), 0);
+	for (uint32_t i = 0; i < ITEMS; i++) {
+		size_t buckets;
+
+		turn_map_add(&m, &items[i].node, turn_map_hash(&m, &i, sizeof(i)));
+		buckets = ((size_t)TURN_MAP_BASE << m.level) + m.split;
+		assert_true(buckets + 1 >= m.n);
+	}
+	turn_map_fini(&m);
+	free(items);
+}
+
+static void hash_depends_on_key(void **state)
+{
+	static const uint8_t other[16] = {2};
+	struct turn_map a, b;
+
+	(void)state;
+	assert_int_equal(turn_map_init(&a, key), 0);
+	assert_int_equal(turn_map_init(&b, other), 0);
+	assert_true(turn_map_hash(&a, "x", 1) != turn_map_hash(&b, "x", 1));
+	turn_map_fini(&a);
+	turn_map_fini(&b);
+}
+
+// Equal hashes are all handed out, each once.
+static void equal_hashes_chain(void **state)
+{
+	struct item items[5];
+	struct turn_map m;
+	unsigned n = 0;
+
+	(void)state;
+	assert_int_equal(turn_map_init(&m, key), 0);
+	for (unsigned i = 0; i < 5; i++)
+		turn_map_add(&m, &items[i].node, i == 3 ? 4242 + TURN_MAP_BASE : 4242);
+	for (struct turn_map_node *at = turn_map_first(&m, 4242); at != NULL;
+		at = turn_map_next(at))
+		n++;
+	assert_int_equal(n, 4);
+	turn_map_fini(&m);
+}
+
+static void pool_reuses_zeroed(void **state)
+{
+	struct turn_pool p;
+	uint32_t index[3 * TURN_POOL_CHUNK], again;
+	uint64_t *objects[3 * TURN_POOL_CHUNK];
+
+	(void)state;
+	turn_pool_init(&p, 3 * sizeof(uint64_t));
+	for (unsigned i = 0; i < TP_ARRAY_LEN(index); i++) {
+		objects[i] = turn_pool_take(&p, &index[i]);
+		assert_non_null(objects[i]);
+		for (unsigned k = 0; k < 3; k++) {
+			assert_int_equal(objects[i][k], 0);
+			objects[i][k] = index[i];
+		}
+	}
+	// None moved, none overlaps.
+	for (unsigned i = 0; i < TP_ARRAY_LEN(index); i++) {
+		assert_ptr_equal(turn_pool_at(&p, index[i]), objects[i]);
+		assert_int_equal(objects[i][2], index[i]);
+	}
+	assert_int_equal(p.n_taken, TP_ARRAY_LEN(index));
+	turn_pool_return(&p, index[300]);
+	assert_ptr_equal(turn_pool_take(&p, &again), objects[300]);
+	assert_int_equal(again, index[300]);
+	assert_int_equal(objects[300][0], 0);
+	assert_int_equal(turn_pool_end(&p), TP_ARRAY_LEN(index));
+	turn_pool_fini(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(finds_what_is_in),
+		cmocka_unit_test(grows_with_its_nodes),
+		cmocka_unit_test(hash_depends_on_key),
+		cmocka_unit_test(equal_hashes_chain),
+		cmocka_unit_test(pool_reuses_zeroed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <port.h>
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static uint64_t seed;
+
+static void random_fill(void *ctx, void *buf, size_t len)
+{
+	uint8_t *p = buf;
+
+	(void)ctx;
+	for (size_t i = 0; i < len; i++) {
+		seed = seed * 6364136223846793005u + 1442695040888963407u;
+		p[i] = (uint8_t)(seed >> 56);
+	}
+}
+
+struct fixture {
+	struct turn_relay_address relays[3];
+	struct turn_ports ports;
+	struct turn_random random;
+};
+
+static void fixture_init(struct fixture *f, uint16_t min, uint16_t max)
+{
+	const struct turn_env env = {.random = random_fill};
+	struct turn_conf conf = {
+		.relays = f->relays, .n_relays = 3, .port_min = min, .port_max = max};
+
+	memset(f, 0, sizeof(*f));
+	seed = 1;
+	f->relays[0].local = tp_addr_ipv4(1, 0);
+	f->relays[1].local = tp_addr_ipv4(2, 0);
+	f->relays[2].local.family = TP_FAMILY_IPV6;
+	turn_random_init(&f->random, &env);
+	assert_int_equal(turn_ports_init(&f->ports, &conf), 0);
+}
+
+// Every port of every address of the family is given once, in no order; then there is none.
+static void range_is_used_up(void **state)
+{
+	static const uint16_t ranges[][2] = {
+		{49152, 65535}, {1, 65535}, {1000, 1000}, {63, 64}, {65535, 65535}, {1024, 1100}};
+
+	(void)state;
+	for (size_t r = 0; r < TP_ARRAY_LEN(ranges); r++) {
+		uint16_t min = ranges[r][0], max = ranges[r][1];
+		uint8_t *seen = calloc(3 * 65536, 1);
+		struct fixture f;
+		uint16_t relay, port, last = 0;
+		unsigned n = 2u * ((unsigned)max - min + 1), ascents = 0;
+
+		assert_non_null(seen);
+		fixture_init(&f, min, max);
+		for (unsigned i = 0; i < n; i++) {
+			assert_int_equal(
+				turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, &relay, &port),
+				0);
+			assert_true(relay < 2 && port >= min && port <= max);
+			assert_int_equal(seen[relay * 65536 + port]++, 0);
+			ascents += port == last + 1;
+			last = port;
+		}
+		assert_int_equal(
+			turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, &relay, &port),
+			-ENOSPC);
+		assert_int_equal(
+			turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV6, &relay, &port), 0);
+		assert_int_equal(relay, 2);
+		// In sequence they would all be ascents; the last few of a full range are scanned.
+		if (n > 1000)
+			assert_true(ascents < n / 10);
+		turn_ports_fini(&f.ports);
+		free(seen);
+	}
+}
+
+// Over many draws from an empty range, each sixteenth of it comes up about as often.
+static void choice_is_even(void **state)
+{
+	unsigned count[16] = {0};
+	struct fixture f;
+	uint16_t relay, port;
+
+	(void)state;
+	fixture_init(&f, 49152, 65535);
+	for (unsigned i = 0; i < 16000; i++) {
+		assert_int_equal(
+			turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, &relay, &port), 0);
+		turn_ports_cancel(&f.ports, relay, port);
+		count[(port - 49152u) / 1024]++;
+	}
+	for (unsigned i = 0; i < 16; i++)
+		assert_in_range(count[i], 850, 1150);
+	turn_ports_fini(&f.ports);
+}
+
+static void freed_port_rests(void **state)
+{
+	const uint64_t freed_ns = 100 * TP_NS_PER_S + 1;
+	struct fixture f;
+	uint16_t relay, port;
+
+	(void)state;
+	fixture_init(&f, 5000, 5000);
+	assert_int_equal(turn_ports_claim(&f.ports, 0, 5000), 0);
+	assert_int_equal(turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, &relay, &port), 0);
+	assert_int_equal(relay, 1);
+	turn_ports_release(&f.ports, freed_ns, relay, port);
+	assert_int_equal(turn_ports_next_s(&f.ports), 161);
+	turn_ports_advance(&f.ports, 160);
+	assert_int_equal(
+		turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, &relay, &port), -ENOSPC);
+	turn_ports_advance(&f.ports, 161);
+	assert_int_equal(turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, &relay, &port), 0);
+	assert_int_equal(turn_ports_next_s(&f.ports), UINT32_MAX);
+	turn_ports_fini(&f.ports);
+}
+
+static void claims_are_checked(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, 5000, 5009);
+	assert_int_equal(turn_ports_claim(&f.ports, 0, 5009), 0);
+	assert_int_equal(turn_ports_claim(&f.ports, 0, 5009), -EEXIST);
+	assert_int_equal(turn_ports_claim(&f.ports, 1, 5009), 0);
+	assert_int_equal(turn_ports_claim(&f.ports, 0, 4999), -EINVAL);
+	assert_int_equal(turn_ports_claim(&f.ports, 0, 5010), -EINVAL);
+	assert_int_equal(turn_ports_claim(&f.ports, 3, 5005), -EINVAL);
+	turn_ports_fini(&f.ports);
+}
+
+static void families_are_told_apart(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, 5000, 5009);
+	assert_true(turn_ports_have_family(&f.ports, TP_FAMILY_IPV4));
+	assert_true(turn_ports_have_family(&f.ports, TP_FAMILY_IPV6));
+	assert_false(turn_ports_have_family(&f.ports, 3));
+	turn_ports_fini(&f.ports);
+}
+
+static void random_below_is_uniform(void **state)
+{
+	unsigned count[3] = {0};
+	const struct turn_env env = {.random = random_fill};
+	struct turn_random r;
+
+	(void)state;
+	seed = 3;
+	turn_random_init(&r, &env);
+	for (unsigned i = 0; i < 30000; i++)
+		count[turn_random_below(&r, 3)]++;
+	for (unsigned i = 0; i < 3; i++)
+		assert_in_range(count[i], 9500, 10500);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(range_is_used_up),
+		cmocka_unit_test(choice_is_even),
+		cmocka_unit_test(freed_port_rests),
+		cmocka_unit_test(claims_are_checked),
+		cmocka_unit_test(families_are_told_apart),
+		cmocka_unit_test(random_below_is_uniform),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A server that starts on a store that is not empty, and what the operator sees and ends.
+#include "harness.h"
+
+#include <errno.h>
+
+static const struct tp_addr peer = {
+	.family = TP_FAMILY_IPV4, .ip = {8, 8, 8, 8}, .port_be = 0xa00f};
+static const struct tp_addr peer_b = {
+	.family = TP_FAMILY_IPV4, .ip = {9, 9, 9, 9}, .port_be = 0xa00f};
+
+static void call_survives_a_restart(void **state)
+{
+	struct harness h;
+	struct client c;
+	uint32_t ref;
+
+	(void)state;
+	harness_init(&h);
+	h.conf.nonce_lifetime_s = 3600;
+	harness_start(&h);
+	client_init(&c, 0xc6336401, 5000);
+	assert_int_equal(client_allocate(&h, &c, 777), 0);
+	assert_int_equal(client_permit(&h, &c, &peer_b), 0);
+	assert_int_equal(client_bind(&h, &c, 0x4000, &peer), 0);
+	ref = client_allocation(&h, &c)->ref;
+	harness_restart(&h);
+	assert_int_equal(turn_allocation_count(h.s), 1);
+	assert_int_equal(h.n_closed, 0);
+	// Every kind of request goes on, with the nonce from before.
+	assert_int_equal(client_permit(&h, &c, &peer_b), 0);
+	assert_int_equal(client_bind(&h, &c, 0x4000, &peer), 0);
+	assert_int_equal(client_bind(&h, &c, 0x4000, &peer_b), 400);
+	assert_int_equal(client_bind(&h, &c, 0x4001, &peer_b), 0);
+	assert_int_equal(client_refresh(&h, &c, 777), 0);
+	assert_int_equal(h.store.live_permissions, 2);
+	// So do the timers: permission, channel, allocation.
+	harness_restart(&h);
+	harness_sleep(&h, 300 * SECOND - SECOND / 2);
+	assert_int_equal(h.store.live_permissions, 2);
+	harness_sleep(&h, 2 * SECOND);
+	assert_int_equal(h.store.live_permissions, 0);
+	// The channels without their permissions, across another restart.
+	harness_restart(&h);
+	assert_int_equal(client_permit(&h, &c, &peer), 0);
+	assert_true(fake_store_channel(&h.store, ref, 0x4000)->permission_expires_s >
+		    h.now_ns / SECOND);
+	harness_sleep(&h, 300 * SECOND);
+	assert_int_equal(h.store.live_channels, 0);
+	harness_restart(&h);
+	harness_sleep(&h, 200 * SECOND);
+	assert_int_equal(h.store.live_allocations, 0);
+	assert_int_equal(h.reason, TURN_CLOSE_EXPIRED);
+	harness_stop(&h);
+}
+
+// What ended while no server was there ends at once.
+static void late_start_expires(void **state)
+{
+	struct harness h;
+	struct client c;
+
+	(void)state;
+	harness_init(&h);
+	harness_start(&h);
+	client_init(&c, 0xc6336401, 5000);
+	assert_int_equal(client_allocate(&h, &c, 0), 0);
+	assert_int_equal(client_bind(&h, &c, 0x4000, &peer), 0);
+	h.now_ns += 7000 * SECOND;
+	harness_restart(&h);
+	assert_true(turn_deadline(h.s) <= h.now_ns);
+	turn_advance(h.s, h.now_ns, 100);
+	assert_int_equal(h.store.live_allocations, 0);
+	harness_stop(&h);
+}
+
+// A restored port is taken; two servers never give it away twice (the fake store watches).
+static void ports_are_restored(void **state)
+{
+	struct harness h;
+	struct client c;
+
+	(void)state;
+	harness_init(&h);
+	h.conf.port_min = 50000;
+	h.conf.port_max = 50009;
+	harness_start(&h);
+	for (uint16_t port = 1; port <= 10; port++) {
+		client_init(&c, 0xc6336401, port);
+		assert_int_equal(client_allocate(&h, &c, 0), 0);
+		harness_restart(&h);
+	}
+	client_init(&c, 0xc6336401, 11);
+	assert_int_equal(client_allocate(&h, &c, 0), 508);
+	harness_stop(&h);
+}
+
+struct bad_row {
+	const char *what;
+	void (*spoil)(struct turn_allocation_record *rec);
+};
+
+static void spoil_listener(struct turn_allocation_record *rec)
+{
+	rec->client.listener_id = 99;
+}
+
+static void spoil_relay_id(struct turn_allocation_record *rec)
+{
+	rec->relay[0].relay_id = 99;
+}
+
+static void spoil_relay_ip(struct turn_allocation_record *rec)
+{
+	rec->relay[0].local.ip[0]++;
+}
+
+static void spoil_advertised(struct turn_allocation_record *rec)
+{
+	rec->relay[0].advertised.ip[0]++;
+}
+
+static void spoil_port(struct turn_allocation_record *rec)
+{
+	rec->relay[0].local.port_be = tp_htons(1024);
+}
+
+static void spoil_no_slot(struct turn_allocation_record *rec)
+{
+	rec->relay[0].expires_s = 0;
+}
+
+static void spoil_second_slot(struct turn_allocation_record *rec)
+{
+	rec->relay[1] = rec->relay[0];
+}
+
+static void spoil_key(struct turn_allocation_record *rec)
+{
+	rec->key_len = 200;
+}
+
+static void spoil_username(struct turn_allocation_record *rec)
+{
+	rec->username_len = TURN_USERNAME_MAX + 1;
+}
+
+static const struct bad_row bad_rows[] = {
+	{"listener unknown", spoil_listener},
+	{"relay id unknown", spoil_relay_id},
+	{"relay id of another address", spoil_relay_ip},
+	{"external address changed", spoil_advertised},
+	{"port out of range", spoil_port},
+	{"no relay slot", spoil_no_slot},
+	{"the same address twice", spoil_second_slot},
+	{"key too long", spoil_key},
+	{"user name too long", spoil_username},
+};
+
+static void bad_records_are_refused(void **state)
+{
+	struct harness h;
+	struct client c;
+	struct turn_allocation_record good, bad;
+
+	(void)state;
+	harness_init(&h);
+	harness_start(&h);
+	client_init(&c, 0xc6336401, 5000);
+	assert_int_equal(client_allocate(&h, &c, 0), 0);
+	good = client_allocation(&h, &c)->rec;
+	turn_destroy(h.s);
+	harness_start(&h);
+	for (size_t i = 0; i < TP_ARRAY_LEN(bad_rows); i++) {
+		bad = good;
+		bad_rows[i].spoil(&bad);
+		if (turn_restore_allocation(h.s, h.now_ns, &bad, 5) != -EINVAL)
+			fail_msg("%s", bad_rows[i].what);
+	}
+	assert_int_equal(turn_allocation_count(h.s), 0);
+	// Nothing of the refused ones stayed: neither port nor quota nor tuple.
+	assert_int_equal(turn_restore_allocation(h.s, h.now_ns, &good, 5), 0);
+	bad = good;
+	bad.client.remote.port_be++;
+	assert_int_equal(turn_restore_allocation(h.s, h.now_ns, &bad, 6), -EINVAL); // the port
+	bad.relay[0].local.port_be = bad.relay[0].advertised.port_be = tp_htons(50000);
+	assert_int_equal(turn_restore_allocation(h.s, h.now_ns, &bad, 5), -EINVAL); // the reference
+	bad.client = good.client;
+	assert_int_equal(turn_restore_allocation(h.s, h.now_ns, &bad, 6), -EINVAL); // the tuple
+
+	assert_int_equal(turn_restore_permission(h.s, h.now_ns, 6, &peer, 2000, 1), -EINVAL);
+	assert_int_equal(turn_restore_permission(h.s, h.now_ns, 5, &peer, 2000, 1), 0);
+	assert_int_equal(turn_restore_permission(h.s, h.now_ns, 5, &peer, 2000, 2), -EINVAL);
+	assert_int_equal(turn_restore_channel(h.s, h.now_ns, 5, 0x3fff, &peer, 2000, 1), -EINVAL);
+	assert_int_equal(turn_restore_channel(h.s, h.now_ns, 6, 0x4000, &peer, 2000, 1), -EINVAL);
+	assert_int_equal(turn_restore_channel(h.s, h.now_ns, 5, 0x4000, &peer, 2000, 1), 0);
+	assert_int_equal(turn_restore_channel(h.s, h.now_ns, 5, 0x4000, &peer_b, 2000, 2), -EINVAL);
+	assert_int_equal(turn_restore_channel(h.s, h.now_ns, 5, 0x4001, &peer, 2000, 2), -EINVAL);
+	harness_stop(&h);
+}
+
+// RFC 8656 21.4 for an allocation from a time when its client's address was none of those.
+static void tunnelled_owner_binds_nothing(void **state)
+{
+	static const uint8_t six_to_four[16] = {0x20, 0x02, 1};
+	struct turn_allocation_record rec;
+	struct harness h;
+	struct client c;
+
+	(void)state;
+	harness_init(&h);
+	harness_start(&h);
+	client_init(&c, 0xc6336401, 5000);
+	assert_int_equal(client_allocate(&h, &c, 0), 0);
+	rec = client_allocation(&h, &c)->rec;
+	rec.client.remote = tp_addr_ipv6(six_to_four, 5000);
+	turn_destroy(h.s);
+	harness_start(&h);
+	assert_int_equal(
+		turn_restore_allocation(h.s, h.now_ns, &rec, client_allocation(&h, &c)->ref), 0);
+	c.tuple = rec.client;
+	client_challenge(&h, &c);
+	assert_int_equal(client_bind(&h, &c, 0x4000, &peer), 403);
+	harness_stop(&h);
+}
+
+static void operator_sees_and_kills(void **state)
+{
+	struct turn_allocation_view view;
+	struct turn_permission_view peers[4];
+	struct harness h;
+	struct client c;
+	uint64_t cursor = 0;
+	bool seen[11] = {false};
+	uint32_t ref = 0;
+
+	(void)state;
+	harness_init(&h);
+	harness_start(&h);
+	for (uint16_t port = 1; port <= 10; port++) {
+		client_init(&c, 0xc6336401, port);
+		assert_int_equal(client_allocate(&h, &c, 0), 0);
+	}
+	assert_int_equal(client_permit(&h, &c, &peer_b), 0);
+	assert_int_equal(client_bind(&h, &c, 0x4abc, &peer), 0);
+	while (turn_allocation_next(h.s, &cursor, &view)) {
+		uint16_t port = tp_addr_port(&view.record->client.remote);
+
+		assert_in_range(port, 1, 10);
+		assert_false(seen[port]);
+		seen[port] = true;
+		assert_int_equal(view.n_channels, port == 10);
+		assert_int_equal(view.n_permissions, port == 10 ? 2 : 0);
+		assert_memory_equal(view.record->username, USER, view.record->username_len);
+		ref = port == 10 ? view.ref : ref;
+		// One ends in the middle of the walk.
+		if (port == 3)
+			assert_int_equal(turn_kill(h.s, h.now_ns, view.ref), 0);
+	}
+	for (uint16_t port = 1; port <= 10; port++)
+		assert_true(seen[port]);
+	assert_int_equal(turn_permissions_of(h.s, ref, peers, TP_ARRAY_LEN(peers)), 3);
+	assert_true(tp_addr_same_ip(&peers[0].peer, &peer_b));
+	assert_int_equal(peers[0].channel, 0);
+	assert_int_equal(peers[2].channel, 0x4abc);
+	assert_true(tp_addr_equal(&peers[2].peer, &peer));
+	memset(peers, 0, sizeof(peers));
+	assert_int_equal(turn_permissions_of(h.s, ref, peers, 1), 3);
+	assert_int_equal(peers[1].expires_s, 0);
+
+	assert_int_equal(turn_allocation_find(h.s, ref, &view), 0);
+	assert_int_equal(view.n_channels, 1);
+	assert_int_equal(turn_kill(h.s, h.now_ns, ref), 0);
+	assert_int_equal(turn_kill(h.s, h.now_ns, ref), -ENOENT);
+	assert_int_equal(turn_allocation_find(h.s, ref, &view), -ENOENT);
+	assert_int_equal(turn_permissions_of(h.s, ref, peers, 1), 0);
+	// Gone from sight, though nobody has taken the events yet.
+	for (cursor = 0; turn_allocation_next(h.s, &cursor, &view);)
+		assert_true(view.ref != ref);
+	harness_drain(&h);
+	assert_int_equal(h.n_closed, 2);
+	assert_int_equal(h.reason, TURN_CLOSE_KILLED);
+	assert_int_equal(client_refresh(&h, &c, 600), 437);
+	assert_int_equal(turn_allocation_count(h.s), 8);
+	harness_stop(&h);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(call_survives_a_restart),
+		cmocka_unit_test(late_start_expires),
+		cmocka_unit_test(ports_are_restored),
+		cmocka_unit_test(bad_records_are_refused),
+		cmocka_unit_test(tunnelled_owner_binds_nothing),
+		cmocka_unit_test(operator_sees_and_kills),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
