@@ -97,7 +97,7 @@ int steer_claim(const char *interface, struct steer_fault *fault)
 // The attached program's id and where it hangs; 0 for none.
 static int query(uint32_t ifindex, uint32_t *id, uint32_t *flags)
 {
-	LIBBPF_OPTS(bpf_xdp_query_opts, q);
+	struct bpf_xdp_query_opts q = {.sz = sizeof(q)};
 	int err = bpf_xdp_query((int)ifindex, 0, &q);
 
 	if (err != 0)

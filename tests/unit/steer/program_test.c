@@ -47,8 +47,8 @@ static struct tp_addr ip6(uint8_t last)
 // With no socket in the map, what is taken is dropped.
 static bool taken(const struct frame *f)
 {
-	LIBBPF_OPTS(
-		bpf_test_run_opts, opts, .data_in = f->octets, .data_size_in = (uint32_t)f->len);
+	struct bpf_test_run_opts opts = {
+		.sz = sizeof(opts), .data_in = f->octets, .data_size_in = (uint32_t)f->len};
 
 	assert_int_equal(bpf_prog_test_run_opts(program, &opts), 0);
 	assert_true(opts.retval == XDP_DROP || opts.retval == XDP_PASS);
