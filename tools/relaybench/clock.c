@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "clock.h"
+
+#define HZ_SPAN_NS   50000000ull
+#define SPIN_STEPS   200000u
+#define SPIN_RUNS    5u
+#define PAIR_REPEATS 4096u
+
+double bench_cycles_hz(void)
+{
+	static double hz;
+	uint64_t ns, cycles;
+
+	if (hz > 0)
+		return hz;
+	ns = bench_clock_ns(CLOCK_MONOTONIC_RAW);
+	cycles = bench_cycles();
+	while (bench_clock_ns(CLOCK_MONOTONIC_RAW) - ns < HZ_SPAN_NS)
+		;
+	cycles = bench_cycles() - cycles;
+	ns = bench_clock_ns(CLOCK_MONOTONIC_RAW) - ns;
+	hz = (double)cycles * 1e9 / (double)ns;
+	return hz;
+}
+
+double bench_cycles_overhead(void)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (unsigned i = 0; i < PAIR_REPEATS; i++) {
+		uint64_t start = bench_cycles();
+		uint64_t span = bench_cycles() - start;
+
+		least = span < least ? span : least;
+	}
+	return (double)least;
+}
+
+double bench_spin(void)
+{
+	uint64_t least = UINT64_MAX;
+	uint64_t x = 1;
+
+	for (unsigned run = 0; run < SPIN_RUNS; run++) {
+		uint64_t start = bench_cycles(), span;
+
+		for (unsigned i = 0; i < SPIN_STEPS; i++) {
+			x = x * 6364136223846793005ull + 1;
+			__asm__ volatile("" : "+r"(x)); // one after the other
+		}
+		span = bench_cycles() - start;
+		least = span < least ? span : least;
+	}
+	return (double)least / SPIN_STEPS;
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a run takes from the machine, and gives back however it ends: huge pages, a directory for
+// the segment, a share of the scheduler. The run itself is a child of the process that keeps this.
+#pragma once
+
+#include <shm/file.h>
+
+// Shared between the two processes; each field has one writer at a time.
+struct bench_ground {
+	long huge_added;	      // pages added to vm.nr_hugepages
+	char directory[SHM_PATH_MAX]; // to be removed with what is in it; empty: none
+	char mount[SHM_PATH_MAX];     // hugetlbfs in the child's mount namespace; empty: none
+};
+
+// Runs `run(ground, arg)` in a child with a session of its own, hands it SIGINT and SIGTERM, waits
+// for its end and gives back what was taken. `boost`: its session goes before all others on the
+// machine's cores. Returns the child's exit status.
+int bench_ground_supervise(
+	int (*run)(struct bench_ground *ground, void *arg), void *arg, bool boost);
+
+// The rest is the child's.
+
+// Whether it should end: a signal has come.
+bool bench_ground_stopped(void);
+
+// Reserves `octets` of huge pages beyond those that are free now and mounts a hugetlbfs that no
+// other process sees. False (said on stderr) where that cannot be had: then 4 KiB pages serve.
+bool bench_ground_take_huge(struct bench_ground *g, uint64_t octets);
+
+// A place for one segment, in huge pages if they were taken. Its files are removed by
+// bench_ground_clear.
+int bench_ground_place(struct bench_ground *g, struct shm_place *place, struct shm_error *err);
+void bench_ground_clear(const struct shm_place *place);

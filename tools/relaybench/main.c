@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// relaybench: how fast the relay is, on this machine.
+#include <stdio.h>
+#include <string.h>
+
+#include "core.h"
+
+static const char usage[] = "relaybench core [OPTION...]    the packet path, without a NIC\n"
+			    "relaybench --help | --version\n"
+			    "\n"
+			    "relaybench core --help tells its options.\n";
+
+static int run_core(struct bench_ground *g, void *arg)
+{
+	return bench_core(g, arg);
+}
+
+static int core(int argc, char **argv)
+{
+	struct bench_options o;
+
+	if (bench_options_read(&o, argc, argv) != 0)
+		return BENCH_EXIT_USAGE;
+	if (o.page != NULL && strcmp(o.page, "help") == 0)
+		bench_options_help(stdout);
+	else if (o.page != NULL)
+		printf("relaybench %s\n", TURNPIKE_VERSION);
+	else
+		return bench_ground_supervise(run_core, &o, !o.no_boost);
+	return BENCH_EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int (*run)(int argc, char **argv);
+	} commands[] = {
+		{"core", core},
+	};
+
+	for (size_t i = 0; argc > 1 && i < TP_ARRAY_LEN(commands); i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		printf("relaybench %s\n", TURNPIKE_VERSION);
+		return BENCH_EXIT_OK;
+	}
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		fputs(usage, stdout);
+		return BENCH_EXIT_OK;
+	}
+	fputs(usage, stderr);
+	return BENCH_EXIT_USAGE;
+}

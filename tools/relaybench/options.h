@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The command line of relaybench core. Lists are comma-separated.
+#pragma once
+
+#include <stdio.h>
+
+#include "frame.h"
+
+#define BENCH_EXIT_OK	    0
+#define BENCH_EXIT_WRONG    1 // a packet was lost or is wrong, or the machine refused something
+#define BENCH_EXIT_USAGE    2
+
+#define BENCH_LIST_MAX	    8u
+#define BENCH_ROUNDS_MAX    64u
+
+#define BENCH_SOURCE_MEMORY 1u
+#define BENCH_SOURCE_REPLAY 2u
+
+struct bench_options {
+	uint32_t channels[BENCH_LIST_MAX];
+	unsigned n_channels;
+	enum bench_direction directions[BENCH_DIRECTIONS];
+	unsigned n_directions;
+	uint16_t payloads[BENCH_LIST_MAX];
+	unsigned n_payloads;
+	enum bench_family families[BENCH_FAMILIES];
+	unsigned n_families;
+	unsigned sources; // BENCH_SOURCE_*
+	unsigned rounds;
+	double seconds; // of each measured span
+	double zipf;	// 0: uniform
+	uint64_t seed;
+	int core; // -1: the last one that the process may use
+	bool small_pages;
+	bool no_boost;
+	bool no_testpmd;
+	bool json;	    // on stdout instead of the table
+	const char *output; // JSON file; NULL: none
+	const char *page;   // "help" or "version": print it and leave
+	int argc;	    // as given, for the report
+	char **argv;
+};
+
+// argv[0] is the command's name. 0, or -EINVAL after a message on stderr.
+int bench_options_read(struct bench_options *o, int argc, char **argv);
+
+void bench_options_help(FILE *out);

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "result.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#define THROTTLED 1.15
+
+const char *bench_rival_name(enum bench_rival rival)
+{
+	static const char *const names[BENCH_RIVALS] = {"io", "macswap", "5tswap"};
+
+	return names[rival];
+}
+
+int bench_result_init(struct bench_result *r, const struct bench_options *o)
+{
+	*r = (struct bench_result){.options = o};
+	r->max_cells = 2 * o->n_channels * o->n_directions * o->n_payloads * o->n_families;
+	r->cells = calloc(r->max_cells, sizeof(*r->cells));
+	return r->cells == NULL ? -ENOMEM : 0;
+}
+
+void bench_result_fini(struct bench_result *r)
+{
+	free(r->cells);
+	r->cells = NULL;
+}
+
+struct bench_cell *bench_result_cell(struct bench_result *r)
+{
+	return r->n_cells < r->max_cells ? &r->cells[r->n_cells++] : NULL;
+}
+
+struct bench_round *bench_cell_round(struct bench_cell *c)
+{
+	struct bench_round *r = &c->rounds[c->n_rounds++];
+
+	*r = (struct bench_round){.spin = NAN,
+		.relay = NAN,
+		.relay_median = NAN,
+		.relay_p99 = NAN,
+		.receive = NAN,
+		.transmit = NAN,
+		.loop = {NAN, NAN}};
+	for (unsigned i = 0; i < BENCH_RIVALS; i++)
+		r->rivals[i] = (struct bench_rate){NAN, NAN};
+	return r;
+}
+
+void bench_result_settle(struct bench_result *r)
+{
+	r->best_spin = INFINITY;
+	for (unsigned c = 0; c < r->n_cells; c++)
+		for (unsigned i = 0; i < r->cells[c].n_rounds; i++)
+			r->best_spin = fmin(r->best_spin, r->cells[c].rounds[i].spin);
+	for (unsigned c = 0; c < r->n_cells; c++) {
+		struct bench_cell *cell = &r->cells[c];
+		unsigned kept = 0;
+
+		for (unsigned i = 0; i < cell->n_rounds; i++) {
+			struct bench_round *round = &cell->rounds[i];
+
+			round->throttled = round->spin > r->best_spin * THROTTLED;
+			kept += !round->throttled;
+		}
+		for (unsigned i = 0; i < cell->n_rounds && kept == 0; i++)
+			cell->rounds[i].throttled = false;
+	}
+}
+
+struct bench_spread bench_cell_spread(
+	const struct bench_cell *c, double (*value)(const struct bench_round *r))
+{
+	double values[BENCH_ROUNDS_MAX];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->n_rounds; i++)
+		if (!c->rounds[i].throttled)
+			values[n++] = value(&c->rounds[i]);
+	return bench_spread_of(values, n);
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What was measured: cells of a matrix, each with rounds. Cycles are those of the time stamp
+// counter.
+#pragma once
+
+#include "options.h"
+#include "sample.h"
+
+enum bench_rival { BENCH_IO, BENCH_MACSWAP, BENCH_5TSWAP, BENCH_RIVALS };
+
+// "io", "macswap", "5tswap": forwarding modes of dpdk-testpmd.
+const char *bench_rival_name(enum bench_rival rival);
+
+// Of one kind of forwarding in one round; per packet. NaN: not measured.
+struct bench_rate {
+	double cycles;
+	double pps; // per second that it had the core
+};
+
+struct bench_round {
+	double spin;	// the slower of bench_spin before and after
+	bool throttled; // settled by bench_cells_settle
+	double relay;	// cycles per packet, mean of bursts
+	double relay_median;
+	double relay_p99; // of bursts
+	double interrupted;
+	double receive, transmit;
+	struct bench_rate loop; // receive, relay logic and transmit
+	struct bench_rate rivals[BENCH_RIVALS];
+};
+
+struct bench_cell {
+	unsigned source; // BENCH_SOURCE_*
+	enum bench_family family;
+	enum bench_direction direction;
+	uint16_t payload;
+	uint32_t channels;
+	bool readdressed; // replay: packets get a random flow's addresses when they are received
+	uint64_t packets; // forwarded while it was measured; none was not
+	unsigned n_rounds;
+	struct bench_round rounds[BENCH_ROUNDS_MAX];
+};
+
+struct bench_result {
+	const struct bench_options *options;
+	bool huge_pages;
+	bool boosted;
+	int core;
+	double best_spin;
+	unsigned n_cells, max_cells;
+	struct bench_cell *cells;
+};
+
+int bench_result_init(struct bench_result *r, const struct bench_options *o); // -ENOMEM
+void bench_result_fini(struct bench_result *r);
+
+// A cell with n_rounds 0, or NULL when there are max_cells.
+struct bench_cell *bench_result_cell(struct bench_result *r);
+// All of it not measured yet.
+struct bench_round *bench_cell_round(struct bench_cell *c);
+
+// Marks the rounds of slow moments: those in which the core was over 15 % slower than at its best
+// in this run. A cell that had nothing but such moments keeps all its rounds.
+void bench_result_settle(struct bench_result *r);
+
+// Median and range over the rounds that are not throttled; `value` picks the figure.
+struct bench_spread bench_cell_spread(
+	const struct bench_cell *c, double (*value)(const struct bench_round *r));
+
+// report.c
+int bench_report_json(const struct bench_result *r, FILE *out); // -EIO, -ENOMEM
+void bench_report_table(const struct bench_result *r, FILE *out);
