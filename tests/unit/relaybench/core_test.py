@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""relaybench core runs on a hundred channels in memory: every direction, every family, each packet
+forwarded and judged, and a report of the promised shape. Nothing here looks at a time."""
+import json
+import os
+import subprocess
+import sys
+
+DIRECTIONS = ["client-to-peer", "peer-to-client", "hairpin", "send", "data", "binding"]
+FAMILIES = ["4", "6", "4to6"]
+PAYLOADS = [1, 160, 1200]
+
+
+def run(relaybench, *options):
+    return subprocess.run([relaybench, "core", *options], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+
+
+def check(what, good):
+    if not good:
+        sys.exit(f"core_test: {what}")
+
+
+def check_cell(cell):
+    what = f"{cell['direction']} {cell['family']} {cell['payload']}: "
+    check(what + "source", cell["source"] == "memory")
+    check(what + "label", cell["label"] == "memory, relay logic alone")
+    check(what + "channels", cell["channels"] == 100)
+    check(what + "rounds", cell["rounds"] == 2 and 0 <= cell["rounds_throttled"] < 2)
+    check(what + "packets", cell["packets_forwarded"] >= 2 * 64 * 32)
+    for name in ("relay", "relay_burst_median", "relay_burst_p99"):
+        spread = cell["cycles_per_packet"][name]
+        check(what + name, 0 < spread["low"] <= spread["median"] <= spread["high"])
+    check(what + "no loop without receive", "loop" not in cell["cycles_per_packet"])
+
+
+def check_report(relaybench):
+    r = run(relaybench, "--source", "memory", "--channels", "100", "--rounds", "2", "--seconds",
+            "0.002", "--family", ",".join(FAMILIES), "--payload", ",".join(map(str, PAYLOADS)),
+            "--small-pages", "--no-boost", "--seed", "7", "--json")
+    check(f"exit {r.returncode}: {r.stderr}", r.returncode == 0)
+    j = json.loads(r.stdout)
+    for name in ("cpu", "cores", "tsc_ghz", "kernel", "virtual", "memory_mib", "dpdk"):
+        check("machine: " + name, name in j["machine"])
+    check("command", j["command"][:2] == ["relaybench", "core"])
+    check("version", j["version"] != "")
+    check("seed", j["seed"] == 7)
+    check("pages", j["huge_pages"] is False and j["boosted"] is False)
+    seen = {(c["direction"], c["family"], c["payload"]) for c in j["cells"]}
+    check("every cell once", len(j["cells"]) == len(seen) and seen == {
+        (d, f, p) for d in DIRECTIONS for f in FAMILIES for p in PAYLOADS})
+    for cell in j["cells"]:
+        check_cell(cell)
+
+
+def check_table(relaybench):
+    r = run(relaybench, "--source", "memory", "--channels", "100", "--rounds", "1", "--seconds",
+            "0.002", "--direction", "send", "--zipf", "1", "--small-pages", "--no-boost")
+    check(f"exit {r.returncode}: {r.stderr}", r.returncode == 0)
+    rows = [line.split() for line in r.stdout.splitlines() if line.startswith("memory ")]
+    check("one row: " + r.stdout, len(rows) == 1 and rows[0][:5] == [
+        "memory", "send", "4", "160", "100"])
+
+
+def check_refusals(relaybench):
+    for options in (["--channels", "0"], ["--channels", "3"], ["--direction", "up"],
+                    ["--family", "5"], ["--payload", "1500"], ["--rounds", "x"], ["extra"]):
+        r = run(relaybench, *options)
+        check(f"{options}: exit {r.returncode}", r.returncode == 2)
+        check(f"{options}: says which", options[-1] in r.stderr)
+
+
+def main():
+    before = set(os.listdir("/dev/shm"))
+    check_report(sys.argv[1])
+    check_table(sys.argv[1])
+    check_refusals(sys.argv[1])
+    left = {n for n in set(os.listdir("/dev/shm")) - before if n.startswith("relaybench-")}
+    check(f"left behind: {left}", not left)
+
+
+main()
