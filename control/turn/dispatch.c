@@ -171,6 +171,18 @@ static void request_process(struct turn_request *r)
 		error_respond(r, code);
 }
 
+// EVEN-PORT is understood as far as it asks for an even port; with its R bit it asks for the next
+// one to be reserved too (RFC 8656 18.7), which this version does not know.
+static void reservation_refuse(struct stun_message *m)
+{
+	uint8_t bits;
+
+	if (!stun_get_u8(m, STUN_EVEN_PORT, &bits) || (bits & 0x80) == 0)
+		return;
+	if (m->n_unknown < STUN_UNKNOWN_MAX)
+		m->unknown[m->n_unknown++] = stun_attr_table[STUN_EVEN_PORT].type;
+}
+
 void turn_input(struct turn_server *s, uint64_t now_ns, uint64_t wall_s,
 	const struct turn_tuple *from, const uint8_t *msg, size_t len)
 {
@@ -189,6 +201,7 @@ void turn_input(struct turn_server *s, uint64_t now_ns, uint64_t wall_s,
 	turn_wheel_start(&s->wheel, r.now_s);
 	switch (stun_message_parse(&m, msg, len)) {
 	case STUN_PARSE_OK:
+		reservation_refuse(&m);
 		break;
 	case STUN_PARSE_BAD_FINGERPRINT:
 		s->counters.bad_fingerprint++;

@@ -12,6 +12,7 @@ struct wish {
 	uint8_t family;		  // that is allocated
 	uint8_t requested_family; // TP_FAMILY_NONE: none was named
 	bool additional;	  // the other family too, which this version declines
+	bool even;		  // an even port (EVEN-PORT without a reservation)
 };
 
 static unsigned transport_check(const struct stun_message *m)
@@ -61,6 +62,7 @@ static unsigned wish_check(struct turn_request *r, struct wish *wish)
 {
 	int64_t lifetime_s;
 	unsigned code;
+	uint8_t bits;
 
 	if (policy_client_is_tunnel(&r->from->remote))
 		return turn_refuse(r, TURN_REFUSED_TUNNEL, 403);
@@ -72,6 +74,9 @@ static unsigned wish_check(struct turn_request *r, struct wish *wish)
 		return 400;
 	// Zero means deletion in a Refresh only.
 	wish->lifetime_s = lifetime_s > 0 ? (uint32_t)lifetime_s : r->s->conf.default_lifetime_s;
+	wish->even = stun_has(r->m, STUN_EVEN_PORT);
+	if (wish->even && !stun_get_u8(r->m, STUN_EVEN_PORT, &bits))
+		return 400;
 	code = family_check(r, wish);
 	if (code != 0)
 		return code;
@@ -118,7 +123,8 @@ static unsigned allocation_open(
 	a->user = turn_identity_take(&s->users, r->username, r->key);
 	if (a->user == NULL)
 		return 508;
-	if (turn_ports_take(&s->ports, &s->random, wish->family, &slot->relay, &slot->port) != 0)
+	if (turn_ports_take(&s->ports, &s->random, wish->family, wish->even, &slot->relay,
+		    &slot->port) != 0)
 		return turn_refuse(r, TURN_REFUSED_PORTS, 508);
 	slot->expires_s = tp_expiry_s(r->now_ns, wish->lifetime_s);
 	turn_allocation_record(s, a, &rec);

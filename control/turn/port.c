@@ -11,6 +11,11 @@ static uint32_t range_len(const struct turn_ports *p)
 	return (uint32_t)p->max - p->min + 1;
 }
 
+static uint32_t range_even_len(const struct turn_ports *p)
+{
+	return (uint32_t)p->max / 2 - ((uint32_t)p->min + 1) / 2 + 1;
+}
+
 int turn_ports_init(struct turn_ports *p, const struct turn_conf *conf)
 {
 	*p = (struct turn_ports){.min = conf->port_min, .max = conf->port_max};
@@ -27,6 +32,7 @@ int turn_ports_init(struct turn_ports *p, const struct turn_conf *conf)
 	for (size_t i = 0; i < p->n_sets; i++) {
 		p->sets[i].family = conf->relays[i].local.family;
 		p->sets[i].n_free = range_len(p);
+		p->sets[i].n_free_even = range_even_len(p);
 	}
 	return 0;
 }
@@ -52,26 +58,34 @@ static bool port_is_used(const struct turn_port_set *set, uint16_t port)
 	return (set->used[port / 64] >> port % 64 & 1) != 0;
 }
 
+static bool port_is_fit(const struct turn_port_set *set, uint16_t port, bool even)
+{
+	return !port_is_used(set, port) && !(even && port % 2 != 0);
+}
+
 static void port_mark(struct turn_port_set *set, uint16_t port)
 {
 	set->used[port / 64] |= UINT64_C(1) << port % 64;
 	set->n_free--;
+	set->n_free_even -= port % 2 == 0;
 }
 
 static void port_clear(struct turn_port_set *set, uint16_t port)
 {
 	set->used[port / 64] &= ~(UINT64_C(1) << port % 64);
 	set->n_free++;
+	set->n_free_even += port % 2 == 0;
 }
 
-// The first free port at or after `start`, around the range. There is one.
+// The first free port at or after `start`, around the range, an even one if `even`. There is one.
 static uint16_t port_scan(
-	const struct turn_ports *p, const struct turn_port_set *set, uint16_t start)
+	const struct turn_ports *p, const struct turn_port_set *set, uint16_t start, bool even)
 {
+	const uint64_t unfit = even ? UINT64_C(0xaaaaaaaaaaaaaaaa) : 0;
 	uint32_t port = start;
 
 	for (;;) {
-		uint64_t full = set->used[port / 64] >> port % 64;
+		uint64_t full = (set->used[port / 64] | unfit) >> port % 64;
 
 		if (full == ~UINT64_C(0) >> port % 64)
 			port = (port | 63) + 1;
@@ -79,39 +93,39 @@ static uint16_t port_scan(
 			port += (uint32_t)__builtin_ctzll(~full);
 		if (port > p->max)
 			port = p->min;
-		else if (!port_is_used(set, (uint16_t)port))
+		else if (port_is_fit(set, (uint16_t)port, even))
 			return (uint16_t)port;
 	}
 }
 
 static struct turn_port_set *set_choose(
-	struct turn_ports *p, struct turn_random *random, uint8_t family)
+	struct turn_ports *p, struct turn_random *random, uint8_t family, bool even)
 {
 	uint32_t start = turn_random_below(random, (uint32_t)p->n_sets);
 
 	for (size_t k = 0; k < p->n_sets; k++) {
 		struct turn_port_set *set = &p->sets[(start + k) % p->n_sets];
 
-		if (set->family == family && set->n_free > 0)
+		if (set->family == family && (even ? set->n_free_even : set->n_free) > 0)
 			return set;
 	}
 	return NULL;
 }
 
-int turn_ports_take(struct turn_ports *p, struct turn_random *random, uint8_t family,
+int turn_ports_take(struct turn_ports *p, struct turn_random *random, uint8_t family, bool even,
 	uint16_t *relay, uint16_t *port)
 {
-	struct turn_port_set *set = set_choose(p, random, family);
+	struct turn_port_set *set = set_choose(p, random, family, even);
 
 	if (set == NULL)
 		return -ENOSPC;
 	for (unsigned i = 0; i < RANDOM_TRIES; i++) {
 		*port = (uint16_t)(p->min + turn_random_below(random, range_len(p)));
-		if (!port_is_used(set, *port))
+		if (port_is_fit(set, *port, even))
 			break;
 	}
-	if (port_is_used(set, *port))
-		*port = port_scan(p, set, *port);
+	if (!port_is_fit(set, *port, even))
+		*port = port_scan(p, set, *port, even);
 	port_mark(set, *port);
 	*relay = (uint16_t)(set - p->sets);
 	return 0;

@@ -13,6 +13,7 @@
 struct turn_port_set {
 	uint64_t used[65536 / 64];
 	uint32_t n_free;
+	uint32_t n_free_even;
 	uint8_t family;
 };
 
@@ -38,8 +39,8 @@ int turn_ports_init(struct turn_ports *p, const struct turn_conf *conf);
 void turn_ports_fini(struct turn_ports *p);
 
 bool turn_ports_have_family(const struct turn_ports *p, uint8_t family);
-// A free port of an address of the family: 0 or -ENOSPC.
-int turn_ports_take(struct turn_ports *p, struct turn_random *random, uint8_t family,
+// A free port of an address of the family, an even one where asked for: 0 or -ENOSPC.
+int turn_ports_take(struct turn_ports *p, struct turn_random *random, uint8_t family, bool even,
 	uint16_t *relay, uint16_t *port);
 // Gives back a port that nobody was told of.
 void turn_ports_cancel(struct turn_ports *p, uint16_t relay, uint16_t port);

@@ -114,13 +114,13 @@ static void unknown_required_listed_once(void **state)
 	(void)state;
 	builder_start(&b);
 	stun_put(&b.w, TP_ATTR_DONT_FRAGMENT, NULL, 0);
-	stun_put_u32(&b.w, 0x0018, 0);
+	stun_put_u32(&b.w, 0x0022, 0);
 	stun_put(&b.w, TP_ATTR_DONT_FRAGMENT, NULL, 0);
 	stun_put_u32(&b.w, 0xc001, 0); // comprehension-optional
 	builder_parse(&b, &m);
 	assert_int_equal(m.n_unknown, 2);
 	assert_int_equal(m.unknown[0], TP_ATTR_DONT_FRAGMENT);
-	assert_int_equal(m.unknown[1], 0x0018);
+	assert_int_equal(m.unknown[1], 0x0022);
 }
 
 static void unknown_list_is_bounded(void **state)
@@ -192,7 +192,7 @@ static void malformed_lengths_noted(void **state)
 	static const uint8_t zeros[24] = {0};
 	struct builder b;
 	struct stun_message m;
-	uint32_t v;
+	uint8_t v;
 
 	(void)state;
 	for (enum stun_attr id = 0; id < STUN_FINGERPRINT; id++) {
@@ -208,7 +208,7 @@ static void malformed_lengths_noted(void **state)
 			builder_parse(&b, &m);
 			assert_true(stun_has(&m, id));
 			assert_int_equal(stun_is_malformed(&m, id), !fits);
-			assert_int_equal(stun_get_u32(&m, id, &v), fits);
+			assert_int_equal(stun_get_u8(&m, id, &v), fits);
 		}
 	}
 }

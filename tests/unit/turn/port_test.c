@@ -59,8 +59,8 @@ static void range_is_used_up(void **state)
 		assert_non_null(seen);
 		fixture_init(&f, min, max);
 		for (unsigned i = 0; i < n; i++) {
-			assert_int_equal(
-				turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, &relay, &port),
+			assert_int_equal(turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, false,
+						 &relay, &port),
 				0);
 			assert_true(relay < 2 && port >= min && port <= max);
 			assert_int_equal(seen[relay * 65536 + port]++, 0);
@@ -68,10 +68,11 @@ static void range_is_used_up(void **state)
 			last = port;
 		}
 		assert_int_equal(
-			turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, &relay, &port),
+			turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, false, &relay, &port),
 			-ENOSPC);
 		assert_int_equal(
-			turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV6, &relay, &port), 0);
+			turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV6, false, &relay, &port),
+			0);
 		assert_int_equal(relay, 2);
 		// In sequence they would all be ascents; the last few of a full range are scanned.
 		if (n > 1000)
@@ -92,7 +93,8 @@ static void choice_is_even(void **state)
 	fixture_init(&f, 49152, 65535);
 	for (unsigned i = 0; i < 16000; i++) {
 		assert_int_equal(
-			turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, &relay, &port), 0);
+			turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, false, &relay, &port),
+			0);
 		turn_ports_cancel(&f.ports, relay, port);
 		count[(port - 49152u) / 1024]++;
 	}
@@ -110,16 +112,63 @@ static void freed_port_rests(void **state)
 	(void)state;
 	fixture_init(&f, 5000, 5000);
 	assert_int_equal(turn_ports_claim(&f.ports, 0, 5000), 0);
-	assert_int_equal(turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, &relay, &port), 0);
+	assert_int_equal(
+		turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, false, &relay, &port), 0);
 	assert_int_equal(relay, 1);
 	turn_ports_release(&f.ports, freed_ns, relay, port);
 	assert_int_equal(turn_ports_next_s(&f.ports), 161);
 	turn_ports_advance(&f.ports, 160);
-	assert_int_equal(
-		turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, &relay, &port), -ENOSPC);
+	assert_int_equal(turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, false, &relay, &port),
+		-ENOSPC);
 	turn_ports_advance(&f.ports, 161);
-	assert_int_equal(turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, &relay, &port), 0);
+	assert_int_equal(
+		turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, false, &relay, &port), 0);
 	assert_int_equal(turn_ports_next_s(&f.ports), UINT32_MAX);
+	turn_ports_fini(&f.ports);
+}
+
+// Each even port once, then none, whatever odd ones are free (RFC 8656 7.2).
+static void even_ports_run_out(void **state)
+{
+	static const uint16_t ranges[][2] = {
+		{49152, 65535}, {1, 65535}, {1000, 1000}, {63, 64}, {65, 130}, {1001, 1002}};
+
+	(void)state;
+	for (size_t r = 0; r < TP_ARRAY_LEN(ranges); r++) {
+		unsigned n = 2u * (ranges[r][1] / 2 - (ranges[r][0] + 1u) / 2 + 1);
+		struct fixture f;
+		uint16_t relay, port;
+
+		fixture_init(&f, ranges[r][0], ranges[r][1]);
+		for (unsigned i = 0; i < n; i++) {
+			assert_int_equal(turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, true,
+						 &relay, &port),
+				0);
+			assert_true(port >= ranges[r][0] && port <= ranges[r][1]);
+			assert_int_equal(port % 2, 0);
+		}
+		assert_int_equal(
+			turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, true, &relay, &port),
+			-ENOSPC);
+		turn_ports_cancel(&f.ports, relay, port);
+		assert_int_equal(
+			turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, true, &relay, &port),
+			0);
+		turn_ports_fini(&f.ports);
+	}
+}
+
+static void odd_range_has_no_even_port(void **state)
+{
+	struct fixture f;
+	uint16_t relay, port;
+
+	(void)state;
+	fixture_init(&f, 1001, 1001);
+	assert_int_equal(
+		turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, true, &relay, &port), -ENOSPC);
+	assert_int_equal(
+		turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, false, &relay, &port), 0);
 	turn_ports_fini(&f.ports);
 }
 
@@ -171,6 +220,8 @@ int main(void)
 		cmocka_unit_test(range_is_used_up),
 		cmocka_unit_test(choice_is_even),
 		cmocka_unit_test(freed_port_rests),
+		cmocka_unit_test(even_ports_run_out),
+		cmocka_unit_test(odd_range_has_no_even_port),
 		cmocka_unit_test(claims_are_checked),
 		cmocka_unit_test(families_are_told_apart),
 		cmocka_unit_test(random_below_is_uniform),

@@ -23,6 +23,7 @@
 	X(NONCE, TP_ATTR_NONCE, 0, 763, "NONCE")                                                   \
 	X(XOR_RELAYED_ADDRESS, 0x0016, 8, 20, "XOR-RELAYED-ADDRESS")                               \
 	X(REQUESTED_ADDRESS_FAMILY, 0x0017, 4, 4, "REQUESTED-ADDRESS-FAMILY")                      \
+	X(EVEN_PORT, 0x0018, 1, 1, "EVEN-PORT")                                                    \
 	X(REQUESTED_TRANSPORT, 0x0019, 4, 4, "REQUESTED-TRANSPORT")                                \
 	X(MESSAGE_INTEGRITY_SHA256, TP_ATTR_MESSAGE_INTEGRITY_SHA256, 32, 32,                      \
 		"MESSAGE-INTEGRITY-SHA256")                                                        \
