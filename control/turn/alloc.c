@@ -63,8 +63,24 @@ struct turn_allocation *turn_allocation_new(struct turn_server *s)
 	return a;
 }
 
+static void quota_return(struct turn_server *s, struct turn_allocation *a)
+{
+	if (a->quota != NULL)
+		turn_quota_return(&s->users, a->quota);
+	a->quota = NULL;
+}
+
+bool turn_allocation_own(struct turn_server *s, struct turn_allocation *a, struct stun_text user,
+	const uint8_t key[STUN_KEY_MD5_LEN])
+{
+	a->user = turn_identity_take(&s->users, user, key);
+	a->quota = turn_quota_take(&s->users, user);
+	return a->user != NULL && a->quota != NULL;
+}
+
 void turn_allocation_free(struct turn_server *s, struct turn_allocation *a)
 {
+	quota_return(s, a);
 	if (a->user != NULL)
 		turn_identity_return(&s->users, a->user);
 	turn_pool_return(&s->allocation_pool, a->index);
@@ -124,6 +140,7 @@ void turn_allocation_close(struct turn_server *s, uint64_t now_ns, struct turn_a
 	turn_map_del(&s->by_tuple, &a->by_tuple);
 	turn_map_del(&s->by_ref, &a->by_ref);
 	slots_release(s, now_ns, a);
+	quota_return(s, a);
 	turn_tombs_add(&s->tombs, now_ns, &a->client, a->txid);
 	a->live = false;
 	s->n_allocations--;

@@ -15,6 +15,9 @@ struct turn_allocation *turn_allocation_by_ref(const struct turn_server *s, uint
 // A new allocation object outside all tables, for turn_allocation_link.
 struct turn_allocation *turn_allocation_new(struct turn_server *s);
 void turn_allocation_free(struct turn_server *s, struct turn_allocation *a);
+// Whose it is; false without memory.
+bool turn_allocation_own(struct turn_server *s, struct turn_allocation *a, struct stun_text user,
+	const uint8_t key[STUN_KEY_MD5_LEN]);
 void turn_allocation_link(struct turn_server *s, struct turn_allocation *a);
 
 // A new time-to-expiry for all slots in use, here and in the store.

@@ -120,8 +120,7 @@ static unsigned allocation_open(
 	a->lifetime_s = wish->lifetime_s;
 	a->requested_family = wish->requested_family;
 	memcpy(a->txid, r->m->txid, sizeof(a->txid));
-	a->user = turn_identity_take(&s->users, r->username, r->key);
-	if (a->user == NULL)
+	if (!turn_allocation_own(s, a, r->username, r->key))
 		return 508;
 	if (turn_ports_take(&s->ports, &s->random, wish->family, wish->even, &slot->relay,
 		    &slot->port) != 0)

@@ -87,9 +87,8 @@ int turn_restore_allocation(struct turn_server *s, uint64_t now_ns,
 	a->requested_family = rec->requested_family;
 	a->ref = ref;
 	memcpy(a->txid, rec->txid, sizeof(a->txid));
-	a->user = turn_identity_take(&s->users,
-		(struct stun_text){(const char *)rec->username, rec->username_len}, rec->key);
-	if (a->user == NULL)
+	if (!turn_allocation_own(s, a,
+		    (struct stun_text){(const char *)rec->username, rec->username_len}, rec->key))
 		goto free_allocation;
 	err = slots_claim(s, a, rec);
 	if (err != 0)

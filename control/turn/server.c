@@ -94,7 +94,7 @@ void turn_destroy(struct turn_server *s)
 		struct turn_allocation *a = turn_pool_at(&s->allocation_pool, i);
 
 		if (a->user != NULL)
-			turn_identity_return(&s->users, a->user);
+			turn_allocation_free(s, a);
 	}
 	turn_outs_fini(s);
 	turn_tombs_fini(&s->tombs);

@@ -36,7 +36,8 @@ struct turn_allocation {
 	struct turn_map_node by_tuple;
 	struct turn_map_node by_ref;
 	struct turn_tuple client;
-	struct turn_identity *user;
+	struct turn_identity *user; // until the event of its end has been handed out
+	struct turn_quota *quota;   // until it is closed
 	struct turn_slot slot[TURN_RELAY_SLOTS];
 	struct turn_timer timer;
 	struct turn_list permissions;

@@ -88,8 +88,9 @@ uint32_t turn_users_allocations(const struct turn_users *u, struct stun_text nam
 	return q != NULL ? q->n_allocations : 0;
 }
 
-static struct turn_quota *quota_take(struct turn_users *u, struct stun_text name)
+struct turn_quota *turn_quota_take(struct turn_users *u, struct stun_text username)
 {
+	struct stun_text name = turn_users_quota_name(u, username);
 	struct turn_quota *q = quota_find(u, name);
 
 	if (q == NULL) {
@@ -104,7 +105,7 @@ static struct turn_quota *quota_take(struct turn_users *u, struct stun_text name
 	return q;
 }
 
-static void quota_return(struct turn_users *u, struct turn_quota *q)
+void turn_quota_return(struct turn_users *u, struct turn_quota *q)
 {
 	if (--q->n_allocations > 0)
 		return;
@@ -131,19 +132,12 @@ static struct turn_identity *identity_find(
 struct turn_identity *turn_identity_take(
 	struct turn_users *u, struct stun_text name, const uint8_t key[STUN_KEY_MD5_LEN])
 {
-	struct turn_quota *quota = quota_take(u, turn_users_quota_name(u, name));
-	struct turn_identity *id;
+	struct turn_identity *id = identity_find(u, name, key);
 
-	if (quota == NULL)
-		return NULL;
-	id = identity_find(u, name, key);
 	if (id == NULL) {
 		id = calloc(1, sizeof(*id) + name.len);
-		if (id == NULL) {
-			quota_return(u, quota);
+		if (id == NULL)
 			return NULL;
-		}
-		id->quota = quota;
 		id->name_len = (uint16_t)name.len;
 		memcpy(id->key, key, sizeof(id->key));
 		memcpy(id->name, name.chars, name.len);
@@ -156,7 +150,6 @@ struct turn_identity *turn_identity_take(
 
 void turn_identity_return(struct turn_users *u, struct turn_identity *id)
 {
-	quota_return(u, id->quota);
 	if (--id->refs > 0)
 		return;
 	turn_map_del(&u->identities, &id->node);

@@ -23,7 +23,6 @@ struct turn_quota {
 
 struct turn_identity {
 	struct turn_map_node node;
-	struct turn_quota *quota;
 	uint32_t refs;
 	uint16_t name_len;
 	uint8_t key[STUN_KEY_MD5_LEN];
@@ -38,7 +37,7 @@ struct turn_users {
 };
 
 int turn_users_init(struct turn_users *u, const uint8_t key[16], const struct turn_conf *conf);
-// All identities must have been returned.
+// All identities and quotas must have been returned.
 void turn_users_fini(struct turn_users *u);
 
 // The configured user of that name, NULL when there is none.
@@ -48,7 +47,11 @@ struct stun_text turn_users_quota_name(const struct turn_users *u, struct stun_t
 // How many allocations the quota name of this user has.
 uint32_t turn_users_allocations(const struct turn_users *u, struct stun_text name);
 
-// The identity, with one more reference, for one more allocation; NULL without memory.
+// One allocation more for the quota name of this user; NULL without memory.
+struct turn_quota *turn_quota_take(struct turn_users *u, struct stun_text name);
+void turn_quota_return(struct turn_users *u, struct turn_quota *q);
+
+// The identity, with one more reference; NULL without memory.
 struct turn_identity *turn_identity_take(
 	struct turn_users *u, struct stun_text name, const uint8_t key[STUN_KEY_MD5_LEN]);
 void turn_identity_return(struct turn_users *u, struct turn_identity *id);

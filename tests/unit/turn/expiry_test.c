@@ -121,6 +121,29 @@ static void late_server_gives_no_time_away(void **state)
 	harness_stop(&f.h);
 }
 
+// An allocation past its time is no part of the quota of the one that takes its place.
+static void late_server_counts_the_living(void **state)
+{
+	struct harness h;
+	struct client c;
+	struct msg m;
+
+	(void)state;
+	harness_init(&h);
+	h.conf.user_quota = 1;
+	harness_start(&h);
+	client_init(&c, 0xc6336401, 5000);
+	assert_int_equal(client_allocate(&h, &c, 0), 0);
+	h.now_ns += 599 * SECOND;
+	client_challenge(&h, &c);
+	h.now_ns += 2 * SECOND;
+	client_start(&c, &m, MSG_ALLOCATE);
+	msg_u32(&m, ATTR_REQUESTED_TRANSPORT, 17u << 24);
+	assert_int_equal(client_finish(&h, &c, &m), 0);
+	assert_int_equal(h.n_opened, 2);
+	harness_stop(&h);
+}
+
 // Firefox refreshes its permissions after 291 s and its allocation of 3600 s not at all.
 static void firefox_keeps_its_call(void **state)
 {
@@ -200,6 +223,7 @@ int main(void)
 		cmocka_unit_test(channel_ends),
 		cmocka_unit_test(allocation_ends),
 		cmocka_unit_test(late_server_gives_no_time_away),
+		cmocka_unit_test(late_server_counts_the_living),
 		cmocka_unit_test(firefox_keeps_its_call),
 		cmocka_unit_test(channel_only_client),
 		cmocka_unit_test(budget_bounds_a_step),

@@ -96,32 +96,50 @@ static void configured_users_are_found(void **state)
 
 static void quota_counts_names(void **state)
 {
-	const uint8_t key_a[16] = {1}, key_b[16] = {2};
-	struct turn_identity *id[4];
+	struct turn_quota *q[3];
 	struct turn_users u;
 
 	(void)state;
 	assert_int_equal(turn_users_init(&u, map_key, &conf), 0);
-	// Two credentials of one name, one of them under two keys.
-	id[0] = turn_identity_take(&u, TEXT("100:carol"), key_a);
-	id[1] = turn_identity_take(&u, TEXT("200:carol"), key_a);
-	id[2] = turn_identity_take(&u, TEXT("200:carol"), key_b);
-	id[3] = turn_identity_take(&u, TEXT("200:carol"), key_b);
-	assert_ptr_equal(id[2], id[3]);
-	assert_ptr_not_equal(id[1], id[2]);
-	assert_int_equal(turn_users_allocations(&u, TEXT("300:carol")), 4);
+	q[0] = turn_quota_take(&u, TEXT("100:carol"));
+	q[1] = turn_quota_take(&u, TEXT("200:carol"));
+	q[2] = turn_quota_take(&u, TEXT("carol"));
+	assert_int_equal(turn_users_allocations(&u, TEXT("300:carol")), 3);
 	assert_int_equal(turn_users_allocations(&u, TEXT("300:dave")), 0);
 	// A configured user whose name looks like a credential counts by all of it.
 	assert_true(
 		turn_text_equal(turn_users_quota_name(&u, TEXT("77:static")), TEXT("77:static")));
 	assert_true(turn_text_equal(turn_users_quota_name(&u, TEXT("78:static")), TEXT("static")));
 	assert_true(turn_text_equal(turn_users_quota_name(&u, TEXT("78")), TEXT("78")));
-	for (unsigned i = 0; i < 4; i++) {
-		assert_int_equal(turn_users_allocations(&u, TEXT("carol")), 4 - i);
-		turn_identity_return(&u, id[i]);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(turn_users_allocations(&u, TEXT("carol")), 3 - i);
+		turn_quota_return(&u, q[i]);
 	}
 	assert_int_equal(turn_users_allocations(&u, TEXT("carol")), 0);
-	assert_int_equal(u.identities.n + u.quotas.n, 0);
+	assert_int_equal(u.quotas.n, 0);
+	turn_users_fini(&u);
+}
+
+// One for each name and key, however many allocations it has.
+static void identities_are_interned(void **state)
+{
+	const uint8_t key_a[16] = {1}, key_b[16] = {2};
+	struct turn_identity *id[4];
+	struct turn_users u;
+
+	(void)state;
+	assert_int_equal(turn_users_init(&u, map_key, &conf), 0);
+	id[0] = turn_identity_take(&u, TEXT("100:carol"), key_a);
+	id[1] = turn_identity_take(&u, TEXT("200:carol"), key_a);
+	id[2] = turn_identity_take(&u, TEXT("200:carol"), key_b);
+	id[3] = turn_identity_take(&u, TEXT("200:carol"), key_b);
+	assert_ptr_equal(id[2], id[3]);
+	assert_ptr_not_equal(id[1], id[2]);
+	assert_ptr_not_equal(id[0], id[1]);
+	assert_int_equal(u.identities.n, 3);
+	for (unsigned i = 0; i < 4; i++)
+		turn_identity_return(&u, id[i]);
+	assert_int_equal(u.identities.n, 0);
 	turn_users_fini(&u);
 }
 
@@ -132,6 +150,7 @@ int main(void)
 		cmocka_unit_test(credential_is_minted),
 		cmocka_unit_test(configured_users_are_found),
 		cmocka_unit_test(quota_counts_names),
+		cmocka_unit_test(identities_are_interned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
