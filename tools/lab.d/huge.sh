@@ -2,7 +2,7 @@
 # Hugepages: a machine-wide counter that several labs share, so each adds what it needs and later
 # takes away exactly that. Without pages to be had the relay runs without, and says so.
 
-HUGE_PAGES=${TURNPIKE_LAB_HUGEPAGES:-256}
+HUGE_PAGES=${TURNPIKE_LAB_HUGEPAGES:-160}
 HUGE_COUNTER=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
 HUGE_LOCK=/run/lock/turnpike-hugepages.lock
 

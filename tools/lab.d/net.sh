@@ -37,7 +37,7 @@ net_need_free()
 		[ ! -e "/run/netns/$ns" ] ||
 			lab_die "namespace $ns exists, but no lab '$LAB_NAME': tools/lab down$(lab_name_option)" \
 				"clears what a lab left; else choose another --name"
-		if [ -e "/etc/netns/$ns" ] && ! net_hosts_ours "$ns"; then
+		if [ -n "$(ls -A "/etc/netns/$ns" 2>/dev/null)" ] && ! net_hosts_ours "$ns"; then
 			lab_die "/etc/netns/$ns exists and is not a lab's; choose another --name"
 		fi
 	done
@@ -52,7 +52,8 @@ net_hosts_ours()
 net_hosts()
 {
 	mkdir -p "/etc/netns/$1"
-	cat > "/etc/netns/$1/hosts" <<-END
+	# The marked file appears whole or not at all: `up` may be killed here.
+	cat > "/etc/netns/$1/.hosts.lab" <<-END
 	$NET_HOSTS_MARK
 	127.0.0.1 localhost
 	::1 localhost
@@ -62,6 +63,7 @@ net_hosts()
 	fd77::11 relay2.lab.turnpike relay2.lab.turnpike.
 	10.77.0.254 call.lab.turnpike
 	END
+	mv "/etc/netns/$1/.hosts.lab" "/etc/netns/$1/hosts"
 	: > "/etc/netns/$1/resolv.conf"
 }
 
@@ -210,8 +212,10 @@ net_down()
 		fi
 		if net_hosts_ours "$ns"; then
 			rm -f "/etc/netns/$ns/hosts" "/etc/netns/$ns/resolv.conf"
-			rmdir "/etc/netns/$ns" 2>/dev/null
 		fi
+		rm -f "/etc/netns/$ns/.hosts.lab"
+		# Empty: made by an `up` that was killed just then.
+		rmdir "/etc/netns/$ns" 2>/dev/null
 	done
 	rmdir /etc/netns 2>/dev/null || true
 }
