@@ -40,7 +40,7 @@ done
 # The tables' file is truncated under traffic, as a hijacked writer could do it.
 report=$E2E_TMP/stream.json
 pid=$(e2e_pid_of dataplane)
-tables=$(find "$TP_SEGMENT" -type f -name "*tables*" -size +0)
+tables=$(find "$TP_SEGMENT/" -type f -name "*tables*" -size +0)
 e2e_check "one file holds the tables" [ -f "$tables" ]
 e2e_stream "$report" --peer "$TP_B4" --rate 1000 --seconds 4 &
 stream=$!

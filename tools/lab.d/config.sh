@@ -11,10 +11,11 @@ config_socket()
 	echo "$(config_runtime "$1")/control.sock"
 }
 
-# The segment's directory: hugepages where the lab has them.
+# The segment's directory: hugepages where the lab has them, else a link into /dev/shm. One path
+# for both, so that a configuration can be written before `up`.
 config_segment()
 {
-	[ "$(state_get huge)" = yes ] && echo "$LAB_DIR/huge" || echo "$LAB_SHM"
+	echo "$LAB_DIR/huge"
 }
 
 config_file()
@@ -57,7 +58,7 @@ config_generate()
 	echo "dataplane:"
 	echo "    workers: 1"
 	echo "    poll: adaptive"
-	[ "$(state_get huge)" = yes ] || echo "    hugepages: never"
+	[ ! -e "$LAB_DIR/state" ] || [ "$(state_get huge)" = yes ] || echo "    hugepages: never"
 	echo "    ports:"
 	echo "        - {device: \"net_af_xdp0,iface=nic0\", interface: nic0}"
 	echo "listeners:"
@@ -91,7 +92,6 @@ config_install()
 
 	(umask 077 && printf 'demo-password\n' > "$LAB_DIR/demo.password")
 	(umask 077 && printf 'lab-secret\n' > "$LAB_DIR/lab.secret")
-	mkdir -p "$(config_segment)"
 	for ((node = 1; node <= LAB_NODES; node++)); do
 		mkdir -p "$(config_runtime $node)"
 		if [ -n "$LAB_CONFIG" ] && [ $node = 1 ]; then

@@ -25,6 +25,7 @@ huge_up()
 
 	if [ -n "$LAB_NO_HUGE" ] || [ -n "$LAB_NO_RELAY" ] || [ "$HUGE_PAGES" = 0 ] ||
 		[ ! -w "$HUGE_COUNTER" ]; then
+		huge_none
 		return 0
 	fi
 	added=$(huge_change "$need")
@@ -32,11 +33,18 @@ huge_up()
 	if [ "$added" -lt "$need" ]; then
 		lab_say "only $added of $need hugepages to be had; the relay runs without"
 		huge_return
+		huge_none
 		return 0
 	fi
 	mkdir "$LAB_DIR/huge"
 	mount -t hugetlbfs -o pagesize=2M,mode=0755 turnpike-lab "$LAB_DIR/huge"
 	state_set huge yes
+}
+
+huge_none()
+{
+	mkdir -p "$LAB_SHM"
+	ln -s "$LAB_SHM" "$LAB_DIR/huge"
 }
 
 huge_return()
