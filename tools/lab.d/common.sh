@@ -14,7 +14,8 @@ lab_names()
 	NS_B=${prefix}tp-b
 	NS_RELAY=${prefix}tp-relay
 	NS_RELAY2=${prefix}tp-relay2
-	LAB_BUILD=${TURNPIKE_BUILD:-$LAB_TOP/build}
+	LAB_BUILD=${TURNPIKE_BUILD:-$(state_get build)}
+	LAB_BUILD=${LAB_BUILD:-$LAB_TOP/build}
 }
 
 lab_name_option()
@@ -56,6 +57,7 @@ lab_need_up()
 # One `up` or `down` of a name at a time.
 lab_locked()
 {
+	mkdir -p /run/lock
 	exec 8>"/run/lock/turnpike-$LAB_NAME.lock"
 	flock -w 60 8 || lab_die "another tools/lab works on '$LAB_NAME'"
 	"$@"
@@ -162,6 +164,7 @@ lab_env()
 	cat <<-END
 	TP_LAB=$LAB_NAME
 	TP_LAB_DIR=$LAB_DIR
+	TP_BUILD=$LAB_BUILD
 	TP_NS_NET=$NS_NET
 	TP_NS_A=$NS_A
 	TP_NS_B=$NS_B

@@ -1,27 +1,53 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Takes back what was recorded, newest first.
+# Takes back what was recorded, newest first. Each step may have been done already, or half.
 
 quick_undo()
 {
 	local kind what
 
-	[ -e "$quick_state" ] || { quick_say "nothing to undo"; return 0; }
-	if [ -e "$quick_state/changes" ]; then
-		while read -r kind what; do
-			case $kind in
-			lab) quick_lab=$what quick_lab_tool down; quick_say "lab $what is down" ;;
-			build) rm -rf "$what"; quick_say "removed $what" ;;
-			esac
-		done < <(tac "$quick_state/changes" | awk '!seen[$0]++')
-		rm -f "$quick_state/changes" "$quick_state/build.log"
+	if [ ! -e "$quick_state" ]; then
+		quick_say "nothing to undo"
+		return 0
 	fi
-	if [ -s "$quick_state/packages" ]; then
-		if [ -n "$quick_remove_packages" ]; then
-			packages_remove "$quick_state/packages"
-		else
-			quick_say "$(wc -l < "$quick_state/packages") packages stay installed;" \
-				"tools/quickstart --undo --packages removes them"
-		fi
+	[ ! -e "$quick_state/changes" ] || while read -r kind what <&3; do
+		quick_undo_$kind "$what"
+	done 3< <(tac "$quick_state/changes")
+	packages_allow_starts
+	quick_packages_settle
+	rm -f "$quick_state"/{changes,build.log,packages.log,rest.secret}
+	quick_undo_packages
+	rmdir "$quick_state" 2>/dev/null
+	[ ! -e "$quick_state" ] || quick_say "kept: $quick_state"
+}
+
+quick_undo_lab()
+{
+	quick_lab=$1
+	quick_lab_tool down && quick_say "lab '$1' is down: namespaces, hugepages, mounts, files"
+}
+
+quick_undo_relay()
+{
+	host_names "$1"
+	host_down
+	quick_say "relay '$1' is gone: processes, XDP program, nft table, sysctl, hugepages, files"
+}
+
+quick_undo_build()
+{
+	rm -rf "$1"
+	quick_say "removed $1"
+}
+
+quick_undo_packages()
+{
+	if [ ! -s "$quick_state/packages" ]; then
+		rm -f "$quick_state/packages"
+	elif [ -n "$quick_remove_packages" ]; then
+		packages_remove "$quick_state/packages" || quick_die "apt did not remove the packages"
+	else
+		quick_say "$(wc -l < "$quick_state/packages") packages stay installed, listed in" \
+			"$quick_state/packages;" \
+			"to remove them too: tools/quickstart --undo --packages$(quick_name_option)"
 	fi
-	rmdir "$quick_state" 2>/dev/null || true
 }

@@ -195,26 +195,39 @@ static bool requests_waiting(const struct sm_run *r)
 
 // --- The loop.
 
+// The longest silence so far, that which lasts at the moment among them.
+static uint64_t live_gap_ns(const struct sm_run *r, const struct sm_flow *f, uint64_t now_ns)
+{
+	uint64_t since_ns = f->last_ns != 0 ? f->last_ns : r->start_ns;
+	uint64_t silent_ns = now_ns > since_ns ? now_ns - since_ns : 0;
+
+	return silent_ns > f->gap_ns ? silent_ns : f->gap_ns;
+}
+
 static void live_line(const struct sm_run *r, uint64_t now_ns)
 {
-	uint64_t sent[2] = {0}, received[2] = {0}, missing[2] = {0};
+	uint64_t sent[2] = {0}, received[2] = {0}, missing[2] = {0}, gap_ns[2] = {0};
 
 	for (uint32_t i = 0; i < r->options->streams; i++) {
 		const struct sm_flow *f[2] = {&r->streams[i].up, &r->streams[i].down};
 
 		for (int k = 0; k < 2; k++) {
+			uint64_t flow_gap_ns = live_gap_ns(r, f[k], now_ns);
+
 			sent[k] += f[k]->sent;
 			received[k] += f[k]->received;
 			missing[k] += f[k]->highest - f[k]->received;
+			gap_ns[k] = flow_gap_ns > gap_ns[k] ? flow_gap_ns : gap_ns[k];
 		}
 	}
 	fprintf(stderr,
-		"%5.1f s  up %llu sent %llu arrived %llu missing   down %llu sent %llu arrived"
-		" %llu missing\n",
+		"%5.1f s  up %llu sent %llu arrived %llu missing %.0f ms gap"
+		"   down %llu sent %llu arrived %llu missing %.0f ms gap\n",
 		(double)(now_ns - r->start_ns) / 1e9, (unsigned long long)sent[0],
 		(unsigned long long)received[0], (unsigned long long)missing[0],
-		(unsigned long long)sent[1], (unsigned long long)received[1],
-		(unsigned long long)missing[1]);
+		(double)gap_ns[0] / 1e6, (unsigned long long)sent[1],
+		(unsigned long long)received[1], (unsigned long long)missing[1],
+		(double)gap_ns[1] / 1e6);
 }
 
 static void wait_until(struct sm_run *r, struct pollfd *fds, uint64_t until_ns)

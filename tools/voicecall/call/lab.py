@@ -46,3 +46,5 @@ class Lab:
         args.origin = args.origin or [f"https://{self._names['TP_CALL_NAME']}:{PORT}"]
         args.links_file = args.links_file or str(self.links_file)
         args.relay_socket = args.relay_socket or self._names["TP_SOCKET"]
+        built = pathlib.Path(self._names["TP_BUILD"]) / "tools/relayctl/relayctl"
+        args.relayctl = args.relayctl or (str(built) if built.exists() else None)

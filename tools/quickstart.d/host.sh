@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# The relay on a real interface. What runs is remembered in $LAB_DIR as the lab does it, with the
+# lab's functions for processes and hugepages; the secret lives as long as $quick_state.
+. "$quick_top/tools/lab.d/common.sh"
+. "$quick_top/tools/lab.d/huge.sh"
+
+lab_say()
+{
+	quick_say "$*"
+}
+
+# host_names INSTANCE
+host_names()
+{
+	LAB_DIR=/run/turnpike-$1 LAB_NODES=1 LAB_NO_RELAY= LAB_NO_HUGE=$quick_no_huge
+	host_instance=$1
+	host_config=$LAB_DIR/turnpike.yaml
+	host_socket=$LAB_DIR/control.sock
+	host_shm=/dev/shm/turnpike-$1
+}
+
+quick_host_mode()
+{
+	host_names "${quick_name:-quickstart}"
+	if [ -e "$LAB_DIR" ] && ! quick_recorded relay "$host_instance"; then
+		quick_die "$LAB_DIR exists and is not from here: choose another --name"
+	fi
+	[ -e "/sys/class/net/$quick_interface" ] || quick_die "no interface '$quick_interface':" \
+		"one of $(ls /sys/class/net | grep -vx lo | xargs)"
+	quick_packages build interface
+	host_addresses
+	quick_compile
+	quick_step "the relay on $quick_interface"
+	if quick_recorded relay "$host_instance"; then
+		host_down
+	fi
+	quick_record relay "$host_instance"
+	host_up || { host_down; quick_die "the relay did not start, see above"; }
+	host_changes
+	host_next
+	quick_say "done in $SECONDS s"
+}
+
+# The interface's addresses that others can use: none that is about to go or not yet there.
+host_addresses()
+{
+	host_own=$(ip -o address show dev "$quick_interface" scope global up |
+		awk '!/ (temporary|deprecated|tentative|dadfailed) / { sub("/.*", "", $4); print $4 }')
+	[ -n "$host_own" ] || quick_die "$quick_interface is down or has no address of global scope:" \
+		"$(ip -br address show dev "$quick_interface")"
+}
+
+# host_first 4|6: the first address of a family; that is where relayed ports are.
+host_first()
+{
+	if [ "$1" = 6 ]; then grep : <<< "$host_own"; else grep -v : <<< "$host_own"; fi | head -n 1
+}
+
+host_family()
+{
+	[[ $1 == *:* ]] && echo 6 || echo 4
+}
+
+host_configure()
+{
+	local address family
+
+	[ -s "$quick_state/rest.secret" ] ||
+		(umask 077 && od -An -N 32 -tx1 /dev/urandom | tr -d ' \n' > "$quick_state/rest.secret")
+	{
+		echo "# Written by tools/quickstart for $quick_interface; --undo removes it."
+		echo "instance: $host_instance"
+		echo "runtime_directory: $LAB_DIR"
+		echo "realm: turnpike"
+		echo "dataplane:"
+		[ "$(state_get huge)" = yes ] || echo "    hugepages: never"
+		echo "    ports:"
+		echo "        - interface: \"$quick_interface\""
+		echo "listeners:"
+		for address in $host_own; do
+			echo "    - {transport: udp, address: \"$address\", port: 3478}"
+		done
+		echo "relay:"
+		echo "    addresses: [$(for family in 4 6; do host_first $family; done |
+			sed 's/.*/"&"/' | paste -sd , -)]"
+		host_configure_external
+		echo "secrets:"
+		echo "    - {id: quickstart, secret_file: \"$quick_state/rest.secret\"}"
+		echo "segment:"
+		echo "    directory: $([ "$(state_get huge)" = yes ] && echo "$LAB_DIR/huge" ||
+			echo "$host_shm")"
+	} > "$host_config"
+	mkdir -p "$host_shm"
+	TURNPIKE_LAB= "$quick_build/control/turnpike-control" --check "$host_config"
+}
+
+host_configure_external()
+{
+	local address own
+
+	[ ${#quick_external[@]} -gt 0 ] || return 0
+	echo "    external:"
+	for address in "${quick_external[@]}"; do
+		own=$(host_first "$(host_family "$address")")
+		echo "        - {private: \"${own:-none of this family}\", public: \"$address\"}"
+	done
+}
+
+# AF_XDP takes a whole queue, so one worker wants an interface with one.
+host_queues()
+{
+	local had
+
+	had=$(ethtool -l "$quick_interface" 2>/dev/null |
+		awk '/^Current/ { now = 1 } now && /^Combined:/ { print $2 }')
+	[[ $had =~ ^[0-9]+$ ]] && [ "$had" -gt 1 ] || return 0
+	state_set queues "$quick_interface $had"
+	ethtool -L "$quick_interface" combined 1 ||
+		quick_say "$quick_interface keeps its $had queues; the relay will say what that means"
+}
+
+host_up()
+{
+	mkdir -p "$LAB_DIR/pids" || return
+	huge_up
+	host_configure || return
+	host_queues
+	host_spawn dataplane "$quick_build/dataplane/turnpike-dataplane"
+	host_spawn control "$quick_build/control/turnpike-control"
+	host_wait
+}
+
+# host_spawn NAME PROGRAM
+host_spawn()
+{
+	setsid "$2" --config "$host_config" < /dev/null >> "$LAB_DIR/$1.log" 2>&1 9>&- &
+	process_record "$1" $!
+	disown $!
+}
+
+host_ctl()
+{
+	"$quick_build/tools/relayctl/relayctl" -s "$host_socket" "$@" 9>&-
+}
+
+# Up to 15 s for both to say that they forward; at once when one ends.
+host_wait()
+{
+	local i process
+
+	for ((i = 0; i < 300; i++)); do
+		host_ctl -j status 2>/dev/null | grep -q '"forwarding": true' && return 0
+		for process in dataplane control; do
+			process_pid $process >/dev/null && continue
+			host_show_log $process "$process ended:"
+			return 1
+		done
+		sleep 0.05
+	done
+	host_show_log dataplane "not forwarding after 15 s:"
+	host_show_log control "and the control process:"
+	return 1
+}
+
+# host_show_log PROCESS WHY
+host_show_log()
+{
+	quick_say "$2"
+	tail -n 8 "$LAB_DIR/$1.log" | sed 's/^/    /'
+}
+
+host_changes()
+{
+	echo
+	echo "changed on this machine:"
+	quick_packages_changes
+	quick_change build "$quick_build"
+	quick_change processes "turnpike-dataplane (pid $(process_pid dataplane))," \
+		"turnpike-control (pid $(process_pid control))"
+	quick_change interface "$quick_interface: an XDP program takes UDP 3478 and 49152-65535 of the"
+	quick_change "" "addresses below; all else (SSH, ARP, ping, TCP) stays with the kernel"
+	[ -z "$(state_get queues)" ] ||
+		quick_change queues "ethtool -L ${quick_interface} combined 1 (was $(state_get queues |
+			cut -d ' ' -f 2))"
+	quick_change nft "table inet turnpike*: the kernel does not answer on those ports"
+	quick_change sysctl "net.ipv4.ip_local_reserved_ports = $(
+		cat /proc/sys/net/ipv4/ip_local_reserved_ports)"
+	quick_change hugepages "$([ "$(state_get huge)" = yes ] &&
+		echo "$(state_get hugepages) of 2 MB added, mounted at $LAB_DIR/huge" || echo none)"
+	quick_change files "$LAB_DIR, $host_shm, $quick_state"
+}
+
+host_next()
+{
+	local credential
+
+	credential=$(host_ctl -j credential mint quickstart) ||
+		quick_die "no credential could be minted"
+	echo
+	python3 -c 'import json, sys, time
+c = json.loads(sys.argv[1])
+for uri in c["uris"]:
+	print("TURN URL     " + uri)
+print("user name    " + c["username"])
+print("password     " + c["password"])
+print("valid until  " + time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(time.time() + c["ttl"])))' \
+		"$credential"
+	host_warn_private
+	echo
+	echo "A firewall or security group in front must let in UDP 3478 and 49152-65535."
+	echo "For programs, the REST secret is in $quick_state/rest.secret."
+	echo
+	echo "more credentials:    $quick_build/tools/relayctl/relayctl -s $host_socket credential mint NAME"
+	echo "ask the relay:       $quick_build/tools/relayctl/relayctl -s $host_socket"
+	echo "stop, take it back:  tools/quickstart --undo$(quick_name_option)"
+	echo "open the call page:  TURNPIKE_BUILD=$quick_build tools/voicecall/voicecall serve \\"
+	echo "                         --relay-socket $host_socket"
+	echo "                     and open its link on another machine (this one's own packets do not"
+	echo "                     cross $quick_interface), after: ssh -L 8080:localhost:8080 $(host_first 4 |
+		grep . || host_first 6)"
+}
+
+# An address that others cannot reach from outside is worth a word.
+host_warn_private()
+{
+	local address
+
+	for address in $host_own; do
+		[[ $address =~ ^(10\.|192\.168\.|172\.(1[6-9]|2[0-9]|3[01])\.|100\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\.|f[cd]) ]] ||
+			continue
+		[[ " ${quick_external[*]-} " != "  " ]] && [ "$address" = "$(host_first "$(host_family "$address")")" ] &&
+			continue
+		echo
+		echo "$address is private: only this network reaches it. Behind 1:1 NAT (most clouds), add"
+		echo "--external-address with the public one."
+	done
+}
+
+# Also after a crash half-way, and when something was never there.
+host_down()
+{
+	local name queues
+
+	process_end control TERM 10 || process_end control KILL 5
+	host_end_dataplane
+	if [ -x "$quick_build/control/turnpike-control" ] && [ -e "$host_config" ]; then
+		"$quick_build/control/turnpike-control" --config "$host_config" --remove-segment \
+			> /dev/null 2>&1
+	fi
+	queues=$(state_get queues)
+	if [ -n "$queues" ]; then
+		ethtool -L ${queues% *} combined ${queues#* } 2>/dev/null ||
+			quick_say "ethtool -L ${queues% *} combined ${queues#* } was refused"
+	fi
+	huge_down
+	rm -rf "$LAB_DIR" "$host_shm"
+}
+
+# SIGTERM makes it take back program, table and sysctl. One that was killed left them: then a new one
+# starts, which takes them over, and ends.
+host_end_dataplane()
+{
+	local i
+
+	if ! process_pid dataplane >/dev/null; then
+		[ -e "$LAB_DIR/dataplane.log" ] && [ -x "$quick_build/dataplane/turnpike-dataplane" ] ||
+			return 0
+		host_spawn dataplane "$quick_build/dataplane/turnpike-dataplane"
+		sleep 2
+	fi
+	process_end dataplane TERM 10 || {
+		process_end dataplane KILL 5
+		quick_say "the data plane ignored SIGTERM for 10 s"
+	}
+}
