@@ -121,6 +121,8 @@ static uint32_t count_buffers(const struct plane *p)
 {
 	uint32_t n = 0;
 
+	if (p->conf->dataplane.mbufs != 0)
+		return p->conf->dataplane.mbufs;
 	for (unsigned i = 0; i < p->n_ports; i++) {
 		uint32_t queues = p->ports[i].link.xdp_queues;
 

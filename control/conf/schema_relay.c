@@ -88,6 +88,13 @@ static const struct rule dataplane_rules[] = {
 		.choices = hugepages,
 		.initial = "auto",
 		.text = "`auto` takes hugepages where there are any; `never` works without."},
+	{.key = "mbufs",
+		.type = RULE_U32,
+		RULE_AT(struct conf_dataplane, mbufs),
+		.min = 4096,
+		.max = 1u << 24,
+		.initial_text = "8192 per receive queue, at least 16384",
+		.text = "Packet buffers of each NUMA node, about 2.4 KB each."},
 	{.key = NULL},
 };
 
