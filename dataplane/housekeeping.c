@@ -12,6 +12,7 @@
 #define STUCK_NS       TP_NS_PER_S
 #define GRACE_LATE_NS  (100 * TP_NS_PER_MS)
 #define SWITCHES_ALARM 1000u // involuntary ones in a second
+#define REMIND_NS      (60 * TP_NS_PER_S)
 #define VERIFY_SECONDS 10u
 
 struct housekeeping {
@@ -124,11 +125,13 @@ static void watch_worker(struct plane *p, unsigned i, uint64_t now_ns)
 			LOG_FIELDS(log_u64("worker", i), log_u64("core", w->core),
 				log_u64("age_ms", (now_ns - beat) / TP_NS_PER_MS)));
 	w->stuck = stuck;
-	if (w->switches != 0 && switches > w->switches + SWITCHES_ALARM)
+	if (w->switches != 0 && switches > w->switches + SWITCHES_ALARM && now_ns >= w->remind_ns) {
 		log_event(LOG_EV_WORKER_PREEMPTED,
 			LOG_FIELDS(log_u64("worker", i), log_u64("core", w->core),
-				log_u64("times", switches - w->switches),
+				log_u64("times_in_a_second", switches - w->switches),
 				log_str("remedy", "keep other processes off this core")));
+		w->remind_ns = now_ns + REMIND_NS;
+	}
 	w->switches = switches;
 	atomic_store_explicit(&stats->involuntary_switches, switches, memory_order_relaxed);
 }

@@ -222,7 +222,14 @@ static int start_eal(struct plane *p)
 		for (unsigned i = 0; i < p->n_workers; i++)
 			p->cores[i] = c->cores[i];
 	} else {
-		eal_cores_choose(p->cores, p->n_workers);
+		unsigned alone = eal_cores_choose(p->cores, p->n_workers);
+
+		if (alone < p->n_workers)
+			log_event(LOG_EV_CONFIG_WARNING,
+				LOG_FIELDS(log_str("key", "dataplane.workers"),
+					log_u64("workers", p->n_workers),
+					log_u64("with_a_core_of_their_own", alone),
+					log_str("remedy", "fewer workers, or more cores")));
 	}
 	p->eal = (struct eal_settings){.instance = p->conf->instance,
 		.cores = p->cores,

@@ -31,8 +31,9 @@ struct plane_port_state {
 struct plane_worker_state {
 	struct worker *worker;
 	unsigned core;
-	uint64_t switches; // involuntary, when last looked at
-	bool stuck;	   // has been reported
+	uint64_t switches;  // involuntary, when last looked at
+	uint64_t remind_ns; // not before then are they reported again
+	bool stuck;	    // has been reported
 };
 
 struct plane {
