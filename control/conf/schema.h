@@ -78,7 +78,7 @@ struct draft {
 	size_t n_secrets;
 };
 
-#define DEVICE_MAX    63u  // what the segment shows of it
+#define DEVICE_MAX    511u // with its arguments
 #define USER_NAME_MAX 508u // RFC 8489 14.3: fewer than 509 octets
 #define REALM_MAX     127u // RFC 8489 14.9: fewer than 128 characters
 
