@@ -15,22 +15,20 @@
 #define VISITOR_PORT	 30000u
 #define CHANNELS	 4096u
 
-// fd77:NET::HOST
-static struct tp_addr address_v6(uint16_t net, uint64_t host, uint16_t port)
+// IPv4: base + host; IPv6: fd77:NET::HOST. Written in place: a million of these per second must not
+// be what is felt.
+static void address_set(struct tp_addr *a, uint8_t family, uint32_t base_v4, uint16_t net_v6,
+	uint32_t host, uint32_t port)
 {
-	uint8_t ip[16] = {0xfd, 0x77};
-
-	tp_store_be16(ip + 2, net);
-	tp_store_be64(ip + 8, host);
-	return tp_addr_ipv6(ip, port);
-}
-
-static struct tp_addr address(
-	uint8_t family, uint32_t base_v4, uint16_t net_v6, uint32_t host, uint32_t port)
-{
-	if (family == TP_FAMILY_IPV4)
-		return tp_addr_ipv4(base_v4 + host, (uint16_t)port);
-	return address_v6(net_v6, host, (uint16_t)port);
+	memset(a, 0, sizeof(*a));
+	if (family == TP_FAMILY_IPV4) {
+		tp_store_be32(a->ip, base_v4 + host);
+	} else {
+		tp_store_be32(a->ip, 0xfd770000u | net_v6);
+		tp_store_be32(a->ip + 12, host);
+	}
+	a->port_be = tp_htons((uint16_t)port);
+	a->family = family;
 }
 
 const char *bench_family_name(enum bench_family family)
@@ -52,13 +50,19 @@ uint8_t bench_relay_family(enum bench_family family)
 
 struct tp_addr bench_listener(enum bench_family family)
 {
-	return address(bench_client_family(family), LISTENER_V4, 0, family == BENCH_IPV6 ? 1 : 0,
+	struct tp_addr a;
+
+	address_set(&a, bench_client_family(family), LISTENER_V4, 0, family == BENCH_IPV6 ? 1 : 0,
 		LISTENER_PORT);
+	return a;
 }
 
 struct tp_addr bench_relay_address(enum bench_family family, uint32_t relay)
 {
-	return address(bench_relay_family(family), RELAYS_V4, 1, relay + 1, 0);
+	struct tp_addr a;
+
+	address_set(&a, bench_relay_family(family), RELAYS_V4, 1, relay + 1, 0);
+	return a;
 }
 
 uint32_t bench_relay_count(const struct bench_population *p)
@@ -66,25 +70,27 @@ uint32_t bench_relay_count(const struct bench_population *p)
 	return (p->n_flows + BENCH_RELAY_PORTS - 1) / BENCH_RELAY_PORTS;
 }
 
-static struct tp_addr relayed_of(const struct bench_population *p, uint32_t i)
+static void relayed_set(struct tp_addr *a, const struct bench_population *p, uint32_t i)
 {
-	struct tp_addr a = bench_relay_address(p->family, i / BENCH_RELAY_PORTS);
+	address_set(a, bench_relay_family(p->family), RELAYS_V4, 1, i / BENCH_RELAY_PORTS + 1,
+		BENCH_RELAY_PORT_MIN + i % BENCH_RELAY_PORTS);
+}
 
-	a.port_be = tp_htons((uint16_t)(BENCH_RELAY_PORT_MIN + i % BENCH_RELAY_PORTS));
-	return a;
+static void peer_set(struct tp_addr *a, const struct bench_population *p, uint32_t i, uint32_t port)
+{
+	if (p->hairpin)
+		relayed_set(a, p, i ^ 1);
+	else
+		address_set(a, bench_relay_family(p->family), PEERS_V4, 3, i / FLOWS_PER_PEER,
+			port + i % FLOWS_PER_PEER);
 }
 
 void bench_flow_at(const struct bench_population *p, uint32_t i, struct bench_flow *flow)
 {
-	uint8_t relay_family = bench_relay_family(p->family);
-
-	flow->client = address(bench_client_family(p->family), CLIENTS_V4, 2, i / FLOWS_PER_CLIENT,
-		CLIENT_PORT + i % FLOWS_PER_CLIENT * 7);
-	flow->relayed = relayed_of(p, i);
-	flow->peer = p->hairpin ? relayed_of(p, i ^ 1)
-				: address(relay_family, PEERS_V4, 3, i / FLOWS_PER_PEER,
-					  PEER_PORT + i % FLOWS_PER_PEER);
-	flow->visitor = flow->peer;
-	flow->visitor.port_be = tp_htons((uint16_t)(VISITOR_PORT + i % FLOWS_PER_PEER));
+	address_set(&flow->client, bench_client_family(p->family), CLIENTS_V4, 2,
+		i / FLOWS_PER_CLIENT, CLIENT_PORT + i % FLOWS_PER_CLIENT * 7);
+	relayed_set(&flow->relayed, p, i);
+	peer_set(&flow->peer, p, i, PEER_PORT);
+	peer_set(&flow->visitor, p, i, VISITOR_PORT);
 	flow->number = (uint16_t)(TP_CHANNEL_MIN + i % CHANNELS);
 }

@@ -28,7 +28,8 @@ struct bench_flow {
 	struct tp_addr client;
 	struct tp_addr relayed;
 	struct tp_addr peer;	// of the channel and, by its IP address, of the permission
-	struct tp_addr visitor; // same IP address, another port: permission, no channel
+	struct tp_addr visitor; // same IP address, another port: permission, no channel. Of no use
+				// in a hairpin population
 	uint16_t number;	// of the channel
 };
 

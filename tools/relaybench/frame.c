@@ -148,6 +148,15 @@ void bench_template_init(struct bench_template *t, const struct bench_population
 	}
 }
 
+// XOR-PEER-ADDRESS (RFC 8489 14.2).
+static void xor_write(uint8_t *value, const struct tp_addr *a, const uint8_t *msg)
+{
+	tp_store_be16(value, a->family);
+	tp_store_be16(value + 2, tp_addr_port(a) ^ (uint16_t)(TP_STUN_MAGIC_COOKIE >> 16));
+	for (unsigned i = 0; i < tp_family_ip_len(a->family); i += 4)
+		tp_store_be32(value + 4 + i, tp_load_be32(a->ip + i) ^ tp_load_be32(msg + 4 + i));
+}
+
 void bench_frame_address(const struct bench_template *t, uint8_t *frame, uint32_t i)
 {
 	uint8_t *ip = frame + ETH_LEN, *udp = ip + t->ip_len;
@@ -186,8 +195,8 @@ void bench_frame_address(const struct bench_template *t, uint8_t *frame, uint32_
 		uint8_t *value = frame + t->xor_at;
 
 		// The attribute begins at an even offset, as all of the message does.
-		sum += core_sum(
-			value, core_xor_address_write(value, &flow.visitor, udp + UDP_LEN + 8));
+		xor_write(value, &flow.visitor, udp + UDP_LEN);
+		sum += core_sum(value, 4u + tp_family_ip_len(flow.visitor.family));
 	}
 	csum = core_csum_udp(sum);
 	memcpy(udp + 6, &csum, 2);

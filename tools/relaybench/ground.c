@@ -92,8 +92,7 @@ static void session_begin(bool boost)
 {
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	setsid();
-	// The scheduler shares the cores between sessions first: niceness counts inside one only.
-	if (boost && !number_write("/proc/self/autogroup", -20))
+	if (boost && !bench_ground_boost(getpid()))
 		fprintf(stderr, "relaybench: no boost (not root, or no autogroups): other "
 				"programs on these cores disturb the figures\n");
 }
@@ -130,6 +129,14 @@ int bench_ground_supervise(
 }
 
 // ---- the child ----------------------------------------------------------------------------------
+
+bool bench_ground_boost(pid_t pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/autogroup", (int)pid);
+	return number_write(path, -20);
+}
 
 bool bench_ground_stopped(void)
 {

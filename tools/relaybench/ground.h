@@ -23,6 +23,10 @@ int bench_ground_supervise(
 // Whether it should end: a signal has come.
 bool bench_ground_stopped(void);
 
+// Puts the session of `pid` before all others on the machine's cores; the scheduler shares cores
+// between sessions first, niceness counts inside one only. False: not root, or no autogroups.
+bool bench_ground_boost(pid_t pid);
+
 // Reserves `octets` of huge pages beyond those that are free now and mounts a hugetlbfs that no
 // other process sees. False (said on stderr) where that cannot be had: then 4 KiB pages serve.
 bool bench_ground_take_huge(struct bench_ground *g, uint64_t octets);

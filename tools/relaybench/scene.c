@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <tables/writer.h>
 #include <turnpike/stun.h>
@@ -167,7 +168,8 @@ int bench_scene_create(struct bench_scene **out, const struct bench_population *
 	}
 	s->population = *p;
 	s->next_hop_word = tp_next_hop_pack(mac, (uint8_t)port);
-	rc = tables_create(&s->tables, place, &shape, &env, err);
+	s->role_fd = shm_role_lock(place, SHM_ROLE_CONTROL, err);
+	rc = s->role_fd < 0 ? s->role_fd : tables_create(&s->tables, place, &shape, &env, err);
 	if (rc == 0)
 		rc = configure(s, err);
 	if (rc == 0)
@@ -187,6 +189,8 @@ void bench_scene_destroy(struct bench_scene *s)
 	if (s == NULL)
 		return;
 	tables_destroy(s->tables);
+	if (s->role_fd >= 0)
+		close(s->role_fd);
 	free(s);
 }
 

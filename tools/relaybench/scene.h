@@ -16,6 +16,7 @@ struct bench_scene {
 	struct tables *tables;
 	uint16_t listener_id;
 	uint16_t relay_ids[BENCH_RELAYS_MAX];
+	int role_fd;		// we are the control process of this place
 	uint64_t fill_ns;	// time that filling took
 	uint64_t next_hop_word; // of the only neighbour
 };

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Files of packets in libpcap's format (Ethernet, microseconds).
+#pragma once
+
+#include "frame.h"
+#include "pick.h"
+
+// Writes `n` frames of picked flows. 0 or a negative errno.
+int bench_capture_write(
+	const char *path, const struct bench_template *t, struct bench_pick *pick, uint32_t n);

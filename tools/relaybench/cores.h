@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Which core is measured on, and where the rest of us stays meanwhile. Of the calling thread.
+#pragma once
+
+// Remembers the cores that the process may use and chooses the one to measure on: `wanted`, or
+// (-1) the last. A negative errno, said on stderr, where that one may not be used.
+int bench_cores_init(int wanted);
+
+void bench_cores_on(int core);	// on this core alone
+void bench_cores_off(int core); // anywhere but there, where there is another
+void bench_cores_all(void);	// as at bench_cores_init
+
+// One that is not `core`, if there is one.
+int bench_cores_other(int core);

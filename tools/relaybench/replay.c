@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "replay.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <attach.h>
+#include <io/eal.h>
+#include <io/pool.h>
+#include <log/log.h>
+#include <rte_cycles.h>
+#include <rte_dev.h>
+#include <rte_ethdev.h>
+#include <worker.h>
+
+#include "clock.h"
+
+#define PORTS	       2u
+#define RX_PORT	       0u
+#define TX_PORT	       1u
+#define MTU	       1500u
+#define WARM_UP_NS     30000000
+#define ATTACH_TRIES   100u
+#define CPUCLOCK_SCHED 2 // Linux's clock ids of threads: precise CPU time
+
+struct bench_replay {
+	struct io_port ports[PORTS];
+	struct shm_place place;
+	struct shm_inject inject; // the control process's file
+	struct attach attach;
+	bool attached;
+	struct worker *worker;
+	atomic_bool stop;
+};
+
+static struct {
+	bool started;
+	struct eal_settings eal;
+	unsigned core;
+	struct rte_mempool *pool;
+} env;
+
+uint64_t bench_replay_octets(void)
+{
+	return pool_octets(BENCH_BUFFERS, MTU);
+}
+
+int bench_replay_start(bool huge_pages, int core, char *wrong, size_t wrong_size)
+{
+	struct steer_fault fault = {.problem = ""};
+	int rc;
+
+	log_level_set(LOG_LEVEL_WARNING);
+	env.core = (unsigned)core;
+	env.eal = (struct eal_settings){.instance = "relaybench",
+		.cores = &env.core,
+		.n_cores = 1,
+		.memory_octets = bench_replay_octets(),
+		.no_huge = !huge_pages};
+	rc = eal_start(&env.eal, &fault);
+	if (rc != 0) {
+		snprintf(wrong, wrong_size, "%.100s", fault.problem);
+		return rc;
+	}
+	env.started = true;
+	env.pool = pool_create(0, BENCH_BUFFERS, MTU);
+	if (env.pool != NULL)
+		return 0;
+	snprintf(wrong, wrong_size, "no memory for packet buffers");
+	return -ENOMEM;
+}
+
+void bench_replay_stop(void)
+{
+	if (!env.started)
+		return;
+	if (env.pool != NULL)
+		pool_destroy(env.pool);
+	eal_stop(&env.eal);
+	env.pool = NULL;
+	env.started = false;
+}
+
+static int port_open(
+	struct bench_replay *r, unsigned i, const char *device, struct steer_fault *fault)
+{
+	struct io_port *p = &r->ports[i];
+	bool leftover;
+	int rc = io_device_parse(&p->device, device, NULL, i, fault);
+
+	if (rc == 0)
+		rc = io_port_prepare(p, 1, &leftover, fault);
+	if (rc == 0)
+		rc = io_port_probe(p, 1, "", fault);
+	return rc == 0 ? io_port_start(p, 1, env.pool, fault) : rc;
+}
+
+// The device goes too: its name is used again.
+static void port_close(struct io_port *p)
+{
+	struct rte_eth_dev_info info = {.device = NULL};
+
+	if (p->probed)
+		rte_eth_dev_info_get(p->id, &info);
+	io_port_close(p);
+	if (info.device != NULL)
+		rte_dev_remove(info.device);
+}
+
+static int ports_open(struct bench_replay *r, const char *capture, char *wrong, size_t wrong_size)
+{
+	struct steer_fault fault = {.problem = ""};
+	char device[512];
+	int rc;
+
+	snprintf(device, sizeof(device), "net_pcap0,rx_pcap=%s,infinite_rx=1", capture);
+	rc = port_open(r, RX_PORT, device, &fault);
+	if (rc == 0)
+		rc = port_open(r, TX_PORT, "net_null0,no-rx=1", &fault);
+	if (rc != 0)
+		snprintf(wrong, wrong_size, "%.150s", fault.problem);
+	return rc;
+}
+
+static int attach_open(
+	struct bench_replay *r, const struct bench_scene *scene, char *wrong, size_t wrong_size)
+{
+	const struct attach_settings settings = {.place = &r->place,
+		.n_workers = 1,
+		.ports = r->ports,
+		.n_ports = PORTS,
+		.tsc_hz = rte_get_tsc_hz()};
+	struct shm_error err = {.text = ""};
+	enum attach_event event = ATTACH_NOTHING;
+	int rc = shm_inject_create(&r->inject, &r->place, bench_scene_shm(scene), 1, &err);
+
+	if (rc == 0)
+		rc = shm_file_publish(&r->inject.file, &r->place, &err);
+	if (rc == 0)
+		rc = attach_init(&r->attach, &settings);
+	r->attached = rc == 0;
+	for (unsigned i = 0; i < ATTACH_TRIES && rc == 0 && event == ATTACH_NOTHING; i++)
+		event = attach_tick(&r->attach, &err);
+	if (rc == 0 && event != ATTACH_DONE)
+		rc = -EPROTO;
+	if (rc != 0)
+		snprintf(wrong, wrong_size, "tables can't be attached: %.100s", err.text);
+	return rc;
+}
+
+static int worker_open(struct bench_replay *r)
+{
+	const struct worker_settings settings = {.id = 0,
+		.n_workers = 1,
+		.core = env.core,
+		.busy = true,
+		.ports = r->ports,
+		.n_ports = PORTS,
+		.pool = env.pool,
+		.view = &r->attach.slot,
+		.kick_fd = -1,
+		.stop = &r->stop};
+
+	r->worker = worker_create(&settings);
+	return r->worker == NULL ? -ENOMEM : 0;
+}
+
+int bench_replay_open(struct bench_replay **out, const struct bench_scene *scene,
+	const struct shm_place *place, const char *capture, char *wrong, size_t wrong_size)
+{
+	struct bench_replay *r = calloc(1, sizeof(*r));
+	int rc;
+
+	if (r == NULL)
+		return -ENOMEM;
+	r->place = *place;
+	for (unsigned i = 0; i < PORTS; i++)
+		r->ports[i].claim_fd = -1;
+	rc = ports_open(r, capture, wrong, wrong_size);
+	if (rc == 0)
+		rc = attach_open(r, scene, wrong, wrong_size);
+	if (rc == 0)
+		rc = worker_open(r);
+	if (rc != 0) {
+		bench_replay_close(r);
+		return rc;
+	}
+	*out = r;
+	return 0;
+}
+
+void bench_replay_close(struct bench_replay *r)
+{
+	static const enum shm_kind ours[] = {SHM_INJECT, SHM_STATE, SHM_PUNT};
+	struct shm_error err;
+
+	if (r == NULL)
+		return;
+	// The tables' files stay: the scene plays the control process.
+	if (r->attached)
+		attach_fini(&r->attach);
+	if (r->worker != NULL)
+		worker_destroy(r->worker);
+	shm_inject_close(&r->inject);
+	for (unsigned i = 0; i < TP_ARRAY_LEN(ours); i++)
+		shm_file_remove(&r->place, ours[i], &err);
+	for (unsigned i = 0; i < PORTS; i++)
+		port_close(&r->ports[i]);
+	free(r);
+}
+
+static uint64_t worker_cpu_ns(const struct bench_replay *r)
+{
+	int tid = worker_tid(r->worker);
+
+	return tid == 0 ? 0 : bench_clock_ns((clockid_t)(~tid << 3 | 4 | CPUCLOCK_SCHED));
+}
+
+static void nap(uint64_t ns)
+{
+	const struct timespec t = {
+		.tv_sec = (time_t)(ns / TP_NS_PER_S), .tv_nsec = (long)(ns % TP_NS_PER_S)};
+
+	nanosleep(&t, NULL);
+}
+
+// What every packet should have been, and what it must not have been.
+static int judge(const struct tp_worker_stats *before, const struct tp_worker_stats *after,
+	enum tp_path path, struct bench_replay_span *span, char *wrong, size_t wrong_size)
+{
+	uint64_t sent = after->tx_packets - before->tx_packets;
+	uint64_t counted = after->path_packets[path] - before->path_packets[path];
+
+	span->total = after->rx_packets - before->rx_packets;
+	for (unsigned i = 0; i < TP_DROP_COUNT; i++) {
+		if (after->drops[i] == before->drops[i])
+			continue;
+		snprintf(wrong, wrong_size, "%llu of %llu packets dropped: %s",
+			(unsigned long long)(after->drops[i] - before->drops[i]),
+			(unsigned long long)span->total, tp_drop_text(i)->name);
+		return -EPROTO;
+	}
+	if (span->total != 0 && sent == span->total && counted == span->total)
+		return 0;
+	snprintf(wrong, wrong_size, "%llu packets received, %llu counted as %s, %llu sent",
+		(unsigned long long)span->total, (unsigned long long)counted, tp_path_name(path),
+		(unsigned long long)sent);
+	return -EPROTO;
+}
+
+int bench_replay_run(struct bench_replay *r, struct bench_split *split, enum tp_path path,
+	uint64_t ns, struct bench_replay_span *span, char *wrong, size_t wrong_size)
+{
+	struct tp_worker_stats *stats = worker_stats(r->worker, r->attach.current);
+	struct tp_worker_stats before = *stats;
+	uint64_t packets, cpu_ns;
+	int rc;
+
+	bench_split_install(split, r->ports[RX_PORT].id, r->ports[TX_PORT].id);
+	atomic_store(&r->stop, false);
+	rc = eal_launch(0, worker_run, r->worker);
+	if (rc == 0) {
+		nap(WARM_UP_NS);
+		packets = atomic_load(&stats->rx_packets);
+		cpu_ns = worker_cpu_ns(r);
+		nap(ns);
+		span->packets = atomic_load(&stats->rx_packets) - packets;
+		span->cpu_ns = worker_cpu_ns(r) - cpu_ns;
+		atomic_store(&r->stop, true);
+		eal_join(1);
+		rc = judge(&before, stats, path, span, wrong, wrong_size);
+	} else {
+		snprintf(wrong, wrong_size, "the worker's thread can't be started");
+	}
+	bench_split_remove();
+	return rc;
+}

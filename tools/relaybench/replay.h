@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The data plane's worker as it is, from net_pcap (a capture over and over) to net_null, attached
+// to the scene's tables as the data plane attaches. The worker has one core to itself; the calling
+// thread sleeps elsewhere meanwhile.
+//
+// EAL starts once per process: bench_replay_start, then any number of captures.
+#pragma once
+
+#include <shm/place.h>
+
+#include "scene.h"
+#include "split.h"
+
+#define BENCH_CAPTURE_PACKETS 16384u
+#define BENCH_BUFFERS	      65536u // of the packet pool; testpmd is given as many
+
+struct bench_replay;
+
+// Octets of huge pages that it needs.
+uint64_t bench_replay_octets(void);
+
+// On failure *wrong says why.
+int bench_replay_start(bool huge_pages, int core, char *wrong, size_t wrong_size);
+void bench_replay_stop(void); // fine when it is not started
+
+// Opens the ports and attaches to the scene of `place`.
+int bench_replay_open(struct bench_replay **out, const struct bench_scene *scene,
+	const struct shm_place *place, const char *capture, char *wrong, size_t wrong_size);
+void bench_replay_close(struct bench_replay *r); // NULL is fine
+
+struct bench_replay_span {
+	uint64_t packets; // received within `cpu_ns`
+	uint64_t cpu_ns;  // that the worker had its core
+	uint64_t total;	  // packets of the whole span, warm-up included
+};
+
+// Lets the worker run for `ns` after a warm-up, through `split`. -EPROTO when the worker counted
+// anything but packets of this path, all of them sent.
+int bench_replay_run(struct bench_replay *r, struct bench_split *split, enum tp_path path,
+	uint64_t ns, struct bench_replay_span *span, char *wrong, size_t wrong_size);

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Time of an unchanged worker, taken apart: the burst functions of its two ports are called through
+// ours, which read the cycle counter around them. What lies between them is the worker's own. One
+// worker, which must rest while this is set or taken away.
+//
+// The same way packets get their flow: a capture that a driver can hold has too few packets to
+// visit a million flows at random, so each received packet is given a random flow's addresses,
+// on receive's account.
+#pragma once
+
+#include "frame.h"
+#include "pick.h"
+#include "sample.h"
+
+struct bench_split {
+	bool timed;
+	const struct bench_template *readdress; // NULL: packets stay as they are
+	struct bench_pick pick;
+	uint32_t skip; // bursts at first that are not timed: everything is cold
+	struct bench_sample relay, receive, transmit; // cycles of bursts
+	uint64_t mark;				      // end of the last call
+	uint64_t relay_cycles;			      // of the burst under way
+	unsigned packets;			      // of the burst under way
+};
+
+// From here on packets received on `rx_port` and sent on either port pass through `s`, which must
+// stay until bench_split_remove.
+void bench_split_install(struct bench_split *s, uint16_t rx_port, uint16_t tx_port);
+void bench_split_remove(void);
