@@ -19,8 +19,8 @@ static void config_begin(struct tables *t)
 {
 	uint32_t seq = atomic_load_explicit(&t->shm.header->config_seq, memory_order_relaxed);
 
-	atomic_store_explicit(&t->shm.header->config_seq, seq | 1, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);
+	// An exchange, for no later store to be seen before it.
+	atomic_exchange_explicit(&t->shm.header->config_seq, seq | 1, memory_order_acq_rel);
 }
 
 static void config_end(struct tables *t)

@@ -82,7 +82,7 @@ uint32_t entry_move(struct tables *t, uint32_t i, struct tp_entry *content)
 	usage_begin(t, fresh);
 	bucket_replace(t, i, fresh, content);
 	if (e->key.kind != TP_KIND_PERMISSION)
-		atomic_store_explicit(&entry_of(t, partner)->partner, fresh, memory_order_relaxed);
+		atomic_store_explicit(&entry_of(t, partner)->partner, fresh, memory_order_release);
 	if (t->links[i].next != 0) {
 		ring_remove(t, i);
 		ring_add(t, e->allocation, fresh);

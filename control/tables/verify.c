@@ -213,7 +213,7 @@ void verify_objects(struct scan *s)
 			entry_drop(s, i, false);
 			continue;
 		}
-		atomic_store_explicit(&entry_of(t, i)->partner, c, memory_order_relaxed);
-		atomic_store_explicit(&entry_of(t, c)->partner, i, memory_order_relaxed);
+		atomic_store_explicit(&entry_of(t, i)->partner, c, memory_order_release);
+		atomic_store_explicit(&entry_of(t, c)->partner, i, memory_order_release);
 	}
 }

@@ -220,14 +220,15 @@ void shm_tables_close(struct shm_tables *t)
 	memset(t, 0, sizeof(*t));
 }
 
-// The writer stores words too (control/tables), so no half of one is ever seen.
+// The writer stores words too (control/tables), so no half of one is ever seen. Acquire: the second
+// look at config_seq is no earlier than any of them.
 typedef uint32_t __attribute__((may_alias)) word_alias;
 
 static void words_copy(void *to, const void *from, size_t size)
 {
 	for (size_t i = 0; i < size / sizeof(word_alias); i++)
 		((word_alias *)to)[i] =
-			__atomic_load_n((const word_alias *)from + i, __ATOMIC_RELAXED);
+			__atomic_load_n((const word_alias *)from + i, __ATOMIC_ACQUIRE);
 }
 
 int64_t shm_tables_config(
@@ -243,7 +244,6 @@ int64_t shm_tables_config(
 			continue;
 		words_copy(path, &t->header->path, sizeof(*path));
 		words_copy(locals, t->locals, TP_LOCALS_MAX * sizeof(*locals));
-		atomic_thread_fence(memory_order_acquire);
 		if (atomic_load_explicit(&t->header->config_seq, memory_order_relaxed) == before)
 			return before;
 	}

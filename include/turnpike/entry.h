@@ -11,9 +11,9 @@
 //   PERMISSION  peer IP address, allocation              Send, and datagrams without a channel
 //
 // Written by the control process only. A published entry changes in the single aligned words that
-// are _Atomic here, and only there: relaxed stores, relaxed loads. Everything else is settled
-// before it is published; a change is a new slot and a swap of the index. Read by workers,
-// lock-free, between two quiescent states.
+// are _Atomic here, and only there: relaxed stores, relaxed loads, but for `partner`, which names
+// another entry: release, acquire. Everything else is settled before it is published; a change is a
+// new slot and a swap of the index. Read by workers, lock-free, between two quiescent states.
 #pragma once
 
 #include <stdatomic.h>

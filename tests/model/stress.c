@@ -117,7 +117,7 @@ static pid_t process_start(void (*fn)(struct world *, uint64_t), struct world *w
 static void readers_process(struct world *w, uint64_t seed)
 {
 	(void)seed;
-	readers_join(readers_start(w));
+	readers_join(readers_start(w, NULL, NULL));
 }
 
 static void writer_process(struct world *w, uint64_t seed)
@@ -225,7 +225,7 @@ static void *writer_thread(void *arg)
 static void run_threads(struct world *w, struct writer *wr, uint64_t end_ns)
 {
 	struct thread_writer tw = {wr, w->options.seed};
-	struct reader_set *readers = readers_start(w);
+	struct reader_set *readers = readers_start(w, writer_tables(wr), writer_state(wr));
 	pthread_t thread;
 
 	wait_for_readers(w);

@@ -100,9 +100,11 @@ void stress_die(const char *what, const struct shm_error *err);
 
 // ---- stress_reader.c ----
 
-// A data plane's worth of readers and a housekeeping thread, until tally->stop.
+// A data plane's worth of readers and a housekeeping thread, until tally->stop. They map the files
+// for themselves, unless mappings are given: the thread sanitizer knows memory by its address.
 struct reader_set;
-struct reader_set *readers_start(struct world *w);
+struct reader_set *readers_start(
+	struct world *w, const struct shm_tables *tables, const struct shm_state *state);
 void readers_join(struct reader_set *set);
 
 // ---- stress_writer.c ----
@@ -115,6 +117,8 @@ struct writer *writer_open(struct world *w);
 // Changes everything at random until tally->stop.
 void writer_run(struct writer *wr, uint64_t seed);
 void writer_close(struct writer *wr);
+const struct shm_tables *writer_tables(const struct writer *wr);
+const struct shm_state *writer_state(const struct writer *wr);
 
 // ---- stress_check.c ----
 

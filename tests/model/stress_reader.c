@@ -42,6 +42,7 @@ struct reader_set {
 	struct world *w;
 	struct shm_tables tables;
 	struct shm_state state;
+	bool borrowed; // both mappings
 	struct reader readers[READERS_MAX];
 	pthread_t housekeeping;
 	char order; // where the sanitizer's order is kept
@@ -70,7 +71,7 @@ static void probe_check(struct reader *r, const struct probe *p)
 	uint32_t partner, partner_object;
 
 	entry_copy(&copy, &s->tables.entries[p->entry]);
-	partner = atomic_load_explicit(&copy.partner, memory_order_relaxed);
+	partner = atomic_load_explicit(&s->tables.entries[p->entry].partner, memory_order_acquire);
 	if (!tp_key_equal(&copy.key, &p->key)) {
 		r->wrong++;
 		return;
@@ -195,7 +196,8 @@ static void *housekeeping_main(void *arg)
 	return NULL;
 }
 
-struct reader_set *readers_start(struct world *w)
+struct reader_set *readers_start(
+	struct world *w, const struct shm_tables *tables, const struct shm_state *state)
 {
 	struct reader_set *s = calloc(1, sizeof(*s));
 	struct shm_error err;
@@ -203,9 +205,14 @@ struct reader_set *readers_start(struct world *w)
 	if (s == NULL)
 		stress_die("no memory", NULL);
 	s->w = w;
-	if (shm_tables_open(&s->tables, &w->place, false, &err) < 0 ||
-		shm_state_open(&s->state, &w->place, &s->tables, 1, true, &err) < 0)
+	s->borrowed = tables != NULL;
+	if (s->borrowed) {
+		s->tables = *tables;
+		s->state = *state;
+	} else if (shm_tables_open(&s->tables, &w->place, false, &err) < 0 ||
+		   shm_state_open(&s->state, &w->place, &s->tables, 1, true, &err) < 0) {
 		stress_die("reader", &err);
+	}
 	shm_state_adopt(&s->state, &s->tables);
 	for (unsigned i = 0; i < w->options.readers; i++) {
 		s->readers[i].set = s;
@@ -223,7 +230,9 @@ void readers_join(struct reader_set *s)
 	for (unsigned i = 0; i < s->w->options.readers; i++)
 		pthread_join(s->readers[i].thread, NULL);
 	pthread_join(s->housekeeping, NULL);
-	shm_state_close(&s->state);
-	shm_tables_close(&s->tables);
+	if (!s->borrowed) {
+		shm_state_close(&s->state);
+		shm_tables_close(&s->tables);
+	}
 	free(s);
 }

@@ -296,3 +296,13 @@ void writer_close(struct writer *wr)
 	free(wr->channels);
 	free(wr);
 }
+
+const struct shm_tables *writer_tables(const struct writer *wr)
+{
+	return &wr->t->shm;
+}
+
+const struct shm_state *writer_state(const struct writer *wr)
+{
+	return &wr->state;
+}
