@@ -54,7 +54,7 @@ static void slot_read(const struct tables *t, const struct tp_entry *e, const st
 {
 	uint16_t id = e->relay[i].relay_id;
 
-	if (id == 0)
+	if (id == 0 || id >= TP_LOCALS_MAX)
 		return;
 	out->local = t->locals[id].addr;
 	out->local.port_be = e->relay[i].port_be;

@@ -10,6 +10,15 @@
 
 // ---- what the writer keeps in its own memory --------------------------------------------------
 
+// An allocation that ended but whose last packets were not counted yet: told when they are.
+static bool allocation_is_closing(struct scan *s, uint32_t i)
+{
+	const struct tp_entry *e = entry_of(s->t, i);
+
+	return e->key.kind == TP_KIND_ALLOCATION && e->allocation == i &&
+	       record_claim(s, i, RECORD_CLOSING);
+}
+
 static void pools_rebuild(struct scan *s)
 {
 	struct tables *t = s->t;
@@ -21,6 +30,8 @@ static void pools_rebuild(struct scan *s)
 			pool_give(&t->entries, i); // no reader ever saw it
 			continue;
 		}
+		if (allocation_is_closing(s, i))
+			t->slot_state[i] = SLOT_ENDING;
 		pool_retire(&t->entries, i, grace_tag(t));
 		s->result->retired++;
 	}

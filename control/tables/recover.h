@@ -18,6 +18,9 @@ void verify_allocations(struct scan *s);
 // Partners found by their keys, and their words set right.
 void verify_objects(struct scan *s);
 
+// Whether an ALLOCATION entry and a record of this state belong together; then the record is kept.
+bool record_claim(struct scan *s, uint32_t i, uint32_t state);
+
 // Unpublishes. The slot is the caller's to retire once the pools stand.
 void entry_drop(struct scan *s, uint32_t i, bool corrupt);
 

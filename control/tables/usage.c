@@ -20,16 +20,17 @@ static struct usage_base cells_sum(const struct tables *t, uint32_t slot)
 	return sum;
 }
 
-// Adds what the slot used since its base, in the direction of its kind.
-static void usage_add(const struct tables *t, uint32_t slot, const struct usage_base *now,
+// Adds what the slot used since its base, in the direction of its kind. False when the counters
+// went back: a truncated file, or a data plane that is not ours to trust. Nothing is taken away for
+// it.
+static bool usage_add(const struct tables *t, uint32_t slot, const struct usage_base *now,
 	struct tables_usage *usage)
 {
 	const struct usage_base *base = &t->priv.bases[slot];
 	uint8_t kind = entry_of(t, slot)->key.kind;
 
-	// Less than before: a data plane that is not ours to trust. Nothing is taken away for it.
 	if (now->packets < base->packets || now->octets < base->octets)
-		return;
+		return false;
 	if (kind == TP_KIND_CHANNEL || kind == TP_KIND_PERMISSION) {
 		usage->to_peer_packets += now->packets - base->packets;
 		usage->to_peer_octets += now->octets - base->octets;
@@ -37,6 +38,7 @@ static void usage_add(const struct tables *t, uint32_t slot, const struct usage_
 		usage->to_client_packets += now->packets - base->packets;
 		usage->to_client_octets += now->octets - base->octets;
 	}
+	return true;
 }
 
 void usage_begin(struct tables *t, uint32_t slot)
@@ -48,18 +50,19 @@ void usage_fold(struct tables *t, uint32_t slot)
 {
 	struct usage_base now = cells_sum(t, slot);
 
-	usage_add(t, slot, &now, &record_of(t, entry_of(t, slot)->allocation)->used);
-	t->priv.bases[slot] = now;
+	if (usage_add(t, slot, &now, &record_of(t, entry_of(t, slot)->allocation)->used))
+		t->priv.bases[slot] = now;
 }
 
 void tables_attach_state(struct tables *t, const struct shm_state *state)
 {
 	uint64_t id = state != NULL ? state->header->file.created_ns : 0;
 
+	// The last look at the old one's counters.
+	for (uint32_t i = 1; i < t->shm.table.n_entries && t->state != NULL; i++)
+		if (t->slot_state[i] != SLOT_IDLE)
+			usage_fold(t, i);
 	if (state != NULL && id != t->priv.header->state_id) {
-		for (uint32_t i = 1; i < t->shm.table.n_entries; i++)
-			if (t->slot_state[i] != SLOT_IDLE)
-				usage_fold(t, i);
 		// Its counters began at zero.
 		memset(t->priv.bases, 0, t->shm.table.n_entries * sizeof(*t->priv.bases));
 		t->priv.header->state_id = id;

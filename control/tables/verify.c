@@ -13,8 +13,7 @@ void entry_drop(struct scan *s, uint32_t i, bool corrupt)
 
 // ---- allocations ------------------------------------------------------------------------------
 
-// The record of an ALLOCATION entry when they belong together and the allocation is whole.
-static bool record_claim(struct scan *s, uint32_t i)
+bool record_claim(struct scan *s, uint32_t i, uint32_t state)
 {
 	struct tables *t = s->t;
 	const struct tp_entry *e = entry_of(t, i);
@@ -24,7 +23,7 @@ static bool record_claim(struct scan *s, uint32_t i)
 	if (number == 0 || number >= t->priv.n_records || s->records[number])
 		return false;
 	r = &t->priv.records[number];
-	if (atomic_load_explicit(&r->state, memory_order_acquire) != RECORD_LIVE || r->entry != i ||
+	if (atomic_load_explicit(&r->state, memory_order_acquire) != state || r->entry != i ||
 		r->generation != e->generation || r->key_len > TURN_KEY_MAX ||
 		r->username_len > TURN_USERNAME_MAX ||
 		(r->username_len > RECORD_NAME_INLINE) != (r->name_block != 0) ||
@@ -54,7 +53,7 @@ static bool allocation_valid(struct scan *s, uint32_t i)
 	struct tp_entry content;
 	bool same;
 
-	if (!record_claim(s, i))
+	if (!record_claim(s, i, RECORD_LIVE))
 		return false;
 	for (unsigned k = 0; k < TURN_RELAY_SLOTS; k++)
 		if (e->relay[k].relay_id != 0 &&

@@ -251,7 +251,31 @@ static void a_tear_down_is_finished(void **state)
 	recover(w);
 	assert_int_equal(w->result.removed, 4);
 	assert_int_equal(w->seen.n_allocations, 0);
+	assert_int_equal(f->n_ended, 0);
+	fixture_grace(f);
+	assert_int_equal(f->n_ended, 1);
+	assert_int_equal(f->ended_ref, a);
+	assert_memory_equal(f->ended_record.username, "user 0", 6);
 	recover_settled(w, 0, 0, 0);
+	assert_int_equal(f->n_ended, 1);
+}
+
+static void an_end_is_told_after_a_restart(void **state)
+{
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	uint32_t a = fixture_allocate(f, 0);
+
+	tp_count(&shm_state_cell(&f->state, 0, a)->packets, 3);
+	f->store.allocation_del(f->store.ctx, a);
+	tp_count(&shm_state_cell(&f->state, 0, a)->packets, 2);
+	recover(w);
+	fixture_allocate(f, 1);
+	fixture_grace(f);
+	assert_int_equal(f->n_ended, 1);
+	assert_int_equal(f->ended.to_client_packets, 5);
+	recover_settled(w, 1, 0, 0);
+	assert_int_equal(f->n_ended, 1);
 }
 
 static void objects_of_a_gone_allocation_go(void **state)
@@ -564,6 +588,7 @@ int main(void)
 		TEST(half_a_channel_goes),
 		TEST(a_half_made_allocation_goes),
 		TEST(a_tear_down_is_finished),
+		TEST(an_end_is_told_after_a_restart),
 		TEST(objects_of_a_gone_allocation_go),
 		TEST(ports_are_put_right),
 		TEST(unreferenced_slots_rest),

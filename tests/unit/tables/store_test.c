@@ -333,9 +333,17 @@ static void usage_survives_a_new_state(void **state)
 	tables_allocation_usage(f->t, a, &u);
 	assert_int_equal(u.to_peer_packets, 15);
 	tables_attach_state(f->t, NULL);
+	count(f, 0, c, 7); // nobody looks
 	tables_allocation_usage(f->t, a, &u);
-	assert_int_equal(u.to_peer_packets, 10);
+	assert_int_equal(u.to_peer_packets, 15);
 	tables_attach_state(f->t, &f->state);
+	tables_allocation_usage(f->t, a, &u);
+	assert_int_equal(u.to_peer_packets, 22);
+	atomic_store(&shm_state_cell(&f->state, 0, c)->packets, 0); // it went mad
+	tables_allocation_usage(f->t, a, &u);
+	assert_int_equal(u.to_peer_packets, 15);
+	f->store.channel_del(f->store.ctx, c);
+	fixture_grace(f);
 	tables_allocation_usage(f->t, a, &u);
 	assert_int_equal(u.to_peer_packets, 15);
 }
