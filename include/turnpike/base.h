@@ -20,57 +20,81 @@
 #define TP_NS_PER_MS		   1000000ull
 #define TP_NS_PER_US		   1000ull
 
-// Unaligned loads and stores of big-endian (wire order) integers; values are host order.
-static inline uint16_t tp_load_be16(const void *p)
-{
-	const uint8_t *b = (const uint8_t *)p;
-
-	return (uint16_t)((unsigned)b[0] << 8 | b[1]);
-}
-
-static inline uint32_t tp_load_be32(const void *p)
-{
-	const uint8_t *b = (const uint8_t *)p;
-
-	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
-}
-
-static inline uint64_t tp_load_be64(const void *p)
-{
-	return (uint64_t)tp_load_be32(p) << 32 | tp_load_be32((const uint8_t *)p + 4);
-}
-
-static inline void tp_store_be16(void *p, uint16_t v)
-{
-	uint8_t *b = (uint8_t *)p;
-
-	b[0] = (uint8_t)(v >> 8);
-	b[1] = (uint8_t)v;
-}
-
-static inline void tp_store_be32(void *p, uint32_t v)
-{
-	tp_store_be16(p, (uint16_t)(v >> 16));
-	tp_store_be16((uint8_t *)p + 2, (uint16_t)v);
-}
-
-static inline void tp_store_be64(void *p, uint64_t v)
-{
-	tp_store_be32(p, (uint32_t)(v >> 32));
-	tp_store_be32((uint8_t *)p + 4, (uint32_t)v);
-}
-
+// Between host and wire order; the same function either way.
 static inline uint16_t tp_htons(uint16_t v)
 {
-	uint16_t r;
-
-	tp_store_be16(&r, v);
-	return r;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return __builtin_bswap16(v);
+#else
+	return v;
+#endif
 }
 
 static inline uint16_t tp_ntohs(uint16_t v)
 {
-	return tp_load_be16(&v);
+	return tp_htons(v);
+}
+
+static inline uint32_t tp_htonl(uint32_t v)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return __builtin_bswap32(v);
+#else
+	return v;
+#endif
+}
+
+static inline uint64_t tp_htonll(uint64_t v)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return __builtin_bswap64(v);
+#else
+	return v;
+#endif
+}
+
+// Unaligned loads and stores of big-endian (wire order) integers; values are host order. One access
+// each: octet by octet, a wide load after narrow stores stalls the packet path.
+static inline uint16_t tp_load_be16(const void *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return tp_htons(v);
+}
+
+static inline uint32_t tp_load_be32(const void *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return tp_htonl(v);
+}
+
+static inline uint64_t tp_load_be64(const void *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return tp_htonll(v);
+}
+
+static inline void tp_store_be16(void *p, uint16_t v)
+{
+	v = tp_htons(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+static inline void tp_store_be32(void *p, uint32_t v)
+{
+	v = tp_htonl(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+static inline void tp_store_be64(void *p, uint64_t v)
+{
+	v = tp_htonll(v);
+	memcpy(p, &v, sizeof(v));
 }
 
 // Whole seconds of the segment's clock (CLOCK_BOOTTIME), rounded up: an expiry is never early.

@@ -59,11 +59,16 @@ static inline uint64_t tp_table_hash(const struct tp_table *t, const struct tp_k
 
 static inline bool tp_key_equal(const struct tp_key *a, const struct tp_key *b)
 {
-	uint64_t x[3], y[3];
+	uint64_t diff = 0;
 
-	memcpy(x, a, sizeof(x));
-	memcpy(y, b, sizeof(y));
-	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2])) == 0;
+	for (unsigned i = 0; i < TP_KEY_LEN; i += 8) {
+		uint64_t x, y;
+
+		memcpy(&x, (const uint8_t *)a + i, sizeof(x));
+		memcpy(&y, (const uint8_t *)b + i, sizeof(y));
+		diff |= x ^ y;
+	}
+	return diff == 0;
 }
 
 // Bit s is set where slot s shows the signature.
