@@ -7,14 +7,21 @@ uint64_t core_sum(const void *p, size_t len)
 {
 	const uint8_t *b = (const uint8_t *)p;
 	uint64_t sum = 0;
-	uint8_t last[4] = {0, 0, 0, 0};
+	uint8_t last[2] = {0, 0};
 
 	for (; len >= 16; len -= 16, b += 16)
 		sum += core_sum_16(b);
 	for (; len >= 4; len -= 4, b += 4)
 		sum += core_sum_4(b);
-	memcpy(last, b, len);
-	return sum + core_sum_4(last);
+	if (len & 2) {
+		sum += core_sum_word(b);
+		b += 2;
+	}
+	if (len & 1) {
+		last[0] = *b;
+		sum += core_sum_word(last);
+	}
+	return sum;
 }
 
 uint64_t core_sum_at(const void *p, size_t len, bool odd)

@@ -175,24 +175,12 @@ enum core_binding core_binding_parse(const uint8_t *msg, size_t len, bool *finge
 	return punt ? CORE_BINDING_PUNT : CORE_BINDING_ANSWER;
 }
 
-size_t core_xor_address_write(uint8_t *value, const struct tp_addr *a, const uint8_t *txid)
-{
-	unsigned n = tp_family_ip_len(a->family);
-
-	value[0] = 0;
-	value[1] = a->family;
-	tp_store_be16(value + 2, tp_addr_port(a) ^ (uint16_t)(TP_STUN_MAGIC_COOKIE >> 16));
-	tp_store_be32(value + 4, tp_load_be32(a->ip) ^ TP_STUN_MAGIC_COOKIE);
-	for (unsigned i = 4; i < n; i++)
-		value[4 + i] = a->ip[i] ^ txid[i - 4];
-	return 4 + n;
-}
-
 size_t core_binding_answer(uint8_t out[CORE_BINDING_ANSWER_MAX], const uint8_t *txid,
 	const struct tp_addr *client, bool fingerprint)
 {
 	size_t len = TP_STUN_HEADER_LEN + 4;
-	size_t value_len = core_xor_address_write(out + len, client, txid);
+	size_t value_len = core_xor_address_write(
+		out + len, client->family, client->ip, client->port_be, txid);
 
 	tp_store_be16(out, TP_STUN_BINDING_SUCCESS);
 	tp_store_be32(out + 4, TP_STUN_MAGIC_COOKIE);

@@ -19,8 +19,7 @@ static void parse_udp(struct core_packet *p, size_t have)
 	p->kind = CORE_UDP;
 	if (have >= CORE_UDP_HEADER_LEN) {
 		p->has_ports = true;
-		p->src_port_be = core_sum_word(p->l4 + CORE_UDP_SPORT);
-		p->dst_port_be = core_sum_word(p->l4 + CORE_UDP_DPORT);
+		memcpy(&p->ports, p->l4, sizeof(p->ports));
 		p->csum = core_sum_word(p->l4 + CORE_UDP_CSUM);
 	}
 	if (p->fault != TP_DROP_none)
@@ -153,11 +152,10 @@ static void parse_ipv6(struct core_packet *p, uint8_t *ip, size_t have)
 	}
 }
 
-void core_parse(struct core_packet *p, uint8_t *frame, size_t len)
+static void parse_any(struct core_packet *p, uint8_t *frame, size_t len)
 {
 	unsigned type;
 
-	p->frame = frame;
 	p->fault = TP_DROP_none;
 	p->has_ports = false;
 	p->df = false;
@@ -173,6 +171,83 @@ void core_parse(struct core_packet *p, uint8_t *frame, size_t len)
 		parse_ipv6(p, frame + CORE_ETH_LEN, len - CORE_ETH_LEN);
 	else
 		p->kind = CORE_OTHER;
+}
+
+static inline void fill_udp(struct core_packet *p, uint8_t *udp, unsigned udp_len)
+{
+	p->l4 = udp;
+	p->l4_len = (uint16_t)udp_len;
+	memcpy(&p->ports, udp, sizeof(p->ports));
+	p->csum = core_sum_word(udp + CORE_UDP_CSUM);
+	p->kind = CORE_UDP;
+	p->fault = TP_DROP_none;
+	p->has_ports = true;
+}
+
+// What nearly every packet is: one sound datagram behind a header without options. False, and
+// parse_any finds out, for all the rest.
+static inline bool parse_plain_ipv4(struct core_packet *p, uint8_t *ip, size_t have)
+{
+	unsigned total_len, frag;
+	uint8_t *udp = ip + CORE_IPV4_HEADER_LEN;
+
+	if (have < CORE_IPV4_HEADER_LEN + CORE_UDP_HEADER_LEN || ip[0] != 0x45 ||
+		ip[CORE_IPV4_PROTO] != CORE_PROTO_UDP)
+		return false;
+	total_len = tp_load_be16(ip + CORE_IPV4_TOTAL_LEN);
+	frag = tp_load_be16(ip + CORE_IPV4_FRAG);
+	if (total_len > have || total_len < CORE_IPV4_HEADER_LEN + CORE_UDP_HEADER_LEN ||
+		tp_load_be16(udp + CORE_UDP_LEN) != total_len - CORE_IPV4_HEADER_LEN ||
+		(frag & CORE_IPV4_FRAG_MASK) || core_sum_fold(core_sum_20(ip)) != 0xffff)
+		return false;
+	p->src_ip = ip + CORE_IPV4_SRC;
+	p->dst_ip = ip + CORE_IPV4_DST;
+	p->family = TP_FAMILY_IPV4;
+	p->tos = ip[CORE_IPV4_TOS];
+	p->ttl = ip[CORE_IPV4_TTL];
+	p->df = frag & CORE_IPV4_DF;
+	fill_udp(p, udp, total_len - CORE_IPV4_HEADER_LEN);
+	return true;
+}
+
+static inline bool parse_plain_ipv6(struct core_packet *p, uint8_t *ip, size_t have)
+{
+	uint8_t *udp = ip + CORE_IPV6_HEADER_LEN;
+	unsigned udp_len;
+
+	if (have < CORE_IPV6_HEADER_LEN + CORE_UDP_HEADER_LEN || ip[0] >> 4 != 6 ||
+		ip[CORE_IPV6_NEXT] != CORE_PROTO_UDP)
+		return false;
+	udp_len = tp_load_be16(ip + CORE_IPV6_PAYLOAD_LEN);
+	if (udp_len > have - CORE_IPV6_HEADER_LEN || udp_len < CORE_UDP_HEADER_LEN ||
+		tp_load_be16(udp + CORE_UDP_LEN) != udp_len ||
+		core_sum_word(udp + CORE_UDP_CSUM) == 0)
+		return false;
+	p->src_ip = ip + CORE_IPV6_SRC;
+	p->dst_ip = ip + CORE_IPV6_DST;
+	p->family = TP_FAMILY_IPV6;
+	p->tos = (uint8_t)(tp_load_be16(ip) >> 4);
+	p->ttl = ip[CORE_IPV6_HOP_LIMIT];
+	p->df = false;
+	fill_udp(p, udp, udp_len);
+	return true;
+}
+
+void core_parse(struct core_packet *p, uint8_t *frame, size_t len)
+{
+	unsigned type;
+
+	p->frame = frame;
+	if (len >= CORE_ETH_LEN) {
+		type = tp_load_be16(frame + CORE_ETH_TYPE);
+		if (type == CORE_ETHERTYPE_IPV4 &&
+			parse_plain_ipv4(p, frame + CORE_ETH_LEN, len - CORE_ETH_LEN))
+			return;
+		if (type == CORE_ETHERTYPE_IPV6 &&
+			parse_plain_ipv6(p, frame + CORE_ETH_LEN, len - CORE_ETH_LEN))
+			return;
+	}
+	parse_any(p, frame, len);
 }
 
 bool core_packet_csum_right(const struct core_packet *p)

@@ -5,6 +5,9 @@
 
 #include "wire.h"
 
+// Each direction gets its own copy of the steps below, with its constants folded in.
+#define INLINE		static inline __attribute__((always_inline))
+
 #define OWN_TTL		64u
 #define DATA_HEADER_MAX (TP_STUN_HEADER_LEN + 4u + 20u + 4u)
 #define DF_ABOVE	1260u // RFC 7915 5.1
@@ -18,18 +21,24 @@ struct payload {
 	bool dont_fragment; // the client asked for it
 };
 
+// Whom a Data indication names.
+struct peer {
+	const uint8_t *ip; // 16 octets to read, if only 4 to use: UDP's header follows IPv4's
+	uint16_t port_be;
+	uint8_t family;
+};
+
 // ---- taking the payload out ---------------------------------------------------------------------
 
 // The sum of the payload alone: what the sender's checksum leaves of it.
-static inline uint64_t sum_left(const struct core_packet *p, uint64_t taken)
+INLINE uint64_t sum_left(const struct core_packet *p, uint64_t taken)
 {
 	uint16_t lengths = core_sum_be16(p->l4_len);
 
 	return (uint64_t)(uint16_t)~p->csum + (uint16_t)~core_sum_fold(taken + lengths + lengths);
 }
 
-static inline struct payload take_channel(
-	const struct core_packet *p, const struct tp_entry *channel)
+INLINE struct payload take_channel(const struct core_packet *p, const struct tp_entry *channel)
 {
 	uint8_t *msg = core_packet_payload(p);
 	uint16_t len = tp_load_be16(msg + 2);
@@ -44,7 +53,7 @@ static inline struct payload take_channel(
 	return d;
 }
 
-static inline struct payload take_send(
+INLINE struct payload take_send(
 	const struct core_packet *p, const struct core_send *send, const struct tp_entry *client)
 {
 	uint8_t *msg = core_packet_payload(p);
@@ -60,7 +69,7 @@ static inline struct payload take_send(
 	return d;
 }
 
-static inline struct payload take_datagram(const struct core_packet *p, uint64_t sum_in)
+INLINE struct payload take_datagram(const struct core_packet *p, uint64_t sum_in)
 {
 	struct payload d = {.at = core_packet_payload(p), .len = core_packet_payload_len(p)};
 
@@ -70,38 +79,30 @@ static inline struct payload take_datagram(const struct core_packet *p, uint64_t
 
 // ---- putting headers in front -------------------------------------------------------------------
 
-static inline uint16_t next_id(struct core_context *c)
+// The first twelve octets of the header, as three words; the addresses follow them.
+INLINE void put_ipv4(struct core_context *c, uint8_t *ip, uint16_t sum_ip, uint32_t total,
+	uint32_t tos, uint32_t ttl, bool df)
 {
-	return core_sum_be16(++c->ip_id);
+	uint32_t varies = tp_htonl(tos << 16 | total);
+	uint32_t id = tp_htonl(df ? CORE_IPV4_DF : (uint32_t)++c->ip_id << 16);
+	uint32_t first = tp_htonl(0x45u << 24) | varies;
+	uint32_t csum;
+
+	csum = core_sum_fold((uint64_t)sum_ip + varies + id + tp_htonl(ttl << 24)) ^ 0xffffu;
+	memcpy(ip, &first, 4);
+	memcpy(ip + CORE_IPV4_ID, &id, 4);
+	csum = tp_htonl(ttl << 24 | CORE_PROTO_UDP << 16 | tp_ntohs((uint16_t)csum));
+	memcpy(ip + CORE_IPV4_TTL, &csum, 4);
 }
 
-static inline void put_ipv4(struct core_context *c, uint8_t *ip, uint16_t sum_ip, unsigned total,
-	unsigned tos, unsigned ttl, bool df)
-{
-	uint16_t len_be = core_sum_be16((uint16_t)total);
-	uint16_t frag_be = df ? core_sum_be16(CORE_IPV4_DF) : 0;
-	uint16_t id_be = df ? 0 : next_id(c);
-	uint16_t csum;
-
-	csum = (uint16_t)~core_sum_fold((uint64_t)sum_ip + core_sum_be16((uint16_t)tos) + len_be +
-					id_be + frag_be + core_sum_be16((uint16_t)(ttl << 8)));
-	ip[CORE_IPV4_TOS] = (uint8_t)tos;
-	memcpy(ip + CORE_IPV4_TOTAL_LEN, &len_be, 2);
-	memcpy(ip + CORE_IPV4_ID, &id_be, 2);
-	memcpy(ip + CORE_IPV4_FRAG, &frag_be, 2);
-	ip[CORE_IPV4_TTL] = (uint8_t)ttl;
-	memcpy(ip + CORE_IPV4_CSUM, &csum, 2);
-}
-
-static inline void put_ipv6(uint8_t *ip, unsigned udp_len, unsigned tos, unsigned ttl)
+INLINE void put_ipv6(uint8_t *ip, uint32_t udp_len, uint32_t tos, uint32_t ttl)
 {
 	tp_store_be32(ip, 0x60000000u | tos << 20);
-	tp_store_be16(ip + CORE_IPV6_PAYLOAD_LEN, (uint16_t)udp_len);
-	ip[CORE_IPV6_HOP_LIMIT] = (uint8_t)ttl;
+	tp_store_be32(ip + CORE_IPV6_PAYLOAD_LEN, udp_len << 16 | CORE_PROTO_UDP << 8 | ttl);
 }
 
 // Whether the template is what its length says: the control process is not trusted here.
-static inline bool header_shape_right(const struct tp_entry *e, unsigned extra)
+INLINE bool header_shape_right(const struct tp_entry *e, unsigned extra)
 {
 	unsigned ip_len = (e->header[0] == 0x45) ? CORE_IPV4_HEADER_LEN : CORE_IPV6_HEADER_LEN;
 
@@ -111,7 +112,7 @@ static inline bool header_shape_right(const struct tp_entry *e, unsigned extra)
 
 // Copies the entry's header in front of `front` octets that stand before the payload, and settles
 // all of it but the UDP checksum. Returns the UDP header, or NULL with the reason in `why`.
-static inline uint8_t *put_header(struct core_context *c, const struct core_packet *p,
+INLINE uint8_t *put_header(struct core_context *c, const struct core_packet *p,
 	const struct tp_entry *e, const struct payload *d, unsigned front, unsigned pad,
 	struct core_out *out, enum tp_drop *why)
 {
@@ -134,11 +135,11 @@ static inline uint8_t *put_header(struct core_context *c, const struct core_pack
 		(size_t)(p->high - d->at) < d->len + pad)
 		return NULL;
 	if (v4) {
-		memcpy(ip, e->header, CORE_IPV4_HEADER_LEN + CORE_UDP_HEADER_LEN);
+		memcpy(ip + CORE_IPV4_SRC, e->header + CORE_IPV4_SRC, 12); // addresses and ports
 		df = p->family == TP_FAMILY_IPV4 ? p->df || d->dont_fragment : total > DF_ABOVE;
 		put_ipv4(c, ip, e->sum_ip, total, p->tos, p->ttl - 1u, df);
 	} else {
-		memcpy(ip, e->header, CORE_IPV6_HEADER_LEN + CORE_UDP_HEADER_LEN);
+		memcpy(ip + CORE_IPV6_SRC, e->header + CORE_IPV6_SRC, 36);
 		put_ipv6(ip, udp_len, p->tos, p->ttl - 1u);
 	}
 	tp_store_be16(udp + CORE_UDP_LEN, (uint16_t)udp_len);
@@ -150,7 +151,7 @@ static inline uint8_t *put_header(struct core_context *c, const struct core_pack
 }
 
 // `sum`: everything but the two UDP lengths and the payload.
-static inline void put_csum(const struct core_packet *p, const struct payload *d, uint8_t *udp,
+INLINE void put_csum(const struct core_packet *p, const struct payload *d, uint8_t *udp,
 	uint8_t out_family, uint64_t sum)
 {
 	uint16_t len_be = core_sum_word(udp + CORE_UDP_LEN);
@@ -164,7 +165,7 @@ static inline void put_csum(const struct core_packet *p, const struct payload *d
 	memcpy(udp + CORE_UDP_CSUM, &csum, 2);
 }
 
-static inline enum tp_drop put_peer(struct core_context *c, const struct core_packet *p,
+INLINE enum tp_drop put_peer(struct core_context *c, const struct core_packet *p,
 	const struct tp_entry *e, const struct payload *d, struct core_out *out)
 {
 	enum tp_drop why;
@@ -179,7 +180,7 @@ static inline enum tp_drop put_peer(struct core_context *c, const struct core_pa
 	return TP_DROP_none;
 }
 
-static inline enum tp_drop put_channel(struct core_context *c, const struct core_packet *p,
+INLINE enum tp_drop put_channel(struct core_context *c, const struct core_packet *p,
 	const struct tp_entry *e, const struct payload *d, struct core_out *out)
 {
 	uint16_t len_be = core_sum_be16((uint16_t)d->len);
@@ -197,8 +198,8 @@ static inline enum tp_drop put_channel(struct core_context *c, const struct core
 	return TP_DROP_none;
 }
 
-static inline enum tp_drop put_data(struct core_context *c, const struct core_packet *p,
-	const struct tp_entry *e, const struct tp_addr *from, const struct payload *d,
+INLINE enum tp_drop put_data(struct core_context *c, const struct core_packet *p,
+	const struct tp_entry *e, const struct peer *from, const struct payload *d,
 	struct core_out *out)
 {
 	unsigned value_len = 4 + tp_family_ip_len(from->family);
@@ -206,7 +207,10 @@ static inline enum tp_drop put_data(struct core_context *c, const struct core_pa
 	unsigned pad = -d->len & 3;
 	enum tp_drop why;
 	uint8_t *udp, *msg;
+	uint8_t ip[16];
 
+	// Out of the way of the new header.
+	memcpy(ip, from->ip, sizeof(ip));
 	if (!header_shape_right(e, 0))
 		return TP_DROP_table_corrupt;
 	udp = put_header(c, p, e, d, front, pad, out, &why);
@@ -219,7 +223,7 @@ static inline enum tp_drop put_data(struct core_context *c, const struct core_pa
 	core_txid_next(c, msg + 8);
 	tp_store_be16(msg + 20, TP_ATTR_XOR_PEER_ADDRESS);
 	tp_store_be16(msg + 22, (uint16_t)value_len);
-	core_xor_address_write(msg + 24, from, msg + 8);
+	core_xor_address_write(msg + 24, from->family, ip, from->port_be, msg + 8);
 	tp_store_be16(msg + front - 4, TP_ATTR_DATA);
 	tp_store_be16(msg + front - 2, (uint16_t)d->len);
 	memset(d->at + d->len, 0, pad);
@@ -266,8 +270,8 @@ enum tp_drop core_peer_to_channel(struct core_context *c, const struct core_pack
 enum tp_drop core_peer_to_data(struct core_context *c, const struct core_packet *p,
 	const struct tp_entry *in, const struct tp_entry *allocation, struct core_out *out)
 {
-	struct payload d = take_datagram(p, (uint64_t)in->sum_in + p->src_port_be);
-	struct tp_addr from = core_packet_addr(p, p->src_ip, p->src_port_be);
+	struct payload d = take_datagram(p, (uint64_t)in->sum_in + p->ports.src_be);
+	struct peer from = {.ip = p->src_ip, .port_be = p->ports.src_be, .family = p->family};
 
 	return put_data(c, p, allocation, &from, &d, out);
 }
@@ -286,7 +290,9 @@ enum tp_drop core_channel_to_data(struct core_context *c, const struct core_pack
 {
 	struct payload d = take_channel(p, channel);
 
-	return put_data(c, p, allocation, shown, &d, out);
+	struct peer from = {.ip = shown->ip, .port_be = shown->port_be, .family = shown->family};
+
+	return put_data(c, p, allocation, &from, &d, out);
 }
 
 enum tp_drop core_send_to_channel(struct core_context *c, const struct core_packet *p,
@@ -304,10 +310,18 @@ enum tp_drop core_send_to_data(struct core_context *c, const struct core_packet 
 {
 	struct payload d = take_send(p, send, client);
 
-	return put_data(c, p, allocation, shown, &d, out);
+	struct peer from = {.ip = shown->ip, .port_be = shown->port_be, .family = shown->family};
+
+	return put_data(c, p, allocation, &from, &d, out);
 }
 
 // ---- our own datagrams --------------------------------------------------------------------------
+
+// What tp_entry.sum_ip is for a pair of addresses.
+static uint16_t sum_of_template(const struct tp_addr *src, const struct tp_addr *dst)
+{
+	return core_sum_fold(core_sum_addresses(src->ip, dst->ip, 4) + core_sum_be16(0x4500));
+}
 
 void core_datagram_write(struct core_context *c, uint8_t *payload, uint16_t len,
 	const struct tp_addr *src, const struct tp_addr *dst, struct core_out *out)
@@ -329,20 +343,15 @@ void core_datagram_write(struct core_context *c, uint8_t *payload, uint16_t len,
 	out->payload_len = len;
 	if (src->family == TP_FAMILY_IPV4) {
 		out->ip = udp - CORE_IPV4_HEADER_LEN;
-		memset(out->ip, 0, CORE_IPV4_HEADER_LEN);
-		out->ip[0] = 0x45;
-		out->ip[CORE_IPV4_PROTO] = CORE_PROTO_UDP;
+		out->len = (uint16_t)(CORE_IPV4_HEADER_LEN + udp_len);
 		memcpy(out->ip + CORE_IPV4_SRC, src->ip, 4);
 		memcpy(out->ip + CORE_IPV4_DST, dst->ip, 4);
-		out->len = (uint16_t)(CORE_IPV4_HEADER_LEN + udp_len);
-		put_ipv4(c, out->ip, core_sum_fold(core_sum(out->ip, CORE_IPV4_HEADER_LEN)),
-			out->len, 0, OWN_TTL, false);
+		put_ipv4(c, out->ip, sum_of_template(src, dst), out->len, 0, OWN_TTL, false);
 		return;
 	}
 	out->ip = udp - CORE_IPV6_HEADER_LEN;
 	out->len = (uint16_t)(CORE_IPV6_HEADER_LEN + udp_len);
 	put_ipv6(out->ip, udp_len, 0, OWN_TTL);
-	out->ip[CORE_IPV6_NEXT] = CORE_PROTO_UDP;
 	memcpy(out->ip + CORE_IPV6_SRC, src->ip, 16);
 	memcpy(out->ip + CORE_IPV6_DST, dst->ip, 16);
 }

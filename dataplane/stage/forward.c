@@ -16,82 +16,55 @@ void item_send(struct item *it, const struct core_out *out, uint8_t port)
 	it->state = ITEM_DONE;
 }
 
-static const struct tp_entry *entry_at(const struct burst *b, uint32_t index)
-{
-	return &b->w->table.entries[index];
-}
-
 // The entry that the outgoing headers come from.
-static const struct tp_entry *leaving_entry(const struct burst *b, const struct item *it)
+static inline const struct tp_entry *leaving_entry(const struct item *it)
 {
 	switch (it->put) {
 	case PUT_PEER:
-		return entry_at(b, it->sent_by);
+		return it->sent_by;
 	case PUT_CHANNEL:
-		return entry_at(b, it->received_by);
+		return it->received_by;
 	default:
-		return entry_at(b, it->allocation);
+		return it->allocation;
 	}
 }
 
-static enum tp_drop rewrite_channel(struct burst *b, struct item *it, struct core_out *out)
+// `leaving` is leaving_entry().
+static inline enum tp_drop rewrite(
+	struct burst *b, struct item *it, const struct tp_entry *leaving, struct core_out *out)
 {
 	struct core_context *c = &b->w->context;
-	const struct tp_entry *channel = entry_at(b, it->sent_by);
-	const struct tp_entry *leaving = leaving_entry(b, it);
+	const struct core_packet *p = &it->in;
 
-	switch (it->put) {
-	case PUT_PEER:
-		return core_channel_to_peer(c, &it->in, channel, out);
-	case PUT_CHANNEL:
-		return core_channel_to_channel(c, &it->in, channel, leaving, out);
+	switch (it->take * 4 + it->put) {
+	case TAKE_CHANNEL * 4 + PUT_PEER:
+		return core_channel_to_peer(c, p, leaving, out);
+	case TAKE_DATAGRAM * 4 + PUT_CHANNEL:
+		return core_peer_to_channel(c, p, leaving, out);
+	case TAKE_SEND * 4 + PUT_PEER:
+		return core_send_to_peer(c, p, &it->send, it->client, leaving, out);
+	case TAKE_DATAGRAM * 4 + PUT_DATA:
+		return core_peer_to_data(c, p, it->received_by, leaving, out);
+	case TAKE_CHANNEL * 4 + PUT_CHANNEL:
+		return core_channel_to_channel(c, p, it->sent_by, leaving, out);
+	case TAKE_CHANNEL * 4 + PUT_DATA:
+		return core_channel_to_data(c, p, it->sent_by, leaving, &it->shown, out);
+	case TAKE_SEND * 4 + PUT_CHANNEL:
+		return core_send_to_channel(c, p, &it->send, it->client, leaving, out);
 	default:
-		return core_channel_to_data(c, &it->in, channel, leaving, &it->shown, out);
+		return core_send_to_data(c, p, &it->send, it->client, leaving, &it->shown, out);
 	}
 }
 
-static enum tp_drop rewrite_send(struct burst *b, struct item *it, struct core_out *out)
+static inline void count_cell(struct burst *b, const struct tp_entry *e, uint32_t octets)
 {
-	struct core_context *c = &b->w->context;
-	const struct tp_entry *client = entry_at(b, it->client);
-	const struct tp_entry *leaving = leaving_entry(b, it);
-
-	switch (it->put) {
-	case PUT_PEER:
-		return core_send_to_peer(c, &it->in, &it->send, client, leaving, out);
-	case PUT_CHANNEL:
-		return core_send_to_channel(c, &it->in, &it->send, client, leaving, out);
-	default:
-		return core_send_to_data(c, &it->in, &it->send, client, leaving, &it->shown, out);
-	}
-}
-
-static enum tp_drop rewrite(struct burst *b, struct item *it, struct core_out *out)
-{
-	struct core_context *c = &b->w->context;
-
-	switch (it->take) {
-	case TAKE_CHANNEL:
-		return rewrite_channel(b, it, out);
-	case TAKE_SEND:
-		return rewrite_send(b, it, out);
-	default:
-		if (it->put == PUT_CHANNEL)
-			return core_peer_to_channel(c, &it->in, entry_at(b, it->received_by), out);
-		return core_peer_to_data(
-			c, &it->in, entry_at(b, it->received_by), entry_at(b, it->allocation), out);
-	}
-}
-
-static void count_cell(struct burst *b, uint32_t index, uint32_t octets)
-{
-	struct tp_cell *cell = &b->w->cells[index];
+	struct tp_cell *cell = &b->w->cells[e - b->w->table.entries];
 
 	tp_count(&cell->packets, 1);
 	tp_count(&cell->octets, octets);
 }
 
-static void count(struct burst *b, const struct item *it, uint32_t octets)
+static inline void count(struct burst *b, const struct item *it, uint32_t octets)
 {
 	if (it->take != TAKE_DATAGRAM) {
 		count_cell(b, it->sent_by, octets);
@@ -110,10 +83,10 @@ static void count(struct burst *b, const struct item *it, uint32_t octets)
 		burst_count(b, TP_PATH_hairpin, octets);
 }
 
-void item_forward(struct burst *b, struct item *it)
+static inline void forward(struct burst *b, struct item *it)
 {
 	const struct stage_worker *w = b->w;
-	const struct tp_entry *leaving = leaving_entry(b, it);
+	const struct tp_entry *leaving = leaving_entry(it);
 	enum tp_drop why;
 	struct core_out out;
 	uint8_t mac[6], port;
@@ -121,7 +94,7 @@ void item_forward(struct burst *b, struct item *it)
 	why = next_hop_resolve(
 		w, atomic_load_explicit(&leaving->next_hop, memory_order_relaxed), mac, &port);
 	if (why == TP_DROP_none)
-		why = rewrite(b, it, &out);
+		why = rewrite(b, it, leaving, &out);
 	if (why == TP_DROP_none && out.len > w->ports[port].mtu)
 		why = TP_DROP_too_big;
 	if (why != TP_DROP_none) {
@@ -131,4 +104,15 @@ void item_forward(struct burst *b, struct item *it)
 	core_ethernet_write(&out, mac, w->ports[port].mac);
 	item_send(it, &out, port);
 	count(b, it, out.payload_len);
+}
+
+void burst_forward(struct burst *b, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		// An item still open asked more than there are questions: never with sane code.
+		if (b->items[i].state == ITEM_READY)
+			forward(b, &b->items[i]);
+		else if (b->items[i].state == ITEM_OPEN)
+			item_drop(b, &b->items[i], TP_DROP_table_corrupt);
+	}
 }

@@ -21,6 +21,8 @@
 
 #include "locals.h"
 
+#include <endian.h>
+
 // The question an item waits for.
 enum item_step {
 	STEP_CHANNEL,
@@ -54,13 +56,13 @@ struct item {
 	uint8_t put;   // enum item_put
 	bool hairpin;
 	bool has_fingerprint;
-	uint16_t local_id;    // listener or relay it arrived at; hairpin: relay of the other end
-	uint16_t port_be;     // relayed port it arrived at; hairpin: of the other end
-	uint32_t client;      // index of the sender's ALLOCATION
-	uint32_t sent_by;     // index of the sender's CHANNEL or PERMISSION
-	uint32_t received_by; // index of the receiver's PEER or PERMISSION
-	uint32_t allocation;  // index of the receiver's ALLOCATION
-	struct tp_addr shown; // sender as the receiver sees it
+	uint16_t local_id; // listener or relay it arrived at; hairpin: relay of the other end
+	uint16_t port_be;  // relayed port it arrived at; hairpin: of the other end
+	const struct tp_entry *client;	    // the sender's ALLOCATION
+	const struct tp_entry *sent_by;	    // the sender's CHANNEL or PERMISSION
+	const struct tp_entry *received_by; // the receiver's PEER or PERMISSION
+	const struct tp_entry *allocation;  // the receiver's ALLOCATION
+	struct tp_addr shown;		    // sender as the receiver sees it
 	struct core_send send;
 	struct core_packet in;
 	struct stage_pkt *pkt;
@@ -72,6 +74,7 @@ struct burst {
 	const struct stage_locals *locals;
 	uint64_t now_ns;
 	uint32_t now_s;
+	uint32_t last_own; // own address the last packet arrived at; 0 none yet
 	uint32_t path_packets[TP_PATH_COUNT];
 	uint64_t path_octets[TP_PATH_COUNT];
 	struct item items[STAGE_BURST];
@@ -98,16 +101,22 @@ static inline void burst_count(struct burst *b, enum tp_path path, uint32_t octe
 }
 
 // classify.c: from a frame to its first question, or to a verdict.
-void item_classify(struct burst *b, struct item *it, struct stage_pkt *pkt);
+void burst_classify(struct burst *b, struct stage_pkt *pkts, unsigned n);
+
+// Items that have a question, by number.
+struct open_list {
+	unsigned n;
+	uint8_t at[STAGE_BURST];
+};
 
 // lookup.c: asks and settles until no question is open.
 void burst_lookup(struct burst *b, unsigned n);
 
-// resolve.c: `index` is the entry the question found, 0 none.
-void item_resolve(struct burst *b, struct item *it, uint32_t index);
+// resolve.c: settles the questions of `open` by what was found; leaves those that have another.
+void burst_settle(struct burst *b, struct open_list *open);
 
-// forward.c: rewrites a ready item and sends it.
-void item_forward(struct burst *b, struct item *it);
+// forward.c: rewrites the ready items and sends them.
+void burst_forward(struct burst *b, unsigned n);
 void item_send(struct item *it, const struct core_out *out, uint8_t port);
 
 // punt.c: hands the message to the control process (`live`: it came from a live 5-tuple); answers a
@@ -119,6 +128,19 @@ void item_answer(struct burst *b, struct item *it);
 bool stage_limiter_pass(
 	struct stage_worker *w, const struct tp_addr *source, uint32_t rate, uint32_t now_s);
 
-// next_hop.c: destination MAC and port behind a next-hop slot.
-enum tp_drop next_hop_resolve(
-	const struct stage_worker *w, uint32_t slot, uint8_t mac[6], uint8_t *port);
+// Destination MAC and port behind a next-hop slot: none, no_route or no_next_hop.
+static inline enum tp_drop next_hop_resolve(
+	const struct stage_worker *w, uint32_t slot, uint8_t mac[6], uint8_t *port)
+{
+	uint64_t word, le;
+
+	if (slot == 0 || slot >= w->n_next_hops)
+		return TP_DROP_no_route;
+	word = atomic_load_explicit(&w->next_hops[slot], memory_order_relaxed);
+	if (!(word & TP_NEXT_HOP_VALID))
+		return TP_DROP_no_next_hop;
+	le = htole64(word);
+	memcpy(mac, &le, 6);
+	*port = (uint8_t)(word >> 48);
+	return *port < w->n_ports ? TP_DROP_none : TP_DROP_no_route;
+}

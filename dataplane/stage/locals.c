@@ -7,12 +7,12 @@ static unsigned ip_add(struct stage_locals *l, const struct tp_addr *a)
 {
 	struct local_ip ip = local_ip_of(a->ip, a->family);
 	unsigned i = locals_ip_find(l, &ip, a->family);
-	unsigned s = local_hash(ip.word[0], ip.word[1]) & (LOCALS_IP_SLOTS - 1);
+	unsigned s = local_hash(ip.word[0], ip.word[1]) & l->ip_mask;
 
 	if (i != 0)
 		return i;
 	while (l->ip_slots[s] != 0)
-		s = (s + 1) & (LOCALS_IP_SLOTS - 1);
+		s = (s + 1) & l->ip_mask;
 	i = ++l->n_ips;
 	l->ips[i] = (struct own_ip){.ip = ip, .family = a->family};
 	l->ip_slots[s] = (uint16_t)i;
@@ -22,12 +22,12 @@ static unsigned ip_add(struct stage_locals *l, const struct tp_addr *a)
 static void listener_add(struct stage_locals *l, unsigned ip_index, unsigned id)
 {
 	uint16_t port_be = l->by_id[id].addr.port_be;
-	unsigned s = local_hash(ip_index, port_be) & (LOCALS_PORT_SLOTS - 1);
+	unsigned s = local_hash(ip_index, port_be) & l->port_mask;
 
 	if (locals_listener_find(l, ip_index, port_be) != 0)
 		return;
 	while (l->port_slots[s] != 0)
-		s = (s + 1) & (LOCALS_PORT_SLOTS - 1);
+		s = (s + 1) & l->port_mask;
 	l->port_slots[s] = (uint16_t)id;
 	l->port_ips[s] = (uint16_t)ip_index;
 }
@@ -46,6 +46,26 @@ static bool record_right(const struct tp_local *r)
 	return r->role == TP_ROLE_RELAY && r->port_index < TP_RELAYS_MAX;
 }
 
+// Slots for `n` keys, less than half full.
+static uint32_t mask_for(unsigned n, uint32_t most)
+{
+	uint32_t slots = 16;
+
+	while (slots < most && slots < 2 * n + 1)
+		slots *= 2;
+	return slots - 1;
+}
+
+static void masks_set(struct stage_locals *l, const struct tp_local locals[TP_LOCALS_MAX])
+{
+	unsigned n = 0;
+
+	for (unsigned id = 1; id < TP_LOCALS_MAX; id++)
+		n += record_right(&locals[id]);
+	l->ip_mask = mask_for(2 * n, LOCALS_IP_SLOTS);
+	l->port_mask = mask_for(n, LOCALS_PORT_SLOTS);
+}
+
 struct stage_locals *stage_locals_create(
 	const struct tp_local locals[TP_LOCALS_MAX], const struct tp_path_config *path)
 {
@@ -54,6 +74,7 @@ struct stage_locals *stage_locals_create(
 	if (l == NULL)
 		return NULL;
 	l->path = *path;
+	masks_set(l, locals);
 	if (l->path.channel_max > TP_CHANNEL_MAX_COMPAT)
 		l->path.channel_max = TP_CHANNEL_MAX_COMPAT;
 	for (unsigned id = 1; id < TP_LOCALS_MAX; id++) {

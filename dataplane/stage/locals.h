@@ -33,7 +33,8 @@ struct local_record {
 struct stage_locals {
 	struct tp_path_config path;
 	uint32_t n_ips;
-	uint32_t n_listeners;
+	uint32_t ip_mask; // slots in use: few own addresses take few cache lines
+	uint32_t port_mask;
 	struct own_ip ips[LOCALS_IPS_MAX + 1];	  // from 1
 	uint16_t ip_slots[LOCALS_IP_SLOTS];	  // index into ips; 0: empty
 	uint16_t port_slots[LOCALS_PORT_SLOTS];	  // id of a listener; 0: empty
@@ -43,12 +44,20 @@ struct stage_locals {
 
 static inline struct local_ip local_ip_of(const uint8_t *ip, uint8_t family)
 {
-	struct local_ip r = {{0, 0}};
+	struct local_ip r;
+	uint32_t v4;
 
-	if (family == TP_FAMILY_IPV4)
-		memcpy(r.word, ip, 4);
-	else
-		memcpy(r.word, ip, 16);
+	if (family == TP_FAMILY_IPV4) {
+		memcpy(&v4, ip, sizeof(v4));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+		r.word[0] = v4;
+#else
+		r.word[0] = (uint64_t)v4 << 32;
+#endif
+		r.word[1] = 0;
+	} else {
+		memcpy(r.word, ip, sizeof(r.word));
+	}
 	return r;
 }
 
@@ -61,9 +70,9 @@ static inline uint32_t local_hash(uint64_t a, uint64_t b)
 static inline unsigned locals_ip_find(
 	const struct stage_locals *l, const struct local_ip *ip, uint8_t family)
 {
-	unsigned s = local_hash(ip->word[0], ip->word[1]) & (LOCALS_IP_SLOTS - 1);
+	unsigned s = local_hash(ip->word[0], ip->word[1]) & l->ip_mask;
 
-	for (unsigned i; (i = l->ip_slots[s]) != 0; s = (s + 1) & (LOCALS_IP_SLOTS - 1)) {
+	for (unsigned i; (i = l->ip_slots[s]) != 0; s = (s + 1) & l->ip_mask) {
 		const struct own_ip *o = &l->ips[i];
 
 		if (o->ip.word[0] == ip->word[0] && o->ip.word[1] == ip->word[1] &&
@@ -77,9 +86,9 @@ static inline unsigned locals_ip_find(
 static inline unsigned locals_listener_find(
 	const struct stage_locals *l, unsigned ip_index, uint16_t port_be)
 {
-	unsigned s = local_hash(ip_index, port_be) & (LOCALS_PORT_SLOTS - 1);
+	unsigned s = local_hash(ip_index, port_be) & l->port_mask;
 
-	for (unsigned id; (id = l->port_slots[s]) != 0; s = (s + 1) & (LOCALS_PORT_SLOTS - 1))
+	for (unsigned id; (id = l->port_slots[s]) != 0; s = (s + 1) & l->port_mask)
 		if (l->port_ips[s] == ip_index && l->by_id[id].addr.port_be == port_be)
 			return id;
 	return 0;

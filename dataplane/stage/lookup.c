@@ -4,11 +4,6 @@
 // A client's Send to another client of this relay asks four questions; nothing asks more.
 #define ROUNDS_MAX 4u
 
-struct open_list {
-	unsigned n;
-	uint8_t at[STAGE_BURST];
-};
-
 static inline void prefetch(const void *p)
 {
 	__builtin_prefetch(p, 0, 3);
@@ -81,18 +76,6 @@ static void match_all(struct burst *b, const struct open_list *open)
 	}
 }
 
-// The first slot whose signature matches is nearly always the one. When it is not, or when the
-// chain goes on, the whole of it is searched.
-static uint32_t confirm(const struct tp_table *t, const struct item *it)
-{
-	if (it->candidate != 0 && tp_key_equal(&t->entries[it->candidate].key, &it->key))
-		return it->candidate;
-	if (it->candidate == 0 && tp_bucket_match(it->bucket, tp_table_sig_of(it->hash)) == 0 &&
-		atomic_load_explicit(&it->bucket->next, memory_order_acquire) == 0)
-		return 0;
-	return tp_table_find(t, &it->key, it->hash);
-}
-
 static void collect(struct burst *b, struct open_list *open, unsigned n)
 {
 	open->n = 0;
@@ -107,17 +90,8 @@ void burst_lookup(struct burst *b, unsigned n)
 
 	collect(b, &open, n);
 	for (unsigned round = 0; open.n != 0 && round < ROUNDS_MAX; round++) {
-		unsigned still = 0;
-
 		hash_all(b, &open);
 		match_all(b, &open);
-		for (unsigned i = 0; i < open.n; i++) {
-			struct item *it = &b->items[open.at[i]];
-
-			item_resolve(b, it, confirm(&b->w->table, it));
-			if (it->state == ITEM_OPEN)
-				open.at[still++] = open.at[i];
-		}
-		open.n = still;
+		burst_settle(b, &open);
 	}
 }

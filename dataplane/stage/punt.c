@@ -5,7 +5,7 @@
 
 static struct tp_addr source_of(const struct item *it)
 {
-	return core_packet_addr(&it->in, it->in.src_ip, it->in.src_port_be);
+	return core_packet_addr(&it->in, it->in.src_ip, it->in.ports.src_be);
 }
 
 static bool carries_our_nonce(
@@ -72,7 +72,7 @@ void item_punt(struct burst *b, struct item *it, bool live)
 void item_answer(struct burst *b, struct item *it)
 {
 	struct tp_addr client = source_of(it);
-	struct tp_addr listener = core_packet_addr(&it->in, it->in.dst_ip, it->in.dst_port_be);
+	struct tp_addr listener = core_packet_addr(&it->in, it->in.dst_ip, it->in.ports.dst_be);
 	uint8_t *payload = core_packet_payload(&it->in);
 	uint8_t txid[TP_STUN_TXID_LEN], mac[2][6];
 	struct stage_pkt *pkt = it->pkt;

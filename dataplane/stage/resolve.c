@@ -31,11 +31,14 @@ static enum tp_drop relayed_check(
 	return TP_DROP_no_allocation;
 }
 
-static void ask_permission(
-	struct item *it, const struct tp_addr *peer, uint32_t allocation, enum item_step step)
+// Turns a key that holds the peer's address already into the PERMISSION's: tp_key_permission in
+// place.
+static inline void key_permission(struct tp_key *key, uint32_t allocation)
 {
-	it->key = tp_key_permission(peer, allocation);
-	item_ask(it, step);
+	key->port_be = 0;
+	key->local_id = (uint16_t)allocation;
+	key->selector = (uint16_t)(allocation >> 16);
+	key->kind = TP_KIND_PERMISSION;
 }
 
 // The sender's packet turns round inside the worker: what it would ask as a peer's datagram at the
@@ -82,14 +85,14 @@ static void resolve_channel(struct burst *b, struct item *it, uint32_t index)
 	} else if (expired(&e->expires_s, b->now_s)) {
 		item_drop(b, it, TP_DROP_channel_expired);
 	} else if (e->flags & TP_ENTRY_HAIRPIN) {
-		it->sent_by = index;
+		it->sent_by = e;
 		if (expired(&e->other_expires_s, b->now_s))
 			item_drop(b, it, TP_DROP_permission_expired);
 		else
 			turn_round(b, it, e->relay_id, e->port_be, e->hairpin_relay_id,
 				header_dst_port_be(e));
 	} else {
-		it->sent_by = index;
+		it->sent_by = e;
 		it->put = PUT_PEER;
 		it->state = ITEM_READY;
 	}
@@ -106,8 +109,11 @@ static void resolve_client(struct burst *b, struct item *it, uint32_t index)
 	} else if (!live) {
 		item_drop(b, it, TP_DROP_allocation_expired);
 	} else {
-		it->client = index;
-		ask_permission(it, &it->send.peer, index, STEP_PERMISSION_OUT);
+		it->client = entry_at(b, index);
+		memcpy(it->key.ip, it->send.peer.ip, sizeof(it->key.ip));
+		it->key.family = it->send.peer.family;
+		key_permission(&it->key, index);
+		item_ask(it, STEP_PERMISSION_OUT);
 	}
 }
 
@@ -124,7 +130,7 @@ static bool has_family(const struct burst *b, const struct tp_entry *a, uint8_t 
 
 static void resolve_permission_out(struct burst *b, struct item *it, uint32_t index)
 {
-	const struct tp_entry *client = entry_at(b, it->client);
+	const struct tp_entry *client = it->client;
 	const struct tp_entry *e = entry_at(b, index);
 	enum tp_drop why;
 
@@ -143,7 +149,7 @@ static void resolve_permission_out(struct burst *b, struct item *it, uint32_t in
 		item_drop(b, it, why == TP_DROP_no_allocation ? TP_DROP_table_corrupt : why);
 		return;
 	}
-	it->sent_by = index;
+	it->sent_by = e;
 	if (e->flags & TP_ENTRY_HAIRPIN) {
 		turn_round(
 			b, it, e->relay_id, e->port_be, e->hairpin_relay_id, it->send.peer.port_be);
@@ -170,36 +176,35 @@ static uint32_t allocation_at(const struct burst *b, uint16_t relay_id, uint16_t
 static void resolve_peer(struct burst *b, struct item *it, uint32_t index)
 {
 	const struct tp_entry *e = entry_at(b, index);
-	struct tp_addr from;
+	uint32_t allocation;
 
 	if (index != 0 && !expired(&e->other_expires_s, b->now_s)) {
 		if (expired(&e->expires_s, b->now_s)) {
 			item_drop(b, it, TP_DROP_permission_expired);
 			return;
 		}
-		it->received_by = index;
+		it->received_by = e;
 		it->put = PUT_CHANNEL;
 		it->state = ITEM_READY;
 		return;
 	}
-	it->allocation = allocation_at(b, it->local_id, it->port_be);
-	if (it->allocation == 0) {
+	allocation = allocation_at(b, it->local_id, it->port_be);
+	if (allocation == 0) {
 		item_drop(b, it, it->hairpin ? TP_DROP_own_address : TP_DROP_no_allocation);
 		return;
 	}
-	__builtin_prefetch(entry_at(b, it->allocation));
-	__builtin_prefetch(entry_at(b, it->allocation)->header);
-	__builtin_prefetch(&b->w->cells[it->allocation]);
-	from = it->hairpin ? it->shown
-			   : core_packet_addr(&it->in, it->in.src_ip, it->in.src_port_be);
-	ask_permission(it, &from, it->allocation, STEP_PERMISSION_IN);
+	it->allocation = entry_at(b, allocation);
+	__builtin_prefetch(it->allocation);
+	__builtin_prefetch(it->allocation->header);
+	__builtin_prefetch(&b->w->cells[allocation]);
+	key_permission(&it->key, allocation);
+	item_ask(it, STEP_PERMISSION_IN);
 }
 
 static void resolve_permission_in(struct burst *b, struct item *it, uint32_t index)
 {
 	const struct tp_entry *e = entry_at(b, index);
-	enum tp_drop why =
-		relayed_check(entry_at(b, it->allocation), it->local_id, it->port_be, b->now_s);
+	enum tp_drop why = relayed_check(it->allocation, it->local_id, it->port_be, b->now_s);
 
 	if (why != TP_DROP_none) {
 		item_drop(b, it, it->hairpin ? TP_DROP_own_address : why);
@@ -208,13 +213,25 @@ static void resolve_permission_in(struct burst *b, struct item *it, uint32_t ind
 	} else if (expired(&e->expires_s, b->now_s)) {
 		item_drop(b, it, TP_DROP_permission_expired);
 	} else {
-		it->received_by = index;
+		it->received_by = e;
 		it->put = PUT_DATA;
 		it->state = ITEM_READY;
 	}
 }
 
-void item_resolve(struct burst *b, struct item *it, uint32_t index)
+// The first slot whose signature matches is nearly always the one. When it is not, or when the
+// chain goes on, the whole of it is searched.
+static inline uint32_t confirm(const struct tp_table *t, const struct item *it)
+{
+	if (it->candidate != 0 && tp_key_equal(&t->entries[it->candidate].key, &it->key))
+		return it->candidate;
+	if (it->candidate == 0 && tp_bucket_match(it->bucket, tp_table_sig_of(it->hash)) == 0 &&
+		atomic_load_explicit(&it->bucket->next, memory_order_acquire) == 0)
+		return 0;
+	return tp_table_find(t, &it->key, it->hash);
+}
+
+static inline void resolve(struct burst *b, struct item *it, uint32_t index)
 {
 	switch (it->step) {
 	case STEP_CHANNEL:
@@ -233,4 +250,18 @@ void item_resolve(struct burst *b, struct item *it, uint32_t index)
 		resolve_permission_in(b, it, index);
 		break;
 	}
+}
+
+void burst_settle(struct burst *b, struct open_list *open)
+{
+	unsigned still = 0;
+
+	for (unsigned i = 0; i < open->n; i++) {
+		struct item *it = &b->items[open->at[i]];
+
+		resolve(b, it, confirm(&b->w->table, it));
+		if (it->state == ITEM_OPEN)
+			open->at[still++] = open->at[i];
+	}
+	open->n = still;
 }

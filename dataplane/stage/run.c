@@ -1,41 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "item.h"
 
-// How far ahead of the parser the frames' first lines are fetched.
-#define AHEAD 4u
-
 void stage_worker_init(struct stage_worker *w, const uint8_t seed[32])
 {
 	memcpy(w->limiter_key, seed, sizeof(w->limiter_key));
 	memcpy(&w->context.txid_state, seed + 16, sizeof(w->context.txid_state));
 	memcpy(&w->context.ip_id, seed + 24, sizeof(w->context.ip_id));
-}
-
-static void classify_all(struct burst *b, struct stage_pkt *pkts, unsigned n)
-{
-	uint64_t octets = 0;
-
-	for (unsigned i = 0; i < n && i < AHEAD; i++)
-		__builtin_prefetch(pkts[i].data);
-	for (unsigned i = 0; i < n; i++) {
-		if (i + AHEAD < n)
-			__builtin_prefetch(pkts[i + AHEAD].data);
-		octets += pkts[i].len;
-		item_classify(b, &b->items[i], &pkts[i]);
-	}
-	tp_count(&b->w->stats->rx_packets, n);
-	tp_count(&b->w->stats->rx_octets, octets);
-}
-
-static void forward_all(struct burst *b, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		// An item still open asked more than there are questions: never with sane code.
-		if (b->items[i].state == ITEM_READY)
-			item_forward(b, &b->items[i]);
-		else if (b->items[i].state == ITEM_OPEN)
-			item_drop(b, &b->items[i], TP_DROP_table_corrupt);
-	}
 }
 
 static void count_paths(struct burst *b)
@@ -54,9 +24,10 @@ static void run_burst(struct burst *b, struct stage_pkt *pkts, unsigned n)
 {
 	memset(b->path_packets, 0, sizeof(b->path_packets));
 	memset(b->path_octets, 0, sizeof(b->path_octets));
-	classify_all(b, pkts, n);
+	b->last_own = 0;
+	burst_classify(b, pkts, n);
 	burst_lookup(b, n);
-	forward_all(b, n);
+	burst_forward(b, n);
 	count_paths(b);
 }
 

@@ -43,6 +43,14 @@ static inline uint16_t core_sum_fold(uint64_t sum)
 	return (uint16_t)sum;
 }
 
+// The same for an accumulator of at most 32 bits: a few thousand words.
+static inline uint16_t core_sum_fold32(uint32_t sum)
+{
+	sum = (sum & 0xffffu) + (sum >> 16);
+	sum = (sum & 0xffffu) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
 // A 16-bit word as stored.
 static inline uint16_t core_sum_word(const void *p)
 {
@@ -72,6 +80,11 @@ static inline uint64_t core_sum_16(const void *p)
 	const uint8_t *b = (const uint8_t *)p;
 
 	return core_sum_4(b) + core_sum_4(b + 4) + core_sum_4(b + 8) + core_sum_4(b + 12);
+}
+
+static inline uint64_t core_sum_20(const void *p)
+{
+	return core_sum_16(p) + core_sum_4((const uint8_t *)p + 16);
 }
 
 // Over any octets that begin at an even offset of the datagram; an odd last octet is padded with

@@ -52,7 +52,23 @@ size_t core_binding_answer(uint8_t out[CORE_BINDING_ANSWER_MAX], const uint8_t *
 const uint8_t *core_nonce_find(const uint8_t *msg, size_t len, size_t *nonce_len);
 
 // An XOR-mapped address attribute's value (RFC 8489 14.2): octets written, 8 or 20.
-size_t core_xor_address_write(uint8_t *value, const struct tp_addr *a, const uint8_t *txid);
+static inline size_t core_xor_address_write(
+	uint8_t *value, uint8_t family, const uint8_t *ip, uint16_t port_be, const uint8_t *txid)
+{
+	uint64_t a, b;
+
+	tp_store_be16(value, family);
+	tp_store_be16(value + 2, tp_ntohs(port_be) ^ (uint16_t)(TP_STUN_MAGIC_COOKIE >> 16));
+	tp_store_be32(value + 4, tp_load_be32(ip) ^ TP_STUN_MAGIC_COOKIE);
+	if (family == TP_FAMILY_IPV4)
+		return 8;
+	tp_store_be32(value + 8, tp_load_be32(ip + 4) ^ tp_load_be32(txid));
+	memcpy(&a, ip + 8, sizeof(a));
+	memcpy(&b, txid + 4, sizeof(b));
+	a ^= b;
+	memcpy(value + 12, &a, sizeof(a));
+	return 20;
+}
 
 // FINGERPRINT's value over everything in front of the attribute (RFC 8489 14.7).
 uint32_t core_fingerprint(const uint8_t *msg, size_t len);

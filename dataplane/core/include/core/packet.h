@@ -13,6 +13,12 @@ enum core_kind {
 	CORE_ICMP,     // ICMP over IPv4 or ICMPv6 over IPv6
 };
 
+// As they stand in the header, so that they are copied at once.
+struct core_ports {
+	uint16_t src_be;
+	uint16_t dst_be;
+};
+
 struct core_packet {
 	// The memory a rewrite may use; set by the caller of core_parse.
 	uint8_t *low;  // first writable octet, at or in front of the frame
@@ -24,11 +30,10 @@ struct core_packet {
 	const uint8_t *dst_ip;
 	uint8_t *l4; // UDP or ICMP header. UDP without fault: at least 8 octets and the payload
 
-	uint16_t l4_len;      // octets of it; UDP without fault: header and payload
-	uint16_t src_port_be; // UDP, when has_ports
-	uint16_t dst_port_be;
-	uint16_t csum;	// UDP: as stored
-	uint8_t kind;	// enum core_kind
+	struct core_ports ports; // UDP, when has_ports
+	uint16_t l4_len;	 // octets of it; UDP without fault: header and payload
+	uint16_t csum;		 // UDP: as stored
+	uint8_t kind;		 // enum core_kind
 	uint8_t fault;	// enum tp_drop: why it must not be forwarded, if it turns out to be ours
 	uint8_t family; // TP_FAMILY_*
 	uint8_t tos;	// TOS or traffic class
