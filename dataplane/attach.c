@@ -20,8 +20,9 @@ static struct shm_file *file_of(struct attach *a, unsigned i)
 	return files[i];
 }
 
-#define N_FILES	   4u
-#define FATE_TICKS 5u // names are looked up less often than flags
+#define N_FILES	      4u
+#define FATE_TICKS    5u // names are looked up less often than flags
+#define MISSING_TICKS 500u
 _Static_assert(N_FILES == TP_ARRAY_LEN(((struct attach *)0)->lost), "one flag per file");
 
 // Swaps what workers see; when it returns none of them uses the old one.
@@ -184,6 +185,21 @@ static int read_config(struct attach *a)
 	return 0;
 }
 
+// Files that are not there yet are nothing to speak of, unless their maker runs: then it makes them
+// where this process does not see them.
+static enum attach_event judge_failure(struct attach *a, const struct shm_error *err)
+{
+	bool normal =
+		err->cause == SHM_OK || err->cause == SHM_MISSING || err->cause == SHM_UNFINISHED;
+
+	if (!shm_role_held(&a->place, SHM_ROLE_CONTROL))
+		a->waited = 0;
+	if (err->cause == a->refused || (normal && ++a->waited < MISSING_TICKS))
+		return ATTACH_NOTHING;
+	a->refused = err->cause;
+	return ATTACH_REFUSED;
+}
+
 // The truth about the directory comes anew with each attempt: the control process may have chosen
 // another one since.
 static enum attach_event try_attach(struct attach *a, struct shm_error *err)
@@ -205,14 +221,11 @@ static enum attach_event try_attach(struct attach *a, struct shm_error *err)
 	}
 	if (rc != 0) {
 		close_files(a);
-		if (err->cause == SHM_OK || err->cause == SHM_MISSING ||
-			err->cause == SHM_UNFINISHED || err->cause == a->refused)
-			return ATTACH_NOTHING;
-		a->refused = err->cause;
-		return ATTACH_REFUSED;
+		return judge_failure(a, err);
 	}
 	a->mapped = true;
 	a->refused = SHM_OK;
+	a->waited = 0;
 	return ATTACH_DONE;
 }
 

@@ -35,6 +35,7 @@ struct attach {
 	atomic_bool lost[4];
 	uint32_t segments_lost;
 	unsigned ticks;
+	unsigned waited;	// ticks for the files of a control process that runs
 	enum shm_cause refused; // the last cause that was reported
 	int64_t config_seq;	// of the view's locals
 	struct view *current;	// what workers see

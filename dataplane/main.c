@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <log/log.h>
 #ifdef HAVE_SYSTEMD
@@ -14,10 +15,15 @@
 
 static volatile sig_atomic_t stop_requested;
 
+#define STOP_SECONDS 4
+
+// A worker that hangs would keep us from ending: then the kernel ends us, and the next start puts
+// right what is left.
 static void request_stop(int sig)
 {
 	(void)sig;
 	stop_requested = 1;
+	alarm(STOP_SECONDS);
 }
 
 static void install_signals(void)

@@ -287,6 +287,23 @@ static void test_refused(void **state)
 	close(fd);
 }
 
+// A control process runs, and its files are nowhere: said once, after 5 s.
+static void test_nowhere(void **state)
+{
+	struct fixture *f = *state;
+	unsigned told = 0, at = 0;
+
+	for (unsigned i = 0; i < 2000; i++) {
+		if (attach_tick(&f->attach, &f->err) == ATTACH_REFUSED && ++told == 1)
+			at = i;
+	}
+	assert_int_equal(told, 1);
+	assert_in_range(at, 400, 600);
+	assert_true(strlen(f->err.text) > 0);
+	make_tables(f);
+	assert_int_equal(tick(f), ATTACH_DONE);
+}
+
 // The last process of the instance takes the files away; before that they stay for the other one.
 static void test_last_one_out(void **state)
 {
@@ -320,6 +337,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_truncated_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_replaced, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nowhere, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_last_one_out, setup, teardown),
 	};
 
