@@ -50,6 +50,13 @@ quick_record()
 	grep -qsxF "$*" "$quick_state/changes" || echo "$*" >> "$quick_state/changes"
 }
 
+# quick_forget KIND WHAT: it has been taken back.
+quick_forget()
+{
+	grep -vxF "$*" "$quick_state/changes" > "$quick_state/changes.new"
+	mv "$quick_state/changes.new" "$quick_state/changes"
+}
+
 quick_recorded()
 {
 	grep -qsxF "$*" "$quick_state/changes"

@@ -17,6 +17,9 @@ host_names()
 	host_config=$LAB_DIR/turnpike.yaml
 	host_socket=$LAB_DIR/control.sock
 	host_shm=/dev/shm/turnpike-$1
+	if [ $quick_mode = undo ] && [ -n "$(state_get build)" ]; then
+		quick_build=$(state_get build)
+	fi
 }
 
 quick_host_mode()
@@ -35,7 +38,7 @@ quick_host_mode()
 		host_down
 	fi
 	quick_record relay "$host_instance"
-	host_up || { host_down; quick_die "the relay did not start, see above"; }
+	host_up || { host_down; quick_forget relay "$host_instance"; quick_die "the relay did not start, see above"; }
 	host_changes
 	host_next
 	quick_say "done in $SECONDS s"
@@ -109,19 +112,36 @@ host_configure_external()
 # AF_XDP takes a whole queue, so one worker wants an interface with one.
 host_queues()
 {
-	local had
+	local had want
 
-	had=$(ethtool -l "$quick_interface" 2>/dev/null |
-		awk '/^Current/ { now = 1 } now && /^Combined:/ { print $2 }')
-	[[ $had =~ ^[0-9]+$ ]] && [ "$had" -gt 1 ] || return 0
-	state_set queues "$quick_interface $had"
-	ethtool -L "$quick_interface" combined 1 ||
-		quick_say "$quick_interface keeps its $had queues; the relay will say what that means"
+	read -r had want < <(ethtool -l "$quick_interface" 2>/dev/null | awk '
+		/^Current/ { now = 1 }
+		now { sub(":", "", $1); n[$1] = $2 }
+		END {
+			if (n["Combined"] + 0 > 1) print "combined:" n["Combined"], "combined:1"
+			else if (n["Combined"] + 0 == 0 && n["RX"] + 0 > 1)
+				print "rx:" n["RX"] ":tx:" n["TX"], "rx:1:tx:1"
+		}')
+	[ -n "$had" ] || return 0
+	state_set queues "$quick_interface ${had//:/ }"
+	ethtool -L "$quick_interface" ${want//:/ } ||
+		quick_say "$quick_interface keeps its queues; the relay will say what that means"
+}
+
+# As they were before; `state` has "NAME combined 4" or "NAME rx 4 tx 4".
+host_queues_restore()
+{
+	local queues
+
+	queues=$(state_get queues)
+	[ -z "$queues" ] || ethtool -L $queues || quick_say "'ethtool -L $queues' was refused"
 }
 
 host_up()
 {
 	mkdir -p "$LAB_DIR/pids" || return
+	state_set build "$(realpath "$quick_build")"
+	state_set interface "$quick_interface"
 	huge_up
 	host_configure || return
 	host_queues
@@ -180,8 +200,7 @@ host_changes()
 	quick_change interface "$quick_interface: an XDP program takes UDP 3478 and 49152-65535 of the"
 	quick_change "" "addresses below; all else (SSH, ARP, ping, TCP) stays with the kernel"
 	[ -z "$(state_get queues)" ] ||
-		quick_change queues "ethtool -L ${quick_interface} combined 1 (was $(state_get queues |
-			cut -d ' ' -f 2))"
+		quick_change queues "one now; they were: $(state_get queues)"
 	quick_change nft "table inet turnpike*: the kernel does not answer on those ports"
 	quick_change sysctl "net.ipv4.ip_local_reserved_ports = $(
 		cat /proc/sys/net/ipv4/ip_local_reserved_ports)"
@@ -236,10 +255,10 @@ host_warn_private()
 	done
 }
 
-# Also after a crash half-way, and when something was never there.
+# Also after a crash half-way, and when something was never there. 1 when something is left.
 host_down()
 {
-	local name queues
+	local left
 
 	process_end control TERM 10 || process_end control KILL 5
 	host_end_dataplane
@@ -247,12 +266,14 @@ host_down()
 		"$quick_build/control/turnpike-control" --config "$host_config" --remove-segment \
 			> /dev/null 2>&1
 	fi
-	queues=$(state_get queues)
-	if [ -n "$queues" ]; then
-		ethtool -L ${queues% *} combined ${queues#* } 2>/dev/null ||
-			quick_say "ethtool -L ${queues% *} combined ${queues#* } was refused"
-	fi
+	host_queues_restore
 	huge_down
+	left=$(host_left)
+	if [ -n "$left" ]; then
+		quick_say "left behind; these commands remove it:"
+		echo "$left"
+		return 1
+	fi
 	rm -rf "$LAB_DIR" "$host_shm"
 }
 
@@ -262,14 +283,36 @@ host_end_dataplane()
 {
 	local i
 
-	if ! process_pid dataplane >/dev/null; then
-		[ -e "$LAB_DIR/dataplane.log" ] && [ -x "$quick_build/dataplane/turnpike-dataplane" ] ||
-			return 0
+	if ! process_pid dataplane >/dev/null && [ -n "$(host_left)" ]; then
+		[ -x "$quick_build/dataplane/turnpike-dataplane" ] || return 0
+		: > "$LAB_DIR/dataplane.log"
 		host_spawn dataplane "$quick_build/dataplane/turnpike-dataplane"
-		sleep 2
+		for ((i = 0; i < 200; i++)); do
+			grep -q process_started "$LAB_DIR/dataplane.log" && break
+			process_pid dataplane >/dev/null || break
+			sleep 0.05
+		done
 	fi
 	process_end dataplane TERM 10 || {
 		process_end dataplane KILL 5
 		quick_say "the data plane ignored SIGTERM for 10 s"
 	}
+}
+
+# What of the data plane's is still in the kernel: the commands that remove it.
+host_left()
+{
+	local interface
+
+	interface=$(state_get interface)
+	if ip -d link show dev "${interface:-lo}" 2>/dev/null | grep -q turnpike_steer; then
+		echo "  ip link set dev $interface xdp off"
+	fi
+	if nft list table inet "turnpike-$host_instance" >/dev/null 2>&1; then
+		echo "  nft delete table inet turnpike-$host_instance"
+	fi
+	if [ -s "$LAB_DIR/reserved-ports" ]; then
+		echo "  sysctl -w net.ipv4.ip_local_reserved_ports=   # less what was there before:" \
+			"$(cat "$LAB_DIR/reserved-ports")"
+	fi
 }

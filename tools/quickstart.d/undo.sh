@@ -3,33 +3,40 @@
 
 quick_undo()
 {
-	local kind what
+	local kind what quick_failed=
 
 	if [ ! -e "$quick_state" ]; then
 		quick_say "nothing to undo"
 		return 0
 	fi
 	[ ! -e "$quick_state/changes" ] || while read -r kind what <&3; do
-		quick_undo_$kind "$what"
+		if quick_undo_$kind "$what"; then
+			quick_forget "$kind" "$what"
+		else
+			quick_failed=yes
+		fi
 	done 3< <(tac "$quick_state/changes")
 	packages_allow_starts
 	quick_packages_settle
-	rm -f "$quick_state"/{changes,build.log,packages.log,rest.secret}
+	rm -f "$quick_state"/{build.log,packages.log,rest.secret}
+	[ -s "$quick_state/changes" ] || rm -f "$quick_state/changes"
 	quick_undo_packages
 	rmdir "$quick_state" 2>/dev/null
 	[ ! -e "$quick_state" ] || quick_say "kept: $quick_state"
+	[ -z "$quick_failed" ]
 }
 
 quick_undo_lab()
 {
 	quick_lab=$1
-	quick_lab_tool down && quick_say "lab '$1' is down: namespaces, hugepages, mounts, files"
+	quick_lab_tool down || return
+	quick_say "lab '$1' is down: namespaces, hugepages, mounts, files"
 }
 
 quick_undo_relay()
 {
 	host_names "$1"
-	host_down
+	host_down || return
 	quick_say "relay '$1' is gone: processes, XDP program, nft table, sysctl, hugepages, files"
 }
 
