@@ -379,6 +379,9 @@ void plane_stop(struct plane *p)
 		worker_destroy(p->workers[i].worker);
 	stop_ports(p);
 	plane_own_release(p);
-	if (p->role_fd >= 0)
+	// A start that failed takes nothing away: the next one may find calls to go on with.
+	if (p->role_fd >= 0 && p->attached)
+		shm_role_leave(&p->place, p->role_fd);
+	else if (p->role_fd >= 0)
 		close(p->role_fd);
 }

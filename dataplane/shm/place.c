@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #define FALLBACK_DIRECTORY "/dev/shm"
-#define RECORD_NAME	   "segment"
 
 static int path_copy(char *to, size_t size, const char *from, struct shm_error *err)
 {
@@ -101,7 +100,7 @@ int shm_place_init(struct shm_place *p, const char *instance, const char *run_di
 
 static void record_path(const struct shm_place *p, const char *suffix, char *path, size_t size)
 {
-	snprintf(path, size, "%s/" RECORD_NAME "%s", p->run_directory, suffix);
+	snprintf(path, size, "%s/" SHM_RECORD_NAME "%s", p->run_directory, suffix);
 }
 
 static int record_read(const struct shm_place *p, char directory[SHM_PATH_MAX])
@@ -215,7 +214,7 @@ int shm_place_find(struct shm_place *p, struct shm_error *err)
 		return 0;
 	if (record_read(p, p->directory) < 0) {
 		p->directory[0] = '\0';
-		shm_fail(err, SHM_MISSING, -ENOENT, "%s/" RECORD_NAME ": not there yet",
+		shm_fail(err, SHM_MISSING, -ENOENT, "%s/" SHM_RECORD_NAME ": not there yet",
 			p->run_directory);
 		shm_remedy(err, "start turnpike-control of instance %s", p->instance);
 		return -ENOENT;

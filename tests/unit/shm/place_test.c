@@ -4,9 +4,12 @@
 #include <turnpike/base.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -156,6 +159,87 @@ static void lock_goes_with_its_holder(void **state)
 	close(pipefd[1]);
 }
 
+static void file_touch(const struct shm_place *p, const char *directory, const char *name)
+{
+	char path[600];
+	FILE *f;
+
+	(void)p;
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fclose(f);
+}
+
+static bool file_is_there(const char *directory, const char *name)
+{
+	char path[600];
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	return access(path, F_OK) == 0;
+}
+
+static void last_one_takes_the_files_away(void **state)
+{
+	struct shm_place *p = *state;
+	struct shm_error err;
+	char tables[64];
+	int control, dataplane;
+
+	snprintf(tables, sizeof(tables), "turnpike-%s.tables", p->instance);
+	control = shm_role_lock(p, SHM_ROLE_CONTROL, &err);
+	dataplane = shm_role_lock(p, SHM_ROLE_DATAPLANE, &err);
+	file_touch(p, p->directory, tables);
+	file_touch(p, p->run_directory, SHM_RECORD_NAME);
+	assert_false(shm_role_leave(p, control));
+	assert_true(file_is_there(p->directory, tables));
+	assert_false(shm_role_held(p, SHM_ROLE_CONTROL));
+	assert_true(shm_role_held(p, SHM_ROLE_DATAPLANE));
+
+	// Back again: then the other leaves first.
+	control = shm_role_lock(p, SHM_ROLE_CONTROL, &err);
+	assert_true(control >= 0);
+	assert_false(shm_role_leave(p, dataplane));
+	assert_true(file_is_there(p->directory, tables));
+	assert_true(shm_role_leave(p, control));
+	assert_false(file_is_there(p->directory, tables));
+	assert_false(file_is_there(p->run_directory, SHM_RECORD_NAME));
+	assert_false(file_is_there(p->run_directory, "control.lock"));
+	assert_false(file_is_there(p->run_directory, "dataplane.lock"));
+}
+
+// Who starts while another leaves gets the role, on a file that has a name.
+static void start_waits_for_a_leaver(void **state)
+{
+	struct shm_place *p = *state;
+	struct shm_error err;
+	char path[600];
+	struct flock shared = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+	int fd = shm_role_lock(p, SHM_ROLE_CONTROL, &err);
+	pid_t child;
+
+	close(fd);
+	snprintf(path, sizeof(path), "%s/control.lock", p->run_directory);
+	fd = open(path, O_RDONLY);
+	assert_int_equal(fcntl(fd, F_OFD_SETLK, &shared), 0);
+	// What shm_role_leave does, slowly.
+	assert_false(shm_role_held(p, SHM_ROLE_CONTROL));
+	child = fork();
+	if (child == 0) {
+		usleep(20000);
+		unlink(path);
+		close(fd);
+		_exit(0);
+	}
+	close(fd);
+	fd = shm_role_lock(p, SHM_ROLE_CONTROL, &err);
+	assert_true(fd >= 0);
+	waitpid(child, NULL, 0);
+	assert_true(file_is_there(p->run_directory, "control.lock"));
+	assert_true(shm_role_held(p, SHM_ROLE_CONTROL));
+	close(fd);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -166,6 +250,8 @@ int main(void)
 		TEST(directory_of_live_calls_is_kept),
 		TEST(second_holder_is_refused),
 		TEST(lock_goes_with_its_holder),
+		cmocka_unit_test_setup_teardown(last_one_takes_the_files_away, setup, teardown),
+		cmocka_unit_test_setup_teardown(start_waits_for_a_leaver, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,7 +20,9 @@
 
 #include <shm/error.h>
 
-#define SHM_PATH_MAX 256u
+#define SHM_PATH_MAX	256u
+// In the run directory: where the control process put the segment.
+#define SHM_RECORD_NAME "segment"
 
 struct shm_place {
 	char instance[TP_INSTANCE_MAX];
@@ -56,3 +58,9 @@ int shm_role_lock(const struct shm_place *p, const char *role, struct shm_error 
 
 // Whether a process plays the role now, the caller's own process included.
 bool shm_role_held(const struct shm_place *p, const char *role);
+
+// Gives the role back, as the last thing a process does in an orderly stop. Where nobody plays
+// either role now, the files of the segment, the word of their directory, the locks and sockets
+// that killed processes left are taken away: true. A process that starts meanwhile waits, then
+// makes its own.
+bool shm_role_leave(const struct shm_place *p, int fd);
