@@ -205,22 +205,16 @@ int io_relay_start(struct io_relay *r, const struct io_options *o, struct conf *
 	return 0;
 }
 
-static void files_remove(const struct io_relay *r)
-{
-	io_segment_remove(&r->place);
-	unlink(r->plane.link_path);
-}
-
-// The files stay while the data plane relays by them. Where both stop at once, the later one finds
-// the other gone.
+// The files stay while the data plane relays by them; whichever process stops last takes them away.
 void io_relay_stop(struct io_relay *r)
 {
-	bool final = r->turn != NULL && !shm_role_held(&r->place, SHM_ROLE_DATAPLANE);
+	bool orderly = r->stopping && !r->failed;
 	size_t live = r->turn == NULL ? 0 : turn_allocation_count(r->turn);
+	bool removed = false;
 
 	if (r->ctl != NULL)
 		ctl_server_destroy(r->ctl);
-	if (final && r->stopping)
+	if (orderly && !shm_role_held(&r->place, SHM_ROLE_DATAPLANE))
 		io_events_end_all(r);
 	if (r->turn != NULL) {
 		io_plane_fini(r);
@@ -229,16 +223,15 @@ void io_relay_stop(struct io_relay *r)
 	io_settings_destroy(r->settings);
 	if (r->hops.mirror != NULL)
 		io_hops_fini(&r->hops);
-	if (final && r->stopping && !r->failed)
-		files_remove(r);
 	if (r->signal_fd >= 0)
 		close(r->signal_fd);
 	if (r->epoll_fd >= 0)
 		close(r->epoll_fd);
-	if (r->role_fd >= 0)
+	if (r->role_fd >= 0 && orderly)
+		removed = shm_role_leave(&r->place, r->role_fd);
+	else if (r->role_fd >= 0)
 		close(r->role_fd);
 	if (r->stopping)
-		log_event(LOG_EV_PROCESS_STOPPED,
-			LOG_FIELDS(log_bool("segment_removed", final && !r->failed),
-				log_u64("allocations", live)));
+		log_event(LOG_EV_PROCESS_STOPPED, LOG_FIELDS(log_bool("segment_removed", removed),
+							  log_u64("allocations", live)));
 }

@@ -99,9 +99,7 @@ void io_relay_run(struct io_relay *r);
 int io_segment_open(struct io_relay *r, const struct conf *conf, const struct tables_env *env,
 	struct shm_error *err);
 int io_segment_open_inject(struct io_relay *r, const struct conf *conf, struct shm_error *err);
-// All five files.
-void io_segment_remove(const struct shm_place *place);
-// --remove-segment: the same, where no process of the instance runs. Takes over conf; the exit
+// --remove-segment: all files, where no process of the instance runs. Takes over conf; the exit
 // status.
 int io_segment_clear(struct conf *conf);
 

@@ -121,7 +121,8 @@ static int allow_memory(scmp_filter_ctx ctx)
 // The data plane's socket, and systemd's.
 static int allow_socket(scmp_filter_ctx ctx)
 {
-	static const int commands[] = {F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_OFD_GETLK};
+	static const int commands[] = {
+		F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_OFD_GETLK, F_OFD_SETLK};
 	int rc = seccomp_rule_add(
 		ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
 

@@ -4,13 +4,12 @@
 #include <errno.h>
 #include <grp.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include <log/log.h>
 
 #include "options.h"
 
-void io_segment_remove(const struct shm_place *place)
+static void files_remove(const struct shm_place *place)
 {
 	static const enum shm_kind kinds[] = {
 		SHM_TABLES, SHM_INJECT, SHM_PRIVATE, SHM_STATE, SHM_PUNT};
@@ -40,7 +39,7 @@ static int tables_make(struct io_relay *r, const struct conf *conf, const struct
 	int rc;
 
 	if (r->place.directory[0] != '\0')
-		io_segment_remove(&r->place);
+		files_remove(&r->place);
 	rc = shm_place_choose(&r->place, segment_size(conf, &shape), huge, err);
 	if (rc == 0)
 		rc = tables_create(&r->tables, &r->place, &shape, env, err);
@@ -95,30 +94,22 @@ int io_segment_open_inject(struct io_relay *r, const struct conf *conf, struct s
 
 int io_segment_clear(struct conf *conf)
 {
-	static const char *const roles[] = {SHM_ROLE_CONTROL, SHM_ROLE_DATAPLANE};
 	const struct group *g = getgrnam(conf->control.group);
 	struct shm_place place;
 	struct shm_error err;
-	int status = IO_EXIT_STOPPED;
-	int fds[TP_ARRAY_LEN(roles)] = {-1, -1};
 	int rc = shm_place_init(&place, conf->instance, conf->runtime_directory,
 		conf->segment.directory, g == NULL ? (gid_t)-1 : g->gr_gid, &err);
 
 	conf_free(conf);
-	// Held while the files go: nobody can start to use them meanwhile.
-	for (size_t i = 0; i < TP_ARRAY_LEN(roles) && rc >= 0; i++)
-		rc = fds[i] = shm_role_lock(&place, roles[i], &err);
-	if (rc >= 0 && place.directory[0] == '\0')
-		rc = shm_place_find(&place, &err);
-	if (rc >= 0)
-		io_segment_remove(&place);
-	if (rc < 0 && err.cause != SHM_MISSING) {
+	if (rc == 0)
+		rc = shm_role_lock(&place, SHM_ROLE_CONTROL, &err);
+	if (rc < 0) {
 		fprintf(stderr, "turnpike-control: %s; %s\n", err.text, err.remedy);
-		status = err.cause == SHM_BUSY ? IO_EXIT_BUSY : IO_EXIT_FAILED;
+		return err.cause == SHM_BUSY ? IO_EXIT_BUSY : IO_EXIT_FAILED;
 	}
-	for (size_t i = 0; i < TP_ARRAY_LEN(roles); i++) {
-		if (fds[i] >= 0)
-			close(fds[i]);
-	}
-	return status;
+	if (shm_role_leave(&place, rc))
+		return IO_EXIT_STOPPED;
+	fputs("turnpike-control: turnpike-dataplane relays by these files; stop it first\n",
+		stderr);
+	return IO_EXIT_BUSY;
 }
