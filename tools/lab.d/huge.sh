@@ -41,8 +41,10 @@ huge_up()
 	state_set huge yes
 }
 
+# Who names no $LAB_SHM has a place of its own for the segment.
 huge_none()
 {
+	[ -n "${LAB_SHM:-}" ] || return 0
 	mkdir -p "$LAB_SHM"
 	ln -s "$LAB_SHM" "$LAB_DIR/huge"
 }
