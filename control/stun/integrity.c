@@ -18,35 +18,41 @@ struct keyed_context {
 	uint8_t key[STUN_HMAC_KEY_MAX];
 };
 
+struct keyed_contexts {
+	const char *digest;
+	struct keyed_context slot[KEYED_CONTEXTS];
+};
+
 struct stun_crypto {
 	EVP_MD *md5;
 	EVP_MD_CTX *md;
 	EVP_MAC *hmac;
-	struct keyed_context sha1[KEYED_CONTEXTS];
-	struct keyed_context sha256[KEYED_CONTEXTS];
+	struct keyed_contexts sha1;
+	struct keyed_contexts sha256;
 };
 
-static int contexts_init(struct stun_crypto *x, struct keyed_context *contexts, char *digest)
+static int context_init(
+	const struct stun_crypto *x, struct keyed_context *c, const char *digest_name)
 {
+	char digest[8];
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
 		OSSL_PARAM_construct_end(),
 	};
 
-	for (unsigned i = 0; i < KEYED_CONTEXTS; i++) {
-		contexts[i].mac = EVP_MAC_CTX_new(x->hmac);
-		if (contexts[i].mac == NULL)
-			return -ENOMEM;
-		if (EVP_MAC_CTX_set_params(contexts[i].mac, params) != 1)
-			return -ENOTSUP;
-	}
-	return 0;
+	strcpy(digest, digest_name);
+	c->mac = EVP_MAC_CTX_new(x->hmac);
+	if (c->mac == NULL)
+		return -ENOMEM;
+	if (EVP_MAC_CTX_set_params(c->mac, params) == 1)
+		return 0;
+	EVP_MAC_CTX_free(c->mac);
+	c->mac = NULL;
+	return -ENOTSUP;
 }
 
 struct stun_crypto *stun_crypto_create(void)
 {
-	char sha1[] = "SHA1";
-	char sha256[] = "SHA256";
 	struct stun_crypto *x = calloc(1, sizeof(*x));
 	int err;
 
@@ -59,9 +65,13 @@ struct stun_crypto *stun_crypto_create(void)
 		err = -ENOTSUP;
 		goto destroy;
 	}
-	err = contexts_init(x, x->sha1, sha1);
+	// The first of each tells whether the library can; the others are made when a key needs
+	// them.
+	x->sha1.digest = "SHA1";
+	x->sha256.digest = "SHA256";
+	err = context_init(x, &x->sha1.slot[0], x->sha1.digest);
 	if (err == 0)
-		err = contexts_init(x, x->sha256, sha256);
+		err = context_init(x, &x->sha256.slot[0], x->sha256.digest);
 	if (err == 0)
 		return x;
 destroy:
@@ -75,8 +85,8 @@ void stun_crypto_destroy(struct stun_crypto *x)
 	if (x == NULL)
 		return;
 	for (unsigned i = 0; i < KEYED_CONTEXTS; i++) {
-		EVP_MAC_CTX_free(x->sha1[i].mac);
-		EVP_MAC_CTX_free(x->sha256[i].mac);
+		EVP_MAC_CTX_free(x->sha1.slot[i].mac);
+		EVP_MAC_CTX_free(x->sha256.slot[i].mac);
 	}
 	EVP_MD_CTX_free(x->md);
 	EVP_MAC_free(x->hmac);
@@ -99,30 +109,33 @@ int stun_key_md5(struct stun_crypto *x, struct stun_text user, struct stun_text 
 	return ok ? 0 : -EIO;
 }
 
-static struct keyed_context *contexts_of(struct stun_crypto *x, size_t mac_len)
+static struct keyed_contexts *contexts_of(struct stun_crypto *x, size_t mac_len)
 {
 	switch (mac_len) {
 	case STUN_HMAC_SHA1_LEN:
-		return x->sha1;
+		return &x->sha1;
 	case STUN_HMAC_SHA256_LEN:
-		return x->sha256;
+		return &x->sha256;
 	default:
 		return NULL;
 	}
 }
 
 // A context armed with the key, from the cache where the key was used lately; NULL on failure.
-static EVP_MAC_CTX *context_arm(struct keyed_context *contexts, const uint8_t *key, size_t key_len)
+static EVP_MAC_CTX *context_arm(const struct stun_crypto *x, struct keyed_contexts *contexts,
+	const uint8_t *key, size_t key_len)
 {
 	struct keyed_context *c;
 	unsigned slot = 0;
 
 	for (size_t i = 0; i < key_len && i < 4; i++)
 		slot = slot * 31 + key[i];
-	c = &contexts[slot % KEYED_CONTEXTS];
+	c = &contexts->slot[slot % KEYED_CONTEXTS];
 	if (c->key_len == key_len && CRYPTO_memcmp(c->key, key, key_len) == 0)
 		return EVP_MAC_init(c->mac, NULL, 0, NULL) == 1 ? c->mac : NULL;
 	c->key_len = 0;
+	if (c->mac == NULL && context_init(x, c, contexts->digest) != 0)
+		return NULL;
 	if (EVP_MAC_init(c->mac, key, key_len, NULL) != 1)
 		return NULL;
 	memcpy(c->key, key, key_len);
@@ -134,13 +147,13 @@ static EVP_MAC_CTX *context_arm(struct keyed_context *contexts, const uint8_t *k
 static int hmac_pieces(struct stun_crypto *x, const uint8_t *key, size_t key_len,
 	const struct stun_text pieces[2], uint8_t *mac, size_t mac_len)
 {
-	struct keyed_context *contexts = contexts_of(x, mac_len);
+	struct keyed_contexts *contexts = contexts_of(x, mac_len);
 	EVP_MAC_CTX *ctx;
 	size_t out_len;
 
 	if (contexts == NULL || key_len == 0 || key_len > STUN_HMAC_KEY_MAX)
 		return -EINVAL;
-	ctx = context_arm(contexts, key, key_len);
+	ctx = context_arm(x, contexts, key, key_len);
 	if (ctx == NULL)
 		return -EIO;
 	for (unsigned i = 0; i < 2; i++) {
