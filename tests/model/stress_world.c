@@ -29,12 +29,12 @@ void world_init(struct world *w, const struct options *options)
 	scratch_place_make(&w->place);
 }
 
-// Ten keys per bucket of eight when all lives, so that chains grow and shrink all the time.
+// Twenty keys and more per bucket of eight, so that chains grow and shrink all the time.
 struct shm_tables_shape world_shape(const struct world *w)
 {
 	return (struct shm_tables_shape){.n_entries = w->n_allocations * OBJECTS * 3 / 2,
-		.n_buckets = 2048,
-		.n_overflow = 4096,
+		.n_buckets = 512,
+		.n_overflow = 6000,
 		.n_next_hops = 16,
 		.n_port_indexes = 2,
 		.n_allocations = w->n_allocations * 2,
