@@ -12,6 +12,7 @@ import os
 import socket
 import struct
 import sys
+import time
 
 PIECE = 1 << 16
 
@@ -34,8 +35,18 @@ def tcp_server(address, port):
         connection.close()
 
 
+def connect(address, port):
+    """The server was started a moment ago: on a busy machine it may not listen yet."""
+    for _ in range(50):
+        try:
+            return socket.create_connection((address, port), timeout=60)
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+    return socket.create_connection((address, port), timeout=60)
+
+
 def tcp_client(address, port, megabytes):
-    connection = socket.create_connection((address, port), timeout=60)
+    connection = connect(address, port)
     digest = hashlib.sha256()
     block = os.urandom(1 << 20)
     for number in range(megabytes):
