@@ -102,7 +102,7 @@ e2e_check "and the loss is named" grep -q 'FAILED: .* packets lost, with nothing
 TURNPIKE_BUILD=$E2E_BUILD "$E2E_TOP/tools/quickstart" --name $name --no-install > "$out" 2>&1 9>&- &
 running=$!
 e2e_wait 60 grep -q '^ *1 s ' "$out"
-call=$(pgrep -P $running -f call.py)
+call=$(pgrep -P $running -f streams.py)
 kill -9 $running
 wait $running 2>/dev/null
 e2e_check "killed half-way: the streams end" e2e_wait 5 quick_gone "${call:-1}"

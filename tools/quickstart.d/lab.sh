@@ -13,10 +13,10 @@ quick_lab_mode()
 	set -a
 	eval "$(quick_lab_tool env)"
 	set +a
-	quick_wait python3 -B "$quick_lib/call.py" --seconds "$quick_seconds"
+	quick_wait /usr/bin/python3 -B "$quick_lib/streams.py" --seconds "$quick_seconds"
 	status=$?
 	if [ $status = 0 ] && [ -n "$quick_browser" ]; then
-		quick_wait python3 -B "$quick_lib/browsers.py" --seconds "$quick_seconds"
+		quick_wait /usr/bin/python3 -B "$quick_lib/browsers.py" --seconds "$quick_seconds"
 		status=$?
 	fi
 	quick_lab_changes

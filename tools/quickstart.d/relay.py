@@ -3,8 +3,10 @@
 come from the environment, as `tools/lab env` prints them."""
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -78,10 +80,25 @@ def say(text):
     print("  ---- " + text, flush=True)
 
 
+def follow_parent():
+    """A quick start that was killed leaves no streams or browsers behind."""
+    parent = os.getppid()
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGTERM)
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main(run):
-    """Runs it; what it cannot do is said in a line. Ends when the shell that started it has."""
+    """Runs it and exits with its status; what it cannot do is said in a line."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    follow_parent()
     try:
-        return run()
+        sys.exit(run())
     except Failed as error:
         print("quickstart: %s" % error, file=sys.stderr)
-        return 1
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

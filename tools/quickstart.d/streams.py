@@ -7,11 +7,8 @@ while the data plane is killed. Exit status 0: only the last one lost packets, a
 """
 import argparse
 import json
-import os
 import re
-import signal
 import subprocess
-import sys
 import threading
 import time
 
@@ -200,21 +197,5 @@ def run():
     return 1 if faults else 0
 
 
-def follow_parent():
-    """A quick start that was killed leaves no streams behind."""
-    parent = os.getppid()
-
-    def watch():
-        while os.getppid() == parent:
-            time.sleep(0.3)
-        os.kill(os.getpid(), signal.SIGTERM)
-    threading.Thread(target=watch, daemon=True).start()
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    follow_parent()
-    try:
-        sys.exit(main(run))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    main(run)
