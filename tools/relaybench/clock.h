@@ -37,6 +37,6 @@ double bench_cycles_hz(void);
 // Counter cycles that a pair of readings takes by itself.
 double bench_cycles_overhead(void);
 
-// Counter cycles per step of a chain of dependent operations: the core's speed at this moment, as
-// the host leaves it to us. The best of a few short runs.
+// Counter cycles per step of a calculation that needs all of the core and no memory: the core's
+// speed at this moment, as the host leaves it to us. The best of a few short runs.
 double bench_spin(void);
