@@ -38,7 +38,10 @@ quick_host_mode()
 		host_down
 	fi
 	quick_record relay "$host_instance"
-	host_up || { host_down; quick_forget relay "$host_instance"; quick_die "the relay did not start, see above"; }
+	if ! host_up; then
+		host_down && quick_forget relay "$host_instance"
+		quick_die "the relay did not start, see above"
+	fi
 	host_changes
 	host_next
 	quick_say "done in $SECONDS s"
@@ -239,20 +242,29 @@ print("valid until  " + time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(time.tim
 		grep . || host_first 6)"
 }
 
-# An address that others cannot reach from outside is worth a word.
+# An address that nobody outside reaches is worth a word.
 host_warn_private()
 {
-	local address
+	local family own external
 
-	for address in $host_own; do
-		[[ $address =~ ^(10\.|192\.168\.|172\.(1[6-9]|2[0-9]|3[01])\.|100\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\.|f[cd]) ]] ||
-			continue
-		[[ " ${quick_external[*]-} " != "  " ]] && [ "$address" = "$(host_first "$(host_family "$address")")" ] &&
-			continue
-		echo
-		echo "$address is private: only this network reaches it. Behind 1:1 NAT (most clouds), add"
-		echo "--external-address with the public one."
+	for family in 4 6; do
+		own=$(host_first $family)
+		external=$(for address in ${quick_external[@]+"${quick_external[@]}"}; do
+			[ "$(host_family "$address")" != $family ] || echo "$address"
+		done)
+		if [ -z "$external" ] && host_private "$own"; then
+			echo
+			echo "$own is private: only its own network reaches it. Behind 1:1 NAT (most clouds)"
+			echo "add --external-address with the public one."
+		fi
 	done
+}
+
+host_private()
+{
+	local shared='100\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\.'
+
+	[[ $1 =~ ^(10\.|192\.168\.|172\.(1[6-9]|2[0-9]|3[01])\.|$shared|f[cd]) ]]
 }
 
 # Also after a crash half-way, and when something was never there. 1 when something is left.

@@ -95,5 +95,6 @@ quick_lab_next()
 	if ! command -v chromium >/dev/null; then
 		echo "browsers:            tools/packages install browser"
 	fi
-	echo "open the call page:  tools/voicecall/voicecall open a$option   (and in another terminal: open b$option)"
+	echo "open the call page:  tools/voicecall/voicecall open a$option"
+	echo "                     and in another terminal: open b$option"
 }
