@@ -34,6 +34,8 @@ static const struct row rows[] = {
 	{"length short of the datagram", "0001 0000 " COOKIE TXID SOFTWARE, TP_DROP_bad_stun},
 	{"length not a multiple of four", "0001 0006 " COOKIE TXID "8022 0002 7465",
 		TP_DROP_bad_stun},
+	{"Send, length not a multiple of four", "0016 0016 " COOKIE TXID PEER DATA "0000",
+		TP_DROP_bad_stun},
 	{"length 65,535", "0003 ffff " COOKIE TXID, TP_DROP_bad_stun},
 
 	{"Binding success", "0101 0000 " COOKIE TXID, TP_DROP_stun_response},
@@ -187,6 +189,8 @@ static void test_parts_are_sound(void **state)
 {
 	static const char *const sound[] = {"0016 0014 " COOKIE TXID PEER DATA,
 		"0016 001c " COOKIE TXID SOFTWARE DATA PEER,
+		"0016 0020 " COOKIE TXID PEER STRANGER DATA, // the first of a kind counts
+		"0016 0018 " COOKIE TXID PEER "0012 0000" DATA,
 		"0016 0018 " COOKIE TXID PEER DATA "001a 0000", // DONT-FRAGMENT
 		"0016 0018 " COOKIE TXID PEER DATA "000d 0000", // LIFETIME: known, out of place
 		"0016 0018 " COOKIE TXID PEER DATA "8001 0000", // unknown, may be ignored

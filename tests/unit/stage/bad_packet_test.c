@@ -177,6 +177,8 @@ static const struct row rows[] = {
 		{AT(IP, 6, "\0"), AT(L4, 0, "\x06\0\x01\x04\0\0\0\0")}},
 	{"to another host", CHANNEL4, KERNEL, FIX_IP, 0, {AT(IP, 19, "\x63")}},
 	{"to our external address", PEER4, KERNEL, FIX_BOTH, 0, {AT(IP, 16, "\xc6\x33\x64\x02")}},
+	{"fragment to our external address", PEER4, KERNEL, FIX_BOTH, 0,
+		{AT(IP, 16, "\xc6\x33\x64\x02"), AT(IP, 6, "\x20\0")}},
 	{"to port 53", CHANNEL4, KERNEL, FIX_UDP, 0, {AT(L4, 2, "\0\x35")}},
 	{"below the relay range", PEER4, KERNEL, FIX_UDP, 0, {AT(L4, 2, "\xbf\xff")}},
 	{"bad length to port 53", CHANNEL4, KERNEL, FIX_NONE, 0,

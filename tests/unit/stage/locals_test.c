@@ -65,6 +65,19 @@ static void test_full_table(void **state)
 	relay_destroy(r);
 }
 
+// An IPv6 address that begins with the octets of our IPv4 one is another.
+static void test_families_kept_apart(void **state)
+{
+	const struct tp_addr alike = relay_addr6("a4d:1::", 3478);
+	struct relay *r;
+
+	(void)state;
+	r = relay_create(64, TP_HASH_KIND_SIPHASH);
+	assert_int_equal(end_of(r, &r->locals[RELAY_LISTENER4].addr), TP_DROP_no_channel);
+	assert_int_equal(end_of(r, &alike), TP_DROP_none);
+	relay_destroy(r);
+}
+
 static void test_nonsense_records_left_out(void **state)
 {
 	struct tp_addr listener = relay_addr4("192.0.2.1", 3478);
@@ -312,6 +325,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_full_table),
+		cmocka_unit_test(test_families_kept_apart),
 		cmocka_unit_test(test_nonsense_records_left_out),
 		cmocka_unit_test(test_before_there_are_tables),
 		cmocka_unit_test(test_icmp_errors),

@@ -322,6 +322,82 @@ static void test_df_by_size_from_ipv6(void **state)
 	call_end(&c);
 }
 
+// Every sum there is passes by: a result of zero, which would mean "no checksum", is sent as its
+// other spelling.
+static void check_no_checksum_of_zero(struct call *c)
+{
+	unsigned spelled = 0;
+	struct stage_pkt pkt;
+	struct frame_view v;
+	struct frame f;
+
+	for (unsigned i = 0; i < 65536; i++) {
+		uint8_t payload[2] = {(uint8_t)(i >> 8), (uint8_t)i};
+
+		pkt = call_send_bytes(c, &f, &c->peer, &c->relayed, payload, 2);
+		v = call_read(&pkt);
+		assert_true(v.udp_csum_right);
+		assert_int_not_equal(v.csum, 0);
+		spelled += v.csum == 0xffff;
+	}
+	assert_int_not_equal(spelled, 0);
+}
+
+static void test_no_checksum_of_zero(void **state)
+{
+	struct call c;
+
+	(void)state;
+	call_start(&c, TP_FAMILY_IPV4, TP_FAMILY_IPV4);
+	check_no_checksum_of_zero(&c);
+	call_end(&c);
+	call_start(&c, TP_FAMILY_IPV6, TP_FAMILY_IPV4);
+	check_no_checksum_of_zero(&c);
+	call_end(&c);
+}
+
+// A header template that is none: wrong length, no version, longer than its kind allows.
+static void check_corrupt_header(struct call *c)
+{
+	uint32_t entries[] = {c->channel, c->r->entries[c->channel].partner, c->allocation,
+		c->visitor_permission};
+	struct stage_pkt pkt;
+	struct message m;
+	struct frame f;
+
+	for (unsigned i = 0; i < TP_ARRAY_LEN(entries); i++) {
+		struct tp_entry *e = &c->r->entries[entries[i]], sound;
+
+		memcpy(&sound, e, sizeof(sound));
+		for (unsigned fault = 0; fault < 5; fault++) {
+			memcpy(e, &sound, sizeof(sound));
+			e->header_len = (uint8_t)(fault == 0   ? sound.header_len + 4
+						  : fault == 1 ? sound.header_len - 4
+						  : fault == 2 ? 255
+							       : sound.header_len);
+			e->header[0] = fault == 3 ? 0x46 : fault == 4 ? 0 : sound.header[0];
+			if (i == 0)
+				message_channel(&m, CALL_NUMBER, "x", 1, 0);
+			else
+				call_send_indication(&m, &c->visitor, "x", 1, false);
+			if (i == 1 || i == 2)
+				pkt = call_send_bytes(c, &f, i == 1 ? &c->peer : &c->visitor,
+					&c->relayed, "x", 1);
+			else
+				pkt = call_send_bytes(
+					c, &f, &c->client, &c->listener, m.data, m.len);
+			call_assert_drop(&pkt, TP_DROP_table_corrupt);
+		}
+		memcpy(e, &sound, sizeof(sound));
+	}
+}
+
+static void test_corrupt_header(void **state)
+{
+	(void)state;
+	call_each_family(check_corrupt_header);
+}
+
 static int fill(void **state)
 {
 	(void)state;
@@ -341,6 +417,8 @@ int main(void)
 		cmocka_unit_test(test_dont_fragment),
 		cmocka_unit_test(test_ip_id_moves_without_df),
 		cmocka_unit_test(test_df_by_size_from_ipv6),
+		cmocka_unit_test(test_no_checksum_of_zero),
+		cmocka_unit_test(test_corrupt_header),
 	};
 
 	return cmocka_run_group_tests(tests, fill, NULL);
