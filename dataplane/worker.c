@@ -29,7 +29,6 @@ struct outbox {
 	uint16_t n;
 	uint16_t id;
 	uint16_t queue;
-	uint32_t octets; // of them all
 };
 
 struct worker {
@@ -136,13 +135,15 @@ static void apply_view(struct worker *w, const struct view *v)
 static void flush(struct worker *w, struct outbox *o)
 {
 	struct tp_worker_stats *stats = w->stage.stats;
-	uint64_t octets = o->octets;
-	uint16_t n = o->n;
-	uint16_t sent = rte_eth_tx_burst(o->id, o->queue, o->packets, n);
+	uint64_t octets = 0;
+	uint16_t n = o->n, sent;
+	uint16_t lengths[STAGE_BURST];
 
-	// What was taken is the driver's: only what was left may be looked at.
-	for (uint16_t i = sent; i < n; i++)
-		octets -= o->packets[i]->data_len;
+	for (uint16_t i = 0; i < n; i++)
+		lengths[i] = o->packets[i]->data_len;
+	sent = rte_eth_tx_burst(o->id, o->queue, o->packets, n);
+	for (uint16_t i = 0; i < sent; i++)
+		octets += lengths[i];
 	tp_count(&stats->tx_packets, sent);
 	tp_count(&stats->tx_octets, octets);
 	if (sent < n) {
@@ -150,7 +151,6 @@ static void flush(struct worker *w, struct outbox *o)
 		rte_pktmbuf_free_bulk(o->packets + sent, n - sent);
 	}
 	o->n = 0;
-	o->octets = 0;
 }
 
 static void flush_all(struct worker *w)
@@ -180,19 +180,17 @@ static void post(struct worker *w, const struct stage_pkt *pkt)
 	m->data_len = pkt->len;
 	m->pkt_len = pkt->len;
 	m->ol_flags = 0;
-	o->octets += pkt->len;
 	o->packets[o->n++] = m;
 }
 
 // Frames longer than a buffer come as chains: nothing that the port's MTU allows.
-static uint16_t fill_pkts(struct worker *w, struct stage_pkt *pkts, struct rte_mbuf **packets,
-	uint16_t n, uint8_t port)
+static uint16_t drop_chains(struct worker *w, struct rte_mbuf **packets, uint16_t n)
 {
 	uint16_t kept = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
 		if (packets[i]->nb_segs == 1) {
-			fill_pkt(&pkts[kept++], packets[i], port);
+			packets[kept++] = packets[i];
 			continue;
 		}
 		stage_drop_count(&w->stage, TP_DROP_too_big, 1);
@@ -210,7 +208,9 @@ static unsigned poll_queue(struct worker *w, const struct queue *q)
 
 	if (n == 0)
 		return 0;
-	n = fill_pkts(w, pkts, packets, n, q->port);
+	n = drop_chains(w, packets, n);
+	for (uint16_t i = 0; i < n; i++)
+		fill_pkt(&pkts[i], packets[i], q->port);
 	stage_run(&w->stage, pkts, n, w->now_ns);
 	for (uint16_t i = 0; i < n; i++) {
 		if (pkts[i].verdict == STAGE_SEND)
