@@ -124,11 +124,11 @@ static int allow_socket(scmp_filter_ctx ctx)
 	static const int commands[] = {
 		F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_OFD_GETLK, F_OFD_SETLK};
 	int rc = seccomp_rule_add(
-		ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+		ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
 
 	for (size_t i = 0; i < LEN(commands) && rc == 0; i++)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-			SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i]));
+			SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i], 0));
 	return rc;
 }
 
