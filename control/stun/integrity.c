@@ -35,12 +35,12 @@ static int context_init(
 	const struct stun_crypto *x, struct keyed_context *c, const char *digest_name)
 {
 	char digest[8];
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-		OSSL_PARAM_construct_end(),
-	};
+	OSSL_PARAM params[2];
 
+	// The constructor takes the text's length: the text must be there first.
 	strcpy(digest, digest_name);
+	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0);
+	params[1] = OSSL_PARAM_construct_end();
 	c->mac = EVP_MAC_CTX_new(x->hmac);
 	if (c->mac == NULL)
 		return -ENOMEM;
