@@ -15,6 +15,23 @@ bool rctl_check_is_local(const struct rctl_request *r)
 	       json_object_get(r->arguments, "file") != NULL;
 }
 
+int rctl_check_verdict(const struct rctl_request *r, const json_t *result)
+{
+	size_t i;
+	const json_t *row;
+
+	if (strcmp(r->command->name, "config check") != 0)
+		return RCTL_EXIT_OK;
+	json_array_foreach(result, i, row)
+	{
+		const char *severity = json_string_value(json_object_get(row, "severity"));
+
+		if (severity != NULL && strcmp(severity, "error") == 0)
+			return RCTL_EXIT_REFUSED;
+	}
+	return RCTL_EXIT_OK;
+}
+
 static json_t *rows_make(const struct conf_errors *errs)
 {
 	json_t *rows = json_array();

@@ -110,6 +110,7 @@ static int refusal_print(const json_t *answer)
 static int answers_print(struct rctl_session *s, const struct rctl_request *r)
 {
 	struct rctl_printer printer;
+	int status = RCTL_EXIT_OK;
 	bool more = true;
 
 	rctl_printer_init(&printer, stdout, s->options->style, r->command);
@@ -126,10 +127,13 @@ static int answers_print(struct rctl_session *s, const struct rctl_request *r)
 		}
 		more = json_is_true(json_object_get(answer, "more"));
 		rctl_printer_add(&printer, json_object_get(answer, "result"));
+		rc = rctl_check_verdict(r, json_object_get(answer, "result"));
+		if (rc != RCTL_EXIT_OK)
+			status = rc;
 		json_decref(answer);
 	}
 	rctl_printer_end(&printer);
-	return RCTL_EXIT_OK;
+	return status;
 }
 
 static int request_run(struct rctl_session *s, const struct rctl_request *r)

@@ -48,6 +48,14 @@ static enum ctl_step run_kill(void *ctx, struct ctl_call *call)
 		ctl_call_text(call, "id"));
 }
 
+static enum ctl_step run_check(void *ctx, struct ctl_call *call)
+{
+	(void)ctx;
+	call->result = json_pack("[{s:s, s:i, s:s}, {s:s, s:i, s:s}]", "severity", "warning",
+		"line", 1, "problem", "odd", "severity", "error", "line", 2, "problem", "wrong");
+	return CTL_DONE;
+}
+
 static enum ctl_step run_crash(void *ctx, struct ctl_call *call)
 {
 	(void)ctx;
@@ -61,6 +69,7 @@ static void serve(const char *path, int ready)
 		{"allocation list", run_list},
 		{"allocation kill", run_kill},
 		{"log level", run_level},
+		{"config check", run_check},
 		{"worker show", run_crash},
 	};
 	struct ctl_server_conf conf = {.path = path,
@@ -214,6 +223,15 @@ static void test_pages(void **state)
 	assert_int_equal(run(f, "", "--completion | bash -n"), 0);
 }
 
+static void test_configuration_with_mistakes(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(run(f, "", "config check"), 1);
+	assert_non_null(strstr(f->out, "wrong"));
+	assert_int_equal(run(f, "", "-j config check"), 1);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +239,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_parts_are_one_list, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_batch, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_configuration_with_mistakes, setup, teardown),
 	};
 
 	relayctl = argc > 1 ? argv[1] : "relayctl";
