@@ -150,13 +150,17 @@ static int source_read(struct bench_options *o, const char *word)
 	return 0;
 }
 
-static int list_read(
-	struct bench_options *o, char *list, int (*read)(struct bench_options *o, const char *word))
+// Works on a copy: the report repeats the words as they were given.
+static int list_read(struct bench_options *o, const char *list,
+	int (*read)(struct bench_options *o, const char *word))
 {
-	for (char *at = list, *word; (word = strsep(&at, ",")) != NULL;)
-		if (read(o, word) != 0)
-			return -EINVAL;
-	return 0;
+	char *copy = strdup(list), *at = copy, *word;
+	int rc = copy == NULL ? -ENOMEM : 0;
+
+	while (rc == 0 && (word = strsep(&at, ",")) != NULL)
+		rc = read(o, word);
+	free(copy);
+	return rc;
 }
 
 static int value_read(struct bench_options *o, int option, const char *text)
