@@ -41,7 +41,8 @@ struct bench_options {
 	char **argv;
 };
 
-// argv[0] is the command's name; argv is left as it is. 0, -EINVAL after a message on stderr, -ENOMEM.
+// argv[0] is the command's name; argv is left as it is. 0, -EINVAL after a message on stderr,
+// -ENOMEM.
 int bench_options_read(struct bench_options *o, int argc, char **argv);
 
 void bench_options_help(FILE *out);
