@@ -116,8 +116,10 @@ static void beat(struct io_relay *r, struct turns *t, uint64_t now_ns)
 	}
 }
 
-static void timers_serve(struct io_relay *r, uint64_t now_ns)
+unsigned io_loop_step(struct io_relay *r, uint64_t now_ns)
 {
+	unsigned n = io_serve_rings(r, now_ns, MESSAGES_MAX);
+
 	if (now_ns >= turn_deadline(r->turn)) {
 		turn_advance(r->turn, now_ns, TIMERS_MAX);
 		io_serve_outputs(r, now_ns, 0);
@@ -126,8 +128,7 @@ static void timers_serve(struct io_relay *r, uint64_t now_ns)
 		tables_advance(r->tables, now_ns);
 	if (now_ns >= io_hops_deadline(&r->hops))
 		io_hops_advance(&r->hops, now_ns);
-	if (now_ns >= ctl_server_deadline(r->ctl))
-		ctl_server_advance(r->ctl, now_ns);
+	return n;
 }
 
 static int sleep_ms(const struct io_relay *r, uint64_t now_ns)
@@ -148,9 +149,10 @@ static void turn(struct io_relay *r, struct turns *t)
 {
 	uint64_t now_ns = io_now_ns();
 
-	if (io_serve_rings(r, now_ns, MESSAGES_MAX) > 0)
+	if (io_loop_step(r, now_ns) > 0)
 		t->busy_ns = now_ns;
-	timers_serve(r, now_ns);
+	if (now_ns >= ctl_server_deadline(r->ctl))
+		ctl_server_advance(r->ctl, now_ns);
 	beat(r, t, now_ns);
 	if (now_ns < t->busy_ns + SPIN_NS) {
 		// The next message of a set-up follows soon: sleeping would cost a worker a wake.

@@ -91,6 +91,8 @@ void io_relay_stop(struct io_relay *r);
 // ---- loop.c ----
 
 void io_relay_run(struct io_relay *r);
+// What messages and timers ask for at now_ns, a bounded part of it; returns how many messages.
+unsigned io_loop_step(struct io_relay *r, uint64_t now_ns);
 
 // ---- segment.c ----
 

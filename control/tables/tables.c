@@ -144,3 +144,8 @@ const struct tables_secrets *tables_secrets(const struct tables *t)
 {
 	return &t->priv.header->secrets;
 }
+
+uint64_t tables_private_octets(const struct tables *t)
+{
+	return t->priv.file.size;
+}

@@ -11,6 +11,7 @@
 #define FLOWS_PER_CLIENT 8u
 #define FLOWS_PER_PEER	 4u
 #define CLIENT_PORT	 10000u
+#define CLIENT_PORT_STEP 7u
 #define PEER_PORT	 20000u
 #define VISITOR_PORT	 30000u
 #define CHANNELS	 4096u
@@ -85,10 +86,21 @@ static void peer_set(struct tp_addr *a, const struct bench_population *p, uint32
 			port + i % FLOWS_PER_PEER);
 }
 
+uint32_t bench_flow_of_client(const struct tp_addr *client)
+{
+	uint32_t host = tp_load_be32(client->ip) - CLIENTS_V4;
+	uint32_t port = tp_addr_port(client) - CLIENT_PORT;
+
+	if (client->family != TP_FAMILY_IPV4 || host > BENCH_FLOWS_MAX / FLOWS_PER_CLIENT ||
+		port % CLIENT_PORT_STEP != 0 || port / CLIENT_PORT_STEP >= FLOWS_PER_CLIENT)
+		return UINT32_MAX;
+	return host * FLOWS_PER_CLIENT + port / CLIENT_PORT_STEP;
+}
+
 void bench_flow_at(const struct bench_population *p, uint32_t i, struct bench_flow *flow)
 {
 	address_set(&flow->client, bench_client_family(p->family), CLIENTS_V4, 2,
-		i / FLOWS_PER_CLIENT, CLIENT_PORT + i % FLOWS_PER_CLIENT * 7);
+		i / FLOWS_PER_CLIENT, CLIENT_PORT + i % FLOWS_PER_CLIENT * CLIENT_PORT_STEP);
 	relayed_set(&flow->relayed, p, i);
 	peer_set(&flow->peer, p, i, PEER_PORT);
 	peer_set(&flow->visitor, p, i, VISITOR_PORT);

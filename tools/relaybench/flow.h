@@ -43,4 +43,7 @@ struct tp_addr bench_listener(enum bench_family family);
 struct tp_addr bench_relay_address(enum bench_family family, uint32_t relay); // port 0
 uint32_t bench_relay_count(const struct bench_population *p);
 
+// The flow of an IPv4 client's address, UINT32_MAX: of none.
+uint32_t bench_flow_of_client(const struct tp_addr *client);
+
 void bench_flow_at(const struct bench_population *p, uint32_t i, struct bench_flow *flow);

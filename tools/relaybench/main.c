@@ -4,11 +4,14 @@
 #include <string.h>
 
 #include "core.h"
+#include "setup.h"
 
-static const char usage[] = "relaybench core [OPTION...]    the packet path, without a NIC\n"
-			    "relaybench --help | --version\n"
-			    "\n"
-			    "relaybench core --help tells its options.\n";
+static const char usage[] =
+	"relaybench core [OPTION...]    the packet path, without a NIC\n"
+	"relaybench setup [OPTION...]   set-ups per second, without a NIC\n"
+	"relaybench --help | --version\n"
+	"\n"
+	"relaybench core --help and relaybench setup --help tell their options.\n";
 
 static int run_core(struct bench_ground *g, void *arg)
 {
@@ -30,6 +33,26 @@ static int core(int argc, char **argv)
 	return BENCH_EXIT_OK;
 }
 
+static int run_setup(struct bench_ground *g, void *arg)
+{
+	return bench_setup(g, arg);
+}
+
+static int setup(int argc, char **argv)
+{
+	struct bench_setup_options o;
+
+	if (bench_setup_options_read(&o, argc, argv) != 0)
+		return BENCH_EXIT_USAGE;
+	if (o.page != NULL && strcmp(o.page, "help") == 0)
+		bench_setup_options_help(stdout);
+	else if (o.page != NULL)
+		printf("relaybench %s\n", TURNPIKE_VERSION);
+	else
+		return bench_ground_supervise(run_setup, &o, !o.no_boost);
+	return BENCH_EXIT_OK;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -37,6 +60,7 @@ int main(int argc, char **argv)
 		int (*run)(int argc, char **argv);
 	} commands[] = {
 		{"core", core},
+		{"setup", setup},
 	};
 
 	for (size_t i = 0; argc > 1 && i < TP_ARRAY_LEN(commands); i++)

@@ -70,6 +70,8 @@ void tables_destroy(struct tables *t);
 
 const struct shm_tables *tables_shm(const struct tables *t);
 const struct tables_secrets *tables_secrets(const struct tables *t);
+// Octets of the private file.
+uint64_t tables_private_octets(const struct tables *t);
 
 // A listener or relay address of the configuration.
 struct tables_local {

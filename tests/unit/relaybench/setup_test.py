@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""relaybench setup sets two thousand allocations up, takes them over and ends them, and reports it in
+the promised shape. Nothing here looks at a time."""
+import json
+import os
+import subprocess
+import sys
+
+
+def run(relaybench, *options):
+    return subprocess.run([relaybench, "setup", *options], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+
+
+def check(what, good):
+    if not good:
+        sys.exit(f"setup_test: {what}")
+
+
+def check_spread(j, name):
+    check(name, 0 < j[name]["low"] <= j[name]["median"] <= j[name]["high"])
+
+
+def check_report(relaybench, credentials, *options):
+    r = run(relaybench, "--allocations", "2000", "--batch", "700", "--small-pages", "--no-boost",
+            "--json", *options)
+    check(f"exit {r.returncode}: {r.stderr}", r.returncode == 0)
+    j = json.loads(r.stdout)
+    check("command", j["command"] == ["relaybench", *r.args[1:]])
+    check("label", j["label"] == "through the rings, no NIC, no kernel")
+    check("batches", j["batches"] == 3 and j["allocations"] == 2000)
+    check("credentials", j["credentials"] == credentials)
+    for name in ("setups_per_second", "setups_per_cpu_second", "cpu_us_per_setup"):
+        check_spread(j, name)
+    check("memory", j["memory"]["segment_octets_per_allocation"] > 4 * 128)
+    return j
+
+
+def check_end(relaybench):
+    end = check_report(relaybench, "static", "--end")["end"]
+    check("recovery", end["recovery_seconds"] > 0)
+    check("steps", end["steps"] > 0 and 0 < end["longest_step_cpu_us"])
+
+
+def check_refusals(relaybench):
+    for options in (["--allocations", "0"], ["--batch", "x"], ["--users", "1.5"], ["extra"]):
+        r = run(relaybench, *options)
+        check(f"{options}: exit {r.returncode}", r.returncode == 2)
+        check(f"{options}: says which", options[-1] in r.stderr)
+
+
+def main():
+    before = set(os.listdir("/dev/shm"))
+    check_end(sys.argv[1])
+    check("not ended", check_report(sys.argv[1], "rest", "--rest")["end"] is None)
+    check_refusals(sys.argv[1])
+    left = {n for n in set(os.listdir("/dev/shm")) - before if n.startswith("relaybench-")}
+    check(f"left behind: {left}", not left)
+
+
+main()

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "setup_relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <libmnl/libmnl.h>
+#include <log/log.h>
+
+#include "clock.h"
+#include "flow.h"
+
+#define INTERFACE	"relaybench0"
+#define IFINDEX		0x7fff0001u // none that the kernel gave
+#define GATEWAY		0x0a4d00feu // 10.77.0.254
+#define ROUTE_METRIC	0xfffffff0u // no route of the machine's own has it
+// Ports are taken at random: towards the last one that takes longer.
+#define PORTS_USED	(BENCH_RELAY_PORTS / 10 * 9)
+// Entries resting between two lives; one set-up takes four.
+#define ENTRIES_SPARE	16u
+#define ENTRIES_PER_ONE 4u
+#define USERS_FILE	"users"
+#define SECRET_FILE	"secret"
+
+static uint32_t relays_for(uint32_t allocations)
+{
+	return allocations / PORTS_USED + 1;
+}
+
+uint64_t bench_relay_octets(const struct bench_relay_shape *shape)
+{
+	struct shm_tables_shape tables = {
+		.n_entries = shape->allocations * ENTRIES_PER_ONE + ENTRIES_SPARE,
+		.n_next_hops = 4096,
+		.n_port_indexes = relays_for(shape->allocations) + 2,
+		.n_allocations = shape->allocations,
+		.n_workers = 1};
+
+	return shm_tables_size(&tables) + (uint64_t)tables.n_entries * 32 +
+	       (uint64_t)shape->allocations * 512 + (32ull << 20);
+}
+
+// ---- configuration ------------------------------------------------------------------------------
+
+static FILE *file_make(const char *directory, const char *name)
+{
+	char path[2 * SHM_PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	return fd < 0 ? NULL : fdopen(fd, "w");
+}
+
+static int users_write(const char *directory, uint32_t n)
+{
+	FILE *f = file_make(directory, USERS_FILE);
+
+	if (f == NULL)
+		return -errno;
+	for (uint32_t i = 0; i < n; i++) {
+		uint8_t key[16];
+		char name[BENCH_USER_NAME_MAX];
+
+		bench_user_name(i, name);
+		bench_user_key(i, key);
+		fprintf(f, "%s:", name);
+		for (unsigned k = 0; k < sizeof(key); k++)
+			fprintf(f, "%02x", key[k]);
+		fputc('\n', f);
+	}
+	return fclose(f) == 0 ? 0 : -errno;
+}
+
+static int secret_write(const char *directory)
+{
+	FILE *f = file_make(directory, SECRET_FILE);
+
+	if (f == NULL)
+		return -errno;
+	fprintf(f, "%s\n", bench_rest_secret);
+	return fclose(f) == 0 ? 0 : -errno;
+}
+
+static char *text_make(
+	const struct bench_relay_shape *shape, const char *directory, uint32_t relays)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (f == NULL)
+		return NULL;
+	fprintf(f,
+		"instance: relaybench\nruntime_directory: %s\nrealm: " BENCH_REALM "\n"
+		"dataplane: {workers: 1, ports: [{interface: " INTERFACE "}]}\n"
+		"listeners: [{address: 10.77.0.1}]\n"
+		"limits: {allocations: %u, entries: %u, max_lifetime: 3600}\n"
+		"peers: {allow: [172.16.0.0/12]}\n"
+		"relay:\n  ports: %u-%u\n  addresses: [",
+		directory, shape->allocations, shape->allocations * ENTRIES_PER_ONE + ENTRIES_SPARE,
+		BENCH_RELAY_PORT_MIN, BENCH_RELAY_PORT_MAX);
+	for (uint32_t i = 0; i < relays; i++) {
+		struct tp_addr a = bench_relay_address(BENCH_IPV4, i);
+
+		fprintf(f, "%s%u.%u.%u.%u", i == 0 ? "" : ", ", a.ip[0], a.ip[1], a.ip[2], a.ip[3]);
+	}
+	fputs("]\n", f);
+	if (shape->users != 0)
+		fputs("users_file: " USERS_FILE "\n", f);
+	else
+		fputs("secrets: [{id: bench, secret_file: " SECRET_FILE "}]\n", f);
+	if (fclose(f) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+static struct conf *conf_make(const struct bench_relay_shape *shape, const char *directory,
+	uint32_t relays, char *wrong, size_t wrong_size)
+{
+	struct conf_request request = {.role = CONF_FOR_CONTROL, .directory = directory};
+	char *text = text_make(shape, directory, relays);
+	struct conf_errors errs = {0};
+	struct conf *conf = NULL;
+
+	request.text = text;
+	if (text == NULL || conf_load(&request, &conf, &errs) < 0)
+		for (size_t i = 0; i < errs.len; i++)
+			if (!errs.items[i].warning)
+				conf_error_format(&errs.items[i], wrong, wrong_size);
+	conf_errors_fini(&errs);
+	free(text);
+	return conf;
+}
+
+// ---- the way out --------------------------------------------------------------------------------
+
+static int feed(struct net_mirror *m, const struct nlmsghdr *nlh)
+{
+	return net_mirror_feed(m, nlh, nlh->nlmsg_len);
+}
+
+static struct nlmsghdr *message(uint8_t *buf, uint16_t type)
+{
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+
+	nlh->nlmsg_type = type;
+	return nlh;
+}
+
+// One link with one gateway for everybody, beside what the machine has: no packet leaves here.
+static int hops_make(struct io_hops *h)
+{
+	static const uint8_t mac[6] = {0x02, 0x00, 0x00, 0x00, 0x00, 0xfe};
+	uint8_t buf[512] TP_ALIGNED(8) = {0};
+	struct nlmsghdr *nlh = message(buf, RTM_NEWLINK);
+	struct ifinfomsg *link = mnl_nlmsg_put_extra_header(nlh, sizeof(*link));
+	struct rtmsg *route;
+	struct ndmsg *neighbour;
+	int rc;
+
+	link->ifi_index = (int)IFINDEX;
+	link->ifi_flags = IFF_UP | IFF_RUNNING;
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, INTERFACE);
+	mnl_attr_put_u32(nlh, IFLA_MTU, 1500);
+	mnl_attr_put(nlh, IFLA_ADDRESS, sizeof(mac), mac);
+	rc = feed(h->mirror, nlh);
+	nlh = message(buf, RTM_NEWROUTE);
+	route = mnl_nlmsg_put_extra_header(nlh, sizeof(*route));
+	route->rtm_family = AF_INET;
+	route->rtm_table = RT_TABLE_MAIN;
+	route->rtm_type = RTN_UNICAST;
+	mnl_attr_put_u32(nlh, RTA_GATEWAY, tp_htonl(GATEWAY));
+	mnl_attr_put_u32(nlh, RTA_OIF, IFINDEX);
+	mnl_attr_put_u32(nlh, RTA_PRIORITY, ROUTE_METRIC);
+	if (rc == 0)
+		rc = feed(h->mirror, nlh);
+	nlh = message(buf, RTM_NEWNEIGH);
+	neighbour = mnl_nlmsg_put_extra_header(nlh, sizeof(*neighbour));
+	neighbour->ndm_family = AF_INET;
+	neighbour->ndm_ifindex = (int)IFINDEX;
+	neighbour->ndm_state = NUD_PERMANENT;
+	mnl_attr_put_u32(nlh, NDA_DST, tp_htonl(GATEWAY));
+	mnl_attr_put(nlh, NDA_LLADDR, sizeof(mac), mac);
+	return rc == 0 ? feed(h->mirror, nlh) : rc;
+}
+
+// ---- the data plane's part ----------------------------------------------------------------------
+
+static int plane_make(struct bench_relay *b, struct shm_error *err)
+{
+	const struct shm_tables *t = tables_shm(b->io.tables);
+	const struct shm_place *p = &b->io.place;
+	int rc = shm_state_create(&b->state, p, t, 1, err);
+
+	if (rc == 0) {
+		struct tp_port *port = &b->state.header->ports[0];
+
+		strcpy(port->interface, INTERFACE);
+		port->ifindex = IFINDEX;
+		port->mtu = 1500;
+		atomic_store(&port->link_up, 1);
+		b->state.header->n_ports = 1;
+		shm_state_adopt(&b->state, t);
+		rc = shm_file_publish(&b->state.file, p, err);
+	}
+	if (rc == 0)
+		rc = shm_punt_create(&b->punt, p, t, 1, err);
+	if (rc == 0)
+		rc = shm_file_publish(&b->punt.file, p, err);
+	return rc;
+}
+
+static int rings_take(struct bench_relay *b, struct shm_error *err)
+{
+	int rc;
+
+	shm_inject_close(&b->inject);
+	rc = shm_inject_open(&b->inject, &b->io.place, tables_shm(b->io.tables), 0, false, err);
+	if (rc < 0)
+		return rc;
+	for (unsigned cls = 0; cls < TP_PUNT_CLASSES; cls++)
+		b->punts[cls] = shm_punt_producer(&b->punt, &b->inject, 0, cls);
+	b->answers = shm_inject_consumer(&b->punt, &b->inject, 0);
+	return 0;
+}
+
+void bench_relay_grace(struct bench_relay *b)
+{
+	const struct tp_tables_header *h = tables_shm(b->io.tables)->header;
+
+	atomic_store_explicit(&b->state.header->gp_done,
+		atomic_load_explicit(&h->gp_req, memory_order_acquire), memory_order_release);
+}
+
+// ---- life ---------------------------------------------------------------------------------------
+
+static bool line_drop(void *ctx, const char *line, size_t len)
+{
+	(void)ctx;
+	(void)line;
+	(void)len;
+	return true;
+}
+
+// Lines are made as they are by default, and go nowhere.
+static void log_start(void)
+{
+	static const struct log_env env = {.write = line_drop};
+	const struct log_settings settings = {.process = "control",
+		.instance = "relaybench",
+		.level = LOG_LEVEL_INFO,
+		.env = &env};
+
+	log_init(&settings);
+}
+
+static int core_start(struct bench_relay *b, struct conf *conf, struct shm_error *err)
+{
+	struct io_relay *r = &b->io;
+	int rc;
+
+	r->settings = io_settings_create(conf);
+	if (r->settings == NULL)
+		return -errno;
+	r->role_fd = shm_role_lock(&r->place, SHM_ROLE_CONTROL, err);
+	rc = r->role_fd < 0 ? r->role_fd : io_hops_init(&r->hops);
+	if (rc == 0)
+		rc = hops_make(&r->hops);
+	if (rc == 0)
+		rc = io_core_open(r, r->settings, err);
+	if (rc < 0)
+		return rc;
+	b->listener_id = r->settings->listeners[0].id;
+	io_plane_init(r);
+	rc = plane_make(b, err);
+	if (rc == 0)
+		rc = rings_take(b, err);
+	if (rc == 0)
+		io_plane_tick(r, bench_clock_ns(CLOCK_BOOTTIME));
+	return rc == 0 && r->plane.punt.file.base == NULL ? -EPROTO : rc;
+}
+
+int bench_relay_start(struct bench_relay *b, struct bench_ground *g,
+	const struct bench_relay_shape *shape, char *wrong, size_t wrong_size)
+{
+	struct shm_error err = {.text = ""};
+	struct conf *conf;
+	int rc;
+
+	memset(b, 0, sizeof(*b));
+	b->io.role_fd = b->io.epoll_fd = b->io.signal_fd = -1;
+	b->io.plane.link.fd = b->io.plane.link.kick_fd = -1;
+	b->n_relays = relays_for(shape->allocations);
+	log_start();
+	rc = bench_ground_place(g, &b->io.place, &err);
+	if (rc == 0)
+		rc = shape->users != 0 ? users_write(g->directory, shape->users)
+				       : secret_write(g->directory);
+	if (rc == 0) {
+		conf = conf_make(shape, g->directory, b->n_relays, wrong, wrong_size);
+		rc = conf == NULL ? -EINVAL : core_start(b, conf, &err);
+	}
+	if (rc < 0 && err.text[0] != '\0')
+		snprintf(wrong, wrong_size, "%.150s", err.text);
+	return rc;
+}
+
+int bench_relay_restart(struct bench_relay *b, uint64_t *took_ns, char *wrong, size_t wrong_size)
+{
+	struct shm_error err = {.text = ""};
+	uint64_t start;
+	int rc;
+
+	io_core_close(&b->io);
+	start = bench_clock_ns(CLOCK_MONOTONIC_RAW);
+	rc = io_core_open(&b->io, b->io.settings, &err);
+	if (rc == 0)
+		io_plane_tick(&b->io, bench_clock_ns(CLOCK_BOOTTIME));
+	*took_ns = bench_clock_ns(CLOCK_MONOTONIC_RAW) - start;
+	if (rc == 0)
+		rc = rings_take(b, &err);
+	if (rc < 0)
+		snprintf(wrong, wrong_size, "%.150s", err.text);
+	return rc;
+}
+
+void bench_relay_stop(struct bench_relay *b)
+{
+	struct io_relay *r = &b->io;
+
+	if (r->turn != NULL) {
+		io_plane_fini(r);
+		io_core_close(r);
+	}
+	io_settings_destroy(r->settings);
+	if (r->hops.mirror != NULL)
+		io_hops_fini(&r->hops);
+	shm_inject_close(&b->inject);
+	shm_punt_close(&b->punt);
+	shm_state_close(&b->state);
+	if (r->role_fd >= 0)
+		close(r->role_fd);
+	log_fini();
+}
