@@ -38,9 +38,9 @@ static int refuse_shm(const struct shm_error *err)
 }
 
 // The group whose members may run the control process. Without one: root's and our own files only.
-static gid_t group_find(void)
+static gid_t group_find(const struct conf *conf)
 {
-	struct group *g = getgrnam("turnpike");
+	const struct group *g = getgrnam(conf->control.group);
 
 	return g != NULL ? g->gr_gid : (gid_t)-1;
 }
@@ -50,7 +50,7 @@ static int take_role(struct plane *p)
 	struct shm_error err = {.cause = SHM_OK};
 
 	if (shm_place_init(&p->place, p->conf->instance, p->conf->runtime_directory,
-		    p->conf->segment.directory, group_find(), &err) != 0)
+		    p->conf->segment.directory, group_find(p->conf), &err) != 0)
 		return refuse_shm(&err);
 	p->role_fd = shm_role_lock(&p->place, SHM_ROLE_DATAPLANE, &err);
 	if (p->role_fd < 0)

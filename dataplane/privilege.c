@@ -83,8 +83,11 @@ int privilege_drop(bool pci, gid_t group)
 
 	if (pci)
 		keep |= BIT(CAP_SYS_ADMIN) | BIT(CAP_SYS_RAWIO) | BIT(CAP_IPC_LOCK);
-	if (group != (gid_t)-1)
+	// The control process may be another user: who stops last removes what both made.
+	if (group != (gid_t)-1) {
+		keep |= BIT(CAP_FOWNER);
 		setgroups(1, &group);
+	}
 	// Only CAP_SETPCAP may do this; without it an exec gains nothing anyway.
 	for (int cap = 0; cap <= CAP_LAST_CAP; cap++) {
 		if ((keep & BIT(cap)) == 0)

@@ -27,7 +27,8 @@ int privilege_spend(struct privilege_keeper *k);
 void privilege_forgo(struct privilege_keeper *k);
 
 // The calling thread and those it makes later keep CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF, and gain
-// nothing by an exec. Drivers of PCI devices need more for good (`pci`): CAP_SYS_ADMIN,
+// nothing by an exec. With a group also CAP_FOWNER: to remove what the control process, another
+// user, left. Drivers of PCI devices need more for good (`pci`): CAP_SYS_ADMIN,
 // CAP_SYS_RAWIO and CAP_IPC_LOCK. Joins `group` unless it is (gid_t)-1. What was not there is no
 // error: the operations that want it say so. 0 or a negative errno.
 int privilege_drop(bool pci, gid_t group);

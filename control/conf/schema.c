@@ -268,7 +268,9 @@ static const struct rule control_rules[] = {
 		.type = RULE_TEXT,
 		RULE_AT(struct conf_control, group),
 		.initial = "turnpike",
-		.text = "Group of the operator socket."},
+		.text = "Group of the operator socket and of the shared files. With "
+			"`turnpike-control "
+			"--user` it must exist: the data plane reads the tables by it."},
 	{.key = NULL},
 };
 
@@ -357,6 +359,7 @@ static const struct rule top_rules[] = {
 	{.key = "control",
 		.type = RULE_MAP,
 		RULE_AT(struct draft, conf.control),
+		.for_dataplane = true,
 		.section = &control_section},
 	{.key = NULL},
 };

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,13 +28,16 @@ int io_privilege_become(const char *user, gid_t group)
 	return 0;
 }
 
-int io_privilege_give(const char *directory, const char *user)
+int io_privilege_give(const char *directory, const char *user, gid_t group)
 {
 	const struct passwd *pw = getpwnam(user);
 
 	if (pw == NULL)
 		return -ENOENT;
-	return lchown(directory, pw->pw_uid, (gid_t)-1) < 0 ? -errno : 0;
+	// An earlier run may have made it for itself alone.
+	if (lchown(directory, pw->pw_uid, group) < 0 || chmod(directory, 0775) < 0)
+		return -errno;
+	return 0;
 }
 
 static int capabilities_clear(void)

@@ -8,8 +8,9 @@
 // Becomes the user, with its groups and `group` ((gid_t)-1: the user's own) as the first one.
 // -ENOENT: there is no such user.
 int io_privilege_become(const char *user, gid_t group);
-// The directory becomes the user's: where the process makes its files after io_privilege_become.
-int io_privilege_give(const char *directory, const char *user);
+// The directory becomes the user's, and the group may write there as well: where the process makes
+// its files after io_privilege_become.
+int io_privilege_give(const char *directory, const char *user, gid_t group);
 // No capability is left, none can be gained, no core dump and no debugger sees the keys.
 int io_privilege_drop(void);
 

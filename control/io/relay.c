@@ -56,7 +56,12 @@ static int place_take(struct io_relay *r, const struct conf *conf)
 		    conf->segment.directory, group, &err) < 0)
 		return shm_failed(&err);
 	if (r->options.user != NULL) {
-		rc = io_privilege_give(r->place.run_directory, r->options.user);
+		if (group == (gid_t)-1)
+			return start_failed(
+				"--user: there is no group by which the data plane could "
+				"read the tables",
+				-ENOENT, "groupadd --system turnpike; another name: control.group");
+		rc = io_privilege_give(r->place.run_directory, r->options.user, group);
 		if (rc == 0)
 			rc = io_privilege_become(r->options.user, group);
 		if (rc < 0)

@@ -52,6 +52,7 @@ static const int always[] = {
 	SCMP_SYS(getcwd),
 	SCMP_SYS(unlink),
 	SCMP_SYS(unlinkat),
+	SCMP_SYS(rmdir),
 	// memory
 	SCMP_SYS(brk),
 	SCMP_SYS(munmap),

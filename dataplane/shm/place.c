@@ -192,9 +192,44 @@ static bool tables_present(const struct shm_place *p, const char *directory)
 	return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid();
 }
 
+// Nobody but its owner removes a file from a sticky directory. Two users of one group, who must be
+// able to clear up after each other, share a directory of their own in it.
+static int fallback_make(struct shm_place *p, struct shm_error *err)
+{
+	struct stat st;
+
+	if (p->group == (gid_t)-1) {
+		strcpy(p->directory, FALLBACK_DIRECTORY);
+		return 0;
+	}
+	snprintf(
+		p->directory, sizeof(p->directory), FALLBACK_DIRECTORY "/turnpike-%s", p->instance);
+	if (mkdir(p->directory, 0700) < 0 && errno != EEXIST)
+		return shm_fail_errno(err, "cannot make %s", p->directory);
+	if (lstat(p->directory, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid()) {
+		shm_fail(
+			err, SHM_REFUSED, -EPERM, "%s: is not this user's directory", p->directory);
+		shm_remedy(err, "remove it, or set segment.directory");
+		return -EPERM;
+	}
+	if (chown(p->directory, (uid_t)-1, p->group) < 0 || chmod(p->directory, 0770) < 0)
+		return shm_fail_errno(err, "%s: group %u", p->directory, (unsigned)p->group);
+	return 0;
+}
+
+void shm_place_remove(const struct shm_place *p)
+{
+	char own[SHM_PATH_MAX];
+
+	snprintf(own, sizeof(own), FALLBACK_DIRECTORY "/turnpike-%s", p->instance);
+	if (strcmp(own, p->directory) == 0)
+		(void)rmdir(own);
+}
+
 int shm_place_choose(struct shm_place *p, uint64_t octets, bool huge_pages, struct shm_error *err)
 {
 	char directory[SHM_PATH_MAX];
+	int rc = 0;
 
 	if (p->directory[0] == '\0') {
 		// Where the calls of the last run are, pages or not.
@@ -203,9 +238,9 @@ int shm_place_choose(struct shm_place *p, uint64_t octets, bool huge_pages, stru
 		else if (huge_pages && huge_mount_find(octets, directory))
 			strcpy(p->directory, directory);
 		else
-			strcpy(p->directory, FALLBACK_DIRECTORY);
+			rc = fallback_make(p, err);
 	}
-	return record_write(p, err);
+	return rc == 0 ? record_write(p, err) : rc;
 }
 
 int shm_place_find(struct shm_place *p, struct shm_error *err)

@@ -136,6 +136,7 @@ static void files_remove(const struct shm_place *p)
 	if (place.directory[0] != '\0' || shm_place_find(&place, &err) == 0) {
 		for (size_t i = 0; i < TP_ARRAY_LEN(kinds); i++)
 			(void)shm_file_remove(&place, kinds[i], &err);
+		shm_place_remove(&place);
 	}
 	for (size_t i = 0; i < TP_ARRAY_LEN(names); i++) {
 		snprintf(path, sizeof(path), "%s/%s", p->run_directory, names[i]);

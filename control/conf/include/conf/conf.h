@@ -20,8 +20,8 @@
 // Who asks decides what is read.
 enum conf_role {
 	CONF_FOR_CONTROL,   // everything, with the secrets
-	CONF_FOR_DATAPLANE, // instance, runtime_directory, dataplane, listeners, relay, segment and
-			    // log: other sections stay empty, no secret file is opened
+	CONF_FOR_DATAPLANE, // instance, runtime_directory, dataplane, listeners, relay, segment,
+			    // control and log: other sections stay empty, no secret file is opened
 };
 
 enum conf_transport {
@@ -134,7 +134,7 @@ struct conf_segment {
 
 struct conf_control {
 	const char *socket; // operator socket, 0660
-	const char *group;  // its group
+	const char *group;  // its group, and that of the shared files
 };
 
 struct conf {

@@ -42,8 +42,12 @@ int shm_place_init(struct shm_place *p, const char *instance, const char *run_di
 	const char *directory, gid_t group, struct shm_error *err);
 
 // The control process: settles p->directory for `octets` of files and leaves word of it. Prefers
-// huge pages unless told otherwise.
+// huge pages unless told otherwise; the other choice is /dev/shm, or with a group a directory of the
+// instance's own in it.
 int shm_place_choose(struct shm_place *p, uint64_t octets, bool huge_pages, struct shm_error *err);
+
+// Removes that directory of the instance's own, if it is empty and the caller may.
+void shm_place_remove(const struct shm_place *p);
 
 // Everybody else: the directory that the control process uses. -ENOENT (SHM_MISSING) before it has
 // ever started.
