@@ -4,14 +4,16 @@
 #include <string.h>
 
 #include "core.h"
+#include "load/load.h"
 #include "setup.h"
 
 static const char usage[] =
 	"relaybench core [OPTION...]    the packet path, without a NIC\n"
 	"relaybench setup [OPTION...]   set-ups per second, without a NIC\n"
+	"relaybench load [OPTION...]    a population of TURN clients against any server\n"
 	"relaybench --help | --version\n"
 	"\n"
-	"relaybench core --help and relaybench setup --help tell their options.\n";
+	"relaybench core --help, and so on, tells a command's options.\n";
 
 static int run_core(struct bench_ground *g, void *arg)
 {
@@ -60,6 +62,7 @@ int main(int argc, char **argv)
 		int (*run)(int argc, char **argv);
 	} commands[] = {
 		{"core", core},
+		{"load", load_main},
 		{"setup", setup},
 	};
 

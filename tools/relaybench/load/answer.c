@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "client_private.h"
+
+#include <arpa/inet.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "request.h"
+
+static void key_make(struct load_client *c)
+{
+	char text[512];
+	int n = snprintf(text, sizeof(text), "%s:%s:%s", c->o.user, c->realm, c->o.password);
+
+	EVP_Digest(text, (size_t)n, c->key, NULL, EVP_md5(), NULL);
+}
+
+// Takes realm and nonce of a 401 or 438; false if they are missing or too long for us.
+static bool challenge_take(
+	struct load_client *c, struct load_slot *s, const uint8_t *msg, size_t len)
+{
+	size_t realm_len = 0, nonce_len = 0;
+	const uint8_t *realm = sm_stun_find(msg, len, SM_A_REALM, &realm_len);
+	const uint8_t *nonce = sm_stun_find(msg, len, SM_A_NONCE, &nonce_len);
+
+	if (nonce == NULL || nonce_len > LOAD_NONCE_MAX)
+		return false;
+	memcpy(s->nonce, nonce, nonce_len);
+	s->nonce_len = (uint16_t)nonce_len;
+	if (c->realm[0] == '\0') {
+		if (realm == NULL || realm_len >= sizeof(c->realm))
+			return false;
+		memcpy(c->realm, realm, realm_len);
+		key_make(c);
+	}
+	return true;
+}
+
+static void on_error(
+	struct load_client *c, struct load_slot *s, const uint8_t *msg, size_t len, uint64_t now_ns)
+{
+	int code = sm_stun_error(msg, len);
+	bool first = code == 401 && s->state == LOAD_CHALLENGE;
+
+	if (code >= 0 && code < (int)LOAD_CODES_MAX)
+		c->counts.codes[code]++;
+	if ((first || code == 438) && challenge_take(c, s, msg, len)) {
+		load_client_begin(c, s, first ? LOAD_ALLOCATE : s->state, now_ns);
+		return;
+	}
+	// What is to be deleted is gone, whatever the server says of it.
+	if (s->state == LOAD_DELETE) {
+		load_client_end(c, s, LOAD_ABSENT);
+		return;
+	}
+	load_client_give_up(c, s);
+}
+
+static void on_bound(struct load_client *c, struct load_slot *s, uint64_t now_ns)
+{
+	bool renewed = s->state == LOAD_REBIND;
+
+	if (++s->channel < c->o.population.n_channels) {
+		load_client_begin(c, s, renewed ? LOAD_REBIND : LOAD_BIND, now_ns);
+		return;
+	}
+	load_client_end(c, s, LOAD_LIVE);
+	s->renewed_ns = now_ns;
+	if (renewed) {
+		c->counts.refreshed++;
+		return;
+	}
+	s->media = true;
+	c->live++;
+	c->counts.set_up++;
+	c->counts.replaced += s->replace;
+	c->counts.setup_ns += now_ns - s->started_ns;
+	s->replace = false;
+}
+
+static void on_deleted(struct load_client *c, struct load_slot *s)
+{
+	load_client_end(c, s, LOAD_ABSENT);
+	c->counts.deleted++;
+	s->nonce_len = 0;
+	if (!s->replace)
+		return;
+	s->client = c->next_client++ % load_clients_max(&c->o.population);
+	load_client_queue(c, s);
+}
+
+static void on_success(
+	struct load_client *c, struct load_slot *s, const uint8_t *msg, size_t len, uint64_t now_ns)
+{
+	union sm_addr relayed;
+
+	if (!sm_stun_integrity_ok(msg, len, c->key)) {
+		c->counts.bad_integrity++;
+		return;
+	}
+	switch (s->state) {
+	case LOAD_CHALLENGE:
+		c->counts.strange++; // a server that asks for no credentials
+		break;
+	case LOAD_ALLOCATE:
+		if (!sm_stun_find_addr(msg, len, SM_A_XOR_RELAYED, &relayed) ||
+			relayed.sa.sa_family != AF_INET) {
+			load_client_give_up(c, s);
+			return;
+		}
+		s->relayed = (struct load_addr){
+			ntohl(relayed.v4.sin_addr.s_addr), ntohs(relayed.v4.sin_port)};
+		load_client_begin(c, s, LOAD_PERMIT, now_ns);
+		break;
+	case LOAD_PERMIT:
+		load_client_begin(c, s, LOAD_BIND, now_ns);
+		break;
+	case LOAD_REFRESH:
+		load_client_begin(c, s, LOAD_REBIND, now_ns);
+		break;
+	case LOAD_BIND:
+	case LOAD_REBIND:
+		on_bound(c, s, now_ns);
+		break;
+	default:
+		on_deleted(c, s);
+		break;
+	}
+}
+
+bool load_client_input(
+	struct load_client *c, uint32_t client, const uint8_t *msg, size_t len, uint64_t now_ns)
+{
+	uint32_t id[3];
+	struct load_slot *s;
+	uint16_t type;
+
+	if (!sm_stun_valid(msg, len))
+		return false;
+	type = sm_stun_type(msg);
+	memcpy(id, msg + 8, sizeof(id));
+	s = id[0] < c->n ? &c->slots[id[0]] : NULL;
+	// A late answer to a request that was sent again is one of those nobody waits for.
+	if (s == NULL || id[1] != s->serial || id[2] != c->o.seed || s->client != client ||
+		s->flight == LOAD_NO_FLIGHT) {
+		c->counts.strange++;
+		return true;
+	}
+	if (type == (load_request_method(s->state) | SM_ERROR))
+		on_error(c, s, msg, len, now_ns);
+	else if (type == (load_request_method(s->state) | SM_SUCCESS))
+		on_success(c, s, msg, len, now_ns);
+	else
+		c->counts.strange++;
+	return true;
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The frames of a load: Ethernet, IPv4, UDP, and in media a payload that tells what it is:
+// magic, flow, number, time of sending; then filler. Pure functions.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LOAD_ETH_LEN	  14u
+#define LOAD_HEADERS_LEN  (LOAD_ETH_LEN + 20u + 8u)
+#define LOAD_CHANNEL_LEN  4u
+#define LOAD_STAMP_LEN	  20u // of the payload that tells what it is
+#define LOAD_PAYLOAD_MIN  LOAD_STAMP_LEN
+#define LOAD_PAYLOAD_MAX  1400u
+#define LOAD_FRAME_MAX	  1514u
+#define LOAD_CHANNEL_BASE 0x4000u
+
+// An IPv4 transport address, both fields in host order.
+struct load_addr {
+	uint32_t ip;
+	uint16_t port;
+};
+
+// Where frames go: Ethernet header as it stands on the wire.
+struct load_road {
+	uint8_t ethernet[LOAD_ETH_LEN];
+};
+
+struct load_stamp {
+	uint32_t flow;
+	uint32_t number;
+	uint64_t sent_ns; // CLOCK_REALTIME
+};
+
+// A UDP datagram with right checksums around a copy of `payload`; returns the frame's length.
+// `frame` holds LOAD_FRAME_MAX octets; payload_len is at most 1472.
+size_t load_frame_datagram(uint8_t *frame, const struct load_road *road, struct load_addr from,
+	struct load_addr to, const void *payload, size_t payload_len);
+
+// One frame of media whose payload_len octets are stamp and filler; `filler_sum` is what
+// load_frame_filler returned for this buffer. channel 0: no ChannelData header.
+struct load_media {
+	struct load_addr from, to;
+	uint16_t channel;
+	uint16_t payload_len;
+	struct load_stamp stamp;
+};
+
+// Lays the filler into a buffer of LOAD_FRAME_MAX octets and returns its part of the checksum. The
+// buffer serves frames with (`channel`) or without a ChannelData header, not both.
+uint32_t load_frame_filler(uint8_t *frame, bool channel, uint16_t payload_len);
+// Writes everything before the filler; returns the frame's length.
+size_t load_frame_media(uint8_t *frame, const struct load_road *road, const struct load_media *m,
+	uint32_t filler_sum);
+
+// What arrived. Pointers go into the frame.
+struct load_seen {
+	struct load_addr from, to;
+	const uint8_t *payload; // of UDP
+	size_t len;
+};
+
+// False for anything but a whole IPv4 UDP datagram without IP options; `len` octets are there of
+// a frame which had `wire_len`, and seen->len is the datagram's, which may exceed what is there.
+bool load_frame_read(const uint8_t *frame, size_t len, size_t wire_len, struct load_seen *seen);
+
+// The stamp of `len` octets of payload; false where there is none.
+bool load_stamp_read(const uint8_t *payload, size_t len, struct load_stamp *stamp);
+
+uint32_t load_sum(uint32_t sum, const void *octets, size_t len);
+uint16_t load_sum_fold(uint32_t sum);

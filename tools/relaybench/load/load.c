@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "load.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../cores.h"
+#include "../ground.h"
+#include "../machine.h"
+#include "../options.h"
+#include "session.h"
+
+#define LINE_MAX_OCTETS 512u
+
+static struct load_span span_default(const struct load_options *o)
+{
+	return (struct load_span){.rate = o->rate,
+		.seconds = o->seconds,
+		.directions = o->directions,
+		.sink = o->count_sink ? LOAD_SINK_COUNT : LOAD_SINK_FULL,
+		.payload = o->payload,
+		.churn = o->churn,
+		.flood_binding = o->flood_binding,
+		.flood_allocate = o->flood_allocate};
+}
+
+// ---- interactive --------------------------------------------------------------------------------
+
+static bool word_take(struct load_span *span, const char *name, const char *value)
+{
+	double v = atof(value);
+
+	if (strcmp(name, "rate") == 0 && v >= 0)
+		span->rate = v;
+	else if (strcmp(name, "seconds") == 0 && v > 0 && v <= 3600)
+		span->seconds = v;
+	else if (strcmp(name, "direction") == 0)
+		span->directions = value[0] == 'u' ? 1 : value[0] == 'd' ? 2 : 3;
+	else if (strcmp(name, "sink") == 0)
+		span->sink = value[0] == 'c' ? LOAD_SINK_COUNT : LOAD_SINK_FULL;
+	else if (strcmp(name, "payload") == 0 && v >= LOAD_PAYLOAD_MIN && v <= LOAD_PAYLOAD_MAX)
+		span->payload = (uint16_t)v;
+	else if (strcmp(name, "churn") == 0 && v >= 0)
+		span->churn = v;
+	else if (strcmp(name, "flood_binding") == 0 && v >= 0)
+		span->flood_binding = v;
+	else if (strcmp(name, "flood_allocate") == 0 && v >= 0)
+		span->flood_allocate = v;
+	else
+		return false;
+	return true;
+}
+
+static bool line_take(struct load_span *span, char *line)
+{
+	char *rest, *word = strtok_r(line, " \t\r\n", &rest);
+
+	if (word == NULL || strcmp(word, "span") != 0)
+		return false;
+	while ((word = strtok_r(NULL, " \t\r\n", &rest)) != NULL) {
+		char *value = strchr(word, '=');
+
+		if (value == NULL)
+			return false;
+		*value++ = '\0';
+		if (!word_take(span, word, value))
+			return false;
+	}
+	return true;
+}
+
+static int json_out(json_t *j, FILE *f, size_t flags)
+{
+	int rc = json_dumpf(j, f, flags) == 0 && fputc('\n', f) != EOF && fflush(f) == 0 ? 0 : -EIO;
+
+	json_decref(j);
+	return rc;
+}
+
+// One line without its end, or false at the end of input. The allocations are kept meanwhile.
+static bool line_wait(struct load_session *s, uint64_t end_ns, char *line)
+{
+	struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+	size_t n = 0;
+
+	while (!bench_ground_stopped() && load_now_ns() < end_ns) {
+		load_session_serve(s);
+		if (poll(&p, 1, 1) <= 0)
+			continue;
+		if (read(STDIN_FILENO, line + n, 1) != 1)
+			return false;
+		if (line[n] == '\n') {
+			line[n] = '\0';
+			return true;
+		}
+		n += n + 1 < LINE_MAX_OCTETS;
+	}
+	return false;
+}
+
+static int interact(struct load_session *s, uint64_t end_ns)
+{
+	char line[LINE_MAX_OCTETS];
+	int rc =
+		json_out(json_pack("{s:o}", "setup", load_setup_describe(s)), stdout, JSON_COMPACT);
+
+	while (rc == 0 && line_wait(s, end_ns, line)) {
+		struct load_span span = span_default(s->o);
+		json_t *j = NULL;
+
+		if (strcmp(line, "setup") == 0)
+			j = load_setup_describe(s);
+		else if (!line_take(&span, line))
+			j = json_pack("{s:s}", "error", "span NAME=VALUE..., or setup");
+		else
+			rc = load_span_run(s, &span, &j);
+		if (rc == 0)
+			rc = json_out(j, stdout, JSON_COMPACT);
+	}
+	return rc;
+}
+
+// ---- one run ------------------------------------------------------------------------------------
+
+static int map_write(const struct load_session *s)
+{
+	const struct load_population *p = &s->population;
+	FILE *f = fopen(s->o->map, "we");
+
+	if (f == NULL) {
+		fprintf(stderr, "relaybench: %s: %s\n", s->o->map, strerror(errno));
+		return -EIO;
+	}
+	fprintf(f, "# client_ip client_port relayed_ip relayed_port peer_ip peer_port channel\n");
+	for (uint32_t flow = 0; flow < s->n_flows; flow++) {
+		const struct load_slot *slot = load_client_slot(s->client, flow / p->n_channels);
+		const struct load_addr a[] = {
+			load_client_at(p, slot->client), slot->relayed, load_peer_at(p, flow)};
+
+		for (unsigned i = 0; i < 3; i++)
+			fprintf(f, "%u.%u.%u.%u %u ", a[i].ip >> 24, a[i].ip >> 16 & 0xff,
+				a[i].ip >> 8 & 0xff, a[i].ip & 0xff, a[i].port);
+		fprintf(f, "0x%04x\n", load_channel_at(p, flow));
+	}
+	return fclose(f) == 0 ? 0 : -EIO;
+}
+
+static void hold(struct load_session *s)
+{
+	uint64_t start_ns = load_now_ns();
+	const struct timespec pause = {.tv_nsec = 1000000};
+
+	fprintf(stderr, "relaybench: holding %u allocations for %.0f s\n",
+		load_client_live(s->client), s->o->hold_s);
+	while (!bench_ground_stopped() &&
+		load_now_ns() - start_ns < (uint64_t)(s->o->hold_s * 1e9)) {
+		load_session_serve(s);
+		nanosleep(&pause, NULL);
+	}
+}
+
+static json_t *report_make(const struct load_session *s, json_t *span)
+{
+	const struct load_options *o = s->o;
+	json_t *words = json_array();
+
+	for (int i = 0; i < o->argc; i++)
+		json_array_append_new(words, json_string(o->argv[i]));
+	return json_pack("{s:s, s:s, s:o, s:o, s:i, s:i, s:o, s:o}", "tool", "relaybench load",
+		"version", TURNPIKE_VERSION, "command", words, "machine", bench_machine_describe(),
+		"allocations", (int)o->population.n_allocations, "channels",
+		(int)o->population.n_channels, "setup", load_setup_describe(s), "span",
+		span == NULL ? json_null() : span);
+}
+
+static void print_direction(const json_t *span, const char *name)
+{
+	const json_t *d = json_object_get(span, name), *delay = json_object_get(d, "delay_ns");
+
+	if (d == NULL)
+		return;
+	printf("%-4s sent %lld (%.0f/s), arrived %lld, lost %lld (%.4f %%), not sent %lld, "
+	       "reordered %lld, duplicate %lld, wrong %lld\n"
+	       "     delay p50 %.1f us, p99 %.1f us, p99.9 %.1f us, most %.1f us\n",
+		name, json_integer_value(json_object_get(d, "sent")),
+		json_real_value(json_object_get(d, "sent_per_second")),
+		json_integer_value(json_object_get(d, "arrived")),
+		json_integer_value(json_object_get(d, "lost")),
+		100 * json_real_value(json_object_get(d, "loss")),
+		json_integer_value(json_object_get(d, "refused")),
+		json_integer_value(json_object_get(d, "reordered")),
+		json_integer_value(json_object_get(d, "duplicates")),
+		json_integer_value(json_object_get(d, "wrong")),
+		(double)json_integer_value(json_object_get(delay, "p50")) / 1e3,
+		(double)json_integer_value(json_object_get(delay, "p99")) / 1e3,
+		(double)json_integer_value(json_object_get(delay, "p99_9")) / 1e3,
+		(double)json_integer_value(json_object_get(delay, "most")) / 1e3);
+}
+
+static int run_once(struct load_session *s)
+{
+	struct load_span span = span_default(s->o);
+	json_t *described = NULL, *report;
+	FILE *f;
+	int rc = 0;
+
+	if (s->client != NULL)
+		printf("%u allocations with %u channels each in %.2f s: %.0f set-ups/s\n",
+			load_client_live(s->client), s->population.n_channels, s->setup_s,
+			load_client_live(s->client) / s->setup_s);
+	if (s->o->map != NULL && s->client != NULL)
+		rc = map_write(s);
+	if (rc == 0 && s->o->hold_s >= 0)
+		hold(s);
+	else if (rc == 0)
+		rc = load_span_run(s, &span, &described);
+	if (rc != 0)
+		return rc;
+	print_direction(described, "up");
+	print_direction(described, "down");
+	report = report_make(s, described);
+	if (s->o->output != NULL) {
+		f = fopen(s->o->output, "we");
+		if (f == NULL || json_out(json_incref(report), f, JSON_INDENT(1)) != 0)
+			rc = -EIO;
+		if (f != NULL && fclose(f) != 0)
+			rc = -EIO;
+	}
+	if (s->o->json)
+		return json_out(report, stdout, JSON_INDENT(1)) == 0 ? rc : -EIO;
+	json_decref(report);
+	return rc;
+}
+
+static int run(struct bench_ground *g, void *arg)
+{
+	const struct load_options *o = arg;
+	struct load_session s;
+	int rc;
+
+	(void)g;
+	if (bench_cores_init(-1) >= 0 && o->core >= 0)
+		bench_cores_on(o->core);
+	rc = load_session_open(&s, o);
+	if (rc == 0)
+		rc = load_session_set_up(&s);
+	if (rc == 0 && o->interactive)
+		rc = interact(&s, load_now_ns() + (uint64_t)(o->limit_s * 1e9));
+	else if (rc == 0)
+		rc = run_once(&s);
+	if (s.client != NULL)
+		load_session_delete(&s);
+	load_session_close(&s);
+	return rc == 0 ? BENCH_EXIT_OK : BENCH_EXIT_WRONG;
+}
+
+int load_main(int argc, char **argv)
+{
+	struct load_options o;
+
+	if (load_options_read(&o, argc, argv) != 0)
+		return BENCH_EXIT_USAGE;
+	if (o.page != NULL && strcmp(o.page, "help") == 0)
+		load_options_help(stdout);
+	else if (o.page != NULL)
+		printf("relaybench %s\n", TURNPIKE_VERSION);
+	else
+		return bench_ground_supervise(run, &o, !o.no_boost);
+	return BENCH_EXIT_OK;
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "request.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#define UDP_TRANSPORT (17u << 24)
+
+static void sign(const struct load_request *r, const struct load_slot *s, struct sm_stun *m)
+{
+	sm_stun_put(m, SM_A_USERNAME, r->user, strlen(r->user));
+	sm_stun_put(m, SM_A_REALM, r->realm, strlen(r->realm));
+	sm_stun_put(m, SM_A_NONCE, s->nonce, s->nonce_len);
+	sm_stun_put_integrity(m, r->key);
+}
+
+static void put_peer(const struct load_request *r, const struct load_slot *s, struct sm_stun *m)
+{
+	const struct load_population *p = r->population;
+	struct load_addr peer = load_peer_at(p, r->id[0] * p->n_channels + s->channel);
+	union sm_addr addr = {.v4 = {.sin_family = AF_INET,
+				      .sin_port = htons(peer.port),
+				      .sin_addr.s_addr = htonl(peer.ip)}};
+
+	sm_stun_put_addr(m, SM_A_XOR_PEER, &addr);
+}
+
+uint16_t load_request_method(uint8_t state)
+{
+	switch (state) {
+	case LOAD_CHALLENGE:
+	case LOAD_ALLOCATE:
+		return SM_ALLOCATE;
+	case LOAD_PERMIT:
+		return SM_PERMISSION;
+	case LOAD_BIND:
+	case LOAD_REBIND:
+		return SM_CHANNEL;
+	default:
+		return SM_REFRESH;
+	}
+}
+
+size_t load_request_build(const struct load_request *r, const struct load_slot *s, uint8_t *buf)
+{
+	uint32_t channel = (uint32_t)load_channel_at(r->population, s->channel) << 16;
+	struct sm_stun m;
+
+	sm_stun_init(&m, buf, load_request_method(s->state), (const uint8_t *)r->id);
+	switch (s->state) {
+	case LOAD_CHALLENGE:
+	case LOAD_ALLOCATE:
+		sm_stun_put_u32(&m, SM_A_TRANSPORT, UDP_TRANSPORT);
+		sm_stun_put_u32(&m, SM_A_LIFETIME, r->lifetime_s);
+		break;
+	case LOAD_BIND:
+	case LOAD_REBIND:
+		sm_stun_put_u32(&m, SM_A_CHANNEL, channel);
+		put_peer(r, s, &m);
+		break;
+	case LOAD_PERMIT:
+		put_peer(r, s, &m);
+		break;
+	case LOAD_REFRESH:
+		sm_stun_put_u32(&m, SM_A_LIFETIME, r->lifetime_s);
+		break;
+	default:
+		sm_stun_put_u32(&m, SM_A_LIFETIME, 0);
+		break;
+	}
+	if (s->state != LOAD_CHALLENGE)
+		sign(r, s, &m);
+	return m.len;
+}
