@@ -2,81 +2,61 @@
 #include <stun/integrity.h>
 
 #include <errno.h>
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
 #include <stdlib.h>
 
-// Keyed contexts kept per digest: re-arming one costs half of keying one, and a client's requests
-// come close together (verify, sign, next request).
-#define KEYED_CONTEXTS 64u
+#include "hmac.h"
 
-struct keyed_context {
-	EVP_MAC_CTX *mac;
-	size_t key_len;
-	uint8_t key[STUN_HMAC_KEY_MAX];
-};
+// Keyed states kept: keying costs as much as the digest of a request, and the requests of a user's
+// clients come close together (verify, sign, next request).
+#define KEPT	 1024u
+#define KEPT_LEN 64u // longest key that is kept
 
-struct keyed_contexts {
-	const char *digest;
-	struct keyed_context slot[KEYED_CONTEXTS];
+struct kept_key {
+	struct hmac_key hmac;
+	size_t len; // 0: none
+	uint8_t key[KEPT_LEN];
 };
 
 struct stun_crypto {
 	EVP_MD *md5;
 	EVP_MD_CTX *md;
-	EVP_MAC *hmac;
-	struct keyed_contexts sha1;
-	struct keyed_contexts sha256;
+	struct kept_key *kept[HMAC_DIGESTS]; // [KEPT]
 };
 
-static int context_init(
-	const struct stun_crypto *x, struct keyed_context *c, const char *digest_name)
+// A library that refuses a digest does so when it is fetched.
+static bool digest_is_there(const char *name)
 {
-	char digest[8];
-	OSSL_PARAM params[2];
+	EVP_MD *md = EVP_MD_fetch(NULL, name, NULL);
 
-	// The constructor takes the text's length: the text must be there first.
-	strcpy(digest, digest_name);
-	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0);
-	params[1] = OSSL_PARAM_construct_end();
-	c->mac = EVP_MAC_CTX_new(x->hmac);
-	if (c->mac == NULL)
-		return -ENOMEM;
-	if (EVP_MAC_CTX_set_params(c->mac, params) == 1)
-		return 0;
-	EVP_MAC_CTX_free(c->mac);
-	c->mac = NULL;
-	return -ENOTSUP;
+	EVP_MD_free(md);
+	return md != NULL;
 }
 
 struct stun_crypto *stun_crypto_create(void)
 {
 	struct stun_crypto *x = calloc(1, sizeof(*x));
-	int err;
+	int err = ENOTSUP;
 
 	if (x == NULL)
 		return NULL;
-	x->md5 = EVP_MD_fetch(NULL, "MD5", NULL);
-	x->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	x->md = EVP_MD_CTX_new();
-	if (x->md5 == NULL || x->hmac == NULL || x->md == NULL) {
-		err = -ENOTSUP;
+	if (!digest_is_there("SHA1") || !digest_is_there("SHA256"))
 		goto destroy;
+	x->md5 = EVP_MD_fetch(NULL, "MD5", NULL);
+	x->md = EVP_MD_CTX_new();
+	if (x->md5 == NULL || x->md == NULL)
+		goto destroy;
+	err = ENOMEM;
+	for (unsigned d = 0; d < HMAC_DIGESTS; d++) {
+		x->kept[d] = calloc(KEPT, sizeof(*x->kept[d]));
+		if (x->kept[d] == NULL)
+			goto destroy;
 	}
-	// The first of each tells whether the library can; the others are made when a key needs
-	// them.
-	x->sha1.digest = "SHA1";
-	x->sha256.digest = "SHA256";
-	err = context_init(x, &x->sha1.slot[0], x->sha1.digest);
-	if (err == 0)
-		err = context_init(x, &x->sha256.slot[0], x->sha256.digest);
-	if (err == 0)
-		return x;
+	return x;
 destroy:
 	stun_crypto_destroy(x);
-	errno = -err;
+	errno = err;
 	return NULL;
 }
 
@@ -84,14 +64,13 @@ void stun_crypto_destroy(struct stun_crypto *x)
 {
 	if (x == NULL)
 		return;
-	for (unsigned i = 0; i < KEYED_CONTEXTS; i++) {
-		EVP_MAC_CTX_free(x->sha1.slot[i].mac);
-		EVP_MAC_CTX_free(x->sha256.slot[i].mac);
+	for (unsigned d = 0; d < HMAC_DIGESTS; d++) {
+		if (x->kept[d] != NULL)
+			OPENSSL_cleanse(x->kept[d], KEPT * sizeof(*x->kept[d]));
+		free(x->kept[d]);
 	}
 	EVP_MD_CTX_free(x->md);
-	EVP_MAC_free(x->hmac);
 	EVP_MD_free(x->md5);
-	OPENSSL_cleanse(x, sizeof(*x));
 	free(x);
 }
 
@@ -109,83 +88,63 @@ int stun_key_md5(struct stun_crypto *x, struct stun_text user, struct stun_text 
 	return ok ? 0 : -EIO;
 }
 
-static struct keyed_contexts *contexts_of(struct stun_crypto *x, size_t mac_len)
+// The keyed state, from those kept where the key was used lately; NULL on failure. `own` is room
+// for one that is not kept.
+static const struct hmac_key *key_arm(struct stun_crypto *x, enum hmac_digest d, const uint8_t *key,
+	size_t key_len, struct hmac_key *own)
 {
-	switch (mac_len) {
-	case STUN_HMAC_SHA1_LEN:
-		return &x->sha1;
-	case STUN_HMAC_SHA256_LEN:
-		return &x->sha256;
-	default:
-		return NULL;
-	}
-}
-
-// A context armed with the key, from the cache where the key was used lately; NULL on failure.
-static EVP_MAC_CTX *context_arm(const struct stun_crypto *x, struct keyed_contexts *contexts,
-	const uint8_t *key, size_t key_len)
-{
-	struct keyed_context *c;
+	struct kept_key *k;
 	unsigned slot = 0;
 
+	if (key_len > KEPT_LEN)
+		return hmac_key_init(own, d, key, key_len) ? own : NULL;
 	for (size_t i = 0; i < key_len && i < 4; i++)
 		slot = slot * 31 + key[i];
-	c = &contexts->slot[slot % KEYED_CONTEXTS];
-	if (c->key_len == key_len && CRYPTO_memcmp(c->key, key, key_len) == 0)
-		return EVP_MAC_init(c->mac, NULL, 0, NULL) == 1 ? c->mac : NULL;
-	c->key_len = 0;
-	if (c->mac == NULL && context_init(x, c, contexts->digest) != 0)
+	k = &x->kept[d][slot % KEPT];
+	if (k->len == key_len && CRYPTO_memcmp(k->key, key, key_len) == 0)
+		return &k->hmac;
+	k->len = 0;
+	if (!hmac_key_init(&k->hmac, d, key, key_len))
 		return NULL;
-	if (EVP_MAC_init(c->mac, key, key_len, NULL) != 1)
-		return NULL;
-	memcpy(c->key, key, key_len);
-	c->key_len = key_len;
-	return c->mac;
+	memcpy(k->key, key, key_len);
+	k->len = key_len;
+	return &k->hmac;
 }
 
-// HMAC over two pieces, either of which may be empty.
-static int hmac_pieces(struct stun_crypto *x, const uint8_t *key, size_t key_len,
-	const struct stun_text pieces[2], uint8_t *mac, size_t mac_len)
+static int mac_compute(struct stun_crypto *x, const uint8_t *key, size_t key_len,
+	const struct hmac_piece pieces[2], uint8_t *mac, size_t mac_len)
 {
-	struct keyed_contexts *contexts = contexts_of(x, mac_len);
-	EVP_MAC_CTX *ctx;
-	size_t out_len;
+	enum hmac_digest d = mac_len == STUN_HMAC_SHA256_LEN ? HMAC_SHA256 : HMAC_SHA1;
+	const struct hmac_key *armed;
+	struct hmac_key own;
 
-	if (contexts == NULL || key_len == 0 || key_len > STUN_HMAC_KEY_MAX)
+	if (mac_len != hmac_mac_len(d) || key_len == 0 || key_len > STUN_HMAC_KEY_MAX)
 		return -EINVAL;
-	ctx = context_arm(x, contexts, key, key_len);
-	if (ctx == NULL)
-		return -EIO;
-	for (unsigned i = 0; i < 2; i++) {
-		const uint8_t *octets = (const uint8_t *)pieces[i].chars;
-
-		if (EVP_MAC_update(ctx, octets, pieces[i].len) != 1)
-			return -EIO;
-	}
-	return EVP_MAC_final(ctx, mac, &out_len, mac_len) == 1 ? 0 : -EIO;
+	armed = key_arm(x, d, key, key_len, &own);
+	return armed != NULL && hmac_pieces(armed, d, pieces, mac) ? 0 : -EIO;
 }
 
 int stun_hmac(struct stun_crypto *x, const uint8_t *key, size_t key_len, const void *data,
 	size_t len, uint8_t *mac, size_t mac_len)
 {
-	const struct stun_text pieces[2] = {{(const char *)data, len}, {"", 0}};
+	const struct hmac_piece pieces[2] = {{data, len}, {"", 0}};
 
-	return hmac_pieces(x, key, key_len, pieces, mac, mac_len);
+	return mac_compute(x, key, key_len, pieces, mac, mac_len);
 }
 
 int stun_integrity_compute(struct stun_crypto *x, const uint8_t *octets, size_t attr_offset,
 	const uint8_t *key, size_t key_len, uint8_t *mac, size_t mac_len)
 {
 	uint8_t head[4];
-	const struct stun_text pieces[2] = {
-		{(const char *)head, sizeof(head)},
-		{(const char *)octets + sizeof(head), attr_offset - sizeof(head)},
+	const struct hmac_piece pieces[2] = {
+		{head, sizeof(head)},
+		{octets + sizeof(head), attr_offset - sizeof(head)},
 	};
 
 	// 14.5: the length field as if the message ended with this attribute.
 	memcpy(head, octets, 2);
 	tp_store_be16(head + 2, (uint16_t)(attr_offset + 4 + mac_len - TP_STUN_HEADER_LEN));
-	return hmac_pieces(x, key, key_len, pieces, mac, mac_len);
+	return mac_compute(x, key, key_len, pieces, mac, mac_len);
 }
 
 bool stun_integrity_check(

@@ -2,6 +2,8 @@
 #include <stun/write.h>
 
 #include <errno.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -154,6 +156,34 @@ static void hmac_matches_vectors(void **state)
 	assert_memory_equal(mac, sha256_head, 4);
 }
 
+// Every length of key, those behind the digest's block and those that are not kept included, twice
+// each: as the state is made, and as it was kept.
+static void hmac_matches_the_library(void **state)
+{
+	uint8_t key[STUN_HMAC_KEY_MAX], data[200], mac[32], want[32];
+	unsigned len;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(key); i++)
+		key[i] = (uint8_t)(7 * i + 1);
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)i;
+	for (int key_len = 1; key_len <= (int)sizeof(key); key_len++) {
+		for (unsigned turn = 0; turn < 2; turn++) {
+			size_t n = (size_t)key_len * (turn + 3) % sizeof(data);
+
+			assert_non_null(HMAC(EVP_sha1(), key, key_len, data, n, want, &len));
+			assert_int_equal(
+				stun_hmac(crypto, key, (size_t)key_len, data, n, mac, 20), 0);
+			assert_memory_equal(mac, want, 20);
+			assert_non_null(HMAC(EVP_sha256(), key, key_len, data, n, want, &len));
+			assert_int_equal(
+				stun_hmac(crypto, key, (size_t)key_len, data, n, mac, 32), 0);
+			assert_memory_equal(mac, want, 32);
+		}
+	}
+}
+
 // The check value of CRC-32/ISO-HDLC.
 static void fingerprint_is_crc32(void **state)
 {
@@ -171,6 +201,7 @@ int main(void)
 		cmocka_unit_test(truncated_integrity_fails),
 		cmocka_unit_test(impossible_keys_refused),
 		cmocka_unit_test(hmac_matches_vectors),
+		cmocka_unit_test(hmac_matches_the_library),
 		cmocka_unit_test(fingerprint_is_crc32),
 	};
 

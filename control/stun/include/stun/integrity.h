@@ -2,7 +2,7 @@
 // MESSAGE-INTEGRITY, MESSAGE-INTEGRITY-SHA256, FINGERPRINT and the keys behind them (RFC
 // 8489 9.2.2, 14.5 to 14.7).
 //
-// A `stun_crypto` keeps OpenSSL's fetched algorithms and a few keyed HMAC contexts, because
+// A `stun_crypto` keeps OpenSSL's fetched algorithms and the keyed HMAC states of late, because
 // fetching and keying cost more than the digest of a request. One thread at a time.
 #pragma once
 
