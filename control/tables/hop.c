@@ -105,18 +105,42 @@ static void hop_drop(struct tables *t, uint32_t slot)
 		at = &t->hop.hops[*at].next;
 	*at = t->hop.hops[slot].next;
 	t->hop.hops[slot].used = false;
+	t->hop.hops[slot].life++;
 	t->hop.n_used--;
 	wanted_set(t, slot, 0);
 	pool_retire(&t->hop.pool, slot, grace_tag(t));
 }
 
+static struct hop_memo *memo_of(struct hop_table *h, const struct tp_addr *dst)
+{
+	uint64_t a, b;
+
+	// Not keyed: who makes destinations meet here has them looked up, as they would be anyway.
+	memcpy(&a, dst->ip, sizeof(a));
+	memcpy(&b, dst->ip + sizeof(a), sizeof(b));
+	return &h->memos[(a * 0x9e3779b97f4a7c15u ^ b * 0xc2b2ae3d27d4eb4fu) >> 54];
+}
+_Static_assert(HOP_MEMOS == 1u << (64 - 54), "all of the memos are used");
+
+static bool memo_holds(
+	const struct hop_table *h, const struct hop_memo *memo, const struct tp_addr *dst)
+{
+	return memo->epoch == h->epoch && memo->dst.family != TP_FAMILY_NONE &&
+	       memo->life == h->hops[memo->slot].life && tp_addr_same_ip(&memo->dst, dst);
+}
+
 // The slot for packets to dst, without a reference yet. `make`: a new one where there is none.
 static int hop_resolve(struct tables *t, const struct tp_addr *dst, bool make, uint32_t *slot)
 {
+	struct hop_memo *memo = memo_of(&t->hop, dst);
 	struct tp_addr gateway;
 	uint32_t ifindex;
 	int rc;
 
+	if (memo_holds(&t->hop, memo, dst)) {
+		*slot = memo->slot;
+		return 0;
+	}
 	*slot = 0;
 	rc = t->env.next_hop == NULL ? -ENETUNREACH
 				     : t->env.next_hop(t->env.ctx, dst, &gateway, &ifindex);
@@ -126,6 +150,11 @@ static int hop_resolve(struct tables *t, const struct tp_addr *dst, bool make, u
 	*slot = tables_next_hop_find(t, &gateway, ifindex);
 	if (*slot == 0 && make)
 		*slot = hop_make(t, &gateway, ifindex);
+	if (*slot != 0)
+		*memo = (struct hop_memo){.dst = *dst,
+			.slot = *slot,
+			.life = t->hop.hops[*slot].life,
+			.epoch = t->hop.epoch};
 	return 0;
 }
 
@@ -199,6 +228,7 @@ static void entry_resolve(struct tables *t, uint32_t entry, bool counted)
 
 void tables_routes_changed(struct tables *t)
 {
+	t->hop.epoch++;
 	if (t->hop.cursor != 0)
 		t->hop.again = true;
 	else

@@ -24,8 +24,20 @@ struct hop {
 	uint32_t references;
 	uint32_t next;	   // chain of the hash
 	uint64_t lease_ns; // wanted until then, and in hop_table.leases; 0: not leased
+	uint32_t life;	   // raised when the slot is given up
 	bool used;	   // in the hash
 };
+
+// Where packets to a destination went when it was asked last: the kernel's routes are looked up
+// seven times per set-up, for two destinations.
+struct hop_memo {
+	struct tp_addr dst; // port 0; family 0: none
+	uint32_t slot;
+	uint32_t life;	// of the slot then
+	uint32_t epoch; // of the routes then
+};
+
+#define HOP_MEMOS  1024u // a power of two
 
 #define LEASES_MAX 1024u
 #define LEASE_NS   (30 * TP_NS_PER_S)
@@ -40,6 +52,8 @@ struct hop_table {
 	uint32_t leases[LEASES_MAX];
 	uint32_t n_leases;
 	uint32_t n_used;
+	uint32_t epoch; // raised when routes change
+	struct hop_memo memos[HOP_MEMOS];
 	uint32_t cursor; // next entry to resolve anew; 0: none
 	bool again;	 // routes changed meanwhile: once more from the start
 };
