@@ -32,14 +32,15 @@ struct turn_allocation *turn_allocation_of(
 	return NULL;
 }
 
-static uint64_t ref_hash(const struct turn_server *s, uint32_t ref)
+// The store's own numbers: nobody chooses them.
+static uint64_t ref_hash(uint32_t ref)
 {
-	return turn_map_hash(&s->by_ref, &ref, sizeof(ref));
+	return (ref * 0x9e3779b97f4a7c15u) >> 32;
 }
 
 struct turn_allocation *turn_allocation_by_ref(const struct turn_server *s, uint32_t ref)
 {
-	struct turn_map_node *n = turn_map_first(&s->by_ref, ref_hash(s, ref));
+	struct turn_map_node *n = turn_map_first(&s->by_ref, ref_hash(ref));
 
 	for (; n != NULL; n = turn_map_next(n)) {
 		struct turn_allocation *a = TURN_CONTAINER(n, struct turn_allocation, by_ref);
@@ -101,7 +102,7 @@ static uint32_t allocation_expires_s(const struct turn_allocation *a)
 void turn_allocation_link(struct turn_server *s, struct turn_allocation *a)
 {
 	turn_map_add(&s->by_tuple, &a->by_tuple, turn_tuple_hash(&s->by_tuple, &a->client, NULL));
-	turn_map_add(&s->by_ref, &a->by_ref, ref_hash(s, a->ref));
+	turn_map_add(&s->by_ref, &a->by_ref, ref_hash(a->ref));
 	turn_wheel_set(&s->wheel, &a->timer, allocation_expires_s(a));
 	a->live = true;
 	s->n_allocations++;
@@ -178,7 +179,8 @@ bool turn_allocation_has_family(
 void turn_allocation_record(const struct turn_server *s, const struct turn_allocation *a,
 	struct turn_allocation_record *rec)
 {
-	memset(rec, 0, sizeof(*rec));
+	// The name is as long as it says.
+	memset(rec, 0, offsetof(struct turn_allocation_record, username));
 	rec->client = a->client;
 	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++) {
 		const struct turn_slot *slot = &a->slot[i];

@@ -20,3 +20,5 @@ void turn_channel_extend(struct turn_server *s, struct turn_channel *c, uint32_t
 void turn_channel_end(struct turn_server *s, struct turn_channel *c);
 // Frees it without a word to the store.
 void turn_channel_forget(struct turn_server *s, struct turn_channel *c);
+// Into the server's maps, for an allocation that is hashed.
+void turn_channel_hash(struct turn_server *s, struct turn_channel *c);

@@ -18,11 +18,26 @@ static uint64_t key_hash(
 	return turn_map_hash(&s->permissions, &key, sizeof(key));
 }
 
+static struct turn_permission *permission_walk(
+	const struct turn_allocation *a, const struct tp_addr *peer)
+{
+	for (struct turn_list *l = a->permissions.next; l != &a->permissions; l = l->next) {
+		struct turn_permission *p = TURN_CONTAINER(l, struct turn_permission, link);
+
+		if (tp_addr_same_ip(&p->peer, peer))
+			return p;
+	}
+	return NULL;
+}
+
 struct turn_permission *turn_permission_of(
 	const struct turn_server *s, const struct turn_allocation *a, const struct tp_addr *peer)
 {
-	struct turn_map_node *n = turn_map_first(&s->permissions, key_hash(s, a, peer));
+	struct turn_map_node *n;
 
+	if (!a->hashed)
+		return permission_walk(a, peer);
+	n = turn_map_first(&s->permissions, key_hash(s, a, peer));
 	for (; n != NULL; n = turn_map_next(n)) {
 		struct turn_permission *p = TURN_CONTAINER(n, struct turn_permission, node);
 
@@ -30,6 +45,23 @@ struct turn_permission *turn_permission_of(
 			return p;
 	}
 	return NULL;
+}
+
+static void permission_hash(struct turn_server *s, struct turn_permission *p)
+{
+	turn_map_add(&s->permissions, &p->node, key_hash(s, p->allocation, &p->peer));
+}
+
+void turn_allocation_hash(struct turn_server *s, struct turn_allocation *a)
+{
+	a->hashed = true;
+	for (struct turn_list *l = a->permissions.next; l != &a->permissions; l = l->next) {
+		struct turn_permission *p = TURN_CONTAINER(l, struct turn_permission, link);
+
+		permission_hash(s, p);
+		for (struct turn_list *k = p->channels.next; k != &p->channels; k = k->next)
+			turn_channel_hash(s, TURN_CONTAINER(k, struct turn_channel, link));
+	}
 }
 
 struct turn_permission *turn_permission_new(
@@ -50,8 +82,11 @@ struct turn_permission *turn_permission_new(
 	turn_timer_init(&p->timer, TURN_TIMER_PERMISSION);
 	turn_list_init(&p->channels);
 	turn_list_add(&a->permissions, &p->link);
-	turn_map_add(&s->permissions, &p->node, key_hash(s, a, peer));
 	a->n_permissions++;
+	if (a->hashed)
+		permission_hash(s, p);
+	else if (a->n_permissions > TURN_WALK_MAX)
+		turn_allocation_hash(s, a);
 	return p;
 }
 
@@ -109,7 +144,8 @@ void turn_permission_extend(struct turn_server *s, struct turn_permission *p, ui
 static void permission_free(struct turn_server *s, struct turn_permission *p)
 {
 	turn_wheel_stop(&s->wheel, &p->timer);
-	turn_map_del(&s->permissions, &p->node);
+	if (p->allocation->hashed)
+		turn_map_del(&s->permissions, &p->node);
 	turn_list_del(&p->link);
 	p->allocation->n_permissions--;
 	turn_pool_return(&s->permission_pool, p->index);

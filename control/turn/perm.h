@@ -31,3 +31,6 @@ static inline uint32_t turn_permission_expires_s(const struct turn_permission *p
 {
 	return p->in_store ? p->expires_s : 0;
 }
+
+// Puts the allocation's permissions and channels into the server's maps.
+void turn_allocation_hash(struct turn_server *s, struct turn_allocation *a);

@@ -26,6 +26,10 @@
 #define TURN_PERMISSIONS_MAX 1024u
 #define TURN_CHANNELS_MAX    1024u
 
+// With more permissions or channels than this they are found by hash, not by going through them:
+// nearly every allocation has one or two, and each map costs a cache miss or three.
+#define TURN_WALK_MAX	     4u
+
 struct turn_slot {
 	uint32_t expires_s; // 0: unused
 	uint16_t relay;	    // index into conf.relays
@@ -49,12 +53,13 @@ struct turn_allocation {
 	uint32_t n_channels;
 	uint8_t txid[12];
 	uint8_t requested_family;
-	bool live; // false: closed, kept until the event of it has been handed out
+	bool live;   // false: closed, kept until the event of it has been handed out
+	bool hashed; // its permissions and channels are in the server's maps
 };
 
 struct turn_permission {
-	struct turn_map_node node;
-	struct turn_list link; // of the allocation
+	struct turn_map_node node; // where the allocation is hashed
+	struct turn_list link;	   // of the allocation
 	struct turn_list channels;
 	struct turn_timer timer;
 	struct turn_allocation *allocation;
@@ -66,7 +71,7 @@ struct turn_permission {
 };
 
 struct turn_channel {
-	struct turn_map_node by_number;
+	struct turn_map_node by_number; // where the allocation is hashed
 	struct turn_map_node by_peer;
 	struct turn_list link; // of the permission
 	struct turn_timer timer;

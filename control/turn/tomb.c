@@ -52,8 +52,11 @@ void turn_tombs_add(struct turn_tombs *t, uint64_t now_ns, const struct turn_tup
 bool turn_tombs_have(const struct turn_tombs *t, uint32_t now_s, const struct turn_tuple *client,
 	const uint8_t txid[12])
 {
-	struct turn_map_node *n = turn_map_first(&t->map, turn_tuple_hash(&t->map, client, txid));
+	struct turn_map_node *n;
 
+	if (t->map.n == 0)
+		return false;
+	n = turn_map_first(&t->map, turn_tuple_hash(&t->map, client, txid));
 	for (; n != NULL; n = turn_map_next(n)) {
 		const struct turn_tomb *tomb = TURN_CONTAINER(n, struct turn_tomb, node);
 
