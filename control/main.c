@@ -4,6 +4,7 @@
 
 #include <log/log.h>
 #include <options.h>
+#include <plan.h>
 
 // Every mistake on standard output, one a line.
 static int check(const struct io_options *o)
@@ -57,6 +58,9 @@ int main(int argc, char **argv)
 		return status;
 	if (action == IO_ACTION_CHECK)
 		return check(&options);
+	if (action == IO_ACTION_PLAN)
+		return io_plan_run(
+			options.config, options.instance, options.worker_rate, options.json);
 	log_init(&log);
 	conf = io_conf_read(&options);
 	if (conf == NULL) {

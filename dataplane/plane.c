@@ -10,14 +10,13 @@
 #include <io/pool.h>
 #include <log/log.h>
 #include <rte_cycles.h>
+#include <turnpike/buffers.h>
 
 #include "clock.h"
 #include "options.h"
 #include "privilege.h"
 
-#define BUFFERS_PER_QUEUE 8192u // an AF_XDP queue's three rings, and bursts under way
-#define BUFFERS_MIN	  16384u
-#define MTU_USUAL	  1500u
+#define MTU_USUAL 1500u
 
 static uint32_t since_start_ms(const struct plane *p)
 {
@@ -126,9 +125,9 @@ static uint32_t count_buffers(const struct plane *p)
 	for (unsigned i = 0; i < p->n_ports; i++) {
 		uint32_t queues = p->ports[i].link.xdp_queues;
 
-		n += BUFFERS_PER_QUEUE * (queues > p->n_workers ? queues : p->n_workers);
+		n += TP_QUEUE_BUFFERS * (queues > p->n_workers ? queues : p->n_workers);
 	}
-	return n > BUFFERS_MIN ? n : BUFFERS_MIN;
+	return n > TP_BUFFERS_MIN ? n : TP_BUFFERS_MIN;
 }
 
 static struct rte_mempool *pool_of(struct plane *p, const struct io_port *port)

@@ -3,6 +3,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static void help_print(void)
 {
@@ -17,6 +18,11 @@ static void help_print(void)
 	      "  --user NAME         becomes this user after start; the files are made as this "
 	      "user\n"
 	      "  --check FILE        names every mistake of a configuration, and ends\n"
+	      "  --plan FILE         what a configuration has room for, what it takes and what is "
+	      "short;\n"
+	      "                      with --json for programs; --worker-rate PACKETS: what one "
+	      "worker\n"
+	      "                      was measured to relay per second\n"
 	      "  --remove-segment    removes what killed processes left, and ends\n"
 	      "  --no-sandbox        without the system call filter, for debugging\n"
 	      "  --help, --version\n\n"
@@ -34,6 +40,20 @@ static void version_print(void)
 		TP_LAYOUT_VERSION, TP_CTL_VERSION);
 }
 
+static bool rate_read(const char *text, uint32_t *rate)
+{
+	char *end;
+	unsigned long v = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end != '\0' || v == 0 || v > UINT32_MAX) {
+		fprintf(stderr, "turnpike-control: --worker-rate %s: give packets per second\n",
+			text);
+		return false;
+	}
+	*rate = (uint32_t)v;
+	return true;
+}
+
 static bool option_take(struct io_options *o, enum io_action *action, int c)
 {
 	switch (c) {
@@ -41,6 +61,15 @@ static bool option_take(struct io_options *o, enum io_action *action, int c)
 		*action = IO_ACTION_CHECK;
 		o->config = optarg;
 		return true;
+	case 'p':
+		*action = IO_ACTION_PLAN;
+		o->config = optarg;
+		return true;
+	case 'j':
+		o->json = true;
+		return true;
+	case 'w':
+		return rate_read(optarg, &o->worker_rate);
 	case 'c':
 		o->config = optarg;
 		return true;
@@ -73,6 +102,9 @@ bool io_options_parse(
 		{"instance", required_argument, NULL, 'n'},
 		{"user", required_argument, NULL, 'u'},
 		{"check", required_argument, NULL, 'k'},
+		{"plan", required_argument, NULL, 'p'},
+		{"json", no_argument, NULL, 'j'},
+		{"worker-rate", required_argument, NULL, 'w'},
 		{"remove-segment", no_argument, NULL, 'r'},
 		{"no-sandbox", no_argument, NULL, 's'},
 		{"help", no_argument, NULL, 'h'},
@@ -84,7 +116,7 @@ bool io_options_parse(
 	*o = (struct io_options){0};
 	*action = IO_ACTION_SERVE;
 	*status = IO_EXIT_USAGE;
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "j", longs, NULL)) != -1) {
 		if (c == 'h' || c == 'V') {
 			if (c == 'h')
 				help_print();
@@ -101,6 +133,10 @@ bool io_options_parse(
 	if (optind < argc) {
 		fprintf(stderr, "turnpike-control: what is %s? --help lists the options\n",
 			argv[optind]);
+		return false;
+	}
+	if (*action != IO_ACTION_PLAN && (o->json || o->worker_rate != 0)) {
+		fputs("turnpike-control: --json and --worker-rate go with --plan\n", stderr);
 		return false;
 	}
 	if (o->config != NULL && o->interface != NULL) {

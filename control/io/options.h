@@ -14,6 +14,7 @@ enum io_action {
 	IO_ACTION_SERVE,
 	IO_ACTION_CHECK,
 	IO_ACTION_REMOVE, // the files of the segment
+	IO_ACTION_PLAN,	  // what a configuration has room for and takes
 };
 
 // True: go on with *action. False: end with *status, everything has been said.

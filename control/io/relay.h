@@ -29,6 +29,8 @@ struct io_options {
 	const char *instance;  // NULL: the configuration's
 	const char *user;      // to become; NULL: stay
 	bool no_sandbox;
+	bool json;	      // --plan
+	uint32_t worker_rate; // --plan: packets per second one worker was measured to relay; 0
 };
 
 // Epoll data.

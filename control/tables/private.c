@@ -21,6 +21,13 @@ static uint64_t plan_make(struct private_header *h, uint32_t n_allocations, uint
 	return h->bases_off + (uint64_t)n_entries * sizeof(struct usage_base);
 }
 
+uint64_t tables_private_size(uint32_t n_allocations, uint32_t n_entries)
+{
+	struct private_header plan;
+
+	return plan_make(&plan, n_allocations, n_entries);
+}
+
 static void view_fill(struct private_file *f, const struct private_header *h)
 {
 	uint8_t *base = f->file.base;

@@ -36,6 +36,16 @@ static uint64_t shape_size(const struct shape *shape, uint32_t n_workers)
 	       (uint64_t)n_workers * shape->rings * TP_RING_SLOTS * TP_RING_SLOT_SIZE;
 }
 
+uint64_t shm_punt_size(uint32_t n_workers)
+{
+	return shape_size(&punt_shape, n_workers);
+}
+
+uint64_t shm_inject_size(uint32_t n_workers)
+{
+	return shape_size(&inject_shape, n_workers);
+}
+
 static int rings_create(struct shm_file *f, const struct shape *shape, const struct shm_place *p,
 	const struct shm_tables *t, uint32_t n_workers, struct shm_error *err)
 {

@@ -16,7 +16,7 @@ static uint64_t cells_off(uint32_t n_workers)
 	return workers_off() + n_workers * sizeof(struct tp_worker_stats);
 }
 
-static uint64_t state_size(uint32_t n_workers, uint32_t n_entries)
+uint64_t shm_state_size(uint32_t n_workers, uint32_t n_entries)
 {
 	return cells_off(n_workers) + (uint64_t)n_workers * n_entries * sizeof(struct tp_cell);
 }
@@ -44,7 +44,7 @@ int shm_state_create(struct shm_state *s, const struct shm_place *p, const struc
 		return shm_fail(err, SHM_SYSTEM, -EINVAL, "%u workers: at most %u", n_workers,
 			TP_WORKERS_MAX);
 	rc = shm_file_create(&s->file, p, SHM_STATE, sizeof(*h),
-		state_size(n_workers, t->table.n_entries), t->pair_id, err);
+		shm_state_size(n_workers, t->table.n_entries), t->pair_id, err);
 	if (rc < 0)
 		return rc;
 	h = s->file.base;
@@ -64,7 +64,7 @@ static int header_check(const struct tp_state_header *h, const struct shm_tables
 	if (h->file.n_workers == 0 || h->file.n_workers > TP_WORKERS_MAX ||
 		h->file.n_entries != t->table.n_entries || h->n_ports > TP_PORTS_MAX ||
 		h->workers_off != workers_off() || h->cells_off != cells_off(h->file.n_workers) ||
-		h->file.file_size < state_size(h->file.n_workers, h->file.n_entries))
+		h->file.file_size < shm_state_size(h->file.n_workers, h->file.n_entries))
 		return shm_fail(err, SHM_CORRUPT, -EPROTO, "%s: an array is out of bounds", path);
 	if (n_workers != 0 && h->file.n_workers != n_workers)
 		return shm_fail(err, SHM_OTHER_SHAPE, -ESTALE, "%s: for %u workers, not %u", path,

@@ -70,8 +70,9 @@ void tables_destroy(struct tables *t);
 
 const struct shm_tables *tables_shm(const struct tables *t);
 const struct tables_secrets *tables_secrets(const struct tables *t);
-// Octets of the private file.
+// Octets of the private file, of these tables and of any.
 uint64_t tables_private_octets(const struct tables *t);
+uint64_t tables_private_size(uint32_t n_allocations, uint32_t n_entries);
 
 // A listener or relay address of the configuration.
 struct tables_local {

@@ -50,6 +50,10 @@ struct shm_tables {
 
 // Octets of a tables file of this shape.
 uint64_t shm_tables_size(const struct shm_tables_shape *shape);
+// Likewise of the files that go with it.
+uint64_t shm_state_size(uint32_t n_workers, uint32_t n_entries);
+uint64_t shm_punt_size(uint32_t n_workers);
+uint64_t shm_inject_size(uint32_t n_workers);
 
 // Header, random pair id and hash key are filled in; everything else is zero. Publish with
 // shm_file_publish(&t->file).
