@@ -95,7 +95,8 @@ process_pid()
 	read -r pid start 2>/dev/null < "$LAB_DIR/pids/$1" || return 1
 	[ -n "$start" ] && [ "$(process_start_time "$pid")" = "$start" ] || return 1
 	state=$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null | cut -c 1)
-	[ "$state" != Z ] || return 1
+	# Empty: gone since the line before.
+	[ -n "$state" ] && [ "$state" != Z ] || return 1
 	echo "$pid"
 }
 
@@ -145,7 +146,7 @@ process_end_all()
 	local name signal pids i
 
 	# SIGTERM first, to the control process before the data plane, so that they clean up.
-	for name in control dataplane control2 dataplane2; do
+	for name in control dataplane control2 dataplane2 wire; do
 		process_end "$name" TERM 6 || lab_say "$name ignored SIGTERM for 6 s"
 	done
 	for signal in TERM KILL; do
