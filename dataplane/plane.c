@@ -61,7 +61,7 @@ static int take_role(struct plane *p)
 static bool needs_guard(const struct plane *p)
 {
 	for (unsigned i = 0; i < p->n_ports; i++) {
-		if (p->devices[i].driver == IO_AF_PACKET)
+		if (p->devices[i].driver == IO_AF_PACKET || p->devices[i].twin)
 			return true;
 	}
 	return false;
@@ -81,6 +81,9 @@ static int prepare(struct plane *p)
 
 		err = io_device_parse(&p->devices[i], c->device, c->interface, i, &fault);
 		if (err != 0)
+		if (err == 0 && c->kernel != NULL)
+			err = io_device_set_twin(&p->devices[i], c->kernel, i, &fault);
+		p->devices[i].mtu = c->mtu;
 			return refuse(LOG_EV_PORT_FAILED, err, &fault);
 		p->ports[i].device = p->devices[i];
 	}
@@ -111,9 +114,11 @@ static uint32_t longest_mtu(const struct plane *p)
 {
 	uint32_t mtu = MTU_USUAL;
 
-	for (unsigned i = 0; i < p->n_ports; i++)
+	for (unsigned i = 0; i < p->n_ports; i++) {
 		mtu = p->ports[i].link.mtu > mtu ? p->ports[i].link.mtu : mtu;
 	return mtu;
+		mtu = p->devices[i].mtu > mtu ? p->devices[i].mtu : mtu;
+	}
 }
 
 static uint32_t count_buffers(const struct plane *p)

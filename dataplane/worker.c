@@ -41,6 +41,7 @@ struct worker {
 	uint64_t now_ns; // likewise
 	uint64_t kicked_ns;
 	uint32_t idle_polls;
+	bool twins; // some port has one
 	unsigned n_queues;
 	struct queue queues[TP_PORTS_MAX * TP_WORKERS_MAX];
 	struct outbox outboxes[TP_PORTS_MAX];
@@ -70,6 +71,8 @@ struct worker *worker_create(const struct worker_settings *s)
 		memcpy(sp->mac, p->mac, sizeof(sp->mac));
 		sp->mtu = p->mtu;
 		sp->any_mac = p->any_mac;
+		sp->kernel = io_port_kernel(p);
+		w->twins = w->twins || p->twin != NULL;
 		w->outboxes[i].id = p->id;
 		w->outboxes[i].queue = (uint16_t)s->id;
 		for (uint16_t q = (uint16_t)s->id;
@@ -199,6 +202,15 @@ static uint16_t drop_chains(struct worker *w, struct rte_mbuf **packets, uint16_
 	return kept;
 }
 
+// A copy: the frame's buffer stays with this core's cache of them.
+static void give_kernel(struct worker *w, const struct stage_pkt *pkt)
+{
+	struct io_twin *twin = w->settings.ports[pkt->rx_port].twin;
+
+	if (twin != NULL && !io_twin_give(twin, w->settings.id, pkt->data, pkt->len))
+		stage_drop_count(&w->stage, TP_DROP_kernel_full, 1);
+}
+
 static unsigned poll_queue(struct worker *w, const struct queue *q)
 {
 	struct rte_mbuf *packets[STAGE_BURST];
@@ -213,10 +225,13 @@ static unsigned poll_queue(struct worker *w, const struct queue *q)
 		fill_pkt(&pkts[i], packets[i], q->port);
 	stage_run(&w->stage, pkts, n, w->now_ns);
 	for (uint16_t i = 0; i < n; i++) {
-		if (pkts[i].verdict == STAGE_SEND)
+		if (pkts[i].verdict == STAGE_SEND) {
 			post(w, &pkts[i]);
-		else
-			packets[n_done++] = pkts[i].cookie;
+			continue;
+		}
+		if (pkts[i].verdict == STAGE_KERNEL)
+			give_kernel(w, &pkts[i]);
+		packets[n_done++] = pkts[i].cookie;
 	}
 	flush_all(w);
 	if (n_done > 0)
@@ -248,6 +263,50 @@ static unsigned poll_inject(struct worker *w)
 	return n;
 }
 
+// What the kernel sends by a twin leaves by one worker, so that its order stays.
+static unsigned take_kernel(struct worker *w, unsigned port)
+{
+	struct io_twin *twin = w->settings.ports[port].twin;
+	struct outbox *o = &w->outboxes[port];
+	const uint8_t *frame;
+	uint16_t len;
+
+	if (port % w->settings.n_workers != w->settings.id)
+		return 0;
+	while (o->n < STAGE_BURST && (frame = io_twin_peek(twin, &len)) != NULL) {
+		struct rte_mbuf *m = rte_pktmbuf_alloc(w->settings.pool);
+		char *data = m == NULL ? NULL : rte_pktmbuf_append(m, len);
+
+		if (data == NULL) {
+			stage_drop_count(&w->stage, TP_DROP_no_memory, 1);
+			rte_pktmbuf_free(m);
+		} else {
+			memcpy(data, frame, len);
+			o->packets[o->n++] = m;
+			tp_count(&w->stage.stats->path_packets[TP_PATH_from_kernel], 1);
+			tp_count(&w->stage.stats->path_octets[TP_PATH_from_kernel], len);
+		}
+		io_twin_release(twin);
+	}
+	len = o->n;
+	if (len > 0)
+		flush(w, o);
+	return len;
+}
+
+static unsigned poll_twins(struct worker *w)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < w->settings.n_ports; i++) {
+		if (w->settings.ports[i].twin == NULL)
+			continue;
+		io_twin_wake(w->settings.ports[i].twin, w->settings.id, w->now_ns);
+		n += take_kernel(w, i);
+	}
+	return n;
+}
+
 // At most one wake per millisecond; one held back stays pending. The fence stands between the
 // ring's head and the flag: the control process sets the flag, then looks at the rings again.
 static void kick(struct worker *w)
@@ -271,6 +330,13 @@ static void kick(struct worker *w)
 		tp_count(&w->stage.stats->kicks, 1);
 }
 
+static void follow_mtu(struct worker *w)
+{
+	for (unsigned i = 0; i < w->settings.n_ports; i++)
+		w->stage.ports[i].mtu =
+			atomic_load_explicit(&w->settings.ports[i].mtu, memory_order_relaxed);
+}
+
 // One reading of the clock per loop: it ends the burst before and begins the next.
 static void read_clock(struct worker *w, unsigned packets)
 {
@@ -288,8 +354,10 @@ static void read_clock(struct worker *w, unsigned packets)
 		tp_count(&stats->idle_cycles, span);
 		tp_count(&stats->empty_polls, 1);
 	}
-	if (clock_stale(&w->clock, cycles))
+	if (clock_stale(&w->clock, cycles)) {
 		clock_anchor(&w->clock, cycles, clock_boottime_ns());
+		follow_mtu(w);
+	}
 	w->cycles = cycles;
 	w->now_ns = clock_read_ns(&w->clock, cycles);
 	tp_count(&stats->loops, 1);
@@ -330,6 +398,8 @@ int worker_run(void *arg)
 		for (unsigned i = 0; i < w->n_queues; i++)
 			packets += poll_queue(w, &w->queues[i]);
 		packets += poll_inject(w);
+		if (w->twins)
+			packets += poll_twins(w);
 		if (w->stage.kick)
 			kick(w);
 		urcu_qsbr_quiescent_state();

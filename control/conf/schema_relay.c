@@ -43,6 +43,23 @@ static const struct rule port_rules[] = {
 		.example = "0000:3b:00.0",
 		.text = "DPDK device: a PCI address or device arguments such as "
 			"`net_af_packet0,iface=eth0`. One of `interface` and `device` is needed."},
+	{.key = "kernel",
+		.type = RULE_TEXT,
+		RULE_AT(struct conf_port, kernel),
+		.example = "tp0",
+		.text = "For a device that the kernel does not see, such as a card bound to "
+			"vfio-pci: TAP interface by which the kernel takes part. It gets the "
+			"device's MAC address and MTU; addresses and routes are given to it as to "
+			"any interface."},
+	{.key = "mtu",
+		.type = RULE_U16,
+		RULE_AT(struct conf_port, mtu),
+		.min = 576,
+		.max = 9600,
+		.initial_text = "the device's",
+		.example = "9000",
+		.text = "MTU of a device that the kernel does not see; elsewhere the kernel "
+			"interface's holds."},
 	{.key = NULL},
 };
 

@@ -216,10 +216,15 @@ static int string_compare(const char *a, const char *b)
 	return strcmp(a != NULL ? a : "", b != NULL ? b : "");
 }
 
+// Twins are interfaces too.
+static const char *interface_of(const struct conf_port *p)
+{
+	return p->kernel != NULL ? p->kernel : p->interface;
+}
+
 static int interface_compare(const void *a, const void *b)
 {
-	return string_compare(
-		((const struct conf_port *)a)->interface, ((const struct conf_port *)b)->interface);
+	return string_compare(interface_of(a), interface_of(b));
 }
 
 static int device_compare(const void *a, const void *b)
@@ -232,7 +237,7 @@ static int device_compare(const void *a, const void *b)
 static void tell_same_interface(
 	struct reader *r, const struct spot *first, const struct spot *second)
 {
-	if (((const struct conf_port *)second->at)->interface != NULL)
+	if (interface_of(second->at) != NULL)
 		reader_complain(r, second, "open each interface once",
 			"names the same interface as line %u", first->line);
 }
@@ -244,14 +249,34 @@ static void tell_same_device(struct reader *r, const struct spot *first, const s
 			"names the same device as line %u", first->line);
 }
 
+static bool is_interface_name(const char *name)
+{
+	return name[0] != '\0' && strlen(name) < IFNAMSIZ && strpbrk(name, "/ :,%") == NULL &&
+	       strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+static void twin_check(struct reader *r, const struct conf_port *p)
+{
+	const struct spot *where = reader_find_value(r, &p->kernel);
+
+	if (!is_interface_name(p->kernel))
+		reader_complain(r, where, "give a name such as tp0",
+			"%s is no name of an interface", reader_quote(r, p->kernel));
+	else if (p->device == NULL || p->interface != NULL)
+		reader_complain(r, where,
+			"interface: for a device that the kernel sees, kernel: beside device: for "
+			"one that it does not",
+			"needs a device without an interface");
+}
+
 static void port_check(struct reader *r, const struct conf_port *p, const struct spot *where)
 {
+	if (p->kernel != NULL)
+		twin_check(r, p);
 	if (p->interface == NULL && p->device == NULL)
 		reader_complain(r, where, "give interface: NAME, or device: a PCI address",
 			"names neither an interface nor a device");
-	if (p->interface != NULL &&
-		(strlen(p->interface) >= IFNAMSIZ || strpbrk(p->interface, "/ :,") != NULL ||
-			strcmp(p->interface, ".") == 0 || strcmp(p->interface, "..") == 0))
+	if (p->interface != NULL && !is_interface_name(p->interface))
 		reader_complain(r, reader_find_value(r, &p->interface),
 			"give a name that `ip link` shows", "%s is no name of an interface",
 			reader_quote(r, p->interface));

@@ -137,7 +137,8 @@ static void addresses_check(const struct io_relay *r, json_t *list)
 
 	// A port without a kernel interface has addresses of which the kernel knows nothing.
 	for (size_t i = 0; i < conf->dataplane.n_ports; i++) {
-		if (conf->dataplane.ports[i].interface == NULL)
+		if (conf->dataplane.ports[i].interface == NULL &&
+			conf->dataplane.ports[i].kernel == NULL)
 			return;
 	}
 	for (size_t i = 0; i < conf->n_listeners; i++) {

@@ -141,3 +141,23 @@ int io_device_parse(struct io_device *d, const char *device, const char *interfa
 	}
 	return settle_interface(d, interface, index, fault);
 }
+
+int io_device_set_twin(
+	struct io_device *d, const char *kernel, unsigned index, struct steer_fault *fault)
+{
+	if (d->driver == IO_AF_XDP || d->driver == IO_AF_PACKET)
+		return steer_fault_set(fault, -EINVAL,
+			"leave kernel: out; the kernel sees this interface itself",
+			"dataplane.ports[%u]: %s needs no twin", index, d->name);
+	if (d->interface[0] != '\0')
+		return steer_fault_set(fault, -EINVAL,
+			"interface: for a device that the kernel sees as well, kernel: for one "
+			"that it does not",
+			"dataplane.ports[%u]: both interface and kernel", index);
+	if (strlen(kernel) >= sizeof(d->interface))
+		return steer_fault_set(fault, -EINVAL, "at most 15 octets",
+			"dataplane.ports[%u]: %s is no interface's name", index, kernel);
+	memcpy(d->interface, kernel, strlen(kernel) + 1);
+	d->twin = true;
+	return 0;
+}

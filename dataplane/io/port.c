@@ -10,6 +10,7 @@
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_lcore.h>
 
 #define PORT_DESCRIPTORS 2048 // AF_XDP's rings have this many; others are given what they take
 
@@ -40,6 +41,10 @@ int io_port_prepare(
 	*leftover = false;
 	if (interface[0] == '\0')
 		return 0;
+	if (p->device.twin) {
+		p->claim_fd = steer_claim(interface, fault);
+		return p->claim_fd < 0 ? p->claim_fd : 0;
+	}
 	err = steer_link_read(interface, &p->link);
 	if (err != 0)
 		return steer_fault_set(fault, err, "see: ip link; then dataplane.ports",
@@ -94,11 +99,70 @@ int io_port_probe(
 			"see the dpdk_message lines and the driver's page in DPDK's guide",
 			"device %s can't be opened: %s", devargs, strerror(-err));
 	p->probed = true;
-	p->any_mac = p->device.driver == IO_REPLAY;
-	p->mtu = (uint16_t)p->link.mtu;
-	if (p->link.ifindex == 0 && rte_eth_dev_get_mtu(p->id, &p->mtu) != 0)
-		p->mtu = RTE_ETHER_MTU;
+	p->any_mac = p->device.driver == IO_REPLAY && !p->device.twin;
 	return 0;
+}
+
+// The kernel interface's, where there is one; else the device's, set to what was asked for.
+static int settle_mtu(struct io_port *p, struct steer_fault *fault)
+{
+	uint16_t mtu = (uint16_t)p->link.mtu;
+	int err;
+
+	if (p->link.ifindex == 0 && p->device.mtu != 0) {
+		mtu = p->device.mtu;
+		err = rte_eth_dev_set_mtu(p->id, mtu);
+		if (err != 0)
+			return steer_fault_set(fault, err, "another dataplane.ports[].mtu",
+				"device %s does not take an MTU of %u: %s", p->device.name, mtu,
+				strerror(-err));
+	} else if (p->link.ifindex == 0 && rte_eth_dev_get_mtu(p->id, &mtu) != 0) {
+		mtu = RTE_ETHER_MTU;
+	}
+	p->mtu_max = mtu;
+	atomic_store_explicit(&p->mtu, mtu, memory_order_relaxed);
+	return 0;
+}
+
+enum stage_kernel io_port_kernel(const struct io_port *p)
+{
+	if (p->twin != NULL)
+		return STAGE_KERNEL_TWIN;
+	return p->link.ifindex != 0 ? STAGE_KERNEL_SEES : STAGE_KERNEL_NONE;
+}
+
+static int start_twin(struct io_port *p, unsigned n_workers, struct steer_fault *fault)
+{
+	struct io_twin_settings s = {
+		.name = p->device.interface, .mtu = p->mtu_max, .n_workers = n_workers};
+	int err;
+
+	memcpy(s.mac, p->mac, sizeof(s.mac));
+	err = io_twin_create(&p->twin, &s, fault);
+	if (err != 0)
+		return err;
+	err = steer_link_read(s.name, &p->link);
+	// Group addresses are the kernel's to want: neighbour discovery over IPv6 uses them. Where
+	// the device can't be told, it takes everything.
+	rte_eth_allmulticast_enable(p->id);
+	if (err == 0)
+		err = -rte_ctrl_thread_create(
+			&p->twin_thread, "turnpike-twin", NULL, io_twin_run, p->twin);
+	p->twin_runs = err == 0;
+	return err == 0 ? 0
+			: steer_fault_set(fault, err, "see: ip link", "%s, the kernel's twin: %s",
+				  s.name, strerror(-err));
+}
+
+static void stop_twin(struct io_port *p)
+{
+	if (p->twin_runs) {
+		io_twin_stop(p->twin);
+		pthread_join(p->twin_thread, NULL);
+	}
+	io_twin_destroy(p->twin);
+	p->twin = NULL;
+	p->twin_runs = false;
 }
 
 int io_port_numa(const struct io_port *p)
@@ -151,6 +215,8 @@ int io_port_start(
 			"device %s has not queues for %u workers", p->device.name, n_workers);
 	if (err == 0)
 		err = set_up_queues(p, pool);
+	if (err == 0 && settle_mtu(p, fault) != 0)
+		return -EINVAL;
 	if (err == 0)
 		err = rte_eth_macaddr_get(p->id, &mac);
 	if (err == 0)
@@ -161,11 +227,14 @@ int io_port_start(
 			"device %s can't be started: %s", p->device.name, strerror(-err));
 	p->started = true;
 	memcpy(p->mac, mac.addr_bytes, sizeof(p->mac));
+	if (p->device.twin)
+		return start_twin(p, n_workers, fault);
 	return is_af_xdp(p) ? steer_find(&p->steer, p->device.interface, fault) : 0;
 }
 
 void io_port_close(struct io_port *p)
 {
+	stop_twin(p);
 	if (p->started)
 		rte_eth_dev_stop(p->id);
 	if (p->probed)
@@ -179,16 +248,39 @@ void io_port_close(struct io_port *p)
 	p->claim_fd = -1;
 }
 
+static bool device_up(const struct io_port *p, bool otherwise)
+{
+	struct rte_eth_link state;
+
+	if (rte_eth_link_get_nowait(p->id, &state) != 0)
+		return otherwise;
+	return state.link_status == RTE_ETH_LINK_UP;
+}
+
 bool io_port_refresh(struct io_port *p, bool *up)
 {
 	struct steer_link link;
-	struct rte_eth_link state;
 	bool was = *up;
+	uint32_t mtu;
 
-	if (p->link.ifindex != 0)
-		*up = steer_link_read(p->device.interface, &link) == 0 && link.up &&
-		      link.ifindex == p->link.ifindex;
-	else if (rte_eth_link_get_nowait(p->id, &state) == 0)
-		*up = state.link_status == RTE_ETH_LINK_UP;
+	if (p->link.ifindex == 0) {
+		*up = device_up(p, was);
+		return *up != was;
+	}
+	*up = true;
+	if (p->twin != NULL) {
+		*up = device_up(p, was);
+		if (*up != was)
+			io_twin_carrier(p->twin, *up);
+	}
+	if (steer_link_read(p->device.interface, &link) != 0 || link.ifindex != p->link.ifindex) {
+		*up = false;
+		return *up != was;
+	}
+	if (p->twin == NULL)
+		*up = link.up;
+	p->link.mtu = link.mtu;
+	mtu = link.mtu < p->mtu_max ? link.mtu : p->mtu_max;
+	atomic_store_explicit(&p->mtu, (uint16_t)mtu, memory_order_relaxed);
 	return *up != was;
 }

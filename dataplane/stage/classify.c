@@ -4,8 +4,27 @@
 // How far ahead of the parser the frames' first lines are fetched.
 #define AHEAD 4u
 
+static bool has_twin(const struct burst *b, const struct item *it)
+{
+	return it->pkt->rx_port < b->w->n_ports &&
+	       b->w->ports[it->pkt->rx_port].kernel == STAGE_KERNEL_TWIN;
+}
+
+// IEEE 802.1Q and 802.1ad.
+static bool is_tagged(const struct stage_pkt *pkt)
+{
+	uint16_t type = pkt->len < 14 ? 0 : tp_load_be16(pkt->data + 12);
+
+	return type == 0x8100 || type == 0x88a8;
+}
+
 static void item_kernel(struct burst *b, struct item *it)
 {
+	if (it->pkt->rx_port < b->w->n_ports &&
+		b->w->ports[it->pkt->rx_port].kernel == STAGE_KERNEL_NONE) {
+		item_drop(b, it, is_tagged(it->pkt) ? TP_DROP_vlan_tag : TP_DROP_not_ours);
+		return;
+	}
 	it->state = ITEM_DONE;
 	it->pkt->verdict = STAGE_KERNEL;
 	burst_count(b, TP_PATH_to_kernel, it->pkt->len);
@@ -216,9 +235,10 @@ static inline unsigned own_arrived(struct burst *b, const struct core_packet *p)
 	return own;
 }
 
+// A twin's kernel has the guard before its sockets: it may see what would be ours.
 static void classify_unready(struct burst *b, struct item *it)
 {
-	if (it->in.kind == CORE_ICMP)
+	if (it->in.kind == CORE_ICMP || has_twin(b, it))
 		item_kernel(b, it);
 	else
 		item_drop(b, it, TP_DROP_not_ready);

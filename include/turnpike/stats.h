@@ -20,7 +20,8 @@
 	X(punt_nonce, "message with our nonce, to the control process")                            \
 	X(punt_first, "first contact, to the control process")                                     \
 	X(inject, "message of the control process, sent")                                          \
-	X(to_kernel, "packet that is not ours, handed to the kernel")
+	X(to_kernel, "packet that is not ours, handed to the kernel")                              \
+	X(from_kernel, "packet of the kernel, sent out of a port whose device it does not see")
 
 enum tp_path {
 #define TP_PATH_ENUM(name, text) TP_PATH_##name,

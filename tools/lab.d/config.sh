@@ -46,6 +46,16 @@ config_relay_addresses()
 	fi
 }
 
+config_port()
+{
+	if [ -n "$LAB_TWIN" ]; then
+		echo "{device: \"net_memif0,role=client,socket-abstract=no,rsize=12,$(
+			)socket=$LAB_DIR/card.sock,mac=02:00:00:4d:00:01\", kernel: nic0}"
+	else
+		echo '{device: "net_af_xdp0,iface=nic0", interface: nic0}'
+	fi
+}
+
 config_generate()
 {
 	local node=$1 suffix= address port
@@ -56,11 +66,11 @@ config_generate()
 	echo "runtime_directory: $(config_runtime "$node")"
 	echo "realm: lab.turnpike"
 	echo "dataplane:"
-	echo "    workers: 1"
+	echo "    workers: $([ -n "$LAB_TWIN" ] && echo 2 || echo 1)"
 	echo "    poll: adaptive"
 	[ ! -e "$LAB_DIR/state" ] || [ "$(state_get huge)" = yes ] || echo "    hugepages: never"
 	echo "    ports:"
-	echo "        - {device: \"net_af_xdp0,iface=nic0\", interface: nic0}"
+	echo "        - $(config_port)"
 	echo "listeners:"
 	for address in $(config_addresses "$node"); do
 		for port in 3478 3479; do

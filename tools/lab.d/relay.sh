@@ -6,6 +6,7 @@ relay_binary()
 	case $1 in
 	dataplane) echo "$LAB_BUILD/dataplane/turnpike-dataplane" ;;
 	control) echo "$LAB_BUILD/control/turnpike-control" ;;
+	wire) echo "$LAB_BUILD/tools/lab.d/wire" ;;
 	relayctl) echo "$LAB_BUILD/tools/relayctl/relayctl" ;;
 	esac
 }
@@ -14,7 +15,7 @@ relay_need_binaries()
 {
 	local name
 
-	for name in dataplane control relayctl; do
+	for name in dataplane control relayctl ${LAB_TWIN:+wire}; do
 		[ -x "$(relay_binary $name)" ] ||
 			lab_die "no $(relay_binary $name); build first (ninja -C build), set TURNPIKE_BUILD," \
 				"or use --no-relay"
@@ -98,10 +99,27 @@ relay_fail()
 	return 1
 }
 
+# The cable, where the card is no interface; it outlives the data plane as a switch would, and a
+# memif client finds its server there or fails.
+wire_start()
+{
+	local i
+
+	process_spawn wire "$NS_NET" "$LAB_DIR/wire.log" "$(relay_binary wire)" \
+		"$LAB_DIR/card.sock" r0 02:00:00:4d:00:fe 2
+	for ((i = 0; i < 200; i++)); do
+		[ ! -S "$LAB_DIR/card.sock" ] || return 0
+		process_pid wire > /dev/null || break
+		sleep 0.05
+	done
+	relay_fail "the cable does not come up" wire
+}
+
 relay_start_all()
 {
 	local node
 
+	[ -z "$LAB_TWIN" ] || wire_start
 	for ((node = 1; node <= LAB_NODES; node++)); do
 		relay_start dataplane $node
 		relay_start control $node

@@ -6,6 +6,7 @@
   probe.py silent ADDRESS PORT COUNT       no answer, and above all no port-unreachable
   probe.py refused ADDRESS PORT            the kernel says port-unreachable
   probe.py echo ADDRESS PORT               a server: answers until it is killed
+  probe.py echo_tcp ADDRESS PORT           likewise, over TCP
   probe.py ask ADDRESS PORT COUNT          each from a fresh ephemeral port: all must be answered
 """
 import os
@@ -77,6 +78,16 @@ def echo(address, port):
     while True:
         data, sender = s.recvfrom(65536)
         s.sendto(data, sender)
+
+
+def echo_tcp(address, port):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = socket.create_server((address, int(port)), family=family)
+    while True:
+        connection, _ = listener.accept()
+        while data := connection.recv(65536):
+            connection.sendall(data)
+        connection.close()
 
 
 def ask(address, port, count):

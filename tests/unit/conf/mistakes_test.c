@@ -209,6 +209,12 @@ static const struct row relations[] = {
 		{{2, "dataplane.ports[0].interface", "no name of an interface", "ip link"},
 			{2, "dataplane.ports[1].interface", "no name of an interface", "ip link"},
 			{2, "dataplane.ports[2].interface", "no name of an interface", "ip link"}}},
+	{"dataplane:\n  ports: [{device: x, kernel: a/b}, {interface: a, kernel: b},\n"
+	 "    {device: y, kernel: c}, {device: z, kernel: c}]\n"
+	 "listeners: [{address: 10.77.0.1}]\n" SECRET,
+		{{2, "dataplane.ports[0].kernel", "no name of an interface", "tp0"},
+			{2, "dataplane.ports[1].kernel", "without an interface", "interface:"},
+			{3, "dataplane.ports[3]", "same interface as line 3", "once"}}},
 	{"dataplane:\n  workers: 2\n  cores: [1]\n  ports: [{interface: a}]\n"
 	 "listeners: [{address: 10.77.0.1}]\n" SECRET,
 		{{2, "dataplane.workers", "2 workers do not fit 1 cores", "workers: 1"}}},

@@ -100,11 +100,48 @@ static void test_arguments(void **state)
 	assert_int_equal(strlen(d.args), sizeof(d.args) - 4);
 }
 
+static void test_twin(void **state)
+{
+	static const struct {
+		const char *device;
+		const char *interface;
+		const char *kernel;
+		bool taken;
+	} cases[] = {
+		{"0000:3b:00.0", NULL, "tp0", true},
+		{"net_memif0", NULL, "tp0", true},
+		{"net_af_xdp0,iface=eth0", NULL, "tp0", false},
+		{"net_af_packet0,iface=eth0", NULL, "tp0", false},
+		{"0000:3b:00.0", "eth0", "tp0", false},
+		{"0000:3b:00.0", NULL, "a-name-that-is-too-long", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < TP_ARRAY_LEN(cases); i++) {
+		struct steer_fault fault = {.problem = ""};
+		struct io_device d;
+
+		assert_int_equal(
+			io_device_parse(&d, cases[i].device, cases[i].interface, 0, &fault), 0);
+		if (cases[i].taken) {
+			assert_int_equal(io_device_set_twin(&d, cases[i].kernel, 0, &fault), 0);
+			assert_true(d.twin);
+			assert_string_equal(d.interface, cases[i].kernel);
+		} else {
+			assert_int_equal(
+				io_device_set_twin(&d, cases[i].kernel, 0, &fault), -EINVAL);
+			assert_true(fault.problem[0] != '\0' && fault.remedy[0] != '\0');
+			assert_false(d.twin);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_arguments),
+		cmocka_unit_test(test_twin),
 	};
 
 	return cmocka_run_group_tests_name("io device", tests, NULL, NULL);

@@ -260,6 +260,57 @@ static void test_each_bad_packet(void **state)
 		check_row(&rows[i]);
 }
 
+// What the kernel would get is dropped by name where there is none.
+static void test_no_kernel_behind(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < TP_ARRAY_LEN(rows); i++) {
+		bool tagged = strcmp(rows[i].name, "VLAN tag") == 0;
+		uint8_t family = is_ipv6(rows[i].base) ? TP_FAMILY_IPV6 : TP_FAMILY_IPV4;
+		struct stage_pkt pkt;
+		struct frame f;
+		struct call c;
+
+		if (rows[i].reason != KERNEL)
+			continue;
+		print_message("%s\n", rows[i].name);
+		call_start(&c, family, family);
+		for (unsigned p = 0; p < c.r->worker->n_ports; p++)
+			c.r->worker->ports[p].kernel = STAGE_KERNEL_NONE;
+		base_build(&c, rows[i].base, &f);
+		spoil(&f, &rows[i]);
+		pkt = relay_run(c.r, &f);
+		call_assert_drop(&pkt, tagged ? TP_DROP_vlan_tag : TP_DROP_not_ours);
+		assert_int_equal(c.r->stats->path_packets[TP_PATH_to_kernel], 0);
+		call_end(&c);
+	}
+}
+
+// Without tables everything goes to a twin's kernel, ours too: the guard is in front of it.
+static void test_twin_without_tables(void **state)
+{
+	static const enum base bases[] = {CHANNEL4, CHANNEL6, PEER4, PEER6, BINDING4, REQUEST4};
+
+	(void)state;
+	for (unsigned i = 0; i < TP_ARRAY_LEN(bases); i++) {
+		uint8_t family = is_ipv6(bases[i]) ? TP_FAMILY_IPV6 : TP_FAMILY_IPV4;
+		struct stage_pkt pkt;
+		struct frame f;
+		struct call c;
+
+		call_start(&c, family, family);
+		for (unsigned p = 0; p < c.r->worker->n_ports; p++)
+			c.r->worker->ports[p].kernel = STAGE_KERNEL_TWIN;
+		base_build(&c, bases[i], &f);
+		assert_int_not_equal(relay_run(c.r, &f).verdict, STAGE_KERNEL);
+		c.r->worker->locals = NULL;
+		base_build(&c, bases[i], &f);
+		pkt = relay_run(c.r, &f);
+		assert_int_equal(pkt.verdict, STAGE_KERNEL);
+		call_end(&c);
+	}
+}
+
 // Ethernet pads short packets: what lies behind the IP packet is not part of it.
 static void test_padding_of_short_frames_ignored(void **state)
 {
@@ -283,6 +334,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_bad_packet),
+		cmocka_unit_test(test_no_kernel_behind),
+		cmocka_unit_test(test_twin_without_tables),
 		cmocka_unit_test(test_padding_of_short_frames_ignored),
 	};
 

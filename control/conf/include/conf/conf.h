@@ -44,6 +44,8 @@ enum conf_hugepages {
 struct conf_port {
 	const char *device; // DPDK device arguments or PCI address; NULL: net_af_xdp on interface
 	const char *interface; // kernel interface that owns the addresses; NULL without one
+	const char *kernel;    // of a device the kernel does not see: its twin there; NULL: none
+	uint16_t mtu;	       // of a device the kernel does not see; 0: the device's own
 };
 
 struct conf_dataplane {

@@ -19,12 +19,19 @@ struct io_device {
 	char name[64];		       // as DPDK knows it: "net_af_xdp0", "0000:3b:00.0"
 	char args[512];		       // behind the name, without the comma; may be empty
 	char interface[TP_IFNAME_MAX]; // kernel interface, or empty
+	uint16_t mtu;		       // asked for; 0: as it is
+	bool twin;		       // `interface` is a twin that the data plane makes
 };
 
 // `device` and `interface` as in struct conf_port, either may be NULL; `index` is the port's place
 // in the list. Arguments that the data plane sets itself are refused.
 int io_device_parse(struct io_device *d, const char *device, const char *interface, unsigned index,
 	struct steer_fault *fault);
+
+// `kernel` as in struct conf_port: the twin's name. Refused for drivers whose packets the kernel
+// sees anyway.
+int io_device_set_twin(
+	struct io_device *d, const char *kernel, unsigned index, struct steer_fault *fault);
 
 // Adds "key=value" unless `key` is there already. -E2BIG.
 int io_device_add(struct io_device *d, const char *key, const char *value);

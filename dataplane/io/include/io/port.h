@@ -3,12 +3,14 @@
 // closed by the main thread; bursts by the workers, each on queues of its own.
 #pragma once
 
-#include <turnpike/limits.h>
+#include <pthread.h>
 
+#include <stage/stage.h>
 #include <steer/link.h>
 #include <steer/steer.h>
 
 #include <io/device.h>
+#include <io/twin.h>
 
 struct rte_mempool;
 
@@ -17,14 +19,18 @@ struct io_port {
 	struct steer_link link; // ifindex 0: no kernel interface
 	int claim_fd;		// of the interface, or -1
 	struct steer *steer;	// AF_XDP
-	uint16_t id;		// DPDK's
+	struct io_twin *twin;	// or NULL
+	pthread_t twin_thread;
+	bool twin_runs;
+	uint16_t id; // DPDK's
 	bool probed;
 	bool started;
 	uint8_t mac[6];
-	uint16_t mtu;
+	_Atomic uint16_t mtu; // follows the kernel interface's, up to what the queues were made for
+	uint16_t mtu_max;
 	uint16_t n_rx_queues;
 	uint16_t n_tx_queues; // at least one per worker
-	bool any_mac;
+	bool any_mac;	      // no kernel behind: frames are taken whatever their MAC address
 };
 
 // Before eal_start: looks at the kernel interface, refuses what can't work, claims the interface
@@ -41,8 +47,11 @@ int io_port_numa(const struct io_port *p);
 int io_port_start(
 	struct io_port *p, unsigned n_workers, struct rte_mempool *pool, struct steer_fault *fault);
 
+// Who has the frames that are not ours.
+enum stage_kernel io_port_kernel(const struct io_port *p);
+
 // Stops, closes, takes the steering program off and releases the claim. Fine at any stage.
 void io_port_close(struct io_port *p);
 
-// Reads the link again; true if `up` changed.
+// Reads link and MTU again; true if `up` changed. A twin's carrier follows its device.
 bool io_port_refresh(struct io_port *p, bool *up);

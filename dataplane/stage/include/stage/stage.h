@@ -42,11 +42,19 @@ struct stage_pkt {
 	void *cookie;	   // the caller's
 };
 
+// What becomes of a port's frames that are not ours.
+enum stage_kernel {
+	STAGE_KERNEL_SEES, // the kernel has its own copy, or was given them before us
+	STAGE_KERNEL_TWIN, // the caller hands them on: it is asked about everything, tables or not
+	STAGE_KERNEL_NONE, // nobody wants them: dropped by name
+};
+
 // A port as the packet path knows it.
 struct stage_port {
 	uint8_t mac[6]; // source of frames we send, destination of frames we take
 	uint16_t mtu;	// octets of the longest IP packet
 	bool any_mac;	// take frames whatever their destination MAC address is (replay ports)
+	uint8_t kernel; // enum stage_kernel
 };
 
 // Own addresses, the roles of their ports and the configuration of the packet path, as private
