@@ -61,6 +61,7 @@ static void tend_segment(struct plane *p)
 
 	log_attach(p, event, &err);
 	if (event == ATTACH_DONE) {
+		p->attached_ns = clock_boottime_ns();
 		for (unsigned i = 0; i < p->n_ports; i++)
 			attach_link(&p->attach, i, p->port_states[i].up);
 	}
@@ -118,12 +119,14 @@ static void watch_worker(struct plane *p, unsigned i, uint64_t now_ns)
 	struct tp_worker_stats *stats = worker_stats(w->worker, p->attach.current);
 	uint64_t beat = atomic_load_explicit(&stats->heartbeat_ns, memory_order_relaxed);
 	uint64_t switches = read_switches(worker_tid(w->worker));
-	bool stuck = beat != 0 && beat < now_ns && now_ns - beat > STUCK_NS;
+	// A beat of before belongs to an earlier process.
+	uint64_t since = beat > p->attached_ns ? beat : p->attached_ns;
+	bool stuck = beat != 0 && since < now_ns && now_ns - since > STUCK_NS;
 
 	if (stuck && !w->stuck)
 		log_event(LOG_EV_WORKER_STUCK,
 			LOG_FIELDS(log_u64("worker", i), log_u64("core", w->core),
-				log_u64("age_ms", (now_ns - beat) / TP_NS_PER_MS)));
+				log_u64("age_ms", (now_ns - since) / TP_NS_PER_MS)));
 	w->stuck = stuck;
 	if (w->switches != 0 && switches > w->switches + SWITCHES_ALARM && now_ns >= w->remind_ns) {
 		log_event(LOG_EV_WORKER_PREEMPTED,

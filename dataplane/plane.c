@@ -13,6 +13,7 @@
 #include <turnpike/buffers.h>
 
 #include "clock.h"
+#include "isolation.h"
 #include "options.h"
 #include "privilege.h"
 
@@ -80,10 +81,10 @@ static int prepare(struct plane *p)
 		const struct conf_port *c = &p->conf->dataplane.ports[i];
 
 		err = io_device_parse(&p->devices[i], c->device, c->interface, i, &fault);
-		if (err != 0)
 		if (err == 0 && c->kernel != NULL)
 			err = io_device_set_twin(&p->devices[i], c->kernel, i, &fault);
 		p->devices[i].mtu = c->mtu;
+		if (err != 0)
 			return refuse(LOG_EV_PORT_FAILED, err, &fault);
 		p->ports[i].device = p->devices[i];
 	}
@@ -116,9 +117,9 @@ static uint32_t longest_mtu(const struct plane *p)
 
 	for (unsigned i = 0; i < p->n_ports; i++) {
 		mtu = p->ports[i].link.mtu > mtu ? p->ports[i].link.mtu : mtu;
-	return mtu;
 		mtu = p->devices[i].mtu > mtu ? p->devices[i].mtu : mtu;
 	}
+	return mtu;
 }
 
 static uint32_t count_buffers(const struct plane *p)
@@ -206,6 +207,26 @@ static bool has_pci(const struct plane *p)
 	return false;
 }
 
+// Every release of a lock, every grace period and every packet waits for a worker that is off its
+// core.
+static void judge_cores(struct plane *p)
+{
+	struct isolation i;
+	char remedy[256];
+
+	isolation_read(&i, p->cores, p->n_workers);
+	p->cores_shared = i.n_shared > 0;
+	if (i.n_shared == 0 && i.n_ticking == 0)
+		return;
+	snprintf(remedy, sizeof(remedy),
+		"kernel command line: isolcpus=%.60s nohz_full=%.60s; or a cpuset: "
+		"docs/operating.md",
+		i.n_shared > 0 ? i.shared : i.ticking, i.n_ticking > 0 ? i.ticking : i.shared);
+	log_event(LOG_EV_CORES_SHARED,
+		LOG_FIELDS(log_str("not_isolated", i.shared), log_str("with_timer", i.ticking),
+			log_str("remedy", remedy)));
+}
+
 static int start_eal(struct plane *p)
 {
 	const struct conf_dataplane *c = &p->conf->dataplane;
@@ -235,6 +256,7 @@ static int start_eal(struct plane *p)
 					log_u64("with_a_core_of_their_own", alone),
 					log_str("remedy", "fewer workers, or more cores")));
 	}
+	judge_cores(p);
 	p->eal = (struct eal_settings){.instance = p->conf->instance,
 		.cores = p->cores,
 		.n_cores = p->n_workers,
@@ -261,7 +283,8 @@ static int start_services(struct plane *p)
 		.ports = p->ports,
 		.n_ports = p->n_ports,
 		.tsc_hz = rte_get_tsc_hz(),
-		.flags = p->eal.no_huge ? TP_STATE_NO_HUGE : 0};
+		.flags = (p->eal.no_huge ? TP_STATE_NO_HUGE : 0) |
+			 (p->cores_shared ? TP_STATE_CORES_SHARED : 0)};
 	uint32_t ifindexes[TP_PORTS_MAX];
 	int err = kick_init(&p->kick, p->place.run_directory, p->place.group);
 

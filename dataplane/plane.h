@@ -58,9 +58,11 @@ struct plane {
 	bool kicking;
 	struct attach attach;
 	bool attached;
+	uint64_t attached_ns; // since when workers beat in the present state file
 	struct neighbour *neighbour;
 	unsigned n_workers;
 	unsigned cores[TP_WORKERS_MAX];
+	bool cores_shared; // the kernel may run others on some of them
 	struct plane_worker_state workers[TP_WORKERS_MAX];
 	unsigned n_launched;
 	atomic_bool stop; // workers

@@ -64,6 +64,7 @@ static const struct ctl_column status_columns[] = {
 	COLUMN("dataplane.uptime_s", "data plane up", SECONDS),
 	COLUMN("dataplane.workers", "workers", COUNT),
 	COLUMN("dataplane.busy", "busy", PERCENT),
+	COLUMN("dataplane.cores_isolated", "cores isolated", YES_NO),
 	COLUMN("allocations.live", "allocations", COUNT),
 	COLUMN("allocations.limit", "of at most", COUNT),
 	COLUMN("allocations.opened", "opened since start", COUNT),
@@ -74,6 +75,7 @@ static const struct ctl_column status_columns[] = {
 	COLUMN("traffic.drops_per_s", "drops/s", COUNT),
 	COLUMN("segment.entries_used", "table entries", COUNT),
 	COLUMN("segment.entries", "of at most", COUNT),
+	COLUMN("segment.grace_open_ns", "grace period open", NS),
 	COLUMN("segment.grace_max_ns", "longest grace period", NS),
 };
 
@@ -132,6 +134,8 @@ static const struct ctl_column worker_columns[] = {
 	COLUMN("sleeps", "sleeps", COUNT),
 	COLUMN("kicks", "kicks", COUNT),
 	COLUMN("preempted", "preempted", COUNT),
+	COLUMN("preempted_per_s", "in the last second", COUNT),
+	COLUMN("grace_open_ns", "grace period open", NS),
 };
 
 static const struct ctl_column drop_columns[] = {

@@ -13,7 +13,8 @@ static bool is_mapped(const struct io_relay *r)
 	return r->plane.state.file.base != NULL;
 }
 
-static json_t *worker_json(const struct io_relay *r, uint32_t w, uint64_t now_ns)
+// `grace_ns`: for how long a grace period has waited, for this worker or another.
+static json_t *worker_json(const struct io_relay *r, uint32_t w, uint64_t now_ns, uint64_t grace_ns)
 {
 	const struct tp_worker_stats *s = &r->plane.state.workers[w];
 	const struct io_worker_rates *rates = &r->rates.workers[w];
@@ -37,18 +38,23 @@ static json_t *worker_json(const struct io_relay *r, uint32_t w, uint64_t now_ns
 	json_object_set_new(o, "sleeps", io_json_u64(load(&s->sleeps)));
 	json_object_set_new(o, "kicks", io_json_u64(load(&s->kicks)));
 	json_object_set_new(o, "preempted", io_json_u64(load(&s->involuntary_switches)));
+	json_object_set_new(o, "preempted_per_s", io_json_u64(rates->switches));
+	json_object_set_new(o, "grace_open_ns", io_json_u64(grace_ns));
 	return o;
 }
 
 enum ctl_step io_view_worker_show(void *ctx, struct ctl_call *call)
 {
 	const struct io_relay *r = ctx;
+	struct tables_counts c;
 
 	if (!is_mapped(r))
 		return io_view_no_dataplane(call);
+	tables_get_counts(r->tables, call->now_ns, &c);
 	call->result = json_array();
 	for (uint32_t w = 0; w < r->plane.state.n_workers; w++)
-		json_array_append_new(call->result, worker_json(r, w, call->now_ns));
+		json_array_append_new(
+			call->result, worker_json(r, w, call->now_ns, c.grace_open_ns));
 	return CTL_DONE;
 }
 

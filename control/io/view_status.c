@@ -42,6 +42,8 @@ static json_t *dataplane_json(const struct io_relay *r, uint64_t now_ns)
 	json_object_set_new(o, "busy", json_real(busy_of(r)));
 	json_object_set_new(
 		o, "huge_pages", json_boolean((atomic_load(&h->flags) & TP_STATE_NO_HUGE) == 0));
+	json_object_set_new(o, "cores_isolated",
+		json_boolean((atomic_load(&h->flags) & TP_STATE_CORES_SHARED) == 0));
 	return o;
 }
 

@@ -62,21 +62,63 @@ static void dataplane_check(const struct io_relay *r, uint64_t now_ns, json_t *l
 			"the data plane's rings can't be mapped: no request is answered");
 }
 
+static bool cores_shared(const struct io_relay *r)
+{
+	return (atomic_load(&r->plane.state.header->flags) & TP_STATE_CORES_SHARED) != 0;
+}
+
+// ", a grace period is open for 12 ms", where one is.
+static const char *grace_age(const struct io_relay *r, uint64_t now_ns, char *text, size_t size)
+{
+	struct tables_counts c;
+
+	text[0] = '\0';
+	tables_get_counts(r->tables, now_ns, &c);
+	if (c.grace_open_ns > 0)
+		snprintf(text, size, ", a grace period is open for %llu ms",
+			(unsigned long long)(c.grace_open_ns / TP_NS_PER_MS));
+	return text;
+}
+
+static void worker_check(const struct io_relay *r, uint32_t w, uint64_t now_ns, json_t *list)
+{
+	const struct tp_worker_stats *s = &r->plane.state.workers[w];
+	uint64_t age_ns = age_of(&s->heartbeat_ns, now_ns);
+	unsigned core = atomic_load(&s->lcore);
+	char next[160], grace[64];
+
+	grace_age(r, now_ns, grace, sizeof(grace));
+	if (atomic_load(&s->online) != 0 && age_ns > STUCK_NS)
+		warn(list, "relayctl worker show", "worker %u is stuck for %llu ms%s", w,
+			(unsigned long long)(age_ns / TP_NS_PER_MS), grace);
+	if (r->rates.workers[w].switches <= PREEMPTED_MAX)
+		return;
+	if (cores_shared(r))
+		snprintf(next, sizeof(next),
+			"kernel command line: isolcpus=%u nohz_full=%u; or a cpuset: "
+			"docs/operating.md",
+			core, core);
+	else
+		snprintf(next, sizeof(next),
+			"relayctl worker show; ps -eLo psr,pid,comm | grep '^ *%u '", core);
+	warn(list, next, "the kernel takes worker %u off core %u, %llu times a second%s", w, core,
+		(unsigned long long)r->rates.workers[w].switches, grace);
+}
+
 static void workers_check(const struct io_relay *r, uint64_t now_ns, json_t *list)
 {
 	const struct shm_state *s = &r->plane.state;
 
-	for (uint32_t w = 0; w < s->n_workers && w < TP_WORKERS_MAX; w++) {
-		uint64_t age_ns = age_of(&s->workers[w].heartbeat_ns, now_ns);
+	// A worker that sleeps when it has nothing to do shares its core well enough until it is
+	// seen to be taken off it.
+	if (cores_shared(r) && r->settings->conf->dataplane.poll == CONF_POLL_BUSY)
+		warn(list,
+			"kernel command line: isolcpus, nohz_full; or a cpuset: "
+			"docs/operating.md",
+			"busy workers run on cores that the kernel gives to others as well");
 
-		if (atomic_load(&s->workers[w].online) != 0 && age_ns > STUCK_NS)
-			warn(list, "relayctl worker show", "worker %u is stuck for %llu ms", w,
-				(unsigned long long)(age_ns / TP_NS_PER_MS));
-		if (r->rates.workers[w].switches > PREEMPTED_MAX)
-			warn(list, "relayctl worker show; isolate its core from other processes",
-				"the kernel takes worker %u off its core, %llu times a second", w,
-				(unsigned long long)r->rates.workers[w].switches);
-	}
+	for (uint32_t w = 0; w < s->n_workers && w < TP_WORKERS_MAX; w++)
+		worker_check(r, w, now_ns, list);
 }
 
 static void ports_check(const struct io_relay *r, json_t *list)

@@ -175,6 +175,7 @@ TP_ASSERT_SIZE(struct tp_port, 128);
 // tp_state_header.flags
 #define TP_STATE_NO_HUGE      0x01u // runs on 4 KiB pages
 #define TP_STATE_SEGMENT_LOST 0x02u // a file of the writer was truncated; re-attaching
+#define TP_STATE_CORES_SHARED 0x04u // the kernel may run others on some worker's core
 
 struct tp_state_header {
 	struct tp_file_header file;

@@ -49,6 +49,8 @@
 	X(WORKER_STUCK, "worker_stuck", ERROR, 5, "A worker's loop makes no progress.")            \
 	X(WORKER_PREEMPTED, "worker_preempted", WARNING, 5,                                        \
 		"The kernel took a worker off its core.")                                          \
+	X(CORES_SHARED, "cores_shared", WARNING, 5,                                                \
+		"Other processes, or the timer, may interrupt workers on their cores.")            \
 	X(DPDK_MESSAGE, "dpdk_message", WARNING, 20,                                               \
 		"DPDK or one of its drivers has something to say.")                                \
 	X(HUGEPAGES_MISSING, "hugepages_missing", WARNING, 5,                                      \
