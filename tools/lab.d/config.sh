@@ -71,6 +71,7 @@ config_generate()
 	[ ! -e "$LAB_DIR/state" ] || [ "$(state_get huge)" = yes ] || echo "    hugepages: never"
 	echo "    ports:"
 	echo "        - $(config_port)"
+	[ -z "$LAB_DIRECT" ] || echo "        - {device: \"net_af_xdp1,iface=nic1\", interface: nic1}"
 	echo "listeners:"
 	for address in $(config_addresses "$node"); do
 		for port in 3478 3479; do

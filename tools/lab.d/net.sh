@@ -152,14 +152,35 @@ net_relay_links()
 	ip -n "$NS_NET" link set r2 master r0
 }
 
+net_router_links()
+{
+	net_veth "$NS_NET" a0 "$NS_A" eth0
+	net_veth "$NS_NET" b0 "$NS_B" eth0
+	net_relay_links
+	net_address "$NS_NET" a0 10.77.1.1/24 fd77:1::1/64
+	net_address "$NS_NET" b0 10.77.2.1/24 fd77:2::1/64
+	net_address "$NS_NET" r0 10.77.0.254/24 fd77::fe/64
+}
+
+# The relay takes the router's addresses on both sides: its neighbours notice no difference.
+net_direct_links()
+{
+	net_veth "$NS_RELAY" nic0 "$NS_A" eth0
+	net_veth "$NS_RELAY" nic1 "$NS_B" eth0
+	net_address "$NS_RELAY" nic0 10.77.1.1/24 fd77:1::1/64
+	net_address "$NS_RELAY" nic1 10.77.2.1/24 fd77:2::1/64
+}
+
 # Further relay addresses are a prefix routed to the relay, as a provider would do it.
 net_relay_addresses()
 {
 	local i
 
 	[ "$LAB_RELAY_ADDRESSES" -gt 0 ] || return 0
-	ip -n "$NS_NET" route add 10.77.3.0/24 via 10.77.0.1
-	ip -n "$NS_NET" -6 route add fd77:3::/64 via fd77::1
+	if [ -z "$LAB_DIRECT" ]; then
+		ip -n "$NS_NET" route add 10.77.3.0/24 via 10.77.0.1
+		ip -n "$NS_NET" -6 route add fd77:3::/64 via fd77::1
+	fi
 	for ((i = 1; i <= LAB_RELAY_ADDRESSES; i++)); do
 		net_address "$NS_RELAY" nic0 "10.77.3.$i/32" "fd77:3::$(printf %x $i)/128"
 	done
@@ -174,18 +195,17 @@ net_up()
 	done
 	[ "$LAB_NODES" = 1 ] || net_namespace "$NS_RELAY2"
 
-	net_veth "$NS_NET" a0 "$NS_A" eth0
-	net_veth "$NS_NET" b0 "$NS_B" eth0
-	net_relay_links
-	net_address "$NS_NET" a0 10.77.1.1/24 fd77:1::1/64
-	net_address "$NS_NET" b0 10.77.2.1/24 fd77:2::1/64
-	net_address "$NS_NET" r0 10.77.0.254/24 fd77::fe/64
+	if [ -n "$LAB_DIRECT" ]; then
+		net_direct_links
+	else
+		net_router_links
+	fi
 	net_address "$NS_A" eth0 10.77.1.2/24 fd77:1::2/64
 	net_address "$NS_B" eth0 10.77.2.2/24 fd77:2::2/64
 	net_address "$NS_RELAY" nic0 10.77.0.1/24 10.77.0.2/24 fd77::1/64 fd77::2/64
 	net_default_route "$NS_A" 10.77.1.1 fd77:1::1
 	net_default_route "$NS_B" 10.77.2.1 fd77:2::1
-	net_default_route "$NS_RELAY" 10.77.0.254 fd77::fe
+	[ -n "$LAB_DIRECT" ] || net_default_route "$NS_RELAY" 10.77.0.254 fd77::fe
 	if [ "$LAB_NODES" = 2 ]; then
 		net_address "$NS_RELAY2" nic0 10.77.0.11/24 10.77.0.12/24 fd77::11/64 fd77::12/64
 		net_default_route "$NS_RELAY2" 10.77.0.254 fd77::fe
@@ -197,15 +217,17 @@ net_up()
 # A packet sent before the far end's link-local address is settled would be lost.
 net_wait_carrier()
 {
-	local i side
+	local i side sides="a b relay" router=10.77.0.254
 
 	# The relay's cable does not hang yet where its card is a process.
-	for side in a b $([ -n "$LAB_TWIN" ] || echo relay); do
+	[ -z "$LAB_TWIN" ] || sides="a b"
+	[ -z "$LAB_DIRECT" ] || { sides="a b" router=10.77.0.1; }
+	for side in $sides; do
 		for ((i = 0; i < 100; i++)); do
-			ip netns exec "$(net_of_side $side)" ping -c 1 -W 1 -q 10.77.0.254 >/dev/null 2>&1 && break
+			ip netns exec "$(net_of_side $side)" ping -c 1 -W 1 -q $router >/dev/null 2>&1 && break
 			sleep 0.05
 		done
-		[ $i -lt 100 ] || lab_die "side $side does not reach the router 10.77.0.254"
+		[ $i -lt 100 ] || lab_die "side $side does not reach the router $router"
 	done
 }
 
