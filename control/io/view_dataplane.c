@@ -13,6 +13,16 @@ static bool is_mapped(const struct io_relay *r)
 	return r->plane.state.file.base != NULL;
 }
 
+// Packets by their time inside the relay; slot n: 2^n to 2^(n+1) - 1 ns.
+static json_t *residence_json(const struct tp_worker_stats *s)
+{
+	json_t *slots = json_array();
+
+	for (unsigned i = 0; i < TP_RESIDENCE_SLOTS; i++)
+		json_array_append_new(slots, io_json_u64(load(&s->residence[i])));
+	return slots;
+}
+
 // `grace_ns`: for how long a grace period has waited, for this worker or another.
 static json_t *worker_json(const struct io_relay *r, uint32_t w, uint64_t now_ns, uint64_t grace_ns)
 {
@@ -33,6 +43,8 @@ static json_t *worker_json(const struct io_relay *r, uint32_t w, uint64_t now_ns
 	json_object_set_new(o, "cycles_per_packet", io_json_u64(rates->cycles_per_packet));
 	json_object_set_new(o, "residence_p50_ns", io_json_u64(io_residence_ns(s, 0.5)));
 	json_object_set_new(o, "residence_p99_ns", io_json_u64(io_residence_ns(s, 0.99)));
+	json_object_set_new(o, "busy_cycles", io_json_u64(load(&s->busy_cycles)));
+	json_object_set_new(o, "residence_ns", residence_json(s));
 	json_object_set_new(o, "loops", io_json_u64(load(&s->loops)));
 	json_object_set_new(o, "empty_polls", io_json_u64(load(&s->empty_polls)));
 	json_object_set_new(o, "sleeps", io_json_u64(load(&s->sleeps)));
