@@ -105,8 +105,9 @@ static bool line_wait(struct load_session *s, uint64_t end_ns, char *line)
 static int interact(struct load_session *s, uint64_t end_ns)
 {
 	char line[LINE_MAX_OCTETS];
-	int rc =
-		json_out(json_pack("{s:o}", "setup", load_setup_describe(s)), stdout, JSON_COMPACT);
+	int rc = json_out(json_pack("{s:o, s:o}", "setup", load_setup_describe(s), "machine",
+				  bench_machine_describe()),
+		stdout, JSON_COMPACT);
 
 	while (rc == 0 && line_wait(s, end_ns, line)) {
 		struct load_span span = span_default(s->o);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <time.h>
 
 #include "netns.h"
 #include "value.h"
@@ -20,6 +21,7 @@ static const char help[] =
 	"  --peer A              the peers' address, one of --peer-netns\n"
 	"  --client A            the first client address (the client interface's own)\n"
 	"  --client-addresses N  client addresses from there on (1); 22,000 clients each\n"
+	"  --first-client N      of these (one by the clock: servers remember those that left)\n"
 	"  --client-netns NAME   network namespace of the clients, --client-interface IF (eth0)\n"
 	"  --peer-netns NAME     network namespace of the peers, --peer-interface IF (eth0)\n"
 	"  --user NAME           of the long-term credential (demo)\n"
@@ -58,6 +60,7 @@ enum {
 	OPT_PEER,
 	OPT_CLIENT,
 	OPT_CLIENT_ADDRESSES,
+	OPT_FIRST_CLIENT,
 	OPT_CLIENT_NETNS,
 	OPT_CLIENT_INTERFACE,
 	OPT_PEER_NETNS,
@@ -95,6 +98,7 @@ static const struct option long_options[] = {
 	{"peer", required_argument, NULL, OPT_PEER},
 	{"client", required_argument, NULL, OPT_CLIENT},
 	{"client-addresses", required_argument, NULL, OPT_CLIENT_ADDRESSES},
+	{"first-client", required_argument, NULL, OPT_FIRST_CLIENT},
 	{"client-netns", required_argument, NULL, OPT_CLIENT_NETNS},
 	{"client-interface", required_argument, NULL, OPT_CLIENT_INTERFACE},
 	{"peer-netns", required_argument, NULL, OPT_PEER_NETNS},
@@ -152,6 +156,8 @@ static int population_option(struct load_options *o, int option, const char *v)
 		return 0;
 	case OPT_CLIENT_ADDRESSES:
 		return load_value_whole("--client-addresses", v, 1, 4096, &p->n_client_ips);
+	case OPT_FIRST_CLIENT:
+		return load_value_whole("--first-client", v, 0, 1e8, &p->first_client);
 	case OPT_ALLOCATIONS:
 		return load_value_whole("--allocations", v, 1, 4e6, &p->n_allocations);
 	default:
@@ -281,8 +287,8 @@ static int option_take(struct load_options *o, int option, char *v)
 	if (rc != -ENOENT)
 		return rc;
 	if (option == OPT_SERVER || option == OPT_PEER || option == OPT_CLIENT ||
-		option == OPT_CLIENT_ADDRESSES || option == OPT_ALLOCATIONS ||
-		option == OPT_CHANNELS)
+		option == OPT_CLIENT_ADDRESSES || option == OPT_FIRST_CLIENT ||
+		option == OPT_ALLOCATIONS || option == OPT_CHANNELS)
 		return population_option(o, option, v);
 	if (option == OPT_WINDOW || option == OPT_HOLD || option == OPT_SETUP_LIMIT ||
 		option == OPT_LIMIT || option == OPT_SEED || option == OPT_CORE ||
@@ -329,7 +335,10 @@ int load_options_read(struct load_options *o, int argc, char **argv)
 	int option, rc = 0;
 
 	*o = (struct load_options){
-		.population = {.n_client_ips = 1, .n_allocations = 100, .n_channels = 1},
+		.population = {.n_client_ips = 1,
+			.first_client = (uint32_t)time(NULL) * 3001u % (1u << 24),
+			.n_allocations = 100,
+			.n_channels = 1},
 		.client_netns = "",
 		.client_interface = "eth0",
 		.peer_netns = "",

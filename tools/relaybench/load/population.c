@@ -8,17 +8,20 @@ uint32_t load_clients_max(const struct load_population *p)
 
 struct load_addr load_client_at(const struct load_population *p, uint32_t client)
 {
-	return (struct load_addr){p->client_ip + client % p->n_client_ips,
-		(uint16_t)(LOAD_PORT_LOW + client / p->n_client_ips)};
+	uint32_t n = (client + p->first_client) % load_clients_max(p);
+
+	return (struct load_addr){p->client_ip + n % p->n_client_ips,
+		(uint16_t)(LOAD_PORT_LOW + n / p->n_client_ips)};
 }
 
 uint32_t load_client_find(const struct load_population *p, struct load_addr addr)
 {
-	uint32_t ip = addr.ip - p->client_ip;
+	uint32_t ip = addr.ip - p->client_ip, max = load_clients_max(p);
 
 	if (ip >= p->n_client_ips || addr.port < LOAD_PORT_LOW || addr.port > LOAD_PORT_HIGH)
 		return UINT32_MAX;
-	return (addr.port - LOAD_PORT_LOW) * p->n_client_ips + ip;
+	return ((addr.port - LOAD_PORT_LOW) * p->n_client_ips + ip + max - p->first_client % max) %
+	       max;
 }
 
 uint32_t load_flows(const struct load_population *p)

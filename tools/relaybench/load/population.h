@@ -13,6 +13,7 @@ struct load_population {
 	struct load_addr server;
 	uint32_t client_ip; // the first of n_client_ips that follow one another
 	uint32_t n_client_ips;
+	uint32_t first_client; // number 0 is that one of those that the addresses give
 	uint32_t peer_ip;
 	uint32_t n_allocations;
 	uint32_t n_channels; // of each allocation

@@ -207,6 +207,21 @@ static void progress(const struct load_session *s, uint64_t now_ns, uint64_t *to
 		s->population.n_allocations);
 }
 
+static void failure_tell(const struct load_session *s)
+{
+	const struct load_client_counts *c = load_client_counts(s->client);
+
+	fprintf(stderr, "relaybench: only %u of %u allocations were set up in %.1f s;",
+		load_client_live(s->client), s->population.n_allocations, s->setup_s);
+	for (unsigned i = 0; i < LOAD_CODES_MAX; i++)
+		if (c->codes[i] != 0)
+			fprintf(stderr, " error %u: %llu times;", i,
+				(unsigned long long)c->codes[i]);
+	fprintf(stderr, " %llu requests sent again, %llu answers of bad integrity, %llu strange\n",
+		(unsigned long long)c->again, (unsigned long long)c->bad_integrity,
+		(unsigned long long)c->strange);
+}
+
 int load_session_set_up(struct load_session *s)
 {
 	uint64_t start_ns = load_now_ns(), now_ns = start_ns, told_ns = start_ns;
@@ -225,8 +240,7 @@ int load_session_set_up(struct load_session *s)
 	s->setup_s = (double)(now_ns - start_ns) / 1e9;
 	if (load_client_live(s->client) == s->population.n_allocations)
 		return 0;
-	fprintf(stderr, "relaybench: only %u of %u allocations were set up in %.1f s\n",
-		load_client_live(s->client), s->population.n_allocations, s->setup_s);
+	failure_tell(s);
 	return load_client_pending(s->client) > 0 ? -ETIMEDOUT : -EIO;
 }
 

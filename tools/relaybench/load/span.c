@@ -161,14 +161,25 @@ static void traffic(struct run *r)
 	}
 }
 
-static void drain(struct load_session *s)
+struct marks {
+	uint64_t sent[LOAD_DIRECTIONS], refused[LOAD_DIRECTIONS];
+	uint64_t arrived[LOAD_DIRECTIONS], unread[LOAD_DIRECTIONS];
+	uint64_t control, flood_answers;
+};
+
+// Until all was read that was sent; what a sample leaves out can't be waited for one by one.
+static void drain(struct load_session *s, const struct marks *before)
 {
 	uint64_t start_ns = load_now_ns(), last_ns = start_ns, now_ns = start_ns;
 	uint64_t seen = 0;
 
 	while (now_ns - last_ns < DRAIN_QUIET_NS && now_ns - start_ns < DRAIN_MAX_NS) {
 		uint64_t taken = s->tally[LOAD_UP].taken + s->tally[LOAD_DOWN].taken;
+		uint64_t sent = s->ends[LOAD_UP].sent - before->sent[LOAD_UP] +
+				s->ends[LOAD_DOWN].sent - before->sent[LOAD_DOWN];
 
+		if (taken >= sent)
+			return;
 		load_session_serve(s);
 		now_ns = load_now_ns();
 		if (taken != seen)
@@ -176,12 +187,6 @@ static void drain(struct load_session *s)
 		seen = taken;
 	}
 }
-
-struct marks {
-	uint64_t sent[LOAD_DIRECTIONS], refused[LOAD_DIRECTIONS];
-	uint64_t arrived[LOAD_DIRECTIONS], unread[LOAD_DIRECTIONS];
-	uint64_t control, flood_answers;
-};
 
 static int marks_take(struct load_session *s, struct marks *m)
 {
@@ -296,7 +301,7 @@ int load_span_run(struct load_session *s, const struct load_span *span, json_t *
 	s->media = true;
 	r.start_ns = r.now_ns = r.told_ns = load_now_ns();
 	traffic(&r);
-	drain(s);
+	drain(s, &before);
 	s->media = false;
 	spin_take(&r);
 	load_link_sink(&s->ends[LOAD_UP], LOAD_SINK_FULL);

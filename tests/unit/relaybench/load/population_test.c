@@ -8,8 +8,11 @@
 
 #include <load/population.h>
 
-static const struct load_population some = {
-	.client_ip = 0x0a4d0102, .n_client_ips = 3, .n_allocations = 10, .n_channels = 4};
+static const struct load_population some = {.client_ip = 0x0a4d0102,
+	.n_client_ips = 3,
+	.first_client = 70,
+	.n_allocations = 10,
+	.n_channels = 4};
 
 static void clients_are_found_again(void **state)
 {
@@ -20,7 +23,7 @@ static void clients_are_found_again(void **state)
 	assert_int_equal(last + 1, 3 * LOAD_PORTS);
 	for (uint32_t i = 0; i <= last; i++)
 		assert_int_equal(load_client_find(&some, load_client_at(&some, i)), i);
-	a = load_client_at(&some, last);
+	a = load_client_at(&some, last - 70);
 	assert_int_equal(a.port, LOAD_PORT_HIGH);
 	a.port++;
 	assert_int_equal(load_client_find(&some, a), UINT32_MAX);
