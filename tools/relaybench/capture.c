@@ -2,7 +2,6 @@
 #include "capture.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #define PCAP_MAGIC    0xa1b2c3d4u
 #define PCAP_SNAPLEN  65535u
@@ -23,30 +22,42 @@ struct pcap_record {
 	uint32_t captured, len;
 };
 
-int bench_capture_write(
-	const char *path, const struct bench_template *t, struct bench_pick *pick, uint32_t n)
+int bench_capture_begin(FILE *f)
 {
 	const struct pcap_file head = {.magic = PCAP_MAGIC,
 		.version_major = 2,
 		.version_minor = 4,
 		.snaplen = PCAP_SNAPLEN,
 		.link = PCAP_ETHERNET};
+
+	return fwrite(&head, sizeof(head), 1, f) == 1 ? 0 : -EIO;
+}
+
+int bench_capture_put(FILE *f, uint32_t i, const uint8_t *frame, size_t len)
+{
+	const uint64_t us = (uint64_t)i * GAP_US;
+	const struct pcap_record record = {.seconds = (uint32_t)(us / 1000000u),
+		.microseconds = (uint32_t)(us % 1000000u),
+		.captured = (uint32_t)len,
+		.len = (uint32_t)len};
+
+	return fwrite(&record, sizeof(record), 1, f) == 1 && fwrite(frame, len, 1, f) == 1 ? 0
+											   : -EIO;
+}
+
+int bench_capture_write(
+	const char *path, const struct bench_template *t, struct bench_pick *pick, uint32_t n)
+{
 	FILE *f = fopen(path, "we");
 	uint8_t frame[BENCH_FRAME_MAX];
-	bool good;
+	int rc;
 
 	if (f == NULL)
 		return -errno;
-	good = fwrite(&head, sizeof(head), 1, f) == 1;
-	for (uint32_t i = 0; i < n && good; i++) {
-		const struct pcap_record record = {.seconds = i * GAP_US / 1000000u,
-			.microseconds = i * GAP_US % 1000000u,
-			.captured = t->len,
-			.len = t->len};
-
+	rc = bench_capture_begin(f);
+	for (uint32_t i = 0; i < n && rc == 0; i++) {
 		bench_frame_write(t, frame, bench_pick_next(pick));
-		good = fwrite(&record, sizeof(record), 1, f) == 1 &&
-		       fwrite(frame, t->len, 1, f) == 1;
+		rc = bench_capture_put(f, i, frame, t->len);
 	}
-	return fclose(f) == 0 && good ? 0 : -EIO;
+	return fclose(f) == 0 ? rc : -EIO;
 }

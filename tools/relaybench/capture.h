@@ -2,9 +2,15 @@
 // Files of packets in libpcap's format (Ethernet, microseconds).
 #pragma once
 
+#include <stdio.h>
+
 #include "frame.h"
 #include "pick.h"
 
 // Writes `n` frames of picked flows. 0 or a negative errno.
 int bench_capture_write(
 	const char *path, const struct bench_template *t, struct bench_pick *pick, uint32_t n);
+
+// The same piece by piece: the file's head, then frame i. 0 or -EIO.
+int bench_capture_begin(FILE *f);
+int bench_capture_put(FILE *f, uint32_t i, const uint8_t *frame, size_t len);

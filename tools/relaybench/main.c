@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "compare.h"
 #include "core.h"
+#include "export/export.h"
 #include "load/load.h"
 #include "setup.h"
 
@@ -11,6 +13,8 @@ static const char usage[] =
 	"relaybench core [OPTION...]    the packet path, without a NIC\n"
 	"relaybench setup [OPTION...]   set-ups per second, without a NIC\n"
 	"relaybench load [OPTION...]    a population of TURN clients against any server\n"
+	"relaybench compare [OPTION...] Turnpike beside coturn, in alternating rounds\n"
+	"relaybench export [OPTION...]  the load's packets, for other generators\n"
 	"relaybench --help | --version\n"
 	"\n"
 	"relaybench core --help, and so on, tells a command's options.\n";
@@ -61,7 +65,9 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*run)(int argc, char **argv);
 	} commands[] = {
+		{"compare", bench_compare},
 		{"core", core},
+		{"export", export_main},
 		{"load", load_main},
 		{"setup", setup},
 	};

@@ -23,6 +23,9 @@ static const char help[] =
 	"  --zipf S            flows by Zipf's law with this exponent instead of uniformly\n"
 	"  --seed N            of everything random (1)\n"
 	"  --core N            core to measure on (the last one)\n"
+	"  --capture FILE      replay this (of relaybench export --core) with one direction and "
+	"number\n"
+	"                      of channels, instead of packets made for the purpose\n"
 	"  --small-pages       4 KiB pages, no huge pages\n"
 	"  --no-boost          compete with other programs for the core\n"
 	"  --no-testpmd        only ourselves\n"
@@ -46,6 +49,7 @@ enum {
 	OPT_ZIPF,
 	OPT_SEED,
 	OPT_CORE,
+	OPT_CAPTURE,
 	OPT_SMALL_PAGES,
 	OPT_NO_BOOST,
 	OPT_NO_TESTPMD
@@ -62,6 +66,7 @@ static const struct option long_options[] = {
 	{"zipf", required_argument, NULL, OPT_ZIPF},
 	{"seed", required_argument, NULL, OPT_SEED},
 	{"core", required_argument, NULL, OPT_CORE},
+	{"capture", required_argument, NULL, OPT_CAPTURE},
 	{"small-pages", no_argument, NULL, OPT_SMALL_PAGES},
 	{"no-boost", no_argument, NULL, OPT_NO_BOOST},
 	{"no-testpmd", no_argument, NULL, OPT_NO_TESTPMD},
@@ -201,6 +206,9 @@ static int option_take(struct bench_options *o, int option)
 		return list_read(o, optarg, family_read);
 	case OPT_SOURCE:
 		return list_read(o, optarg, source_read);
+	case OPT_CAPTURE:
+		o->capture = optarg;
+		return 0;
 	case OPT_SMALL_PAGES:
 		o->small_pages = true;
 		return 0;
@@ -264,7 +272,14 @@ int bench_options_read(struct bench_options *o, int argc, char **argv)
 			return -EINVAL;
 	if (optind < argc)
 		return refuse("argument", argv[optind], "an option; see relaybench core --help");
+	if (o->capture != NULL && o->sources == 0)
+		o->sources = BENCH_SOURCE_REPLAY;
 	fill_defaults(o);
+	if (o->capture != NULL &&
+		(o->sources != BENCH_SOURCE_REPLAY || o->n_channels != 1 || o->n_directions != 1 ||
+			o->n_payloads != 1 || o->n_families != 1))
+		return refuse("--capture", o->capture,
+			"for more than one direction and number of channels, nor for memory");
 	return 0;
 }
 

@@ -35,6 +35,7 @@ struct bench_options {
 	bool no_boost;
 	bool no_testpmd;
 	bool json;	    // on stdout instead of the table
+	const char *capture; // replayed instead of one made for the cell; NULL: none
 	const char *output; // JSON file; NULL: none
 	const char *page;   // "help" or "version": print it and leave
 	int argc;	    // as given, for the report

@@ -144,13 +144,15 @@ static int lane_open(struct lane *l)
 		&l->template, &s->population, l->cell->direction, l->cell->payload, o->seed);
 	bench_pick_init(&l->split.pick, s->population.n_flows, o->zipf, o->seed);
 	snprintf(l->capture, sizeof(l->capture), "%s/capture.pcap", s->place.run_directory);
-	if (rc == 0)
+	if (o->capture != NULL)
+		snprintf(l->capture, sizeof(l->capture), "%s", o->capture);
+	else if (rc == 0)
 		rc = bench_capture_write(
 			l->capture, &l->template, &l->split.pick, BENCH_CAPTURE_PACKETS);
 	if (rc != 0)
 		snprintf(s->wrong, sizeof(s->wrong), "%.100s: %s", l->capture, strerror(-rc));
 	// More flows than the capture has packets: they would not be visited at random.
-	l->cell->readdressed = s->population.n_flows > BENCH_CAPTURE_PACKETS;
+	l->cell->readdressed = o->capture == NULL && s->population.n_flows > BENCH_CAPTURE_PACKETS;
 	l->split.readdress = l->cell->readdressed ? &l->template : NULL;
 	if (rc == 0)
 		rc = bench_replay_open(
@@ -168,7 +170,8 @@ static void lane_close(struct lane *l)
 	bench_sample_fini(&l->split.relay);
 	bench_sample_fini(&l->split.receive);
 	bench_sample_fini(&l->split.transmit);
-	unlink(l->capture);
+	if (l->stand->options->capture == NULL)
+		unlink(l->capture);
 }
 
 static int cell_run(struct bench_stand *s, enum bench_direction direction, uint16_t payload)

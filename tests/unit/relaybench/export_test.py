@@ -1,0 +1,185 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""What relaybench export writes: right packets in every format, and a capture that the replay of
+`relaybench core` counts as its own."""
+
+import json
+import os
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import types
+
+RELAYBENCH, HAVE_REPLAY = sys.argv[1], sys.argv[2] == "true"
+SERVER = ["--server", "192.0.2.1:3478", "--client", "198.51.100.7", "--client-addresses", "3",
+          "--allocations", "30", "--channels", "2", "--payload", "100"]
+failed = 0
+
+
+def check(what, good):
+    global failed
+    if not good:
+        failed += 1
+        print("not ok - " + what)
+
+
+def run(*words):
+    return subprocess.run([RELAYBENCH, *words], capture_output=True, text=True)
+
+
+def export(path, *words):
+    done = run("export", "-o", path, *words)
+    check("export %s: %s" % (" ".join(words), done.stderr), done.returncode == 0)
+
+
+def packets(path):
+    with open(path, "rb") as f:
+        data = f.read()
+    check("pcap's magic", data[:4] == struct.pack("=I", 0xA1B2C3D4))
+    at, out = 24, []
+    while at < len(data):
+        _, _, captured, length = struct.unpack_from("=IIII", data, at)
+        check("whole packet", captured == length)
+        out.append(data[at + 16:at + 16 + captured])
+        at += 16 + captured
+    return out
+
+
+def fold(octets):
+    total = sum(struct.unpack(">%dH" % (len(octets) // 2), octets[:len(octets) & ~1]))
+    total += octets[-1] << 8 if len(octets) % 2 else 0
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total
+
+
+def parse(frame):
+    ip, udp = frame[14:34], frame[34:]
+    pseudo = ip[12:20] + struct.pack(">HH", 17, len(udp))
+    check("IP checksum", fold(ip) == 0xFFFF)
+    check("UDP checksum", fold(pseudo + udp) == 0xFFFF)
+    sport, dport, length, _ = struct.unpack(">HHHH", udp[:8])
+    check("UDP length", length == len(udp))
+    return ".".join(map(str, ip[12:16])), sport, ".".join(map(str, ip[16:20])), dport, udp[8:]
+
+
+def load_formats(directory):
+    pcap = directory + "/a.pcap"
+    export(pcap, "--format", "pcap", "--ethernet", "02:00:00:00:00:0a,02:00:00:00:00:0b", *SERVER)
+    frames = packets(pcap)
+    seen = set()
+    for frame in frames:
+        source, sport, destination, dport, payload = parse(frame)
+        number, length = struct.unpack(">HH", payload[:4])
+        check("MAC addresses", frame[:12].hex() == "02000000000a02000000000b")
+        check("server", (destination, dport) == ("192.0.2.1", 3478))
+        check("ChannelData", length == 100 and len(payload) == 104)
+        seen.add((source, sport, number))
+    check("each channel of each client once", seen == {
+        ("198.51.100.%d" % (7 + i % 3), 10000 + i // 3, 0x4000 + c)
+        for i in range(30) for c in range(2)} and len(frames) == 60)
+
+    export(directory + "/a.trafgen", "--format", "trafgen", "--ethernet",
+           "02:00:00:00:00:0a,02:00:00:00:00:0b", *SERVER)
+    with open(directory + "/a.trafgen") as f:
+        blocks = re.findall(r"\{([^}]*)\}", f.read())
+    check("trafgen has the same packets", [
+        bytes(int(word, 16) for word in block.split(",")) for block in blocks] == frames)
+
+    export(directory + "/a.lua", "--format", "pktgen", *SERVER)
+    with open(directory + "/a.lua") as f:
+        text = f.read()
+    check("Pktgen replays the capture beside", directory + "/a.lua.pcap" in text and
+          len(packets(directory + "/a.lua.pcap")) == 60)
+
+
+def trex(directory):
+    path = directory + "/a.py"
+    export(path, "--format", "trex", "--rate", "5000", *SERVER)
+    calls = []
+
+    class Layer:
+        def __init__(self, name, fields):
+            self.parts = [(name, fields)]
+
+        def __truediv__(self, other):
+            self.parts = self.parts + (other.parts if isinstance(other, Layer) else [other])
+            return self
+
+    def recorder(name):
+        def make(*words, **fields):
+            calls.append((name, words, fields))
+            return Layer(name, fields)
+        return make
+
+    api = types.ModuleType("trex_stl_lib.api")
+    api.struct = struct
+    for name in ("Ether", "IP", "UDP", "STLScVmRaw", "STLVmTupleGen", "STLVmWrFlowVar",
+                 "STLVmFixIpv4", "STLStream", "STLPktBuilder", "STLTXCont"):
+        setattr(api, name, recorder(name))
+    sys.modules["trex_stl_lib"] = types.ModuleType("trex_stl_lib")
+    sys.modules["trex_stl_lib.api"] = api
+    with open(path) as f:
+        space = {}
+        exec(compile(f.read(), path, "exec"), space)
+    streams = space["register"]().get_streams()
+    tuples = [fields for name, _, fields in calls if name == "STLVmTupleGen"]
+    check("a stream for each channel", len(streams) == 2)
+    check("TRex has the clients", tuples[0] == {
+        "ip_min": "198.51.100.7", "ip_max": "198.51.100.9", "port_min": 10000, "port_max": 10009,
+        "name": "client"})
+    check("TRex has the rate", [f["pps"] for n, _, f in calls if n == "STLTXCont"] == [2500, 2500])
+    base = [f["pkt"] for n, _, f in calls if n == "STLPktBuilder"]
+    check("TRex has the payloads", [b.parts[-1] for b in base] == [
+        struct.pack(">HH", number, 100) + bytes(100) for number in (0x4000, 0x4001)])
+
+
+def other_direction(directory):
+    with open(directory + "/map", "w") as f:
+        f.write("# heading\n198.51.100.7 10000 192.0.2.9 50000 203.0.113.5 10001 0x4000\n")
+    export(directory + "/down.pcap", "--format", "pcap", "--map", directory + "/map")
+    source, sport, destination, dport, payload = parse(packets(directory + "/down.pcap")[0])
+    check("from the peer to the relayed address", (source, sport, destination, dport) == (
+        "203.0.113.5", 10001, "192.0.2.9", 50000) and len(payload) == 160)
+    check("no map", run("export", "--format", "pcap", "-o", directory + "/x", "--map",
+                        directory + "/a.lua").returncode == 1)
+
+
+def replayed(directory, exported, direction):
+    return run("core", "--capture", exported, "--channels", "200", "--direction", direction,
+               "--small-pages", "--no-boost", "--no-testpmd", "--rounds", "1", "--seconds", "0.02",
+               "-j")
+
+
+def core_counts(directory):
+    for direction in ("client-to-peer", "hairpin"):
+        path = directory + "/core.pcap"
+        export(path, "--format", "pcap", "--core", direction, "--channels", "200", "--packets",
+               "2000")
+        check("as many as asked for", len(packets(path)) == 2000)
+        done = replayed(directory, path, direction)
+        good = done.returncode == 0
+        cells = json.loads(done.stdout)["cells"] if good else [{}]
+        check("the worker counts the export as relaybench core's own, %s: %s" % (
+            direction, done.stderr), cells[0].get("packets_forwarded", 0) > 0)
+    # What another population sends is no traffic of these channels.
+    export(path, "--format", "pcap", *SERVER)
+    check("a strange capture is refused", replayed(directory, path, "client-to-peer").returncode == 1)
+
+
+def main():
+    check("no format", run("export", "-o", "/dev/null").returncode == 2)
+    check("core as a program", run("export", "--format", "trex", "-o", "/dev/null", "--core",
+                                   "send").returncode == 2)
+    with tempfile.TemporaryDirectory() as directory:
+        load_formats(directory)
+        trex(directory)
+        other_direction(directory)
+        if HAVE_REPLAY and os.geteuid() == 0:
+            core_counts(directory)
+    return 1 if failed else 0
+
+
+sys.exit(main())

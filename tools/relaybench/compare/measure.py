@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is measured of one server in one round. Each function returns a cell: plain figures, with
+`spin`, by which rounds of slow moments are told."""
+
+from load import Load, highest_rate
+from servers import TESTPMD
+
+DELAY_RATE = 10000
+DELAY_ALLOCATIONS = 100
+
+
+def spin_of(*spans):
+    return max(span["server_spin"] for span in spans)
+
+
+def cpu_per_packet(server, load, seconds):
+    """Flat out, so that the server has its core full of work."""
+    before = server.cpu()
+    span = load.span(rate=0, seconds=seconds, sink="count")
+    after = server.cpu()
+    spent = None if before is None else (after - before) / max(1, span["up"]["arrived"])
+    return spent, span
+
+
+def rate_cell(context, server, allocations):
+    seconds = context.seconds
+    memory = server.memory()
+    with Load(context.relaybench, context.lab, server, allocations) as load:
+        grown = server.memory()
+        cpu_ns, flat = cpu_per_packet(server, load, seconds)
+        highest, span, bound = highest_rate(load, seconds)
+        cell = {"flat_out": flat["up"]["arrived_per_second"],
+                "offered": flat["up"]["sent_per_second"], "highest": highest,
+                "generator_bound": bound, "wrong": flat["up"]["wrong"] + span["up"]["wrong"],
+                "spin": spin_of(flat, span), "cpu_ns": cpu_ns}
+        if load.setup is not None:
+            cell["set_ups"] = load.setup["per_second"]
+        if memory is not None:
+            cell["resident_per_allocation"] = (
+                grown["resident"] - memory["resident"]) / allocations
+            cell["segment_per_place"] = grown.get("segment_per_place")
+    return cell
+
+
+def floor_cell(context, server, flows):
+    """DPDK's forwarder between the same ports: what no relay on this path undercuts."""
+    with Load(context.relaybench, context.lab, server, flows) as load:
+        server.begin()
+        flat = load.span(rate=0, seconds=context.seconds, sink="count")
+        cycles = server.end()
+        server.begin()
+        highest, span, bound = highest_rate(load, context.seconds)
+        server.end()
+    return {"flat_out": flat["up"]["arrived_per_second"], "offered": flat["up"]["sent_per_second"],
+            "highest": highest, "generator_bound": bound, "spin": spin_of(flat, span),
+            "cpu_ns": None if cycles is None else cycles / context.tsc_hz * 1e9}
+
+
+def delay_cell(context, server):
+    with Load(context.relaybench, context.lab, server, DELAY_ALLOCATIONS) as load:
+        if server.__class__.__name__.lower() == TESTPMD:
+            server.begin()
+        load.span(rate=DELAY_RATE, seconds=0.3)
+        span = load.span(rate=DELAY_RATE, seconds=context.delay_seconds)
+        if server.__class__.__name__.lower() == TESTPMD:
+            server.end()
+    delay = span["up"]["delay_ns"]
+    return {"p50": delay["p50"], "p99": delay["p99"], "p99_9": delay["p99_9"],
+            "least": delay["least"], "slots": delay["slots"], "lost": span["up"]["lost"],
+            "spin": spin_of(span)}
