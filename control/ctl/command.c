@@ -26,6 +26,11 @@ static const struct ctl_argument list_arguments[] = {
 	{"limit", CTL_ARGUMENT_NUMBER, false, NULL, "at most so many"},
 };
 
+static const struct ctl_argument top_arguments[] = {
+	{"hot", CTL_ARGUMENT_NUMBER, false, NULL,
+		"how many of the busiest allocations, at most 64 (default 10)"},
+};
+
 static const struct ctl_argument drop_arguments[] = {
 	{"reasons", CTL_ARGUMENT_TEXT, false, "seen|all", "seen (default) leaves zeros out"},
 };
@@ -138,6 +143,43 @@ static const struct ctl_column worker_columns[] = {
 	COLUMN("grace_open_ns", "grace period open", NS),
 };
 
+static const struct ctl_column top_worker_columns[] = {
+	COLUMN("worker", "worker", NUMBER),
+	COLUMN("lcore", "core", NUMBER),
+	COLUMN("busy", "busy", PERCENT),
+	COLUMN("rx_packets_per_s", "received/s", COUNT),
+	COLUMN("rx_bits_per_s", "bit/s", COUNT),
+	COLUMN("tx_packets_per_s", "sent/s", COUNT),
+	COLUMN("tx_bits_per_s", "bit/s", COUNT),
+	COLUMN("cycles_per_packet", "cycles/packet", COUNT),
+	COLUMN("preempted_per_s", "preempted/s", COUNT),
+};
+
+static const struct ctl_column top_drop_columns[] = {
+	COLUMN("reason", "drop reason", TEXT),
+	COLUMN("per_s", "per second", COUNT),
+	COLUMN("next", "what to do", TEXT),
+};
+
+static const struct ctl_column top_hot_columns[] = {
+	COLUMN("id", "allocation", TEXT),
+	COLUMN("user", "user", TEXT),
+	COLUMN("client", "client", TEXT),
+	COLUMN("packets_per_s", "packets/s", COUNT),
+	COLUMN("bits_per_s", "payload bit/s", COUNT),
+	COLUMN("channels", "channels", COUNT),
+};
+
+static const struct ctl_column top_columns[] = {
+	COLUMN("allocations", "allocations", COUNT),
+	COLUMN("packets_per_s", "packets relayed/s", COUNT),
+	COLUMN("bits_per_s", "payload bit/s", COUNT),
+	COLUMN("drops_per_s", "drops/s", COUNT),
+	TABLE("workers", "workers", top_worker_columns),
+	TABLE("drops", "drops", top_drop_columns),
+	TABLE("hot", "busiest allocations", top_hot_columns),
+};
+
 static const struct ctl_column drop_columns[] = {
 	COLUMN("reason", "reason", TEXT),
 	COLUMN("packets", "packets", COUNT),
@@ -216,6 +258,11 @@ static const struct ctl_command commands[] = {
 		.text = "The data plane's workers: load, delay inside the relay",
 		.shape = CTL_SHAPE_LIST,
 		COLUMNS(worker_columns)},
+	{.name = "top",
+		.text = "Workers, rates and the busiest allocations, each second",
+		.shape = CTL_SHAPE_OBJECT,
+		ARGS(top_arguments),
+		COLUMNS(top_columns)},
 	{.name = "drop show",
 		.text = "Dropped packets by reason, and what to do about each",
 		.shape = CTL_SHAPE_LIST,

@@ -109,6 +109,7 @@ static void beat(struct io_relay *r, struct turns *t, uint64_t now_ns)
 		atomic_store_explicit(
 			&r->inject.header->file.heartbeat_ns, now_ns, memory_order_relaxed);
 		io_plane_tick(r, now_ns);
+		io_top_tick(r, now_ns);
 	}
 	if (now_ns >= t->second_ns + SECOND_NS) {
 		t->second_ns = now_ns;

@@ -48,6 +48,9 @@ static void workers_sample(struct io_rates *r, const struct shm_state *state, ui
 		uint64_t busy = load(&s->busy_cycles), idle = load(&s->idle_cycles);
 		uint64_t packets = load(&s->rx_packets);
 		uint64_t switches = load(&s->involuntary_switches);
+		uint64_t rx_octets = load(&s->rx_octets);
+		uint64_t tx_packets = load(&s->tx_packets);
+		uint64_t tx_octets = load(&s->tx_octets);
 		uint64_t d_busy = busy - r->workers_last[w].busy_cycles;
 		uint64_t d_idle = idle - r->workers_last[w].idle_cycles;
 		uint64_t d_packets = packets - r->workers_last[w].packets;
@@ -58,11 +61,21 @@ static void workers_sample(struct io_rates *r, const struct shm_state *state, ui
 						? 0
 						: (double)d_busy / (double)(d_busy + d_idle),
 				.cycles_per_packet = d_packets == 0 ? 0 : d_busy / d_packets,
-				.switches = per_s(switches, r->workers_last[w].switches, span_ns)};
+				.switches = per_s(switches, r->workers_last[w].switches, span_ns),
+				.rx_packets = per_s(packets, r->workers_last[w].packets, span_ns),
+				.rx_octets =
+					per_s(rx_octets, r->workers_last[w].rx_octets, span_ns),
+				.tx_packets =
+					per_s(tx_packets, r->workers_last[w].tx_packets, span_ns),
+				.tx_octets =
+					per_s(tx_octets, r->workers_last[w].tx_octets, span_ns)};
 		r->workers_last[w].busy_cycles = busy;
 		r->workers_last[w].idle_cycles = idle;
 		r->workers_last[w].packets = packets;
 		r->workers_last[w].switches = switches;
+		r->workers_last[w].rx_octets = rx_octets;
+		r->workers_last[w].tx_packets = tx_packets;
+		r->workers_last[w].tx_octets = tx_octets;
 	}
 }
 

@@ -8,7 +8,11 @@
 struct io_worker_rates {
 	double busy; // 0 to 1: time with packets
 	uint64_t cycles_per_packet;
-	uint64_t switches; // involuntary, per second
+	uint64_t switches;   // involuntary, per second
+	uint64_t rx_packets; // these four per second, octets of frames
+	uint64_t rx_octets;
+	uint64_t tx_packets;
+	uint64_t tx_octets;
 };
 
 struct io_totals {
@@ -30,6 +34,9 @@ struct io_rates {
 		uint64_t busy_cycles;
 		uint64_t idle_cycles;
 		uint64_t packets;
+		uint64_t rx_octets;
+		uint64_t tx_packets;
+		uint64_t tx_octets;
 		uint64_t switches;
 	} workers_last[TP_WORKERS_MAX];
 	struct io_worker_rates workers[TP_WORKERS_MAX];

@@ -219,6 +219,7 @@ void io_relay_stop(struct io_relay *r)
 
 	if (r->ctl != NULL)
 		ctl_server_destroy(r->ctl);
+	io_hot_fini(&r->hot);
 	if (orderly && !shm_role_held(&r->place, SHM_ROLE_DATAPLANE))
 		io_events_end_all(r);
 	if (r->turn != NULL) {

@@ -10,6 +10,7 @@
 //   events.c    allocations in the log
 //   loop.c      the event loop
 //   rates.c     counters of the last second
+//   hot.c       the busiest allocations, while somebody looks
 //   view_*.c    the operator's commands
 #pragma once
 
@@ -18,6 +19,7 @@
 
 #include "dplink.h"
 #include "hops.h"
+#include "hot.h"
 #include "rates.h"
 #include "rings.h"
 #include "settings.h"
@@ -71,6 +73,7 @@ struct io_relay {
 	struct io_rings rings;
 	struct ctl_server *ctl;
 	struct io_rates rates;
+	struct io_hot hot;
 	uint64_t resets_logged;
 	uint64_t lost_logged;
 
@@ -155,6 +158,9 @@ void io_event_ended(struct io_relay *r, const struct turn_allocation_record *rec
 void io_events_end_all(struct io_relay *r);
 
 // ---- view_*.c ----
+
+// Looks for busy allocations while an operator does. About every 100 ms.
+void io_top_tick(struct io_relay *r, uint64_t now_ns);
 
 extern const struct ctl_handler io_handlers[];
 extern const size_t io_n_handlers;

@@ -12,6 +12,7 @@ const struct ctl_handler io_handlers[] = {
 	{"allocation show", io_view_allocation_show},
 	{"allocation kill", io_view_allocation_kill},
 	{"worker show", io_view_worker_show},
+	{"top", io_view_top},
 	{"drop show", io_view_drop_show},
 	{"port show", io_view_port_show},
 	{"nexthop list", io_view_nexthop_list},

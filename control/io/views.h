@@ -9,6 +9,7 @@ enum ctl_step io_view_allocation_list(void *ctx, struct ctl_call *call);
 enum ctl_step io_view_allocation_show(void *ctx, struct ctl_call *call);
 enum ctl_step io_view_allocation_kill(void *ctx, struct ctl_call *call);
 enum ctl_step io_view_worker_show(void *ctx, struct ctl_call *call);
+enum ctl_step io_view_top(void *ctx, struct ctl_call *call);
 enum ctl_step io_view_drop_show(void *ctx, struct ctl_call *call);
 enum ctl_step io_view_port_show(void *ctx, struct ctl_call *call);
 enum ctl_step io_view_nexthop_list(void *ctx, struct ctl_call *call);

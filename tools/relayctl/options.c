@@ -18,6 +18,7 @@ static const struct option_row {
 	{'s', "socket", true},
 	{'\0', "instance", true},
 	{'f', "file", true},
+	{'n', "count", true},
 	{'e', "stop-on-error", false},
 	{'x', "echo", false},
 	{'h', "help", false},
@@ -26,7 +27,20 @@ static const struct option_row {
 	{'\0', "completion", false},
 };
 
-static void option_set(struct rctl_options *o, const struct option_row *row, char *value)
+static int count_read(const char *text, unsigned *count)
+{
+	char *end;
+	unsigned long v = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end != '\0' || v == 0 || v > 1000000000) {
+		fprintf(stderr, "relayctl: -n %s: give a number from 1\n", text);
+		return -EINVAL;
+	}
+	*count = (unsigned)v;
+	return 0;
+}
+
+static int option_set(struct rctl_options *o, const struct option_row *row, char *value)
 {
 	if (strcmp(row->name, "json") == 0)
 		o->style = RCTL_JSON;
@@ -38,12 +52,15 @@ static void option_set(struct rctl_options *o, const struct option_row *row, cha
 		o->instance = value;
 	else if (strcmp(row->name, "file") == 0)
 		o->batch = value;
+	else if (strcmp(row->name, "count") == 0)
+		return count_read(value, &o->count);
 	else if (strcmp(row->name, "stop-on-error") == 0)
 		o->stop_on_error = true;
 	else if (strcmp(row->name, "echo") == 0)
 		o->echo = true;
 	else
 		o->page = row->name;
+	return 0;
 }
 
 static const struct option_row *option_named(const char *name, size_t len)
@@ -96,8 +113,7 @@ static int option_take(struct rctl_options *o, char ***word)
 		fprintf(stderr, "relayctl: %s needs a value\n", w);
 		return -EINVAL;
 	}
-	option_set(o, row, value);
-	return 1;
+	return option_set(o, row, value) < 0 ? -EINVAL : 1;
 }
 
 int rctl_options_read(struct rctl_options *o, char **argv)

@@ -22,6 +22,7 @@ struct rctl_options {
 	const char *batch;  // file of commands, "-" for stdin; NULL: one from the command line
 	bool stop_on_error;
 	bool echo;
+	unsigned count;	       // of what repeats itself (top); 0: until stopped
 	const char *page;      // "help", "version", "man", "completion": print it and leave
 	const char *words[32]; // the command, NULL-terminated
 };

@@ -257,7 +257,7 @@ void rctl_printer_add(struct rctl_printer *p, const json_t *result)
 	if (p->command->shape == CTL_SHAPE_LIST) {
 		list_add(p, result);
 	} else if (p->style == RCTL_JSON) {
-		json_dumpf(result, p->out, JSON_INDENT(2));
+		json_dumpf(result, p->out, p->lines ? JSON_COMPACT : JSON_INDENT(2));
 		fputc('\n', p->out);
 	} else if (p->style == RCTL_TSV) {
 		object_tsv(p, result);

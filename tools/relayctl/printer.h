@@ -15,6 +15,7 @@ struct rctl_printer {
 	enum rctl_style style;
 	const struct ctl_command *command;
 	size_t n_rows; // printed so far, LIST
+	bool lines;    // JSON of an OBJECT on one line
 	unsigned widths[32];
 };
 

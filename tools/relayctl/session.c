@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <turnpike/ctl.h>
 
@@ -107,6 +109,12 @@ static int refusal_print(const json_t *answer)
 		       : RCTL_EXIT_REFUSED;
 }
 
+// What is looked at again and again.
+static bool is_repeated(const struct rctl_request *r)
+{
+	return strcmp(r->command->name, "top") == 0;
+}
+
 static int answers_print(struct rctl_session *s, const struct rctl_request *r)
 {
 	struct rctl_printer printer;
@@ -114,6 +122,7 @@ static int answers_print(struct rctl_session *s, const struct rctl_request *r)
 	bool more = true;
 
 	rctl_printer_init(&printer, stdout, s->options->style, r->command);
+	printer.lines = is_repeated(r);
 	while (more) {
 		json_t *answer;
 		int rc = rctl_client_receive(&s->client, &answer);
@@ -157,6 +166,49 @@ static int request_run(struct rctl_session *s, const struct rctl_request *r)
 	return RCTL_EXIT_NO_DAEMON;
 }
 
+static void second_pass(void)
+{
+	const struct timespec second = {.tv_sec = 1};
+
+	nanosleep(&second, NULL);
+}
+
+// The first question only wakes what looks for busy allocations.
+static int top_prime(struct rctl_session *s, const struct rctl_request *r)
+{
+	json_t *answer = NULL;
+	int rc = rctl_client_open(&s->client, s->socket);
+
+	if (rc < 0)
+		return connect_failed(s, rc);
+	s->connected = true;
+	rc = rctl_client_send(&s->client, r->command->name, r->arguments);
+	if (rc == 0)
+		rc = rctl_client_receive(&s->client, &answer);
+	json_decref(answer);
+	if (rc < 0)
+		rctl_session_fini(s);
+	else
+		second_pass();
+	return RCTL_EXIT_OK;
+}
+
+static int top_run(struct rctl_session *s, const struct rctl_request *r)
+{
+	bool screen = s->options->style == RCTL_TABLE && isatty(STDOUT_FILENO) == 1;
+	int rc = s->connected ? RCTL_EXIT_OK : top_prime(s, r);
+
+	for (unsigned i = 0; rc == RCTL_EXIT_OK; i++) {
+		if (screen)
+			fputs("\033[H\033[2J", stdout);
+		rc = request_run(s, r);
+		if (fflush(stdout) != 0 || i + 1 == s->options->count)
+			break;
+		second_pass();
+	}
+	return rc;
+}
+
 int rctl_session_run(struct rctl_session *s, const char *const *words)
 {
 	struct rctl_request r;
@@ -169,6 +221,8 @@ int rctl_session_run(struct rctl_session *s, const char *const *words)
 	}
 	if (rctl_check_is_local(&r))
 		rc = rctl_check_run(&r, s->options->style);
+	else if (is_repeated(&r))
+		rc = top_run(s, &r);
 	else
 		rc = request_run(s, &r);
 	rctl_request_fini(&r);

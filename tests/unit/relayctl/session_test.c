@@ -56,6 +56,17 @@ static enum ctl_step run_check(void *ctx, struct ctl_call *call)
 	return CTL_DONE;
 }
 
+// Each answer is another.
+static enum ctl_step run_top(void *ctx, struct ctl_call *call)
+{
+	static int asked;
+
+	(void)ctx;
+	call->result = json_pack("{s:i, s:I}", "allocations", ++asked, "hot",
+		(json_int_t)ctl_call_number(call, "hot"));
+	return CTL_DONE;
+}
+
 static enum ctl_step run_crash(void *ctx, struct ctl_call *call)
 {
 	(void)ctx;
@@ -70,6 +81,7 @@ static void serve(const char *path, int ready)
 		{"allocation kill", run_kill},
 		{"log level", run_level},
 		{"config check", run_check},
+		{"top", run_top},
 		{"worker show", run_crash},
 	};
 	struct ctl_server_conf conf = {.path = path,
@@ -178,6 +190,18 @@ static void test_exit_codes(void **state)
 	assert_non_null(strstr(f->out, "turnpike-control is not running"));
 }
 
+// What the first question only woke is not shown.
+static void test_top_repeats(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(run(f, "", "top -j -n 2 --hot 5"), 0);
+	assert_string_equal(
+		f->out, "{\"allocations\":2,\"hot\":5}\n{\"allocations\":3,\"hot\":5}\n");
+	assert_int_equal(run(f, "", "top -n 0"), 2);
+	assert_int_equal(run(f, "", "top -n"), 2);
+}
+
 static void test_parts_are_one_list(void **state)
 {
 	struct fixture *f = *state;
@@ -236,6 +260,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_exit_codes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_top_repeats, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_parts_are_one_list, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_batch, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
