@@ -13,7 +13,6 @@
 #include <turnpike/buffers.h>
 
 #include "clock.h"
-#include "isolation.h"
 #include "options.h"
 #include "privilege.h"
 
@@ -62,7 +61,10 @@ static int take_role(struct plane *p)
 static bool needs_guard(const struct plane *p)
 {
 	for (unsigned i = 0; i < p->n_ports; i++) {
-		if (p->devices[i].driver == IO_AF_PACKET || p->devices[i].twin)
+		const struct io_device *d = &p->devices[i];
+
+		if (d->driver == IO_AF_PACKET || d->twin ||
+			(d->driver == IO_PCI && d->interface[0] != '\0'))
 			return true;
 	}
 	return false;
@@ -160,15 +162,13 @@ static int start_port(struct plane *p, unsigned i, const char *object_path)
 					     "no memory for packet buffers")
 				   : io_port_start(port, p->n_workers, pool, &fault);
 	}
-	if (err == 0 && port->steer != NULL) {
-		err = steer_update(port->steer, p->own.items, p->own.n);
-		if (err != 0)
-			steer_fault_set(&fault, err, "fewer listeners and relay addresses",
-				"the steering program's maps can't be filled: %s", strerror(-err));
-	}
+	if (err == 0)
+		err = io_port_steer(port, p->own.items, p->own.n, &fault);
 	if (err != 0)
 		return refuse(LOG_EV_PORT_FAILED, err, &fault);
 	p->port_states[i].up = true;
+	plane_judge_queues(p, i);
+	plane_judge_nodes(p, i);
 	if (port->steer != NULL)
 		log_event(LOG_EV_STEERING_ATTACHED,
 			LOG_FIELDS(log_str("interface", port->device.interface)));
@@ -207,26 +207,6 @@ static bool has_pci(const struct plane *p)
 	return false;
 }
 
-// Every release of a lock, every grace period and every packet waits for a worker that is off its
-// core.
-static void judge_cores(struct plane *p)
-{
-	struct isolation i;
-	char remedy[256];
-
-	isolation_read(&i, p->cores, p->n_workers);
-	p->cores_shared = i.n_shared > 0;
-	if (i.n_shared == 0 && i.n_ticking == 0)
-		return;
-	snprintf(remedy, sizeof(remedy),
-		"kernel command line: isolcpus=%.60s nohz_full=%.60s; or a cpuset: "
-		"docs/operating.md",
-		i.n_shared > 0 ? i.shared : i.ticking, i.n_ticking > 0 ? i.ticking : i.shared);
-	log_event(LOG_EV_CORES_SHARED,
-		LOG_FIELDS(log_str("not_isolated", i.shared), log_str("with_timer", i.ticking),
-			log_str("remedy", remedy)));
-}
-
 static int start_eal(struct plane *p)
 {
 	const struct conf_dataplane *c = &p->conf->dataplane;
@@ -256,7 +236,7 @@ static int start_eal(struct plane *p)
 					log_u64("with_a_core_of_their_own", alone),
 					log_str("remedy", "fewer workers, or more cores")));
 	}
-	judge_cores(p);
+	plane_judge_cores(p);
 	p->eal = (struct eal_settings){.instance = p->conf->instance,
 		.cores = p->cores,
 		.n_cores = p->n_workers,

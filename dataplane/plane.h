@@ -74,6 +74,12 @@ int plane_start(struct plane *p, const struct conf *conf, uint64_t start_ns);
 // Gives back whatever plane_start took, as far as it came.
 void plane_stop(struct plane *p);
 
+// Whether the workers' cores are theirs alone; whether a started port spreads over the workers, and
+// lies on their NUMA node. What is not so is logged. <plane_judge.c>
+void plane_judge_cores(struct plane *p);
+void plane_judge_queues(const struct plane *p, unsigned port);
+void plane_judge_nodes(const struct plane *p, unsigned port);
+
 // Brings steering, guard and reserved ports up to `own`, if that is news. Failures are logged.
 void plane_own_apply(struct plane *p, const struct own *own);
 // Reserves the ports again if somebody overwrote the kernel's list.

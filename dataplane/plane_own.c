@@ -35,13 +35,12 @@ void plane_own_apply(struct plane *p, const struct own *own)
 		return;
 	p->own = *own;
 	for (unsigned i = 0; i < p->n_ports; i++) {
-		if (p->ports[i].steer == NULL)
-			continue;
-		err = steer_update(p->ports[i].steer, own->items, own->n);
+		err = io_port_steer(&p->ports[i], own->items, own->n, &fault);
 		if (err != 0)
 			log_event(LOG_EV_STEERING_REFUSED,
 				LOG_FIELDS(log_str("interface", p->ports[i].device.interface),
-					log_errno(err)));
+					log_str("problem", fault.problem),
+					log_str("remedy", fault.remedy)));
 	}
 	err = guard_install(p->conf->instance, own->items, own->n, &fault);
 	p->guarded = p->guarded || err == 0;

@@ -266,32 +266,20 @@ static unsigned poll_inject(struct worker *w)
 // What the kernel sends by a twin leaves by one worker, so that its order stays.
 static unsigned take_kernel(struct worker *w, unsigned port)
 {
-	struct io_twin *twin = w->settings.ports[port].twin;
 	struct outbox *o = &w->outboxes[port];
-	const uint8_t *frame;
-	uint16_t len;
+	uint64_t octets;
+	unsigned n;
 
 	if (port % w->settings.n_workers != w->settings.id)
 		return 0;
-	while (o->n < STAGE_BURST && (frame = io_twin_peek(twin, &len)) != NULL) {
-		struct rte_mbuf *m = rte_pktmbuf_alloc(w->settings.pool);
-		char *data = m == NULL ? NULL : rte_pktmbuf_append(m, len);
-
-		if (data == NULL) {
-			stage_drop_count(&w->stage, TP_DROP_no_memory, 1);
-			rte_pktmbuf_free(m);
-		} else {
-			memcpy(data, frame, len);
-			o->packets[o->n++] = m;
-			tp_count(&w->stage.stats->path_packets[TP_PATH_from_kernel], 1);
-			tp_count(&w->stage.stats->path_octets[TP_PATH_from_kernel], len);
-		}
-		io_twin_release(twin);
-	}
-	len = o->n;
-	if (len > 0)
+	o->n = io_port_take_kernel(
+		&w->settings.ports[port], w->settings.pool, o->packets, STAGE_BURST, &octets);
+	n = o->n;
+	tp_count(&w->stage.stats->path_packets[TP_PATH_from_kernel], n);
+	tp_count(&w->stage.stats->path_octets[TP_PATH_from_kernel], octets);
+	if (n > 0)
 		flush(w, o);
-	return len;
+	return n;
 }
 
 static unsigned poll_twins(struct worker *w)

@@ -19,7 +19,7 @@ static const struct {
 };
 
 // "3b:00.0" or "0000:3b:00.0".
-static bool is_pci(const char *name)
+bool io_device_is_pci(const char *name)
 {
 	unsigned colons = 0, dots = 0;
 
@@ -34,7 +34,7 @@ static bool is_pci(const char *name)
 
 static enum io_driver driver_of(const char *name)
 {
-	if (is_pci(name))
+	if (io_device_is_pci(name))
 		return IO_PCI;
 	for (size_t i = 0; i < TP_ARRAY_LEN(drivers); i++) {
 		if (strncmp(name, drivers[i].prefix, strlen(drivers[i].prefix)) == 0)
@@ -52,6 +52,28 @@ bool io_device_get(const struct io_device *d, const char *key, char *value, size
 
 		if (len > key_len && arg[key_len] == '=' && strncmp(arg, key, key_len) == 0) {
 			snprintf(value, size, "%.*s", (int)(len - key_len - 1), arg + key_len + 1);
+			return true;
+		}
+		arg += len + (arg[len] == ',');
+	}
+	return false;
+}
+
+bool io_device_member(const struct io_device *d, unsigned n, char *name, size_t size)
+{
+	static const char *const keys[] = {"slave=", "member="};
+
+	if (strncmp(d->name, "net_bonding", 11) != 0)
+		return false;
+	for (const char *arg = d->args; *arg != '\0';) {
+		size_t len = strcspn(arg, ",");
+
+		for (unsigned k = 0; k < TP_ARRAY_LEN(keys); k++) {
+			size_t key_len = strlen(keys[k]);
+
+			if (strncmp(arg, keys[k], key_len) != 0 || n-- > 0)
+				continue;
+			snprintf(name, size, "%.*s", (int)(len - key_len), arg + key_len);
 			return true;
 		}
 		arg += len + (arg[len] == ',');

@@ -192,11 +192,18 @@ static void add_memory(struct arguments *a, const struct eal_settings *s)
 
 static void add_devices(struct arguments *a, const struct eal_settings *s)
 {
+	char member[64];
 	bool pci = false;
 
 	for (unsigned i = 0; i < s->n_devices; i++) {
 		const struct io_device *d = &s->devices[i];
 
+		for (unsigned m = 0; io_device_member(d, m, member, sizeof(member)); m++) {
+			if (!io_device_is_pci(member))
+				continue;
+			add(a, "--allow=%s", member);
+			pci = true;
+		}
 		if (d->driver != IO_PCI)
 			continue;
 		add(a, "--allow=%s%s%s", d->name, d->args[0] != '\0' ? "," : "", d->args);
@@ -262,4 +269,9 @@ void eal_join(unsigned n_workers)
 {
 	for (unsigned i = 0; i < n_workers; i++)
 		rte_eal_wait_lcore(i + 1);
+}
+
+int eal_worker_node(unsigned index)
+{
+	return (int)rte_lcore_to_socket_id(index + 1);
 }

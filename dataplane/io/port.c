@@ -11,6 +11,7 @@
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
+#include <rte_mbuf.h>
 
 #define PORT_DESCRIPTORS 2048 // AF_XDP's rings have this many; others are given what they take
 
@@ -75,7 +76,8 @@ int io_port_probe(
 	struct io_port *p, unsigned n_workers, const char *object_path, struct steer_fault *fault)
 {
 	char devargs[sizeof(p->device.name) + sizeof(p->device.args) + 2];
-	char number[16];
+	char number[16], member[64];
+	uint16_t port;
 	int err = 0;
 
 	if (is_af_xdp(p)) {
@@ -89,6 +91,10 @@ int io_port_probe(
 	}
 	snprintf(devargs, sizeof(devargs), "%s%s%s", p->device.name,
 		p->device.args[0] != '\0' ? "," : "", p->device.args);
+	for (unsigned m = 0; err == 0 && io_device_member(&p->device, m, member, sizeof(member));
+		m++)
+		if (rte_eth_dev_get_port_by_name(member, &port) != 0)
+			err = rte_dev_probe(member);
 	// PCI devices were probed by EAL itself.
 	if (err == 0 && p->device.driver != IO_PCI)
 		err = rte_dev_probe(devargs);
@@ -154,6 +160,30 @@ static int start_twin(struct io_port *p, unsigned n_workers, struct steer_fault 
 				  s.name, strerror(-err));
 }
 
+uint16_t io_port_take_kernel(const struct io_port *p, struct rte_mempool *pool,
+	struct rte_mbuf **packets, uint16_t max, uint64_t *octets)
+{
+	const uint8_t *frame;
+	uint16_t n = 0, len;
+
+	*octets = 0;
+	while (n < max && (frame = io_twin_peek(p->twin, &len)) != NULL) {
+		struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+		char *data = m == NULL ? NULL : rte_pktmbuf_append(m, len);
+
+		// A pool's buffers are longer than the frames of any port's MTU.
+		if (data == NULL) {
+			rte_pktmbuf_free(m);
+			break;
+		}
+		memcpy(data, frame, len);
+		io_twin_release(p->twin);
+		*octets += len;
+		packets[n++] = m;
+	}
+	return n;
+}
+
 static void stop_twin(struct io_port *p)
 {
 	if (p->twin_runs) {
@@ -170,6 +200,36 @@ int io_port_numa(const struct io_port *p)
 	return rte_eth_dev_socket_id(p->id);
 }
 
+// The kernel drives it as well, and keeps what our rules do not take.
+static bool is_bifurcated(const struct io_port *p)
+{
+	return p->device.driver == IO_PCI && p->device.interface[0] != '\0' && !p->device.twin;
+}
+
+// What the device can tell apart of UDP flows. Both ends' ports, since clients behind one NAT and
+// the relayed ports of one peer differ in nothing else. No offload is asked for: checksums are
+// updated incrementally, and no frame is segmented or merged.
+static void choose_spread(
+	struct io_port *p, struct rte_eth_conf *conf, const struct rte_eth_dev_info *info)
+{
+	const uint64_t ports = RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP;
+	uint64_t types = (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP) & info->flow_type_rss_offloads;
+
+	p->spreads = true;
+	if (p->n_rx_queues == 1)
+		return;
+	if (is_af_xdp(p)) {
+		p->spreads = !p->link.spread_known || p->link.spreads;
+		return;
+	}
+	// Replay and memory ports: whoever fills them has spread already.
+	p->spreads = p->device.driver == IO_REPLAY || (types & ports) == ports;
+	if (types == 0)
+		return;
+	conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+	conf->rx_adv_conf.rss_conf.rss_hf = types;
+}
+
 static int configure(struct io_port *p, unsigned n_workers, const struct rte_eth_dev_info *info)
 {
 	struct rte_eth_conf conf = {.rxmode.mq_mode = RTE_ETH_MQ_RX_NONE};
@@ -180,11 +240,9 @@ static int configure(struct io_port *p, unsigned n_workers, const struct rte_eth
 	p->n_tx_queues = is_af_xdp(p) ? p->n_rx_queues : (uint16_t)n_workers;
 	if (p->n_rx_queues == 0 || p->n_tx_queues > info->max_tx_queues)
 		return -ENOSPC;
-	if (p->n_rx_queues > 1 && info->flow_type_rss_offloads != 0) {
-		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-		conf.rx_adv_conf.rss_conf.rss_hf =
-			(RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP) & info->flow_type_rss_offloads;
-	}
+	choose_spread(p, &conf, info);
+	if (p->device.driver == IO_PCI)
+		conf.rxmode.mtu = p->link.ifindex != 0 ? p->link.mtu : p->device.mtu;
 	return rte_eth_dev_configure(p->id, p->n_rx_queues, p->n_tx_queues, &conf);
 }
 
@@ -208,6 +266,9 @@ int io_port_start(
 	struct rte_ether_addr mac;
 	int err = rte_eth_dev_info_get(p->id, &info);
 
+	if (err == 0 && is_bifurcated(p) &&
+		io_flow_isolate(&io_flow_dpdk, p->id, p->device.name, fault) != 0)
+		return -EOPNOTSUPP;
 	if (err == 0)
 		err = configure(p, n_workers, &info);
 	if (err == -ENOSPC)
@@ -229,12 +290,31 @@ int io_port_start(
 	memcpy(p->mac, mac.addr_bytes, sizeof(p->mac));
 	if (p->device.twin)
 		return start_twin(p, n_workers, fault);
+	if (is_bifurcated(p))
+		return io_flow_create(&p->flow, &io_flow_dpdk, p->id, p->n_rx_queues, fault);
 	return is_af_xdp(p) ? steer_find(&p->steer, p->device.interface, fault) : 0;
+}
+
+int io_port_steer(
+	struct io_port *p, const struct steer_own *own, size_t n, struct steer_fault *fault)
+{
+	int err = 0;
+
+	if (p->flow != NULL)
+		return io_flow_update(p->flow, own, n, fault);
+	if (p->steer != NULL)
+		err = steer_update(p->steer, own, n);
+	return err == 0
+		       ? 0
+		       : steer_fault_set(fault, err, "fewer listeners and relay addresses",
+				 "the steering program's maps can't be filled: %s", strerror(-err));
 }
 
 void io_port_close(struct io_port *p)
 {
 	stop_twin(p);
+	io_flow_destroy(p->flow);
+	p->flow = NULL;
 	if (p->started)
 		rte_eth_dev_stop(p->id);
 	if (p->probed)

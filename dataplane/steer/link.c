@@ -101,10 +101,22 @@ static int ask_rtnetlink(const char *interface, struct steer_link *out)
 	return err;
 }
 
+// By what UDP of one family is spread over the receive queues; 0: the device does not say.
+static uint64_t ask_spread(int fd, const char *name, uint32_t flow_type)
+{
+	struct ethtool_rxnfc spread = {.cmd = ETHTOOL_GRXFH, .flow_type = flow_type};
+	struct ifreq req = {.ifr_data = (void *)&spread};
+
+	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", name);
+	return ioctl(fd, SIOCETHTOOL, &req) == 0 ? spread.data : 0;
+}
+
 static void ask_ethtool(struct steer_link *l)
 {
 	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
 	struct ethtool_value checksum = {.cmd = ETHTOOL_GTXCSUM};
+	const uint64_t ports = RXH_L4_B_0_1 | RXH_L4_B_2_3;
+	uint64_t udp4, udp6;
 	struct ifreq req = {0};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
@@ -121,6 +133,10 @@ static void ask_ethtool(struct steer_link *l)
 	req.ifr_data = (void *)&checksum;
 	if (ioctl(fd, SIOCETHTOOL, &req) == 0)
 		l->tx_checksum = checksum.data != 0;
+	udp4 = ask_spread(fd, l->name, UDP_V4_FLOW);
+	udp6 = ask_spread(fd, l->name, UDP_V6_FLOW);
+	l->spread_known = udp4 != 0 && udp6 != 0;
+	l->spreads = (udp4 & udp6 & ports) == ports;
 	close(fd);
 }
 

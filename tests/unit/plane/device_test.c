@@ -136,12 +136,36 @@ static void test_twin(void **state)
 	}
 }
 
+static void test_bond(void **state)
+{
+	struct steer_fault fault;
+	struct io_device d;
+	char name[64];
+
+	(void)state;
+	assert_int_equal(io_device_parse(&d,
+				 "net_bonding0,mode=1,slave=0000:3b:00.0,slave=net_ring0,member=x",
+				 NULL, 0, &fault),
+		0);
+	assert_true(io_device_member(&d, 0, name, sizeof(name)));
+	assert_string_equal(name, "0000:3b:00.0");
+	assert_true(io_device_is_pci(name));
+	assert_true(io_device_member(&d, 1, name, sizeof(name)));
+	assert_string_equal(name, "net_ring0");
+	assert_true(io_device_member(&d, 2, name, sizeof(name)));
+	assert_string_equal(name, "x");
+	assert_false(io_device_member(&d, 3, name, sizeof(name)));
+	assert_int_equal(io_device_parse(&d, "net_null0,slave=a", NULL, 0, &fault), 0);
+	assert_false(io_device_member(&d, 0, name, sizeof(name)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_arguments),
 		cmocka_unit_test(test_twin),
+		cmocka_unit_test(test_bond),
 	};
 
 	return cmocka_run_group_tests_name("io device", tests, NULL, NULL);

@@ -49,6 +49,10 @@
 	X(WORKER_STUCK, "worker_stuck", ERROR, 5, "A worker's loop makes no progress.")            \
 	X(WORKER_PREEMPTED, "worker_preempted", WARNING, 5,                                        \
 		"The kernel took a worker off its core.")                                          \
+	X(PORT_SPREAD, "port_spread", WARNING, 20,                                                 \
+		"Packets of a port are not spread over all workers by flow.")                      \
+	X(NUMA_REMOTE, "numa_remote", WARNING, 20,                                                 \
+		"A worker's core is on another NUMA node than what it works with.")                \
 	X(CORES_SHARED, "cores_shared", WARNING, 5,                                                \
 		"Other processes, or the timer, may interrupt workers on their cores.")            \
 	X(DPDK_MESSAGE, "dpdk_message", WARNING, 20,                                               \

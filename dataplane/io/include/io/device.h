@@ -36,5 +36,9 @@ int io_device_set_twin(
 // Adds "key=value" unless `key` is there already. -E2BIG.
 int io_device_add(struct io_device *d, const char *key, const char *value);
 
+// The n-th member of a bond (net_bonding...,slave=NAME; later DPDKs: member=NAME), or false.
+bool io_device_member(const struct io_device *d, unsigned n, char *name, size_t size);
+bool io_device_is_pci(const char *name);
+
 // The value of an argument; false if it is not there.
 bool io_device_get(const struct io_device *d, const char *key, char *value, size_t size);

@@ -28,6 +28,9 @@ int eal_start(const struct eal_settings *s, struct steer_fault *fault);
 // Leaves nothing in the file system.
 void eal_stop(const struct eal_settings *s);
 
+// The NUMA node of worker `index`'s core.
+int eal_worker_node(unsigned index);
+
 // Runs `run` on the thread of worker `index`; eal_join waits for its end.
 int eal_launch(unsigned index, int (*run)(void *), void *arg);
 void eal_join(unsigned n_workers);

@@ -10,8 +10,10 @@
 #include <steer/steer.h>
 
 #include <io/device.h>
+#include <io/flow.h>
 #include <io/twin.h>
 
+struct rte_mbuf;
 struct rte_mempool;
 
 struct io_port {
@@ -19,6 +21,7 @@ struct io_port {
 	struct steer_link link; // ifindex 0: no kernel interface
 	int claim_fd;		// of the interface, or -1
 	struct steer *steer;	// AF_XDP
+	struct io_flow *flow;	// a device that the kernel drives as well
 	struct io_twin *twin;	// or NULL
 	pthread_t twin_thread;
 	bool twin_runs;
@@ -30,6 +33,7 @@ struct io_port {
 	uint16_t mtu_max;
 	uint16_t n_rx_queues;
 	uint16_t n_tx_queues; // at least one per worker
+	bool spreads;	      // its receive queues by UDP ports, as far as is known
 	bool any_mac;	      // no kernel behind: frames are taken whatever their MAC address
 };
 
@@ -47,8 +51,17 @@ int io_port_numa(const struct io_port *p);
 int io_port_start(
 	struct io_port *p, unsigned n_workers, struct rte_mempool *pool, struct steer_fault *fault);
 
+// Brings what steers our packets here up to `own`; nothing to do for most devices.
+int io_port_steer(
+	struct io_port *p, const struct steer_own *own, size_t n, struct steer_fault *fault);
+
 // Who has the frames that are not ours.
 enum stage_kernel io_port_kernel(const struct io_port *p);
+
+// Frames that the kernel has sent by the port's twin, as packets; of use to one worker only. Those
+// for which there is no buffer wait.
+uint16_t io_port_take_kernel(const struct io_port *p, struct rte_mempool *pool,
+	struct rte_mbuf **packets, uint16_t max, uint64_t *octets);
 
 // Stops, closes, takes the steering program off and releases the claim. Fine at any stage.
 void io_port_close(struct io_port *p);

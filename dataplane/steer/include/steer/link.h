@@ -17,6 +17,8 @@ struct steer_link {
 	uint8_t mac[6];
 	bool up;	     // administratively and carrier
 	bool tx_checksum;    // checksums of sent packets are left to the device
+	bool spread_known;   // the device says by what it spreads UDP over queues
+	bool spreads;	     // by the ports of both ends, over IPv4 and IPv6
 	unsigned rx_queues;  // active ones, at least 1
 	unsigned xdp_queues; // those the AF_XDP driver can serve: combined channels, or one
 };
