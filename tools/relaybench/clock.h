@@ -40,3 +40,7 @@ double bench_cycles_overhead(void);
 // Counter cycles per step of a calculation that needs all of the core and no memory: the core's
 // speed at this moment, as the host leaves it to us. The best of a few short runs.
 double bench_spin(void);
+
+// The same on a core where others of ours take turns: by the CPU time that this thread had. What
+// the host takes away is in it still, for no clock of the guest knows.
+double bench_spin_shared(void);

@@ -270,7 +270,8 @@ static void spin_take(struct run *r)
 
 	if (r->s->o->server_core >= 0) {
 		bench_cores_on(r->s->o->server_core);
-		server = bench_spin();
+		// A server that polls is there, too.
+		server = bench_spin_shared();
 		if (r->s->o->core >= 0)
 			bench_cores_on(r->s->o->core);
 		else
