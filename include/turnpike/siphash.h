@@ -10,7 +10,19 @@ static inline uint64_t tp_siphash_rotl(uint64_t x, unsigned b)
 	return x << b | x >> (64 - b);
 }
 
-static inline uint64_t tp_siphash_load_le(const uint8_t *p, size_t n)
+// One load: octet by octet it costs more than the rounds.
+static inline uint64_t tp_siphash_load_word(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	v = __builtin_bswap64(v);
+#endif
+	return v;
+}
+
+static inline uint64_t tp_siphash_load_rest(const uint8_t *p, size_t n)
 {
 	uint64_t v = 0;
 
@@ -33,31 +45,35 @@ static inline void tp_siphash_round(uint64_t v[4])
 	v[2] = tp_siphash_rotl(v[2], 32);
 }
 
+// Written out: compilers keep the state in memory around a loop of two.
+static inline void tp_siphash_compress(uint64_t v[4], uint64_t m, unsigned c_rounds)
+{
+	v[3] ^= m;
+	tp_siphash_round(v);
+	if (c_rounds == 2)
+		tp_siphash_round(v);
+	v[0] ^= m;
+}
+
+// c_rounds: 1 or 2; d_rounds: 3 or 4. Both constants.
 static inline uint64_t tp_siphash(
 	const uint8_t key[16], const void *data, size_t len, unsigned c_rounds, unsigned d_rounds)
 {
 	const uint8_t *p = (const uint8_t *)data;
-	uint64_t k0 = tp_siphash_load_le(key, 8);
-	uint64_t k1 = tp_siphash_load_le(key + 8, 8);
+	uint64_t k0 = tp_siphash_load_word(key);
+	uint64_t k1 = tp_siphash_load_word(key + 8);
 	uint64_t v[4] = {k0 ^ 0x736f6d6570736575ull, k1 ^ 0x646f72616e646f6dull,
 		k0 ^ 0x6c7967656e657261ull, k1 ^ 0x7465646279746573ull};
-	uint64_t m;
 	size_t left = len;
 
-	for (; left >= 8; left -= 8, p += 8) {
-		m = tp_siphash_load_le(p, 8);
-		v[3] ^= m;
-		for (unsigned i = 0; i < c_rounds; i++)
-			tp_siphash_round(v);
-		v[0] ^= m;
-	}
-	m = (uint64_t)len << 56 | tp_siphash_load_le(p, left);
-	v[3] ^= m;
-	for (unsigned i = 0; i < c_rounds; i++)
-		tp_siphash_round(v);
-	v[0] ^= m;
+	for (; left >= 8; left -= 8, p += 8)
+		tp_siphash_compress(v, tp_siphash_load_word(p), c_rounds);
+	tp_siphash_compress(v, (uint64_t)len << 56 | tp_siphash_load_rest(p, left), c_rounds);
 	v[2] ^= 0xff;
-	for (unsigned i = 0; i < d_rounds; i++)
+	tp_siphash_round(v);
+	tp_siphash_round(v);
+	tp_siphash_round(v);
+	if (d_rounds == 4)
 		tp_siphash_round(v);
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
