@@ -101,7 +101,7 @@ static const struct hmac_key *key_arm(struct stun_crypto *x, enum hmac_digest d,
 	for (size_t i = 0; i < key_len && i < 4; i++)
 		slot = slot * 31 + key[i];
 	k = &x->kept[d][slot % KEPT];
-	if (k->len == key_len && CRYPTO_memcmp(k->key, key, key_len) == 0)
+	if (k->len == key_len && memcmp(k->key, key, key_len) == 0)
 		return &k->hmac;
 	k->len = 0;
 	if (!hmac_key_init(&k->hmac, d, key, key_len))
