@@ -28,9 +28,9 @@ static uint64_t on_neighbour(void *ctx, const struct tp_addr *gateway, uint32_t 
 }
 
 static void on_ended(void *ctx, const struct turn_allocation_record *rec, uint32_t ref,
-	const struct tables_usage *usage)
+	const struct tables_usage *usage, uint8_t reason)
 {
-	io_event_ended(ctx, rec, ref, usage);
+	io_event_ended(ctx, rec, ref, usage, reason);
 }
 
 static void on_random(void *ctx, void *buf, size_t len)
@@ -86,12 +86,29 @@ static int on_channel(void *ctx, uint32_t allocation, uint16_t number, const str
 	return turn_restore_channel(r->turn, io_now_ns(), allocation, number, peer, expires_s, ref);
 }
 
+static void on_port_rest(void *ctx, uint16_t relay_id, uint16_t port, uint16_t until_s)
+{
+	struct io_relay *r = ctx;
+
+	turn_restore_port_rest(r->turn, io_now_ns(), relay_id, port, until_s);
+}
+
+static void on_tomb(
+	void *ctx, const struct turn_tuple *client, const uint8_t txid[12], uint32_t until_s)
+{
+	struct io_relay *r = ctx;
+
+	turn_restore_tomb(r->turn, io_now_ns(), client, txid, until_s);
+}
+
 static int recover(struct io_relay *r)
 {
 	const struct tables_visitor visitor = {.ctx = r,
 		.allocation = on_allocation,
 		.permission = on_permission,
-		.channel = on_channel};
+		.channel = on_channel,
+		.port_rest = on_port_rest,
+		.tomb = on_tomb};
 	uint64_t begin_ns = io_now_ns();
 	int rc = tables_recover(r->tables, &visitor, &r->recovered);
 
@@ -113,9 +130,6 @@ static int server_make(struct io_relay *r)
 	const struct turn_env env = {.random = on_random};
 	struct turn_store store = tables_store(r->tables);
 
-	r->reasons = calloc(tables_shm(r->tables)->table.n_entries, sizeof(*r->reasons));
-	if (r->reasons == NULL)
-		return -ENOMEM;
 	r->turn = turn_create(&env, &store, &r->settings->turn);
 	return r->turn == NULL ? -errno : 0;
 }
@@ -162,10 +176,8 @@ err_hops:
 err_tables:
 	turn_destroy(r->turn);
 	tables_destroy(r->tables);
-	free(r->reasons);
 	r->tables = NULL;
 	r->turn = NULL;
-	r->reasons = NULL;
 	return fail(err, rc);
 }
 
@@ -176,8 +188,6 @@ void io_core_close(struct io_relay *r)
 	shm_inject_close(&r->inject);
 	turn_destroy(r->turn);
 	tables_destroy(r->tables);
-	free(r->reasons);
 	r->tables = NULL;
 	r->turn = NULL;
-	r->reasons = NULL;
 }

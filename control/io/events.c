@@ -99,10 +99,10 @@ static void ended_log(const struct turn_allocation_record *rec, uint32_t ref, co
 }
 
 void io_event_ended(struct io_relay *r, const struct turn_allocation_record *rec, uint32_t ref,
-	const struct tables_usage *usage)
+	const struct tables_usage *usage, uint8_t reason)
 {
-	ended_log(rec, ref, reason_name(r->reasons[ref]), usage);
-	r->reasons[ref] = 0;
+	(void)r;
+	ended_log(rec, ref, reason_name(reason), usage);
 }
 
 void io_events_end_all(struct io_relay *r)
@@ -110,6 +110,7 @@ void io_events_end_all(struct io_relay *r)
 	struct turn_allocation_view view;
 	uint64_t cursor = 0;
 
+	tables_end_all(r->tables);
 	while (turn_allocation_next(r->turn, &cursor, &view)) {
 		struct tables_usage usage = {0};
 

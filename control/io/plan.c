@@ -76,7 +76,7 @@ static void files_size(const struct conf *c, uint32_t n_allocations, uint32_t n_
 	octets[IO_PLAN_STATE] = shm_state_size(workers, n_entries);
 	octets[IO_PLAN_PUNT] = shm_punt_size(workers);
 	octets[IO_PLAN_INJECT] = shm_inject_size(workers);
-	octets[IO_PLAN_PRIVATE] = tables_private_size(n_allocations, n_entries);
+	octets[IO_PLAN_PRIVATE] = tables_private_octets(&shape);
 }
 
 static uint64_t pages_sum(const uint64_t octets[IO_PLAN_FILES])
@@ -105,9 +105,12 @@ static uint64_t entry_octets(const struct conf *c)
 // What an allocation's private record takes, with its share of the names.
 static uint64_t record_octets(void)
 {
-	const uint32_t n = 1u << 20;
+	const struct shm_tables_shape none = {.n_entries = 4};
+	const struct shm_tables_shape many = {.n_entries = 4, .n_allocations = 1u << 20};
 
-	return (tables_private_size(n, 4) - tables_private_size(0, 4) + n - 1) / n;
+	return (tables_private_octets(&many) - tables_private_octets(&none) + many.n_allocations -
+		       1) /
+	       many.n_allocations;
 }
 
 static void segment_make(struct io_plan *p)

@@ -81,7 +81,6 @@ struct io_relay {
 	struct io_settings *settings;
 	struct tables *tables;
 	struct turn_server *turn;
-	uint8_t *reasons; // by ref: 1 + enum turn_close_reason, until the last packet is counted
 	struct tables_recovery recovered;
 	bool fresh; // the tables were made by this process
 };
@@ -153,7 +152,7 @@ void io_event_opened(
 	const struct io_relay *r, const struct turn_allocation_record *rec, uint32_t ref);
 void io_event_refused(const struct turn_out *out);
 void io_event_ended(struct io_relay *r, const struct turn_allocation_record *rec, uint32_t ref,
-	const struct tables_usage *usage);
+	const struct tables_usage *usage, uint8_t reason);
 // A last line for each live allocation: they end with the segment.
 void io_events_end_all(struct io_relay *r);
 

@@ -21,14 +21,12 @@ static void files_remove(const struct shm_place *place)
 
 static uint64_t segment_size(const struct conf *conf, const struct shm_tables_shape *shape)
 {
-	// The state file has a cell per worker and entry, the private one about 400 octets per
-	// allocation; both rings' slots are of a fixed size.
+	// The state file has a cell per worker and entry; both rings' slots are of a fixed size.
 	uint64_t cells = (uint64_t)shape->n_workers * shape->n_entries * sizeof(struct tp_cell);
-	uint64_t records = (uint64_t)shape->n_allocations * 512;
 	uint64_t slots = (uint64_t)conf->dataplane.workers * (TP_PUNT_CLASSES + 1) * TP_RING_SLOTS *
 			 TP_RING_SLOT_SIZE;
 
-	return shm_tables_size(shape) + cells + records + slots;
+	return shm_tables_size(shape) + cells + tables_private_octets(shape) + slots;
 }
 
 static int tables_make(struct io_relay *r, const struct conf *conf, const struct tables_env *env,

@@ -33,7 +33,8 @@ static void slot_free(struct tables *t, uint32_t slot)
 
 			if (t->env.ended != NULL) {
 				record_read(t, slot, &rec);
-				t->env.ended(t->env.ctx, &rec, slot, &t->priv.records[record].used);
+				t->env.ended(t->env.ctx, &rec, slot, &t->priv.records[record].used,
+					t->priv.records[record].close_reason);
 				explicit_bzero(&rec, sizeof(rec));
 			}
 			record_give(t, record);
@@ -43,25 +44,42 @@ static void slot_free(struct tables *t, uint32_t slot)
 	pool_give(&t->entries, slot);
 }
 
-void grace_reap(struct tables *t)
+unsigned grace_reap(struct tables *t, unsigned budget)
 {
 	uint32_t slot, done;
+	unsigned n = 0;
 
 	if (t->state == NULL)
-		return;
+		return 0;
 	done = grace_done(t);
-	while ((slot = pool_reap(&t->entries, done)) != 0)
+	for (; n < budget && (slot = pool_reap(&t->entries, done)) != 0; n++)
 		slot_free(t, slot);
-	while ((slot = pool_reap(&t->buckets, done)) != 0)
+	for (; n < budget && (slot = pool_reap(&t->buckets, done)) != 0; n++)
 		pool_give(&t->buckets, slot);
 	hop_reap(t, done);
 	local_reap(t, done);
+	return n;
+}
+
+// Some wait for their turn only.
+static bool grace_has_ripe(const struct tables *t)
+{
+	return t->state != NULL && (pool_is_ripe(&t->entries, grace_done(t)) ||
+					   pool_is_ripe(&t->buckets, grace_done(t)));
+}
+
+void tables_end_all(struct tables *t)
+{
+	uint32_t slot;
+
+	while ((slot = pool_next(&t->entries)) != 0)
+		slot_free(t, slot);
 }
 
 uint32_t slot_take(struct tables *t)
 {
 	if (t->entries.n_free == 0)
-		grace_reap(t);
+		grace_reap(t, REAP_PORTION);
 	return pool_take(&t->entries);
 }
 
@@ -81,8 +99,8 @@ void slot_retire(struct tables *t, uint32_t slot)
 
 uint32_t bucket_take(struct tables *t)
 {
-	if (t->buckets.n_free == 0)
-		grace_reap(t);
+	while (t->buckets.n_free == 0 && grace_reap(t, REAP_PORTION) != 0)
+		;
 	return pool_take(&t->buckets);
 }
 
@@ -133,7 +151,7 @@ static void grace_ask(struct tables *t, uint64_t now_ns)
 
 void tables_advance(struct tables *t, uint64_t now_ns)
 {
-	grace_reap(t);
+	grace_reap(t, REAP_PORTION);
 	hop_advance(t, now_ns);
 	if (!grace_is_open(t)) {
 		t->open_ns = 0;
@@ -147,6 +165,8 @@ uint64_t tables_deadline(const struct tables *t, uint64_t now_ns)
 {
 	uint64_t deadline = hop_deadline(t, now_ns);
 
+	if (grace_has_ripe(t))
+		return now_ns;
 	if (t->state != NULL && grace_wanted(t)) {
 		uint64_t due = grace_is_open(t) ? now_ns + ASK_EVERY_SHORT_NS
 						: t->asked_ns + ask_every_ns(t);

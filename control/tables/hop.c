@@ -81,7 +81,7 @@ static uint32_t hop_make(struct tables *t, const struct tp_addr *gateway, uint32
 	uint32_t slot;
 
 	if (t->hop.pool.n_free == 0)
-		grace_reap(t);
+		grace_reap(t, REAP_PORTION);
 	slot = pool_take(&t->hop.pool);
 	if (slot == 0)
 		return 0;

@@ -35,22 +35,60 @@ const struct tp_local *local_of(const struct tables *t, uint16_t id, uint8_t rol
 	return id != 0 && id < TP_LOCALS_MAX && t->locals[id].role == role ? &t->locals[id] : NULL;
 }
 
+static const struct tp_local *own_local(const struct tables *t, uint16_t own)
+{
+	return &t->locals[own & ~OWN_EXTERNAL];
+}
+
+static const struct tp_addr *own_addr(const struct tables *t, uint16_t own)
+{
+	const struct tp_local *l = own_local(t, own);
+
+	return (own & OWN_EXTERNAL) != 0 ? &l->external : &l->addr;
+}
+
+// The slot of the IP address, or the empty one where it would go. Nobody but the operator chooses
+// what is in there, so nobody makes it slow.
+static uint32_t own_slot(const struct tables *t, const struct tp_addr *ip)
+{
+	uint64_t a, b;
+	uint32_t i;
+
+	memcpy(&a, ip->ip, sizeof(a));
+	memcpy(&b, ip->ip + sizeof(a), sizeof(b));
+	i = (uint32_t)((a * 0x9e3779b97f4a7c15u ^ b * 0xc2b2ae3d27d4eb4fu) >> 40) % OWN_SLOTS;
+	while (t->own_ids[i] != 0 && !tp_addr_same_ip(own_addr(t, t->own_ids[i]), ip))
+		i = (i + 1) % OWN_SLOTS;
+	return i;
+}
+
+// A relay address wins over a listener of the same IP address.
+static void own_add(struct tables *t, uint16_t own)
+{
+	uint16_t *slot = &t->own_ids[own_slot(t, own_addr(t, own))];
+
+	if (*slot == 0 || (own_local(t, *slot)->role != TP_ROLE_RELAY &&
+				  own_local(t, own)->role == TP_ROLE_RELAY))
+		*slot = own;
+}
+
+static void own_rebuild(struct tables *t)
+{
+	memset(t->own_ids, 0, sizeof(t->own_ids));
+	for (uint32_t i = 0; i < t->n_locals; i++) {
+		own_add(t, t->local_ids[i]);
+		own_add(t, (uint16_t)(t->local_ids[i] | OWN_EXTERNAL));
+	}
+}
+
 bool local_is_own(const struct tables *t, const struct tp_addr *ip, uint16_t *relay_id)
 {
-	bool own = false;
+	uint16_t own = t->own_ids[own_slot(t, ip)];
 
 	*relay_id = 0;
-	for (uint32_t i = 0; i < t->n_locals; i++) {
-		uint16_t id = t->local_ids[i];
-		const struct tp_local *l = &t->locals[id];
-
-		if (!tp_addr_same_ip(&l->addr, ip) && !tp_addr_same_ip(&l->external, ip))
-			continue;
-		own = true;
-		if (l->role == TP_ROLE_RELAY && *relay_id == 0)
-			*relay_id = id;
-	}
-	return own;
+	if (own != 0 && own_local(t, own)->role == TP_ROLE_RELAY)
+		*relay_id = (uint16_t)(own & ~OWN_EXTERNAL);
+	return own != 0;
 }
 
 // The id begins to rest: nothing refers to it any more, but workers may still.
@@ -192,6 +230,7 @@ static void plan_apply(
 		}
 		local_rest(t, id);
 	}
+	own_rebuild(t);
 }
 
 int tables_configure(struct tables *t, struct tables_local *locals, size_t n,

@@ -51,11 +51,21 @@ void pool_retire(struct pool *p, uint32_t slot, uint32_t tag)
 	p->n_retired++;
 }
 
+bool pool_is_ripe(const struct pool *p, uint32_t gp_done)
+{
+	return p->n_retired != 0 && tp_gp_passed(gp_done, p->tags[p->head]);
+}
+
 uint32_t pool_reap(struct pool *p, uint32_t gp_done)
+{
+	return pool_is_ripe(p, gp_done) ? pool_next(p) : 0;
+}
+
+uint32_t pool_next(struct pool *p)
 {
 	uint32_t slot;
 
-	if (p->n_retired == 0 || !tp_gp_passed(gp_done, p->tags[p->head]))
+	if (p->n_retired == 0)
 		return 0;
 	slot = p->retired[p->head];
 	p->head = (p->head + 1) % p->capacity;

@@ -27,5 +27,9 @@ uint32_t pool_take(struct pool *p);
 
 // Tags must not go back from one call to the next.
 void pool_retire(struct pool *p, uint32_t slot, uint32_t tag);
+// Whether there is one whose grace period has passed.
+bool pool_is_ripe(const struct pool *p, uint32_t gp_done);
+// The oldest retired slot, whatever its grace period, 0 for none. It is the caller's to give.
+uint32_t pool_next(struct pool *p);
 // The oldest retired slot whose grace period has passed, 0 for none. It is the caller's to give.
 uint32_t pool_reap(struct pool *p, uint32_t gp_done);

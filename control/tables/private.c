@@ -5,30 +5,57 @@
 #include <stdio.h>
 #include <sys/random.h>
 
+// One allocation in so many has a user name that is too long for its record.
+#define NAMES_SHARE 32u
+#define NAMES_LEAST 64u
+// So many tombs at a restart, and a least number.
+#define TOMBS_SHARE 16u
+#define TOMBS_LEAST 64u
+
 static uint64_t align_64(uint64_t n)
 {
 	return (n + 63) / 64 * 64;
 }
 
-// Offsets, from the two capacities and the tables' number of entries.
-static uint64_t plan_make(struct private_header *h, uint32_t n_allocations, uint32_t n_entries)
+// Offsets, from the tables' capacities.
+static uint64_t plan_make(struct private_header *h, const struct shm_tables *tables)
 {
-	h->n_records = n_allocations + 1;
-	h->n_names = n_allocations / 32 + 64;
+	uint32_t n_entries = tables->table.n_entries;
+
+	h->n_records = tables->n_allocations + 1;
+	h->n_names = tables->n_allocations / NAMES_SHARE + NAMES_LEAST;
+	h->n_tombs = tables->n_allocations / TOMBS_SHARE + TOMBS_LEAST;
 	h->records_off = sizeof(*h);
 	h->names_off = h->records_off + (uint64_t)h->n_records * sizeof(struct record);
 	h->bases_off = align_64(h->names_off + (uint64_t)h->n_names * NAME_BLOCK_SIZE);
-	return h->bases_off + (uint64_t)n_entries * sizeof(struct usage_base);
+	h->rests_off = align_64(h->bases_off + (uint64_t)n_entries * sizeof(struct usage_base));
+	h->tombs_off = align_64(
+		h->rests_off + (uint64_t)tables->n_port_indexes * 65536 * sizeof(uint16_t));
+	return h->tombs_off + (uint64_t)h->n_tombs * sizeof(struct tomb);
 }
 
-uint64_t tables_private_size(uint32_t n_allocations, uint32_t n_entries)
+static void plan_copy(struct private_header *to, const struct private_header *plan)
 {
-	struct private_header plan;
-
-	return plan_make(&plan, n_allocations, n_entries);
+	to->n_records = plan->n_records;
+	to->n_names = plan->n_names;
+	to->n_tombs = plan->n_tombs;
+	to->records_off = plan->records_off;
+	to->names_off = plan->names_off;
+	to->bases_off = plan->bases_off;
+	to->rests_off = plan->rests_off;
+	to->tombs_off = plan->tombs_off;
 }
 
-static void view_fill(struct private_file *f, const struct private_header *h)
+static bool plan_same(const struct private_header *a, const struct private_header *b)
+{
+	return a->n_records == b->n_records && a->n_names == b->n_names &&
+	       a->n_tombs == b->n_tombs && a->records_off == b->records_off &&
+	       a->names_off == b->names_off && a->bases_off == b->bases_off &&
+	       a->rests_off == b->rests_off && a->tombs_off == b->tombs_off;
+}
+
+static void view_fill(
+	struct private_file *f, const struct private_header *h, const struct shm_tables *tables)
 {
 	uint8_t *base = f->file.base;
 
@@ -36,15 +63,29 @@ static void view_fill(struct private_file *f, const struct private_header *h)
 	f->records = (struct record *)(void *)(base + h->records_off);
 	f->names = base + h->names_off;
 	f->bases = (struct usage_base *)(void *)(base + h->bases_off);
+	f->rests = (_Atomic uint16_t *)(void *)(base + h->rests_off);
+	f->tombs = (struct tomb *)(void *)(base + h->tombs_off);
 	f->n_records = h->n_records;
 	f->n_names = h->n_names;
+	f->n_tombs = h->n_tombs;
+	f->n_port_indexes = tables->n_port_indexes;
+}
+
+uint64_t private_size(uint32_t n_allocations, uint32_t n_entries, uint32_t n_port_indexes)
+{
+	const struct shm_tables tables = {.table.n_entries = n_entries,
+		.n_allocations = n_allocations,
+		.n_port_indexes = n_port_indexes};
+	struct private_header plan;
+
+	return plan_make(&plan, &tables);
 }
 
 int private_create(struct private_file *f, const struct shm_place *p,
 	const struct shm_tables *tables, struct shm_error *err)
 {
 	struct private_header plan;
-	uint64_t size = plan_make(&plan, tables->n_allocations, tables->table.n_entries);
+	uint64_t size = plan_make(&plan, tables);
 	struct private_header *h;
 	int rc;
 
@@ -61,12 +102,8 @@ int private_create(struct private_file *f, const struct shm_place *p,
 		return -EIO;
 	}
 	h->file.n_entries = tables->table.n_entries;
-	h->records_off = plan.records_off;
-	h->names_off = plan.names_off;
-	h->bases_off = plan.bases_off;
-	h->n_records = plan.n_records;
-	h->n_names = plan.n_names;
-	view_fill(f, &plan);
+	plan_copy(h, &plan);
+	view_fill(f, &plan, tables);
 	return 0;
 }
 
@@ -84,13 +121,11 @@ int private_open(struct private_file *f, const struct shm_place *p, const struct
 	rc = shm_file_open(&f->file, p, &wish, &h, sizeof(h), err);
 	if (rc < 0)
 		return rc;
-	size = plan_make(&plan, tables->n_allocations, tables->table.n_entries);
+	size = plan_make(&plan, tables);
 	if (h.file.pair_id != tables->pair_id) {
 		err->cause = SHM_OTHER_PAIR;
 		rc = -ESTALE;
-	} else if (h.n_records != plan.n_records || h.n_names != plan.n_names ||
-		   h.records_off != plan.records_off || h.names_off != plan.names_off ||
-		   h.bases_off != plan.bases_off || h.file.file_size < size) {
+	} else if (!plan_same(&h, &plan) || h.file.file_size < size) {
 		err->cause = SHM_CORRUPT;
 		rc = -EPROTO;
 	}
@@ -102,7 +137,7 @@ int private_open(struct private_file *f, const struct shm_place *p, const struct
 		private_close(f);
 		return rc;
 	}
-	view_fill(f, &plan);
+	view_fill(f, &plan, tables);
 	return 0;
 }
 

@@ -1,13 +1,24 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tables.h"
 
+#include <turnpike/siphash.h>
+
+// Tells an external address from another without its octets: a record names two.
+static uint32_t advertised_tag(const struct tables *t, const struct tp_addr *addr)
+{
+	struct tp_addr ip = *addr;
+
+	ip.port_be = 0;
+	return (uint32_t)tp_siphash13(t->priv.header->secrets.reservation_key, &ip, sizeof(ip));
+}
+
 uint32_t record_take(struct tables *t, uint32_t entry, const struct turn_allocation_record *rec)
 {
 	uint32_t number, block = 0;
 	struct record *r;
 
-	if (t->records.n_free == 0)
-		grace_reap(t);
+	while (t->records.n_free == 0 && grace_reap(t, REAP_PORTION) != 0)
+		;
 	number = pool_take(&t->records);
 	if (number == 0)
 		return 0;
@@ -25,7 +36,7 @@ uint32_t record_take(struct tables *t, uint32_t entry, const struct turn_allocat
 	r->lifetime_s = rec->lifetime_s;
 	r->created_ns = rec->created_ns;
 	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++)
-		r->advertised[i] = rec->relay[i].advertised;
+		r->advertised_tags[i] = advertised_tag(t, &rec->relay[i].advertised);
 	memcpy(r->txid, rec->txid, sizeof(r->txid));
 	r->requested_family = rec->requested_family;
 	r->key_len = (uint8_t)rec->key_len;
@@ -58,7 +69,11 @@ static void slot_read(const struct tables *t, const struct tp_entry *e, const st
 		return;
 	out->local = t->locals[id].addr;
 	out->local.port_be = e->relay[i].port_be;
-	out->advertised = r->advertised[i];
+	// Not known any more when the mapping has changed: then the address is of no use either.
+	if (r->advertised_tags[i] == advertised_tag(t, &t->locals[id].external)) {
+		out->advertised = t->locals[id].external;
+		out->advertised.port_be = e->relay[i].port_be;
+	}
 	out->relay_id = id;
 	out->expires_s = atomic_load_explicit(
 		i == 0 ? &e->expires_s : &e->other_expires_s, memory_order_relaxed);

@@ -197,6 +197,7 @@ int tables_recover(
 		t->settled = true;
 		objects_settle(&s);
 		allocations_visit(&s, visitor);
+		rest_visit(t, visitor);
 		result->allocations = t->n_allocations;
 		result->permissions = t->n_permissions;
 		result->channels = t->n_channels;

@@ -376,5 +376,7 @@ struct turn_store tables_store(struct tables *t)
 		.channel_add = channel_add,
 		.channel_refresh = channel_refresh,
 		.channel_del = channel_del,
+		.port_rest = rest_port,
+		.tomb_add = rest_tomb,
 	};
 }

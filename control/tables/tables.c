@@ -145,7 +145,7 @@ const struct tables_secrets *tables_secrets(const struct tables *t)
 	return &t->priv.header->secrets;
 }
 
-uint64_t tables_private_octets(const struct tables *t)
+uint64_t tables_private_octets(const struct shm_tables_shape *shape)
 {
-	return t->priv.file.size;
+	return private_size(shape->n_allocations, shape->n_entries, shape->n_port_indexes);
 }

@@ -37,10 +37,14 @@ struct hop_memo {
 	uint32_t epoch; // of the routes then
 };
 
-#define HOP_MEMOS  1024u // a power of two
+#define HOP_MEMOS    1024u // a power of two
 
-#define LEASES_MAX 1024u
-#define LEASE_NS   (30 * TP_NS_PER_S)
+#define LEASES_MAX   1024u
+#define LEASE_NS     (30 * TP_NS_PER_S)
+
+// Own IP addresses, internal and external: at most half of the slots are used.
+#define OWN_SLOTS    (4u * TP_LOCALS_MAX)
+#define OWN_EXTERNAL 0x8000u // the slot is for the id's external address
 
 // Next-hop slots by neighbour.
 struct hop_table {
@@ -73,11 +77,14 @@ struct tables {
 	uint16_t local_ids[TP_LOCALS_MAX];  // those in use, n_locals of them
 	uint32_t n_locals;
 	uint32_t n_local_retired;
+	uint16_t own_ids[OWN_SLOTS]; // hash of own IP addresses, by linear probing: id, or with
+				     // OWN_EXTERNAL; 0: empty
 
 	struct pool entries;
 	struct pool buckets; // overflow
 	struct pool records;
 	struct pool names;
+	uint32_t tomb_next;  // where the next one goes
 	uint8_t *slot_state; // [n_entries]
 	struct link *links;  // [n_entries]
 	struct hop_table hop;
@@ -128,7 +135,9 @@ uint32_t bucket_take(struct tables *t);
 void bucket_retire(struct tables *t, uint32_t bucket);
 // The tag of what is retired now.
 uint32_t grace_tag(const struct tables *t);
-void grace_reap(struct tables *t);
+// Frees at most `budget` of the slots that no reader can see any more; returns how many.
+unsigned grace_reap(struct tables *t, unsigned budget);
+#define REAP_PORTION 256u
 
 // ---- content.c: what an entry holds ----
 
@@ -161,6 +170,13 @@ bool content_same(const struct tp_entry *published, const struct tp_entry *conte
 uint32_t record_take(struct tables *t, uint32_t entry, const struct turn_allocation_record *rec);
 void record_give(struct tables *t, uint32_t record);
 void record_read(const struct tables *t, uint32_t allocation, struct turn_allocation_record *rec);
+
+// ---- rest.c: what has ended ----
+
+void rest_port(void *ctx, uint16_t relay_id, uint16_t port, uint32_t until_s);
+void rest_tomb(
+	void *ctx, const struct turn_tuple *client, const uint8_t txid[12], uint32_t until_s);
+void rest_visit(struct tables *t, const struct tables_visitor *v);
 
 // ---- usage.c ----
 

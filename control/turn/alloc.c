@@ -121,10 +121,26 @@ void turn_allocation_extend(struct turn_server *s, struct turn_allocation *a, ui
 
 static void slots_release(struct turn_server *s, uint64_t now_ns, struct turn_allocation *a)
 {
+	uint32_t until_s = tp_expiry_s(now_ns, TURN_PORT_REST_S);
+
 	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++) {
-		if (a->slot[i].expires_s != 0)
-			turn_ports_release(&s->ports, now_ns, a->slot[i].relay, a->slot[i].port);
+		const struct turn_slot *slot = &a->slot[i];
+
+		if (slot->expires_s == 0)
+			continue;
+		turn_ports_release(&s->ports, now_ns, slot->relay, slot->port);
+		if (s->store.port_rest != NULL)
+			s->store.port_rest(
+				s->store.ctx, s->conf.relays[slot->relay].id, slot->port, until_s);
 	}
+}
+
+static void tomb_make(struct turn_server *s, uint64_t now_ns, const struct turn_allocation *a)
+{
+	turn_tombs_add(&s->tombs, now_ns, &a->client, a->txid);
+	if (s->store.tomb_add != NULL)
+		s->store.tomb_add(
+			s->store.ctx, &a->client, a->txid, tp_expiry_s(now_ns, TURN_TOMB_S));
 }
 
 void turn_allocation_close(struct turn_server *s, uint64_t now_ns, struct turn_allocation *a,
@@ -142,7 +158,7 @@ void turn_allocation_close(struct turn_server *s, uint64_t now_ns, struct turn_a
 	turn_map_del(&s->by_ref, &a->by_ref);
 	slots_release(s, now_ns, a);
 	quota_return(s, a);
-	turn_tombs_add(&s->tombs, now_ns, &a->client, a->txid);
+	tomb_make(s, now_ns, a);
 	a->live = false;
 	s->n_allocations--;
 	s->counters.allocations_closed++;

@@ -136,14 +136,40 @@ void turn_ports_cancel(struct turn_ports *p, uint16_t relay, uint16_t port)
 	port_clear(&p->sets[relay], port);
 }
 
+static void rest_add(struct turn_ports *p, uint16_t relay, uint16_t port, uint32_t free_at_s)
+{
+	p->rest[(p->rest_head + p->rest_n++) % p->rest_cap] =
+		(struct turn_port_rest){.free_at_s = free_at_s, .relay = relay, .port = port};
+}
+
 void turn_ports_release(struct turn_ports *p, uint64_t now_ns, uint16_t relay, uint16_t port)
 {
-	struct turn_port_rest *rest = &p->rest[(p->rest_head + p->rest_n) % p->rest_cap];
+	rest_add(p, relay, port, tp_expiry_s(now_ns, TURN_PORT_REST_S));
+}
 
-	rest->free_at_s = tp_expiry_s(now_ns, TURN_PORT_REST_S);
-	rest->relay = relay;
-	rest->port = port;
-	p->rest_n++;
+int turn_ports_restore_rest(struct turn_ports *p, uint16_t relay, uint16_t port, uint32_t free_at_s)
+{
+	int err = turn_ports_claim(p, relay, port);
+
+	if (err != 0)
+		return err;
+	rest_add(p, relay, port, free_at_s);
+	p->rest_mixed = true;
+	return 0;
+}
+
+static int rest_compare(const void *a, const void *b)
+{
+	const struct turn_port_rest *x = a, *y = b;
+
+	return (x->free_at_s > y->free_at_s) - (x->free_at_s < y->free_at_s);
+}
+
+// Once after a restart, when nothing has been taken off yet: the ring begins at its first place.
+static void rests_sort(struct turn_ports *p)
+{
+	qsort(p->rest, p->rest_n, sizeof(*p->rest), rest_compare);
+	p->rest_mixed = false;
 }
 
 int turn_ports_claim(struct turn_ports *p, uint16_t relay, uint16_t port)
@@ -156,9 +182,12 @@ int turn_ports_claim(struct turn_ports *p, uint16_t relay, uint16_t port)
 	return 0;
 }
 
-void turn_ports_advance(struct turn_ports *p, uint32_t now_s)
+void turn_ports_advance(struct turn_ports *p, uint32_t now_s, unsigned *budget)
 {
-	while (p->rest_n > 0 && p->rest[p->rest_head].free_at_s <= now_s) {
+	if (p->rest_mixed)
+		rests_sort(p);
+	for (; *budget > 0 && p->rest_n > 0 && p->rest[p->rest_head].free_at_s <= now_s;
+		--*budget) {
 		const struct turn_port_rest *rest = &p->rest[p->rest_head];
 
 		port_clear(&p->sets[rest->relay], rest->port);
@@ -169,5 +198,7 @@ void turn_ports_advance(struct turn_ports *p, uint32_t now_s)
 
 uint32_t turn_ports_next_s(const struct turn_ports *p)
 {
+	if (p->rest_mixed)
+		return 0;
 	return p->rest_n > 0 ? p->rest[p->rest_head].free_at_s : UINT32_MAX;
 }

@@ -32,6 +32,7 @@ struct turn_ports {
 	size_t rest_cap;
 	size_t rest_head;
 	size_t rest_n;
+	bool rest_mixed; // not in the order of their times: until turn_ports_advance sorts them
 };
 
 // 0, -EINVAL or -ENOMEM.
@@ -46,9 +47,12 @@ int turn_ports_take(struct turn_ports *p, struct turn_random *random, uint8_t fa
 void turn_ports_cancel(struct turn_ports *p, uint16_t relay, uint16_t port);
 // Gives back a port that was in use: it rests first.
 void turn_ports_release(struct turn_ports *p, uint64_t now_ns, uint16_t relay, uint16_t port);
+// A port that is not in use rests until then, after a restart: 0, -EINVAL, -EEXIST.
+int turn_ports_restore_rest(
+	struct turn_ports *p, uint16_t relay, uint16_t port, uint32_t free_at_s);
 // Takes a given port, after a restart: 0, -EINVAL out of range, -EEXIST.
 int turn_ports_claim(struct turn_ports *p, uint16_t relay, uint16_t port);
-// Ends the rest of ports whose time is up.
-void turn_ports_advance(struct turn_ports *p, uint32_t now_s);
-// The second when the next rest ends; UINT32_MAX: none.
+// Ends the rest of ports whose time is up, at most *budget of them.
+void turn_ports_advance(struct turn_ports *p, uint32_t now_s, unsigned *budget);
+// The second when the next rest ends, or earlier; UINT32_MAX: none.
 uint32_t turn_ports_next_s(const struct turn_ports *p);

@@ -146,3 +146,29 @@ int turn_restore_channel(struct turn_server *s, uint64_t now_ns, uint32_t alloca
 	turn_channel_adopt(s, c, expires_s, ref);
 	return 0;
 }
+
+void turn_restore_port_rest(
+	struct turn_server *s, uint64_t now_ns, uint16_t relay_id, uint16_t port, uint16_t until_s)
+{
+	uint16_t left_s = (uint16_t)(until_s - turn_seconds(now_ns));
+
+	if (left_s == 0 || left_s > TURN_PORT_REST_S + 1)
+		return;
+	for (size_t i = 0; i < s->conf.n_relays; i++) {
+		if (s->conf.relays[i].id != relay_id)
+			continue;
+		// Taken: by an allocation that lives.
+		(void)turn_ports_restore_rest(
+			&s->ports, (uint16_t)i, port, turn_seconds(now_ns) + left_s);
+		return;
+	}
+}
+
+void turn_restore_tomb(struct turn_server *s, uint64_t now_ns, const struct turn_tuple *client,
+	const uint8_t txid[12], uint32_t until_s)
+{
+	uint32_t now_s = turn_seconds(now_ns);
+
+	if (until_s > now_s && until_s - now_s <= TURN_TOMB_S + 1)
+		turn_tombs_add_until(&s->tombs, until_s, client, txid);
+}

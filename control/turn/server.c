@@ -135,7 +135,7 @@ void turn_advance(struct turn_server *s, uint64_t now_ns, unsigned budget)
 	uint32_t now_s = turn_seconds(now_ns);
 	struct turn_timer *t;
 
-	turn_ports_advance(&s->ports, now_s);
+	turn_ports_advance(&s->ports, now_s, &budget);
 	turn_tombs_advance(&s->tombs, now_s, &budget);
 	while ((t = turn_wheel_pop(&s->wheel, now_s, &budget)) != NULL)
 		timer_fire(s, now_ns, t);

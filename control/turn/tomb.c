@@ -33,6 +33,12 @@ static void tomb_drop(struct turn_tombs *t, struct turn_tomb *tomb)
 void turn_tombs_add(struct turn_tombs *t, uint64_t now_ns, const struct turn_tuple *client,
 	const uint8_t txid[12])
 {
+	turn_tombs_add_until(t, tp_expiry_s(now_ns, TURN_TOMB_S), client, txid);
+}
+
+void turn_tombs_add_until(struct turn_tombs *t, uint32_t until_s, const struct turn_tuple *client,
+	const uint8_t txid[12])
+{
 	struct turn_tomb *tomb;
 	uint32_t index;
 
@@ -42,7 +48,7 @@ void turn_tombs_add(struct turn_tombs *t, uint64_t now_ns, const struct turn_tup
 	if (tomb == NULL)
 		return;
 	tomb->client = *client;
-	tomb->expires_s = tp_expiry_s(now_ns, TURN_TOMB_S);
+	tomb->expires_s = until_s;
 	tomb->index = index;
 	memcpy(tomb->txid, txid, sizeof(tomb->txid));
 	turn_list_add(&t->queue, &tomb->link);

@@ -34,6 +34,9 @@ int turn_tombs_init(struct turn_tombs *t, const uint8_t key[16]);
 void turn_tombs_fini(struct turn_tombs *t);
 void turn_tombs_add(struct turn_tombs *t, uint64_t now_ns, const struct turn_tuple *client,
 	const uint8_t txid[12]);
+// The same, with the second when it is over; not before that of the one added last.
+void turn_tombs_add_until(struct turn_tombs *t, uint32_t until_s, const struct turn_tuple *client,
+	const uint8_t txid[12]);
 bool turn_tombs_have(const struct turn_tombs *t, uint32_t now_s, const struct turn_tuple *client,
 	const uint8_t txid[12]);
 // Drops what is over, at most *budget of them.

@@ -50,14 +50,19 @@ static void client_expire(struct model *m, uint64_t now_ns, unsigned client)
 		close_allocation(m, now_ns, client);
 }
 
-void model_expire(struct model *m, uint64_t now_ns)
+static void rests_expire(struct model *m, uint64_t now_ns)
 {
-	for (unsigned c = 0; c < MODEL_CLIENTS; c++)
-		client_expire(m, now_ns, c);
 	for (unsigned i = 0; i < MODEL_REST; i++) {
 		if (m->rest[i].until_s <= now_ns / TP_NS_PER_S)
 			m->rest[i].until_s = 0;
 	}
+}
+
+void model_expire(struct model *m, uint64_t now_ns)
+{
+	for (unsigned c = 0; c < MODEL_CLIENTS; c++)
+		client_expire(m, now_ns, c);
+	rests_expire(m, now_ns);
 }
 
 void model_kill(struct model *m, uint64_t now_ns, unsigned client)
@@ -66,10 +71,9 @@ void model_kill(struct model *m, uint64_t now_ns, unsigned client)
 		close_allocation(m, now_ns, client);
 }
 
-void model_restart(struct model *m)
+void model_restart(struct model *m, uint64_t now_ns)
 {
-	memset(m->tombs, 0, sizeof(m->tombs));
-	memset(m->rest, 0, sizeof(m->rest));
+	rests_expire(m, now_ns);
 	m->draining = false;
 }
 

@@ -93,5 +93,5 @@ unsigned model_handle(
 // Whether the transport address may be given out: not in use, not at rest.
 bool model_port_is_free(const struct model *m, const struct tp_addr *relayed);
 void model_kill(struct model *m, uint64_t now_ns, unsigned client);
-// What a restarted server cannot know.
-void model_restart(struct model *m);
+// What a restarted server cannot know, and what it does not come late for.
+void model_restart(struct model *m, uint64_t now_ns);

@@ -229,7 +229,7 @@ static void event_handle(struct sim *s, struct event *e)
 		break;
 	case EVENT_RESTART:
 		world_server_restart(&s->w, s->now_ns);
-		model_restart(&s->model);
+		model_restart(&s->model, s->now_ns);
 		for (unsigned c = 0; c < MODEL_CLIENTS; c++)
 			client_compare(s, c);
 		world_later(&s->w, s->now_ns, EVENT_RESTART, 0, 1200);

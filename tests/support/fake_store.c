@@ -287,6 +287,46 @@ static void channel_del(void *ctx, uint32_t ref)
 	f->live_channels--;
 }
 
+static void port_rest(void *ctx, uint16_t relay_id, uint16_t port, uint32_t until_s)
+{
+	struct fake_remains *r = &((struct fake_store *)ctx)->remains;
+	size_t i = r->n_ports++ % FAKE_REMAINS;
+
+	r->relay_ids[i] = relay_id;
+	r->ports[i] = port;
+	r->ports_until_s[i] = until_s;
+}
+
+static void tomb_add(
+	void *ctx, const struct turn_tuple *client, const uint8_t txid[12], uint32_t until_s)
+{
+	struct fake_remains *r = &((struct fake_store *)ctx)->remains;
+	size_t i = r->n_tombs++ % FAKE_REMAINS;
+
+	r->clients[i] = *client;
+	memcpy(r->txids[i], txid, 12);
+	r->tombs_until_s[i] = until_s;
+}
+
+// Oldest first.
+static void remains_restore(const struct fake_remains *r, struct turn_server *s, uint64_t now_ns)
+{
+	size_t port = r->n_ports > FAKE_REMAINS ? r->n_ports - FAKE_REMAINS : 0;
+	size_t tomb = r->n_tombs > FAKE_REMAINS ? r->n_tombs - FAKE_REMAINS : 0;
+
+	for (; port < r->n_ports; port++) {
+		size_t i = port % FAKE_REMAINS;
+
+		turn_restore_port_rest(
+			s, now_ns, r->relay_ids[i], r->ports[i], (uint16_t)r->ports_until_s[i]);
+	}
+	for (; tomb < r->n_tombs; tomb++) {
+		size_t i = tomb % FAKE_REMAINS;
+
+		turn_restore_tomb(s, now_ns, &r->clients[i], r->txids[i], r->tombs_until_s[i]);
+	}
+}
+
 struct turn_store fake_store_ops(struct fake_store *f)
 {
 	return (struct turn_store){
@@ -300,6 +340,8 @@ struct turn_store fake_store_ops(struct fake_store *f)
 		.channel_add = channel_add,
 		.channel_refresh = channel_refresh,
 		.channel_del = channel_del,
+		.port_rest = port_rest,
+		.tomb_add = tomb_add,
 	};
 }
 
@@ -325,4 +367,5 @@ void fake_store_restore(struct fake_store *f, struct turn_server *s, uint64_t no
 				       c->expires_s, c->ref) != 0)
 			breach("channel not restored", c->ref);
 	}
+	remains_restore(&f->remains, s, now_ns);
 }

@@ -29,7 +29,22 @@ struct fake_channel {
 	uint16_t number;
 };
 
+#define FAKE_REMAINS 1024u
+
+// What has ended: the last of each kind.
+struct fake_remains {
+	uint16_t relay_ids[FAKE_REMAINS];
+	uint16_t ports[FAKE_REMAINS];
+	uint32_t ports_until_s[FAKE_REMAINS];
+	struct turn_tuple clients[FAKE_REMAINS];
+	uint8_t txids[FAKE_REMAINS][12];
+	uint32_t tombs_until_s[FAKE_REMAINS];
+	size_t n_ports; // so far
+	size_t n_tombs;
+};
+
 struct fake_store {
+	struct fake_remains remains;
 	struct fake_allocation *allocations;
 	struct fake_permission *permissions;
 	struct fake_channel *channels;

@@ -14,9 +14,6 @@
 #define NEXT_HOPS	 16u
 #define LIFETIME_S	 86400u
 #define GATEWAY_IFINDEX	 1u
-// Of the private file: a record for each allocation and its part of long names, a base for each
-// entry.
-#define PRIVATE_PER_FLOW 384u
 #define SLACK_OCTETS	 (16ull << 20)
 
 static uint64_t now_ns(void)
@@ -40,7 +37,7 @@ uint64_t bench_scene_octets(const struct bench_population *p)
 {
 	struct shm_tables_shape shape = shape_of(p);
 
-	return shm_tables_size(&shape) + (uint64_t)p->n_flows * PRIVATE_PER_FLOW +
+	return shm_tables_size(&shape) + tables_private_octets(&shape) +
 	       (uint64_t)shape.n_entries * sizeof(struct tp_cell) + SLACK_OCTETS;
 }
 

@@ -84,9 +84,10 @@ static void memory_take(struct run *run)
 {
 	const struct bench_relay *b = &run->relay;
 	struct bench_setup_result *r = &run->result;
+	const struct shm_tables_shape shape = io_settings_shape(b->io.settings->conf);
 
 	r->segment_octets = tables_shm(b->io.tables)->file.size + b->state.file.size +
-			    tables_private_octets(b->io.tables);
+			    tables_private_octets(&shape);
 	r->ring_octets = b->punt.file.size + b->io.inject.file.size;
 	r->resident_octets = resident_octets() - run->resident_before;
 }

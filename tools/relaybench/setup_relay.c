@@ -25,6 +25,7 @@
 // Entries resting between two lives; one set-up takes four.
 #define ENTRIES_SPARE	16u
 #define ENTRIES_PER_ONE 4u
+#define RINGS_OCTETS	(16ull << 20)
 #define USERS_FILE	"users"
 #define SECRET_FILE	"secret"
 
@@ -42,8 +43,8 @@ uint64_t bench_relay_octets(const struct bench_relay_shape *shape)
 		.n_allocations = shape->allocations,
 		.n_workers = 1};
 
-	return shm_tables_size(&tables) + (uint64_t)tables.n_entries * 32 +
-	       (uint64_t)shape->allocations * 512 + (32ull << 20);
+	return shm_tables_size(&tables) + (uint64_t)tables.n_entries * sizeof(struct tp_cell) +
+	       tables_private_octets(&tables) + RINGS_OCTETS;
 }
 
 // ---- configuration ------------------------------------------------------------------------------

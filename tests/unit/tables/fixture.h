@@ -33,6 +33,7 @@ struct fixture {
 	uint32_t ifindex; // of every route; 0: no route
 	uint64_t mac_word;
 	unsigned n_ended;
+	uint8_t ended_reason;
 	struct tables_usage ended;
 	struct turn_allocation_record ended_record;
 	uint32_t ended_ref;
@@ -68,11 +69,12 @@ static uint64_t fixture_neighbour(void *ctx, const struct tp_addr *gateway, uint
 }
 
 static void fixture_ended(void *ctx, const struct turn_allocation_record *rec, uint32_t ref,
-	const struct tables_usage *usage)
+	const struct tables_usage *usage, uint8_t reason)
 {
 	struct fixture *f = ctx;
 
 	f->n_ended++;
+	f->ended_reason = reason;
 	f->ended = *usage;
 	f->ended_record = *rec;
 	f->ended_ref = ref;

@@ -108,6 +108,7 @@ static void freed_port_rests(void **state)
 	const uint64_t freed_ns = 100 * TP_NS_PER_S + 1;
 	struct fixture f;
 	uint16_t relay, port;
+	unsigned budget = 8;
 
 	(void)state;
 	fixture_init(&f, 5000, 5000);
@@ -117,13 +118,36 @@ static void freed_port_rests(void **state)
 	assert_int_equal(relay, 1);
 	turn_ports_release(&f.ports, freed_ns, relay, port);
 	assert_int_equal(turn_ports_next_s(&f.ports), 161);
-	turn_ports_advance(&f.ports, 160);
+	turn_ports_advance(&f.ports, 160, &budget);
 	assert_int_equal(turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, false, &relay, &port),
 		-ENOSPC);
-	turn_ports_advance(&f.ports, 161);
+	turn_ports_advance(&f.ports, 161, &budget);
 	assert_int_equal(
 		turn_ports_take(&f.ports, &f.random, TP_FAMILY_IPV4, false, &relay, &port), 0);
 	assert_int_equal(turn_ports_next_s(&f.ports), UINT32_MAX);
+	turn_ports_fini(&f.ports);
+}
+
+// A million of them may end in the same second.
+static void the_end_of_rests_is_taken_in_portions(void **state)
+{
+	struct fixture f;
+	unsigned budget = 3;
+
+	(void)state;
+	fixture_init(&f, 5000, 5009);
+	for (uint16_t port = 5000; port < 5010; port++) {
+		assert_int_equal(turn_ports_claim(&f.ports, 0, port), 0);
+		turn_ports_release(&f.ports, TP_NS_PER_S, 0, port);
+	}
+	turn_ports_advance(&f.ports, 61, &budget);
+	assert_int_equal(budget, 0);
+	assert_int_equal(f.ports.sets[0].n_free, 3);
+	assert_int_equal(turn_ports_next_s(&f.ports), 61);
+	budget = 100;
+	turn_ports_advance(&f.ports, 61, &budget);
+	assert_int_equal(budget, 93);
+	assert_int_equal(f.ports.sets[0].n_free, 10);
 	turn_ports_fini(&f.ports);
 }
 
@@ -220,6 +244,7 @@ int main(void)
 		cmocka_unit_test(range_is_used_up),
 		cmocka_unit_test(choice_is_even),
 		cmocka_unit_test(freed_port_rests),
+		cmocka_unit_test(the_end_of_rests_is_taken_in_portions),
 		cmocka_unit_test(even_ports_run_out),
 		cmocka_unit_test(odd_range_has_no_even_port),
 		cmocka_unit_test(claims_are_checked),

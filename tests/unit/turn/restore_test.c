@@ -100,6 +100,86 @@ struct bad_row {
 	void (*spoil)(struct turn_allocation_record *rec);
 };
 
+// The packets of its last user may be on their way still.
+static void ports_rest_across_a_restart(void **state)
+{
+	struct harness h;
+	struct client a, b;
+
+	(void)state;
+	harness_init(&h);
+	h.conf.port_min = h.conf.port_max = 50000;
+	harness_start(&h);
+	client_init(&a, 0xc6336401, 5000);
+	client_init(&b, 0xc6336402, 5000);
+	assert_int_equal(client_allocate(&h, &a, 0), 0);
+	assert_int_equal(client_refresh(&h, &a, 0), 0);
+	harness_sleep(&h, 50 * SECOND);
+	harness_restart(&h);
+	assert_int_equal(client_allocate(&h, &b, 0), 508);
+	harness_sleep(&h, 11 * SECOND);
+	assert_int_equal(client_allocate(&h, &b, 0), 0);
+	// One that lives is not taken away by what was told of its last rest.
+	harness_restart(&h);
+	assert_int_equal(client_refresh(&h, &b, 600), 0);
+	// Long ago, and again: only the low bits of a time are known.
+	assert_int_equal(client_refresh(&h, &b, 0), 0);
+	h.now_ns += 70 * SECOND;
+	harness_restart(&h);
+	client_challenge(&h, &a);
+	assert_int_equal(client_allocate(&h, &a, 0), 0);
+	harness_stop(&h);
+}
+
+// The table of ports has no order of time.
+static void rests_end_in_their_order(void **state)
+{
+	const uint32_t now_s = 1000;
+	struct harness h;
+	struct client c;
+
+	(void)state;
+	harness_init(&h);
+	h.conf.port_min = 50000;
+	h.conf.port_max = 50003;
+	harness_start(&h);
+	for (uint16_t i = 0; i < 4; i++)
+		turn_restore_port_rest(
+			h.s, h.now_ns, RELAY_ID, 50000 + i, (uint16_t)(now_s + 50 - 10 * i));
+	for (uint16_t i = 0; i < 4; i++) {
+		client_init(&c, 0xc6336401 + i, 5000);
+		assert_int_equal(client_allocate(&h, &c, 0), 508);
+		harness_sleep(&h, (i == 0 ? 20 : 10) * SECOND);
+		assert_int_equal(client_allocate(&h, &c, 0), 0);
+		assert_int_equal(
+			client_allocation(&h, &c)->rec.relay[0].local.port_be, tp_htons(50003 - i));
+	}
+	harness_stop(&h);
+}
+
+static void duplicates_stay_dead_across_a_restart(void **state)
+{
+	struct harness h;
+	struct client c;
+	struct msg m;
+
+	(void)state;
+	harness_init(&h);
+	harness_start(&h);
+	client_init(&c, 0xc6336401, 5000);
+	client_challenge(&h, &c);
+	client_start(&c, &m, MSG_ALLOCATE);
+	msg_u32(&m, ATTR_REQUESTED_TRANSPORT, 17u << 24);
+	assert_int_equal(client_finish(&h, &c, &m), 0);
+	assert_int_equal(client_refresh(&h, &c, 0), 0);
+	harness_sleep(&h, 20 * SECOND);
+	harness_restart(&h);
+	assert_int_equal(client_send(&h, &c, &m), 437);
+	harness_sleep(&h, 21 * SECOND);
+	assert_int_equal(client_send(&h, &c, &m), 0);
+	harness_stop(&h);
+}
+
 static void spoil_listener(struct turn_allocation_record *rec)
 {
 	rec->client.listener_id = 99;
@@ -291,6 +371,9 @@ int main(void)
 		cmocka_unit_test(call_survives_a_restart),
 		cmocka_unit_test(late_start_expires),
 		cmocka_unit_test(ports_are_restored),
+		cmocka_unit_test(ports_rest_across_a_restart),
+		cmocka_unit_test(rests_end_in_their_order),
+		cmocka_unit_test(duplicates_stay_dead_across_a_restart),
 		cmocka_unit_test(bad_records_are_refused),
 		cmocka_unit_test(tunnelled_owner_binds_nothing),
 		cmocka_unit_test(operator_sees_and_kills),

@@ -38,9 +38,10 @@ struct tables_env {
 		void *ctx, const struct tp_addr *dst, struct tp_addr *gateway, uint32_t *ifindex);
 	// The word for a new slot, 0 while the neighbour is not known (tp_next_hop_pack).
 	uint64_t (*neighbour)(void *ctx, const struct tp_addr *gateway, uint32_t ifindex);
-	// An allocation has ended and its last packet is counted. May be NULL.
+	// An allocation has ended and its last packet is counted. `reason` is that of
+	// tables_closed, 0 when nobody told. May be NULL.
 	void (*ended)(void *ctx, const struct turn_allocation_record *rec, uint32_t ref,
-		const struct tables_usage *usage);
+		const struct tables_usage *usage, uint8_t reason);
 };
 
 // Secrets that outlive the process: random at creation, in the private file only (punt_key: also
@@ -70,9 +71,8 @@ void tables_destroy(struct tables *t);
 
 const struct shm_tables *tables_shm(const struct tables *t);
 const struct tables_secrets *tables_secrets(const struct tables *t);
-// Octets of the private file, of these tables and of any.
-uint64_t tables_private_octets(const struct tables *t);
-uint64_t tables_private_size(uint32_t n_allocations, uint32_t n_entries);
+// Octets of the private file that goes with tables of this shape.
+uint64_t tables_private_octets(const struct shm_tables_shape *shape);
 
 // A listener or relay address of the configuration.
 struct tables_local {
@@ -99,6 +99,11 @@ struct tables_visitor {
 		uint32_t expires_s, uint32_t ref);
 	int (*channel)(void *ctx, uint32_t allocation, uint16_t number, const struct tp_addr *peer,
 		uint32_t expires_s, uint32_t ref);
+	// What the store was told of ports and tombs, at last; tombs oldest first, the times as
+	// they were told, but of a port's only the low 16 bits are known. Either may be NULL.
+	void (*port_rest)(void *ctx, uint16_t relay_id, uint16_t port, uint16_t until_s);
+	void (*tomb)(void *ctx, const struct turn_tuple *client, const uint8_t txid[12],
+		uint32_t until_s);
 };
 
 struct tables_recovery {
@@ -121,6 +126,12 @@ int tables_recover(
 // Beside what <turn/store.h> says: -EINVAL for an id that is not configured or a peer of a family
 // that the allocation has no address of.
 struct turn_store tables_store(struct tables *t);
+
+// Why an allocation ended that was deleted just now: handed to env.ended, after a restart too.
+void tables_closed(struct tables *t, uint32_t ref, uint8_t reason);
+// Without a data plane, at the end of the process: tells the end of those that still wait for a
+// grace period, which nobody will grant.
+void tables_end_all(struct tables *t);
 
 // All of an allocation's packets so far, those of ended permissions and channels included.
 int tables_allocation_usage(const struct tables *t, uint32_t ref, struct tables_usage *usage);

@@ -196,6 +196,13 @@ int turn_restore_permission(struct turn_server *s, uint64_t now_ns, uint32_t all
 int turn_restore_channel(struct turn_server *s, uint64_t now_ns, uint32_t allocation,
 	uint16_t number, const struct tp_addr *peer, uint32_t expires_s, uint32_t ref);
 
+// The same of what has ended. What is over is left out. Of a port's time the low 16 bits are known;
+// tombs come in the order of their times. After the allocations.
+void turn_restore_port_rest(
+	struct turn_server *s, uint64_t now_ns, uint16_t relay_id, uint16_t port, uint16_t until_s);
+void turn_restore_tomb(struct turn_server *s, uint64_t now_ns, const struct turn_tuple *client,
+	const uint8_t txid[12], uint32_t until_s);
+
 // One message from a client. Drain turn_next afterwards.
 void turn_input(struct turn_server *s, uint64_t now_ns, uint64_t wall_s,
 	const struct turn_tuple *from, const uint8_t *msg, size_t len);

@@ -69,4 +69,11 @@ struct turn_store {
 	void (*channel_refresh)(
 		void *ctx, uint32_t ref, uint32_t expires_s, uint32_t permission_expires_s);
 	void (*channel_del)(void *ctx, uint32_t ref);
+
+	// What must outlive a restart of the process, until a second of CLOCK_BOOTTIME: a relayed
+	// port that nobody may get yet, and by what a late duplicate of an Allocate request is
+	// known. A bounded number of tombs is kept, the youngest. Either may be NULL.
+	void (*port_rest)(void *ctx, uint16_t relay_id, uint16_t port, uint32_t until_s);
+	void (*tomb_add)(void *ctx, const struct turn_tuple *client, const uint8_t txid[12],
+		uint32_t until_s);
 };
