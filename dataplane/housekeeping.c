@@ -69,7 +69,20 @@ static void tend_segment(struct plane *p)
 		plane_own_apply(p, &p->attach.own);
 }
 
-static void tend_clients(struct plane *p)
+static void tend_trace(struct plane *p, uint64_t now_ns)
+{
+	struct tp_trace_record record;
+
+	if (p->kick.asked) {
+		p->kick.asked = false;
+		trace_arm(&p->trace, &p->kick.request, now_ns);
+	}
+	trace_tick(&p->trace, now_ns);
+	for (unsigned i = 0; i < TRACE_RING && trace_take(&p->trace, &record); i++)
+		(void)kick_send(&p->kick, &record);
+}
+
+static void tend_clients(struct plane *p, uint64_t now_ns)
 {
 	unsigned came, went;
 
@@ -78,6 +91,7 @@ static void tend_clients(struct plane *p)
 		log_event(LOG_EV_CONTROL_DOWN, NULL);
 	for (; came > 0; came--)
 		log_event(LOG_EV_CONTROL_UP, NULL);
+	tend_trace(p, now_ns);
 }
 
 static void tend_neighbours(struct plane *p, struct housekeeping *h, uint64_t now_ns)
@@ -188,7 +202,7 @@ void plane_run(struct plane *p, const volatile int *stop)
 
 		attach_heartbeat(&p->attach, now_ns);
 		tend_segment(p);
-		tend_clients(p);
+		tend_clients(p, now_ns);
 		if (now_ns >= h.next_second_ns) {
 			each_second(p, &h, now_ns);
 			h.next_second_ns = now_ns + SECOND_NS;

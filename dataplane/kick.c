@@ -19,6 +19,7 @@ int kick_init(struct kick *k, const char *run_directory, gid_t group)
 	for (unsigned i = 0; i < KICK_CLIENTS_MAX; i++)
 		k->clients[i] = -1;
 	k->listen_fd = -1;
+	k->tracer = -1;
 	n = snprintf(k->path, sizeof(k->path), "%s/%s", run_directory, TP_PUNT_SOCKET_NAME);
 	if (n < 0 || (size_t)n >= sizeof(k->path))
 		return -ENAMETOOLONG;
@@ -77,12 +78,30 @@ static bool adopt(struct kick *k, int client)
 	return false;
 }
 
-static bool ended(int client)
+// Takes a request, at most one. A part of one waits for the rest; what is none is thrown away.
+static bool ended(struct kick *k, int client)
 {
-	char octet;
-	ssize_t n = recv(client, &octet, 1, MSG_DONTWAIT);
+	struct tp_trace_request r;
+	ssize_t n = recv(client, &r, sizeof(r), MSG_DONTWAIT | MSG_PEEK);
 
-	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+	if (n <= 0)
+		return n == 0 || (errno != EAGAIN && errno != EINTR);
+	if ((size_t)n < sizeof(r))
+		return false;
+	(void)recv(client, &r, sizeof(r), MSG_DONTWAIT);
+	if (r.magic == TP_TRACE_REQUEST_MAGIC) {
+		k->request = r;
+		k->asked = true;
+		k->tracer = client;
+	}
+	return false;
+}
+
+bool kick_send(struct kick *k, const struct tp_trace_record *record)
+{
+	// A client that does not read loses whole records: there is room for one, or for none.
+	return k->tracer >= 0 && send(k->tracer, record, sizeof(*record),
+					 MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(*record);
 }
 
 void kick_poll(struct kick *k, unsigned *came, unsigned *went)
@@ -92,7 +111,9 @@ void kick_poll(struct kick *k, unsigned *came, unsigned *went)
 	*came = 0;
 	*went = 0;
 	for (unsigned i = 0; i < KICK_CLIENTS_MAX; i++) {
-		if (k->clients[i] >= 0 && ended(k->clients[i])) {
+		if (k->clients[i] >= 0 && ended(k, k->clients[i])) {
+			if (k->tracer == k->clients[i])
+				k->tracer = -1;
 			close(k->clients[i]);
 			k->clients[i] = -1;
 			++*went;

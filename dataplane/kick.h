@@ -8,6 +8,7 @@
 
 #include <turnpike/ctl.h>
 #include <turnpike/limits.h>
+#include <turnpike/trace.h>
 
 #define KICK_CLIENTS_MAX 4u
 
@@ -16,6 +17,9 @@ struct kick {
 	int listen_fd;
 	int clients[KICK_CLIENTS_MAX]; // -1: free
 	char path[108];
+	int tracer; // the client whose request is news or whose trace runs; -1: none
+	bool asked; // `request` is news; the owner clears it
+	struct tp_trace_request request;
 };
 
 // Makes the eventfd and the socket, 0660, of `group` unless that is (gid_t)-1.
@@ -23,6 +27,9 @@ int kick_init(struct kick *k, const char *run_directory, gid_t group);
 
 // Accepts and notices ends, without waiting. *came and *went count clients.
 void kick_poll(struct kick *k, unsigned *came, unsigned *went);
+
+// A record to the client that asked last. False: it did not take it, or there is none.
+bool kick_send(struct kick *k, const struct tp_trace_record *record);
 
 // Closes and removes the socket.
 void kick_fini(struct kick *k);

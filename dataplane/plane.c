@@ -266,8 +266,10 @@ static int start_services(struct plane *p)
 		.flags = (p->eal.no_huge ? TP_STATE_NO_HUGE : 0) |
 			 (p->cores_shared ? TP_STATE_CORES_SHARED : 0)};
 	uint32_t ifindexes[TP_PORTS_MAX];
-	int err = kick_init(&p->kick, p->place.run_directory, p->place.group);
+	int err = trace_init(&p->trace, p->n_workers);
 
+	if (err == 0)
+		err = kick_init(&p->kick, p->place.run_directory, p->place.group);
 	p->kicking = err == 0;
 	if (err == 0)
 		err = attach_init(&p->attach, &attach);
@@ -300,7 +302,8 @@ static int start_workers(struct plane *p)
 			.pool = pool_of(p, &p->ports[0]),
 			.view = &p->attach.slot,
 			.kick_fd = p->kick.event_fd,
-			.stop = &p->stop};
+			.stop = &p->stop,
+			.trace = &p->trace};
 		int err = -ENOMEM;
 
 		p->workers[i].core = p->cores[i];
@@ -384,6 +387,7 @@ void plane_stop(struct plane *p)
 		kick_fini(&p->kick);
 	for (unsigned i = 0; i < p->n_workers; i++)
 		worker_destroy(p->workers[i].worker);
+	trace_fini(&p->trace);
 	stop_ports(p);
 	plane_own_release(p);
 	// A start that failed takes nothing away: the next one may find calls to go on with.

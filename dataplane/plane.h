@@ -55,6 +55,7 @@ struct plane {
 	struct eal_settings eal;
 	struct rte_mempool *pools[PLANE_NODES_MAX];
 	struct kick kick;
+	struct trace trace;
 	bool kicking;
 	struct attach attach;
 	bool attached;

@@ -223,7 +223,10 @@ static unsigned poll_queue(struct worker *w, const struct queue *q)
 	n = drop_chains(w, packets, n);
 	for (uint16_t i = 0; i < n; i++)
 		fill_pkt(&pkts[i], packets[i], q->port);
-	stage_run(&w->stage, pkts, n, w->now_ns);
+	if (trace_is_armed(w->settings.trace))
+		trace_run(w->settings.trace, &w->stage, pkts, n, w->now_ns);
+	else
+		stage_run(&w->stage, pkts, n, w->now_ns);
 	for (uint16_t i = 0; i < n; i++) {
 		if (pkts[i].verdict == STAGE_SEND) {
 			post(w, &pkts[i]);

@@ -5,6 +5,7 @@
 
 #include <io/port.h>
 
+#include "trace.h"
 #include "view.h"
 
 struct rte_mempool;
@@ -21,6 +22,7 @@ struct worker_settings {
 	view_slot *view;
 	int kick_fd; // eventfd of the control process, non-blocking
 	const atomic_bool *stop;
+	struct trace *trace; // NULL: none
 };
 
 // NULL without memory.

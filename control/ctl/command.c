@@ -31,6 +31,16 @@ static const struct ctl_argument top_arguments[] = {
 		"how many of the busiest allocations, at most 64 (default 10)"},
 };
 
+static const struct ctl_argument trace_arguments[] = {
+	{"client", CTL_ARGUMENT_TEXT, true, NULL, "its IP address, with or without a port"},
+	{"packets", CTL_ARGUMENT_NUMBER, false, NULL, "at most so many (default 20; also -n)"},
+	{"seconds", CTL_ARGUMENT_NUMBER, false, NULL, "at most so long (default 60)"},
+};
+
+static const struct ctl_argument trace_read_arguments[] = {
+	{"after", CTL_ARGUMENT_NUMBER, false, NULL, "only those behind this number"},
+};
+
 static const struct ctl_argument drop_arguments[] = {
 	{"reasons", CTL_ARGUMENT_TEXT, false, "seen|all", "seen (default) leaves zeros out"},
 };
@@ -180,6 +190,27 @@ static const struct ctl_column top_columns[] = {
 	TABLE("hot", "busiest allocations", top_hot_columns),
 };
 
+static const struct ctl_column trace_columns[] = {
+	COLUMN("n", "packet", NUMBER),
+	COLUMN("worker", "worker", NUMBER),
+	COLUMN("message", "classified as", TEXT),
+	COLUMN("key", "looked up", TEXT),
+	COLUMN("way", "way", TEXT),
+	COLUMN("result", "result", TEXT),
+	COLUMN("reason", "drop reason", TEXT),
+	COLUMN("sent_from", "rewritten: from", TEXT),
+	COLUMN("sent_to", "to", TEXT),
+	COLUMN("next_hop", "next hop", TEXT),
+	COLUMN("sent_port", "port", NUMBER),
+	COLUMN("cycles", "cycles", COUNT),
+};
+
+static const struct ctl_column trace_start_columns[] = {
+	COLUMN("trace", "trace", NUMBER),
+	COLUMN("packets", "packets at most", COUNT),
+	COLUMN("seconds", "for at most", SECONDS),
+};
+
 static const struct ctl_column drop_columns[] = {
 	COLUMN("reason", "reason", TEXT),
 	COLUMN("packets", "packets", COUNT),
@@ -263,6 +294,20 @@ static const struct ctl_command commands[] = {
 		.shape = CTL_SHAPE_OBJECT,
 		ARGS(top_arguments),
 		COLUMNS(top_columns)},
+	{.name = "trace start",
+		.text = "Each packet of a client: what it is, looked up, its way, or why not",
+		.shape = CTL_SHAPE_OBJECT,
+		ARGS(trace_arguments),
+		COLUMNS(trace_start_columns)},
+	{.name = "trace read",
+		.text = "The packets traced so far",
+		.shape = CTL_SHAPE_LIST,
+		ARGS(trace_read_arguments),
+		COLUMNS(trace_columns)},
+	{.name = "trace stop",
+		.text = "End the trace",
+		.shape = CTL_SHAPE_OBJECT,
+		COLUMNS(trace_start_columns)},
 	{.name = "drop show",
 		.text = "Dropped packets by reason, and what to do about each",
 		.shape = CTL_SHAPE_LIST,

@@ -8,6 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define RECORDS_MAX 64u // of one reading
+
 void io_dplink_init(
 	struct io_dplink *l, const char *path, int epoll_fd, uint32_t tag, uint32_t kick_tag)
 {
@@ -30,6 +32,7 @@ void io_dplink_fini(struct io_dplink *l)
 	if (l->fd >= 0)
 		close(l->fd);
 	l->fd = l->kick_fd = -1;
+	l->trace.len = 0;
 }
 
 static int watch(const struct io_dplink *l, int fd, uint32_t tag)
@@ -84,17 +87,53 @@ static int descriptor_take(struct io_dplink *l, int fd)
 {
 	int rc;
 
-	// Only the first one counts.
-	if (l->kick_fd >= 0) {
-		close(fd);
-		return 0;
-	}
 	l->kick_fd = fd;
 	rc = watch(l, fd, l->kick_tag);
 	return rc < 0 ? rc : 1;
 }
 
-int io_dplink_read(struct io_dplink *l)
+int io_dplink_trace(struct io_dplink *l, const struct tp_trace_request *request)
+{
+	if (!io_dplink_is_up(l))
+		return -ENOTCONN;
+	if (send(l->fd, request, sizeof(*request), MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof(*request))
+		return errno != 0 ? -errno : -EIO;
+	l->trace.number = request->trace;
+	l->trace.n_records = 0;
+	return 0;
+}
+
+static void record_take(struct io_trace *t)
+{
+	struct tp_trace_record rec;
+
+	memcpy(&rec, t->part, sizeof(rec));
+	t->len = 0;
+	// Records of an older trace may still be under way.
+	if (rec.magic == TP_TRACE_RECORD_MAGIC && rec.trace == t->number)
+		t->records[t->n_records++ % IO_TRACE_KEPT] = rec;
+}
+
+// 0, or what ends the link.
+static int records_read(struct io_dplink *l)
+{
+	struct io_trace *t = &l->trace;
+
+	for (unsigned i = 0; i < RECORDS_MAX; i++) {
+		ssize_t n = recv(l->fd, t->part + t->len, sizeof(t->part) - t->len, MSG_DONTWAIT);
+
+		if (n == 0)
+			return -ECONNRESET;
+		if (n < 0)
+			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		t->len += (size_t)n;
+		if (t->len == sizeof(t->part))
+			record_take(t);
+	}
+	return 0;
+}
+
+static int octet_read(struct io_dplink *l)
 {
 	union {
 		struct cmsghdr align;
@@ -116,6 +155,13 @@ int io_dplink_read(struct io_dplink *l)
 		rc = -ECONNRESET;
 	else if ((fd = descriptor_of(&msg)) >= 0)
 		rc = descriptor_take(l, fd);
+	return rc;
+}
+
+int io_dplink_read(struct io_dplink *l)
+{
+	int rc = io_dplink_is_up(l) ? records_read(l) : octet_read(l);
+
 	if (rc < 0)
 		io_dplink_fini(l);
 	return rc;

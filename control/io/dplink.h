@@ -4,7 +4,21 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include <turnpike/trace.h>
+
+// What the data plane told of the packets of one client.
+#define IO_TRACE_KEPT 256u
+
+struct io_trace {
+	uint32_t number;    // of the trace that was asked for last; 0: none
+	uint64_t n_records; // of it so far; the last IO_TRACE_KEPT are kept, by number
+	struct tp_trace_record records[IO_TRACE_KEPT];
+	size_t len; // octets of `part`
+	uint8_t part[sizeof(struct tp_trace_record)];
+};
 
 struct io_dplink {
 	const char *path; // the data plane's socket; borrowed
@@ -13,6 +27,7 @@ struct io_dplink {
 	uint32_t kick_tag;
 	int fd;	     // -1: not connected
 	int kick_fd; // -1: not (yet) received
+	struct io_trace trace;
 };
 
 void io_dplink_init(
@@ -30,5 +45,7 @@ int io_dplink_connect(struct io_dplink *l);
 // The socket is readable. 1: the eventfd has come; 0: nothing new; -ECONNRESET: the data plane is
 // gone and the link is closed; another negative errno, closed too.
 int io_dplink_read(struct io_dplink *l);
+// Asks for another trace, or for none. 0; -ENOTCONN, another negative errno: not taken.
+int io_dplink_trace(struct io_dplink *l, const struct tp_trace_request *request);
 // The eventfd is readable: takes its count.
 void io_dplink_kicked(struct io_dplink *l);

@@ -22,7 +22,7 @@ struct rctl_options {
 	const char *batch;  // file of commands, "-" for stdin; NULL: one from the command line
 	bool stop_on_error;
 	bool echo;
-	unsigned count;	       // of what repeats itself (top); 0: until stopped
+	unsigned count;	       // of what repeats itself (top), of packets (trace); 0: not given
 	const char *page;      // "help", "version", "man", "completion": print it and leave
 	const char *words[32]; // the command, NULL-terminated
 };

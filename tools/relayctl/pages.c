@@ -17,7 +17,7 @@ static const struct {
 	{"-t, --tsv", "print tab-separated values"},
 	{"-s, --socket PATH", "the operator socket; default: that of the instance"},
 	{"--instance NAME", "the instance; default: $TURNPIKE_INSTANCE, else \"default\""},
-	{"-n, --count COUNT", "top: so often, then end; default: until stopped"},
+	{"-n, --count COUNT", "top: so often, then end; trace start: packets"},
 	{"-f, --file FILE", "run the commands of a file, one a line; - is standard input"},
 	{"-e, --stop-on-error", "with -f: stop at the first command that fails"},
 	{"-x, --echo", "with -f: print each command before its result"},

@@ -209,6 +209,80 @@ static int top_run(struct rctl_session *s, const struct rctl_request *r)
 	return rc;
 }
 
+// One request's only answer: 0 with a new reference to its result, or the exit code after a
+// message.
+static int ask(struct rctl_session *s, const char *command, json_t *arguments, json_t **result)
+{
+	json_t *answer = NULL;
+	int rc = rctl_client_send(&s->client, command, arguments);
+
+	if (rc == 0)
+		rc = rctl_client_receive(&s->client, &answer);
+	if (rc < 0) {
+		rctl_session_fini(s);
+		fprintf(stderr, "relayctl: turnpike-control went away during %s: %s\n", command,
+			strerror(-rc));
+		return RCTL_EXIT_NO_DAEMON;
+	}
+	if (!json_is_true(json_object_get(answer, "ok"))) {
+		rc = refusal_print(answer);
+	} else {
+		*result = json_incref(json_object_get(answer, "result"));
+		rc = RCTL_EXIT_OK;
+	}
+	json_decref(answer);
+	return rc;
+}
+
+static int trace_follow(struct rctl_session *s, json_int_t packets, json_int_t seconds)
+{
+	const struct timespec gap = {.tv_nsec = 200000000};
+	json_int_t after = 0;
+	struct rctl_printer printer;
+	time_t end = time(NULL) + (time_t)seconds + 1;
+	int rc = RCTL_EXIT_OK;
+
+	rctl_printer_init(&printer, stdout, s->options->style, ctl_command_find("trace read"));
+	while (rc == RCTL_EXIT_OK && after < packets && time(NULL) <= end) {
+		json_t *arguments = json_pack("{s:I}", "after", after);
+		json_t *rows = NULL;
+		size_t n;
+
+		nanosleep(&gap, NULL);
+		rc = ask(s, "trace read", arguments, &rows);
+		json_decref(arguments);
+		n = json_array_size(rows);
+		if (n > 0) {
+			rctl_printer_add(&printer, rows);
+			fflush(stdout);
+			after = json_integer_value(
+				json_object_get(json_array_get(rows, n - 1), "n"));
+		}
+		json_decref(rows);
+	}
+	rctl_printer_end(&printer);
+	return rc;
+}
+
+static int trace_run(struct rctl_session *s, const struct rctl_request *r)
+{
+	json_t *result = NULL;
+	int rc = s->connected ? 0 : rctl_client_open(&s->client, s->socket);
+
+	if (rc < 0)
+		return connect_failed(s, rc);
+	s->connected = true;
+	if (s->options->count != 0)
+		json_object_set_new(
+			r->arguments, "packets", json_integer((json_int_t)s->options->count));
+	rc = ask(s, r->command->name, r->arguments, &result);
+	if (rc == RCTL_EXIT_OK)
+		rc = trace_follow(s, json_integer_value(json_object_get(result, "packets")),
+			json_integer_value(json_object_get(result, "seconds")));
+	json_decref(result);
+	return rc;
+}
+
 int rctl_session_run(struct rctl_session *s, const char *const *words)
 {
 	struct rctl_request r;
@@ -221,6 +295,8 @@ int rctl_session_run(struct rctl_session *s, const char *const *words)
 	}
 	if (rctl_check_is_local(&r))
 		rc = rctl_check_run(&r, s->options->style);
+	else if (strcmp(r.command->name, "trace start") == 0)
+		rc = trace_run(s, &r);
 	else if (is_repeated(&r))
 		rc = top_run(s, &r);
 	else

@@ -182,12 +182,61 @@ static void test_odd_messages(void **state)
 	close(server);
 }
 
+static void test_trace(void **state)
+{
+	struct fixture *f = *state;
+	struct tp_trace_request request = {.magic = TP_TRACE_REQUEST_MAGIC, .trace = 5}, got;
+	struct tp_trace_record rec = {.magic = TP_TRACE_RECORD_MAGIC, .trace = 5, .len = 60};
+	int server;
+
+	assert_int_equal(io_dplink_trace(&f->link, &request), -ENOTCONN);
+	listen_start(f);
+	assert_int_equal(io_dplink_connect(&f->link), 0);
+	server = accept(f->listen_fd, NULL, NULL);
+	descriptors_send(server, &f->kick_fd, 1);
+	assert_int_equal(io_dplink_read(&f->link), 1);
+	assert_int_equal(io_dplink_trace(&f->link, &request), 0);
+	assert_int_equal(read(server, &got, sizeof(got)), sizeof(got));
+	assert_memory_equal(&got, &request, sizeof(got));
+
+	// A record in two parts; one of another trace; one that is none.
+	assert_int_equal(write(server, &rec, 100), 100);
+	assert_int_equal(io_dplink_read(&f->link), 0);
+	assert_int_equal(f->link.trace.n_records, 0);
+	assert_int_equal(write(server, (char *)&rec + 100, sizeof(rec) - 100), sizeof(rec) - 100);
+	rec.trace = 4;
+	assert_int_equal(write(server, &rec, sizeof(rec)), sizeof(rec));
+	rec.trace = 5;
+	rec.magic = 0;
+	assert_int_equal(write(server, &rec, sizeof(rec)), sizeof(rec));
+	assert_int_equal(io_dplink_read(&f->link), 0);
+	assert_int_equal(f->link.trace.n_records, 1);
+	assert_int_equal(f->link.trace.records[0].len, 60);
+
+	// More than are kept.
+	rec.magic = TP_TRACE_RECORD_MAGIC;
+	for (unsigned i = 0; i < IO_TRACE_KEPT + 2; i++) {
+		rec.len = (uint16_t)i;
+		assert_int_equal(write(server, &rec, sizeof(rec)), sizeof(rec));
+		assert_int_equal(io_dplink_read(&f->link), 0);
+	}
+	assert_int_equal(f->link.trace.n_records, IO_TRACE_KEPT + 3);
+	assert_int_equal(f->link.trace.records[2].len, IO_TRACE_KEPT + 1);
+	// The next one begins at nothing.
+	request.trace = 6;
+	assert_int_equal(io_dplink_trace(&f->link, &request), 0);
+	assert_int_equal(f->link.trace.n_records, 0);
+	close(server);
+	assert_int_equal(io_dplink_read(&f->link), -ECONNRESET);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_nobody_is_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kicks_and_the_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_odd_messages, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_trace, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,6 +98,44 @@ static void test_pass(void **state)
 	assert_int_equal(access(k.path, F_OK), -1);
 }
 
+// A request comes in parts, nonsense is passed over, records go back to who asked.
+static void test_trace(void **state)
+{
+	struct tp_trace_request request = {.magic = 1, .trace = 3, .packets = 4};
+	struct tp_trace_record record = {.trace = 3}, got;
+	unsigned came, went;
+	struct kick k;
+	int client;
+
+	(void)state;
+	assert_int_equal(kick_init(&k, directory, (gid_t)-1), 0);
+	assert_false(kick_send(&k, &record));
+	client = dial(&k);
+	kick_poll(&k, &came, &went);
+	close(receive(client));
+	assert_int_equal(write(client, &request, sizeof(request)), sizeof(request));
+	kick_poll(&k, &came, &went);
+	assert_false(k.asked);
+	request.magic = TP_TRACE_REQUEST_MAGIC;
+	assert_int_equal(write(client, &request, 10), 10);
+	kick_poll(&k, &came, &went);
+	assert_false(k.asked);
+	assert_int_equal(
+		write(client, (char *)&request + 10, sizeof(request) - 10), sizeof(request) - 10);
+	kick_poll(&k, &came, &went);
+	assert_int_equal(came + went, 0);
+	assert_true(k.asked);
+	assert_memory_equal(&k.request, &request, sizeof(request));
+	assert_true(kick_send(&k, &record));
+	assert_int_equal(read(client, &got, sizeof(got)), sizeof(got));
+	assert_memory_equal(&got, &record, sizeof(got));
+	close(client);
+	kick_poll(&k, &came, &went);
+	assert_int_equal(went, 1);
+	assert_false(kick_send(&k, &record));
+	kick_fini(&k);
+}
+
 static void test_bounded(void **state)
 {
 	struct kick k;
@@ -148,6 +186,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pass),
+		cmocka_unit_test(test_trace),
 		cmocka_unit_test(test_bounded),
 		cmocka_unit_test(test_leftover),
 	};

@@ -67,6 +67,25 @@ static enum ctl_step run_top(void *ctx, struct ctl_call *call)
 	return CTL_DONE;
 }
 
+static enum ctl_step run_trace(void *ctx, struct ctl_call *call)
+{
+	(void)ctx;
+	if (strcmp(ctl_call_text(call, "client"), "nobody") == 0)
+		return ctl_call_fail(call, "usage", "give an address", "client is no address");
+	call->result = json_pack("{s:i, s:I, s:i}", "trace", 1, "packets",
+		(json_int_t)ctl_call_number(call, "packets"), "seconds", 60);
+	return CTL_DONE;
+}
+
+// One more each time.
+static enum ctl_step run_trace_read(void *ctx, struct ctl_call *call)
+{
+	(void)ctx;
+	call->result = json_pack("[{s:I, s:s}]", "n",
+		(json_int_t)ctl_call_number(call, "after") + 1, "result", "sent");
+	return CTL_DONE;
+}
+
 static enum ctl_step run_crash(void *ctx, struct ctl_call *call)
 {
 	(void)ctx;
@@ -82,6 +101,8 @@ static void serve(const char *path, int ready)
 		{"log level", run_level},
 		{"config check", run_check},
 		{"top", run_top},
+		{"trace start", run_trace},
+		{"trace read", run_trace_read},
 		{"worker show", run_crash},
 	};
 	struct ctl_server_conf conf = {.path = path,
@@ -202,6 +223,17 @@ static void test_top_repeats(void **state)
 	assert_int_equal(run(f, "", "top -n"), 2);
 }
 
+static void test_trace_follows(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(run(f, "", "-j trace start --client 10.0.0.1 -n 2"), 0);
+	assert_string_equal(f->out,
+		"[\n  {\"n\": 1, \"result\": \"sent\"},\n  {\"n\": 2, \"result\": \"sent\"}\n]\n");
+	assert_int_equal(run(f, "", "trace start nobody -n 2"), 2);
+	assert_int_equal(run(f, "", "trace start"), 2);
+}
+
 static void test_parts_are_one_list(void **state)
 {
 	struct fixture *f = *state;
@@ -261,6 +293,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_exit_codes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_top_repeats, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_trace_follows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_parts_are_one_list, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_batch, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
