@@ -32,6 +32,8 @@ rm -f "$config"
 for process in dataplane control; do
 	echo -20 > "/proc/$(e2e_pid_of $process)/autogroup" 2>/dev/null
 done
+# Off the worker's core, as docs/operating.md asks.
+taskset -apc 0 "$(e2e_pid_of control)" > /dev/null
 e2e_check "$allocations allocations, $MULTITUDE_CHURN replaced per second for $MULTITUDE_SECONDS s" \
 	python3 "$E2E_TOP/tests/e2e/multitude.py" \
 	--relaybench "$E2E_BUILD/tools/relaybench/relaybench" \

@@ -14,10 +14,10 @@ sys.path.insert(0, HERE)
 
 import report
 import spread
-from host import Failure, Lab, Lock, many_files, run, say
+from host import Failure, Lab, Lock, many_files, run, say, spin
 from load import Load
 from measure import DELAY_RATE, delay_cell, floor_cell, rate_cell
-from servers import COTURN, KERNEL, TESTPMD, TURNPIKE, Coturn, Kernel, Testpmd, Turnpike
+from servers import CORE, COTURN, KERNEL, TESTPMD, TURNPIKE, Coturn, Kernel, Testpmd, Turnpike
 
 FLOOR_FLOWS = 1000
 
@@ -91,11 +91,13 @@ def cell(context, name, what, measure, *rest):
     server = context.server(name)
     try:
         with Lock(context.a.lock):
+            before = spin(CORE)
             # Not a `with`: what a start left half-way is taken down, too.
             try:
                 done = measure(context, server.__enter__(), *rest)
             finally:
                 server.__exit__()
+            done["spin"] = max(before, spin(CORE))
     except (Failure, OSError, KeyError) as e:
         say("%s, %s: left out: %s" % (what, name, e))
         return None

@@ -11,11 +11,11 @@ LOSS = 0.001
 
 
 class Load:
-    def __init__(self, program, lab, server, allocations, channels=1, server_core=1):
+    def __init__(self, program, lab, server, allocations, channels=1):
         self.words = [program, "load", "--interactive", "--peer", "10.77.2.2",
                       "--client-netns", lab.a, "--peer-netns", lab.b,
                       "--allocations", str(allocations), "--channels", str(channels),
-                      "--core", str(CORE), "--server-core", str(server_core)]
+                      "--core", str(CORE)]
         if server.plain:
             self.words += ["--plain"]
         else:

@@ -1,16 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What is measured of one server in one round. Each function returns a cell: plain figures, with
-`spin`, by which rounds of slow moments are told."""
+"""What is measured of one server in one round. Each function returns a cell: plain figures."""
 
 from load import Load, highest_rate
 from servers import TESTPMD
 
 DELAY_RATE = 10000
 DELAY_ALLOCATIONS = 100
-
-
-def spin_of(*spans):
-    return max(span["server_spin"] for span in spans)
 
 
 def cpu_per_packet(server, load, seconds):
@@ -31,8 +26,7 @@ def rate_cell(context, server, allocations):
         highest, span, bound = highest_rate(load, seconds)
         cell = {"flat_out": flat["up"]["arrived_per_second"],
                 "offered": flat["up"]["sent_per_second"], "highest": highest,
-                "generator_bound": bound, "wrong": flat["up"]["wrong"] + span["up"]["wrong"],
-                "spin": spin_of(flat, span), "cpu_ns": cpu_ns}
+                "generator_bound": bound, "wrong": flat["up"]["wrong"] + span["up"]["wrong"], "cpu_ns": cpu_ns}
         if load.setup is not None:
             cell["set_ups"] = load.setup["per_second"]
         if memory is not None:
@@ -52,7 +46,7 @@ def floor_cell(context, server, flows):
         highest, span, bound = highest_rate(load, context.seconds)
         server.end()
     return {"flat_out": flat["up"]["arrived_per_second"], "offered": flat["up"]["sent_per_second"],
-            "highest": highest, "generator_bound": bound, "spin": spin_of(flat, span),
+            "highest": highest, "generator_bound": bound,
             "cpu_ns": None if cycles is None else cycles / context.tsc_hz * 1e9}
 
 
@@ -66,5 +60,4 @@ def delay_cell(context, server):
             server.end()
     delay = span["up"]["delay_ns"]
     return {"p50": delay["p50"], "p99": delay["p99"], "p99_9": delay["p99_9"],
-            "least": delay["least"], "slots": delay["slots"], "lost": span["up"]["lost"],
-            "spin": spin_of(span)}
+            "least": delay["least"], "slots": delay["slots"], "lost": span["up"]["lost"]}
