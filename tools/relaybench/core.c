@@ -112,7 +112,7 @@ static int source_start(struct bench_stand *s)
 #ifdef HAVE_REPLAY
 	if (s->options->sources & BENCH_SOURCE_REPLAY)
 		return bench_replay_start(
-			s->result->huge_pages, s->result->core, s->wrong, sizeof(s->wrong));
+			s->result->huge_pages, &s->result->core, 1, s->wrong, sizeof(s->wrong));
 #endif
 	(void)s;
 	return 0;

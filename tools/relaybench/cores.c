@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdbool.h>
 #include <string.h>
 
 static cpu_set_t allowed;
@@ -54,4 +55,17 @@ int bench_cores_other(int core)
 		if (c != core && CPU_ISSET(c, &allowed))
 			return c;
 	return core;
+}
+
+int bench_cores_next(const int *taken, unsigned n)
+{
+	for (int c = CPU_SETSIZE - 1; c >= 0; c--) {
+		bool used = !CPU_ISSET(c, &allowed);
+
+		for (unsigned i = 0; i < n; i++)
+			used = used || taken[i] == c;
+		if (!used)
+			return c;
+	}
+	return -1;
 }

@@ -12,3 +12,6 @@ void bench_cores_all(void);	// as at bench_cores_init
 
 // One that is not `core`, if there is one.
 int bench_cores_other(int core);
+
+// The last of those that are not among the `n` taken; -1: there is none.
+int bench_cores_next(const int *taken, unsigned n);

@@ -5,6 +5,9 @@
 
 #include "compare.h"
 #include "core.h"
+#ifdef HAVE_REPLAY
+#include "scale.h"
+#endif
 #include "export/export.h"
 #include "load/load.h"
 #include "setup.h"
@@ -21,7 +24,13 @@ static const char usage[] =
 
 static int run_core(struct bench_ground *g, void *arg)
 {
-	return bench_core(g, arg);
+	const struct bench_options *o = arg;
+
+#ifdef HAVE_REPLAY
+	if (o->workers > 1)
+		return bench_scale(g, o);
+#endif
+	return bench_core(g, o);
 }
 
 static int core(int argc, char **argv)

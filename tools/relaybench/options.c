@@ -22,6 +22,8 @@ static const char help[] =
 	"  --seconds S         length of each measured span (0.3)\n"
 	"  --zipf S            flows by Zipf's law with this exponent instead of uniformly\n"
 	"  --seed N            of everything random (1)\n"
+	"  --workers N         what N workers, 2 or 3, gain over one, beside testpmd on as many "
+	"cores\n"
 	"  --core N            core to measure on (the last one)\n"
 	"  --capture FILE      replay this (of relaybench export --core) with one direction and "
 	"number\n"
@@ -49,6 +51,7 @@ enum {
 	OPT_ZIPF,
 	OPT_SEED,
 	OPT_CORE,
+	OPT_WORKERS,
 	OPT_CAPTURE,
 	OPT_SMALL_PAGES,
 	OPT_NO_BOOST,
@@ -66,6 +69,7 @@ static const struct option long_options[] = {
 	{"zipf", required_argument, NULL, OPT_ZIPF},
 	{"seed", required_argument, NULL, OPT_SEED},
 	{"core", required_argument, NULL, OPT_CORE},
+	{"workers", required_argument, NULL, OPT_WORKERS},
 	{"capture", required_argument, NULL, OPT_CAPTURE},
 	{"small-pages", no_argument, NULL, OPT_SMALL_PAGES},
 	{"no-boost", no_argument, NULL, OPT_NO_BOOST},
@@ -180,6 +184,10 @@ static int value_read(struct bench_options *o, int option, const char *text)
 		return rc;
 	case OPT_SECONDS:
 		return number_read("--seconds", text, 0.001, 60, &o->seconds);
+	case OPT_WORKERS:
+		rc = number_read("--workers", text, 1, 3, &n);
+		o->workers = (unsigned)n;
+		return rc;
 	case OPT_ZIPF:
 		return number_read("--zipf", text, 0, 4, &o->zipf);
 	case OPT_SEED:
@@ -264,8 +272,13 @@ int bench_options_read(struct bench_options *o, int argc, char **argv)
 {
 	int option;
 
-	*o = (struct bench_options){
-		.rounds = 7, .seconds = 0.3, .seed = 1, .core = -1, .argc = argc, .argv = argv};
+	*o = (struct bench_options){.rounds = 7,
+		.seconds = 0.3,
+		.seed = 1,
+		.workers = 1,
+		.core = -1,
+		.argc = argc,
+		.argv = argv};
 	optind = 1;
 	while ((option = getopt_long(argc, argv, "jo:hV", long_options, NULL)) != -1)
 		if (option_take(o, option) != 0)

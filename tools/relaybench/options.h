@@ -30,15 +30,16 @@ struct bench_options {
 	double seconds; // of each measured span
 	double zipf;	// 0: uniform
 	uint64_t seed;
-	int core; // -1: the last one that the process may use
+	unsigned workers; // more than 1: measures how they scale, and nothing else
+	int core;	  // -1: the last one that the process may use
 	bool small_pages;
 	bool no_boost;
 	bool no_testpmd;
-	bool json;	    // on stdout instead of the table
+	bool json;	     // on stdout instead of the table
 	const char *capture; // replayed instead of one made for the cell; NULL: none
-	const char *output; // JSON file; NULL: none
-	const char *page;   // "help" or "version": print it and leave
-	int argc;	    // as given, for the report
+	const char *output;  // JSON file; NULL: none
+	const char *page;    // "help" or "version": print it and leave
+	int argc;	     // as given, for the report
 	char **argv;
 };
 

@@ -31,14 +31,16 @@ struct bench_replay {
 	struct shm_inject inject; // the control process's file
 	struct attach attach;
 	bool attached;
-	struct worker *worker;
+	unsigned n_workers;
+	unsigned n_launched;
+	struct worker *workers[BENCH_WORKERS_MAX];
 	atomic_bool stop;
 };
 
 static struct {
 	bool started;
 	struct eal_settings eal;
-	unsigned core;
+	unsigned cores[BENCH_WORKERS_MAX];
 	struct rte_mempool *pool;
 } env;
 
@@ -47,16 +49,18 @@ uint64_t bench_replay_octets(void)
 	return pool_octets(BENCH_BUFFERS, MTU);
 }
 
-int bench_replay_start(bool huge_pages, int core, char *wrong, size_t wrong_size)
+int bench_replay_start(
+	bool huge_pages, const int *cores, unsigned n_cores, char *wrong, size_t wrong_size)
 {
 	struct steer_fault fault = {.problem = ""};
 	int rc;
 
 	log_level_set(LOG_LEVEL_WARNING);
-	env.core = (unsigned)core;
+	for (unsigned i = 0; i < n_cores; i++)
+		env.cores[i] = (unsigned)cores[i];
 	env.eal = (struct eal_settings){.instance = "relaybench",
-		.cores = &env.core,
-		.n_cores = 1,
+		.cores = env.cores,
+		.n_cores = n_cores,
 		.memory_octets = bench_replay_octets(),
 		.no_huge = !huge_pages};
 	rc = eal_start(&env.eal, &fault);
@@ -91,10 +95,10 @@ static int port_open(
 	int rc = io_device_parse(&p->device, device, NULL, i, fault);
 
 	if (rc == 0)
-		rc = io_port_prepare(p, 1, &leftover, fault);
+		rc = io_port_prepare(p, r->n_workers, &leftover, fault);
 	if (rc == 0)
-		rc = io_port_probe(p, 1, "", fault);
-	return rc == 0 ? io_port_start(p, 1, env.pool, fault) : rc;
+		rc = io_port_probe(p, r->n_workers, "", fault);
+	return rc == 0 ? io_port_start(p, r->n_workers, env.pool, fault) : rc;
 }
 
 // The device goes too: its name is used again.
@@ -113,9 +117,12 @@ static int ports_open(struct bench_replay *r, const char *capture, char *wrong, 
 {
 	struct steer_fault fault = {.problem = ""};
 	char device[512];
-	int rc;
+	int rc, len;
 
-	snprintf(device, sizeof(device), "net_pcap0,rx_pcap=%s,infinite_rx=1", capture);
+	len = snprintf(device, sizeof(device), "net_pcap0,infinite_rx=1");
+	// The same capture for each queue.
+	for (unsigned i = 0; i < r->n_workers; i++)
+		len += snprintf(device + len, sizeof(device) - (size_t)len, ",rx_pcap=%s", capture);
 	rc = port_open(r, RX_PORT, device, &fault);
 	if (rc == 0)
 		rc = port_open(r, TX_PORT, "net_null0,no-rx=1", &fault);
@@ -128,13 +135,14 @@ static int attach_open(
 	struct bench_replay *r, const struct bench_scene *scene, char *wrong, size_t wrong_size)
 {
 	const struct attach_settings settings = {.place = &r->place,
-		.n_workers = 1,
+		.n_workers = r->n_workers,
 		.ports = r->ports,
 		.n_ports = PORTS,
 		.tsc_hz = rte_get_tsc_hz()};
 	struct shm_error err = {.text = ""};
 	enum attach_event event = ATTACH_NOTHING;
-	int rc = shm_inject_create(&r->inject, &r->place, bench_scene_shm(scene), 1, &err);
+	int rc = shm_inject_create(
+		&r->inject, &r->place, bench_scene_shm(scene), r->n_workers, &err);
 
 	if (rc == 0)
 		rc = shm_file_publish(&r->inject.file, &r->place, &err);
@@ -150,25 +158,30 @@ static int attach_open(
 	return rc;
 }
 
-static int worker_open(struct bench_replay *r)
+static int workers_open(struct bench_replay *r)
 {
-	const struct worker_settings settings = {.id = 0,
-		.n_workers = 1,
-		.core = env.core,
-		.busy = true,
-		.ports = r->ports,
-		.n_ports = PORTS,
-		.pool = env.pool,
-		.view = &r->attach.slot,
-		.kick_fd = -1,
-		.stop = &r->stop};
+	for (unsigned i = 0; i < r->n_workers; i++) {
+		const struct worker_settings settings = {.id = i,
+			.n_workers = r->n_workers,
+			.core = env.cores[i],
+			.busy = true,
+			.ports = r->ports,
+			.n_ports = PORTS,
+			.pool = env.pool,
+			.view = &r->attach.slot,
+			.kick_fd = -1,
+			.stop = &r->stop};
 
-	r->worker = worker_create(&settings);
-	return r->worker == NULL ? -ENOMEM : 0;
+		r->workers[i] = worker_create(&settings);
+		if (r->workers[i] == NULL)
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 int bench_replay_open(struct bench_replay **out, const struct bench_scene *scene,
-	const struct shm_place *place, const char *capture, char *wrong, size_t wrong_size)
+	const struct shm_place *place, const char *capture, unsigned n_workers, char *wrong,
+	size_t wrong_size)
 {
 	struct bench_replay *r = calloc(1, sizeof(*r));
 	int rc;
@@ -176,13 +189,14 @@ int bench_replay_open(struct bench_replay **out, const struct bench_scene *scene
 	if (r == NULL)
 		return -ENOMEM;
 	r->place = *place;
+	r->n_workers = n_workers;
 	for (unsigned i = 0; i < PORTS; i++)
 		r->ports[i].claim_fd = -1;
 	rc = ports_open(r, capture, wrong, wrong_size);
 	if (rc == 0)
 		rc = attach_open(r, scene, wrong, wrong_size);
 	if (rc == 0)
-		rc = worker_open(r);
+		rc = workers_open(r);
 	if (rc != 0) {
 		bench_replay_close(r);
 		return rc;
@@ -201,8 +215,9 @@ void bench_replay_close(struct bench_replay *r)
 	// The tables' files stay: the scene plays the control process.
 	if (r->attached)
 		attach_fini(&r->attach);
-	if (r->worker != NULL)
-		worker_destroy(r->worker);
+	for (unsigned i = 0; i < r->n_workers; i++)
+		if (r->workers[i] != NULL)
+			worker_destroy(r->workers[i]);
 	shm_inject_close(&r->inject);
 	for (unsigned i = 0; i < TP_ARRAY_LEN(ours); i++)
 		shm_file_remove(&r->place, ours[i], &err);
@@ -211,11 +226,31 @@ void bench_replay_close(struct bench_replay *r)
 	free(r);
 }
 
-static uint64_t worker_cpu_ns(const struct bench_replay *r)
+static uint64_t workers_cpu_ns(const struct bench_replay *r)
 {
-	int tid = worker_tid(r->worker);
+	uint64_t ns = 0;
 
-	return tid == 0 ? 0 : bench_clock_ns((clockid_t)(~tid << 3 | 4 | CPUCLOCK_SCHED));
+	for (unsigned i = 0; i < r->n_workers; i++) {
+		int tid = worker_tid(r->workers[i]);
+
+		if (tid != 0)
+			ns += bench_clock_ns((clockid_t)(~tid << 3 | 4 | CPUCLOCK_SCHED));
+	}
+	return ns;
+}
+
+static const struct tp_worker_stats *stats_of(const struct bench_replay *r, unsigned worker)
+{
+	return worker_stats(r->workers[worker], r->attach.current);
+}
+
+static uint64_t received(const struct bench_replay *r)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < r->n_workers; i++)
+		n += atomic_load(&stats_of(r, i)->rx_packets);
+	return n;
 }
 
 static void nap(uint64_t ns)
@@ -250,30 +285,57 @@ static int judge(const struct tp_worker_stats *before, const struct tp_worker_st
 	return -EPROTO;
 }
 
+static int workers_launch(struct bench_replay *r)
+{
+	int rc = 0;
+
+	atomic_store(&r->stop, false);
+	for (r->n_launched = 0; r->n_launched < r->n_workers && rc == 0; r->n_launched++)
+		rc = eal_launch(r->n_launched, worker_run, r->workers[r->n_launched]);
+	return rc;
+}
+
+static int judge_all(struct bench_replay *r, const struct tp_worker_stats *before,
+	enum tp_path path, struct bench_replay_span *span, char *wrong, size_t wrong_size)
+{
+	uint64_t total = 0;
+	int rc = 0;
+
+	for (unsigned i = 0; i < r->n_workers && rc == 0; i++) {
+		rc = judge(&before[i], stats_of(r, i), path, span, wrong, wrong_size);
+		total += span->total;
+	}
+	span->total = total;
+	return rc;
+}
+
 int bench_replay_run(struct bench_replay *r, struct bench_split *split, enum tp_path path,
 	uint64_t ns, struct bench_replay_span *span, char *wrong, size_t wrong_size)
 {
-	struct tp_worker_stats *stats = worker_stats(r->worker, r->attach.current);
-	struct tp_worker_stats before = *stats;
+	struct tp_worker_stats before[BENCH_WORKERS_MAX];
 	uint64_t packets, cpu_ns;
 	int rc;
 
-	bench_split_install(split, r->ports[RX_PORT].id, r->ports[TX_PORT].id);
-	atomic_store(&r->stop, false);
-	rc = eal_launch(0, worker_run, r->worker);
+	for (unsigned i = 0; i < r->n_workers; i++)
+		before[i] = *stats_of(r, i);
+	if (split != NULL)
+		bench_split_install(split, r->ports[RX_PORT].id, r->ports[TX_PORT].id);
+	rc = workers_launch(r);
 	if (rc == 0) {
 		nap(WARM_UP_NS);
-		packets = atomic_load(&stats->rx_packets);
-		cpu_ns = worker_cpu_ns(r);
+		packets = received(r);
+		cpu_ns = workers_cpu_ns(r);
 		nap(ns);
-		span->packets = atomic_load(&stats->rx_packets) - packets;
-		span->cpu_ns = worker_cpu_ns(r) - cpu_ns;
-		atomic_store(&r->stop, true);
-		eal_join(1);
-		rc = judge(&before, stats, path, span, wrong, wrong_size);
+		span->packets = received(r) - packets;
+		span->cpu_ns = workers_cpu_ns(r) - cpu_ns;
 	} else {
 		snprintf(wrong, wrong_size, "the worker's thread can't be started");
 	}
-	bench_split_remove();
+	atomic_store(&r->stop, true);
+	eal_join(r->n_launched);
+	if (rc == 0)
+		rc = judge_all(r, before, path, span, wrong, wrong_size);
+	if (split != NULL)
+		bench_split_remove();
 	return rc;
 }

@@ -13,6 +13,7 @@
 
 #define BENCH_CAPTURE_PACKETS 16384u
 #define BENCH_BUFFERS	      65536u // of the packet pool; testpmd is given as many
+#define BENCH_WORKERS_MAX     3u     // a worker's queue keeps a whole capture in the pool
 
 struct bench_replay;
 
@@ -20,21 +21,24 @@ struct bench_replay;
 uint64_t bench_replay_octets(void);
 
 // On failure *wrong says why.
-int bench_replay_start(bool huge_pages, int core, char *wrong, size_t wrong_size);
+int bench_replay_start(
+	bool huge_pages, const int *cores, unsigned n_cores, char *wrong, size_t wrong_size);
 void bench_replay_stop(void); // fine when it is not started
 
-// Opens the ports and attaches to the scene of `place`.
+// Opens the ports, with a queue for each of the workers (no more than cores), and attaches to the
+// scene of `place`.
 int bench_replay_open(struct bench_replay **out, const struct bench_scene *scene,
-	const struct shm_place *place, const char *capture, char *wrong, size_t wrong_size);
+	const struct shm_place *place, const char *capture, unsigned n_workers, char *wrong,
+	size_t wrong_size);
 void bench_replay_close(struct bench_replay *r); // NULL is fine
 
 struct bench_replay_span {
 	uint64_t packets; // received within `cpu_ns`
-	uint64_t cpu_ns;  // that the worker had its core
+	uint64_t cpu_ns;  // that the workers had their cores, all together
 	uint64_t total;	  // packets of the whole span, warm-up included
 };
 
-// Lets the worker run for `ns` after a warm-up, through `split`. -EPROTO when the worker counted
-// anything but packets of this path, all of them sent.
+// Lets the workers run for `ns` after a warm-up, one through `split` unless that is NULL. -EPROTO
+// when the workers counted anything but packets of this path, all of them sent.
 int bench_replay_run(struct bench_replay *r, struct bench_split *split, enum tp_path path,
 	uint64_t ns, struct bench_replay_span *span, char *wrong, size_t wrong_size);

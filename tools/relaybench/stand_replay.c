@@ -156,10 +156,11 @@ static int lane_open(struct lane *l)
 	l->split.readdress = l->cell->readdressed ? &l->template : NULL;
 	if (rc == 0)
 		rc = bench_replay_open(
-			&l->replay, s->scene, &s->place, l->capture, s->wrong, sizeof(s->wrong));
+			&l->replay, s->scene, &s->place, l->capture, 1, s->wrong, sizeof(s->wrong));
 	if (rc == 0 && !o->no_testpmd)
-		rc = bench_testpmd_start(&l->testpmd, l->capture, s->result->core,
-			s->result->huge_pages, s->result->boosted, s->wrong, sizeof(s->wrong));
+		rc = bench_testpmd_start(&l->testpmd, l->capture, &s->result->core, 1,
+			bench_cores_other(s->result->core), s->result->huge_pages,
+			s->result->boosted, s->wrong, sizeof(s->wrong));
 	return rc;
 }
 

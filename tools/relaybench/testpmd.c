@@ -22,21 +22,30 @@
 
 #define PROMPT	    "testpmd> "
 #define ANSWER_MS   5000
-#define START_MS    20000
+#define START_MS    60000
 #define END_NS	    5000000000ull
 #define ARGS_MAX    40
 #define NO_HUGE_MIB "768"
 
-static void exec_testpmd(const char *capture, int core, bool huge_pages)
+static void exec_testpmd(
+	const char *capture, const int *cores, unsigned n_cores, int main_core, bool huge_pages)
 {
-	char lcores[64], pcap[512], mbufs[48];
+	char lcores[64], pcap[512], mbufs[48], prefix[48], options[3][24];
 	const char *args[ARGS_MAX] = {"dpdk-testpmd", "--main-lcore=0", "--no-pci",
-		"--no-telemetry", "--file-prefix=relaybench-testpmd", "--iova-mode=va", lcores,
-		"--vdev", pcap, "--vdev", "net_null0,no-rx=1"};
-	int n = 11;
+		"--no-telemetry", prefix, "--iova-mode=va", lcores, "--vdev", pcap, "--vdev",
+		"net_null0,no-rx=1"};
+	int n = 11, at, len;
 
-	snprintf(lcores, sizeof(lcores), "--lcores=0@%d,1@%d", bench_cores_other(core), core);
-	snprintf(pcap, sizeof(pcap), "net_pcap0,rx_pcap=%s,infinite_rx=1", capture);
+	snprintf(prefix, sizeof(prefix), "--file-prefix=relaybench-testpmd-%u", n_cores);
+	at = snprintf(lcores, sizeof(lcores), "--lcores=0@%d", main_core);
+	len = snprintf(pcap, sizeof(pcap), "net_pcap0,infinite_rx=1");
+	for (unsigned i = 0; i < n_cores; i++) {
+		at += snprintf(lcores + at, sizeof(lcores) - (size_t)at, ",%u@%d", i + 1, cores[i]);
+		len += snprintf(pcap + len, sizeof(pcap) - (size_t)len, ",rx_pcap=%s", capture);
+	}
+	snprintf(options[0], sizeof(options[0]), "--nb-cores=%u", n_cores);
+	snprintf(options[1], sizeof(options[1]), "--rxq=%u", n_cores);
+	snprintf(options[2], sizeof(options[2]), "--txq=%u", n_cores);
 	snprintf(mbufs, sizeof(mbufs), "--total-num-mbufs=%u", BENCH_BUFFERS);
 	if (huge_pages) {
 		args[n++] = "--in-memory";
@@ -50,6 +59,8 @@ static void exec_testpmd(const char *capture, int core, bool huge_pages)
 	args[n++] = "-i";
 	args[n++] = "--record-core-cycles";
 	args[n++] = mbufs;
+	for (unsigned i = 0; i < TP_ARRAY_LEN(options); i++)
+		args[n++] = options[i];
 	bench_cores_all();
 	execvp(args[0], (char *const *)(uintptr_t)args);
 	_exit(127);
@@ -90,8 +101,8 @@ static bool say(struct bench_testpmd *t, const char *line)
 	return write(t->fd, line, strlen(line)) == (ssize_t)strlen(line);
 }
 
-// Its thread that forwards: EAL names it.
-static bool worker_find(struct bench_testpmd *t)
+// Its threads that forward: EAL names them.
+static bool workers_find(struct bench_testpmd *t)
 {
 	char path[sizeof(((struct dirent *)0)->d_name) + 64], name[32];
 	struct dirent *e;
@@ -99,20 +110,21 @@ static bool worker_find(struct bench_testpmd *t)
 
 	snprintf(path, sizeof(path), "/proc/%d/task", t->pid);
 	d = opendir(path);
-	while (d != NULL && t->worker == 0 && (e = readdir(d)) != NULL) {
+	while (d != NULL && (e = readdir(d)) != NULL) {
 		FILE *f;
 
 		snprintf(path, sizeof(path), "/proc/%d/task/%s/comm", t->pid, e->d_name);
 		f = fopen(path, "re");
 		if (f == NULL)
 			continue;
-		if (fgets(name, sizeof(name), f) != NULL && strstr(name, "worker") != NULL)
-			t->worker = atoi(e->d_name);
+		if (fgets(name, sizeof(name), f) != NULL && strstr(name, "worker") != NULL &&
+			t->n_workers < TP_ARRAY_LEN(t->workers))
+			t->workers[t->n_workers++] = atoi(e->d_name);
 		fclose(f);
 	}
 	if (d != NULL)
 		closedir(d);
-	return t->worker != 0;
+	return t->n_workers != 0;
 }
 
 // Its main thread polls the prompt without a pause. That must not be felt: it gets what is left of
@@ -127,22 +139,23 @@ static void rest(const struct bench_testpmd *t, bool boost)
 	kill(t->pid, SIGSTOP);
 }
 
-int bench_testpmd_start(struct bench_testpmd *t, const char *capture, int core, bool huge_pages,
-	bool boost, char *wrong, size_t wrong_size)
+int bench_testpmd_start(struct bench_testpmd *t, const char *capture, const int *cores,
+	unsigned n_cores, int main_core, bool huge_pages, bool boost, char *wrong,
+	size_t wrong_size)
 {
 	int status;
 
 	text_clear(t);
-	t->worker = 0;
+	t->n_workers = 0;
 	t->pid = forkpty(&t->fd, NULL, NULL, NULL);
 	if (t->pid == 0)
-		exec_testpmd(capture, core, huge_pages);
+		exec_testpmd(capture, cores, n_cores, main_core, huge_pages);
 	if (t->pid < 0) {
 		t->pid = 0;
 		snprintf(wrong, wrong_size, "dpdk-testpmd: %s", strerror(errno));
 		return -errno;
 	}
-	if (text_wait(t, PROMPT, START_MS) && worker_find(t)) {
+	if (text_wait(t, PROMPT, START_MS) && workers_find(t)) {
 		rest(t, boost);
 		return 0;
 	}
@@ -171,20 +184,29 @@ static bool number_find(const struct bench_testpmd *t, const char *name, double 
 	return at != NULL && sscanf(at + strlen(name), "%lf", value) == 1;
 }
 
-// CPU time of its forwarding thread, which is exact while that rests. 0: there is none.
-static uint64_t worker_cpu_ns(const struct bench_testpmd *t)
+// CPU time of a forwarding thread, which is exact while that rests. 0: there is none.
+static uint64_t worker_cpu_ns(const struct bench_testpmd *t, unsigned worker)
 {
 	char path[64];
 	unsigned long long ns = 0;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", t->pid, t->worker);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", t->pid, t->workers[worker]);
 	f = fopen(path, "re");
 	if (f == NULL)
 		return 0;
 	if (fscanf(f, "%llu", &ns) != 1)
 		ns = 0;
 	fclose(f);
+	return ns;
+}
+
+static uint64_t workers_cpu_ns(const struct bench_testpmd *t)
+{
+	uint64_t ns = 0;
+
+	for (unsigned i = 0; i < t->n_workers; i++)
+		ns += worker_cpu_ns(t, i);
 	return ns;
 }
 
@@ -206,22 +228,22 @@ static bool forward(struct bench_testpmd *t, enum bench_rival rival, uint64_t ns
 int bench_testpmd_run(struct bench_testpmd *t, enum bench_rival rival, uint64_t ns,
 	struct bench_rate *rate, char *wrong, size_t wrong_size)
 {
-	uint64_t cpu_ns = worker_cpu_ns(t);
+	uint64_t cpu_ns = workers_cpu_ns(t);
 	double packets = 0, cycles = 0;
 	bool good;
 
 	kill(t->pid, SIGCONT);
 	good = forward(t, rival, ns);
 	kill(t->pid, SIGSTOP);
-	cpu_ns = worker_cpu_ns(t) - cpu_ns;
+	cpu_ns = workers_cpu_ns(t) - cpu_ns;
 	if (!good || !number_find(t, "RX-packets:", &packets) ||
 		!number_find(t, "CPU cycles/packet=", &cycles) || packets < 1 || cpu_ns == 0) {
 		snprintf(wrong, wrong_size, "dpdk-testpmd's report is not understood");
 		return -EPROTO;
 	}
-	rate->pps = packets * 1e9 / (double)cpu_ns;
+	rate->pps = packets * t->n_workers * 1e9 / (double)cpu_ns;
 	// Its own count leaves polling out, but runs on while the core is somebody else's.
-	rate->cycles = fmin(cycles, bench_cycles_hz() / rate->pps);
+	rate->cycles = fmin(cycles, t->n_workers * bench_cycles_hz() / rate->pps);
 	return 0;
 }
 
