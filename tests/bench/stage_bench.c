@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Cycles per packet of the relay logic alone, in bursts of 32, for each direction:
 //
-//   stage_bench [FLOWS [PAYLOAD]]
+//   stage_bench [FLOWS [PAYLOAD [DIRECTION [ROUNDS]]]]
 //
 // A measurement by hand, not a test: run it on a quiet core. Frames are copied fresh before each
 // burst, so they are in the cache, as after a receive with cache placement; the copy isn't counted.
+// Instructions, which other programs do not disturb, of one direction (numbers as printed):
+//
+//   valgrind --tool=callgrind --toggle-collect=stage_run stage_bench 1000 160 0 200
 #include "frame.h"
 #include "message.h"
 #include "relay.h"
@@ -16,8 +19,8 @@
 #include <x86intrin.h>
 #endif
 
-#define ROUNDS 20000u
-#define SIZE   1600u
+#define ROUNDS_MAX 20000u
+#define SIZE	   1600u
 
 enum direction { CHANNEL, PEER, SEND, DATA, HAIRPIN, DIRECTIONS };
 static const char *const names[] = {"ChannelData to peer", "peer to ChannelData", "Send to peer",
@@ -91,11 +94,11 @@ static void frame_make(
 }
 
 // The tenth part that was quickest, and the median: far apart when the core was not quiet.
-static void measure(
-	struct relay *r, const struct flow *flows, unsigned n, enum direction d, uint16_t len)
+static void measure(struct relay *r, const struct flow *flows, unsigned n, enum direction d,
+	uint16_t len, unsigned rounds)
 {
 	static uint8_t room[STAGE_BURST][128 + SIZE];
-	static uint64_t took[ROUNDS];
+	static uint64_t took[ROUNDS_MAX];
 	struct stage_pkt pkts[STAGE_BURST];
 	uint8_t *images = malloc((size_t)n * SIZE);
 	struct frame_random rng = {1};
@@ -109,7 +112,7 @@ static void measure(
 		frame_len = f.len;
 		memcpy(images + (size_t)i * SIZE, frame_data(&f), f.len);
 	}
-	for (unsigned round = 0; round < ROUNDS; round++) {
+	for (unsigned round = 0; round < rounds; round++) {
 		for (unsigned i = 0; i < STAGE_BURST; i++) {
 			memcpy(room[i] + 128, images + (size_t)frame_random_below(&rng, n) * SIZE,
 				frame_len);
@@ -130,23 +133,29 @@ static void measure(
 		}
 	}
 	free(images);
-	qsort(took, ROUNDS, sizeof(took[0]), compare);
-	printf("%8.1f %8.1f  %s\n", (double)took[ROUNDS / 10] / STAGE_BURST,
-		(double)took[ROUNDS / 2] / STAGE_BURST, names[d]);
+	qsort(took, rounds, sizeof(took[0]), compare);
+	printf("%8.1f %8.1f  %u %s\n", (double)took[rounds / 10] / STAGE_BURST,
+		(double)took[rounds / 2] / STAGE_BURST, d, names[d]);
 }
 
 int main(int argc, char **argv)
 {
 	unsigned n = argc > 1 ? (unsigned)atoi(argv[1]) : 1000;
 	uint16_t len = argc > 2 ? (uint16_t)atoi(argv[2]) : 160;
+	unsigned only = argc > 3 ? (unsigned)atoi(argv[3]) : DIRECTIONS;
+	unsigned rounds = argc > 4 ? (unsigned)atoi(argv[4]) : ROUNDS_MAX;
 	uint32_t kind =
 		tp_hash_supported(TP_HASH_KIND_AES) ? TP_HASH_KIND_AES : TP_HASH_KIND_SIPHASH;
 	struct flow *flows;
 	struct relay *r;
 
 	n &= ~1u; // flows are joined in pairs
-	if (n < 2 || n > 16000 || len > 1400) {
-		fprintf(stderr, "usage: %s [FLOWS 2..16000 [PAYLOAD 0..1400]]\n", argv[0]);
+	if (n < 2 || n > 16000 || len > 1400 || only > DIRECTIONS || rounds < 1 ||
+		rounds > ROUNDS_MAX) {
+		fprintf(stderr,
+			"usage: %s [FLOWS 2..16000 [PAYLOAD 0..1400 "
+			"[DIRECTION [ROUNDS]]]]\n",
+			argv[0]);
 		return 2;
 	}
 	flows = calloc(n, sizeof(*flows));
@@ -160,7 +169,8 @@ int main(int argc, char **argv)
 	printf("%u flows, %u octets, bursts of %u; cycles per packet, 10 %% and median\n", n, len,
 		STAGE_BURST);
 	for (unsigned d = 0; d < DIRECTIONS; d++)
-		measure(r, flows, n, d, len);
+		if (only == DIRECTIONS || only == d)
+			measure(r, flows, n, d, len, rounds);
 	relay_destroy(r);
 	free(flows);
 	return 0;
