@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <core/csum.h>
 
-#include "wire.h"
+#include <core/wire.h>
 
 uint64_t core_sum(const void *p, size_t len)
 {

@@ -2,8 +2,7 @@
 #include <core/packet.h>
 
 #include <core/csum.h>
-
-#include "wire.h"
+#include <core/wire.h>
 
 #define EXTENSIONS_MAX 8u
 
@@ -24,6 +23,7 @@ static void parse_udp(struct core_packet *p, size_t have)
 	}
 	if (p->fault != TP_DROP_none)
 		return;
+	p->l4_len_be = core_sum_be16((uint16_t)p->l4_len);
 	if (p->l4_len < CORE_UDP_HEADER_LEN)
 		p->fault = TP_DROP_short_frame;
 	else if (tp_load_be16(p->l4 + CORE_UDP_LEN) != p->l4_len)
@@ -69,7 +69,7 @@ static void parse_ipv4(struct core_packet *p, uint8_t *ip, size_t have)
 	if (header_len > have)
 		header_len = (unsigned)have;
 	p->l4 = ip + header_len;
-	p->l4_len = (uint16_t)(total_len - header_len);
+	p->l4_len = total_len - header_len;
 
 	p->kind = CORE_OTHER;
 	if (ip[CORE_IPV4_PROTO] == CORE_PROTO_UDP) {
@@ -125,7 +125,7 @@ static void parse_ipv6(struct core_packet *p, uint8_t *ip, size_t have)
 	p->family = TP_FAMILY_IPV6;
 	p->src_ip = ip + CORE_IPV6_SRC;
 	p->dst_ip = ip + CORE_IPV6_DST;
-	p->tos = (uint8_t)(tp_load_be16(ip) >> 4);
+	p->tos = tp_load_be16(ip) >> 4 & 0xffu;
 	p->ttl = ip[CORE_IPV6_HOP_LIMIT];
 	payload_len = tp_load_be16(ip + CORE_IPV6_PAYLOAD_LEN);
 	if (payload_len > have - CORE_IPV6_HEADER_LEN)
@@ -139,7 +139,7 @@ static void parse_ipv6(struct core_packet *p, uint8_t *ip, size_t have)
 		at = have;
 	p->l4 = ip + at;
 	// Wraps when the extensions claim more than the payload: the fault is set then.
-	p->l4_len = (uint16_t)(payload_len + CORE_IPV6_HEADER_LEN - at);
+	p->l4_len = (uint32_t)(payload_len + CORE_IPV6_HEADER_LEN - at);
 
 	p->kind = CORE_OTHER;
 	if (next == CORE_PROTO_UDP) {
@@ -152,7 +152,7 @@ static void parse_ipv6(struct core_packet *p, uint8_t *ip, size_t have)
 	}
 }
 
-static void parse_any(struct core_packet *p, uint8_t *frame, size_t len)
+void core_parse(struct core_packet *p, uint8_t *frame, size_t len)
 {
 	unsigned type;
 
@@ -173,95 +173,16 @@ static void parse_any(struct core_packet *p, uint8_t *frame, size_t len)
 		p->kind = CORE_OTHER;
 }
 
-static inline void fill_udp(struct core_packet *p, uint8_t *udp, unsigned udp_len)
-{
-	p->l4 = udp;
-	p->l4_len = (uint16_t)udp_len;
-	memcpy(&p->ports, udp, sizeof(p->ports));
-	p->csum = core_sum_word(udp + CORE_UDP_CSUM);
-	p->kind = CORE_UDP;
-	p->fault = TP_DROP_none;
-	p->has_ports = true;
-}
-
-// What nearly every packet is: one sound datagram behind a header without options. False, and
-// parse_any finds out, for all the rest.
-static inline bool parse_plain_ipv4(struct core_packet *p, uint8_t *ip, size_t have)
-{
-	unsigned total_len, frag;
-	uint8_t *udp = ip + CORE_IPV4_HEADER_LEN;
-
-	if (have < CORE_IPV4_HEADER_LEN + CORE_UDP_HEADER_LEN || ip[0] != 0x45 ||
-		ip[CORE_IPV4_PROTO] != CORE_PROTO_UDP)
-		return false;
-	total_len = tp_load_be16(ip + CORE_IPV4_TOTAL_LEN);
-	frag = tp_load_be16(ip + CORE_IPV4_FRAG);
-	if (total_len > have || total_len < CORE_IPV4_HEADER_LEN + CORE_UDP_HEADER_LEN ||
-		tp_load_be16(udp + CORE_UDP_LEN) != total_len - CORE_IPV4_HEADER_LEN ||
-		(frag & CORE_IPV4_FRAG_MASK) || core_sum_fold(core_sum_20(ip)) != 0xffff)
-		return false;
-	p->src_ip = ip + CORE_IPV4_SRC;
-	p->dst_ip = ip + CORE_IPV4_DST;
-	p->family = TP_FAMILY_IPV4;
-	p->tos = ip[CORE_IPV4_TOS];
-	p->ttl = ip[CORE_IPV4_TTL];
-	p->df = frag & CORE_IPV4_DF;
-	fill_udp(p, udp, total_len - CORE_IPV4_HEADER_LEN);
-	return true;
-}
-
-static inline bool parse_plain_ipv6(struct core_packet *p, uint8_t *ip, size_t have)
-{
-	uint8_t *udp = ip + CORE_IPV6_HEADER_LEN;
-	unsigned udp_len;
-
-	if (have < CORE_IPV6_HEADER_LEN + CORE_UDP_HEADER_LEN || ip[0] >> 4 != 6 ||
-		ip[CORE_IPV6_NEXT] != CORE_PROTO_UDP)
-		return false;
-	udp_len = tp_load_be16(ip + CORE_IPV6_PAYLOAD_LEN);
-	if (udp_len > have - CORE_IPV6_HEADER_LEN || udp_len < CORE_UDP_HEADER_LEN ||
-		tp_load_be16(udp + CORE_UDP_LEN) != udp_len ||
-		core_sum_word(udp + CORE_UDP_CSUM) == 0)
-		return false;
-	p->src_ip = ip + CORE_IPV6_SRC;
-	p->dst_ip = ip + CORE_IPV6_DST;
-	p->family = TP_FAMILY_IPV6;
-	p->tos = (uint8_t)(tp_load_be16(ip) >> 4);
-	p->ttl = ip[CORE_IPV6_HOP_LIMIT];
-	p->df = false;
-	fill_udp(p, udp, udp_len);
-	return true;
-}
-
-void core_parse(struct core_packet *p, uint8_t *frame, size_t len)
-{
-	unsigned type;
-
-	p->frame = frame;
-	if (len >= CORE_ETH_LEN) {
-		type = tp_load_be16(frame + CORE_ETH_TYPE);
-		if (type == CORE_ETHERTYPE_IPV4 &&
-			parse_plain_ipv4(p, frame + CORE_ETH_LEN, len - CORE_ETH_LEN))
-			return;
-		if (type == CORE_ETHERTYPE_IPV6 &&
-			parse_plain_ipv6(p, frame + CORE_ETH_LEN, len - CORE_ETH_LEN))
-			return;
-	}
-	parse_any(p, frame, len);
-}
-
 bool core_packet_csum_right(const struct core_packet *p)
 {
 	return core_csum_udp_right(
 		p->src_ip, p->dst_ip, tp_family_ip_len(p->family), p->l4, p->l4_len);
 }
 
-bool core_source_bad(uint8_t family, const uint8_t *ip)
+bool core_source_bad_ipv6(const uint8_t *ip)
 {
 	static const uint8_t zero[16];
 
-	if (family == TP_FAMILY_IPV4)
-		return ip[0] == 0 || ip[0] == 127 || ip[0] >= 224;
 	if (ip[0] == 0xff)
 		return true;
 	if (memcmp(ip, zero, 10) != 0)

@@ -2,11 +2,10 @@
 #include <core/template.h>
 
 #include <core/csum.h>
+#include <core/wire.h>
 #include <turnpike/stun.h>
 
 #include <errno.h>
-
-#include "wire.h"
 
 static bool same_family(const struct tp_addr *a, const struct tp_addr *b)
 {

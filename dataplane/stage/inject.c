@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "item.h"
+#include "forward.h"
 
 // Headers of the longest kind: Ethernet, IPv6, UDP.
 #define FRONT 62u
@@ -50,14 +50,15 @@ static enum tp_drop inject_one(
 	enum tp_drop why;
 	struct core_out out;
 	uint8_t *start = pkt->data;
-	uint8_t mac[6], port;
+	uint64_t hop = 0;
+	uint8_t port = 0;
 
 	// The checks below must see the copy: the compiler may not read the slot again.
 	atomic_signal_fence(memory_order_seq_cst);
 	from = listener_for(w->locals, &m);
 	if (from == NULL)
 		return TP_DROP_inject_bad;
-	why = next_hop_resolve(w, m.next_hop, mac, &port);
+	why = next_hop_resolve(w, m.next_hop, &hop, &port);
 	if (why != TP_DROP_none)
 		return why;
 	if (pkt->tailroom < FRONT + m.len)
@@ -66,7 +67,7 @@ static enum tp_drop inject_one(
 	core_datagram_write(&w->context, start + FRONT, m.len, &from->addr, &m.remote, &out);
 	if (out.len > w->ports[port].mtu)
 		return TP_DROP_too_big;
-	core_ethernet_write(&out, mac, w->ports[port].mac);
+	ethernet_write(&out, hop, &w->ports[port]);
 	pkt->data = out.ip - 14;
 	pkt->len = (uint16_t)(out.len + 14);
 	pkt->headroom = (uint16_t)(pkt->headroom + (pkt->data - start));

@@ -2,9 +2,10 @@
 // One packet on its way through a burst, and the passes of the burst.
 //
 // A packet asks the table one to four questions, each a key. All open questions of a burst are
-// looked up together, in three passes: hash and prefetch the buckets; match signatures and prefetch
-// the entries; compare keys and settle what follows. What follows is a drop, the next question, or
-// a way.
+// looked up together: the key is hashed and its bucket prefetched when the question is asked
+// (classify.c, item_ask); then signatures are matched and entries prefetched (lookup.c); then keys
+// are compared and what follows is settled (resolve.c): a drop, the next question, or a way out
+// (forward.c).
 //
 //   from        questions (key)
 //   client      CHANNEL
@@ -12,16 +13,22 @@
 //               ALLOCATION (class of a message for the control process)
 //   peer        PEER; without a channel: PERMISSION
 //   hairpin     what the client's packet asks, then what the peer's would ask at the other end
+//
+// Only plain packets get so far (<core/plain.h>): what their headers say is read again from the
+// frame, which is cheaper than to keep it.
 #pragma once
 
 #include <core/message.h>
-#include <core/packet.h>
+#include <core/plain.h>
 #include <core/rewrite.h>
 #include <stage/stage.h>
 
 #include "locals.h"
 
 #include <endian.h>
+
+#define STAGE_LIKELY(x)	  __builtin_expect(!!(x), 1)
+#define STAGE_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 // The question an item waits for.
 enum item_step {
@@ -30,68 +37,73 @@ enum item_step {
 	STEP_PERMISSION_OUT, // of the sending client for its peer
 	STEP_PEER,
 	STEP_PERMISSION_IN, // of the receiving client for the sender
-};
-
-enum item_state {
-	ITEM_DONE, // the verdict stands
-	ITEM_OPEN, // has a question
-	ITEM_READY // has a way
+	STEPS
 };
 
 // How the payload came.
 enum item_take { TAKE_DATAGRAM, TAKE_CHANNEL, TAKE_SEND, TAKE_REQUEST };
 
-// How it leaves.
-enum item_put { PUT_PEER, PUT_CHANNEL, PUT_DATA };
-
+// One cache line. What else a way needs is in struct more, by the same number.
 struct item {
 	struct tp_key key;
 	uint64_t hash;
-	const struct tp_bucket *bucket;
-	uint32_t candidate; // entry whose signature matched; 0 none
-
-	uint8_t state; // enum item_state
-	uint8_t step;  // enum item_step
-	uint8_t take;  // enum item_take
-	uint8_t put;   // enum item_put
-	bool hairpin;
-	bool has_fingerprint;
-	uint16_t local_id; // listener or relay it arrived at; hairpin: relay of the other end
-	uint16_t port_be;  // relayed port it arrived at; hairpin: of the other end
-	const struct tp_entry *client;	    // the sender's ALLOCATION
-	const struct tp_entry *sent_by;	    // the sender's CHANNEL or PERMISSION
-	const struct tp_entry *received_by; // the receiver's PEER or PERMISSION
-	const struct tp_entry *allocation;  // the receiver's ALLOCATION
-	struct tp_addr shown;		    // sender as the receiver sees it
-	struct core_send send;
-	struct core_packet in;
 	struct stage_pkt *pkt;
+	uint32_t candidate;  // entry whose signature matched; 0 none
+	uint32_t sent_by;    // the sender's CHANNEL or PERMISSION
+	uint32_t client;     // the sender's ALLOCATION
+	uint32_t allocation; // the receiver's ALLOCATION
+	uint16_t local_id;   // listener or relay it arrived at; hairpin: relay of the other end
+	uint16_t port_be;    // relayed port it arrived at; hairpin: of the other end
+	uint8_t take;	     // enum item_take
+	bool v4;	     // family of the frame
+	bool hairpin;
+	uint8_t reserved;
+} TP_ALIGNED(64);
+TP_ASSERT_SIZE(struct item, 64);
+
+struct more {
+	struct core_send send; // TAKE_SEND
+	struct tp_addr shown;  // hairpin: the sender as the receiver sees it
+};
+
+// Items that wait for the same answer, by number.
+struct open_list {
+	unsigned n;
+	uint8_t at[STAGE_BURST];
 };
 
 // What is counted once per burst.
 struct burst {
 	struct stage_worker *w;
 	const struct stage_locals *locals;
+	const struct own_ip *last_own; // own address the last packet arrived at, or NULL
 	uint64_t now_ns;
 	uint32_t now_s;
-	uint32_t last_own; // own address the last packet arrived at; 0 none yet
+	struct open_list *next; // [STEPS]: where a question is put that is asked now
+	struct open_list open[2][STEPS];
 	uint32_t path_packets[TP_PATH_COUNT];
 	uint64_t path_octets[TP_PATH_COUNT];
 	struct item items[STAGE_BURST];
+	struct more more[STAGE_BURST];
 };
+
+static inline struct more *item_more(struct burst *b, const struct item *it)
+{
+	return &b->more[it - b->items];
+}
 
 static inline void item_drop(struct burst *b, struct item *it, enum tp_drop reason)
 {
-	it->state = ITEM_DONE;
 	it->pkt->verdict = STAGE_DROP;
 	it->pkt->reason = (uint8_t)reason;
 	tp_count(&b->w->stats->drops[reason], 1);
 }
 
-static inline void item_ask(struct item *it, enum item_step step)
+static inline void item_wait(struct burst *b, const struct item *it, enum item_step step)
 {
-	it->state = ITEM_OPEN;
-	it->step = (uint8_t)step;
+	struct open_list *list = &b->next[step];
+
+	list->at[list->n++] = (uint8_t)(it - b->items);
 }
 
 static inline void burst_count(struct burst *b, enum tp_path path, uint32_t octets)
@@ -100,47 +112,79 @@ static inline void burst_count(struct burst *b, enum tp_path path, uint32_t octe
 	b->path_octets[path] += octets;
 }
 
-// classify.c: from a frame to its first question, or to a verdict.
-void burst_classify(struct burst *b, struct stage_pkt *pkts, unsigned n);
-
-// Items that have a question, by number.
-struct open_list {
-	unsigned n;
-	uint8_t at[STAGE_BURST];
+// Where a packet came from and arrived. Whole words, for the compiler's sake: one stored narrow and
+// read back wide stalls.
+struct arrival {
+	struct local_ip src;
+	uint64_t src_port_be;
+	uint64_t local_id;
+	uint64_t family;
 };
 
-// lookup.c: asks and settles until no question is open.
-void burst_lookup(struct burst *b, unsigned n);
+// The last word of a key: all but the address.
+static inline uint64_t key_tail(
+	uint64_t port_be, uint64_t local_id, uint64_t selector, uint64_t kind, uint64_t family)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return port_be | local_id << 16 | selector << 32 | kind << 48 | family << 56;
+#else
+	return port_be << 48 | local_id << 32 | selector << 16 | kind << 8 | family;
+#endif
+}
 
-// resolve.c: settles the questions of `open` by what was found; leaves those that have another.
-void burst_settle(struct burst *b, struct open_list *open);
+static inline void item_key_set(struct item *it, uint64_t a, uint64_t b, uint64_t c)
+{
+	uint8_t *key = (uint8_t *)&it->key;
 
-// forward.c: rewrites the ready items and sends them.
-void burst_forward(struct burst *b, unsigned n);
-void item_send(struct item *it, const struct core_out *out, uint8_t port);
+	memcpy(key, &a, 8);
+	memcpy(key + 8, &b, 8);
+	memcpy(key + 16, &c, 8);
+}
+
+// Whether the frame is addressed to the port it came in by. The kernel drops what is not (or takes
+// multicast), so it is the judge of everything else. Compares eight octets of each, less two.
+static inline bool stage_mac_is_ours(const struct stage_port *port, const uint8_t *frame)
+{
+	uint64_t mac, dst;
+
+	_Static_assert(sizeof(*port) >= 8, "read at once");
+	memcpy(&mac, port->mac, sizeof(mac));
+	memcpy(&dst, frame, sizeof(dst));
+	return ((mac ^ dst) & htole64(0xffffffffffffull)) == 0 || port->any_mac;
+}
+
+static inline void bucket_prefetch(const struct tp_table *t, uint64_t hash)
+{
+	__builtin_prefetch(&t->buckets[tp_table_bucket_of(t, hash)], 0, 3);
+}
+
+// classify.c: from a frame to its first question, or to a verdict. The quick way for plain packets
+// whose first question is a channel's; burst_classify takes it where it can.
+void burst_classify(struct burst *b, struct stage_pkt *pkts, unsigned n);
+
+// general.c: the same for any frame.
+void item_classify(struct burst *b, struct item *it);
+// The message of a client that has reached a listener.
+void item_message(struct burst *b, struct item *it);
+
+// lookup.c: asks for the item's key.
+void item_ask(struct burst *b, struct item *it, enum item_step step);
+
+// Asks and settles until no question is open.
+void burst_lookup(struct burst *b);
+
+// resolve.c: settles the questions of these lists, [STEPS], by what was found.
+void burst_settle(struct burst *b, const struct open_list *open);
+
+// forward.c: the ways of a packet whose entries are known.
+void item_turned_forward(struct burst *b, struct item *it, uint32_t index, bool channel);
 
 // punt.c: hands the message to the control process (`live`: it came from a live 5-tuple); answers a
 // Binding request.
 void item_punt(struct burst *b, struct item *it, bool live);
-void item_answer(struct burst *b, struct item *it);
+void item_answer(
+	struct burst *b, struct item *it, const struct core_packet *in, bool has_fingerprint);
 
 // limiter.c: whether another first contact of this source may pass in this second.
 bool stage_limiter_pass(
 	struct stage_worker *w, const struct tp_addr *source, uint32_t rate, uint32_t now_s);
-
-// Destination MAC and port behind a next-hop slot: none, no_route or no_next_hop.
-static inline enum tp_drop next_hop_resolve(
-	const struct stage_worker *w, uint32_t slot, uint8_t mac[6], uint8_t *port)
-{
-	uint64_t word, le;
-
-	if (slot == 0 || slot >= w->n_next_hops)
-		return TP_DROP_no_route;
-	word = atomic_load_explicit(&w->next_hops[slot], memory_order_relaxed);
-	if (!(word & TP_NEXT_HOP_VALID))
-		return TP_DROP_no_next_hop;
-	le = htole64(word);
-	memcpy(mac, &le, 6);
-	*port = (uint8_t)(word >> 48);
-	return *port < w->n_ports ? TP_DROP_none : TP_DROP_no_route;
-}

@@ -26,6 +26,12 @@ static void listener_add(struct stage_locals *l, unsigned ip_index, unsigned id)
 
 	if (locals_listener_find(l, ip_index, port_be) != 0)
 		return;
+	if (l->ips[ip_index].listener_id == 0) {
+		l->ips[ip_index].listener_id = (uint16_t)id;
+		l->ips[ip_index].port_be = port_be;
+	}
+	if (locals_port_relayed(l, tp_ntohs(port_be)))
+		l->ips[ip_index].mixed = true;
 	while (l->port_slots[s] != 0)
 		s = (s + 1) & l->port_mask;
 	l->port_slots[s] = (uint16_t)id;
@@ -46,12 +52,13 @@ static bool record_right(const struct tp_local *r)
 	return r->role == TP_ROLE_RELAY && r->port_index < TP_RELAYS_MAX;
 }
 
-// Slots for `n` keys, less than half full.
+// Slots for `n` keys: sparse, so that strangers' addresses nearly always meet an empty one, and
+// less than half full at worst.
 static uint32_t mask_for(unsigned n, uint32_t most)
 {
-	uint32_t slots = 16;
+	uint32_t slots = 64;
 
-	while (slots < most && slots < 2 * n + 1)
+	while (slots < most && slots < 16 * n)
 		slots *= 2;
 	return slots - 1;
 }

@@ -17,9 +17,13 @@ struct local_ip {
 
 struct own_ip {
 	struct local_ip ip;
-	uint16_t relay_id; // RELAY with this addr; 0: none
+	uint16_t relay_id;    // RELAY with this addr; 0: none
+	uint16_t listener_id; // one of its listeners, the first to be tried; 0: none
+	uint16_t port_be;     // of that listener
 	uint8_t family;
 	bool arrives; // some local's addr: packets to it are ours. Else external only
+	bool mixed;   // a listener has a port inside the relay range
+	uint8_t reserved[7];
 };
 
 struct local_record {
@@ -97,6 +101,27 @@ static inline unsigned locals_listener_find(
 static inline bool locals_port_relayed(const struct stage_locals *l, uint16_t port)
 {
 	return port >= l->path.relay_port_min && port <= l->path.relay_port_max;
+}
+
+// Id of the listener or relay that a packet to this own address and port is for, or 0: the
+// kernel's. A listener goes before a relay.
+static inline unsigned locals_role_find(
+	const struct stage_locals *l, const struct own_ip *own, uint16_t port_be, bool *listener)
+{
+	bool relayed = own->relay_id != 0 && locals_port_relayed(l, tp_ntohs(port_be));
+	unsigned id = own->listener_id;
+
+	*listener = true;
+	if (id != 0 && own->port_be == port_be)
+		return id;
+	if (!relayed || own->mixed)
+		id = locals_listener_find(l, (unsigned)(own - l->ips), port_be);
+	else
+		id = 0;
+	if (id != 0)
+		return id;
+	*listener = false;
+	return relayed ? own->relay_id : 0;
 }
 
 // The record of a live relay address, or NULL whatever the id.

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "item.h"
-
-static const struct tp_entry *entry_at(const struct burst *b, uint32_t index)
-{
-	return &b->w->table.entries[index];
-}
+#include "forward.h"
+#include "hash.h"
 
 static bool expired(const _Atomic uint32_t *expires_s, uint32_t now_s)
 {
@@ -31,14 +27,17 @@ static enum tp_drop relayed_check(
 	return TP_DROP_no_allocation;
 }
 
-// Turns a key that holds the peer's address already into the PERMISSION's: tp_key_permission in
-// place.
-static inline void key_permission(struct tp_key *key, uint32_t allocation)
+// Asks for the PERMISSION of the allocation for this peer (tp_key_permission).
+CORE_INLINE void ask_permission(struct burst *b, struct item *it, enum item_step step,
+	struct hasher h, const uint8_t *ip, uint8_t family, uint32_t allocation)
 {
-	key->port_be = 0;
-	key->local_id = (uint16_t)allocation;
-	key->selector = (uint16_t)(allocation >> 16);
-	key->kind = TP_KIND_PERMISSION;
+	uint64_t word[2];
+
+	memcpy(&word[0], ip, 8);
+	memcpy(&word[1], ip + 8, 8);
+	ask(b, it, &b->next[step], h, word[0], word[1],
+		key_tail(0, (uint16_t)allocation, (uint16_t)(allocation >> 16), TP_KIND_PERMISSION,
+			family));
 }
 
 // The sender's packet turns round inside the worker: what it would ask as a peer's datagram at the
@@ -48,6 +47,7 @@ static void turn_round(struct burst *b, struct item *it, uint16_t relay_id, uint
 	uint16_t to_relay_id, uint16_t to_port_be)
 {
 	const struct local_record *from = locals_relay(b->locals, relay_id);
+	struct tp_addr *shown;
 
 	if (from == NULL) {
 		item_drop(b, it, TP_DROP_table_corrupt);
@@ -60,10 +60,11 @@ static void turn_round(struct burst *b, struct item *it, uint16_t relay_id, uint
 	it->hairpin = true;
 	it->local_id = to_relay_id;
 	it->port_be = to_port_be;
-	it->shown = from->external;
-	it->shown.port_be = port_be;
-	it->key = tp_key_peer(&it->shown, to_relay_id, to_port_be);
-	item_ask(it, STEP_PEER);
+	shown = &item_more(b, it)->shown;
+	*shown = from->external;
+	shown->port_be = port_be;
+	it->key = tp_key_peer(shown, to_relay_id, to_port_be);
+	item_ask(b, it, STEP_PEER);
 }
 
 static uint16_t header_dst_port_be(const struct tp_entry *e)
@@ -74,46 +75,58 @@ static uint16_t header_dst_port_be(const struct tp_entry *e)
 	return port_be;
 }
 
-// The channel's expiry alone is tested, except for a hairpin: the allocation's entry is not touched
-// for media, the control process takes channels down with their allocation.
-static void resolve_channel(struct burst *b, struct item *it, uint32_t index)
+static void turn_channel_round(struct burst *b, struct item *it, uint32_t index)
 {
 	const struct tp_entry *e = entry_at(b, index);
 
-	if (index == 0) {
-		item_drop(b, it, TP_DROP_no_channel);
-	} else if (expired(&e->expires_s, b->now_s)) {
-		item_drop(b, it, TP_DROP_channel_expired);
-	} else if (e->flags & TP_ENTRY_HAIRPIN) {
-		it->sent_by = e;
-		if (expired(&e->other_expires_s, b->now_s))
-			item_drop(b, it, TP_DROP_permission_expired);
-		else
-			turn_round(b, it, e->relay_id, e->port_be, e->hairpin_relay_id,
-				header_dst_port_be(e));
-	} else {
-		it->sent_by = e;
-		it->put = PUT_PEER;
-		it->state = ITEM_READY;
-	}
+	it->sent_by = index;
+	if (expired(&e->other_expires_s, b->now_s))
+		item_drop(b, it, TP_DROP_permission_expired);
+	else
+		turn_round(
+			b, it, e->relay_id, e->port_be, e->hairpin_relay_id, header_dst_port_be(e));
 }
 
-static void resolve_client(struct burst *b, struct item *it, uint32_t index)
+// The first slot whose signature matches is nearly always the one. When it is not, or when the
+// chain goes on, the whole of it is searched.
+static uint32_t search(const struct tp_table *t, const struct item *it)
 {
-	bool live = index != 0 && !allocation_expired(entry_at(b, index), b->now_s);
+	const struct tp_bucket *bucket = &t->buckets[tp_table_bucket_of(t, it->hash)];
 
-	if (it->take == TAKE_REQUEST) {
-		item_punt(b, it, live);
-	} else if (index == 0) {
-		item_drop(b, it, TP_DROP_no_allocation);
-	} else if (!live) {
-		item_drop(b, it, TP_DROP_allocation_expired);
-	} else {
-		it->client = entry_at(b, index);
-		memcpy(it->key.ip, it->send.peer.ip, sizeof(it->key.ip));
-		it->key.family = it->send.peer.family;
-		key_permission(&it->key, index);
-		item_ask(it, STEP_PERMISSION_OUT);
+	if (it->candidate == 0 && tp_bucket_match(bucket, tp_table_sig_of(it->hash)) == 0 &&
+		atomic_load_explicit(&bucket->next, memory_order_acquire) == 0)
+		return 0;
+	return tp_table_find(t, &it->key, it->hash);
+}
+
+// The entry that answers the item's question, or 0.
+CORE_INLINE uint32_t confirm(const struct tp_table *t, const struct item *it)
+{
+	if (STAGE_LIKELY(
+		    it->candidate != 0 && tp_key_equal(&t->entries[it->candidate].key, &it->key)))
+		return it->candidate;
+	return search(t, it);
+}
+
+// The channel's expiry alone is tested, except for a hairpin: the allocation's entry is not touched
+// for media, the control process takes channels down with their allocation.
+CORE_INLINE void settle_channel(struct burst *b, const struct open_list *list)
+{
+	for (unsigned i = 0; i < list->n; i++) {
+		struct item *it = &b->items[list->at[i]];
+		uint32_t index = confirm(&b->w->table, it);
+		const struct tp_entry *e = entry_at(b, index);
+		const struct way_entries way = {
+			.leaving = e, .sent_by = e, .leaving_index = index, .sent_index = index};
+
+		if (STAGE_UNLIKELY(index == 0))
+			item_drop(b, it, TP_DROP_no_channel);
+		else if (STAGE_UNLIKELY(expired(&e->expires_s, b->now_s)))
+			item_drop(b, it, TP_DROP_channel_expired);
+		else if (STAGE_UNLIKELY(e->flags & TP_ENTRY_HAIRPIN))
+			turn_channel_round(b, it, index);
+		else
+			forward_plainly(b, it, WAY_CHANNEL_TO_PEER, &way);
 	}
 }
 
@@ -128,34 +141,76 @@ static bool has_family(const struct burst *b, const struct tp_entry *a, uint8_t 
 	return false;
 }
 
-static void resolve_permission_out(struct burst *b, struct item *it, uint32_t index)
+CORE_INLINE void settle_client(struct burst *b, const struct open_list *list, struct hasher h)
 {
-	const struct tp_entry *client = it->client;
-	const struct tp_entry *e = entry_at(b, index);
+	for (unsigned i = 0; i < list->n; i++) {
+		struct item *it = &b->items[list->at[i]];
+		const struct tp_addr *peer = &item_more(b, it)->send.peer;
+		uint32_t index = confirm(&b->w->table, it);
+		bool live = index != 0 && !allocation_expired(entry_at(b, index), b->now_s);
+
+		if (it->take == TAKE_REQUEST) {
+			item_punt(b, it, live);
+		} else if (index == 0) {
+			item_drop(b, it, TP_DROP_no_allocation);
+		} else if (!live) {
+			item_drop(b, it, TP_DROP_allocation_expired);
+		} else {
+			it->client = index;
+			ask_permission(
+				b, it, STEP_PERMISSION_OUT, h, peer->ip, peer->family, index);
+		}
+	}
+}
+
+static void drop_unpermitted(struct burst *b, struct item *it)
+{
+	uint8_t family = item_more(b, it)->send.peer.family;
+
+	item_drop(b, it,
+		has_family(b, entry_at(b, it->client), family) ? TP_DROP_no_permission
+							       : TP_DROP_wrong_family);
+}
+
+// none, or why the permission that was found can't be used.
+static enum tp_drop permission_out_check(
+	const struct burst *b, const struct item *it, const struct tp_entry *e)
+{
 	enum tp_drop why;
 
-	if (index == 0) {
-		item_drop(b, it,
-			has_family(b, client, it->send.peer.family) ? TP_DROP_no_permission
-								    : TP_DROP_wrong_family);
-		return;
-	}
-	if (expired(&e->expires_s, b->now_s)) {
-		item_drop(b, it, TP_DROP_permission_expired);
-		return;
-	}
-	why = relayed_check(client, e->relay_id, e->port_be, b->now_s);
-	if (why != TP_DROP_none) {
-		item_drop(b, it, why == TP_DROP_no_allocation ? TP_DROP_table_corrupt : why);
-		return;
-	}
-	it->sent_by = e;
-	if (e->flags & TP_ENTRY_HAIRPIN) {
-		turn_round(
-			b, it, e->relay_id, e->port_be, e->hairpin_relay_id, it->send.peer.port_be);
-	} else {
-		it->put = PUT_PEER;
-		it->state = ITEM_READY;
+	if (expired(&e->expires_s, b->now_s))
+		return TP_DROP_permission_expired;
+	why = relayed_check(entry_at(b, it->client), e->relay_id, e->port_be, b->now_s);
+	return why == TP_DROP_no_allocation ? TP_DROP_table_corrupt : why;
+}
+
+CORE_INLINE void settle_permission_out(struct burst *b, const struct open_list *list)
+{
+	for (unsigned i = 0; i < list->n; i++) {
+		struct item *it = &b->items[list->at[i]];
+		uint32_t index = confirm(&b->w->table, it);
+		const struct tp_entry *e = entry_at(b, index);
+		const struct way_entries way = {.leaving = e,
+			.sent_by = e,
+			.client = entry_at(b, it->client),
+			.leaving_index = index,
+			.sent_index = index};
+		enum tp_drop why;
+
+		if (index == 0) {
+			drop_unpermitted(b, it);
+			continue;
+		}
+		why = permission_out_check(b, it, e);
+		if (why != TP_DROP_none) {
+			item_drop(b, it, why);
+		} else if (e->flags & TP_ENTRY_HAIRPIN) {
+			it->sent_by = index;
+			turn_round(b, it, e->relay_id, e->port_be, e->hairpin_relay_id,
+				item_more(b, it)->send.peer.port_be);
+		} else {
+			forward_plainly(b, it, WAY_SEND_TO_PEER, &way);
+		}
 	}
 }
 
@@ -173,95 +228,101 @@ static uint32_t allocation_at(const struct burst *b, uint16_t relay_id, uint16_t
 	return index < b->w->table.n_entries ? index : 0;
 }
 
-static void resolve_peer(struct burst *b, struct item *it, uint32_t index)
+// No channel: what the allocation permits.
+CORE_INLINE void ask_permission_in(struct burst *b, struct item *it, struct hasher h)
 {
-	const struct tp_entry *e = entry_at(b, index);
-	uint32_t allocation;
+	uint32_t allocation = allocation_at(b, it->local_id, it->port_be);
 
-	if (index != 0 && !expired(&e->other_expires_s, b->now_s)) {
-		if (expired(&e->expires_s, b->now_s)) {
-			item_drop(b, it, TP_DROP_permission_expired);
-			return;
-		}
-		it->received_by = e;
-		it->put = PUT_CHANNEL;
-		it->state = ITEM_READY;
-		return;
-	}
-	allocation = allocation_at(b, it->local_id, it->port_be);
 	if (allocation == 0) {
 		item_drop(b, it, it->hairpin ? TP_DROP_own_address : TP_DROP_no_allocation);
 		return;
 	}
-	it->allocation = entry_at(b, allocation);
-	__builtin_prefetch(it->allocation);
-	__builtin_prefetch(it->allocation->header);
-	__builtin_prefetch(&b->w->cells[allocation]);
-	key_permission(&it->key, allocation);
-	item_ask(it, STEP_PERMISSION_IN);
+	it->allocation = allocation;
+	__builtin_prefetch(entry_at(b, allocation));
+	__builtin_prefetch(entry_at(b, allocation)->header);
+	__builtin_prefetch(&b->w->cells[allocation], 1);
+	ask_permission(b, it, STEP_PERMISSION_IN, h, it->key.ip, it->key.family, allocation);
 }
 
-static void resolve_permission_in(struct burst *b, struct item *it, uint32_t index)
+CORE_INLINE void settle_peer(struct burst *b, const struct open_list *list, struct hasher h)
 {
-	const struct tp_entry *e = entry_at(b, index);
-	enum tp_drop why = relayed_check(it->allocation, it->local_id, it->port_be, b->now_s);
+	for (unsigned i = 0; i < list->n; i++) {
+		struct item *it = &b->items[list->at[i]];
+		uint32_t index = confirm(&b->w->table, it);
+		const struct tp_entry *e = entry_at(b, index);
+		const struct way_entries way = {
+			.leaving = e, .received_by = e, .leaving_index = index};
 
-	if (why != TP_DROP_none) {
-		item_drop(b, it, it->hairpin ? TP_DROP_own_address : why);
-	} else if (index == 0) {
-		item_drop(b, it, TP_DROP_no_permission);
-	} else if (expired(&e->expires_s, b->now_s)) {
-		item_drop(b, it, TP_DROP_permission_expired);
-	} else {
-		it->received_by = e;
-		it->put = PUT_DATA;
-		it->state = ITEM_READY;
+		if (index == 0 || STAGE_UNLIKELY(expired(&e->other_expires_s, b->now_s)))
+			ask_permission_in(b, it, h);
+		else if (STAGE_UNLIKELY(expired(&e->expires_s, b->now_s)))
+			item_drop(b, it, TP_DROP_permission_expired);
+		else if (STAGE_UNLIKELY(it->hairpin))
+			item_turned_forward(b, it, index, true);
+		else
+			forward_plainly(b, it, WAY_PEER_TO_CHANNEL, &way);
 	}
 }
 
-// The first slot whose signature matches is nearly always the one. When it is not, or when the
-// chain goes on, the whole of it is searched.
-static inline uint32_t confirm(const struct tp_table *t, const struct item *it)
+CORE_INLINE void settle_permission_in(struct burst *b, const struct open_list *list)
 {
-	if (it->candidate != 0 && tp_key_equal(&t->entries[it->candidate].key, &it->key))
-		return it->candidate;
-	if (it->candidate == 0 && tp_bucket_match(it->bucket, tp_table_sig_of(it->hash)) == 0 &&
-		atomic_load_explicit(&it->bucket->next, memory_order_acquire) == 0)
-		return 0;
-	return tp_table_find(t, &it->key, it->hash);
-}
+	for (unsigned i = 0; i < list->n; i++) {
+		struct item *it = &b->items[list->at[i]];
+		uint32_t index = confirm(&b->w->table, it);
+		const struct tp_entry *e = entry_at(b, index);
+		const struct tp_entry *allocation = entry_at(b, it->allocation);
+		const struct way_entries way = {
+			.leaving = allocation, .received_by = e, .leaving_index = it->allocation};
+		enum tp_drop why = relayed_check(allocation, it->local_id, it->port_be, b->now_s);
 
-static inline void resolve(struct burst *b, struct item *it, uint32_t index)
-{
-	switch (it->step) {
-	case STEP_CHANNEL:
-		resolve_channel(b, it, index);
-		break;
-	case STEP_CLIENT:
-		resolve_client(b, it, index);
-		break;
-	case STEP_PERMISSION_OUT:
-		resolve_permission_out(b, it, index);
-		break;
-	case STEP_PEER:
-		resolve_peer(b, it, index);
-		break;
-	case STEP_PERMISSION_IN:
-		resolve_permission_in(b, it, index);
-		break;
+		if (why != TP_DROP_none)
+			item_drop(b, it, it->hairpin ? TP_DROP_own_address : why);
+		else if (index == 0)
+			item_drop(b, it, TP_DROP_no_permission);
+		else if (expired(&e->expires_s, b->now_s))
+			item_drop(b, it, TP_DROP_permission_expired);
+		else if (it->hairpin)
+			item_turned_forward(b, it, index, false);
+		else
+			forward_plainly(b, it, WAY_PEER_TO_DATA, &way);
 	}
 }
 
-void burst_settle(struct burst *b, struct open_list *open)
+CORE_INLINE void settle_all(struct burst *b, const struct open_list *open, struct hasher h)
 {
-	unsigned still = 0;
+	settle_channel(b, &open[STEP_CHANNEL]);
+	settle_peer(b, &open[STEP_PEER], h);
+	settle_client(b, &open[STEP_CLIENT], h);
+	settle_permission_out(b, &open[STEP_PERMISSION_OUT]);
+	settle_permission_in(b, &open[STEP_PERMISSION_IN]);
+}
 
-	for (unsigned i = 0; i < open->n; i++) {
-		struct item *it = &b->items[open->at[i]];
+static void settle_siphash(struct burst *b, const struct open_list *open)
+{
+	const struct hasher h = {hash_words_siphash, b->w->table.hash_key};
 
-		resolve(b, it, confirm(&b->w->table, it));
-		if (it->state == ITEM_OPEN)
-			open->at[still++] = open->at[i];
+	settle_all(b, open, h);
+}
+
+#if TP_HASH_HAS_AES
+__attribute__((target("aes,sse4.1"))) static void settle_aes(
+	struct burst *b, const struct open_list *open)
+{
+	uint8_t key[TP_HASH_KEY_LEN] TP_ALIGNED(16);
+	const struct hasher h = {tp_hash_aes_words, key};
+
+	memcpy(key, b->w->table.hash_key, sizeof(key));
+	settle_all(b, open, h);
+}
+#endif
+
+void burst_settle(struct burst *b, const struct open_list *open)
+{
+#if TP_HASH_HAS_AES
+	if (b->w->table.hash_kind == TP_HASH_KIND_AES) {
+		settle_aes(b, open);
+		return;
 	}
-	open->n = still;
+#endif
+	settle_siphash(b, open);
 }

@@ -24,10 +24,11 @@ static void run_burst(struct burst *b, struct stage_pkt *pkts, unsigned n)
 {
 	memset(b->path_packets, 0, sizeof(b->path_packets));
 	memset(b->path_octets, 0, sizeof(b->path_octets));
-	b->last_own = 0;
+	b->next = b->open[0];
+	for (unsigned s = 0; s < STEPS; s++)
+		b->next[s].n = 0;
 	burst_classify(b, pkts, n);
-	burst_lookup(b, n);
-	burst_forward(b, n);
+	burst_lookup(b);
 	count_paths(b);
 }
 
@@ -37,6 +38,7 @@ void stage_run(struct stage_worker *w, struct stage_pkt *pkts, unsigned n, uint6
 
 	b.w = w;
 	b.locals = w->locals;
+	b.last_own = w->locals == NULL ? NULL : &w->locals->ips[0];
 	b.now_ns = now_ns;
 	b.now_s = (uint32_t)(now_ns / TP_NS_PER_S);
 	for (unsigned done = 0; done < n; done += STAGE_BURST)

@@ -25,6 +25,23 @@ static inline unsigned tp_family_ip_len(uint8_t family)
 	return family == TP_FAMILY_IPV6 ? 16u : 4u;
 }
 
+// In words, so that it can be read in words at once.
+static inline void tp_addr_ipv4_set(struct tp_addr *a, uint32_t ip, uint16_t port)
+{
+	uint32_t ip_be = tp_htonl(ip);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	const uint64_t words[2] = {ip_be, 0};
+	const uint32_t rest = tp_htons(port) | TP_FAMILY_IPV4 << 16;
+#else
+	const uint64_t words[2] = {(uint64_t)ip_be << 32, 0};
+	const uint32_t rest = (uint32_t)port << 16 | TP_FAMILY_IPV4 << 8;
+#endif
+
+	memcpy(a->ip, &words[0], 8);
+	memcpy(a->ip + 8, &words[1], 8);
+	memcpy(&a->port_be, &rest, sizeof(rest));
+}
+
 static inline struct tp_addr tp_addr_ipv4(uint32_t ip, uint16_t port)
 {
 	struct tp_addr a = {.port_be = tp_htons(port), .family = TP_FAMILY_IPV4};

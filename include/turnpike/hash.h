@@ -37,17 +37,17 @@ static inline uint64_t tp_hash_siphash(const uint8_t hkey[TP_HASH_KEY_LEN], cons
 }
 
 #if TP_HASH_HAS_AES
-// Five rounds, each with a secret round key; two absorb the address, three the rest.
-__attribute__((target("aes,sse4.1"))) static inline uint64_t tp_hash_aes(
-	const uint8_t hkey[TP_HASH_KEY_LEN], const void *key)
+// Five rounds, each with a secret round key; two absorb the address, three the rest. The key's
+// three words as they stand in memory: one still in registers need not be stored first.
+__attribute__((target("aes,sse4.1"))) static inline uint64_t tp_hash_aes_words(
+	const uint8_t hkey[TP_HASH_KEY_LEN], uint64_t a, uint64_t b, uint64_t c)
 {
-	const uint8_t *k = (const uint8_t *)key;
 	__m128i k0 = _mm_loadu_si128((const __m128i *)(const void *)hkey);
 	__m128i k1 = _mm_loadu_si128((const __m128i *)(const void *)(hkey + 16));
 	__m128i k2 = _mm_loadu_si128((const __m128i *)(const void *)(hkey + 32));
 	__m128i k3 = _mm_loadu_si128((const __m128i *)(const void *)(hkey + 48));
-	__m128i h = _mm_loadu_si128((const __m128i *)(const void *)k);
-	__m128i rest = _mm_loadl_epi64((const __m128i *)(const void *)(k + 16));
+	__m128i h = _mm_insert_epi64(_mm_cvtsi64_si128((long long)a), (long long)b, 1);
+	__m128i rest = _mm_cvtsi64_si128((long long)c);
 
 	h = _mm_aesenc_si128(_mm_xor_si128(h, k0), k1);
 	h = _mm_aesenc_si128(h, k2);
@@ -55,6 +55,15 @@ __attribute__((target("aes,sse4.1"))) static inline uint64_t tp_hash_aes(
 	h = _mm_aesenc_si128(h, k0);
 	h = _mm_aesenc_si128(h, k1);
 	return (uint64_t)_mm_cvtsi128_si64(h);
+}
+
+__attribute__((target("aes,sse4.1"))) static inline uint64_t tp_hash_aes(
+	const uint8_t hkey[TP_HASH_KEY_LEN], const void *key)
+{
+	uint64_t w[TP_KEY_LEN / 8];
+
+	memcpy(w, key, sizeof(w));
+	return tp_hash_aes_words(hkey, w[0], w[1], w[2]);
 }
 #endif
 

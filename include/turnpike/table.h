@@ -57,18 +57,19 @@ static inline uint64_t tp_table_hash(const struct tp_table *t, const struct tp_k
 	return tp_hash(t->hash_kind, t->hash_key, key);
 }
 
+// Word by word: a wide load of what was just stored in words would stall.
 static inline bool tp_key_equal(const struct tp_key *a, const struct tp_key *b)
 {
-	uint64_t diff = 0;
+	const uint8_t *x = (const uint8_t *)a, *y = (const uint8_t *)b;
+	uint64_t x0, x1, x2, y0, y1, y2;
 
-	for (unsigned i = 0; i < TP_KEY_LEN; i += 8) {
-		uint64_t x, y;
-
-		memcpy(&x, (const uint8_t *)a + i, sizeof(x));
-		memcpy(&y, (const uint8_t *)b + i, sizeof(y));
-		diff |= x ^ y;
-	}
-	return diff == 0;
+	memcpy(&x0, x, 8);
+	memcpy(&y0, y, 8);
+	memcpy(&x1, x + 8, 8);
+	memcpy(&y1, y + 8, 8);
+	memcpy(&x2, x + 16, 8);
+	memcpy(&y2, y + 16, 8);
+	return ((x0 ^ y0) | (x1 ^ y1) | (x2 ^ y2)) == 0;
 }
 
 // Bit s is set where slot s shows the signature.

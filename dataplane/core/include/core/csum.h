@@ -106,6 +106,14 @@ static inline uint16_t core_csum_udp(uint64_t sum)
 	return c == 0 ? 0xffffu : c;
 }
 
+// The same for a sum of at most 32 bits.
+static inline uint16_t core_csum_udp32(uint32_t sum)
+{
+	uint16_t c = (uint16_t)~core_sum_fold32(sum);
+
+	return c == 0 ? 0xffffu : c;
+}
+
 // Whether the UDP checksum over header and payload at `udp` (`len` octets, at least 8) is right.
 // An IPv4 checksum of zero, "none", counts as right; an IPv6 one does not (RFC 8200 8.1).
 bool core_csum_udp_right(

@@ -31,6 +31,41 @@ struct core_send {
 // kind counts; FINGERPRINT and integrity are not verified.
 enum tp_drop core_send_parse(const uint8_t *msg, size_t len, struct core_send *send);
 
+// The same for the form that clients nearly always use, in their usual order: XOR-PEER-ADDRESS of
+// IPv4, DATA and at most a FINGERPRINT. False: nothing is known yet, not
+// even that it is a Send indication.
+static inline bool core_send_plain(const uint8_t *msg, size_t len, struct core_send *send)
+{
+	const uint32_t data_off = TP_STUN_HEADER_LEN + 16;
+	uint32_t family, data, left;
+	uint16_t port;
+
+	if (len < data_off || (len & 3) != 0 ||
+		tp_load_be32(msg) !=
+			(TP_TURN_SEND_INDICATION << 16 | (uint32_t)(len - TP_STUN_HEADER_LEN)) ||
+		tp_load_be32(msg + 4) != TP_STUN_MAGIC_COOKIE ||
+		tp_load_be32(msg + 20) != (TP_ATTR_XOR_PEER_ADDRESS << 16 | 8))
+		return false;
+	family = tp_load_be32(msg + 24);
+	data = tp_load_be32(msg + data_off - 4);
+	port = (uint16_t)(family ^ TP_STUN_MAGIC_COOKIE >> 16);
+	left = (uint32_t)len - data_off;
+	if ((family >> 16 & 0xff) != TP_FAMILY_IPV4 || port == 0 || data >> 16 != TP_ATTR_DATA)
+		return false;
+	data &= 0xffffu;
+	if (data > left)
+		return false;
+	left -= (data + 3u) & ~3u;
+	if (left != 0 &&
+		(left != 8 || tp_load_be32(msg + len - 8) != (TP_ATTR_FINGERPRINT << 16 | 4)))
+		return false;
+	tp_addr_ipv4_set(&send->peer, tp_load_be32(msg + 28) ^ TP_STUN_MAGIC_COOKIE, port);
+	send->data_off = (uint16_t)data_off;
+	send->data_len = (uint16_t)data;
+	send->dont_fragment = false;
+	return true;
+}
+
 enum core_binding {
 	CORE_BINDING_DROP,   // malformed or wrong FINGERPRINT: bad_stun
 	CORE_BINDING_ANSWER, // the worker may answer

@@ -24,23 +24,22 @@ struct core_packet {
 	uint8_t *low;  // first writable octet, at or in front of the frame
 	uint8_t *high; // behind the last writable octet, at or behind the frame's end
 
-	// The frame, into which the rest points.
-	uint8_t *frame;
+	// Into the frame:
 	const uint8_t *src_ip; // set unless OTHER or BROKEN
 	const uint8_t *dst_ip;
 	uint8_t *l4; // UDP or ICMP header. UDP without fault: at least 8 octets and the payload
 
 	struct core_ports ports; // UDP, when has_ports
-	uint16_t l4_len;	 // octets of it; UDP without fault: header and payload
-	uint16_t csum;		 // UDP: as stored
+	uint32_t l4_len;	 // octets of it; UDP without fault: header and payload
+	uint32_t l4_len_be;	 // UDP without fault: the same as stored
+	uint32_t csum;		 // UDP: as stored
+	uint32_t tos;		 // TOS or traffic class
+	uint32_t ttl;		 // TTL or hop limit
 	uint8_t kind;		 // enum core_kind
 	uint8_t fault;	// enum tp_drop: why it must not be forwarded, if it turns out to be ours
 	uint8_t family; // TP_FAMILY_*
-	uint8_t tos;	// TOS or traffic class
-	uint8_t ttl;	// TTL or hop limit
 	bool df;	// IPv4: don't fragment
 	bool has_ports; // UDP: the ports could be read
-	uint8_t reserved;
 };
 
 // Fills in all but low and high. Reads frame[0..len) only. A datagram that is malformed still gets
@@ -64,9 +63,9 @@ static inline uint8_t *core_packet_payload(const struct core_packet *p)
 }
 
 // Octets of the UDP payload; UDP without fault.
-static inline uint16_t core_packet_payload_len(const struct core_packet *p)
+static inline uint32_t core_packet_payload_len(const struct core_packet *p)
 {
-	return (uint16_t)(p->l4_len - 8);
+	return p->l4_len - 8;
 }
 
 // Whether the UDP checksum is right; reads the whole payload.
@@ -74,7 +73,14 @@ bool core_packet_csum_right(const struct core_packet *p);
 
 // Whether no host may send from this address: unspecified, loopback, multicast, broadcast, IPv4
 // class E, IPv4-mapped IPv6 on the wire (RFC 1122 3.2.1.3, RFC 6890).
-bool core_source_bad(uint8_t family, const uint8_t *ip);
+bool core_source_bad_ipv6(const uint8_t *ip);
+
+static inline bool core_source_bad(uint8_t family, const uint8_t *ip)
+{
+	if (family == TP_FAMILY_IPV4)
+		return ip[0] == 0 || ip[0] == 127 || ip[0] >= 224;
+	return core_source_bad_ipv6(ip);
+}
 
 // An ICMP error quoting a UDP datagram: source address and port of the quoted one.
 bool core_icmp_quoted_source(const struct core_packet *p, struct tp_addr *source);

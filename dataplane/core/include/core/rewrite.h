@@ -17,50 +17,99 @@
 //   permission  PERMISSION of the sender for the peer
 #pragma once
 
-#include <core/message.h>
-#include <core/packet.h>
-#include <turnpike/entry.h>
+#include <core/payload.h>
+#include <core/put.h>
 
-// What a worker counts up. Seeded by its owner.
-struct core_context {
-	uint64_t txid_state;
-	uint16_t ip_id;
-};
+// ---- to a peer outside --------------------------------------------------------------------------
 
-// The IP packet that came out, somewhere in low..high.
-struct core_out {
-	uint8_t *ip;
-	uint16_t len;
-	uint16_t payload_len; // octets relayed: UDP payload to a peer, data to a client
-	uint8_t family;
-};
+CORE_INLINE enum tp_drop core_channel_to_peer(struct core_context *c, const struct core_packet *p,
+	const struct tp_entry *channel, struct core_out *out)
+{
+	struct core_payload d = core_take_channel(p, channel);
 
-// To a peer outside.
-enum tp_drop core_channel_to_peer(struct core_context *c, const struct core_packet *p,
-	const struct tp_entry *channel, struct core_out *out);
-enum tp_drop core_send_to_peer(struct core_context *c, const struct core_packet *p,
+	return core_put_peer(c, p, channel, &d, out);
+}
+
+CORE_INLINE enum tp_drop core_send_to_peer(struct core_context *c, const struct core_packet *p,
 	const struct core_send *send, const struct tp_entry *client,
-	const struct tp_entry *permission, struct core_out *out);
+	const struct tp_entry *permission, struct core_out *out)
+{
+	struct core_payload d = core_take_send(p, send, client);
+	uint32_t csum = core_udp_csum(p, &d, out->ip_len, CORE_UDP_HEADER_LEN + d.len,
+		(uint32_t)permission->sum_out + send->peer.port_be);
+	enum tp_drop why = core_put_header(c, p, permission, &d, 0, 0, out);
 
-// From a peer outside.
-enum tp_drop core_peer_to_channel(struct core_context *c, const struct core_packet *p,
-	const struct tp_entry *peer, struct core_out *out);
+	if (why != TP_DROP_none)
+		return why;
+	memcpy(out->ip + out->ip_len + CORE_UDP_DPORT, &send->peer.port_be, 2);
+	core_put_udp(out, csum);
+	return TP_DROP_none;
+}
+
+// ---- from a peer outside ------------------------------------------------------------------------
+
+CORE_INLINE enum tp_drop core_peer_to_channel(struct core_context *c, const struct core_packet *p,
+	const struct tp_entry *peer, struct core_out *out)
+{
+	struct core_payload d = core_take_datagram(p, peer->sum_in);
+
+	return core_put_channel(c, p, peer, &d, out);
+}
+
 // `in` is the receiver's PERMISSION for the peer.
-enum tp_drop core_peer_to_data(struct core_context *c, const struct core_packet *p,
-	const struct tp_entry *in, const struct tp_entry *allocation, struct core_out *out);
+CORE_INLINE enum tp_drop core_peer_to_data(struct core_context *c, const struct core_packet *p,
+	const struct tp_entry *in, const struct tp_entry *allocation, struct core_out *out)
+{
+	struct core_payload d = core_take_datagram(p, (uint32_t)in->sum_in + p->ports.src_be);
+	struct core_peer from = {.ip = p->src_ip, .port_be = p->ports.src_be, .family = p->family};
 
-// Between two allocations of this relay. `shown`: the sender's advertised relayed address.
-enum tp_drop core_channel_to_channel(struct core_context *c, const struct core_packet *p,
-	const struct tp_entry *channel, const struct tp_entry *peer, struct core_out *out);
-enum tp_drop core_channel_to_data(struct core_context *c, const struct core_packet *p,
+	return core_put_data(c, p, allocation, &from, &d, out);
+}
+
+// ---- between two allocations of this relay ------------------------------------------------------
+
+CORE_INLINE enum tp_drop core_channel_to_channel(struct core_context *c,
+	const struct core_packet *p, const struct tp_entry *channel, const struct tp_entry *peer,
+	struct core_out *out)
+{
+	struct core_payload d = core_take_channel(p, channel);
+
+	return core_put_channel(c, p, peer, &d, out);
+}
+
+// `shown`: the sender's advertised relayed address.
+CORE_INLINE enum tp_drop core_channel_to_data(struct core_context *c, const struct core_packet *p,
 	const struct tp_entry *channel, const struct tp_entry *allocation,
-	const struct tp_addr *shown, struct core_out *out);
-enum tp_drop core_send_to_channel(struct core_context *c, const struct core_packet *p,
+	const struct tp_addr *shown, struct core_out *out)
+{
+	struct core_payload d = core_take_channel(p, channel);
+	struct core_peer from = {
+		.ip = shown->ip, .port_be = shown->port_be, .family = shown->family};
+
+	return core_put_data(c, p, allocation, &from, &d, out);
+}
+
+CORE_INLINE enum tp_drop core_send_to_channel(struct core_context *c, const struct core_packet *p,
 	const struct core_send *send, const struct tp_entry *client, const struct tp_entry *peer,
-	struct core_out *out);
-enum tp_drop core_send_to_data(struct core_context *c, const struct core_packet *p,
+	struct core_out *out)
+{
+	struct core_payload d = core_take_send(p, send, client);
+
+	return core_put_channel(c, p, peer, &d, out);
+}
+
+CORE_INLINE enum tp_drop core_send_to_data(struct core_context *c, const struct core_packet *p,
 	const struct core_send *send, const struct tp_entry *client,
-	const struct tp_entry *allocation, const struct tp_addr *shown, struct core_out *out);
+	const struct tp_entry *allocation, const struct tp_addr *shown, struct core_out *out)
+{
+	struct core_payload d = core_take_send(p, send, client);
+	struct core_peer from = {
+		.ip = shown->ip, .port_be = shown->port_be, .family = shown->family};
+
+	return core_put_data(c, p, allocation, &from, &d, out);
+}
+
+// ---- datagrams of our own -----------------------------------------------------------------------
 
 // A datagram of our own with `len` octets of payload already at `payload`, in front of which there
 // is room for the headers; the checksum is computed. One family for both addresses.
@@ -69,6 +118,3 @@ void core_datagram_write(struct core_context *c, uint8_t *payload, uint16_t len,
 
 // The Ethernet header in front of an IP packet; 14 octets must be writable there.
 void core_ethernet_write(const struct core_out *out, const uint8_t dst[6], const uint8_t src[6]);
-
-// Twelve octets of transaction id for a message of our own.
-void core_txid_next(struct core_context *c, uint8_t txid[TP_STUN_TXID_LEN]);

@@ -100,6 +100,9 @@ struct stage_worker {
 	struct tp_ring_producer punt[TP_PUNT_CLASSES]; // by TP_PUNT_*; slots NULL: no ring
 	struct tp_ring_consumer inject;
 
+	// Every packet goes the general way: what the quick one is tested against.
+	bool general_only;
+
 	// Set by stage_run when it put a message on a punt ring; the owner clears it when it has
 	// kicked the control process.
 	bool kick;
