@@ -45,7 +45,7 @@ def example():
     parts = {"rate 100": rates, "rate 1000": rates[:2], "delay": delays}
     for rounds in parts.values():
         spread.settle(rounds)
-    return {"parts": parts, "command": ["relaybench", "compare"], "coturn": "4.6.1",
+    return {"parts": parts, "command": ["relaybench", "compare", "--quick", "--lock", "/here/lock"], "coturn": "4.6.1",
             "machine": {"cpu": "A CPU <&>", "cores": 2, "virtual": True, "tsc_ghz": 2.0,
                         "kernel": "6", "dpdk": "DPDK 22.11"}}
 
@@ -58,7 +58,8 @@ def rounds_are_kept_or_not(result):
     check("ratios within rounds", ratio == {"median": 4.0, "low": 3.0, "high": 5.0, "n": 3})
     check("figures of one side", spread.figure(rounds, "turnpike", "highest")["n"] == 4)
     slow = [{"turnpike": dict(rate(1, 1), throttled=True)}]
-    check("nothing but slow moments: all are kept", len(spread.kept(slow, "turnpike")) == 1)
+    check("nothing but slow moments: all are kept, and it is told",
+          len(spread.kept(slow, "turnpike")) == 1 and not spread.undisturbed(slow, "turnpike"))
     check("no figure", spread.of([None]) is None)
 
 
@@ -76,6 +77,7 @@ def page_is_remade(result, directory):
           first.endswith("\n\nafter\n") and "old" not in first)
     check("the median ratio is told", "| 4.00 (3.00 to 5.00) × |" in first)
     check("kept rounds are told", "| 3 of 5 |" in first)
+    check("the command, without places", "`relaybench compare --quick`" in first)
     check("CPU is told the other way round", "5.00 (4.00 to 5.00) ×" in first)
     for name in ("rate.svg", "cpu.svg", "delay.svg"):
         path = directory + "/images/" + name

@@ -47,7 +47,7 @@ def draw(path, title, x_name, y_name, series, foot, log_y=True, log_x=True):
     if not points:
         return False
     low_y = 10 ** math.floor(math.log10(min(v for v in ys if v > 0))) if log_y else 0
-    high_y = 10 ** math.ceil(math.log10(max(ys)) + 1e-9) if log_y else max(ys) * 1.05
+    high_y = 10 ** math.ceil(math.log10(max(ys)) - 1e-9) if log_y else max(ys) * 1.05
     x = Axis(min(xs), max(xs), log_x, WIDTH - LEFT - RIGHT, LEFT)
     y = Axis(low_y, high_y, log_y, -(HEIGHT - TOP - BOTTOM), HEIGHT - BOTTOM)
     out = ['<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" '

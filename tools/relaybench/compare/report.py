@@ -51,9 +51,9 @@ def rates(parts):
             text(spread.figure(rounds, COTURN, "highest"), 1e3),
             times(spread.ratio(rounds, TURNPIKE, COTURN, "highest")),
             times(spread.ratio(rounds, TURNPIKE, COTURN, "flat_out")),
-            "%d of %d" % (len(spread.kept(rounds, TURNPIKE, COTURN)), len(rounds))))
+            "%d of %d" % (len(spread.undisturbed(rounds, TURNPIKE, COTURN)), len(rounds))))
     return table(["allocations", "Turnpike, kpps under 0.1 % loss", "coturn, kpps",
-                  "Turnpike / coturn", "the same flat out", "rounds kept"], rows)
+                  "Turnpike / coturn", "the same flat out", "undisturbed rounds"], rows)
 
 
 def cpu(parts):
@@ -111,11 +111,24 @@ def delay(parts):
     return table(["one way, µs", "p50", "p99", "p99.9"], rows)
 
 
+def command(words):
+    """What another machine would have to be told: no names and places of this one."""
+    out, skip = [], False
+    for word in words:
+        if skip:
+            skip = False
+        elif word in ("--lock", "--name", "-o", "--output", "--report", "--core", "--from"):
+            skip = True
+        elif word not in ("-j", "--json"):
+            out.append(os.path.basename(word))
+    return " ".join(out)
+
+
 def caption(result):
     m = result["machine"]
     return ("%s, %d cores%s, time stamp counter %.3f GHz, kernel %s, DPDK %s, coturn %s; `%s`" % (
         m["cpu"], m["cores"], ", virtual machine" if m["virtual"] else "", m["tsc_ghz"],
-        m["kernel"], m["dpdk"].replace("DPDK ", ""), result["coturn"], " ".join(result["command"])))
+        m["kernel"], m["dpdk"].replace("DPDK ", ""), result["coturn"], command(result["command"])))
 
 
 def tables(result):
@@ -123,7 +136,8 @@ def tables(result):
     out = ["Machine and command: " + caption(result) + ".",
            "Direct veths, one core for each server and one for the generator with the sink; 160 "
            "octets, client to peer; medians, lowest and highest of the rounds that the spin loop "
-           "found undisturbed; ratios are of one round."]
+           "found undisturbed (of all, where it found none); ratios are of rounds in which both "
+           "sides were undisturbed, or else of all."]
     if rate_keys(parts):
         out += [rates(parts), "† nothing was lost: the generator offered no more.", cpu(parts),
                 "Flat out. Turnpike: counter cycles of bursts that carried packets, system calls and "
@@ -140,7 +154,8 @@ def write(result, core, directory):
     page = os.path.join(directory, "benchmarks.md")
     images = os.path.join(directory, "images")
     os.makedirs(images, exist_ok=True)
-    names = picture.write_all(result, core, caption(result), images)
+    foot = caption(result) + ("" if core is None else "; replay: `%s`" % command(core["command"]))
+    names = picture.write_all(result, core, foot, images)
     body = tables(result) + "".join("\n\n![%s](images/%s)" % (what, name) for name, what in names)
     block = "%s\n\n%s\n\n%s" % (BEGIN, body, END)
     with open(page) as f:

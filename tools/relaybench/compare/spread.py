@@ -25,11 +25,16 @@ def settle(rounds):
                 cell["throttled"] = cell["spin"] > best * SLOW
 
 
+def undisturbed(rounds, *names):
+    """The rounds in which all of these cells are there and none was throttled."""
+    return [r for r in rounds
+            if all(r.get(name) and not r[name]["throttled"] for name in names)]
+
+
 def kept(rounds, *names):
-    """The rounds in which none of these cells was throttled; all, if there is no such round."""
-    complete = [r for r in rounds if all(r.get(name) for name in names)]
-    good = [r for r in complete if not any(r[name]["throttled"] for name in names)]
-    return good or complete
+    """The undisturbed rounds; all, if there is no such round."""
+    return undisturbed(rounds, *names) or [
+        r for r in rounds if all(r.get(name) for name in names)]
 
 
 def figure(rounds, name, key):
