@@ -143,8 +143,9 @@ e2e_end()
 	rm -rf "${E2E_TMP:-}"
 	[ $status = 77 ] && exit 77
 	echo "$E2E_TEST: $e2e_passed checks passed, $e2e_failed failed"
-	[ $e2e_failed = 0 ] && [ $e2e_passed -gt 0 ]
-	exit
+	# A bare exit in a trap would end with the status from before the trap.
+	[ $e2e_failed = 0 ] && [ $e2e_passed -gt 0 ] && exit 0
+	exit 1
 }
 
 e2e_ok()

@@ -41,8 +41,9 @@ finish()
 	fi
 	rm -rf "$E2E_TMP" /run/dpdk/turnpike-$name
 	echo "$E2E_TEST: $e2e_passed checks passed, $e2e_failed failed"
-	[ $e2e_failed = 0 ] && [ $e2e_passed -gt 0 ]
-	exit
+	# A bare exit in a trap would end with the status from before the trap.
+	[ $e2e_failed = 0 ] && [ $e2e_passed -gt 0 ] && exit 0
+	exit 1
 }
 
 in_relay()
