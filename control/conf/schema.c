@@ -246,7 +246,7 @@ static const struct rule segment_rules[] = {
 	{.key = "directory",
 		.type = RULE_PATH,
 		RULE_AT(struct conf_segment, directory),
-		.initial_text = "the first hugetlbfs mount, else `/dev/shm`",
+		.initial_text = "a hugetlbfs mount outside `/run` and `/tmp`, else `/dev/shm`",
 		.example = "/dev/hugepages",
 		.text = "Where the files of the shared tables live. Both processes need the same."},
 	{.key = NULL},

@@ -163,24 +163,47 @@ static uint64_t huge_octets_free(const char *mount)
 	return (uint64_t)pages * (uint64_t)fs.f_bsize;
 }
 
-static bool huge_mount_find(uint64_t octets, char directory[SHM_PATH_MAX])
+static bool path_is_below(const char *path, const char *directory)
+{
+	size_t len = strlen(directory);
+
+	return strncmp(path, directory, len) == 0 && path[len] == '/';
+}
+
+unsigned shm_place_mount_rank(const struct shm_place *p, const char *mount)
+{
+	static const char *const of_others[] = {"/run", "/var/run", "/tmp", "/var/tmp", "/dev/shm"};
+
+	if (path_is_below(mount, p->run_directory))
+		return 2;
+	for (size_t i = 0; i < sizeof(of_others) / sizeof(of_others[0]); i++)
+		if (path_is_below(mount, of_others[i]))
+			return 0;
+	return 1;
+}
+
+static bool huge_mount_find(
+	const struct shm_place *p, uint64_t octets, char directory[SHM_PATH_MAX])
 {
 	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	unsigned best = 0, rank;
 	struct mntent *m;
-	bool found = false;
 
 	if (mounts == NULL)
 		return false;
-	while (!found && (m = getmntent(mounts)) != NULL) {
+	while ((m = getmntent(mounts)) != NULL) {
 		if (strcmp(m->mnt_type, "hugetlbfs") != 0 || strlen(m->mnt_dir) >= SHM_PATH_MAX ||
 			access(m->mnt_dir, W_OK | X_OK) < 0 ||
 			huge_octets_free(m->mnt_dir) < octets)
 			continue;
+		rank = shm_place_mount_rank(p, m->mnt_dir);
+		if (rank <= best)
+			continue;
 		strcpy(directory, m->mnt_dir);
-		found = true;
+		best = rank;
 	}
 	endmntent(mounts);
-	return found;
+	return best > 0;
 }
 
 static bool tables_present(const struct shm_place *p, const char *directory)
@@ -235,7 +258,7 @@ int shm_place_choose(struct shm_place *p, uint64_t octets, bool huge_pages, stru
 		// Where the calls of the last run are, pages or not.
 		if (record_read(p, directory) == 0 && tables_present(p, directory))
 			strcpy(p->directory, directory);
-		else if (huge_pages && huge_mount_find(octets, directory))
+		else if (huge_pages && huge_mount_find(p, octets, directory))
 			strcpy(p->directory, directory);
 		else
 			rc = fallback_make(p, err);

@@ -106,6 +106,22 @@ static void directory_of_live_calls_is_kept(void **state)
 	assert_string_equal(control.directory, p->directory);
 }
 
+// A mount below /run or /tmp belongs to whoever made it there: another instance, a lab, a test.
+static void mounts_of_others_are_left_alone(void **state)
+{
+	struct shm_place p = {.run_directory = "/run/turnpike/default"};
+
+	(void)state;
+	assert_int_equal(shm_place_mount_rank(&p, "/dev/hugepages"), 1);
+	assert_int_equal(shm_place_mount_rank(&p, "/mnt/huge_1G"), 1);
+	assert_int_equal(shm_place_mount_rank(&p, "/running/huge"), 1);
+	assert_int_equal(shm_place_mount_rank(&p, "/run/turnpike/default/huge"), 2);
+	assert_int_equal(shm_place_mount_rank(&p, "/run/turnpike/default2/huge"), 0);
+	assert_int_equal(shm_place_mount_rank(&p, "/run/turnpike-lab/huge"), 0);
+	assert_int_equal(shm_place_mount_rank(&p, "/tmp/x/huge"), 0);
+	assert_int_equal(shm_place_mount_rank(&p, "/dev/shm/relaybench-1/huge"), 0);
+}
+
 static void second_holder_is_refused(void **state)
 {
 	struct shm_place *p = *state;
@@ -248,6 +264,7 @@ int main(void)
 		TEST(run_directory_is_made),
 		TEST(directory_is_found_by_the_other),
 		TEST(directory_of_live_calls_is_kept),
+		cmocka_unit_test(mounts_of_others_are_left_alone),
 		TEST(second_holder_is_refused),
 		TEST(lock_goes_with_its_holder),
 		cmocka_unit_test_setup_teardown(last_one_takes_the_files_away, setup, teardown),

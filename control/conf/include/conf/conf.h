@@ -54,7 +54,7 @@ struct conf_dataplane {
 	size_t n_cores;
 	enum conf_poll poll;
 	enum conf_hugepages hugepages;
-	uint32_t mbufs; // packet buffers per NUMA node; 0: the data plane reckons
+	uint32_t mbufs;		       // packet buffers per NUMA node; 0: the data plane reckons
 	const struct conf_port *ports; // at least one
 	size_t n_ports;
 };
@@ -131,7 +131,7 @@ struct conf_log {
 };
 
 struct conf_segment {
-	const char *directory; // NULL: the first hugetlbfs mount, else /dev/shm
+	const char *directory; // NULL: <shm/place.h> chooses
 };
 
 struct conf_control {

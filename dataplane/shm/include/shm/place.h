@@ -42,9 +42,14 @@ int shm_place_init(struct shm_place *p, const char *instance, const char *run_di
 	const char *directory, gid_t group, struct shm_error *err);
 
 // The control process: settles p->directory for `octets` of files and leaves word of it. Prefers
-// huge pages unless told otherwise; the other choice is /dev/shm, or with a group a directory of the
-// instance's own in it.
+// huge pages unless told otherwise; the other choice is /dev/shm, or with a group a directory of
+// the instance's own in it. A mount of huge pages that is below another program's directory is left
+// to it.
 int shm_place_choose(struct shm_place *p, uint64_t octets, bool huge_pages, struct shm_error *err);
+
+// Which mount of huge pages is better: 2 one in the run directory, 1 one of the machine's, 0 none
+// to be used, because it is below /run or a directory for temporary files: somebody else's.
+unsigned shm_place_mount_rank(const struct shm_place *p, const char *mount);
 
 // Removes that directory of the instance's own, if it is empty and the caller may.
 void shm_place_remove(const struct shm_place *p);
