@@ -26,6 +26,7 @@ struct queue {
 // Packets that wait for the end of their burst, per port.
 struct outbox {
 	struct rte_mbuf *packets[STAGE_BURST];
+	uint64_t octets; // of all of them
 	uint16_t n;
 	uint16_t id;
 	uint16_t queue;
@@ -138,15 +139,12 @@ static void apply_view(struct worker *w, const struct view *v)
 static void flush(struct worker *w, struct outbox *o)
 {
 	struct tp_worker_stats *stats = w->stage.stats;
-	uint64_t octets = 0;
-	uint16_t n = o->n, sent;
-	uint16_t lengths[STAGE_BURST];
+	uint64_t octets = o->octets;
+	uint16_t n = o->n;
+	uint16_t sent = rte_eth_tx_burst(o->id, o->queue, o->packets, n);
 
-	for (uint16_t i = 0; i < n; i++)
-		lengths[i] = o->packets[i]->data_len;
-	sent = rte_eth_tx_burst(o->id, o->queue, o->packets, n);
-	for (uint16_t i = 0; i < sent; i++)
-		octets += lengths[i];
+	for (uint16_t i = sent; i < n; i++)
+		octets -= o->packets[i]->data_len;
 	tp_count(&stats->tx_packets, sent);
 	tp_count(&stats->tx_octets, octets);
 	if (sent < n) {
@@ -154,6 +152,7 @@ static void flush(struct worker *w, struct outbox *o)
 		rte_pktmbuf_free_bulk(o->packets + sent, n - sent);
 	}
 	o->n = 0;
+	o->octets = 0;
 }
 
 static void flush_all(struct worker *w)
@@ -164,8 +163,9 @@ static void flush_all(struct worker *w)
 	}
 }
 
-static void fill_pkt(struct stage_pkt *pkt, struct rte_mbuf *m, uint8_t port)
+static inline void fill_pkt(struct stage_pkt *pkt, struct rte_mbuf *m, uint8_t port)
 {
+	rte_prefetch0(rte_pktmbuf_mtod(m, void *));
 	pkt->data = rte_pktmbuf_mtod(m, uint8_t *);
 	pkt->len = m->data_len;
 	pkt->headroom = rte_pktmbuf_headroom(m);
@@ -174,7 +174,7 @@ static void fill_pkt(struct stage_pkt *pkt, struct rte_mbuf *m, uint8_t port)
 	pkt->cookie = m;
 }
 
-static void post(struct worker *w, const struct stage_pkt *pkt)
+static inline void post(struct worker *w, const struct stage_pkt *pkt)
 {
 	struct rte_mbuf *m = pkt->cookie;
 	struct outbox *o = &w->outboxes[pkt->tx_port];
@@ -183,6 +183,7 @@ static void post(struct worker *w, const struct stage_pkt *pkt)
 	m->data_len = pkt->len;
 	m->pkt_len = pkt->len;
 	m->ol_flags = 0;
+	o->octets += pkt->len;
 	o->packets[o->n++] = m;
 }
 
@@ -278,6 +279,7 @@ static unsigned take_kernel(struct worker *w, unsigned port)
 	o->n = io_port_take_kernel(
 		&w->settings.ports[port], w->settings.pool, o->packets, STAGE_BURST, &octets);
 	n = o->n;
+	o->octets = octets;
 	tp_count(&w->stage.stats->path_packets[TP_PATH_from_kernel], n);
 	tp_count(&w->stage.stats->path_octets[TP_PATH_from_kernel], octets);
 	if (n > 0)
