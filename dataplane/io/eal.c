@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <bpf/libbpf.h>
@@ -136,6 +137,16 @@ struct arguments {
 	bool failed;
 };
 
+// EAL keeps the pointers it is given, until eal_stop.
+static struct arguments arguments;
+
+static void free_arguments(void)
+{
+	for (int i = 0; i < arguments.n; i++)
+		free(arguments.list[i]);
+	arguments = (struct arguments){.n = 0};
+}
+
 static void add(struct arguments *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static void add(struct arguments *a, const char *format, ...)
@@ -215,28 +226,29 @@ static void add_devices(struct arguments *a, const struct eal_settings *s)
 
 int eal_start(const struct eal_settings *s, struct steer_fault *fault)
 {
-	struct arguments a = {.n = 0};
+	struct arguments *a = &arguments;
+	char *given[EAL_ARGS_MAX]; // EAL changes the order
 	int err;
 
-	add(&a, "turnpike-dataplane");
-	add(&a, "--file-prefix=turnpike-%s", s->instance);
-	add(&a, "--no-telemetry");
-	add(&a, "--log-level=*:warning");
+	add(a, "turnpike-dataplane");
+	add(a, "--file-prefix=turnpike-%s", s->instance);
+	add(a, "--no-telemetry");
+	add(a, "--log-level=*:warning");
 	// It warns of every size of huge page that is not there.
-	add(&a, "--log-level=lib.eal:error");
-	add(&a, "--main-lcore=0");
-	add_lcores(&a, s);
-	add_memory(&a, s);
-	add_devices(&a, s);
-	if (a.failed) {
+	add(a, "--log-level=lib.eal:error");
+	add(a, "--main-lcore=0");
+	add_lcores(a, s);
+	add_memory(a, s);
+	add_devices(a, s);
+	if (a->failed) {
 		err = -ENOMEM;
 	} else {
 		redirect_log();
 		optind = 1;
-		err = rte_eal_init(a.n, a.list) < 0 ? -rte_errno : 0;
+		memcpy(given, a->list, sizeof(given));
+		err = rte_eal_init(a->n, given) < 0 ? -rte_errno : 0;
 		optind = 1;
 	}
-	// EAL keeps the pointers it was given.
 	if (err != 0)
 		return steer_fault_set(fault, err,
 			"see the dpdk_message lines; dataplane.hugepages: never works without huge "
@@ -250,6 +262,7 @@ void eal_stop(const struct eal_settings *s)
 	char path[64 + TP_INSTANCE_MAX];
 
 	rte_eal_cleanup();
+	free_arguments();
 	if (log_stream != NULL) {
 		rte_openlog_stream(NULL);
 		fclose(log_stream);

@@ -234,7 +234,7 @@ static uint64_t workers_cpu_ns(const struct bench_replay *r)
 		int tid = worker_tid(r->workers[i]);
 
 		if (tid != 0)
-			ns += bench_clock_ns((clockid_t)(~tid << 3 | 4 | CPUCLOCK_SCHED));
+			ns += bench_clock_ns((clockid_t)(~(unsigned)tid << 3 | 4 | CPUCLOCK_SCHED));
 	}
 	return ns;
 }

@@ -294,11 +294,13 @@ static void test_twin_without_tables(void **state)
 	(void)state;
 	for (unsigned i = 0; i < TP_ARRAY_LEN(bases); i++) {
 		uint8_t family = is_ipv6(bases[i]) ? TP_FAMILY_IPV6 : TP_FAMILY_IPV4;
+		const struct stage_locals *locals;
 		struct stage_pkt pkt;
 		struct frame f;
 		struct call c;
 
 		call_start(&c, family, family);
+		locals = c.r->worker->locals;
 		for (unsigned p = 0; p < c.r->worker->n_ports; p++)
 			c.r->worker->ports[p].kernel = STAGE_KERNEL_TWIN;
 		base_build(&c, bases[i], &f);
@@ -307,6 +309,7 @@ static void test_twin_without_tables(void **state)
 		base_build(&c, bases[i], &f);
 		pkt = relay_run(c.r, &f);
 		assert_int_equal(pkt.verdict, STAGE_KERNEL);
+		c.r->worker->locals = locals;
 		call_end(&c);
 	}
 }
