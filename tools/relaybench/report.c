@@ -144,18 +144,15 @@ static json_t *group_of(json_t *cell, const char *name)
 static json_t *json_cell(const struct bench_cell *c)
 {
 	bool replay = c->source == BENCH_SOURCE_REPLAY;
-	unsigned throttled = 0;
 	json_t *j;
 
-	for (unsigned i = 0; i < c->n_rounds; i++)
-		throttled += c->rounds[i].throttled;
 	j = json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:b, s:I, s:i, s:i}", "source",
 		replay ? "replay" : "memory", "label", replay ? LABEL_REPLAY : LABEL_MEMORY,
 		"direction", bench_direction_name(c->direction), "family",
 		bench_family_name(c->family), "payload", (int)c->payload, "channels",
 		(json_int_t)c->channels, "readdressed", c->readdressed, "packets_forwarded",
 		(json_int_t)c->packets, "rounds", (int)c->n_rounds, "rounds_throttled",
-		(int)throttled);
+		(int)(c->n_rounds - bench_cell_kept(c)));
 	for (size_t i = 0; i < TP_ARRAY_LEN(figures) && j != NULL; i++) {
 		struct bench_spread s = bench_cell_spread(c, figures[i].get);
 
@@ -211,10 +208,7 @@ static void print_row(FILE *out, const struct bench_cell *c)
 {
 	struct bench_spread relay = bench_cell_spread(c, get_relay);
 	char range[48];
-	unsigned kept = 0;
 
-	for (unsigned i = 0; i < c->n_rounds; i++)
-		kept += !c->rounds[i].throttled;
 	snprintf(range, sizeof(range), "%.1f..%.1f", relay.low, relay.high);
 	fprintf(out, "%-6s  %-14s  %-4s  %5u  %8u  ",
 		c->source == BENCH_SOURCE_REPLAY ? "replay" : "memory",
@@ -230,7 +224,7 @@ static void print_row(FILE *out, const struct bench_cell *c)
 	print_number(out, 8, "%.1f", bench_cell_spread(c, get_5tswap_cycles).median);
 	print_number(out, 8, "%.2f", bench_cell_spread(c, get_relay_ratio).median);
 	print_number(out, 7, "%.2f", bench_cell_spread(c, get_rate_ratio).median);
-	fprintf(out, "  %u/%u\n", kept, c->n_rounds);
+	fprintf(out, "  %u/%u\n", bench_cell_kept(c), c->n_rounds);
 }
 
 void bench_report_table(const struct bench_result *r, FILE *out)

@@ -5,7 +5,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define THROTTLED 1.15
+// A round whose core changed its speed compares unlike things. Speeds that differ from round to
+// round are no matter for the ratios, which are taken within one, unless the core was all but gone.
+#define UNEVEN	  1.15
+#define THROTTLED 2.0
 
 const char *bench_rival_name(enum bench_rival rival)
 {
@@ -38,6 +41,7 @@ struct bench_round *bench_cell_round(struct bench_cell *c)
 	struct bench_round *r = &c->rounds[c->n_rounds++];
 
 	*r = (struct bench_round){.spin = NAN,
+		.spin_least = NAN,
 		.relay = NAN,
 		.relay_median = NAN,
 		.relay_p99 = NAN,
@@ -54,30 +58,36 @@ void bench_result_settle(struct bench_result *r)
 	r->best_spin = INFINITY;
 	for (unsigned c = 0; c < r->n_cells; c++)
 		for (unsigned i = 0; i < r->cells[c].n_rounds; i++)
-			r->best_spin = fmin(r->best_spin, r->cells[c].rounds[i].spin);
+			r->best_spin = fmin(r->best_spin, r->cells[c].rounds[i].spin_least);
 	for (unsigned c = 0; c < r->n_cells; c++) {
 		struct bench_cell *cell = &r->cells[c];
-		unsigned kept = 0;
-
 		for (unsigned i = 0; i < cell->n_rounds; i++) {
 			struct bench_round *round = &cell->rounds[i];
 
-			round->throttled = round->spin > r->best_spin * THROTTLED;
-			kept += !round->throttled;
+			round->throttled = round->spin > round->spin_least * UNEVEN ||
+					   round->spin > r->best_spin * THROTTLED;
 		}
-		for (unsigned i = 0; i < cell->n_rounds && kept == 0; i++)
-			cell->rounds[i].throttled = false;
 	}
+}
+
+unsigned bench_cell_kept(const struct bench_cell *c)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < c->n_rounds; i++)
+		kept += !c->rounds[i].throttled;
+	return kept;
 }
 
 struct bench_spread bench_cell_spread(
 	const struct bench_cell *c, double (*value)(const struct bench_round *r))
 {
 	double values[BENCH_ROUNDS_MAX];
+	bool all = bench_cell_kept(c) == 0;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < c->n_rounds; i++)
-		if (!c->rounds[i].throttled)
+		if (all || !c->rounds[i].throttled)
 			values[n++] = value(&c->rounds[i]);
 	return bench_spread_of(values, n);
 }

@@ -18,9 +18,10 @@ struct bench_rate {
 };
 
 struct bench_round {
-	double spin;	// the slower of bench_spin before and after
-	bool throttled; // settled by bench_cells_settle
-	double relay;	// cycles per packet, mean of bursts
+	double spin;	   // the slowest of bench_spin before, between and after
+	double spin_least; // the quickest
+	bool throttled;	   // settled by bench_result_settle
+	double relay;	   // cycles per packet, mean of bursts
 	double relay_median;
 	double relay_p99; // of bursts
 	double interrupted;
@@ -63,7 +64,11 @@ struct bench_round *bench_cell_round(struct bench_cell *c);
 // in this run. A cell that had nothing but such moments keeps all its rounds.
 void bench_result_settle(struct bench_result *r);
 
-// Median and range over the rounds that are not throttled; `value` picks the figure.
+// Rounds that are not throttled.
+unsigned bench_cell_kept(const struct bench_cell *c);
+
+// Median and range over the rounds that are not throttled, over all where every one was; `value`
+// picks the figure.
 struct bench_spread bench_cell_spread(
 	const struct bench_cell *c, double (*value)(const struct bench_round *r));
 

@@ -18,7 +18,7 @@ static int memory_round(struct bench_stand *s, struct bench_memory *m, struct be
 {
 	struct bench_round *r = bench_cell_round(c);
 	struct bench_burst_figures f;
-	double spin = bench_spin();
+	double before = bench_spin(), after;
 	int rc;
 
 	bench_sample_reset(&s->sample);
@@ -27,7 +27,9 @@ static int memory_round(struct bench_stand *s, struct bench_memory *m, struct be
 	if (rc != 0)
 		return rc;
 	f = bench_sample_figures(&s->sample, s->overhead);
-	r->spin = fmax(spin, bench_spin());
+	after = bench_spin();
+	r->spin = fmax(before, after);
+	r->spin_least = fmin(before, after);
 	r->relay = f.mean / STAGE_BURST;
 	r->relay_median = f.median / STAGE_BURST;
 	r->relay_p99 = f.p99 / STAGE_BURST;

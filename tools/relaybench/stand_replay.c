@@ -33,15 +33,16 @@ static uint64_t span_ns(const struct lane *l)
 	return (uint64_t)(l->stand->options->seconds * 1e9);
 }
 
-// The core's speed; nobody else of ours runs there now.
-static double spin_there(const struct lane *l)
+// Notes the core's speed; nobody else of ours runs there now.
+static void spin_there(const struct lane *l, struct bench_round *r)
 {
 	double spin;
 
 	bench_cores_on(l->stand->result->core);
 	spin = bench_spin();
 	bench_cores_off(l->stand->result->core);
-	return spin;
+	r->spin = fmax(r->spin, spin); // NAN at first, which both pass over
+	r->spin_least = fmin(r->spin_least, spin);
 }
 
 static int worker_run_once(struct lane *l, bool timed, struct bench_replay_span *span)
@@ -120,13 +121,13 @@ static int round_run(struct lane *l)
 	struct bench_round *r = bench_cell_round(l->cell);
 	int rc;
 
-	r->spin = spin_there(l);
+	spin_there(l, r);
 	rc = ours_run(l, r);
-	r->spin = fmax(r->spin, spin_there(l));
+	spin_there(l, r);
 	for (unsigned i = 0; i < BENCH_RIVALS && rc == 0 && l->testpmd.pid != 0; i++)
 		rc = bench_testpmd_run(
 			&l->testpmd, i, span_ns(l), &r->rivals[i], s->wrong, sizeof(s->wrong));
-	r->spin = fmax(r->spin, spin_there(l));
+	spin_there(l, r);
 	return rc;
 }
 
