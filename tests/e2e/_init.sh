@@ -28,7 +28,8 @@ e2e_skip()
 # e2e_lab COMMAND...: the lab's command line, for this test's lab.
 e2e_lab()
 {
-	"$E2E_TOP/tools/lab" --name "$E2E_LAB" "$@"
+	# What the lab starts must not keep the lock of a test that was killed.
+	"$E2E_TOP/tools/lab" --name "$E2E_LAB" "$@" 9>&-
 }
 
 # e2e_run SIDE COMMAND...
@@ -138,6 +139,10 @@ e2e_end()
 		for log in "/run/turnpike-$E2E_LAB"/*.log "/run/turnpike-$E2E_LAB.failed"/*.log; do
 			[ ! -s "$log" ] || { echo "--- the end of $log"; tail -n 25 "$log"; }
 		done
+		[ ! -S "${TP_SOCKET:-}" ] || {
+			echo "--- dropped"
+			timeout 5 "$E2E_BUILD/tools/relayctl/relayctl" -s "$TP_SOCKET" drop show
+		}
 	fi
 	e2e_lab down
 	rm -rf "${E2E_TMP:-}"
