@@ -6,6 +6,7 @@
 #define SYNC_MS		   5000u
 // Routes that change all the time must not have the tables begin anew all the time.
 #define ROUTES_INTERVAL_NS (50 * TP_NS_PER_MS)
+#define GATEWAYS_NS	   (10 * TP_NS_PER_S) // a third of a lease
 
 // The data plane's port on this interface, -1: none.
 static int port_of(const struct io_hops *h, uint32_t ifindex)
@@ -141,6 +142,25 @@ static void words_follow(struct io_hops *h)
 	}
 }
 
+// Default gateways are wanted while nobody uses them: the first packets of a call would be dropped
+// for as long as the kernel asks for the MAC address.
+static void gateways_hold(struct io_hops *h, uint64_t now_ns)
+{
+	static const uint8_t families[] = {TP_FAMILY_IPV4, TP_FAMILY_IPV6};
+
+	for (size_t i = 0; i < TP_ARRAY_LEN(families); i++) {
+		const struct tp_addr any = {.family = families[i]};
+		struct tp_addr gateway;
+		uint32_t ifindex;
+
+		// Where the default route names no gateway, there is nobody to ask for.
+		if (io_hops_next_hop(h, &any, &gateway, &ifindex) == 0 &&
+			!tp_addr_same_ip(&gateway, &any))
+			(void)tables_next_hop_lease(h->tables, now_ns, &any);
+	}
+	h->gateways_ns = now_ns + GATEWAYS_NS;
+}
+
 static bool is_attached(const struct io_hops *h)
 {
 	return h->tables != NULL && h->state != NULL;
@@ -156,7 +176,10 @@ void io_hops_advance(struct io_hops *h, uint64_t now_ns)
 		h->routes_dirty = false;
 		h->routes_ns = now_ns;
 		tables_routes_changed(h->tables);
+		h->gateways_ns = 0;
 	}
+	if (now_ns >= h->gateways_ns)
+		gateways_hold(h, now_ns);
 	if (h->words_dirty) {
 		h->words_dirty = false;
 		words_follow(h);
@@ -171,5 +194,7 @@ uint64_t io_hops_deadline(const struct io_hops *h)
 		return 0;
 	if (is_attached(h) && h->routes_dirty && h->routes_ns + ROUTES_INTERVAL_NS < first)
 		first = h->routes_ns + ROUTES_INTERVAL_NS;
+	if (is_attached(h) && h->gateways_ns < first)
+		first = h->gateways_ns;
 	return first;
 }

@@ -14,8 +14,9 @@ struct io_hops {
 	const struct shm_state *state; // NULL: the data plane's ports are not known
 	bool routes_dirty;
 	bool words_dirty;
-	uint64_t routes_ns; // when the tables were last told
-	uint64_t lost;	    // times that the kernel's news were lost
+	uint64_t routes_ns;   // when the tables were last told
+	uint64_t gateways_ns; // when the default gateways' leases are renewed
+	uint64_t lost;	      // times that the kernel's news were lost
 };
 
 // Opens the netlink socket and waits for the first dump. 0 or a negative errno.

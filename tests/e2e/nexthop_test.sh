@@ -9,6 +9,19 @@ e2e_begin
 # One second, and what a busy machine adds to it.
 limit_ms=1200
 
+# --- no client yet
+nexthop_gateways()
+{
+	e2e_run relay "$E2E_BUILD/tools/relayctl/relayctl" -s "$TP_SOCKET" nexthop list |
+		tee "$E2E_TMP/hops" | grep -cE " ($TP_NET4|$TP_NET6) .*([0-9a-f]{2}:){5}[0-9a-f]{2} .*resolved"
+}
+
+if [ "$E2E_SERVER" = turnpike ]; then
+	e2e_check "both default gateways are known before the first client" \
+		e2e_wait 2 eval '[ "$(nexthop_gateways)" = 2 ]'
+	cat "$E2E_TMP/hops"
+fi
+
 # --- another MAC
 report=$E2E_TMP/mac.json
 e2e_stream "$report" --peer "$TP_B4" --rate 500 --seconds 8 &
