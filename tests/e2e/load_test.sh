@@ -39,9 +39,10 @@ all_arrive='all(r["span"][d]["lost"] == 0 and r["span"][d]["wrong"] == 0 and
 e2e_check "50 allocations with 3 channels each" \
 	load --allocations 50 --channels 3 --rate 800 --seconds 1.5 --direction both
 e2e_check "nothing is lost or wrong in either direction" is_true "$all_arrive"
-# What arrived is counted by nft; the ring that is read beside it overflows on a busy machine.
-e2e_check "the packets were read and timed" is_true \
-	'all(r["span"][d]["delay_ns"]["packets"] >= 0.9 * r["span"][d]["sent"] for d in ("up", "down"))'
+# What arrived is counted by nft; the ring that is read beside it may be full on a busy machine.
+e2e_check "every packet was read and timed, or counted as one the ring had no room for" is_true \
+	'all(s["delay_ns"]["packets"] <= s["sent"] <= s["delay_ns"]["packets"] + s["unread"]
+		for s in (r["span"][d] for d in ("up", "down")))'
 e2e_check "every allocation was set up and deleted by signed answers" is_true \
 	'r["setup"]["live"] == 50 and r["setup"]["bad_integrity"] == 0'
 

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "value.h"
+
 static const char help[] =
 	"relaybench core [OPTION...]\n"
 	"\n"
@@ -81,33 +83,16 @@ static const struct option long_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-static int refuse(const char *what, const char *value, const char *allowed)
-{
-	fprintf(stderr, "relaybench: %s: \"%s\" is not %s\n", what, value, allowed);
-	return -EINVAL;
-}
-
-static int number_read(const char *what, const char *text, double low, double high, double *out)
-{
-	char allowed[64], *end;
-
-	*out = strtod(text, &end);
-	if (end != text && *end == '\0' && *out >= low && *out <= high)
-		return 0;
-	snprintf(allowed, sizeof(allowed), "a number from %g to %g", low, high);
-	return refuse(what, text, allowed);
-}
-
 static int channels_read(struct bench_options *o, const char *word)
 {
 	double n;
 
-	if (number_read("--channels", word, 2, BENCH_FLOWS_MAX, &n) != 0)
+	if (bench_value_number("--channels", word, 2, BENCH_FLOWS_MAX, &n) != 0)
 		return -EINVAL;
 	if (n != floor(n) || (uint32_t)n % 2 != 0)
-		return refuse("--channels", word, "even");
+		return bench_value_refuse("--channels", word, "even");
 	if (o->n_channels == BENCH_LIST_MAX)
-		return refuse("--channels", word, "one of at most 8");
+		return bench_value_refuse("--channels", word, "one of at most 8");
 	o->channels[o->n_channels++] = (uint32_t)n;
 	return 0;
 }
@@ -116,10 +101,10 @@ static int payload_read(struct bench_options *o, const char *word)
 {
 	double n;
 
-	if (number_read("--payload", word, 1, BENCH_PAYLOAD_MAX, &n) != 0)
+	if (bench_value_number("--payload", word, 1, BENCH_PAYLOAD_MAX, &n) != 0)
 		return -EINVAL;
 	if (o->n_payloads == BENCH_LIST_MAX)
-		return refuse("--payload", word, "one of at most 8");
+		return bench_value_refuse("--payload", word, "one of at most 8");
 	o->payloads[o->n_payloads++] = (uint16_t)n;
 	return 0;
 }
@@ -132,7 +117,7 @@ static int direction_read(struct bench_options *o, const char *word)
 		o->directions[o->n_directions++] = i;
 		return 0;
 	}
-	return refuse("--direction", word, "a direction; see relaybench core --help");
+	return bench_value_refuse("--direction", word, "a direction; see relaybench core --help");
 }
 
 static int family_read(struct bench_options *o, const char *word)
@@ -143,7 +128,7 @@ static int family_read(struct bench_options *o, const char *word)
 		o->families[o->n_families++] = i;
 		return 0;
 	}
-	return refuse("--family", word, "4, 6 or 4to6");
+	return bench_value_refuse("--family", word, "4, 6 or 4to6");
 }
 
 static int source_read(struct bench_options *o, const char *word)
@@ -155,7 +140,8 @@ static int source_read(struct bench_options *o, const char *word)
 		o->sources |= BENCH_SOURCE_REPLAY;
 #endif
 	else
-		return refuse("--source", word, "one that was built; see relaybench core --help");
+		return bench_value_refuse(
+			"--source", word, "one that was built; see relaybench core --help");
 	return 0;
 }
 
@@ -179,23 +165,23 @@ static int value_read(struct bench_options *o, int option, const char *text)
 
 	switch (option) {
 	case OPT_ROUNDS:
-		rc = number_read("--rounds", text, 1, BENCH_ROUNDS_MAX, &n);
+		rc = bench_value_number("--rounds", text, 1, BENCH_ROUNDS_MAX, &n);
 		o->rounds = (unsigned)n;
 		return rc;
 	case OPT_SECONDS:
-		return number_read("--seconds", text, 0.001, 60, &o->seconds);
+		return bench_value_number("--seconds", text, 0.001, 60, &o->seconds);
 	case OPT_WORKERS:
-		rc = number_read("--workers", text, 1, 3, &n);
+		rc = bench_value_number("--workers", text, 1, 3, &n);
 		o->workers = (unsigned)n;
 		return rc;
 	case OPT_ZIPF:
-		return number_read("--zipf", text, 0, 4, &o->zipf);
+		return bench_value_number("--zipf", text, 0, 4, &o->zipf);
 	case OPT_SEED:
-		rc = number_read("--seed", text, 0, 1e15, &n);
+		rc = bench_value_number("--seed", text, 0, 1e15, &n);
 		o->seed = (uint64_t)n;
 		return rc;
 	default:
-		rc = number_read("--core", text, 0, 1023, &n);
+		rc = bench_value_number("--core", text, 0, 1023, &n);
 		o->core = (int)n;
 		return rc;
 	}
@@ -284,14 +270,15 @@ int bench_options_read(struct bench_options *o, int argc, char **argv)
 		if (option_take(o, option) != 0)
 			return -EINVAL;
 	if (optind < argc)
-		return refuse("argument", argv[optind], "an option; see relaybench core --help");
+		return bench_value_refuse(
+			"argument", argv[optind], "an option; see relaybench core --help");
 	if (o->capture != NULL && o->sources == 0)
 		o->sources = BENCH_SOURCE_REPLAY;
 	fill_defaults(o);
 	if (o->capture != NULL &&
 		(o->sources != BENCH_SOURCE_REPLAY || o->n_channels != 1 || o->n_directions != 1 ||
 			o->n_payloads != 1 || o->n_families != 1))
-		return refuse("--capture", o->capture,
+		return bench_value_refuse("--capture", o->capture,
 			"for more than one direction and number of channels, nor for memory");
 	return 0;
 }

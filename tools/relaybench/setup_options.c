@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <math.h>
 #include <stdlib.h>
 
 #include "flow.h"
+#include "value.h"
 
 #define ALLOCATIONS_MAX 3000000u // flows have addresses for more, the configuration has not
 
@@ -65,21 +65,6 @@ static const struct option long_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-static int number_read(const char *what, uint32_t low, uint32_t high, uint32_t *out)
-{
-	char *end;
-	double v = strtod(optarg, &end);
-
-	*out = 0;
-	if (end == optarg || *end != '\0' || v < low || v > high || v != floor(v)) {
-		fprintf(stderr, "relaybench: %s: \"%s\" is not a whole number from %u to %u\n",
-			what, optarg, low, high);
-		return -EINVAL;
-	}
-	*out = (uint32_t)v;
-	return 0;
-}
-
 static int option_take(struct bench_setup_options *o, int option)
 {
 	uint32_t core;
@@ -87,11 +72,12 @@ static int option_take(struct bench_setup_options *o, int option)
 
 	switch (option) {
 	case OPT_ALLOCATIONS:
-		return number_read("--allocations", 1, ALLOCATIONS_MAX, &o->allocations);
+		return bench_value_whole(
+			"--allocations", optarg, 1, ALLOCATIONS_MAX, &o->allocations);
 	case OPT_BATCH:
-		return number_read("--batch", 1, ALLOCATIONS_MAX, &o->batch);
+		return bench_value_whole("--batch", optarg, 1, ALLOCATIONS_MAX, &o->batch);
 	case OPT_USERS:
-		return number_read("--users", 1, ALLOCATIONS_MAX, &o->users);
+		return bench_value_whole("--users", optarg, 1, ALLOCATIONS_MAX, &o->users);
 	case OPT_REST:
 		o->rest = true;
 		return 0;
@@ -99,7 +85,7 @@ static int option_take(struct bench_setup_options *o, int option)
 		o->end = true;
 		return 0;
 	case OPT_CORE:
-		rc = number_read("--core", 0, 1023, &core);
+		rc = bench_value_whole("--core", optarg, 0, 1023, &core);
 		o->core = (int)core;
 		return rc;
 	case OPT_SMALL_PAGES:

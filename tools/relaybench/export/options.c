@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../load/value.h"
+#include "../value.h"
 
 static const char help[] =
 	"relaybench export --format F --output FILE [OPTION...]\n"
@@ -76,7 +77,7 @@ static int ethernet_read(struct load_road *road, const char *text)
 	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x,%2x:%2x:%2x:%2x:%2x:%2x%n", &m[0], &m[1], &m[2],
 		    &m[3], &m[4], &m[5], &m[6], &m[7], &m[8], &m[9], &m[10], &m[11], &end) != 12 ||
 		text[end] != '\0')
-		return load_value_refuse("--ethernet", text, "two MAC addresses");
+		return bench_value_refuse("--ethernet", text, "two MAC addresses");
 	for (unsigned i = 0; i < 12; i++)
 		road->ethernet[i] = (uint8_t)m[i];
 	return 0;
@@ -90,7 +91,7 @@ static int core_read(struct export_options *o, const char *text)
 			o->direction = i;
 			return 0;
 		}
-	return load_value_refuse("--core", text, "a direction of relaybench core");
+	return bench_value_refuse("--core", text, "a direction of relaybench core");
 }
 
 static int address_take(uint32_t *ip, const char *what, const char *text)
@@ -111,7 +112,7 @@ static int option_take(struct export_options *o, int option, const char *v)
 
 	switch (option) {
 	case OPT_FORMAT:
-		if (load_value_word("--format", v, formats, EXPORT_FORMATS, &word) != 0)
+		if (bench_value_word("--format", v, formats, EXPORT_FORMATS, &word) != 0)
 			return -EINVAL;
 		o->format = word;
 		return 0;
@@ -120,32 +121,32 @@ static int option_take(struct export_options *o, int option, const char *v)
 	case OPT_CLIENT:
 		return address_take(&p->client_ip, "--client", v);
 	case OPT_CLIENT_ADDRESSES:
-		return load_value_whole("--client-addresses", v, 1, 4096, &p->n_client_ips);
+		return bench_value_whole("--client-addresses", v, 1, 4096, &p->n_client_ips);
 	case OPT_FIRST_CLIENT:
-		return load_value_whole("--first-client", v, 0, 1e8, &p->first_client);
+		return bench_value_whole("--first-client", v, 0, 1e8, &p->first_client);
 	case OPT_ALLOCATIONS:
-		return load_value_whole("--allocations", v, 1, 4e6, &p->n_allocations);
+		return bench_value_whole("--allocations", v, 1, 4e6, &p->n_allocations);
 	case OPT_CHANNELS:
 		o->channels = 0;
-		if (load_value_whole("--channels", v, 1, BENCH_FLOWS_MAX, &o->channels) != 0)
+		if (bench_value_whole("--channels", v, 1, BENCH_FLOWS_MAX, &o->channels) != 0)
 			return -EINVAL;
 		p->n_channels = o->channels;
 		return 0;
 	case OPT_PAYLOAD:
-		if (load_value_whole("--payload", v, LOAD_PAYLOAD_MIN, LOAD_PAYLOAD_MAX, &n) != 0)
+		if (bench_value_whole("--payload", v, LOAD_PAYLOAD_MIN, LOAD_PAYLOAD_MAX, &n) != 0)
 			return -EINVAL;
 		o->payload = (uint16_t)n;
 		return 0;
 	case OPT_ETHERNET:
 		return ethernet_read(&o->road, v);
 	case OPT_PACKETS:
-		return load_value_whole("--packets", v, 1, 1e8, &o->packets);
+		return bench_value_whole("--packets", v, 1, 1e8, &o->packets);
 	case OPT_RATE:
-		return load_value_number("--rate", v, 1, 1e9, &o->rate);
+		return bench_value_number("--rate", v, 1, 1e9, &o->rate);
 	case OPT_CORE:
 		return core_read(o, v);
 	default:
-		return load_value_whole("--seed", v, 0, UINT32_MAX, &o->seed);
+		return bench_value_whole("--seed", v, 0, UINT32_MAX, &o->seed);
 	}
 }
 
@@ -204,7 +205,7 @@ int export_options_read(struct export_options *o, int argc, char **argv)
 	if (rc != 0 || o->page != NULL)
 		return rc;
 	if (optind < argc)
-		return load_value_refuse("argument", argv[optind], "understood");
+		return bench_value_refuse("argument", argv[optind], "understood");
 	o->down = o->map != NULL;
 	return options_check(o);
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "netns.h"
+#include "../value.h"
 #include "value.h"
 
 static const char help[] =
@@ -155,13 +156,13 @@ static int population_option(struct load_options *o, int option, const char *v)
 		p->client_ip = a.ip;
 		return 0;
 	case OPT_CLIENT_ADDRESSES:
-		return load_value_whole("--client-addresses", v, 1, 4096, &p->n_client_ips);
+		return bench_value_whole("--client-addresses", v, 1, 4096, &p->n_client_ips);
 	case OPT_FIRST_CLIENT:
-		return load_value_whole("--first-client", v, 0, 1e8, &p->first_client);
+		return bench_value_whole("--first-client", v, 0, 1e8, &p->first_client);
 	case OPT_ALLOCATIONS:
-		return load_value_whole("--allocations", v, 1, 4e6, &p->n_allocations);
+		return bench_value_whole("--allocations", v, 1, 4e6, &p->n_allocations);
 	default:
-		return load_value_whole("--channels", v, 1, 4096, &p->n_channels);
+		return bench_value_whole("--channels", v, 1, 4096, &p->n_channels);
 	}
 }
 
@@ -174,32 +175,32 @@ static int traffic_option(struct load_options *o, int option, const char *v)
 
 	switch (option) {
 	case OPT_DIRECTION:
-		if (load_value_word("--direction", v, directions, 3, &word) != 0)
+		if (bench_value_word("--direction", v, directions, 3, &word) != 0)
 			return -EINVAL;
 		o->directions = word + 1;
 		return 0;
 	case OPT_SINK:
-		if (load_value_word("--sink", v, sinks, 2, &word) != 0)
+		if (bench_value_word("--sink", v, sinks, 2, &word) != 0)
 			return -EINVAL;
 		o->count_sink = word == 1;
 		return 0;
 	case OPT_RATE:
-		return load_value_number("--rate", v, 0, 1e8, &o->rate);
+		return bench_value_number("--rate", v, 0, 1e8, &o->rate);
 	case OPT_SECONDS:
-		return load_value_number("--seconds", v, 0.01, 3600, &o->seconds);
+		return bench_value_number("--seconds", v, 0.01, 3600, &o->seconds);
 	case OPT_PAYLOAD:
-		if (load_value_whole("--payload", v, LOAD_PAYLOAD_MIN, LOAD_PAYLOAD_MAX, &n) != 0)
+		if (bench_value_whole("--payload", v, LOAD_PAYLOAD_MIN, LOAD_PAYLOAD_MAX, &n) != 0)
 			return -EINVAL;
 		o->payload = (uint16_t)n;
 		return 0;
 	case OPT_CHURN:
-		return load_value_number("--churn", v, 0, 1e6, &o->churn);
+		return bench_value_number("--churn", v, 0, 1e6, &o->churn);
 	case OPT_FLOOD_BINDING:
-		return load_value_number("--flood-binding", v, 0, 1e7, &o->flood_binding);
+		return bench_value_number("--flood-binding", v, 0, 1e7, &o->flood_binding);
 	case OPT_FLOOD_ALLOCATE:
-		return load_value_number("--flood-allocate", v, 0, 1e7, &o->flood_allocate);
+		return bench_value_number("--flood-allocate", v, 0, 1e7, &o->flood_allocate);
 	default:
-		return load_value_whole("--flood-addresses", v, 1, 4096, &o->flood_ips);
+		return bench_value_whole("--flood-addresses", v, 1, 4096, &o->flood_ips);
 	}
 }
 
@@ -209,17 +210,17 @@ static int run_option(struct load_options *o, int option, const char *v)
 
 	switch (option) {
 	case OPT_WINDOW:
-		return load_value_whole("--window", v, 1, 65536, &o->window);
+		return bench_value_whole("--window", v, 1, 65536, &o->window);
 	case OPT_HOLD:
-		return load_value_number("--hold", v, 0, 86400, &o->hold_s);
+		return bench_value_number("--hold", v, 0, 86400, &o->hold_s);
 	case OPT_SETUP_LIMIT:
-		return load_value_number("--setup-limit", v, 1, 3600, &o->setup_limit_s);
+		return bench_value_number("--setup-limit", v, 1, 3600, &o->setup_limit_s);
 	case OPT_LIMIT:
-		return load_value_number("--limit", v, 1, 90000, &o->limit_s);
+		return bench_value_number("--limit", v, 1, 90000, &o->limit_s);
 	case OPT_SEED:
-		return load_value_whole("--seed", v, 0, UINT32_MAX, &o->seed);
+		return bench_value_whole("--seed", v, 0, UINT32_MAX, &o->seed);
 	default:
-		if (load_value_number(
+		if (bench_value_number(
 			    option == OPT_CORE ? "--core" : "--server-core", v, 0, 1023, &n))
 			return -EINVAL;
 		*(option == OPT_CORE ? &o->core : &o->server_core) = (int)n;
@@ -368,7 +369,7 @@ int load_options_read(struct load_options *o, int argc, char **argv)
 	if (rc != 0 || o->page != NULL)
 		return rc;
 	if (optind < argc)
-		return load_value_refuse("argument", argv[optind], "understood");
+		return bench_value_refuse("argument", argv[optind], "understood");
 	rc = options_check(o);
 	return rc != 0 ? rc : load_value_password(o->password, sizeof(o->password), password_file);
 }

@@ -2,38 +2,11 @@
 #include "value.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-int load_value_refuse(const char *what, const char *value, const char *allowed)
-{
-	fprintf(stderr, "relaybench: %s: \"%s\" is not %s\n", what, value, allowed);
-	return -EINVAL;
-}
-
-int load_value_number(const char *what, const char *text, double low, double high, double *out)
-{
-	char allowed[64], *end;
-
-	*out = strtod(text, &end);
-	if (end != text && *end == '\0' && *out >= low && *out <= high)
-		return 0;
-	snprintf(allowed, sizeof(allowed), "a number from %g to %g", low, high);
-	return load_value_refuse(what, text, allowed);
-}
-
-int load_value_whole(const char *what, const char *text, double low, double high, uint32_t *out)
-{
-	double v;
-
-	if (load_value_number(what, text, low, high, &v) != 0)
-		return -EINVAL;
-	*out = (uint32_t)v;
-	return v == floor(v) ? 0 : load_value_refuse(what, text, "a whole number");
-}
+#include "../value.h"
 
 int load_value_address(const char *what, const char *text, uint16_t port, struct load_addr *out)
 {
@@ -46,22 +19,13 @@ int load_value_address(const char *what, const char *text, uint16_t port, struct
 	colon = strchr(copy, ':');
 	if (colon != NULL) {
 		*colon++ = '\0';
-		if (port == 0 || load_value_whole(what, colon, 1, 65535, &number) != 0)
-			return load_value_refuse(what, text, "an address");
+		if (port == 0 || bench_value_whole(what, colon, 1, 65535, &number) != 0)
+			return bench_value_refuse(what, text, "an address");
 	}
 	if (inet_pton(AF_INET, copy, &ip) != 1)
-		return load_value_refuse(what, text, "an IPv4 address");
+		return bench_value_refuse(what, text, "an IPv4 address");
 	*out = (struct load_addr){ntohl(ip.s_addr), (uint16_t)number};
 	return 0;
-}
-
-int load_value_word(
-	const char *what, const char *text, const char *const words[], unsigned n, unsigned *out)
-{
-	for (*out = 0; *out < n; (*out)++)
-		if (strcmp(text, words[*out]) == 0)
-			return 0;
-	return load_value_refuse(what, text, "one of those that --help names");
 }
 
 int load_value_password(char *password, size_t size, const char *file)
@@ -75,7 +39,7 @@ int load_value_password(char *password, size_t size, const char *file)
 	}
 	f = fopen(file, "re");
 	if (f == NULL)
-		return load_value_refuse("--password-file", file, "a file that can be read");
+		return bench_value_refuse("--password-file", file, "a file that can be read");
 	if (fgets(password, (int)size, f) == NULL)
 		password[0] = '\0';
 	fclose(f);
