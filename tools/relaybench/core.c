@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "cores.h"
+#include "output.h"
 #include "stand.h"
 #ifdef HAVE_REPLAY
 #include "replay.h"
@@ -128,23 +129,10 @@ static void source_stop(void)
 static int report(const struct bench_result *r)
 {
 	const struct bench_options *o = r->options;
-	int rc = 0;
 
-	if (o->output != NULL) {
-		FILE *f = fopen(o->output, "we");
-
-		if (f == NULL || bench_report_json(r, f) != 0)
-			rc = -EIO;
-		if (f != NULL && fclose(f) != 0)
-			rc = -EIO;
-		if (rc != 0)
-			fprintf(stderr, "relaybench: %s: %s\n", o->output, strerror(errno));
-	}
 	if (!o->json)
 		bench_report_table(r, stdout);
-	else if (bench_report_json(r, stdout) != 0)
-		rc = -EIO;
-	return fflush(stdout) == 0 ? rc : -EIO;
+	return bench_output_write(bench_report_json(r), o->output, o->json);
 }
 
 int bench_core(struct bench_ground *g, const struct bench_options *o)

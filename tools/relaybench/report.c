@@ -5,7 +5,7 @@
 #include <jansson.h>
 
 #include "clock.h"
-#include "machine.h"
+#include "output.h"
 #include "result.h"
 
 #define LABEL_MEMORY "memory, relay logic alone"
@@ -163,34 +163,18 @@ static json_t *json_cell(const struct bench_cell *c)
 	return j;
 }
 
-static json_t *json_command(const struct bench_options *o)
-{
-	json_t *words = json_array();
-
-	json_array_append_new(words, json_string("relaybench"));
-	for (int i = 0; i < o->argc; i++)
-		json_array_append_new(words, json_string(o->argv[i]));
-	return words;
-}
-
-int bench_report_json(const struct bench_result *r, FILE *out)
+json_t *bench_report_json(const struct bench_result *r)
 {
 	const struct bench_options *o = r->options;
-	json_t *cells = json_array(), *j;
-	int rc;
+	json_t *cells = json_array();
 
 	for (unsigned i = 0; i < r->n_cells; i++)
 		json_array_append_new(cells, json_cell(&r->cells[i]));
-	j = json_pack("{s:s, s:s, s:o, s:o, s:I, s:f, s:f, s:i, s:b, s:b, s:o, s:o}", "tool",
-		"relaybench core", "version", TURNPIKE_VERSION, "command", json_command(o),
-		"machine", bench_machine_describe(), "seed", (json_int_t)o->seed, "zipf", o->zipf,
-		"seconds", o->seconds, "core", r->core, "huge_pages", r->huge_pages, "boosted",
-		r->boosted, "best_spin_cycles", json_number(r->best_spin, 1000), "cells", cells);
-	if (j == NULL)
-		return -ENOMEM;
-	rc = json_dumpf(j, out, JSON_INDENT(2)) == 0 && fputc('\n', out) != EOF ? 0 : -EIO;
-	json_decref(j);
-	return rc;
+	return bench_output_make(o->argc, o->argv,
+		json_pack("{s:I, s:f, s:f, s:i, s:b, s:b, s:o, s:o}", "seed", (json_int_t)o->seed,
+			"zipf", o->zipf, "seconds", o->seconds, "core", r->core, "huge_pages",
+			r->huge_pages, "boosted", r->boosted, "best_spin_cycles",
+			json_number(r->best_spin, 1000), "cells", cells));
 }
 
 // ---- table --------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 // counter.
 #pragma once
 
+#include <jansson.h>
+
 #include "options.h"
 #include "sample.h"
 
@@ -60,8 +62,8 @@ struct bench_cell *bench_result_cell(struct bench_result *r);
 // All of it not measured yet.
 struct bench_round *bench_cell_round(struct bench_cell *c);
 
-// Marks the rounds of slow moments: those in which the core was over 15 % slower than at its best
-// in this run. A cell that had nothing but such moments keeps all its rounds.
+// Marks the rounds whose core changed its speed by over 15 % between their two sides, or ran at
+// less than half of its best in this run.
 void bench_result_settle(struct bench_result *r);
 
 // Rounds that are not throttled.
@@ -73,5 +75,5 @@ struct bench_spread bench_cell_spread(
 	const struct bench_cell *c, double (*value)(const struct bench_round *r));
 
 // report.c
-int bench_report_json(const struct bench_result *r, FILE *out); // -EIO, -ENOMEM
+json_t *bench_report_json(const struct bench_result *r); // new; NULL without memory
 void bench_report_table(const struct bench_result *r, FILE *out);

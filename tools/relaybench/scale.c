@@ -12,6 +12,7 @@
 #include "capture.h"
 #include "clock.h"
 #include "cores.h"
+#include "output.h"
 #include "replay.h"
 #include "testpmd.h"
 
@@ -219,30 +220,29 @@ static uint64_t huge_need(const struct scale *s)
 	return bench_scene_octets(&p) * 2 + 3 * bench_replay_octets();
 }
 
-static void report(const struct scale *s)
+static int report(const struct scale *s)
 {
 	const json_t *c;
 	size_t i;
 
-	if (s->o->output != NULL && json_dump_file(s->cells, s->o->output,
-					    JSON_INDENT(2) | JSON_REAL_PRECISION(6)) != 0)
-		fprintf(stderr, "relaybench: %s: %s\n", s->o->output, strerror(errno));
-	if (s->o->json) {
-		json_dumpf(s->cells, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-		putchar('\n');
-		return;
+	if (!s->o->json) {
+		printf("replay, no NIC, no kernel; medians of %u rounds\n"
+		       "%-16s %9s %8s %9s %9s %7s\n",
+			s->o->rounds, "direction", "channels", "workers", "gain", "testpmd",
+			"ratio");
+		json_array_foreach((json_t *)(uintptr_t)s->cells, i, c)
+			printf("%-16s %9lld %8lld %8.3f x %7.3f x %7.3f\n",
+				json_string_value(json_object_get(c, "direction")),
+				json_integer_value(json_object_get(c, "channels")),
+				json_integer_value(json_object_get(c, "workers")),
+				json_real_value(json_object_get(c, "gain")),
+				json_real_value(json_object_get(c, "gain_testpmd")),
+				json_real_value(json_object_get(c, "ratio")));
 	}
-	printf("replay, no NIC, no kernel; medians of %u rounds\n"
-	       "%-16s %9s %8s %9s %9s %7s\n",
-		s->o->rounds, "direction", "channels", "workers", "gain", "testpmd", "ratio");
-	json_array_foreach((json_t *)(uintptr_t)s->cells, i, c)
-		printf("%-16s %9lld %8lld %8.3f x %7.3f x %7.3f\n",
-			json_string_value(json_object_get(c, "direction")),
-			json_integer_value(json_object_get(c, "channels")),
-			json_integer_value(json_object_get(c, "workers")),
-			json_real_value(json_object_get(c, "gain")),
-			json_real_value(json_object_get(c, "gain_testpmd")),
-			json_real_value(json_object_get(c, "ratio")));
+	return bench_output_write(bench_output_make(s->o->argc, s->o->argv,
+					  json_pack("{s:s, s:O}", "label",
+						  "replay, no NIC, no kernel", "cells", s->cells)),
+		s->o->output, s->o->json);
 }
 
 int bench_scale(struct bench_ground *g, const struct bench_options *o)
@@ -268,7 +268,7 @@ int bench_scale(struct bench_ground *g, const struct bench_options *o)
 			rc = population_run(g, &s, o->channels[n], true);
 	}
 	if (rc == 0)
-		report(&s);
+		rc = report(&s);
 	else if (rc != -EINTR)
 		fprintf(stderr, "relaybench: %s\n", s.wrong[0] != '\0' ? s.wrong : strerror(-rc));
 	bench_replay_stop();

@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "cores.h"
+#include "output.h"
 #include "setup_drive.h"
 
 #define END_AHEAD_S 3600u // every lifetime that was granted is shorter
@@ -165,23 +166,10 @@ static int all_run(struct run *run, struct bench_ground *g)
 static int report(const struct bench_setup_result *r)
 {
 	const struct bench_setup_options *o = r->options;
-	int rc = 0;
 
-	if (o->output != NULL) {
-		FILE *f = fopen(o->output, "we");
-
-		if (f == NULL || bench_setup_report_json(r, f) != 0)
-			rc = -EIO;
-		if (f != NULL && fclose(f) != 0)
-			rc = -EIO;
-		if (rc != 0)
-			fprintf(stderr, "relaybench: %s: %s\n", o->output, strerror(errno));
-	}
 	if (!o->json)
 		bench_setup_report_text(r, stdout);
-	else if (bench_setup_report_json(r, stdout) != 0)
-		rc = -EIO;
-	return fflush(stdout) == 0 ? rc : -EIO;
+	return bench_output_write(bench_setup_report_json(r), o->output, o->json);
 }
 
 int bench_setup(struct bench_ground *g, const struct bench_setup_options *o)

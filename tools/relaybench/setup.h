@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+#include <jansson.h>
+
 #include "ground.h"
 
 #define BENCH_SETUP_BATCHES_MAX 64u
@@ -65,5 +67,5 @@ struct bench_setup_result {
 int bench_setup(struct bench_ground *g, const struct bench_setup_options *o);
 
 // setup_report.c
-int bench_setup_report_json(const struct bench_setup_result *r, FILE *out); // -EIO, -ENOMEM
+json_t *bench_setup_report_json(const struct bench_setup_result *r); // new; NULL without memory
 void bench_setup_report_text(const struct bench_setup_result *r, FILE *out);

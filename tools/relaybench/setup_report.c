@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "machine.h"
+#include "output.h"
 #include "sample.h"
 
 #define LABEL "through the rings, no NIC, no kernel"
@@ -79,37 +79,20 @@ static json_t *json_end(const struct bench_setup_result *r)
 		json_rounded(e->longest_cpu_us, 10));
 }
 
-static json_t *json_command(const struct bench_setup_options *o)
-{
-	json_t *words = json_array();
-
-	json_array_append_new(words, json_string("relaybench"));
-	for (int i = 0; i < o->argc; i++)
-		json_array_append_new(words, json_string(o->argv[i]));
-	return words;
-}
-
-int bench_setup_report_json(const struct bench_setup_result *r, FILE *out)
+json_t *bench_setup_report_json(const struct bench_setup_result *r)
 {
 	const struct bench_setup_options *o = r->options;
-	json_t *j;
-	int rc;
 
-	j = json_pack("{s:s, s:s, s:s, s:o, s:o, s:i, s:b, s:b, s:I, s:I, s:s, s:I, s:i, s:o, s:o, "
-		      "s:o, s:o, s:o}",
-		"tool", "relaybench setup", "version", TURNPIKE_VERSION, "label", LABEL, "command",
-		json_command(o), "machine", bench_machine_describe(), "core", r->core, "huge_pages",
-		r->huge_pages, "boosted", r->boosted, "allocations", (json_int_t)o->allocations,
-		"users", (json_int_t)o->users, "credentials", o->rest ? "rest" : "static",
-		"relay_addresses", (json_int_t)r->relay_addresses, "batches", (int)r->n_batches,
-		"setups_per_second", json_spread(r, get_wall_rate, 1), "setups_per_cpu_second",
-		json_spread(r, get_cpu_rate, 1), "cpu_us_per_setup",
-		json_spread(r, get_cpu_us, 100), "memory", json_memory(r), "end", json_end(r));
-	if (j == NULL)
-		return -ENOMEM;
-	rc = json_dumpf(j, out, JSON_INDENT(2)) == 0 && fputc('\n', out) != EOF ? 0 : -EIO;
-	json_decref(j);
-	return rc;
+	return bench_output_make(o->argc, o->argv,
+		json_pack("{s:s, s:i, s:b, s:b, s:I, s:I, s:s, s:I, s:i, s:o, s:o, s:o, s:o, s:o}",
+			"label", LABEL, "core", r->core, "huge_pages", r->huge_pages, "boosted",
+			r->boosted, "allocations", (json_int_t)o->allocations, "users",
+			(json_int_t)o->users, "credentials", o->rest ? "rest" : "static",
+			"relay_addresses", (json_int_t)r->relay_addresses, "batches",
+			(int)r->n_batches, "setups_per_second", json_spread(r, get_wall_rate, 1),
+			"setups_per_cpu_second", json_spread(r, get_cpu_rate, 1),
+			"cpu_us_per_setup", json_spread(r, get_cpu_us, 100), "memory",
+			json_memory(r), "end", json_end(r)));
 }
 
 // ---- text ---------------------------------------------------------------------------------------

@@ -16,7 +16,9 @@ done = subprocess.run(
     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 if done.returncode != 0:
     sys.exit(done.stderr)
-[cell] = json.loads(done.stdout)
+report = json.loads(done.stdout)
+assert report["command"][:3] == ["relaybench", "core", "--workers"] and report["machine"], report
+[cell] = report["cells"]
 assert cell["direction"] == "hairpin" and cell["workers"] == 2 and cell["channels"] == 100, cell
 [measured] = cell["rounds"]
 assert all(pps > 1000 for pps in measured["ours_pps"] + measured["testpmd_pps"]), cell

@@ -12,6 +12,7 @@
 #include "../ground.h"
 #include "../machine.h"
 #include "../options.h"
+#include "../output.h"
 #include "session.h"
 
 #define LINE_MAX_OCTETS 512u
@@ -167,15 +168,11 @@ static void hold(struct load_session *s)
 static json_t *report_make(const struct load_session *s, json_t *span)
 {
 	const struct load_options *o = s->o;
-	json_t *words = json_array();
 
-	for (int i = 0; i < o->argc; i++)
-		json_array_append_new(words, json_string(o->argv[i]));
-	return json_pack("{s:s, s:s, s:o, s:o, s:i, s:i, s:o, s:o}", "tool", "relaybench load",
-		"version", TURNPIKE_VERSION, "command", words, "machine", bench_machine_describe(),
-		"allocations", (int)o->population.n_allocations, "channels",
-		(int)o->population.n_channels, "setup", load_setup_describe(s), "span",
-		span == NULL ? json_null() : span);
+	return bench_output_make(o->argc, o->argv,
+		json_pack("{s:i, s:i, s:o, s:o}", "allocations", (int)o->population.n_allocations,
+			"channels", (int)o->population.n_channels, "setup", load_setup_describe(s),
+			"span", span == NULL ? json_null() : span));
 }
 
 static void print_direction(const json_t *span, const char *name)
@@ -205,8 +202,7 @@ static void print_direction(const json_t *span, const char *name)
 static int run_once(struct load_session *s)
 {
 	struct load_span span = span_default(s->o);
-	json_t *described = NULL, *report;
-	FILE *f;
+	json_t *described = NULL;
 	int rc = 0;
 
 	if (s->client != NULL)
@@ -223,18 +219,7 @@ static int run_once(struct load_session *s)
 		return rc;
 	print_direction(described, "up");
 	print_direction(described, "down");
-	report = report_make(s, described);
-	if (s->o->output != NULL) {
-		f = fopen(s->o->output, "we");
-		if (f == NULL || json_out(json_incref(report), f, JSON_INDENT(1)) != 0)
-			rc = -EIO;
-		if (f != NULL && fclose(f) != 0)
-			rc = -EIO;
-	}
-	if (s->o->json)
-		return json_out(report, stdout, JSON_INDENT(1)) == 0 ? rc : -EIO;
-	json_decref(report);
-	return rc;
+	return bench_output_write(report_make(s, described), s->o->output, s->o->json);
 }
 
 static int run(struct bench_ground *g, void *arg)
