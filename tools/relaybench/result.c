@@ -61,6 +61,7 @@ void bench_result_settle(struct bench_result *r)
 			r->best_spin = fmin(r->best_spin, r->cells[c].rounds[i].spin_least);
 	for (unsigned c = 0; c < r->n_cells; c++) {
 		struct bench_cell *cell = &r->cells[c];
+
 		for (unsigned i = 0; i < cell->n_rounds; i++) {
 			struct bench_round *round = &cell->rounds[i];
 
