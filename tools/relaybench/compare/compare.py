@@ -12,14 +12,17 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
+import alone
 import report
 import spread
 from host import Failure, Lab, Lock, many_files, run, say, spin
 from load import Load
 from measure import DELAY_RATE, delay_cell, floor_cell, rate_cell
-from servers import CORE, COTURN, KERNEL, TESTPMD, TURNPIKE, Coturn, Kernel, Testpmd, Turnpike
+from servers import (CORE, COTURN, KERNEL, REPLAY, TESTPMD, TURNPIKE, Coturn, Kernel, Replay, Testpmd,
+                     Turnpike)
 
 FLOOR_FLOWS = 1000
+LAB_PARTS = ("rate", "floor", "delay")
 
 
 def arguments():
@@ -31,8 +34,8 @@ def arguments():
     p.add_argument("--rounds", type=int, default=5, help="of every figure (5)")
     p.add_argument("--seconds", type=float, default=2, help="of each span of traffic (2)")
     p.add_argument("--allocations", default="1,100,1000,5000", help="numbers of them")
-    p.add_argument("--quick", action="store_true", help="3 rounds, spans of 0.6 s")
-    p.add_argument("--only", choices=("rate", "delay", "floor"), action="append",
+    p.add_argument("--quick", action="store_true", help="3 rounds, spans of 0.6 s, and less of the rest")
+    p.add_argument("--only", choices=[*LAB_PARTS, *alone.PARTS], action="append",
                    help="parts of it; may be repeated")
     p.add_argument("--lock", help="a file to lock while measuring, against other benchmarks")
     p.add_argument("--name", default="compare", help="of the lab (compare)")
@@ -40,8 +43,6 @@ def arguments():
                    help="re-make the measured tables of DIRECTORY/benchmarks.md and its pictures")
     p.add_argument("--from", dest="source", metavar="FILE",
                    help="measure nothing: report on an earlier --output")
-    p.add_argument("--core", dest="core_json", metavar="FILE",
-                   help="output of `relaybench core --json`, for the picture of packets per core")
     p.add_argument("-o", "--output", help="JSON to a file")
     p.add_argument("-j", "--json", action="store_true", help="JSON on standard output")
     a = p.parse_args()
@@ -77,7 +78,7 @@ class Context:
             return Turnpike(self.lab, self.build, self.tsc_hz)
         if name == COTURN:
             return Coturn(self.lab, self.a.coturn)
-        return Testpmd(self.lab) if name == TESTPMD else Kernel(self.lab)
+        return {TESTPMD: Testpmd, REPLAY: Replay, KERNEL: Kernel}[name](self.lab)
 
     def look_at_machine(self):
         with self.server(KERNEL) as kernel:
@@ -97,7 +98,8 @@ def cell(context, name, what, measure, *rest):
                 done = measure(context, server.__enter__(), *rest)
             finally:
                 server.__exit__()
-            done["spin"] = max(before, spin(CORE))
+            after = spin(CORE)
+            done["spin"], done["spin_least"] = max(before, after), min(before, after)
     except (Failure, OSError, KeyError) as e:
         say("%s, %s: left out: %s" % (what, name, e))
         return None
@@ -111,15 +113,16 @@ def turn_about(names, round_number):
 
 
 def measure_all(context, a):
-    wanted = a.only or ["rate", "delay", "floor"]
+    wanted = a.only or LAB_PARTS
     parts = {}
     for number in range(a.rounds):
         if "rate" in wanted:
             for n in a.sizes:
                 key = "rate %d" % n
                 parts.setdefault(key, []).append({
-                    name: cell(context, name, "round %d, %s" % (number + 1, key), rate_cell, n)
-                    for name in turn_about([TURNPIKE, COTURN], number)})
+                    name: cell(context, name, "round %d, %s" % (number + 1, key),
+                               alone.replay_cell if name == REPLAY else rate_cell, n)
+                    for name in turn_about([TURNPIKE, COTURN, REPLAY], number)})
         if "floor" in wanted:
             done = {}
             for name in turn_about([TURNPIKE, TESTPMD], number):
@@ -152,12 +155,13 @@ def measure(a):
     context = Context(a, os.path.join(top, "tools/lab"), build)
     try:
         context.look_at_machine()
+        others = alone.measure(context, a.only or alone.PARTS)
         parts = measure_all(context, a)
     finally:
         context.lab.down()
     return {"tool": "relaybench compare", "command": ["relaybench", "compare"] + sys.argv[1:],
             "machine": context.machine, "coturn": coturn_version(a.coturn),
-            "seconds": a.seconds, "delay_rate": DELAY_RATE, "parts": parts}
+            "seconds": a.seconds, "delay_rate": DELAY_RATE, "parts": parts, **others}
 
 
 def main():
@@ -176,12 +180,8 @@ def main():
         with open(a.output, "w") as f:
             json.dump(result, f, indent=1)
             f.write("\n")
-    core = None
-    if a.core_json is not None:
-        with open(a.core_json) as f:
-            core = json.load(f)
     if a.report is not None:
-        report.write(result, core, a.report)
+        report.write(result, a.report)
     if a.json:
         json.dump(result, sys.stdout, indent=1)
         print()

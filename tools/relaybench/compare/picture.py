@@ -138,9 +138,9 @@ def with_lines(series):
     return {name: line for name, line in series.items() if line}
 
 
-def write_all(result, core, foot, directory):
+def write_all(result, foot, directory):
     """Returns (file, what it shows) of those for which there were figures."""
-    parts, made = result["parts"], []
+    parts, made, core = result["parts"], [], result.get("core")
     replay = "Turnpike, replay, no NIC, no kernel"
     rate = with_lines({
         "Turnpike, AF_XDP on veth": curve(parts, TURNPIKE, "highest"),

@@ -4,9 +4,10 @@
 import os
 import re
 
+import bars
 import picture
 import spread
-from servers import COTURN, KERNEL, TESTPMD, TURNPIKE
+from servers import COTURN, KERNEL, REPLAY, TESTPMD, TURNPIKE
 
 BEGIN = "<!-- relaybench compare: begin. Re-made by --report; edits here are lost. -->"
 END = "<!-- relaybench compare: end -->"
@@ -20,8 +21,8 @@ def text(s, scale=1.0, digits=0):
     return "%s (%s to %s)" % tuple(one.format(s[k] / scale) for k in ("median", "low", "high"))
 
 
-def times(s):
-    return text(s, 1, 2) + (" ×" if s else "")
+def times(s, digits=2):
+    return text(s, 1, digits) + (" ×" if s else "")
 
 
 def row(*columns):
@@ -36,8 +37,8 @@ def rate_keys(parts):
     return sorted((k for k in parts if k.startswith("rate ")), key=lambda k: int(k.split()[1]))
 
 
-def inverse(rounds, key):
-    return spread.ratio(rounds, COTURN, TURNPIKE, key)
+def inverse(rounds, name):
+    return spread.ratio(rounds, COTURN, name, "cpu_ns")
 
 
 def rates(parts):
@@ -63,9 +64,11 @@ def cpu(parts):
         rows.append(row("{:,}".format(int(key.split()[1])),
                         text(spread.figure(rounds, TURNPIKE, "cpu_ns")),
                         text(spread.figure(rounds, COTURN, "cpu_ns")),
-                        times(inverse(rounds, "cpu_ns"))))
-    return table(["allocations", "Turnpike, ns of CPU per packet", "coturn, ns", "coturn / Turnpike"],
-                 rows)
+                        times(inverse(rounds, TURNPIKE)),
+                        text(spread.figure(rounds, REPLAY, "cpu_ns")),
+                        times(inverse(rounds, REPLAY), 1)))
+    return table(["allocations", "Turnpike, ns of CPU per packet", "coturn, ns", "coturn / Turnpike",
+                  "Turnpike, replay, no NIC, no kernel, ns", "coturn / replay"], rows)
 
 
 def set_ups(parts):
@@ -111,13 +114,42 @@ def delay(parts):
     return table(["one way, µs", "p50", "p99", "p99.9"], rows)
 
 
+def every_bar(result):
+    rows = []
+    for b in bars.all_of(result):
+        seen, met = "not measured", "-"
+        if b.seen is not None:
+            seen = text(b.seen, 1, b.digits) + b.unit
+            met = "yes" if b.met() else "**no**"
+        of = "" if b.seen is None else "%d" % b.seen["n"] + (
+            " of %d" % b.seen["of"] if "of" in b.seen else "")
+        rows.append(row(b.figure, b.goal(), seen, met, of))
+    return table(["figure", "bar", "seen", "met", "rounds"], rows)
+
+
+def replayed(core):
+    rows = []
+    for c in core["cells"]:
+        cycles, ratios = c["cycles_per_packet"], c["ratios"]
+        rows.append(row(
+            bars.WAYS[c["direction"]], "{:,}".format(c["channels"]),
+            *(text(cycles.get(k)) for k in ("relay", "receive", "transmit", "loop",
+                                            "testpmd_5tswap")),
+            times(ratios.get("relay_cycles_to_5tswap_cycles")),
+            times(ratios.get("loop_rate_to_5tswap_rate")),
+            "%d of %d" % (c["rounds"] - c["rounds_throttled"], c["rounds"])))
+    return table(["replay, no NIC, no kernel; cycles per packet", "channels", "relay logic",
+                  "receive", "transmit", "whole loop", "5tswap", "relay logic / 5tswap",
+                  "rate / 5tswap's", "undisturbed rounds"], rows)
+
+
 def command(words):
     """What another machine would have to be told: no names and places of this one."""
     out, skip = [], False
     for word in words:
         if skip:
             skip = False
-        elif word in ("--lock", "--name", "-o", "--output", "--report", "--core", "--from"):
+        elif word in ("--lock", "--name", "-o", "--output", "--report", "--from"):
             skip = True
         elif word not in ("-j", "--json"):
             out.append(os.path.basename(word))
@@ -134,10 +166,15 @@ def caption(result):
 def tables(result):
     parts = result["parts"]
     out = ["Machine and command: " + caption(result) + ".",
-           "Direct veths, one core for each server and one for the generator with the sink; 160 "
-           "octets, client to peer; medians, lowest and highest of the rounds that the spin loop "
-           "found undisturbed (of all, where it found none); ratios are of rounds in which both "
-           "sides were undisturbed, or else of all."]
+           "Every bar of section 9 of the design but the one on TLS: medians, lowest and highest of "
+           "the rounds that the spin loop found undisturbed (of all, where it found none); ratios "
+           "are of rounds in which both sides were undisturbed, or else of all.",
+           every_bar(result)]
+    if result.get("core"):
+        out += [replayed(result["core"]), "`%s`" % command(result["core"]["command"])]
+    if parts:
+        out.append("The rest on direct veths, one core for each server and one for the generator "
+                   "with the sink; 160 octets, client to peer.")
     if rate_keys(parts):
         out += [rates(parts), "† nothing was lost: the generator offered no more.", cpu(parts),
                 "Flat out. Turnpike: counter cycles of bursts that carried packets, system calls and "
@@ -150,12 +187,11 @@ def tables(result):
     return "\n\n".join(out)
 
 
-def write(result, core, directory):
+def write(result, directory):
     page = os.path.join(directory, "benchmarks.md")
     images = os.path.join(directory, "images")
     os.makedirs(images, exist_ok=True)
-    foot = caption(result) + ("" if core is None else "; replay: `%s`" % command(core["command"]))
-    names = picture.write_all(result, core, foot, images)
+    names = picture.write_all(result, caption(result), images)
     body = tables(result) + "".join("\n\n![%s](images/%s)" % (what, name) for name, what in names)
     block = "%s\n\n%s\n\n%s" % (BEGIN, body, END)
     with open(page) as f:

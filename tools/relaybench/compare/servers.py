@@ -15,6 +15,7 @@ from host import Failure, HugePages, boost, cpu_ns, many_files, pin, resident_oc
 
 CORE = 1
 TURNPIKE, COTURN, TESTPMD, KERNEL = "turnpike", "coturn", "testpmd", "kernel"
+REPLAY = "replay"
 
 
 class Server:
@@ -118,6 +119,16 @@ class Coturn(Server):
 
     def memory(self):
         return {"resident": resident_octets(self.process.pid)}
+
+
+class Replay(Server):
+    """Our worker without NIC and kernel: nothing to start."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *why):
+        pass
 
 
 class Kernel(Server):

@@ -3,8 +3,9 @@
 
 import statistics
 
-# As in `relaybench core`: a core that is over 15 % slower than at its best in this run.
-SLOW = 1.15
+# As in `relaybench core`: sides whose cores differ by over 15 % are unlike things, and a core that
+# is twice as slow as at its best in this run was all but gone.
+UNEVEN, THROTTLED = 1.15, 2.0
 
 
 def of(values):
@@ -16,19 +17,22 @@ def of(values):
 
 
 def settle(rounds):
-    """Marks the cells of slow moments."""
-    spins = [cell["spin"] for r in rounds for cell in r.values() if cell]
-    best = min(spins, default=0)
+    """Marks the cells whose core was not the same all the time, or all but gone."""
+    best = min((cell["spin_least"] for r in rounds for cell in r.values() if cell), default=0)
     for r in rounds:
         for cell in r.values():
             if cell:
-                cell["throttled"] = cell["spin"] > best * SLOW
+                cell["throttled"] = (cell["spin"] > cell["spin_least"] * UNEVEN or
+                                     cell["spin"] > best * THROTTLED)
 
 
 def undisturbed(rounds, *names):
-    """The rounds in which all of these cells are there and none was throttled."""
+    """The rounds in which all of these cells are there, none was throttled, and all had the like of
+    a core."""
     return [r for r in rounds
-            if all(r.get(name) and not r[name]["throttled"] for name in names)]
+            if all(r.get(name) and not r[name]["throttled"] for name in names) and
+            max(r[name]["spin"] for name in names) <= UNEVEN * min(
+                r[name]["spin_least"] for name in names)]
 
 
 def kept(rounds, *names):

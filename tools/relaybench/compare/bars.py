@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""docs/design.md, section 9, row by row: the bar, what was seen, and whether that meets it."""
+
+import spread
+from servers import COTURN, KERNEL, REPLAY, TESTPMD, TURNPIKE
+
+CHANNELS = ("client-to-peer", "peer-to-client")
+INDICATIONS = ("send", "data")
+WAYS = {"client-to-peer": "client to peer", "peer-to-client": "peer to client",
+        "send": "Send to datagram", "data": "datagram to Data indication", "hairpin": "hairpin",
+        "binding": "Binding", "mix": "mix"}
+
+
+class Bar:
+    """`seen` is a spread, or None where nothing was measured."""
+
+    def __init__(self, figure, most=None, least=None, unit=" ×", digits=2):
+        self.figure, self.most, self.least = figure, most, least
+        self.unit, self.digits = unit, digits
+        self.seen = None
+
+    def see(self, seen):
+        self.seen = seen
+        return self
+
+    def text(self, v):
+        return ("{:,.%df}%s" % (self.digits, self.unit)).format(v)
+
+    def goal(self):
+        return "at most " + self.text(self.most) if self.least is None else (
+            "at least " + self.text(self.least))
+
+    def met(self):
+        """Judged by the median; None: not measured."""
+        if self.seen is None:
+            return None
+        m = self.seen["median"]
+        return m >= self.least if self.most is None else m <= self.most
+
+
+def core_cell(core, way, channels):
+    for c in (core or {}).get("cells", []):
+        if (c["source"], c["direction"], c["family"], c["payload"], c["channels"]) == (
+                "replay", way, "4", 160, channels):
+            return c
+    return None
+
+
+def core_ratio(core, way, channels, key):
+    c = core_cell(core, way, channels)
+    seen = c and c.get("ratios", {}).get(key)
+    # Of no undisturbed round at all: the figure is of all of them.
+    return seen and dict(seen, n=c["rounds"] - c["rounds_throttled"], of=c["rounds"])
+
+
+def of_core(core):
+    out = []
+    for channels, ways, most in ((1000, CHANNELS, 0.6), (1000, INDICATIONS, 0.9),
+                                 (1000000, CHANNELS, 1.15)):
+        for way in ways:
+            out.append(Bar("relay logic, cycles to those of all of 5tswap: %s, %s channels" % (
+                WAYS[way], "{:,}".format(channels)), most=most).see(
+                    core_ratio(core, way, channels, "relay_cycles_to_5tswap_cycles")))
+    for way in CHANNELS:
+        out.append(Bar("whole loop, packets to those of 5tswap: %s, 1,000 channels" % WAYS[way],
+                       least=0.65).see(core_ratio(core, way, 1000, "loop_rate_to_5tswap_rate")))
+    return out
+
+
+def floor_seen(rounds):
+    """Where the generator was the limit, CPU per packet says more than the rate."""
+    pairs = spread.kept(rounds, TURNPIKE, TESTPMD)
+    if any(r[name]["generator_bound"] for r in pairs for name in (TURNPIKE, TESTPMD)):
+        return "CPU per packet", spread.ratio(rounds, TESTPMD, TURNPIKE, "cpu_ns")
+    return "rate", spread.ratio(rounds, TURNPIKE, TESTPMD, "highest")
+
+
+def of_lab(parts):
+    what, seen = floor_seen(parts.get("floor", []))
+    delays = parts.get("delay", [])
+    out = [Bar("coturn's CPU time per packet to ours in replay, 5,000 flows", least=75, digits=1)
+           .see(spread.ratio(parts.get("rate 5000", []), COTURN, REPLAY, "cpu_ns")),
+           Bar("AF_XDP on direct veths, to testpmd mac: " + what, least=0.9).see(seen)]
+    for n, least in ((1000, 1.5), (5000, 2.5)):
+        out.append(Bar("rate under 0.1 %% loss to coturn's, %s allocations" % "{:,}".format(n),
+                       least=least).see(spread.ratio(parts.get("rate %d" % n, []), TURNPIKE,
+                                                     COTURN, "highest")))
+    above = spread.of([(r[TURNPIKE]["p50"] - r[KERNEL]["p50"]) / 1e3
+                       for r in spread.kept(delays, TURNPIKE, KERNEL)])
+    return out + [
+        Bar("delay above kernel forwarding, p50", most=10, unit=" µs", digits=1).see(above),
+        Bar("delay to coturn's, p99", most=0.6).see(
+            spread.ratio(delays, TURNPIKE, COTURN, "p99"))]
+
+
+def of_workers(workers):
+    out = []
+    for c in (workers or {}).get("cells", []):
+        ratios = [r["ratio"] for r in c["rounds"]]
+        out.append(Bar("two workers' gain to that of two testpmd cores: " + WAYS[c["direction"]],
+                       least=0.95).see(dict(spread.of(ratios), median=c["ratio"])))
+    return out or [Bar("two workers' gain to that of two testpmd cores", least=0.95)]
+
+
+def of_setup(setup):
+    rate = setup and dict(setup["setups_per_second"], n=setup["batches"])
+    octets = setup and spread.of([setup["memory"]["segment_octets_per_allocation"]])
+    return [Bar("full set-ups through the rings, one control thread", least=100000,
+                unit=" per second", digits=0).see(rate),
+            Bar("segment per allocation with a permission and a channel", most=1024,
+                unit=" octets", digits=0).see(octets)]
+
+
+def all_of(result):
+    return (of_core(result.get("core")) + of_lab(result["parts"]) +
+            of_workers(result.get("workers")) + of_setup(result.get("setup")))
