@@ -128,12 +128,80 @@ static void a_thousand_channels(void **state)
 	harness_stop(&f.h);
 }
 
+// What has expired is found no more, under its own key or another's: its place holds something else
+// by then.
+static void what_expired_is_made_anew(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	for (unsigned round = 0; round < 20; round++) {
+		client_challenge(&f.h, &f.c);
+		// In another order each time, so that places are used for other keys.
+		for (unsigned k = 0; k < 48; k++) {
+			unsigned i = (k * 5 + round * 7) % 48;
+
+			assert_int_equal(bind(&f, (i + round) % 48, i), 0);
+		}
+		assert_int_equal(f.h.store.live_channels, 48);
+		assert_int_equal(f.h.store.live_permissions, 12);
+		for (unsigned i = 0; i < 48; i++)
+			assert_int_equal(bind(&f, (i + round) % 48, (i + 1) % 48), 400);
+		harness_sleep(&f.h, 301 * SECOND);
+		assert_int_equal(f.h.store.live_permissions, 0);
+		harness_sleep(&f.h, 300 * SECOND);
+		assert_int_equal(f.h.store.live_channels, 0);
+		assert_int_equal(client_refresh(&f.h, &f.c, 3600), 0);
+	}
+	harness_stop(&f.h);
+}
+
+// Some go on, some end, and those that end come back beside the others.
+static void some_expire_beside_others(void **state)
+{
+	unsigned left[24] = {0}; // rounds of 160 s until it has expired
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f);
+	for (unsigned round = 0; round < 60; round++) {
+		unsigned live = 0;
+
+		client_challenge(&f.h, &f.c);
+		assert_int_equal(client_refresh(&f.h, &f.c, 3600), 0);
+		for (unsigned k = 0; k < 24; k++) {
+			unsigned i = (k * 7 + round * 5) % 24;
+			struct tp_addr p = peer(4 * i);
+
+			if ((i * 11 + round * 3) % 7 < 3) {
+				assert_int_equal(client_permit(&f.h, &f.c, &p), 0);
+				left[i] = 2;
+			}
+		}
+		for (unsigned i = 0; i < 24; i++) {
+			struct tp_addr p = peer(4 * i);
+
+			assert_int_equal(
+				fake_store_permission(&f.h.store, f.ref, &p) != NULL, left[i] != 0);
+			live += left[i] != 0;
+		}
+		assert_int_equal(f.h.store.live_permissions, live);
+		harness_sleep(&f.h, 160 * SECOND);
+		for (unsigned i = 0; i < 24; i++)
+			left[i] -= left[i] != 0;
+	}
+	harness_stop(&f.h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(few_and_some),
 		cmocka_unit_test(permissions_alone),
 		cmocka_unit_test(a_thousand_channels),
+		cmocka_unit_test(what_expired_is_made_anew),
+		cmocka_unit_test(some_expire_beside_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
