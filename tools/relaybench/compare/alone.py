@@ -22,7 +22,7 @@ def answer(context, *words):
 def replay_cell(context, server, channels):
     """The worker from a capture to nowhere: what a card would let it do."""
     r = answer(context, "core", "--source", "replay", "--no-testpmd", "--direction",
-               "client-to-peer", "--channels", str(channels), "--rounds", "5", "--seconds", "0.1")
+               "client-to-peer", "--channels", str(max(2, channels)), "--rounds", "5", "--seconds", "0.1")
     loop = r["cells"][0]["cycles_per_packet"]["loop"]["median"]
     return {"cpu_ns": loop / r["machine"]["tsc_ghz"],
             "flat_out": r["cells"][0]["packets_per_second"]["loop"]["median"]}

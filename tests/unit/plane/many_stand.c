@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "many_stand.h"
+
+#include <io/pool.h>
+#include <log/log.h>
+#include <rte_cycles.h>
+#include <rte_eth_ring.h>
+#include <rte_ethdev.h>
+#include <tables/writer.h>
+
+#include "scratch_place.h"
+
+#define RING_SLOTS   1024u
+#define BUFFERS	     8192u
+#define MTU	     1500u
+#define GROUND_TRIES 100u
+
+struct ground ground;
+
+static struct rte_ring *ring_make(const char *kind, unsigned port, unsigned queue)
+{
+	char name[RTE_RING_NAMESIZE];
+	struct rte_ring *r;
+
+	snprintf(name, sizeof(name), "%s_%u_%u", kind, port, queue);
+	r = rte_ring_create(name, RING_SLOTS, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	assert_non_null(r);
+	return r;
+}
+
+static void port_make(unsigned i)
+{
+	struct io_port *p = &ground.ports[i];
+	struct steer_fault fault = {.problem = ""};
+	char name[16];
+	int id;
+
+	for (unsigned q = 0; q < WORKERS; q++) {
+		ground.rx[i][q] = ring_make("rx", i, q);
+		ground.tx[i][q] = ring_make("tx", i, q);
+	}
+	snprintf(name, sizeof(name), "wire%u", i);
+	id = rte_eth_from_rings(name, ground.rx[i], WORKERS, ground.tx[i], WORKERS, 0);
+	assert_true(id >= 0);
+	*p = (struct io_port){.claim_fd = -1,
+		.id = (uint16_t)id,
+		.probed = true,
+		.any_mac = true,
+		.mtu = MTU,
+		.device.driver = IO_REPLAY};
+	if (io_port_start(p, WORKERS, ground.pool, &fault) != 0)
+		fail_msg("%s", fault.problem);
+	assert_int_equal(p->n_rx_queues, WORKERS);
+}
+
+int ground_make(void **state)
+{
+	struct steer_fault fault = {.problem = ""};
+
+	(void)state;
+	log_level_set(LOG_LEVEL_WARNING);
+	eal_cores_choose(ground.cores, WORKERS);
+	ground.eal = (struct eal_settings){.instance = "many-test",
+		.cores = ground.cores,
+		.n_cores = WORKERS,
+		.memory_octets = pool_octets(BUFFERS, MTU),
+		.no_huge = true};
+	if (eal_start(&ground.eal, &fault) != 0)
+		fail_msg("%s", fault.problem);
+	ground.pool = pool_create(0, BUFFERS, MTU);
+	assert_non_null(ground.pool);
+	for (unsigned i = 0; i < PORTS; i++)
+		port_make(i);
+	return 0;
+}
+
+int ground_clear(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < PORTS; i++)
+		io_port_close(&ground.ports[i]);
+	pool_destroy(ground.pool);
+	eal_stop(&ground.eal);
+	return 0;
+}
+
+static void stand_attach(struct stand *s)
+{
+	const struct attach_settings settings = {.place = &s->place,
+		.n_workers = WORKERS,
+		.ports = ground.ports,
+		.n_ports = PORTS,
+		.tsc_hz = rte_get_tsc_hz()};
+	enum attach_event event = ATTACH_NOTHING;
+	struct shm_error err = {.text = ""};
+
+	if (shm_inject_create(&s->inject, &s->place, bench_scene_shm(s->scene), WORKERS, &err) !=
+			0 ||
+		shm_file_publish(&s->inject.file, &s->place, &err) != 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(attach_init(&s->attach, &settings), 0);
+	for (unsigned i = 0; i < GROUND_TRIES && event == ATTACH_NOTHING; i++)
+		event = attach_tick(&s->attach, &err);
+	assert_int_equal(event, ATTACH_DONE);
+	tables_attach_state(s->scene->tables, &s->attach.segment.state);
+}
+
+static void stand_launch(struct stand *s)
+{
+	for (unsigned i = 0; i < WORKERS; i++) {
+		const struct worker_settings settings = {.id = i,
+			.n_workers = WORKERS,
+			.core = ground.cores[i],
+			.ports = ground.ports,
+			.n_ports = PORTS,
+			.pool = ground.pool,
+			.view = &s->attach.slot,
+			.kick_fd = -1,
+			.stop = &s->stop};
+
+		s->workers[i] = worker_create(&settings);
+		assert_non_null(s->workers[i]);
+		assert_int_equal(eal_launch(i, worker_run, s->workers[i]), 0);
+		s->launched++;
+	}
+}
+
+void stand_open(struct stand *s, bool hairpin)
+{
+	const struct bench_population population = {
+		.n_flows = FLOWS, .family = BENCH_IPV4, .hairpin = hairpin};
+	struct shm_error err = {.text = ""};
+
+	memset(s, 0, sizeof(*s));
+	bench_pick_init(&s->dice, WORKERS, 0, SEED);
+	scratch_place_make(&s->place);
+	if (bench_scene_create(&s->scene, &population, PORT_OUT, &s->place, &err) != 0)
+		fail_msg("%s", err.text);
+	stand_attach(s);
+	stand_launch(s);
+}
+
+void stand_close(struct stand *s)
+{
+	atomic_store(&s->stop, true);
+	eal_join(s->launched);
+	tables_attach_state(s->scene->tables, NULL);
+	attach_fini(&s->attach);
+	for (unsigned i = 0; i < WORKERS; i++)
+		worker_destroy(s->workers[i]);
+	shm_inject_close(&s->inject);
+	bench_scene_destroy(s->scene);
+	scratch_place_remove(&s->place);
+	assert_int_equal(rte_mempool_in_use_count(ground.pool), 0);
+}
+
+unsigned stand_throw(struct stand *s)
+{
+	return bench_pick_next(&s->dice);
+}
+
+const struct tp_worker_stats *stand_stats(const struct stand *s, unsigned worker)
+{
+	return &s->attach.segment.state.workers[worker];
+}
+
+struct rte_mbuf *frame_make(const struct bench_template *t, uint32_t i)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(ground.pool);
+	char *data;
+
+	assert_non_null(m);
+	data = rte_pktmbuf_append(m, t->len);
+	assert_non_null(data);
+	bench_frame_write(t, (uint8_t *)data, i);
+	m->hash.usr = i;
+	return m;
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Two workers as the data plane runs them, each with a receive queue of its own on both ports
+// (net_ring: rings that a test fills and empties), over live channels in real tables. One stand at
+// a time; a test's thread and nobody else uses it.
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <attach.h>
+#include <io/eal.h>
+#include <relaybench/frame.h>
+#include <relaybench/pick.h>
+#include <relaybench/scene.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+#include <worker.h>
+
+#define WORKERS	 2u
+#define PORTS	 2u
+#define PORT_IN	 0u
+#define PORT_OUT 1u
+#define FLOWS	 1000u
+#define SEED	 20260730u
+
+// What all stands share: EAL runs once per process.
+struct ground {
+	struct eal_settings eal;
+	unsigned cores[WORKERS];
+	struct rte_mempool *pool;
+	struct rte_ring *rx[PORTS][WORKERS];
+	struct rte_ring *tx[PORTS][WORKERS];
+	struct io_port ports[PORTS];
+};
+
+extern struct ground ground;
+
+struct stand {
+	struct shm_place place;
+	struct bench_scene *scene;
+	struct shm_inject inject; // the control process's
+	struct attach attach;
+	struct worker *workers[WORKERS];
+	unsigned launched;
+	atomic_bool stop;
+	struct bench_pick dice;
+	uint32_t left_by[WORKERS]; // packets that came out, by the worker that sent them
+};
+
+// For cmocka's group.
+int ground_make(void **state);
+int ground_clear(void **state);
+
+void stand_open(struct stand *s, bool hairpin);
+
+// All buffers must be back by then.
+void stand_close(struct stand *s);
+
+// A worker, by chance.
+unsigned stand_throw(struct stand *s);
+
+const struct tp_worker_stats *stand_stats(const struct stand *s, unsigned worker);
+
+// A frame for flow i, marked with its number where no worker looks.
+struct rte_mbuf *frame_make(const struct bench_template *t, uint32_t i);
