@@ -88,40 +88,60 @@ int stun_key_md5(struct stun_crypto *x, struct stun_text user, struct stun_text 
 	return ok ? 0 : -EIO;
 }
 
+static struct kept_key *kept_place(
+	struct stun_crypto *x, enum hmac_digest d, const uint8_t *key, size_t key_len)
+{
+	unsigned slot = 0;
+
+	for (size_t i = 0; i < key_len && i < 4; i++)
+		slot = slot * 31 + key[i];
+	return &x->kept[d][slot % KEPT];
+}
+
 // The keyed state, from those kept where the key was used lately; NULL on failure. `own` is room
 // for one that is not kept.
 static const struct hmac_key *key_arm(struct stun_crypto *x, enum hmac_digest d, const uint8_t *key,
 	size_t key_len, struct hmac_key *own)
 {
-	struct kept_key *k;
-	unsigned slot = 0;
+	const struct kept_key *k = kept_place(x, d, key, key_len);
 
-	if (key_len > KEPT_LEN)
-		return hmac_key_init(own, d, key, key_len) ? own : NULL;
-	for (size_t i = 0; i < key_len && i < 4; i++)
-		slot = slot * 31 + key[i];
-	k = &x->kept[d][slot % KEPT];
-	if (k->len == key_len && memcmp(k->key, key, key_len) == 0)
+	if (k->len == key_len && CRYPTO_memcmp(k->key, key, key_len) == 0)
 		return &k->hmac;
-	k->len = 0;
-	if (!hmac_key_init(&k->hmac, d, key, key_len))
-		return NULL;
-	memcpy(k->key, key, key_len);
-	k->len = key_len;
-	return &k->hmac;
+	return hmac_key_init(own, d, key, key_len) ? own : NULL;
 }
 
+static void key_keep(struct stun_crypto *x, enum hmac_digest d, const uint8_t *key, size_t key_len,
+	const struct hmac_key *armed)
+{
+	struct kept_key *k = kept_place(x, d, key, key_len);
+
+	if (key_len > KEPT_LEN || armed == &k->hmac)
+		return;
+	k->hmac = *armed;
+	memcpy(k->key, key, key_len);
+	k->len = key_len;
+}
+
+// `expected`: the MAC that it must be; NULL: any. Only the state of a key that was right is kept:
+// whoever guesses keys pushes no user's out.
 static int mac_compute(struct stun_crypto *x, const uint8_t *key, size_t key_len,
-	const struct hmac_piece pieces[2], uint8_t *mac, size_t mac_len)
+	const struct hmac_piece pieces[2], const uint8_t *expected, uint8_t *mac, size_t mac_len)
 {
 	enum hmac_digest d = mac_len == STUN_HMAC_SHA256_LEN ? HMAC_SHA256 : HMAC_SHA1;
 	const struct hmac_key *armed;
 	struct hmac_key own;
+	int err = -EIO;
 
 	if (mac_len != hmac_mac_len(d) || key_len == 0 || key_len > STUN_HMAC_KEY_MAX)
 		return -EINVAL;
 	armed = key_arm(x, d, key, key_len, &own);
-	return armed != NULL && hmac_pieces(armed, d, pieces, mac) ? 0 : -EIO;
+	if (armed != NULL && hmac_pieces(armed, d, pieces, mac))
+		err = expected == NULL || CRYPTO_memcmp(mac, expected, mac_len) == 0 ? 0 : -EBADMSG;
+	if (err == 0)
+		key_keep(x, d, key, key_len, armed);
+	if (armed == &own)
+		OPENSSL_cleanse(&own, sizeof(own));
+	return err;
 }
 
 int stun_hmac(struct stun_crypto *x, const uint8_t *key, size_t key_len, const void *data,
@@ -129,11 +149,12 @@ int stun_hmac(struct stun_crypto *x, const uint8_t *key, size_t key_len, const v
 {
 	const struct hmac_piece pieces[2] = {{data, len}, {"", 0}};
 
-	return mac_compute(x, key, key_len, pieces, mac, mac_len);
+	return mac_compute(x, key, key_len, pieces, NULL, mac, mac_len);
 }
 
-int stun_integrity_compute(struct stun_crypto *x, const uint8_t *octets, size_t attr_offset,
-	const uint8_t *key, size_t key_len, uint8_t *mac, size_t mac_len)
+// `expected` as in mac_compute.
+static int integrity_compute(struct stun_crypto *x, const uint8_t *octets, size_t attr_offset,
+	const uint8_t *key, size_t key_len, const uint8_t *expected, uint8_t *mac, size_t mac_len)
 {
 	uint8_t head[4];
 	const struct hmac_piece pieces[2] = {
@@ -144,7 +165,13 @@ int stun_integrity_compute(struct stun_crypto *x, const uint8_t *octets, size_t 
 	// 14.5: the length field as if the message ended with this attribute.
 	memcpy(head, octets, 2);
 	tp_store_be16(head + 2, (uint16_t)(attr_offset + 4 + mac_len - TP_STUN_HEADER_LEN));
-	return mac_compute(x, key, key_len, pieces, mac, mac_len);
+	return mac_compute(x, key, key_len, pieces, expected, mac, mac_len);
+}
+
+int stun_integrity_compute(struct stun_crypto *x, const uint8_t *octets, size_t attr_offset,
+	const uint8_t *key, size_t key_len, uint8_t *mac, size_t mac_len)
+{
+	return integrity_compute(x, octets, attr_offset, key, key_len, NULL, mac, mac_len);
 }
 
 bool stun_integrity_check(
@@ -158,10 +185,8 @@ bool stun_integrity_check(
 
 	if (value.octets == NULL || stun_is_malformed(m, id))
 		return false;
-	if (stun_integrity_compute(x, m->octets, (size_t)(value.octets - m->octets) - 4, key,
-		    key_len, mac, value.len) != 0)
-		return false;
-	return CRYPTO_memcmp(mac, value.octets, value.len) == 0;
+	return integrity_compute(x, m->octets, (size_t)(value.octets - m->octets) - 4, key, key_len,
+		       value.octets, mac, value.len) == 0;
 }
 
 uint32_t stun_fingerprint(const uint8_t *octets, size_t len)

@@ -32,6 +32,36 @@ static bool secret_verifies(struct turn_request *r, const struct turn_secret *se
 	return verifies;
 }
 
+// How long the key of a credential that is good until this wall clock second is kept, by our own
+// clock.
+static uint32_t kept_until_s(const struct turn_request *r, uint64_t expiry_s)
+{
+	uint64_t left_s = expiry_s - r->wall_s + 1;
+
+	return r->now_s + (uint32_t)(left_s < TURN_KEPT_S ? left_s : TURN_KEPT_S);
+}
+
+static bool credential_verifies(struct turn_request *r, uint64_t expiry_s)
+{
+	struct turn_server *s = r->s;
+	struct turn_kept_key *kept = turn_kept_find(&s->kept, r->username);
+
+	if (kept != NULL && key_verifies(r, kept->key)) {
+		turn_kept_touch(&s->kept, kept);
+		s->counters.credential_kept++;
+		return true;
+	}
+	for (size_t i = 0; i < s->conf.n_secrets; i++) {
+		// The kept one is what this secret makes of the name.
+		if ((kept != NULL && kept->secret == i) || !secret_verifies(r, &s->conf.secrets[i]))
+			continue;
+		turn_kept_add(&s->kept, &s->wheel, r->username, (uint32_t)i, r->key,
+			kept_until_s(r, expiry_s));
+		return true;
+	}
+	return false;
+}
+
 // A user whom nobody knows must cost what a wrong password costs.
 static bool stranger_verifies(struct turn_request *r)
 {
@@ -59,11 +89,7 @@ static bool user_verifies(struct turn_request *r)
 		turn_refuse(r, TURN_REFUSED_CREDENTIAL_EXPIRED, 401);
 		return stranger_verifies(r);
 	}
-	for (size_t i = 0; i < s->conf.n_secrets; i++) {
-		if (secret_verifies(r, &s->conf.secrets[i]))
-			return true;
-	}
-	return false;
+	return credential_verifies(r, expiry_s);
 }
 
 // An allocation keeps the key it was made with: it goes on when a credential expires, a password

@@ -51,6 +51,8 @@ static int parts_init(struct turn_server *s, const struct turn_conf *conf)
 	if (err == 0)
 		err = turn_users_init(&s->users, key, conf);
 	if (err == 0)
+		err = turn_kept_init(&s->kept, key);
+	if (err == 0)
 		err = turn_own_init(&s->own, key, conf);
 	if (err == 0)
 		err = turn_ports_init(&s->ports, conf);
@@ -100,6 +102,8 @@ void turn_destroy(struct turn_server *s)
 	turn_tombs_fini(&s->tombs);
 	turn_ports_fini(&s->ports);
 	turn_own_fini(&s->own);
+	turn_kept_clear(&s->kept, &s->wheel);
+	turn_kept_fini(&s->kept);
 	turn_users_fini(&s->users);
 	turn_map_fini(&s->by_tuple);
 	turn_map_fini(&s->by_ref);
@@ -126,6 +130,9 @@ static void timer_fire(struct turn_server *s, uint64_t now_ns, struct turn_timer
 		break;
 	case TURN_TIMER_CHANNEL:
 		turn_channel_end(s, TURN_CONTAINER(t, struct turn_channel, timer));
+		break;
+	case TURN_TIMER_KEPT_KEY:
+		turn_kept_drop(&s->kept, &s->wheel, TURN_CONTAINER(t, struct turn_kept_key, timer));
 		break;
 	}
 }

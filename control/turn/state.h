@@ -10,6 +10,7 @@
 #include <stun/integrity.h>
 #include <turn/server.h>
 
+#include "kept.h"
 #include "list.h"
 #include "map.h"
 #include "nonce.h"
@@ -90,6 +91,7 @@ struct turn_server {
 	struct stun_crypto *crypto;
 	struct turn_nonces nonces;
 	struct turn_users users;
+	struct turn_kept kept;
 	struct turn_own own;
 	struct turn_ports ports;
 	struct turn_tombs tombs;

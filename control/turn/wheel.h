@@ -13,6 +13,7 @@ enum turn_timer_kind {
 	TURN_TIMER_ALLOCATION,
 	TURN_TIMER_PERMISSION,
 	TURN_TIMER_CHANNEL,
+	TURN_TIMER_KEPT_KEY,
 };
 
 struct turn_timer {

@@ -154,6 +154,7 @@ struct turn_out {
 	X(integrity_failed, "requests whose MESSAGE-INTEGRITY did not verify")                     \
 	X(unknown_user, "requests with a user name nobody knows")                                  \
 	X(credential_expired, "requests with a time-limited credential past its time")             \
+	X(credential_kept, "requests verified by the kept key of a time-limited credential")       \
 	X(retransmissions, "retransmitted requests answered again")                                \
 	X(allocations_opened, "allocations made")                                                  \
 	X(allocations_closed, "allocations ended")                                                 \
