@@ -297,6 +297,7 @@ static int start_workers(struct plane *p)
 			.n_workers = p->n_workers,
 			.core = p->cores[i],
 			.busy = p->conf->dataplane.poll == CONF_POLL_BUSY,
+			.hold_us = p->conf->dataplane.hold_us,
 			.ports = p->ports,
 			.n_ports = p->n_ports,
 			.pool = pool_of(p, &p->ports[0]),

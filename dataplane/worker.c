@@ -12,6 +12,7 @@
 #include <urcu-qsbr.h>
 
 #include "clock.h"
+#include "outbox.h"
 
 #define IDLE_POLLS_MAX 1000u
 #define IDLE_SLEEP_NS  50000
@@ -21,15 +22,6 @@ struct queue {
 	uint16_t id; // DPDK's port
 	uint16_t queue;
 	uint8_t port; // ours
-};
-
-// Packets that wait for the end of their burst, per port.
-struct outbox {
-	struct rte_mbuf *packets[STAGE_BURST];
-	uint64_t octets; // of all of them
-	uint16_t n;
-	uint16_t id;
-	uint16_t queue;
 };
 
 struct worker {
@@ -45,7 +37,7 @@ struct worker {
 	bool twins; // some port has one
 	unsigned n_queues;
 	struct queue queues[TP_PORTS_MAX * TP_WORKERS_MAX];
-	struct outbox outboxes[TP_PORTS_MAX];
+	struct outboxes outboxes;
 	struct tp_worker_stats own_stats;
 	_Atomic int tid;
 };
@@ -74,13 +66,13 @@ struct worker *worker_create(const struct worker_settings *s)
 		sp->any_mac = p->any_mac;
 		sp->kernel = io_port_kernel(p);
 		w->twins = w->twins || p->twin != NULL;
-		w->outboxes[i].id = p->id;
-		w->outboxes[i].queue = (uint16_t)s->id;
 		for (uint16_t q = (uint16_t)s->id;
 			q < p->n_rx_queues && w->n_queues < TP_ARRAY_LEN(w->queues);
 			q += (uint16_t)s->n_workers)
 			w->queues[w->n_queues++] = (struct queue){p->id, q, (uint8_t)i};
 	}
+	outboxes_init(&w->outboxes, &w->stage, s->ports, s->n_ports, (uint16_t)s->id,
+		rte_get_tsc_hz() / 1000000 * s->hold_us);
 	stage_worker_init(&w->stage, seed);
 	return w;
 }
@@ -136,33 +128,6 @@ static void apply_view(struct worker *w, const struct view *v)
 	stage->inject = shm_inject_consumer(&s->punt, &s->inject, id);
 }
 
-static void flush(struct worker *w, struct outbox *o)
-{
-	struct tp_worker_stats *stats = w->stage.stats;
-	uint64_t octets = o->octets;
-	uint16_t n = o->n;
-	uint16_t sent = rte_eth_tx_burst(o->id, o->queue, o->packets, n);
-
-	for (uint16_t i = sent; i < n; i++)
-		octets -= o->packets[i]->data_len;
-	tp_count(&stats->tx_packets, sent);
-	tp_count(&stats->tx_octets, octets);
-	if (sent < n) {
-		stage_drop_count(&w->stage, TP_DROP_tx_full, n - sent);
-		rte_pktmbuf_free_bulk(o->packets + sent, n - sent);
-	}
-	o->n = 0;
-	o->octets = 0;
-}
-
-static void flush_all(struct worker *w)
-{
-	for (unsigned i = 0; i < w->settings.n_ports; i++) {
-		if (w->outboxes[i].n > 0)
-			flush(w, &w->outboxes[i]);
-	}
-}
-
 static inline void fill_pkt(struct stage_pkt *pkt, struct rte_mbuf *m, uint8_t port)
 {
 	rte_prefetch0(rte_pktmbuf_mtod(m, void *));
@@ -177,14 +142,12 @@ static inline void fill_pkt(struct stage_pkt *pkt, struct rte_mbuf *m, uint8_t p
 static inline void post(struct worker *w, const struct stage_pkt *pkt)
 {
 	struct rte_mbuf *m = pkt->cookie;
-	struct outbox *o = &w->outboxes[pkt->tx_port];
 
 	m->data_off = (uint16_t)(pkt->data - (uint8_t *)m->buf_addr);
 	m->data_len = pkt->len;
 	m->pkt_len = pkt->len;
 	m->ol_flags = 0;
-	o->octets += pkt->len;
-	o->packets[o->n++] = m;
+	outboxes_put(&w->outboxes, pkt->tx_port, m, w->cycles);
 }
 
 // Frames longer than a buffer come as chains: nothing that the port's MTU allows.
@@ -219,8 +182,10 @@ static unsigned poll_queue(struct worker *w, const struct queue *q)
 	uint16_t n = rte_eth_rx_burst(q->id, q->queue, packets, STAGE_BURST);
 	uint16_t received = n, n_done = 0;
 
-	if (n == 0)
+	if (n == 0) {
+		outboxes_flush(&w->outboxes);
 		return 0;
+	}
 	n = drop_chains(w, packets, n);
 	for (uint16_t i = 0; i < n; i++)
 		fill_pkt(&pkts[i], packets[i], q->port);
@@ -237,7 +202,7 @@ static unsigned poll_queue(struct worker *w, const struct queue *q)
 			give_kernel(w, &pkts[i]);
 		packets[n_done++] = pkts[i].cookie;
 	}
-	flush_all(w);
+	outboxes_end_burst(&w->outboxes);
 	if (n_done > 0)
 		rte_pktmbuf_free_bulk(packets, n_done);
 	return received;
@@ -262,7 +227,7 @@ static unsigned poll_inject(struct worker *w)
 	made = stage_inject(&w->stage, pkts, n);
 	for (unsigned i = 0; i < made; i++)
 		post(w, &pkts[i]);
-	flush_all(w);
+	outboxes_end_burst(&w->outboxes);
 	rte_pktmbuf_free_bulk(packets + made, n - made);
 	return n;
 }
@@ -270,20 +235,20 @@ static unsigned poll_inject(struct worker *w)
 // What the kernel sends by a twin leaves by one worker, so that its order stays.
 static unsigned take_kernel(struct worker *w, unsigned port)
 {
-	struct outbox *o = &w->outboxes[port];
+	struct rte_mbuf *packets[STAGE_BURST];
 	uint64_t octets;
 	unsigned n;
 
 	if (port % w->settings.n_workers != w->settings.id)
 		return 0;
-	o->n = io_port_take_kernel(
-		&w->settings.ports[port], w->settings.pool, o->packets, STAGE_BURST, &octets);
-	n = o->n;
-	o->octets = octets;
+	n = io_port_take_kernel(
+		&w->settings.ports[port], w->settings.pool, packets, STAGE_BURST, &octets);
 	tp_count(&w->stage.stats->path_packets[TP_PATH_from_kernel], n);
 	tp_count(&w->stage.stats->path_octets[TP_PATH_from_kernel], octets);
+	for (unsigned i = 0; i < n; i++)
+		outboxes_put(&w->outboxes, port, packets[i], w->cycles);
 	if (n > 0)
-		flush(w, o);
+		outboxes_end_burst(&w->outboxes);
 	return n;
 }
 
@@ -330,19 +295,27 @@ static void follow_mtu(struct worker *w)
 			atomic_load_explicit(&w->settings.ports[i].mtu, memory_order_relaxed);
 }
 
-// One reading of the clock per loop: it ends the burst before and begins the next.
-static void read_clock(struct worker *w, unsigned packets)
+static void count_residence(struct worker *w, uint64_t span, unsigned packets)
 {
-	struct tp_worker_stats *stats = w->stage.stats;
-	uint64_t cycles = rte_rdtsc();
-	uint64_t span = cycles - w->cycles;
-
-	if (packets > 0) {
-		tp_count(&stats->busy_cycles, span);
+	if (packets > 0)
 		stage_residence_count(&w->stage,
 			clock_span_ns(&w->clock,
 				span < w->clock.limit_cycles ? span : w->clock.limit_cycles),
 			packets);
+}
+
+// One reading of the clock per loop: it ends the burst before and begins the next.
+static void read_clock(struct worker *w, unsigned packets)
+{
+	struct tp_worker_stats *stats = w->stage.stats;
+	struct outboxes *o = &w->outboxes;
+	uint64_t cycles = rte_rdtsc();
+	uint64_t span = cycles - w->cycles;
+
+	count_residence(w, cycles - o->late_since, o->left_late);
+	if (packets > 0) {
+		tp_count(&stats->busy_cycles, span);
+		count_residence(w, span, outboxes_left(o, packets));
 	} else {
 		tp_count(&stats->idle_cycles, span);
 		tp_count(&stats->empty_polls, 1);
@@ -351,6 +324,7 @@ static void read_clock(struct worker *w, unsigned packets)
 		clock_anchor(&w->clock, cycles, clock_boottime_ns());
 		follow_mtu(w);
 	}
+	outboxes_turn(o);
 	w->cycles = cycles;
 	w->now_ns = clock_read_ns(&w->clock, cycles);
 	tp_count(&stats->loops, 1);
@@ -361,6 +335,7 @@ static void rest(struct worker *w)
 {
 	const struct timespec nap = {.tv_nsec = IDLE_SLEEP_NS};
 
+	outboxes_flush(&w->outboxes);
 	if (w->settings.busy || ++w->idle_polls < IDLE_POLLS_MAX)
 		return;
 	tp_count(&w->stage.stats->sleeps, 1);
@@ -401,6 +376,7 @@ int worker_run(void *arg)
 		else
 			rest(w);
 	}
+	outboxes_flush(&w->outboxes);
 	urcu_qsbr_unregister_thread();
 	return 0;
 }

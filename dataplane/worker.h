@@ -15,7 +15,8 @@ struct worker_settings {
 	unsigned id;
 	unsigned n_workers;
 	unsigned core;
-	bool busy; // never sleep
+	bool busy;	  // never sleep
+	unsigned hold_us; // as conf_dataplane.hold_us
 	const struct io_port *ports;
 	unsigned n_ports;
 	struct rte_mempool *pool; // for messages of the control process

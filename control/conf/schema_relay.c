@@ -99,6 +99,13 @@ static const struct rule dataplane_rules[] = {
 		.initial = "adaptive",
 		.text = "`adaptive` sleeps up to 50 µs after many empty polls; `busy` never "
 			"sleeps."},
+	{.key = "hold_us",
+		.type = RULE_U32,
+		RULE_AT(struct conf_dataplane, hold_us),
+		.max = 50,
+		.initial = "0",
+		.text = "While packets keep coming, those to be sent wait up to so many "
+			"microseconds until 32 can leave together."},
 	{.key = "hugepages",
 		.type = RULE_CHOICE,
 		RULE_AT(struct conf_dataplane, hugepages),

@@ -113,6 +113,7 @@ static void stand_launch(struct stand *s)
 			.core = ground.cores[i],
 			.ports = ground.ports,
 			.n_ports = PORTS,
+			.hold_us = ground.hold_us,
 			.pool = ground.pool,
 			.view = &s->attach.slot,
 			.kick_fd = -1,

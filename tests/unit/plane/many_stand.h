@@ -35,6 +35,7 @@ struct ground {
 	struct rte_ring *rx[PORTS][WORKERS];
 	struct rte_ring *tx[PORTS][WORKERS];
 	struct io_port ports[PORTS];
+	unsigned hold_us; // of the next stand's workers
 };
 
 extern struct ground ground;

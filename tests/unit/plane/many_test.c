@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Which of two workers meets a packet is a throw of the dice, so that both directions of a flow, both
-// ends of a hairpin and the messages of one client meet both workers all the time. Every packet must
-// leave right, and what the workers counted separately must add up to what was sent.
+// Which of two workers meets a packet is a throw of the dice, so that both directions of a flow,
+// both ends of a hairpin and the messages of one client meet both workers all the time. Every
+// packet must leave right, and what the workers counted separately must add up to what was sent.
 #include "many_stand.h"
 
 #include <time.h>
@@ -277,12 +277,29 @@ static void test_messages(void **state)
 	stand_close(&s);
 }
 
+// What is held leaves when nothing more comes.
+static void test_held(void **state)
+{
+	struct stand s;
+
+	(void)state;
+	ground.hold_us = 50;
+	stand_open(&s, false);
+	direction_run(&s, BENCH_CLIENT_TO_PEER);
+	direction_run(&s, BENCH_PEER_TO_CLIENT);
+	no_drops(&s);
+	sent_by_each(&s);
+	stand_close(&s);
+	ground.hold_us = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_both_directions),
 		cmocka_unit_test(test_hairpin),
 		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_held),
 	};
 
 	return cmocka_run_group_tests(tests, ground_make, ground_clear);

@@ -54,6 +54,7 @@ struct conf_dataplane {
 	size_t n_cores;
 	enum conf_poll poll;
 	enum conf_hugepages hugepages;
+	uint32_t hold_us;	       // that packets may wait for others to leave with
 	uint32_t mbufs;		       // packet buffers per NUMA node; 0: the data plane reckons
 	const struct conf_port *ports; // at least one
 	size_t n_ports;
