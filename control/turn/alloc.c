@@ -75,6 +75,9 @@ bool turn_allocation_own(struct turn_server *s, struct turn_allocation *a, struc
 	const uint8_t key[STUN_KEY_MD5_LEN])
 {
 	a->user = turn_identity_take(&s->users, user, key);
+	// Without a limit nobody asks how many a user has.
+	if (s->conf.user_quota == 0)
+		return a->user != NULL;
 	a->quota = turn_quota_take(&s->users, user);
 	return a->user != NULL && a->quota != NULL;
 }

@@ -55,6 +55,8 @@ static bool credential_verifies(struct turn_request *r, uint64_t expiry_s)
 		// The kept one is what this secret makes of the name.
 		if ((kept != NULL && kept->secret == i) || !secret_verifies(r, &s->conf.secrets[i]))
 			continue;
+		if (kept != NULL)
+			turn_kept_drop(&s->kept, &s->wheel, kept);
 		turn_kept_add(&s->kept, &s->wheel, r->username, (uint32_t)i, r->key,
 			kept_until_s(r, expiry_s));
 		return true;

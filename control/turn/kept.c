@@ -82,10 +82,8 @@ static struct turn_kept_key *room_take(struct turn_kept *k, struct turn_wheel *w
 void turn_kept_add(struct turn_kept *k, struct turn_wheel *w, struct stun_text name,
 	uint32_t secret, const uint8_t key[STUN_KEY_MD5_LEN], uint32_t expires_s)
 {
-	struct turn_kept_key *kept = turn_kept_find(k, name);
+	struct turn_kept_key *kept;
 
-	if (kept != NULL)
-		turn_kept_drop(k, w, kept);
 	if (name.len > TURN_KEPT_NAME_MAX)
 		return;
 	kept = room_take(k, w);

@@ -47,8 +47,8 @@ void turn_kept_fini(struct turn_kept *k);
 struct turn_kept_key *turn_kept_find(const struct turn_kept *k, struct stun_text name);
 // It was of use: the others go first.
 void turn_kept_touch(struct turn_kept *k, struct turn_kept_key *key);
-// After a message verified under the key. It goes at this second; an older key of the name goes at
-// once.
+// After a message verified under the key, which goes at this second. The name has none: an older
+// one was dropped.
 void turn_kept_add(struct turn_kept *k, struct turn_wheel *w, struct stun_text name,
 	uint32_t secret, const uint8_t key[STUN_KEY_MD5_LEN], uint32_t expires_s);
 void turn_kept_drop(struct turn_kept *k, struct turn_wheel *w, struct turn_kept_key *key);

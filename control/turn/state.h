@@ -42,7 +42,7 @@ struct turn_allocation {
 	struct turn_map_node by_ref;
 	struct turn_tuple client;
 	struct turn_identity *user; // until the event of its end has been handed out
-	struct turn_quota *quota;   // until it is closed
+	struct turn_quota *quota;   // until it is closed; NULL where users have no limit
 	struct turn_slot slot[TURN_RELAY_SLOTS];
 	struct turn_timer timer;
 	struct turn_list permissions;

@@ -78,17 +78,6 @@ static void found_by_all_of_the_name(void **state)
 	assert_null(turn_kept_find(&f.k, text("1800000000:carols")));
 }
 
-static void one_key_per_name(void **state)
-{
-	(void)state;
-	add(numbered(1), key_a, NOW_S + 9);
-	turn_kept_add(&f.k, &f.w, numbered(1), 5, key_b, NOW_S + 9);
-	assert_int_equal(f.k.map.n, 1);
-	assert_int_equal(turn_kept_find(&f.k, numbered(1))->secret, 5);
-	assert_int_equal(occurrences(key_a), 0);
-	assert_int_equal(occurrences(key_b), 1);
-}
-
 static void long_names_are_not_kept(void **state)
 {
 	char name[TURN_KEPT_NAME_MAX + 1];
@@ -158,7 +147,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(found_by_all_of_the_name),
-		TEST(one_key_per_name),
 		TEST(long_names_are_not_kept),
 		TEST(the_one_unused_for_longest_goes),
 		TEST(each_has_a_timer),
