@@ -27,7 +27,7 @@ struct group {
 };
 
 struct policy {
-	struct tp_addr *own;
+	struct tp_addr *own; // sorted
 	size_t n_own;
 	struct rule *never; // the built-in ones
 	size_t n_never;
@@ -35,6 +35,14 @@ struct policy {
 	size_t n_rules;
 	struct group groups[2][129]; // IPv4, IPv6; by prefix length
 };
+
+static int addr_compare(const void *a, const void *b)
+{
+	const struct tp_addr *x = a, *y = b;
+	int c = (int)x->family - (int)y->family;
+
+	return c != 0 ? c : memcmp(x->ip, y->ip, sizeof(x->ip));
+}
 
 static unsigned family_index(uint8_t family)
 {
@@ -120,6 +128,7 @@ struct policy *policy_create(const struct policy_config *config)
 	}
 	for (size_t i = 0; i < config->n_own; i++)
 		p->own[p->n_own++] = config->own[i];
+	qsort(p->own, p->n_own, sizeof(*p->own), addr_compare);
 	never_fill(p);
 	rules_fill(p, config);
 	return p;
@@ -245,11 +254,9 @@ static void judge_plain(const struct policy *p, const struct tp_addr *ip, struct
 	struct text_cidr all = text_cidr_make(ip, 0);
 	const struct rule *rule;
 
-	for (size_t i = 0; i < p->n_own; i++) {
-		if (tp_addr_same_ip(&p->own[i], ip)) {
-			decide(d, POLICY_OWN, POLICY_BY_OWN, &self, "this relay");
-			return;
-		}
+	if (bsearch(ip, p->own, p->n_own, sizeof(*p->own), addr_compare) != NULL) {
+		decide(d, POLICY_OWN, POLICY_BY_OWN, &self, "this relay");
+		return;
 	}
 	rule = never_find(p, ip);
 	if (rule != NULL) {
