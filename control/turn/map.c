@@ -21,6 +21,22 @@ void turn_map_fini(struct turn_map *m)
 	memset(m, 0, sizeof(*m));
 }
 
+void turn_map_reserve(struct turn_map *m, size_t n)
+{
+	if (m->n != 0 || m->split != 0)
+		return;
+	while (((size_t)TURN_MAP_BASE << m->level) < n && m->level + 1 < TURN_MAP_SEGMENTS) {
+		size_t buckets = (size_t)TURN_MAP_BASE << m->level;
+		struct turn_map_node ***segment = &m->segment[m->level + 1];
+
+		if (*segment == NULL)
+			*segment = calloc(buckets, sizeof(**segment));
+		if (*segment == NULL)
+			return;
+		m->level++;
+	}
+}
+
 uint64_t turn_map_hash(const struct turn_map *m, const void *data, size_t len)
 {
 	return tp_siphash13(m->key, data, len);

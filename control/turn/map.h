@@ -28,6 +28,9 @@ int turn_map_init(struct turn_map *m, const uint8_t key[16]);
 // Nodes are the caller's: it takes them out, or forgets them, before.
 void turn_map_fini(struct turn_map *m);
 
+// Room for `n` nodes before they come, where it can be had; of an empty map only.
+void turn_map_reserve(struct turn_map *m, size_t n);
+
 uint64_t turn_map_hash(const struct turn_map *m, const void *data, size_t len);
 void turn_map_add(struct turn_map *m, struct turn_map_node *node, uint64_t hash);
 void turn_map_del(struct turn_map *m, struct turn_map_node *node);

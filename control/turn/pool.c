@@ -17,21 +17,32 @@ void turn_pool_fini(struct turn_pool *p)
 	*p = (struct turn_pool){.size = p->size};
 }
 
-static bool chunk_add(struct turn_pool *p)
+// Room for twice as many: grown by a chunk at a time, the arrays would be copied for each.
+static bool arrays_grow(struct turn_pool *p)
 {
-	uint32_t first = turn_pool_end(p);
-	uint32_t *indexes = realloc(p->free, (first + TURN_POOL_CHUNK) * sizeof(*indexes));
+	uint32_t room = p->room != 0 ? 2 * p->room : 8;
+	uint32_t *indexes = realloc(p->free, (size_t)room * TURN_POOL_CHUNK * sizeof(*indexes));
 	uint8_t **chunks;
 
 	if (indexes == NULL)
 		return false;
 	p->free = indexes;
-	chunks = realloc(p->chunks, (p->n_chunks + 1) * sizeof(*chunks));
+	chunks = realloc(p->chunks, room * sizeof(*chunks));
 	if (chunks == NULL)
 		return false;
 	p->chunks = chunks;
-	chunks[p->n_chunks] = calloc(TURN_POOL_CHUNK, p->size);
-	if (chunks[p->n_chunks] == NULL)
+	p->room = room;
+	return true;
+}
+
+static bool chunk_add(struct turn_pool *p)
+{
+	uint32_t first = turn_pool_end(p);
+
+	if (p->n_chunks == p->room && !arrays_grow(p))
+		return false;
+	p->chunks[p->n_chunks] = calloc(TURN_POOL_CHUNK, p->size);
+	if (p->chunks[p->n_chunks] == NULL)
 		return false;
 	p->n_chunks++;
 	for (uint32_t i = 0; i < TURN_POOL_CHUNK; i++)

@@ -11,6 +11,7 @@ struct turn_pool {
 	size_t size; // of one object
 	uint8_t **chunks;
 	uint32_t n_chunks;
+	uint32_t room; // for chunks, in both arrays
 	uint32_t n_taken;
 	uint32_t *free; // stack of free indexes, room for all
 	uint32_t n_free;

@@ -89,6 +89,38 @@ static void grows_with_its_nodes(void **state)
 	free(items);
 }
 
+// Room that was made beforehand: no node is moved until there are more.
+static void reserved_room_is_used(void **state)
+{
+	static const size_t wants[] = {0, 1, TURN_MAP_BASE, TURN_MAP_BASE + 1, 5000};
+	struct item *items = calloc(ITEMS, sizeof(*items));
+
+	(void)state;
+	assert_non_null(items);
+	for (size_t k = 0; k < TP_ARRAY_LEN(wants); k++) {
+		struct turn_map m;
+		uint32_t level;
+
+		assert_int_equal(turn_map_init(&m, key), 0);
+		turn_map_reserve(&m, wants[k]);
+		level = m.level;
+		assert_true((size_t)TURN_MAP_BASE << level >= wants[k]);
+		assert_true(level == 0 || (size_t)TURN_MAP_BASE << (level - 1) < wants[k]);
+		for (uint32_t i = 0; i < ITEMS; i++) {
+			items[i].id = i;
+			turn_map_add(&m, &items[i].node, turn_map_hash(&m, &i, sizeof(i)));
+			if (i < wants[k])
+				assert_true(m.level == level && m.split == 0);
+		}
+		// Too late: not a node is lost.
+		turn_map_reserve(&m, 4 * ITEMS);
+		for (uint32_t i = 0; i < ITEMS; i++)
+			assert_ptr_equal(item_find(&m, i), &items[i]);
+		turn_map_fini(&m);
+	}
+	free(items);
+}
+
 static void hash_depends_on_key(void **state)
 {
 	static const uint8_t other[16] = {2};
@@ -123,8 +155,8 @@ static void equal_hashes_chain(void **state)
 static void pool_reuses_zeroed(void **state)
 {
 	struct turn_pool p;
-	uint32_t index[3 * TURN_POOL_CHUNK], again;
-	uint64_t *objects[3 * TURN_POOL_CHUNK];
+	uint32_t index[20 * TURN_POOL_CHUNK], again;
+	uint64_t *objects[20 * TURN_POOL_CHUNK];
 
 	(void)state;
 	turn_pool_init(&p, 3 * sizeof(uint64_t));
@@ -155,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_what_is_in),
 		cmocka_unit_test(grows_with_its_nodes),
+		cmocka_unit_test(reserved_room_is_used),
 		cmocka_unit_test(hash_depends_on_key),
 		cmocka_unit_test(equal_hashes_chain),
 		cmocka_unit_test(pool_reuses_zeroed),
