@@ -53,63 +53,83 @@ static void on_random(void *ctx, void *buf, size_t len)
 
 // ---- recovery -----------------------------------------------------------------------------------
 
+struct recovery {
+	struct io_relay *r;
+	uint64_t now_ns;
+	struct tp_addr peer; // judged last: a channel's peer is that of a permission too
+	bool denied;
+};
+
+static void on_expect(void *ctx, uint32_t allocations)
+{
+	const struct recovery *v = ctx;
+
+	turn_restore_expect(v->r->turn, allocations);
+}
+
 static int on_allocation(void *ctx, const struct turn_allocation_record *rec, uint32_t ref)
 {
-	struct io_relay *r = ctx;
+	const struct recovery *v = ctx;
 
-	return turn_restore_allocation(r->turn, io_now_ns(), rec, ref);
+	return turn_restore_allocation(v->r->turn, v->now_ns, rec, ref);
 }
 
 // A new policy holds for old permissions too.
-static bool peer_is_denied(const struct io_relay *r, const struct tp_addr *peer)
+static bool peer_is_denied(struct recovery *v, const struct tp_addr *peer)
 {
-	return policy_judge(r->settings->policy, peer, NULL) == POLICY_DENIED;
+	if (!tp_addr_same_ip(&v->peer, peer)) {
+		v->peer = *peer;
+		v->denied = policy_judge(v->r->settings->policy, peer, NULL) == POLICY_DENIED;
+	}
+	return v->denied;
 }
 
 static int on_permission(void *ctx, uint32_t allocation, const struct tp_addr *peer,
 	uint32_t expires_s, uint32_t ref)
 {
-	struct io_relay *r = ctx;
+	struct recovery *v = ctx;
 
-	if (peer_is_denied(r, peer))
+	if (peer_is_denied(v, peer))
 		return -EPERM;
-	return turn_restore_permission(r->turn, io_now_ns(), allocation, peer, expires_s, ref);
+	return turn_restore_permission(v->r->turn, v->now_ns, allocation, peer, expires_s, ref);
 }
 
 static int on_channel(void *ctx, uint32_t allocation, uint16_t number, const struct tp_addr *peer,
 	uint32_t expires_s, uint32_t ref)
 {
-	struct io_relay *r = ctx;
+	struct recovery *v = ctx;
 
-	if (peer_is_denied(r, peer))
+	if (peer_is_denied(v, peer))
 		return -EPERM;
-	return turn_restore_channel(r->turn, io_now_ns(), allocation, number, peer, expires_s, ref);
+	return turn_restore_channel(
+		v->r->turn, v->now_ns, allocation, number, peer, expires_s, ref);
 }
 
 static void on_port_rest(void *ctx, uint16_t relay_id, uint16_t port, uint16_t until_s)
 {
-	struct io_relay *r = ctx;
+	const struct recovery *v = ctx;
 
-	turn_restore_port_rest(r->turn, io_now_ns(), relay_id, port, until_s);
+	turn_restore_port_rest(v->r->turn, v->now_ns, relay_id, port, until_s);
 }
 
 static void on_tomb(
 	void *ctx, const struct turn_tuple *client, const uint8_t txid[12], uint32_t until_s)
 {
-	struct io_relay *r = ctx;
+	const struct recovery *v = ctx;
 
-	turn_restore_tomb(r->turn, io_now_ns(), client, txid, until_s);
+	turn_restore_tomb(v->r->turn, v->now_ns, client, txid, until_s);
 }
 
 static int recover(struct io_relay *r)
 {
-	const struct tables_visitor visitor = {.ctx = r,
+	struct recovery v = {.r = r, .now_ns = io_now_ns()};
+	const struct tables_visitor visitor = {.ctx = &v,
+		.expect = on_expect,
 		.allocation = on_allocation,
 		.permission = on_permission,
 		.channel = on_channel,
 		.port_rest = on_port_rest,
 		.tomb = on_tomb};
-	uint64_t begin_ns = io_now_ns();
 	int rc = tables_recover(r->tables, &visitor, &r->recovered);
 
 	if (rc == 0)
@@ -119,7 +139,7 @@ static int recover(struct io_relay *r)
 				log_u64("channels", r->recovered.channels),
 				log_u64("removed", r->recovered.removed),
 				log_u64("corrupt", r->recovered.corrupt),
-				log_u64("took_us", (io_now_ns() - begin_ns) / TP_NS_PER_US)));
+				log_u64("took_us", (io_now_ns() - v.now_ns) / TP_NS_PER_US)));
 	return rc;
 }
 

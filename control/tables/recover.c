@@ -196,6 +196,8 @@ int tables_recover(
 		pools_rebuild(&s);
 		t->settled = true;
 		objects_settle(&s);
+		if (visitor->expect != NULL)
+			visitor->expect(visitor->ctx, t->n_allocations);
 		allocations_visit(&s, visitor);
 		rest_visit(t, visitor);
 		result->allocations = t->n_allocations;

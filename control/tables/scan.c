@@ -3,6 +3,8 @@
 // become empty and still be linked. Everything else that is amiss is damage, and is cut out.
 #include "tables.h"
 
+#define AHEAD 4u // buckets
+
 // Whether the index in a slot of a chain may stay.
 static bool entry_belongs(const struct tables *t, uint32_t i, uint32_t main, uint16_t sig)
 {
@@ -19,7 +21,32 @@ static bool entry_belongs(const struct tables *t, uint32_t i, uint32_t main, uin
 	return tp_table_bucket_of(&t->shm.table, hash) == main && tp_table_sig_of(hash) == sig;
 }
 
-// Number of entries that stay.
+// Whether the key stands in front of this place of the chain already: a reader finds that one, and
+// so does everybody else.
+static bool key_is_before(const struct tables *t, uint32_t main, const struct tp_bucket *b,
+	unsigned slot, uint16_t sig, const struct tp_key *key)
+{
+	const struct tp_bucket *at = &t->shm.buckets[main];
+
+	for (;;) {
+		unsigned match = tp_bucket_match(at, sig);
+
+		if (at == b)
+			match &= (1u << slot) - 1;
+		for (; match != 0; match &= match - 1) {
+			uint32_t i = atomic_load_explicit(
+				&at->idx[__builtin_ctz(match)], memory_order_relaxed);
+
+			if (i != 0 && tp_key_equal(&entry_of(t, i)->key, key))
+				return true;
+		}
+		if (at == b)
+			return false;
+		at = &t->shm.buckets[atomic_load_explicit(&at->next, memory_order_relaxed)];
+	}
+}
+
+// Number of entries that stay. Buckets in front of this one have been scanned.
 static unsigned bucket_scan(
 	struct tables *t, struct tp_bucket *b, uint32_t main, struct tables_recovery *result)
 {
@@ -31,7 +58,8 @@ static unsigned bucket_scan(
 
 		if (i == 0)
 			continue;
-		if (entry_belongs(t, i, main, sig)) {
+		if (entry_belongs(t, i, main, sig) &&
+			!key_is_before(t, main, b, s, sig, &entry_of(t, i)->key)) {
 			t->slot_state[i] = SLOT_LIVE;
 			n++;
 			continue;
@@ -41,6 +69,19 @@ static unsigned bucket_scan(
 		result->removed++;
 	}
 	return n;
+}
+
+// What a bucket names lies anywhere: asked for some buckets ahead, it is there in time.
+static void bucket_prefetch(const struct tables *t, const struct tp_bucket *b)
+{
+	for (unsigned s = 0; s < TP_BUCKET_SLOTS; s++) {
+		uint32_t i = atomic_load_explicit(&b->idx[s], memory_order_relaxed);
+
+		if (i == 0 || i >= t->shm.table.n_entries)
+			continue;
+		__builtin_prefetch(&entry_of(t, i)->key);
+		__builtin_prefetch(&t->slot_state[i], 1);
+	}
 }
 
 static void chain_scan(
@@ -72,28 +113,14 @@ static void chain_scan(
 	}
 }
 
-// A key that is there twice: a reader finds one of them, and so does everybody else.
-static void duplicates_remove(struct tables *t, struct tables_recovery *result)
-{
-	for (uint32_t i = 1; i < t->shm.table.n_entries; i++) {
-		const struct tp_key *key = &entry_of(t, i)->key;
-
-		if (t->slot_state[i] != SLOT_LIVE ||
-			tp_table_find(&t->shm.table, key, tp_table_hash(&t->shm.table, key)) == i)
-			continue;
-		bucket_remove(t, i);
-		t->slot_state[i] = SLOT_IDLE;
-		result->corrupt++;
-		result->removed++;
-	}
-}
-
 void scan_chains(struct tables *t, uint8_t *linked, struct tables_recovery *result)
 {
-	for (uint32_t b = 0; b < t->shm.n_main_buckets; b++)
+	for (uint32_t b = 0; b < t->shm.n_main_buckets; b++) {
+		if (b + AHEAD < t->shm.n_main_buckets)
+			bucket_prefetch(t, &t->shm.buckets[b + AHEAD]);
 		chain_scan(t, linked, b, result);
+	}
 	for (uint32_t b = 0; b < t->shm.table.n_buckets; b++)
 		if (linked[b] == 2)
 			linked[b] = 0;
-	duplicates_remove(t, result);
 }

@@ -154,6 +154,18 @@ static bool request_make(const struct tables *t, const struct tp_entry *e, struc
 	return true;
 }
 
+// The published PEER of the key. The partner word may be half-way changed, but what it names, live
+// and of that key, is the one: a key is there once.
+static uint32_t peer_find(
+	const struct tables *t, const struct tp_entry *c, const struct tp_key *key)
+{
+	uint32_t p = atomic_load_explicit(&c->partner, memory_order_relaxed);
+
+	if (ref_is(t, p, TP_KIND_PEER) && tp_key_equal(&entry_of(t, p)->key, key))
+		return p;
+	return tp_table_find(&t->shm.table, key, tp_table_hash(&t->shm.table, key));
+}
+
 uint32_t channel_pair(const struct tables *t, uint32_t i, struct tp_entry *channel_content,
 	struct tp_entry *peer_content)
 {
@@ -167,8 +179,7 @@ uint32_t channel_pair(const struct tables *t, uint32_t i, struct tp_entry *chann
 	if (content_channel(t, &req, channel_content, peer_content) < 0 ||
 		!tp_key_equal(&c->key, &channel_content->key))
 		return 0;
-	p = tp_table_find(&t->shm.table, &peer_content->key,
-		tp_table_hash(&t->shm.table, &peer_content->key));
+	p = peer_find(t, c, &peer_content->key);
 	return ref_is(t, p, TP_KIND_PEER) && entry_of(t, p)->allocation == c->allocation ? p : 0;
 }
 

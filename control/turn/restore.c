@@ -7,6 +7,12 @@
 #include "chan.h"
 #include "perm.h"
 
+void turn_restore_expect(struct turn_server *s, size_t allocations)
+{
+	turn_map_reserve(&s->by_tuple, allocations);
+	turn_map_reserve(&s->by_ref, allocations);
+}
+
 static bool listener_is_known(const struct turn_server *s, uint16_t id)
 {
 	for (size_t i = 0; i < s->conf.n_listeners; i++) {
@@ -94,6 +100,7 @@ int turn_restore_allocation(struct turn_server *s, uint64_t now_ns,
 	if (err != 0)
 		goto unclaim;
 	turn_allocation_link(s, a);
+	s->restored = a;
 	return 0;
 unclaim:
 	slots_unclaim(s, a);
@@ -102,10 +109,18 @@ free_allocation:
 	return err;
 }
 
+// Permissions and channels follow their allocation.
+static struct turn_allocation *restored_find(struct turn_server *s, uint32_t ref)
+{
+	if (s->restored == NULL || !s->restored->live || s->restored->ref != ref)
+		s->restored = turn_allocation_by_ref(s, ref);
+	return s->restored;
+}
+
 int turn_restore_permission(struct turn_server *s, uint64_t now_ns, uint32_t allocation,
 	const struct tp_addr *peer, uint32_t expires_s, uint32_t ref)
 {
-	struct turn_allocation *a = turn_allocation_by_ref(s, allocation);
+	struct turn_allocation *a = restored_find(s, allocation);
 	struct turn_permission *p;
 
 	turn_wheel_start(&s->wheel, turn_seconds(now_ns));
@@ -122,7 +137,7 @@ int turn_restore_permission(struct turn_server *s, uint64_t now_ns, uint32_t all
 int turn_restore_channel(struct turn_server *s, uint64_t now_ns, uint32_t allocation,
 	uint16_t number, const struct tp_addr *peer, uint32_t expires_s, uint32_t ref)
 {
-	struct turn_allocation *a = turn_allocation_by_ref(s, allocation);
+	struct turn_allocation *a = restored_find(s, allocation);
 	struct turn_permission *p;
 	struct turn_channel *c;
 

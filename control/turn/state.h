@@ -107,6 +107,7 @@ struct turn_server {
 	struct turn_outs outs;
 	struct turn_counters counters;
 	size_t n_allocations;
+	struct turn_allocation *restored;    // the last one; allocations never move
 	uint8_t dummy_key[STUN_KEY_MD5_LEN]; // for the HMAC of users nobody knows
 	bool draining;
 };

@@ -40,6 +40,91 @@ static void damaged_indexes_are_cut_out(void **state)
 	recover_settled(w, 1, 7, 0);
 }
 
+// Publishes in the bucket a copy of an entry that stands in the same chain.
+static void copy_publish(
+	const struct shm_tables *s, struct tp_bucket *to, uint32_t entry, uint32_t copy)
+{
+	unsigned slot, from;
+	const struct tp_bucket *b = bucket_holding(s, entry, &from);
+
+	memcpy(&s->entries[copy], &s->entries[entry], sizeof(s->entries[copy]));
+	for (slot = 0; slot < TP_BUCKET_SLOTS && atomic_load(&to->idx[slot]) != 0; slot++)
+		;
+	assert_true(slot < TP_BUCKET_SLOTS);
+	atomic_store(&to->sig[slot], atomic_load(&b->sig[from]));
+	atomic_store(&to->idx[slot], copy);
+}
+
+static void a_key_is_there_once(void **state)
+{
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	const struct shm_tables *s = tables_shm(f->t);
+	uint32_t a = fixture_allocate(f, 0), refs[12];
+	unsigned slot;
+
+	for (uint32_t i = 0; i < 12; i++)
+		refs[i] = fixture_permit(f, a, 256 * i);
+	index_clear(f, refs[1], 0);
+	copy_publish(s, bucket_holding(s, refs[0], &slot), refs[0], refs[1]);
+	recover(w);
+	assert_int_equal(w->result.corrupt, 1);
+	assert_int_equal(w->result.removed, 1);
+	recover_settled(w, 1, 11, 0);
+}
+
+// The bucket at the end of the chain, if it has more than one and room at its end.
+static struct tp_bucket *chain_end(const struct shm_tables *s, uint32_t main)
+{
+	struct tp_bucket *b = &s->buckets[main];
+
+	while (atomic_load(&b->next) != 0)
+		b = &s->buckets[atomic_load(&b->next)];
+	return b != &s->buckets[main] && atomic_load(&b->idx[TP_BUCKET_SLOTS - 1]) == 0 ? b : NULL;
+}
+
+static void a_key_is_once_in_a_chain(void **state)
+{
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	const struct shm_tables *s = tables_shm(f->t);
+	uint32_t a = fixture_allocate(f, 0), spare = fixture_permit(f, a, 256 * 1000), main = 0;
+
+	for (uint32_t i = 0; i < 200; i++)
+		fixture_permit(f, a, 256 * i);
+	index_clear(f, spare, 0);
+	while (main < s->n_main_buckets && chain_end(s, main) == NULL)
+		main++;
+	assert_true(main < s->n_main_buckets);
+	copy_publish(s, chain_end(s, main), atomic_load(&s->buckets[main].idx[TP_BUCKET_SLOTS - 1]),
+		spare);
+	recover(w);
+	assert_int_equal(w->result.corrupt, 1);
+	assert_int_equal(w->result.removed, 1);
+	assert_true(atomic_load(&s->buckets[main].idx[TP_BUCKET_SLOTS - 1]) != 0);
+	recover_settled(w, 1, 200, 0);
+}
+
+static void partners_are_put_right(void **state)
+{
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	const struct shm_tables *s = tables_shm(f->t);
+	uint32_t a = fixture_allocate(f, 0), channel[2], partner[2];
+
+	for (uint32_t i = 0; i < 2; i++) {
+		channel[i] = fixture_bind(f, a, (uint16_t)(0x4000 + i), i);
+		partner[i] = s->entries[channel[i]].partner;
+	}
+	s->entries[channel[0]].partner = partner[1];
+	s->entries[channel[1]].partner = 0xfffffff0;
+	recover(w);
+	assert_int_equal(w->result.removed, 0);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(s->entries[channel[i]].partner, partner[i]);
+	recover_settled(w, 1, 0, 2);
+}
+
 static void damaged_chains_are_cut(void **state)
 {
 	struct world *w = *state;
@@ -135,6 +220,9 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, recovery_setup, recovery_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(damaged_indexes_are_cut_out),
+		TEST(a_key_is_there_once),
+		TEST(a_key_is_once_in_a_chain),
+		TEST(partners_are_put_right),
 		TEST(damaged_chains_are_cut),
 		TEST(empty_overflow_buckets_are_unlinked),
 		TEST(damaged_records_take_their_allocation),

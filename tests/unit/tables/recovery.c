@@ -62,9 +62,18 @@ static int see_channel(void *ctx, uint32_t allocation, uint16_t number, const st
 	return ref == s->refuse_channel ? -EINVAL : 0;
 }
 
+static void see_expect(void *ctx, uint32_t allocations)
+{
+	struct seen *s = ctx;
+
+	s->order_broken |= s->n_allocations != 0;
+	s->n_expected = allocations;
+}
+
 void recover(struct world *w)
 {
 	struct tables_visitor v = {.ctx = &w->seen,
+		.expect = see_expect,
 		.allocation = see_allocation,
 		.permission = see_permission,
 		.channel = see_channel};
@@ -73,6 +82,7 @@ void recover(struct world *w)
 	w->seen.n_allocations = w->seen.n_permissions = w->seen.n_channels = 0;
 	assert_int_equal(tables_recover(w->f->t, &v, &w->result), 0);
 	assert_false(w->seen.order_broken);
+	assert_int_equal(w->seen.n_expected, w->seen.n_allocations);
 }
 
 void recover_settled(struct world *w, unsigned allocations, unsigned permissions, unsigned channels)

@@ -9,7 +9,7 @@
 struct seen {
 	struct turn_allocation_record records[SEEN_MAX];
 	uint32_t refs[SEEN_MAX];
-	unsigned n_allocations, n_permissions, n_channels;
+	unsigned n_expected, n_allocations, n_permissions, n_channels;
 	uint32_t refuse_allocation, refuse_permission, refuse_channel; // refs
 	struct tp_addr peer;					       // of the last channel
 	uint32_t channel;

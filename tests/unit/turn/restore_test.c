@@ -54,6 +54,47 @@ static void call_survives_a_restart(void **state)
 	harness_stop(&h);
 }
 
+// In the order of the store: permissions and channels find their allocation wherever it came.
+static void objects_find_their_allocation(void **state)
+{
+	struct turn_allocation_record rec[2];
+	struct turn_allocation_view view;
+	struct client c[2];
+	struct harness h;
+	uint32_t ref[2];
+
+	(void)state;
+	harness_init(&h);
+	harness_start(&h);
+	for (unsigned i = 0; i < 2; i++) {
+		client_init(&c[i], 0xc6336401, (uint16_t)(5000 + i));
+		assert_int_equal(client_allocate(&h, &c[i], 777), 0);
+		rec[i] = client_allocation(&h, &c[i])->rec;
+		ref[i] = client_allocation(&h, &c[i])->ref;
+	}
+	turn_destroy(h.s);
+	harness_start(&h);
+	turn_restore_expect(h.s, 2);
+	assert_int_equal(turn_restore_allocation(h.s, h.now_ns, &rec[0], ref[0]), 0);
+	assert_int_equal(turn_restore_permission(h.s, h.now_ns, ref[0], &peer, 2000, 6), 0);
+	assert_int_equal(turn_restore_allocation(h.s, h.now_ns, &rec[1], ref[1]), 0);
+	assert_int_equal(turn_restore_channel(h.s, h.now_ns, ref[1], 0x4000, &peer, 2000, 10), 0);
+	assert_int_equal(turn_restore_channel(h.s, h.now_ns, ref[0], 0x4000, &peer, 2000, 7), 0);
+	assert_int_equal(turn_restore_permission(h.s, h.now_ns, 77, &peer_b, 2000, 12), -EINVAL);
+	assert_int_equal(turn_restore_permission(h.s, h.now_ns, ref[1], &peer_b, 2000, 11), 0);
+	assert_int_equal(turn_allocation_find(h.s, ref[0], &view), 0);
+	assert_int_equal(view.n_permissions, 1);
+	assert_int_equal(view.n_channels, 1);
+	assert_int_equal(turn_allocation_find(h.s, ref[1], &view), 0);
+	assert_int_equal(view.n_channels, 1);
+	// The last one ended meanwhile.
+	assert_int_equal(turn_kill(h.s, h.now_ns, ref[1]), 0);
+	assert_int_equal(turn_restore_permission(h.s, h.now_ns, ref[1], &peer, 2000, 12), -EINVAL);
+	harness_drain(&h);
+	assert_int_equal(turn_restore_permission(h.s, h.now_ns, ref[1], &peer, 2000, 12), -EINVAL);
+	harness_stop(&h);
+}
+
 // What ended while no server was there ends at once.
 static void late_start_expires(void **state)
 {
@@ -369,6 +410,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(call_survives_a_restart),
+		cmocka_unit_test(objects_find_their_allocation),
 		cmocka_unit_test(late_start_expires),
 		cmocka_unit_test(ports_are_restored),
 		cmocka_unit_test(ports_rest_across_a_restart),

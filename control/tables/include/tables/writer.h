@@ -94,6 +94,8 @@ int tables_configure(struct tables *t, struct tables_local *locals, size_t n,
 // its channels. A negative return value removes the object (and all that is in it).
 struct tables_visitor {
 	void *ctx;
+	// How many allocations come; first. May be NULL.
+	void (*expect)(void *ctx, uint32_t allocations);
 	int (*allocation)(void *ctx, const struct turn_allocation_record *rec, uint32_t ref);
 	int (*permission)(void *ctx, uint32_t allocation, const struct tp_addr *peer,
 		uint32_t expires_s, uint32_t ref);

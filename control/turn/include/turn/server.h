@@ -190,6 +190,8 @@ void turn_destroy(struct turn_server *s);
 // Before the first turn_input: hand back what a recovery scan found. The allocation first, then its
 // permissions, then its channels. -EINVAL when the record contradicts the configuration (an unknown
 // listener or relay id, a port out of range): the caller then deletes it from the store.
+// turn_restore_expect, first of all, says how many allocations there are, or may be.
+void turn_restore_expect(struct turn_server *s, size_t allocations);
 int turn_restore_allocation(struct turn_server *s, uint64_t now_ns,
 	const struct turn_allocation_record *rec, uint32_t ref);
 int turn_restore_permission(struct turn_server *s, uint64_t now_ns, uint32_t allocation,
