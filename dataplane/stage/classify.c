@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The quick way in: a plain packet, from a host that may send it, to a listener or a relay of ours.
 // Whatever is otherwise goes the general way, which knows all the reasons; both come to the same
-// (tests/unit/stage/lanes_test.c).
+// (tests/fuzz/packet_lanes.c).
 #include "hash.h"
+#include "known.h"
 
 // How far ahead of the parser the frames' first lines are fetched.
 #define AHEAD 4u
@@ -26,18 +27,11 @@ CORE_INLINE const struct own_ip *own_arrived(
 	return o;
 }
 
-CORE_INLINE void ask_from(struct burst *b, struct item *it, const struct arrival *from,
-	uint64_t kind, uint64_t selector, enum item_step step, struct hasher h)
+// A client's message of `len` octets. `tail`: of its key, without kind and selector.
+CORE_INLINE void from_client(struct burst *b, struct item *it, const uint8_t *msg, unsigned len,
+	const struct local_ip *src, uint64_t tail, struct hasher h)
 {
-	ask(b, it, &b->open[0][step], h, from->src.word[0], from->src.word[1],
-		key_tail(from->src_port_be, from->local_id, selector, kind, from->family));
-}
-
-CORE_INLINE void from_client(struct burst *b, struct item *it, const struct core_packet *in,
-	const struct arrival *from, struct hasher h)
-{
-	const uint8_t *msg = core_packet_payload(in);
-	unsigned len = core_packet_payload_len(in), number;
+	unsigned number;
 
 	if (STAGE_UNLIKELY(len < TP_CHANNEL_HEADER_LEN)) {
 		item_message(b, it);
@@ -47,25 +41,78 @@ CORE_INLINE void from_client(struct burst *b, struct item *it, const struct core
 	if (number >= TP_CHANNEL_MIN && number <= b->locals->path.channel_max &&
 		tp_load_be16(msg + 2) <= len - TP_CHANNEL_HEADER_LEN) {
 		it->take = TAKE_CHANNEL;
-		ask_from(b, it, from, TP_KIND_CHANNEL, number, STEP_CHANNEL, h);
+		ask(b, it, &b->open[0][STEP_CHANNEL], h, src->word[0], src->word[1],
+			tail | key_tail(0, 0, number, TP_KIND_CHANNEL, 0));
 	} else if (number == TP_TURN_SEND_INDICATION &&
 		   core_send_plain(msg, len, &item_more(b, it)->send)) {
 		it->take = TAKE_SEND;
-		ask_from(b, it, from, TP_KIND_ALLOCATION, 0, STEP_CLIENT, h);
+		ask(b, it, &b->open[0][STEP_CLIENT], h, src->word[0], src->word[1],
+			tail | key_tail(0, 0, 0, TP_KIND_ALLOCATION, 0));
 	} else {
 		item_message(b, it);
 	}
 }
 
+CORE_INLINE void from_peer(struct burst *b, struct item *it, const struct local_ip *src,
+	uint64_t tail, uint64_t dst_port_be, struct hasher h)
+{
+	it->take = TAKE_DATAGRAM;
+	ask(b, it, &b->open[0][STEP_PEER], h, src->word[0], src->word[1],
+		tail | key_tail(0, 0, dst_port_be, TP_KIND_PEER, 0));
+}
+
+#if STAGE_HAS_KNOWN
+// False: for the next quick way; nothing has been done.
+CORE_INLINE bool classify_known(struct burst *b, struct item *it, uint8_t *frame, struct hasher h)
+{
+	const struct known *k = &b->known;
+	const uint8_t *ip = frame + CORE_ETH_LEN, *udp = ip + CORE_IPV4_HEADER_LEN;
+	uint32_t len = it->pkt->len, total_len, udp_len;
+	uint64_t src_port_be, dst_port_be;
+	struct local_ip src;
+
+	if (STAGE_UNLIKELY(it->pkt->rx_port != k->rx_port ||
+			   len < CORE_ETH_LEN + CORE_IPV4_HEADER_LEN + CORE_UDP_HEADER_LEN ||
+			   !known_shape(k, frame)))
+		return false;
+	total_len = tp_load_be16(ip + CORE_IPV4_TOTAL_LEN);
+	udp_len = tp_load_be16(udp + CORE_UDP_LEN);
+	src = local_ip_of(ip + CORE_IPV4_SRC, TP_FAMILY_IPV4);
+	src_port_be = core_sum_word(udp + CORE_UDP_SPORT);
+	dst_port_be = core_sum_word(udp + CORE_UDP_DPORT);
+	if (STAGE_UNLIKELY(total_len > len - CORE_ETH_LEN || udp_len < CORE_UDP_HEADER_LEN ||
+			   udp_len + CORE_IPV4_HEADER_LEN != total_len ||
+			   !core_plain_ipv4_csum_right(ip) || src_port_be == 0 ||
+			   core_source_bad(TP_FAMILY_IPV4, ip + CORE_IPV4_SRC) ||
+			   locals_ip_find(b->locals, &src, TP_FAMILY_IPV4) != 0))
+		return false;
+	if (dst_port_be != k->listener_port_be &&
+		!known_relayed(k, b->locals, (uint16_t)dst_port_be))
+		return false;
+	it->v4 = true;
+	it->hairpin = false;
+	it->port_be = (uint16_t)dst_port_be;
+	if (dst_port_be == k->listener_port_be) {
+		it->local_id = k->listener_id;
+		from_client(b, it, udp + CORE_UDP_HEADER_LEN, udp_len - CORE_UDP_HEADER_LEN, &src,
+			k->client_tail | key_tail(src_port_be, 0, 0, 0, 0), h);
+	} else {
+		it->local_id = k->relay_id;
+		from_peer(b, it, &src, k->peer_tail | key_tail(src_port_be, 0, 0, 0, 0),
+			dst_port_be, h);
+	}
+	return true;
+}
+#endif
+
 // False: for the general way.
 CORE_INLINE bool classify_plain(
 	struct burst *b, struct item *it, uint8_t *frame, bool v4, struct hasher h)
 {
-	struct arrival from;
 	struct core_packet in;
-	struct local_ip dst;
+	struct local_ip dst, src;
 	const struct own_ip *own;
-	uint64_t dst_port_be;
+	uint64_t tail, id;
 	bool listener;
 
 	core_plain_read(&in, frame, v4);
@@ -73,25 +120,24 @@ CORE_INLINE bool classify_plain(
 	own = own_arrived(b, &dst, in.family);
 	if (STAGE_UNLIKELY(own == NULL))
 		return false;
-	from.family = in.family;
-	from.src_port_be = in.ports.src_be;
-	from.src = local_ip_of(in.src_ip, in.family);
-	dst_port_be = in.ports.dst_be;
-	from.local_id = locals_role_find(b->locals, own, in.ports.dst_be, &listener);
-	if (STAGE_UNLIKELY(from.local_id == 0 || from.src_port_be == 0 ||
+	src = local_ip_of(in.src_ip, in.family);
+	id = locals_role_find(b->locals, own, in.ports.dst_be, &listener);
+	if (STAGE_UNLIKELY(id == 0 || in.ports.src_be == 0 ||
 			   core_source_bad(in.family, in.src_ip) ||
-			   locals_ip_find(b->locals, &from.src, in.family) != 0))
+			   locals_ip_find(b->locals, &src, in.family) != 0))
 		return false;
+	if (STAGE_HAS_KNOWN && v4)
+		known_set(&b->known, b->w, own, it->pkt->rx_port);
 	it->v4 = v4;
 	it->hairpin = false;
-	it->local_id = (uint16_t)from.local_id;
-	it->port_be = (uint16_t)dst_port_be;
-	if (listener) {
-		from_client(b, it, &in, &from, h);
-		return true;
-	}
-	it->take = TAKE_DATAGRAM;
-	ask_from(b, it, &from, TP_KIND_PEER, dst_port_be, STEP_PEER, h);
+	it->local_id = (uint16_t)id;
+	it->port_be = in.ports.dst_be;
+	tail = key_tail(in.ports.src_be, id, 0, 0, in.family);
+	if (listener)
+		from_client(b, it, core_packet_payload(&in), core_packet_payload_len(&in), &src,
+			tail, h);
+	else
+		from_peer(b, it, &src, tail, in.ports.dst_be, h);
 	return true;
 }
 
@@ -101,6 +147,10 @@ CORE_INLINE bool classify_quickly(struct burst *b, struct item *it, struct hashe
 	uint8_t *frame = pkt->data;
 	unsigned type;
 
+#if STAGE_HAS_KNOWN
+	if (STAGE_LIKELY(classify_known(b, it, frame, h)))
+		return true;
+#endif
 	if (STAGE_UNLIKELY(pkt->len < CORE_ETH_LEN || pkt->rx_port >= b->w->n_ports ||
 			   !stage_mac_is_ours(&b->w->ports[pkt->rx_port], frame)))
 		return false;

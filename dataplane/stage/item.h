@@ -72,11 +72,26 @@ struct open_list {
 	uint8_t at[STAGE_BURST];
 };
 
+// The port and own IPv4 address that the last plain packet arrived at, made for comparison
+// (known.h).
+struct known {
+	uint8_t mask[2][16] TP_ALIGNED(16);
+	uint8_t want[2][16] TP_ALIGNED(16);
+	uint64_t client_tail, peer_tail; // key_tail of what it arrives at: id and family
+	uint32_t listener_port_be;	 // KNOWN_NO_PORT: no listener
+	uint32_t relay_port_min;	 // of the relay's ports, in host order,
+	uint32_t relay_ports;		 // and how many from there; 0: no relay
+	uint16_t listener_id, relay_id;
+	uint16_t mixed;	 // the address in locals.ips if a listener's port may be among them; or 0
+	uint8_t rx_port; // KNOWN_NOTHING: nothing is known yet
+};
+
 // What is counted once per burst.
 struct burst {
 	struct stage_worker *w;
 	const struct stage_locals *locals;
 	const struct own_ip *last_own; // own address the last packet arrived at, or NULL
+	struct known known;
 	uint64_t now_ns;
 	uint32_t now_s;
 	struct open_list *next; // [STEPS]: where a question is put that is asked now
@@ -121,7 +136,8 @@ struct arrival {
 	uint64_t family;
 };
 
-// The last word of a key: all but the address.
+// The last word of a key: all but the address. Parts of it may be made apart and put together by
+// or.
 static inline uint64_t key_tail(
 	uint64_t port_be, uint64_t local_id, uint64_t selector, uint64_t kind, uint64_t family)
 {

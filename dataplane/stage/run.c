@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "item.h"
+#include "known.h"
 
 void stage_worker_init(struct stage_worker *w, const uint8_t seed[32])
 {
@@ -39,6 +39,7 @@ void stage_run(struct stage_worker *w, struct stage_pkt *pkts, unsigned n, uint6
 	b.w = w;
 	b.locals = w->locals;
 	b.last_own = w->locals == NULL ? NULL : &w->locals->ips[0];
+	b.known.rx_port = KNOWN_NOTHING;
 	b.now_ns = now_ns;
 	b.now_s = (uint32_t)(now_ns / TP_NS_PER_S);
 	for (unsigned done = 0; done < n; done += STAGE_BURST)

@@ -38,15 +38,12 @@ static inline void core_plain_read(struct core_packet *p, uint8_t *frame, bool v
 	p->has_ports = true;
 }
 
-// Whether the header of twenty octets sums up to 0xffff.
+// Whether the header of twenty octets sums up to 0xffff. Its ones' complement sum is its value
+// modulo 65,535, in whatever words it is added up; and what is divisible by an odd number is, times
+// that number's inverse modulo 2^64, a small number (Granlund, Montgomery 1994). It is never zero.
 static inline bool core_plain_ipv4_csum_right(const uint8_t *ip)
 {
-	uint64_t sum = core_sum_20(ip);
-
-	sum = (sum & 0xffffffffu) + (sum >> 32);
-	sum = (sum & 0xffffu) + (sum >> 16);
-	sum = (sum & 0xffffu) + (sum >> 16);
-	return sum == 0xffff;
+	return core_sum_20(ip) * 0xfffefffefffeffffull <= UINT64_MAX / 0xffffu;
 }
 
 // `len` octets at `frame`, at least an Ethernet header.
