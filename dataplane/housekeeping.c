@@ -75,11 +75,24 @@ static void tend_trace(struct plane *p, uint64_t now_ns)
 
 	if (p->kick.asked) {
 		p->kick.asked = false;
-		trace_arm(&p->trace, &p->kick.request, now_ns);
+		trace_arm(&p->watch.trace, &p->kick.request, now_ns);
 	}
-	trace_tick(&p->trace, now_ns);
-	for (unsigned i = 0; i < TRACE_RING && trace_take(&p->trace, &record); i++)
+	trace_tick(&p->watch.trace, now_ns);
+	for (unsigned i = 0; i < TRACE_RING && trace_take(&p->watch.trace, &record); i++)
 		(void)kick_send(&p->kick, &record);
+}
+
+static void tend_capture(struct plane *p, uint64_t now_ns)
+{
+	if (p->kick.capture_asked) {
+		p->kick.capture_asked = false;
+		feed_ask(&p->feed, &p->watch.capture, &p->kick.capture, p->kick.capture_fd, now_ns);
+		p->kick.capture_fd = -1;
+	}
+	// Nobody would tell us when another allocation gets the addresses.
+	if (p->kick.capturer < 0)
+		feed_end(&p->feed, &p->watch.capture, TP_CAPTURE_ALONE, now_ns);
+	feed_tick(&p->feed, &p->watch.capture, now_ns);
 }
 
 static void tend_clients(struct plane *p, uint64_t now_ns)
@@ -92,6 +105,7 @@ static void tend_clients(struct plane *p, uint64_t now_ns)
 	for (; came > 0; came--)
 		log_event(LOG_EV_CONTROL_UP, NULL);
 	tend_trace(p, now_ns);
+	tend_capture(p, now_ns);
 }
 
 static void tend_neighbours(struct plane *p, struct housekeeping *h, uint64_t now_ns)

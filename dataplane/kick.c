@@ -20,6 +20,8 @@ int kick_init(struct kick *k, const char *run_directory, gid_t group)
 		k->clients[i] = -1;
 	k->listen_fd = -1;
 	k->tracer = -1;
+	k->capturer = -1;
+	k->capture_fd = -1;
 	n = snprintf(k->path, sizeof(k->path), "%s/%s", run_directory, TP_PUNT_SOCKET_NAME);
 	if (n < 0 || (size_t)n >= sizeof(k->path))
 		return -ENAMETOOLONG;
@@ -78,22 +80,79 @@ static bool adopt(struct kick *k, int client)
 	return false;
 }
 
-// Takes a request, at most one. A part of one waits for the rest; what is none is thrown away.
+// Octets of a request by how it begins. What is none is thrown away in the shortest's size.
+static size_t request_size(uint32_t magic)
+{
+	return magic == TP_CAPTURE_REQUEST_MAGIC ? sizeof(struct tp_capture_request)
+						 : sizeof(struct tp_trace_request);
+}
+
+// The descriptor that came along, or -1.
+static int request_receive(int client, void *request, size_t size)
+{
+	struct iovec iov = {request, size};
+	union {
+		char space[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {.space = {0}};
+	struct msghdr m = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		// Room for one, where CMSG_SPACE is room for two.
+		.msg_controllen = CMSG_LEN(sizeof(int))};
+	struct cmsghdr *c;
+	int fd = -1;
+
+	if (recvmsg(client, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
+		return -1;
+	c = CMSG_FIRSTHDR(&m);
+	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
+static void capture_fd_set(struct kick *k, int fd)
+{
+	if (k->capture_fd >= 0)
+		close(k->capture_fd);
+	k->capture_fd = fd;
+}
+
+union request {
+	uint32_t magic;
+	struct tp_trace_request trace;
+	struct tp_capture_request capture;
+};
+
+static void request_take(struct kick *k, int client, const union request *r, int fd)
+{
+	if (r->magic == TP_CAPTURE_REQUEST_MAGIC) {
+		capture_fd_set(k, fd);
+		k->capture = r->capture;
+		k->capture_asked = true;
+		k->capturer = client;
+		return;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (r->magic != TP_TRACE_REQUEST_MAGIC)
+		return;
+	k->request = r->trace;
+	k->asked = true;
+	k->tracer = client;
+}
+
+// Takes a request, at most one. A part of one waits for the rest.
 static bool ended(struct kick *k, int client)
 {
-	struct tp_trace_request r;
+	union request r = {0};
 	ssize_t n = recv(client, &r, sizeof(r), MSG_DONTWAIT | MSG_PEEK);
 
 	if (n <= 0)
 		return n == 0 || (errno != EAGAIN && errno != EINTR);
-	if ((size_t)n < sizeof(r))
+	if ((size_t)n < sizeof(r.magic) || (size_t)n < request_size(r.magic) || k->capture_asked)
 		return false;
-	(void)recv(client, &r, sizeof(r), MSG_DONTWAIT);
-	if (r.magic == TP_TRACE_REQUEST_MAGIC) {
-		k->request = r;
-		k->asked = true;
-		k->tracer = client;
-	}
+	request_take(k, client, &r, request_receive(client, &r, request_size(r.magic)));
 	return false;
 }
 
@@ -114,6 +173,8 @@ void kick_poll(struct kick *k, unsigned *came, unsigned *went)
 		if (k->clients[i] >= 0 && ended(k, k->clients[i])) {
 			if (k->tracer == k->clients[i])
 				k->tracer = -1;
+			if (k->capturer == k->clients[i])
+				k->capturer = -1;
 			close(k->clients[i]);
 			k->clients[i] = -1;
 			++*went;
@@ -140,6 +201,7 @@ void kick_fini(struct kick *k)
 	}
 	if (k->event_fd >= 0)
 		close(k->event_fd);
+	capture_fd_set(k, -1);
 	k->listen_fd = -1;
 	k->event_fd = -1;
 }

@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <turnpike/capture.h>
 #include <turnpike/ctl.h>
 #include <turnpike/limits.h>
 #include <turnpike/trace.h>
@@ -20,6 +21,10 @@ struct kick {
 	int tracer; // the client whose request is news or whose trace runs; -1: none
 	bool asked; // `request` is news; the owner clears it
 	struct tp_trace_request request;
+	int capturer;	    // the client whose capture is news or runs; -1: none, or it is gone
+	bool capture_asked; // `capture` is news; the owner clears it and takes capture_fd
+	int capture_fd;	    // what came with it; -1: nothing
+	struct tp_capture_request capture;
 };
 
 // Makes the eventfd and the socket, 0660, of `group` unless that is (gid_t)-1.

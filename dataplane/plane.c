@@ -266,7 +266,7 @@ static int start_services(struct plane *p)
 		.flags = (p->eal.no_huge ? TP_STATE_NO_HUGE : 0) |
 			 (p->cores_shared ? TP_STATE_CORES_SHARED : 0)};
 	uint32_t ifindexes[TP_PORTS_MAX];
-	int err = trace_init(&p->trace, p->n_workers);
+	int err = watch_init(&p->watch, p->n_workers);
 
 	if (err == 0)
 		err = kick_init(&p->kick, p->place.run_directory, p->place.group);
@@ -304,7 +304,7 @@ static int start_workers(struct plane *p)
 			.view = &p->attach.slot,
 			.kick_fd = p->kick.event_fd,
 			.stop = &p->stop,
-			.trace = &p->trace};
+			.watch = &p->watch};
 		int err = -ENOMEM;
 
 		p->workers[i].core = p->cores[i];
@@ -329,6 +329,7 @@ int plane_start(struct plane *p, const struct conf *conf, uint64_t start_ns)
 	int status;
 
 	memset(p, 0, sizeof(*p));
+	feed_init(&p->feed);
 	p->conf = conf;
 	p->times.start_ns = start_ns;
 	p->role_fd = -1;
@@ -388,7 +389,8 @@ void plane_stop(struct plane *p)
 		kick_fini(&p->kick);
 	for (unsigned i = 0; i < p->n_workers; i++)
 		worker_destroy(p->workers[i].worker);
-	trace_fini(&p->trace);
+	feed_fini(&p->feed, &p->watch.capture);
+	watch_fini(&p->watch);
 	stop_ports(p);
 	plane_own_release(p);
 	// A start that failed takes nothing away: the next one may find calls to go on with.

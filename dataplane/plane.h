@@ -8,6 +8,7 @@
 #include <steer/reserve.h>
 
 #include "attach.h"
+#include "feed.h"
 #include "kick.h"
 #include "neighbour.h"
 #include "privilege.h"
@@ -55,7 +56,8 @@ struct plane {
 	struct eal_settings eal;
 	struct rte_mempool *pools[PLANE_NODES_MAX];
 	struct kick kick;
-	struct trace trace;
+	struct watch watch;
+	struct feed feed;
 	bool kicking;
 	struct attach attach;
 	bool attached;

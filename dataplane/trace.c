@@ -7,11 +7,7 @@
 
 #include <rte_cycles.h>
 
-#define ETH_LEN 14u
-#define IP4_LEN 20u
-#define IP6_LEN 40u
-#define UDP_LEN 8u
-#define UDP	17u
+#include "endpoints.h"
 
 int trace_init(struct trace *t, unsigned n_workers)
 {
@@ -82,34 +78,6 @@ bool trace_take(struct trace *t, struct tp_trace_record *out)
 	return true;
 }
 
-// Where an Ethernet frame with UDP comes from and goes to, and the payload's first two octets.
-// False: it is none.
-static bool frame_read(const uint8_t *data, uint16_t len, struct tp_addr *from, struct tp_addr *to,
-	uint16_t *first)
-{
-	const uint8_t *ip = data + ETH_LEN, *udp;
-	uint16_t type;
-
-	*first = 0;
-	if (len < ETH_LEN + IP4_LEN + UDP_LEN)
-		return false;
-	type = tp_load_be16(data + 12);
-	if (type == 0x0800 && ip[0] == 0x45 && ip[9] == UDP) {
-		udp = ip + IP4_LEN;
-		*from = tp_addr_ipv4(tp_load_be32(ip + 12), tp_load_be16(udp));
-		*to = tp_addr_ipv4(tp_load_be32(ip + 16), tp_load_be16(udp + 2));
-	} else if (type == 0x86dd && len >= ETH_LEN + IP6_LEN + UDP_LEN && ip[6] == UDP) {
-		udp = ip + IP6_LEN;
-		*from = tp_addr_ipv6(ip + 8, tp_load_be16(udp));
-		*to = tp_addr_ipv6(ip + 24, tp_load_be16(udp + 2));
-	} else {
-		return false;
-	}
-	if (udp + UDP_LEN + 2 <= data + len)
-		*first = tp_load_be16(udp + UDP_LEN);
-	return true;
-}
-
 static bool is_client(const struct tp_addr *client, const struct tp_addr *a)
 {
 	return tp_addr_same_ip(client, a) &&
@@ -151,11 +119,13 @@ static void packet_run(struct trace *t, const struct tp_addr *client, uint32_t n
 		.len = pkt->len,
 		.rx_port = pkt->rx_port,
 		.worker = w->id};
-	bool udp = frame_read(pkt->data, pkt->len, &rec.from, &rec.to, &rec.first);
 	uint64_t before[TP_PATHS_MAX], after[TP_PATHS_MAX];
 	uint64_t began;
-	uint16_t unused;
+	uint16_t payload;
+	bool udp = endpoints_read(pkt->data, pkt->len, &rec.from, &rec.to, &payload);
 
+	if (udp && payload + 2 <= pkt->len)
+		rec.first = tp_load_be16(pkt->data + payload);
 	ways_read(w->stats, before);
 	began = rte_rdtsc();
 	stage_run(w, pkt, 1, now_ns);
@@ -166,7 +136,7 @@ static void packet_run(struct trace *t, const struct tp_addr *client, uint32_t n
 	rec.verdict = pkt->verdict;
 	rec.reason = pkt->verdict == STAGE_DROP ? pkt->reason : TP_DROP_none;
 	if (pkt->verdict == STAGE_SEND &&
-		frame_read(pkt->data, pkt->len, &rec.sent_from, &rec.sent_to, &unused)) {
+		endpoints_read(pkt->data, pkt->len, &rec.sent_from, &rec.sent_to, &payload)) {
 		rec.sent_len = pkt->len;
 		rec.tx_port = pkt->tx_port;
 		memcpy(rec.mac, pkt->data, sizeof(rec.mac));

@@ -189,8 +189,8 @@ static unsigned poll_queue(struct worker *w, const struct queue *q)
 	n = drop_chains(w, packets, n);
 	for (uint16_t i = 0; i < n; i++)
 		fill_pkt(&pkts[i], packets[i], q->port);
-	if (trace_is_armed(w->settings.trace))
-		trace_run(w->settings.trace, &w->stage, pkts, n, w->now_ns);
+	if (watch_is_on(w->settings.watch))
+		watch_run(w->settings.watch, &w->stage, &w->clock, pkts, n, w->now_ns);
 	else
 		stage_run(&w->stage, pkts, n, w->now_ns);
 	for (uint16_t i = 0; i < n; i++) {
@@ -225,6 +225,8 @@ static unsigned poll_inject(struct worker *w)
 	for (unsigned i = 0; i < n; i++)
 		fill_pkt(&pkts[i], packets[i], 0);
 	made = stage_inject(&w->stage, pkts, n);
+	if (watch_is_on(w->settings.watch))
+		watch_inject(w->settings.watch, &w->stage, pkts, made, w->now_ns);
 	for (unsigned i = 0; i < made; i++)
 		post(w, &pkts[i]);
 	outboxes_end_burst(&w->outboxes);

@@ -5,8 +5,8 @@
 
 #include <io/port.h>
 
-#include "trace.h"
 #include "view.h"
+#include "watch.h"
 
 struct rte_mempool;
 struct worker;
@@ -23,7 +23,7 @@ struct worker_settings {
 	view_slot *view;
 	int kick_fd; // eventfd of the control process, non-blocking
 	const atomic_bool *stop;
-	struct trace *trace; // NULL: none
+	struct watch *watch; // NULL: none
 };
 
 // NULL without memory.

@@ -136,6 +136,54 @@ static void test_trace(void **state)
 	kick_fini(&k);
 }
 
+// A request for a capture brings the socket its frames go to.
+static void test_capture(void **state)
+{
+	struct tp_capture_request request = {
+		.magic = TP_CAPTURE_REQUEST_MAGIC, .number = 3, .frames = 4};
+	struct tp_trace_request trace = {.magic = TP_TRACE_REQUEST_MAGIC, .trace = 3};
+	struct iovec iov = {&request, sizeof(request)};
+	union {
+		char space[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {.space = {0}};
+	struct msghdr m = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control.space)};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	unsigned came, went;
+	int client, pair[2];
+	struct kick k;
+
+	(void)state;
+	assert_int_equal(kick_init(&k, directory, (gid_t)-1), 0);
+	client = dial(&k);
+	kick_poll(&k, &came, &went);
+	close(receive(client));
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	*c = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
+		.cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_RIGHTS};
+	memcpy(CMSG_DATA(c), &pair[0], sizeof(int));
+	assert_int_equal(write(client, &trace, sizeof(trace)), sizeof(trace));
+	assert_int_equal(sendmsg(client, &m, 0), sizeof(request));
+	close(pair[0]);
+	kick_poll(&k, &came, &went);
+	assert_true(k.asked);
+	kick_poll(&k, &came, &went);
+	assert_true(k.capture_asked);
+	assert_memory_equal(&k.capture, &request, sizeof(request));
+	assert_int_equal(write(k.capture_fd, "a", 1), 1);
+	assert_int_equal(read(pair[1], &came, 1), 1);
+	close(client);
+	kick_poll(&k, &came, &went);
+	assert_int_equal(k.capturer, -1);
+	kick_fini(&k);
+	assert_int_equal(read(pair[1], &came, 1), 0);
+	close(pair[1]);
+}
+
 static void test_bounded(void **state)
 {
 	struct kick k;
@@ -187,6 +235,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pass),
 		cmocka_unit_test(test_trace),
+		cmocka_unit_test(test_capture),
 		cmocka_unit_test(test_bounded),
 		cmocka_unit_test(test_leftover),
 	};
