@@ -46,7 +46,7 @@ int bench_capture_put(FILE *f, uint32_t i, const uint8_t *frame, size_t len)
 }
 
 int bench_capture_write(
-	const char *path, const struct bench_template *t, struct bench_pick *pick, uint32_t n)
+	const char *path, const struct bench_traffic *t, struct bench_pick *pick, uint32_t n)
 {
 	FILE *f = fopen(path, "we");
 	uint8_t frame[BENCH_FRAME_MAX];
@@ -56,8 +56,10 @@ int bench_capture_write(
 		return -errno;
 	rc = bench_capture_begin(f);
 	for (uint32_t i = 0; i < n && rc == 0; i++) {
-		bench_frame_write(t, frame, bench_pick_next(pick));
-		rc = bench_capture_put(f, i, frame, t->len);
+		struct bench_packet p = bench_traffic_next(t, pick);
+
+		bench_frame_write(p.kind, frame, p.flow);
+		rc = bench_capture_put(f, i, frame, p.kind->len);
 	}
 	return fclose(f) == 0 ? rc : -EIO;
 }

@@ -4,12 +4,12 @@
 
 #include <stdio.h>
 
-#include "frame.h"
+#include "traffic.h"
 #include "pick.h"
 
 // Writes `n` frames of picked flows. 0 or a negative errno.
 int bench_capture_write(
-	const char *path, const struct bench_template *t, struct bench_pick *pick, uint32_t n);
+	const char *path, const struct bench_traffic *t, struct bench_pick *pick, uint32_t n);
 
 // The same piece by piece: the file's head, then frame i. 0 or -EIO.
 int bench_capture_begin(FILE *f);

@@ -16,10 +16,11 @@
 
 #define SAMPLES_MAX (1u << 18)
 #define PORT_OUT    1u
+#define POPULATIONS 3u // peers outside, joined in pairs, some of each
 
 bool bench_stand_fits(const struct bench_stand *s, enum bench_direction d)
 {
-	return (d == BENCH_HAIRPIN) == s->population.hairpin;
+	return bench_direction_fits(d, &s->population);
 }
 
 struct bench_cell *bench_stand_cell(
@@ -81,10 +82,11 @@ static int matrix_run(struct bench_ground *g, struct bench_stand *s)
 
 	for (unsigned n = 0; n < o->n_channels; n++)
 		for (unsigned f = 0; f < o->n_families; f++)
-			for (unsigned hairpin = 0; hairpin < 2 && rc == 0; hairpin++) {
+			for (unsigned kind = 0; kind < POPULATIONS && rc == 0; kind++) {
 				s->population = (struct bench_population){.n_flows = o->channels[n],
 					.family = o->families[f],
-					.hairpin = hairpin != 0};
+					.hairpin = kind == 1,
+					.mixed = kind == 2};
 				if (any_direction(s))
 					rc = population_run(g, s);
 			}

@@ -77,9 +77,14 @@ static void relayed_set(struct tp_addr *a, const struct bench_population *p, uin
 		BENCH_RELAY_PORT_MIN + i % BENCH_RELAY_PORTS);
 }
 
+bool bench_flow_joined(const struct bench_population *p, uint32_t i)
+{
+	return p->hairpin || (p->mixed && i / 2 % BENCH_MIXED_PAIRS == 0);
+}
+
 static void peer_set(struct tp_addr *a, const struct bench_population *p, uint32_t i, uint32_t port)
 {
-	if (p->hairpin)
+	if (bench_flow_joined(p, i))
 		relayed_set(a, p, i ^ 1);
 	else
 		address_set(a, bench_relay_family(p->family), PEERS_V4, 3, i / FLOWS_PER_PEER,

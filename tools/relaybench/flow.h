@@ -12,16 +12,19 @@ enum bench_family {
 	BENCH_FAMILIES
 };
 
-#define BENCH_RELAY_PORT_MIN 49152u
-#define BENCH_RELAY_PORT_MAX 65535u
-#define BENCH_RELAY_PORTS    (BENCH_RELAY_PORT_MAX - BENCH_RELAY_PORT_MIN + 1u)
-#define BENCH_RELAYS_MAX     256u // relay addresses; each serves BENCH_RELAY_PORTS flows
-#define BENCH_FLOWS_MAX	     (BENCH_RELAYS_MAX * BENCH_RELAY_PORTS)
+#define BENCH_RELAY_PORT_MIN   49152u
+#define BENCH_RELAY_PORT_MAX   65535u
+#define BENCH_RELAY_PORTS      (BENCH_RELAY_PORT_MAX - BENCH_RELAY_PORT_MIN + 1u)
+#define BENCH_RELAYS_MAX       256u // relay addresses; each serves BENCH_RELAY_PORTS flows
+#define BENCH_MIXED_PAIRS      16u
+#define BENCH_MIX_CHANNELS_MIN 4u
+#define BENCH_FLOWS_MAX	       (BENCH_RELAYS_MAX * BENCH_RELAY_PORTS)
 
 struct bench_population {
 	uint32_t n_flows; // even, at most BENCH_FLOWS_MAX
 	enum bench_family family;
 	bool hairpin; // each flow's peer is the relayed address of flow i ^ 1
+	bool mixed;   // one pair of flows in BENCH_MIXED_PAIRS is such; at least two pairs
 };
 
 struct bench_flow {
@@ -29,7 +32,7 @@ struct bench_flow {
 	struct tp_addr relayed;
 	struct tp_addr peer;	// of the channel and, by its IP address, of the permission
 	struct tp_addr visitor; // same IP address, another port: permission, no channel. Of no use
-				// in a hairpin population
+				// to a joined flow
 	uint16_t number;	// of the channel
 };
 
@@ -42,6 +45,9 @@ uint8_t bench_relay_family(enum bench_family family);
 struct tp_addr bench_listener(enum bench_family family);
 struct tp_addr bench_relay_address(enum bench_family family, uint32_t relay); // port 0
 uint32_t bench_relay_count(const struct bench_population *p);
+
+// Whether flow i and i ^ 1 are each other's peers.
+bool bench_flow_joined(const struct bench_population *p, uint32_t i);
 
 // The flow of an IPv4 client's address, UINT32_MAX: of none.
 uint32_t bench_flow_of_client(const struct tp_addr *client);

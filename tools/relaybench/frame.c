@@ -17,6 +17,7 @@ static const struct {
 	const char *name;
 	enum tp_path path;
 } directions[BENCH_DIRECTIONS] = {
+	[BENCH_MIX] = {"mix", TP_PATH_COUNT},
 	[BENCH_CLIENT_TO_PEER] = {"client-to-peer", TP_PATH_channel_to_peer},
 	[BENCH_PEER_TO_CLIENT] = {"peer-to-client", TP_PATH_peer_to_channel},
 	[BENCH_HAIRPIN] = {"hairpin", TP_PATH_hairpin},
@@ -28,6 +29,11 @@ static const struct {
 const char *bench_direction_name(enum bench_direction direction)
 {
 	return directions[direction].name;
+}
+
+bool bench_direction_fits(enum bench_direction direction, const struct bench_population *p)
+{
+	return (direction == BENCH_HAIRPIN) == p->hairpin && (direction == BENCH_MIX) == p->mixed;
 }
 
 enum tp_path bench_direction_path(enum bench_direction direction)

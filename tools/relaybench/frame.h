@@ -15,6 +15,7 @@ enum bench_direction {
 	BENCH_SEND,	      // Send indication to datagram
 	BENCH_DATA,	      // datagram to Data indication
 	BENCH_BINDING,	      // Binding request to its answer; the payload's size is ignored
+	BENCH_MIX,	      // all of these: <traffic.h>
 	BENCH_DIRECTIONS
 };
 
@@ -23,7 +24,9 @@ enum bench_direction {
 
 // "client-to-peer", ...
 const char *bench_direction_name(enum bench_direction direction);
-// What the worker counts such a packet as.
+// Whether such packets can be made of this population.
+bool bench_direction_fits(enum bench_direction direction, const struct bench_population *p);
+// What the worker counts such a packet as; of the mix there is none.
 enum tp_path bench_direction_path(enum bench_direction direction);
 
 struct bench_template {

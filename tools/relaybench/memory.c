@@ -20,7 +20,7 @@ struct bench_memory {
 	struct shm_state state;
 	struct stage_locals *locals;
 	struct stage_pkt pkts[STAGE_BURST];
-	uint32_t flows[STAGE_BURST];
+	struct bench_packet packets[STAGE_BURST];
 	uint8_t buffers[STAGE_BURST][BUFFER_SIZE] TP_ALIGNED(64);
 };
 
@@ -92,17 +92,18 @@ void bench_memory_destroy(struct bench_memory *m)
 }
 
 static void burst_fill(
-	struct bench_memory *m, const struct bench_template *t, struct bench_pick *pick)
+	struct bench_memory *m, const struct bench_traffic *t, struct bench_pick *pick)
 {
 	for (unsigned i = 0; i < STAGE_BURST; i++) {
 		uint8_t *frame = m->buffers[i] + BUFFER_FRONT;
+		struct bench_packet *p = &m->packets[i];
 
-		m->flows[i] = bench_pick_next(pick);
-		bench_frame_write(t, frame, m->flows[i]);
+		*p = bench_traffic_next(t, pick);
+		bench_frame_write(p->kind, frame, p->flow);
 		m->pkts[i] = (struct stage_pkt){.data = frame,
-			.len = t->len,
+			.len = p->kind->len,
 			.headroom = BUFFER_FRONT,
-			.tailroom = (uint16_t)(BUFFER_SIZE - BUFFER_FRONT - t->len)};
+			.tailroom = (uint16_t)(BUFFER_SIZE - BUFFER_FRONT - p->kind->len)};
 	}
 }
 
@@ -119,19 +120,27 @@ static int burst_run(
 
 		if (p->verdict == STAGE_SEND)
 			continue;
-		snprintf(wrong, wrong_size, "flow %u: not forwarded (%s)", m->flows[i],
+		snprintf(wrong, wrong_size, "flow %u: not forwarded (%s)", m->packets[i].flow,
 			p->verdict == STAGE_DROP ? tp_drop_text(p->reason)->name : "punted");
 		return -EPROTO;
 	}
 	return 0;
 }
 
-int bench_memory_verify(struct bench_memory *m, const struct bench_template *t,
+static uint64_t path_count(const struct bench_memory *m, const struct bench_traffic *t)
+{
+	uint64_t n[TP_PATH_COUNT];
+
+	for (unsigned i = 0; i < TP_PATH_COUNT; i++)
+		n[i] = atomic_load(&m->worker.stats->path_packets[i]);
+	return bench_traffic_counted(t->direction, n);
+}
+
+int bench_memory_verify(struct bench_memory *m, const struct bench_traffic *t,
 	struct bench_pick *pick, uint32_t n_packets, char *wrong, size_t wrong_size)
 {
 	uint64_t now_ns = bench_clock_ns(CLOCK_BOOTTIME), cycles;
-	enum tp_path path = bench_direction_path(t->direction);
-	uint64_t before = atomic_load(&m->worker.stats->path_packets[path]), counted;
+	uint64_t before = path_count(m, t), counted;
 	uint32_t done = 0;
 
 	for (; done < n_packets; done += STAGE_BURST) {
@@ -139,26 +148,25 @@ int bench_memory_verify(struct bench_memory *m, const struct bench_template *t,
 		if (burst_run(m, now_ns, &cycles, wrong, wrong_size) != 0)
 			return -EPROTO;
 		for (unsigned i = 0; i < STAGE_BURST; i++) {
-			const char *what =
-				bench_frame_judge(t, m->flows[i], m->pkts[i].data, m->pkts[i].len);
+			const char *what = bench_frame_judge(m->packets[i].kind, m->packets[i].flow,
+				m->pkts[i].data, m->pkts[i].len);
 
 			if (what == NULL)
 				continue;
-			snprintf(wrong, wrong_size, "flow %u: wrong %s", m->flows[i], what);
+			snprintf(wrong, wrong_size, "flow %u: wrong %s", m->packets[i].flow, what);
 			return -EPROTO;
 		}
 	}
-	counted = atomic_load(&m->worker.stats->path_packets[path]) - before;
+	counted = path_count(m, t) - before;
 	if (counted == done)
 		return 0;
 	snprintf(wrong, wrong_size, "%llu of %u packets counted as %s", (unsigned long long)counted,
-		done, tp_path_name(path));
+		done, bench_direction_name(t->direction));
 	return -EPROTO;
 }
 
-int bench_memory_run(struct bench_memory *m, const struct bench_template *t,
-	struct bench_pick *pick, uint64_t ns, struct bench_sample *sample, char *wrong,
-	size_t wrong_size)
+int bench_memory_run(struct bench_memory *m, const struct bench_traffic *t, struct bench_pick *pick,
+	uint64_t ns, struct bench_sample *sample, char *wrong, size_t wrong_size)
 {
 	uint64_t end = bench_cycles() + (uint64_t)((double)ns * bench_cycles_hz() / 1e9);
 	uint64_t now_ns = bench_clock_ns(CLOCK_BOOTTIME), cycles;

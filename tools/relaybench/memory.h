@@ -3,8 +3,7 @@
 // ready in memory. One thread, on the core it is pinned to.
 #pragma once
 
-#include "frame.h"
-#include "pick.h"
+#include "traffic.h"
 #include "sample.h"
 #include "scene.h"
 
@@ -16,10 +15,9 @@ int bench_memory_create(struct bench_memory **out, const struct bench_scene *sce
 void bench_memory_destroy(struct bench_memory *m); // NULL is fine
 
 // Every picked flow's frame goes through once and is judged. -EPROTO with *wrong filled in.
-int bench_memory_verify(struct bench_memory *m, const struct bench_template *t,
+int bench_memory_verify(struct bench_memory *m, const struct bench_traffic *t,
 	struct bench_pick *pick, uint32_t n_packets, char *wrong, size_t wrong_size);
 
 // Bursts for `ns`; the sample holds each one's cycles. -EPROTO when a packet was not forwarded.
-int bench_memory_run(struct bench_memory *m, const struct bench_template *t,
-	struct bench_pick *pick, uint64_t ns, struct bench_sample *sample, char *wrong,
-	size_t wrong_size);
+int bench_memory_run(struct bench_memory *m, const struct bench_traffic *t, struct bench_pick *pick,
+	uint64_t ns, struct bench_sample *sample, char *wrong, size_t wrong_size);

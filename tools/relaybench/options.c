@@ -14,7 +14,8 @@ static const char help[] =
 	"Measures the packet path over live channels and prints cycles per packet.\n"
 	"\n"
 	"  --channels N,...    live channels, each of a client of its own (1000,100000,1000000)\n"
-	"  --direction D,...   client-to-peer, peer-to-client, hairpin, send, data, binding (all)\n"
+	"  --direction D,...   client-to-peer, peer-to-client, hairpin, send, data, binding,\n"
+	"                      mix: 40, 40, 3, 8, 8 and 1 % of these (all)\n"
 	"  --payload N,...     octets relayed per packet, up to 1400 (160)\n"
 	"  --family F,...      4, 6, 4to6 (4)\n"
 	"  --source S,...      memory: the packet path alone; replay: the data plane's worker "
@@ -254,6 +255,18 @@ static void fill_defaults(struct bench_options *o)
 	}
 }
 
+static bool mix_refused(const struct bench_options *o)
+{
+	bool mix = false;
+
+	for (unsigned i = 0; i < o->n_directions; i++)
+		mix = mix || o->directions[i] == BENCH_MIX;
+	for (unsigned i = 0; mix && i < o->n_channels; i++)
+		if (o->channels[i] < BENCH_MIX_CHANNELS_MIN)
+			return bench_value_refuse("--channels", "2", "enough for the mix: 4") != 0;
+	return false;
+}
+
 int bench_options_read(struct bench_options *o, int argc, char **argv)
 {
 	int option;
@@ -275,6 +288,8 @@ int bench_options_read(struct bench_options *o, int argc, char **argv)
 	if (o->capture != NULL && o->sources == 0)
 		o->sources = BENCH_SOURCE_REPLAY;
 	fill_defaults(o);
+	if (mix_refused(o))
+		return -EINVAL;
 	if (o->capture != NULL &&
 		(o->sources != BENCH_SOURCE_REPLAY || o->n_channels != 1 || o->n_directions != 1 ||
 			o->n_payloads != 1 || o->n_families != 1))

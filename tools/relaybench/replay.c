@@ -263,10 +263,12 @@ static void nap(uint64_t ns)
 
 // What every packet should have been, and what it must not have been.
 static int judge(const struct tp_worker_stats *before, const struct tp_worker_stats *after,
-	enum tp_path path, struct bench_replay_span *span, char *wrong, size_t wrong_size)
+	enum bench_direction direction, struct bench_replay_span *span, char *wrong,
+	size_t wrong_size)
 {
 	uint64_t sent = after->tx_packets - before->tx_packets;
-	uint64_t counted = after->path_packets[path] - before->path_packets[path];
+	uint64_t by_path[TP_PATH_COUNT], counted;
+	const char *off;
 
 	span->total = after->rx_packets - before->rx_packets;
 	for (unsigned i = 0; i < TP_DROP_COUNT; i++) {
@@ -277,11 +279,19 @@ static int judge(const struct tp_worker_stats *before, const struct tp_worker_st
 			(unsigned long long)span->total, tp_drop_text(i)->name);
 		return -EPROTO;
 	}
+	for (unsigned i = 0; i < TP_PATH_COUNT; i++)
+		by_path[i] = after->path_packets[i] - before->path_packets[i];
+	counted = bench_traffic_counted(direction, by_path);
+	off = direction == BENCH_MIX ? bench_traffic_judge_shares(by_path) : NULL;
+	if (off != NULL) {
+		snprintf(wrong, wrong_size, "%s is not counted in its share", off);
+		return -EPROTO;
+	}
 	if (span->total != 0 && sent == span->total && counted == span->total)
 		return 0;
 	snprintf(wrong, wrong_size, "%llu packets received, %llu counted as %s, %llu sent",
-		(unsigned long long)span->total, (unsigned long long)counted, tp_path_name(path),
-		(unsigned long long)sent);
+		(unsigned long long)span->total, (unsigned long long)counted,
+		bench_direction_name(direction), (unsigned long long)sent);
 	return -EPROTO;
 }
 
@@ -296,21 +306,23 @@ static int workers_launch(struct bench_replay *r)
 }
 
 static int judge_all(struct bench_replay *r, const struct tp_worker_stats *before,
-	enum tp_path path, struct bench_replay_span *span, char *wrong, size_t wrong_size)
+	enum bench_direction direction, struct bench_replay_span *span, char *wrong,
+	size_t wrong_size)
 {
 	uint64_t total = 0;
 	int rc = 0;
 
 	for (unsigned i = 0; i < r->n_workers && rc == 0; i++) {
-		rc = judge(&before[i], stats_of(r, i), path, span, wrong, wrong_size);
+		rc = judge(&before[i], stats_of(r, i), direction, span, wrong, wrong_size);
 		total += span->total;
 	}
 	span->total = total;
 	return rc;
 }
 
-int bench_replay_run(struct bench_replay *r, struct bench_split *split, enum tp_path path,
-	uint64_t ns, struct bench_replay_span *span, char *wrong, size_t wrong_size)
+int bench_replay_run(struct bench_replay *r, struct bench_split *split,
+	enum bench_direction direction, uint64_t ns, struct bench_replay_span *span, char *wrong,
+	size_t wrong_size)
 {
 	struct tp_worker_stats before[BENCH_WORKERS_MAX];
 	uint64_t packets, cpu_ns;
@@ -334,7 +346,7 @@ int bench_replay_run(struct bench_replay *r, struct bench_split *split, enum tp_
 	atomic_store(&r->stop, true);
 	eal_join(r->n_launched);
 	if (rc == 0)
-		rc = judge_all(r, before, path, span, wrong, wrong_size);
+		rc = judge_all(r, before, direction, span, wrong, wrong_size);
 	if (split != NULL)
 		bench_split_remove();
 	return rc;

@@ -39,6 +39,7 @@ struct bench_replay_span {
 };
 
 // Lets the workers run for `ns` after a warm-up, one through `split` unless that is NULL. -EPROTO
-// when the workers counted anything but packets of this path, all of them sent.
-int bench_replay_run(struct bench_replay *r, struct bench_split *split, enum tp_path path,
-	uint64_t ns, struct bench_replay_span *span, char *wrong, size_t wrong_size);
+// when the workers counted anything but packets of this direction, all of them sent.
+int bench_replay_run(struct bench_replay *r, struct bench_split *split,
+	enum bench_direction direction, uint64_t ns, struct bench_replay_span *span, char *wrong,
+	size_t wrong_size);

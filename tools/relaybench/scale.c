@@ -16,8 +16,9 @@
 #include "replay.h"
 #include "testpmd.h"
 
-#define PORT_OUT 1u
-#define RIVAL	 BENCH_5TSWAP
+#define PORT_OUT    1u
+#define POPULATIONS 3u // peers outside, joined in pairs, some of each
+#define RIVAL	    BENCH_5TSWAP
 
 // Packets per second: one worker, all of them; one testpmd core, all of them.
 struct scale_round {
@@ -53,8 +54,7 @@ static int ours_run(struct scale *s, unsigned which, enum bench_direction direct
 		&r, s->scene, &s->place, s->capture, n, s->wrong, sizeof(s->wrong));
 
 	if (rc == 0)
-		rc = bench_replay_run(r, NULL, bench_direction_path(direction), ns, &span, s->wrong,
-			sizeof(s->wrong));
+		rc = bench_replay_run(r, NULL, direction, ns, &span, s->wrong, sizeof(s->wrong));
 	bench_replay_close(r);
 	if (rc == 0)
 		*pps = (double)span.packets * n * 1e9 / (double)span.cpu_ns;
@@ -153,13 +153,13 @@ static int direction_run(struct scale *s, enum bench_direction direction)
 {
 	struct scale_round rounds[BENCH_ROUNDS_MAX];
 	const struct bench_population *p = &s->scene->population;
-	struct bench_template t;
+	struct bench_traffic t;
 	struct bench_pick pick;
 	int rc;
 
 	fprintf(stderr, "relaybench: replay %s, %u workers, %u channels\n",
 		bench_direction_name(direction), s->o->workers, p->n_flows);
-	bench_template_init(&t, p, direction, s->o->payloads[0], s->o->seed);
+	bench_traffic_init(&t, p, direction, s->o->payloads[0], s->o->seed);
 	bench_pick_init(&pick, p->n_flows, s->o->zipf, s->o->seed);
 	snprintf(s->capture, sizeof(s->capture), "%s/capture.pcap", s->place.run_directory);
 	rc = bench_capture_write(s->capture, &t, &pick, BENCH_CAPTURE_PACKETS);
@@ -175,10 +175,12 @@ static int direction_run(struct scale *s, enum bench_direction direction)
 	return rc;
 }
 
-static int population_run(struct bench_ground *g, struct scale *s, uint32_t channels, bool hairpin)
+static int population_run(struct bench_ground *g, struct scale *s, uint32_t channels, unsigned kind)
 {
-	const struct bench_population p = {
-		.n_flows = channels, .family = s->o->families[0], .hairpin = hairpin};
+	const struct bench_population p = {.n_flows = channels,
+		.family = s->o->families[0],
+		.hairpin = kind == 1,
+		.mixed = kind == 2};
 	struct shm_error err = {.text = ""};
 	int rc = bench_ground_place(g, &s->place, &err);
 
@@ -187,7 +189,7 @@ static int population_run(struct bench_ground *g, struct scale *s, uint32_t chan
 	if (rc != 0)
 		snprintf(s->wrong, sizeof(s->wrong), "%.150s", err.text);
 	for (unsigned d = 0; d < s->o->n_directions && rc == 0; d++)
-		if ((s->o->directions[d] == BENCH_HAIRPIN) == hairpin)
+		if (bench_direction_fits(s->o->directions[d], &p))
 			rc = direction_run(s, s->o->directions[d]);
 	bench_scene_destroy(s->scene);
 	s->scene = NULL;
@@ -263,9 +265,8 @@ int bench_scale(struct bench_ground *g, const struct bench_options *o)
 			s.huge_pages, s.cores, o->workers, s.wrong, sizeof(s.wrong));
 	}
 	for (unsigned n = 0; n < o->n_channels && rc == 0; n++) {
-		rc = population_run(g, &s, o->channels[n], false);
-		if (rc == 0)
-			rc = population_run(g, &s, o->channels[n], true);
+		for (unsigned kind = 0; kind < POPULATIONS && rc == 0; kind++)
+			rc = population_run(g, &s, o->channels[n], kind);
 	}
 	if (rc == 0)
 		rc = report(&s);

@@ -16,9 +16,20 @@ static struct {
 
 static void readdress(struct bench_split *s, struct rte_mbuf **packets, uint16_t n)
 {
-	for (uint16_t i = 0; i < n; i++)
-		bench_frame_address(s->readdress, rte_pktmbuf_mtod(packets[i], uint8_t *),
-			bench_pick_next(&s->pick));
+	bool mixed = s->readdress->direction == BENCH_MIX;
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct bench_packet p = bench_traffic_next(s->readdress, &s->pick);
+		uint8_t *frame = rte_pktmbuf_mtod(packets[i], uint8_t *);
+
+		if (!mixed) {
+			bench_frame_address(p.kind, frame, p.flow);
+			continue;
+		}
+		bench_frame_write(p.kind, frame, p.flow);
+		packets[i]->data_len = p.kind->len;
+		packets[i]->pkt_len = p.kind->len;
+	}
 }
 
 // The worker asks for the next burst: that was the one before.

@@ -4,17 +4,16 @@
 // worker, which must rest while this is set or taken away.
 //
 // The same way packets get their flow: a capture that a driver can hold has too few packets to
-// visit a million flows at random, so each received packet is given a random flow's addresses,
-// on receive's account.
+// visit a million flows at random, so each received packet is given a random flow's addresses (in
+// the mix: becomes another packet), on receive's account.
 #pragma once
 
-#include "frame.h"
-#include "pick.h"
 #include "sample.h"
+#include "traffic.h"
 
 struct bench_split {
 	bool timed;
-	const struct bench_template *readdress; // NULL: packets stay as they are
+	const struct bench_traffic *readdress; // NULL: packets stay as they are
 	struct bench_pick pick;
 	uint32_t skip; // bursts at first that are not timed: everything is cold
 	struct bench_sample relay, receive, transmit; // cycles of bursts

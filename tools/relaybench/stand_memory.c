@@ -14,7 +14,7 @@
 #define VERIFIED_PACKETS 4096u
 
 static int memory_round(struct bench_stand *s, struct bench_memory *m, struct bench_cell *c,
-	const struct bench_template *t, struct bench_pick *pick)
+	const struct bench_traffic *t, struct bench_pick *pick)
 {
 	struct bench_round *r = bench_cell_round(c);
 	struct bench_burst_figures f;
@@ -43,13 +43,13 @@ static int memory_cell(struct bench_stand *s, struct bench_memory *m,
 {
 	struct bench_cell *c = bench_stand_cell(s, BENCH_SOURCE_MEMORY, direction, payload);
 	const struct bench_options *o = s->options;
-	struct bench_template t;
+	struct bench_traffic t;
 	struct bench_pick pick;
 	int rc;
 
 	if (c == NULL)
 		return -ENOMEM;
-	bench_template_init(&t, &s->population, direction, payload, o->seed);
+	bench_traffic_init(&t, &s->population, direction, payload, o->seed);
 	bench_pick_init(&pick, s->population.n_flows, o->zipf, o->seed);
 	rc = bench_memory_verify(m, &t, &pick, VERIFIED_PACKETS, s->wrong, sizeof(s->wrong));
 	for (unsigned i = 0; i < o->rounds && rc == 0; i++) {

@@ -21,7 +21,7 @@
 struct lane {
 	struct bench_stand *stand;
 	struct bench_cell *cell;
-	struct bench_template template;
+	struct bench_traffic traffic;
 	struct bench_split split;
 	struct bench_replay *replay;
 	struct bench_testpmd testpmd;
@@ -52,8 +52,8 @@ static int worker_run_once(struct lane *l, bool timed, struct bench_replay_span 
 
 	l->split.timed = timed;
 	l->split.skip = SKIP_BURSTS;
-	rc = bench_replay_run(l->replay, &l->split, bench_direction_path(l->cell->direction),
-		span_ns(l), span, s->wrong, sizeof(s->wrong));
+	rc = bench_replay_run(l->replay, &l->split, l->cell->direction, span_ns(l), span, s->wrong,
+		sizeof(s->wrong));
 	if (rc == 0)
 		l->cell->packets += span->total;
 	return rc;
@@ -141,20 +141,20 @@ static int lane_open(struct lane *l)
 		rc = bench_sample_init(&l->split.receive, SAMPLES_MAX);
 	if (rc == 0)
 		rc = bench_sample_init(&l->split.transmit, SAMPLES_MAX);
-	bench_template_init(
-		&l->template, &s->population, l->cell->direction, l->cell->payload, o->seed);
+	bench_traffic_init(
+		&l->traffic, &s->population, l->cell->direction, l->cell->payload, o->seed);
 	bench_pick_init(&l->split.pick, s->population.n_flows, o->zipf, o->seed);
 	snprintf(l->capture, sizeof(l->capture), "%s/capture.pcap", s->place.run_directory);
 	if (o->capture != NULL)
 		snprintf(l->capture, sizeof(l->capture), "%s", o->capture);
 	else if (rc == 0)
 		rc = bench_capture_write(
-			l->capture, &l->template, &l->split.pick, BENCH_CAPTURE_PACKETS);
+			l->capture, &l->traffic, &l->split.pick, BENCH_CAPTURE_PACKETS);
 	if (rc != 0)
 		snprintf(s->wrong, sizeof(s->wrong), "%.100s: %s", l->capture, strerror(-rc));
 	// More flows than the capture has packets: they would not be visited at random.
 	l->cell->readdressed = o->capture == NULL && s->population.n_flows > BENCH_CAPTURE_PACKETS;
-	l->split.readdress = l->cell->readdressed ? &l->template : NULL;
+	l->split.readdress = l->cell->readdressed ? &l->traffic : NULL;
 	if (rc == 0)
 		rc = bench_replay_open(
 			&l->replay, s->scene, &s->place, l->capture, 1, s->wrong, sizeof(s->wrong));

@@ -7,7 +7,8 @@ import os
 import subprocess
 import sys
 
-DIRECTIONS = ["client-to-peer", "peer-to-client", "hairpin", "send", "data", "binding"]
+DIRECTIONS = ["client-to-peer", "peer-to-client", "hairpin", "send", "data", "binding",
+              "mix"]
 FAMILIES = ["4", "6", "4to6"]
 PAYLOADS = [1, 160, 1200]
 
@@ -64,7 +65,7 @@ def check_table(relaybench):
 
 
 def check_refusals(relaybench):
-    for options in (["--channels", "0"], ["--channels", "3"], ["--direction", "up"],
+    for options in (["--direction", "mix", "--channels", "2"], ["--channels", "0"], ["--channels", "3"], ["--direction", "up"],
                     ["--family", "5"], ["--payload", "1500"], ["--rounds", "x"], ["extra"]):
         r = run(relaybench, *options)
         check(f"{options}: exit {r.returncode}", r.returncode == 2)

@@ -154,7 +154,7 @@ def replayed(directory, exported, direction):
 
 
 def core_counts(directory):
-    for direction in ("client-to-peer", "hairpin"):
+    for direction in ("mix", "hairpin", "client-to-peer"):
         path = directory + "/core.pcap"
         export(path, "--format", "pcap", "--core", direction, "--channels", "200", "--packets",
                "2000")
@@ -164,6 +164,8 @@ def core_counts(directory):
         cells = json.loads(done.stdout)["cells"] if good else [{}]
         check("the worker counts the export as relaybench core's own, %s: %s" % (
             direction, done.stderr), cells[0].get("packets_forwarded", 0) > 0)
+    # Packets of one kind are no mix.
+    check("shares are judged", replayed(directory, path, "mix").returncode == 1)
     # What another population sends is no traffic of these channels.
     export(path, "--format", "pcap", *SERVER)
     check("a strange capture is refused", replayed(directory, path, "client-to-peer").returncode == 1)

@@ -113,15 +113,16 @@ static int frames_write(const struct export_options *o, const char *path, bool p
 
 static int core_write(const struct export_options *o)
 {
-	const struct bench_population population = {
-		.n_flows = o->channels, .hairpin = o->direction == BENCH_HAIRPIN};
-	struct bench_template *t = malloc(sizeof(*t));
+	const struct bench_population population = {.n_flows = o->channels,
+		.hairpin = o->direction == BENCH_HAIRPIN,
+		.mixed = o->direction == BENCH_MIX};
+	struct bench_traffic *t = malloc(sizeof(*t));
 	struct bench_pick pick;
 	int rc;
 
 	if (t == NULL)
 		return -ENOMEM;
-	bench_template_init(t, &population, o->direction, o->payload, o->seed);
+	bench_traffic_init(t, &population, o->direction, o->payload, o->seed);
 	bench_pick_init(&pick, o->channels, 0, o->seed);
 	rc = bench_capture_write(o->output, t, &pick, o->packets != 0 ? o->packets : o->channels);
 	free(t);
