@@ -10,6 +10,7 @@
 #include <io/pool.h>
 #include <log/log.h>
 #include <rte_cycles.h>
+#include <shm/numa.h>
 #include <turnpike/buffers.h>
 
 #include "clock.h"
@@ -51,6 +52,10 @@ static int take_role(struct plane *p)
 	if (shm_place_init(&p->place, p->conf->instance, p->conf->runtime_directory,
 		    p->conf->segment.directory, group_find(p->conf), &err) != 0)
 		return refuse_shm(&err);
+	for (size_t i = 0;
+		i < p->conf->dataplane.n_ports && p->conf->segment.numa != CONF_NUMA_NONE; i++)
+		shm_place_add_node(&p->place, SHM_SYSFS, p->conf->dataplane.ports[i].interface,
+			p->conf->dataplane.ports[i].device);
 	p->role_fd = shm_role_lock(&p->place, SHM_ROLE_DATAPLANE, &err);
 	if (p->role_fd < 0)
 		return refuse_shm(&err);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "worker.h"
 
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <io/eal.h>
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
+#include <rte_malloc.h>
 #include <rte_mbuf.h>
 #include <urcu-qsbr.h>
 
@@ -42,17 +43,24 @@ struct worker {
 	_Atomic int tid;
 };
 
+// Zeroed memory of the node that the worker runs on, or of another that has some.
+static struct worker *worker_alloc(unsigned id)
+{
+	struct worker *w =
+		rte_zmalloc_socket("worker", sizeof(*w), TP_CACHE_LINE, eal_worker_node(id));
+
+	return w != NULL ? w : rte_zmalloc("worker", sizeof(*w), TP_CACHE_LINE);
+}
+
 struct worker *worker_create(const struct worker_settings *s)
 {
-	struct worker *w = aligned_alloc(TP_CACHE_LINE, sizeof(*w));
+	struct worker *w = worker_alloc(s->id);
 	uint8_t seed[32];
 
-	_Static_assert(sizeof(struct worker) % TP_CACHE_LINE == 0, "aligned_alloc wants it");
 	if (w == NULL || getrandom(seed, sizeof(seed), 0) != sizeof(seed)) {
-		free(w);
+		rte_free(w);
 		return NULL;
 	}
-	memset(w, 0, sizeof(*w));
 	w->settings = *s;
 	w->stage.id = s->id;
 	w->stage.stats = &w->own_stats;
@@ -79,7 +87,7 @@ struct worker *worker_create(const struct worker_settings *s)
 
 void worker_destroy(struct worker *w)
 {
-	free(w);
+	rte_free(w);
 }
 
 int worker_tid(const struct worker *w)

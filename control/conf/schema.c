@@ -231,8 +231,7 @@ static const struct rule log_rules[] = {
 		RULE_AT(struct conf_log, level),
 		.choices = levels,
 		.initial = "info",
-		.text = "Least weight of an event that is logged; `relayctl log level` changes it "
-			"live."},
+		.text = "Least weight of what is logged; `relayctl log level` changes it live."},
 	{.key = NULL},
 };
 
@@ -242,6 +241,12 @@ static const struct section log_section = {
 	.text = "Logs go to stderr. `docs/events.md` lists the events.",
 };
 
+static const struct rule_choice numa[] = {
+	{.name = "ports", .value = CONF_NUMA_PORTS},
+	{.name = "none", .value = CONF_NUMA_NONE},
+	{.name = NULL},
+};
+
 static const struct rule segment_rules[] = {
 	{.key = "directory",
 		.type = RULE_PATH,
@@ -249,6 +254,12 @@ static const struct rule segment_rules[] = {
 		.initial_text = "a hugetlbfs mount outside `/run` and `/tmp`, else `/dev/shm`",
 		.example = "/dev/hugepages",
 		.text = "Where the files of the shared tables live. Both processes need the same."},
+	{.key = "numa",
+		.type = RULE_CHOICE,
+		RULE_AT(struct conf_segment, numa),
+		.choices = numa,
+		.initial = "ports",
+		.text = "NUMA nodes of files made anew: those of the `ports`, or `none`."},
 	{.key = NULL},
 };
 

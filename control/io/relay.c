@@ -12,6 +12,7 @@
 
 #include <log/log.h>
 #include <shm/guard.h>
+#include <shm/numa.h>
 
 #include "clock.h"
 #include "notify.h"
@@ -55,6 +56,9 @@ static int place_take(struct io_relay *r, const struct conf *conf)
 	if (shm_place_init(&r->place, conf->instance, conf->runtime_directory,
 		    conf->segment.directory, group, &err) < 0)
 		return shm_failed(&err);
+	for (size_t i = 0; i < conf->dataplane.n_ports && conf->segment.numa != CONF_NUMA_NONE; i++)
+		shm_place_add_node(&r->place, SHM_SYSFS, conf->dataplane.ports[i].interface,
+			conf->dataplane.ports[i].device);
 	if (r->options.user != NULL) {
 		if (group == (gid_t)-1)
 			return start_failed(

@@ -42,6 +42,12 @@ static int tables_make(struct io_relay *r, const struct conf *conf, const struct
 	if (rc == 0)
 		rc = tables_create(&r->tables, &r->place, &shape, env, err);
 	r->fresh = rc == 0;
+	if (rc == 0 && r->place.nodes != 0 && !tables_shm(r->tables)->file.placed)
+		log_event(LOG_EV_NUMA_REMOTE,
+			LOG_FIELDS(log_str("problem",
+					   "the tables may lie on another node than the ports"),
+				log_str("remedy", "let the process have memory of the ports' nodes "
+						  "(cgroup cpuset.mems), or segment.numa: none")));
 	return rc;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <shm/file.h>
+#include <shm/numa.h>
 
 #include "fail.h"
 
@@ -50,13 +51,17 @@ static uint64_t page_size_of(int fd, bool *huge)
 	return *huge ? (uint64_t)fs.f_bsize : (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static int space_reserve(struct shm_file *f, uint64_t size, struct shm_error *err)
+static int space_reserve(
+	struct shm_file *f, const struct shm_place *p, uint64_t size, struct shm_error *err)
 {
 	bool huge;
 	uint64_t page = page_size_of(f->fd, &huge);
 	int rc;
 
 	f->size = (size + page - 1) / page * page;
+	// Not had, it costs speed, no more.
+	f->placed = p->nodes != 0 && ftruncate(f->fd, (off_t)f->size) == 0 &&
+		    shm_numa_place(f->fd, f->size, p->nodes) == 0;
 	do {
 		rc = posix_fallocate(f->fd, 0, (off_t)f->size);
 	} while (rc == EINTR);
@@ -163,7 +168,7 @@ int shm_file_create(struct shm_file *f, const struct shm_place *p, enum shm_kind
 		rc = shm_fail_errno(err, "%s: cannot set its mode", f->path);
 		goto fail;
 	}
-	rc = space_reserve(f, size, err);
+	rc = space_reserve(f, p, size, err);
 	if (rc == 0)
 		rc = file_map(f, err);
 	if (rc == 0)

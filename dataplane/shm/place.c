@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <shm/numa.h>
 #include <shm/place.h>
 
 #include "fail.h"
@@ -96,6 +97,18 @@ int shm_place_init(struct shm_place *p, const char *instance, const char *run_di
 	if (rc == 0)
 		rc = directory_make(p->run_directory, group, err);
 	return rc;
+}
+
+int shm_place_add_node(
+	struct shm_place *p, const char *sysfs, const char *interface, const char *pci)
+{
+	int node = interface != NULL ? shm_numa_of_interface(sysfs, interface) : -1;
+
+	if (node < 0 && pci != NULL)
+		node = shm_numa_of_pci(sysfs, pci);
+	if (node >= 0)
+		p->nodes |= UINT64_C(1) << node;
+	return node;
 }
 
 static void record_path(const struct shm_place *p, const char *suffix, char *path, size_t size)

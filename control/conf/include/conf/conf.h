@@ -131,8 +131,14 @@ struct conf_log {
 	enum log_level level;
 };
 
+enum conf_numa {
+	CONF_NUMA_PORTS,
+	CONF_NUMA_NONE,
+};
+
 struct conf_segment {
 	const char *directory; // NULL: <shm/place.h> chooses
+	enum conf_numa numa;
 };
 
 struct conf_control {

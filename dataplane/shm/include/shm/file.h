@@ -27,6 +27,7 @@ struct shm_file {
 	size_t size;
 	enum shm_kind kind;
 	bool writable;
+	bool placed; // made on the nodes that the place names
 	int fd;
 	dev_t dev;
 	ino_t ino;

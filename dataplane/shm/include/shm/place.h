@@ -33,6 +33,9 @@ struct shm_place {
 	// if they are of this group (whose members alone can make such files) or root's.
 	// (gid_t)-1: files of this user and of root only.
 	gid_t group;
+	// NUMA nodes that new files should lie on, a bit each (<shm/numa.h>); 0: the kernel
+	// chooses.
+	uint64_t nodes;
 };
 
 // `directory` NULL: not configured. Makes the run directory if it is missing: 0755, or 0775 and the
@@ -40,6 +43,11 @@ struct shm_place {
 // -EINVAL for an unusable instance name or path, or a system call's error.
 int shm_place_init(struct shm_place *p, const char *instance, const char *run_directory,
 	const char *directory, gid_t group, struct shm_error *err);
+
+// Adds the node of a port to p->nodes, by its kernel interface or else its PCI address; either may
+// be NULL. `sysfs`: SHM_SYSFS. Returns the node; -1: it has none.
+int shm_place_add_node(
+	struct shm_place *p, const char *sysfs, const char *interface, const char *pci);
 
 // The control process: settles p->directory for `octets` of files and leaves word of it. Prefers
 // huge pages unless told otherwise; the other choice is /dev/shm, or with a group a directory of
