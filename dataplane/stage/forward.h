@@ -5,6 +5,8 @@
 
 #include "item.h"
 
+#include <core/channel4.h>
+
 enum way {
 	WAY_CHANNEL_TO_PEER,
 	WAY_SEND_TO_PEER,
@@ -32,6 +34,9 @@ static inline const struct tp_entry *entry_at(const struct burst *b, uint32_t in
 {
 	return &b->w->table.entries[index];
 }
+
+// forward.c: the same as forward_channel, for any families and any ChannelData.
+void item_channel_forward(struct burst *b, struct item *it, enum way way, uint32_t index);
 
 CORE_INLINE void send_out(
 	struct item *it, const struct core_packet *in, const struct core_out *out, uint8_t port)
@@ -61,14 +66,12 @@ CORE_INLINE enum tp_drop next_hop_resolve(
 	return *port < w->n_ports ? TP_DROP_none : TP_DROP_no_route;
 }
 
-// Fourteen octets in front of the IP packet, as eight and, overlapping them, eight.
+// Fourteen octets, as eight and, overlapping them, eight.
 CORE_INLINE void ethernet_write(
-	const struct core_out *out, uint64_t next_hop, const struct stage_port *port)
+	uint8_t *eth, bool v4, uint64_t next_hop, const struct stage_port *port)
 {
-	uint8_t *eth = out->ip - CORE_ETH_LEN;
+	uint16_t type = v4 ? tp_htons(CORE_ETHERTYPE_IPV4) : tp_htons(CORE_ETHERTYPE_IPV6);
 	uint64_t dst = htole64(next_hop), src;
-	uint16_t type = out->ip_len == CORE_IPV4_HEADER_LEN ? tp_htons(CORE_ETHERTYPE_IPV4)
-							    : tp_htons(CORE_ETHERTYPE_IPV6);
 
 	memcpy(&src, port->mac, sizeof(src));
 	memcpy(eth + CORE_ETH_DST, &dst, sizeof(dst));
@@ -164,7 +167,7 @@ CORE_INLINE void forward_between(struct burst *b, struct item *it, enum way way,
 		item_drop(b, it, why);
 		return;
 	}
-	ethernet_write(&out, hop, to);
+	ethernet_write(out.ip - CORE_ETH_LEN, out.ip_len == CORE_IPV4_HEADER_LEN, hop, to);
 	send_out(it, &in, &out, port);
 	count(b, way, e, out.payload_len);
 }
@@ -179,12 +182,59 @@ CORE_INLINE void forward(
 	forward_between(b, it, way, e, it->v4, ip_len);
 }
 
+// A channel at one end, whose CHANNEL or PEER `e` is. IPv4 at both ends is nearly always so.
+CORE_INLINE void forward_channel(
+	struct burst *b, struct item *it, enum way way, const struct tp_entry *e, uint32_t index)
+{
+	const bool to_peer = way == WAY_CHANNEL_TO_PEER;
+	struct stage_worker *w = b->w;
+	struct stage_pkt *pkt = it->pkt;
+	const struct stage_port *to;
+	uint32_t len = pkt->len, left, data_len;
+	uint64_t hop = 0;
+	enum tp_drop why;
+	uint8_t port = 0;
+
+	if (STAGE_UNLIKELY(!it->v4 ||
+			   core_header_ip_len(e, to_peer ? 0 : TP_CHANNEL_HEADER_LEN) !=
+				   CORE_IPV4_HEADER_LEN ||
+			   !core_channel4_simple(pkt->data, to_peer))) {
+		item_channel_forward(b, it, way, index);
+		return;
+	}
+	why = next_hop_resolve(
+		w, atomic_load_explicit(&e->next_hop, memory_order_relaxed), &hop, &port);
+	to = why == TP_DROP_none ? &w->ports[port] : &w->ports[0];
+	if (STAGE_LIKELY(why == TP_DROP_none))
+		why = core_channel4_move(
+			&w->context, pkt->data, e, to_peer, pkt->headroom, to->mtu, &data_len);
+	if (STAGE_UNLIKELY(why != TP_DROP_none)) {
+		item_drop(b, it, why);
+		return;
+	}
+	left = CORE_CHANNEL4_HEADERS + (to_peer ? 0 : TP_CHANNEL_HEADER_LEN) + data_len;
+	if (to_peer) {
+		pkt->data += TP_CHANNEL_HEADER_LEN;
+		pkt->headroom += TP_CHANNEL_HEADER_LEN;
+		pkt->tailroom += (uint16_t)(len - left - TP_CHANNEL_HEADER_LEN);
+	} else {
+		pkt->data -= TP_CHANNEL_HEADER_LEN;
+		pkt->headroom -= TP_CHANNEL_HEADER_LEN;
+		pkt->tailroom += (uint16_t)(len + TP_CHANNEL_HEADER_LEN - left);
+	}
+	pkt->len = (uint16_t)left;
+	pkt->tx_port = port;
+	pkt->verdict = STAGE_SEND;
+	ethernet_write(pkt->data, true, hop, to);
+	count_cell(b, index, data_len);
+	burst_count(b, to_peer ? TP_PATH_channel_to_peer : TP_PATH_peer_to_channel, data_len);
+}
+
 // With IPv4 to IPv4 a case of its own.
 CORE_INLINE void forward_plainly(
 	struct burst *b, struct item *it, enum way way, const struct way_entries *e)
 {
-	unsigned extra = way == WAY_PEER_TO_CHANNEL ? TP_CHANNEL_HEADER_LEN : 0;
-	unsigned ip_len = core_header_ip_len(e->leaving, extra);
+	unsigned ip_len = core_header_ip_len(e->leaving, 0);
 
 	if (STAGE_LIKELY(it->v4 && ip_len == CORE_IPV4_HEADER_LEN))
 		forward_between(b, it, way, e, true, CORE_IPV4_HEADER_LEN);

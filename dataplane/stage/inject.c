@@ -67,7 +67,8 @@ static enum tp_drop inject_one(
 	core_datagram_write(&w->context, start + FRONT, m.len, &from->addr, &m.remote, &out);
 	if (out.len > w->ports[port].mtu)
 		return TP_DROP_too_big;
-	ethernet_write(&out, hop, &w->ports[port]);
+	ethernet_write(
+		out.ip - CORE_ETH_LEN, out.ip_len == CORE_IPV4_HEADER_LEN, hop, &w->ports[port]);
 	pkt->data = out.ip - 14;
 	pkt->len = (uint16_t)(out.len + 14);
 	pkt->headroom = (uint16_t)(pkt->headroom + (pkt->data - start));

@@ -116,8 +116,6 @@ CORE_INLINE void settle_channel(struct burst *b, const struct open_list *list)
 		struct item *it = &b->items[list->at[i]];
 		uint32_t index = confirm(&b->w->table, it);
 		const struct tp_entry *e = entry_at(b, index);
-		const struct way_entries way = {
-			.leaving = e, .sent_by = e, .leaving_index = index, .sent_index = index};
 
 		if (STAGE_UNLIKELY(index == 0))
 			item_drop(b, it, TP_DROP_no_channel);
@@ -126,7 +124,7 @@ CORE_INLINE void settle_channel(struct burst *b, const struct open_list *list)
 		else if (STAGE_UNLIKELY(e->flags & TP_ENTRY_HAIRPIN))
 			turn_channel_round(b, it, index);
 		else
-			forward_plainly(b, it, WAY_CHANNEL_TO_PEER, &way);
+			forward_channel(b, it, WAY_CHANNEL_TO_PEER, e, index);
 	}
 }
 
@@ -250,8 +248,6 @@ CORE_INLINE void settle_peer(struct burst *b, const struct open_list *list, stru
 		struct item *it = &b->items[list->at[i]];
 		uint32_t index = confirm(&b->w->table, it);
 		const struct tp_entry *e = entry_at(b, index);
-		const struct way_entries way = {
-			.leaving = e, .received_by = e, .leaving_index = index};
 
 		if (index == 0 || STAGE_UNLIKELY(expired(&e->other_expires_s, b->now_s)))
 			ask_permission_in(b, it, h);
@@ -260,7 +256,7 @@ CORE_INLINE void settle_peer(struct burst *b, const struct open_list *list, stru
 		else if (STAGE_UNLIKELY(it->hairpin))
 			item_turned_forward(b, it, index, true);
 		else
-			forward_plainly(b, it, WAY_PEER_TO_CHANNEL, &way);
+			forward_channel(b, it, WAY_PEER_TO_CHANNEL, e, index);
 	}
 }
 

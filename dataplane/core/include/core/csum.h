@@ -33,22 +33,19 @@
 
 #include <turnpike/base.h>
 
-// Folds an accumulator to the 16 bits it stands for.
-static inline uint16_t core_sum_fold(uint64_t sum)
-{
-	sum = (sum & 0xffffffffu) + (sum >> 32);
-	sum = (sum & 0xffffffffu) + (sum >> 32);
-	sum = (sum & 0xffffu) + (sum >> 16);
-	sum = (sum & 0xffffu) + (sum >> 16);
-	return (uint16_t)sum;
-}
-
-// The same for an accumulator of at most 32 bits: a few thousand words.
+// Folds an accumulator of at most 32 bits to the 16 it stands for. Added to itself turned round,
+// its lower half carries into the upper one, which is the end-around carry.
 static inline uint16_t core_sum_fold32(uint32_t sum)
 {
-	sum = (sum & 0xffffu) + (sum >> 16);
-	sum = (sum & 0xffffu) + (sum >> 16);
-	return (uint16_t)sum;
+	sum += sum << 16 | sum >> 16;
+	return (uint16_t)(sum >> 16);
+}
+
+// The same for any accumulator.
+static inline uint16_t core_sum_fold(uint64_t sum)
+{
+	sum += sum << 32 | sum >> 32;
+	return core_sum_fold32((uint32_t)(sum >> 32));
 }
 
 // A 16-bit word as stored.
