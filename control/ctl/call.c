@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *ctl_call_text(const struct ctl_call *call, const char *name)
 {
@@ -139,7 +140,8 @@ int ctl_call_open(struct ctl_client *c, const struct ctl_server_conf *conf, cons
 		return -EBADMSG;
 	}
 	c->request = request;
-	c->call = (struct ctl_call){.now_ns = now_ns};
+	c->call = (struct ctl_call){.now_ns = now_ns, .fd = c->passed};
+	c->passed = -1;
 	c->busy = true;
 	call_find(c, conf);
 	return 0;
@@ -184,6 +186,9 @@ int ctl_call_step(struct ctl_client *c, void *ctx, uint64_t now_ns)
 		json_decref(c->request);
 		c->request = NULL;
 		c->call.arguments = NULL;
+		if (c->call.fd >= 0)
+			close(c->call.fd);
+		c->call.fd = -1;
 		c->busy = false;
 	}
 	return rc;

@@ -14,7 +14,7 @@
 
 int ctl_client_open(struct ctl_client *c, int fd)
 {
-	*c = (struct ctl_client){.fd = fd, .in = malloc(IN_SIZE)};
+	*c = (struct ctl_client){.fd = fd, .in = malloc(IN_SIZE), .passed = -1, .call = {.fd = -1}};
 	if (c->in == NULL) {
 		close(fd);
 		c->fd = -1;
@@ -26,6 +26,10 @@ int ctl_client_open(struct ctl_client *c, int fd)
 void ctl_client_close(struct ctl_client *c)
 {
 	close(c->fd);
+	if (c->passed >= 0)
+		close(c->passed);
+	if (c->call.fd >= 0)
+		close(c->call.fd);
 	json_decref(c->request);
 	json_decref(c->call.result);
 	// Answers hold minted passwords.
@@ -33,7 +37,7 @@ void ctl_client_close(struct ctl_client *c)
 		explicit_bzero(c->out, c->out_size);
 	free(c->out);
 	free(c->in);
-	*c = (struct ctl_client){.fd = -1};
+	*c = (struct ctl_client){.fd = -1, .passed = -1, .call = {.fd = -1}};
 }
 
 bool ctl_client_has_output(const struct ctl_client *c)
@@ -101,13 +105,37 @@ int ctl_client_flush(struct ctl_client *c)
 	return 0;
 }
 
+// The last descriptor that comes is kept, for the request that it comes with.
+static ssize_t in_receive(struct ctl_client *c)
+{
+	struct iovec iov = {c->in + c->in_len, IN_SIZE - c->in_len};
+	union {
+		char space[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {.space = {0}};
+	struct msghdr m = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		// Room for one, where CMSG_SPACE is room for two.
+		.msg_controllen = CMSG_LEN(sizeof(int))};
+	ssize_t n = recvmsg(c->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *h = n < 0 ? NULL : CMSG_FIRSTHDR(&m);
+
+	if (h == NULL || h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+		return n;
+	if (c->passed >= 0)
+		close(c->passed);
+	memcpy(&c->passed, CMSG_DATA(h), sizeof(c->passed));
+	return n;
+}
+
 int ctl_client_fill(struct ctl_client *c, uint64_t now_ns)
 {
 	const char *text;
 	size_t len;
 
 	while (c->in_len < IN_SIZE && ctl_client_peek(c, &text, &len) == 0) {
-		ssize_t n = recv(c->fd, c->in + c->in_len, IN_SIZE - c->in_len, MSG_DONTWAIT);
+		ssize_t n = in_receive(c);
 
 		if (n < 0 && errno == EINTR)
 			continue;

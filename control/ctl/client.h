@@ -17,6 +17,7 @@ struct ctl_client {
 	size_t out_len;
 	size_t out_sent;
 	size_t out_size;
+	int passed; // descriptor that came along (SCM_RIGHTS), for the next request; -1: none
 	uint64_t waiting_since_ns; // for the client to read or to end a frame; 0: not waiting
 	bool closing;		   // when everything is sent
 	bool busy;		   // call is open: its next part is due

@@ -41,6 +41,18 @@ static const struct ctl_argument trace_read_arguments[] = {
 	{"after", CTL_ARGUMENT_NUMBER, false, NULL, "only those behind this number"},
 };
 
+static const struct ctl_argument capture_arguments[] = {
+	{"allocation", CTL_ARGUMENT_TEXT, true, NULL,
+		"its id, its relayed address with the port, or its client's"},
+	{"write", CTL_ARGUMENT_TEXT, false, NULL,
+		"the file, mode 0600; default or -: standard output (also -w)"},
+	{"packets", CTL_ARGUMENT_NUMBER, false, NULL,
+		"at most so many frames (default 10000; also -n and -c)"},
+	{"seconds", CTL_ARGUMENT_NUMBER, false, NULL, "at most so long (default 60)"},
+	{"snaplen", CTL_ARGUMENT_NUMBER, false, NULL,
+		"octets of each frame at most (default all of it)"},
+};
+
 static const struct ctl_argument drop_arguments[] = {
 	{"reasons", CTL_ARGUMENT_TEXT, false, "seen|all", "seen (default) leaves zeros out"},
 };
@@ -211,6 +223,12 @@ static const struct ctl_column trace_start_columns[] = {
 	COLUMN("seconds", "for at most", SECONDS),
 };
 
+static const struct ctl_column capture_columns[] = {
+	COLUMN("allocation", "allocation", TEXT),
+	COLUMN("packets", "packets at most", COUNT),
+	COLUMN("seconds", "for at most", SECONDS),
+};
+
 static const struct ctl_column drop_columns[] = {
 	COLUMN("reason", "reason", TEXT),
 	COLUMN("packets", "packets", COUNT),
@@ -308,6 +326,11 @@ static const struct ctl_command commands[] = {
 		.text = "End the trace",
 		.shape = CTL_SHAPE_OBJECT,
 		COLUMNS(trace_start_columns)},
+	{.name = "capture",
+		.text = "Write an allocation's packets, as received and as sent, as pcapng",
+		.shape = CTL_SHAPE_OBJECT,
+		ARGS(capture_arguments),
+		COLUMNS(capture_columns)},
 	{.name = "drop show",
 		.text = "Dropped packets by reason, and what to do about each",
 		.shape = CTL_SHAPE_LIST,

@@ -103,6 +103,50 @@ int io_dplink_trace(struct io_dplink *l, const struct tp_trace_request *request)
 	return 0;
 }
 
+int io_dplink_capture(
+	struct io_dplink *l, const struct tp_capture_request *request, int fd, uint32_t ref)
+{
+	union {
+		char space[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {.space = {0}};
+	struct iovec iov = {(void *)(uintptr_t)request, sizeof(*request)};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct cmsghdr *c;
+
+	if (!io_dplink_is_up(l))
+		return -ENOTCONN;
+	if (fd >= 0) {
+		m.msg_control = control.space;
+		m.msg_controllen = sizeof(control.space);
+		c = CMSG_FIRSTHDR(&m);
+		*c = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
+			.cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS};
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	}
+	if (sendmsg(l->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof(*request))
+		return errno != 0 ? -errno : -EIO;
+	if (request->frames > 0) {
+		l->captures[l->n_captures % IO_CAPTURES].number = request->number;
+		l->captures[l->n_captures++ % IO_CAPTURES].ref = ref;
+	}
+	return 0;
+}
+
+void io_dplink_capture_end(struct io_dplink *l, uint32_t ref)
+{
+	for (unsigned i = 0; i < IO_CAPTURES; i++) {
+		const struct tp_capture_request request = {
+			.magic = TP_CAPTURE_REQUEST_MAGIC, .number = l->captures[i].number};
+
+		if (request.number == 0 || l->captures[i].ref != ref)
+			continue;
+		(void)io_dplink_capture(l, &request, -1, ref);
+		l->captures[i].number = 0;
+	}
+}
+
 static void record_take(struct io_trace *t)
 {
 	struct tp_trace_record rec;

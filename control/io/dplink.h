@@ -7,10 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <turnpike/capture.h>
 #include <turnpike/trace.h>
 
 // What the data plane told of the packets of one client.
 #define IO_TRACE_KEPT 256u
+
+#define IO_CAPTURES   64u
 
 struct io_trace {
 	uint32_t number;    // of the trace that was asked for last; 0: none
@@ -28,6 +31,13 @@ struct io_dplink {
 	int fd;	     // -1: not connected
 	int kick_fd; // -1: not (yet) received
 	struct io_trace trace;
+	// Those asked for last: the data plane may have refused the newest for the sake of one
+	// before.
+	struct {
+		uint32_t number; // 0: none
+		uint32_t ref;	 // its allocation
+	} captures[IO_CAPTURES];
+	unsigned n_captures;
 };
 
 void io_dplink_init(
@@ -47,5 +57,10 @@ int io_dplink_connect(struct io_dplink *l);
 int io_dplink_read(struct io_dplink *l);
 // Asks for another trace, or for none. 0; -ENOTCONN, another negative errno: not taken.
 int io_dplink_trace(struct io_dplink *l, const struct tp_trace_request *request);
+// Asks for a capture of allocation `ref`; `fd` goes along and stays the caller's. Likewise.
+int io_dplink_capture(
+	struct io_dplink *l, const struct tp_capture_request *request, int fd, uint32_t ref);
+// The allocation is gone: its addresses may become another's.
+void io_dplink_capture_end(struct io_dplink *l, uint32_t ref);
 // The eventfd is readable: takes its count.
 void io_dplink_kicked(struct io_dplink *l);

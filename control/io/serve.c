@@ -35,6 +35,7 @@ void io_serve_outputs(struct io_relay *r, uint64_t now_ns, uint32_t worker)
 			io_event_opened(r, out.record, out.ref);
 			break;
 		case TURN_OUT_ALLOCATION_CLOSED:
+			io_dplink_capture_end(&r->plane.link, out.ref);
 			tables_closed(r->tables, out.ref, (uint8_t)(1 + out.reason));
 			break;
 		case TURN_OUT_REFUSED:

@@ -128,17 +128,52 @@ static int id_parse(const char *text, uint32_t *ref, uint64_t *id)
 	return 0;
 }
 
-static int allocation_find(
-	struct io_relay *r, const struct ctl_call *call, struct turn_allocation_view *view)
+static int id_find(const struct io_relay *r, const char *text, struct turn_allocation_view *view)
 {
 	uint64_t id;
 	uint32_t ref;
 
-	if (id_parse(ctl_call_text(call, "id"), &ref, &id) < 0 ||
-		turn_allocation_find(r->turn, ref, view) < 0)
+	if (id_parse(text, &ref, &id) < 0 || turn_allocation_find(r->turn, ref, view) < 0)
 		return -1;
 	// The slot may be another allocation's by now.
 	return io_allocation_id(view->record, ref) == id ? 0 : -1;
+}
+
+static int allocation_find(
+	const struct io_relay *r, const struct ctl_call *call, struct turn_allocation_view *view)
+{
+	return id_find(r, ctl_call_text(call, "id"), view);
+}
+
+static bool has_address(const struct turn_allocation_record *rec, const struct tp_addr *a)
+{
+	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++) {
+		const struct turn_relay_slot *slot = &rec->relay[i];
+
+		if (slot->expires_s != 0 &&
+			(tp_addr_equal(&slot->local, a) || tp_addr_equal(&slot->advertised, a)))
+			return true;
+	}
+	return tp_addr_equal(&rec->client.remote, a);
+}
+
+unsigned io_allocation_find(
+	const struct io_relay *r, const char *text, struct turn_allocation_view *view)
+{
+	struct turn_allocation_view next;
+	uint64_t cursor = 0;
+	struct tp_addr a;
+	uint32_t ref = 0;
+	unsigned n = 0;
+
+	if (text_addr_parse(text, &a) != 0)
+		return id_find(r, text, view) == 0;
+	while (turn_allocation_next(r->turn, &cursor, &next)) {
+		if (has_address(next.record, &a) && n++ == 0)
+			ref = next.ref;
+	}
+	// A record lives until the next one is asked for.
+	return n > 0 && turn_allocation_find(r->turn, ref, view) == 0 ? n : 0;
 }
 
 static enum ctl_step allocation_missing(struct ctl_call *call)

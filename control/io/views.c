@@ -16,6 +16,7 @@ const struct ctl_handler io_handlers[] = {
 	{"trace start", io_view_trace_start},
 	{"trace read", io_view_trace_read},
 	{"trace stop", io_view_trace_stop},
+	{"capture", io_view_capture},
 	{"drop show", io_view_drop_show},
 	{"port show", io_view_port_show},
 	{"nexthop list", io_view_nexthop_list},

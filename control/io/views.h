@@ -13,6 +13,7 @@ enum ctl_step io_view_top(void *ctx, struct ctl_call *call);
 enum ctl_step io_view_trace_start(void *ctx, struct ctl_call *call);
 enum ctl_step io_view_trace_read(void *ctx, struct ctl_call *call);
 enum ctl_step io_view_trace_stop(void *ctx, struct ctl_call *call);
+enum ctl_step io_view_capture(void *ctx, struct ctl_call *call);
 enum ctl_step io_view_drop_show(void *ctx, struct ctl_call *call);
 enum ctl_step io_view_port_show(void *ctx, struct ctl_call *call);
 enum ctl_step io_view_nexthop_list(void *ctx, struct ctl_call *call);
@@ -28,6 +29,11 @@ json_t *io_json_ip(const struct tp_addr *a);
 json_t *io_json_mac(const uint8_t mac[6]);
 // Text that others chose: what is no UTF-8 is replaced.
 json_t *io_json_text(const void *data, size_t len);
+
+// By its id, a relayed address with the port or the client's. How many there are; the first is in
+// `view`.
+unsigned io_allocation_find(
+	const struct io_relay *r, const char *text, struct turn_allocation_view *view);
 
 // No data plane has made its files yet.
 enum ctl_step io_view_no_dataplane(struct ctl_call *call);

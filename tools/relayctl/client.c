@@ -115,7 +115,36 @@ void rctl_client_close(struct rctl_client *c)
 	*c = (struct rctl_client){.fd = -1};
 }
 
+// The length, with the descriptor.
+static int length_write(int fd, const uint8_t length[4], int descriptor)
+{
+	union {
+		char space[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {.space = {0}};
+	struct iovec iov = {(void *)(uintptr_t)length, 4};
+	struct msghdr m = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space)};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+	if (descriptor < 0)
+		return write_all(fd, length, 4);
+	*c = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
+		.cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_RIGHTS};
+	memcpy(CMSG_DATA(c), &descriptor, sizeof(descriptor));
+	return sendmsg(fd, &m, MSG_NOSIGNAL) == 4 ? 0 : -EIO;
+}
+
 int rctl_client_send(struct rctl_client *c, const char *command, json_t *arguments)
+{
+	return rctl_client_send_with(c, command, arguments, -1);
+}
+
+int rctl_client_send_with(
+	struct rctl_client *c, const char *command, json_t *arguments, int descriptor)
 {
 	json_t *request = json_pack(
 		"{s:I, s:s, s:O}", "id", ++c->id, "command", command, "arguments", arguments);
@@ -130,7 +159,7 @@ int rctl_client_send(struct rctl_client *c, const char *command, json_t *argumen
 	if (strlen(text) > TP_CTL_REQUEST_MAX) {
 		rc = -EMSGSIZE;
 	} else {
-		rc = write_all(c->fd, length, sizeof(length));
+		rc = length_write(c->fd, length, descriptor);
 		if (rc == 0)
 			rc = write_all(c->fd, text, strlen(text));
 	}

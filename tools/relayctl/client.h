@@ -18,6 +18,9 @@ int rctl_client_open(struct rctl_client *c, const char *path);
 void rctl_client_close(struct rctl_client *c);
 
 int rctl_client_send(struct rctl_client *c, const char *command, json_t *arguments);
+// Likewise, with a descriptor, which stays the caller's; -1: none.
+int rctl_client_send_with(
+	struct rctl_client *c, const char *command, json_t *arguments, int descriptor);
 // The next answer: 0 with a new reference, or a negative errno (-EPIPE: the server is gone,
 // -EAGAIN: it said nothing for RCTL_TIMEOUT_S).
 int rctl_client_receive(struct rctl_client *c, json_t **answer);

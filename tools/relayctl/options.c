@@ -19,6 +19,8 @@ static const struct option_row {
 	{'\0', "instance", true},
 	{'f', "file", true},
 	{'n', "count", true},
+	{'c', "count", true},
+	{'w', "write", true},
 	{'e', "stop-on-error", false},
 	{'x', "echo", false},
 	{'h', "help", false},
@@ -54,6 +56,8 @@ static int option_set(struct rctl_options *o, const struct option_row *row, char
 		o->batch = value;
 	else if (strcmp(row->name, "count") == 0)
 		return count_read(value, &o->count);
+	else if (strcmp(row->name, "write") == 0)
+		o->write = value;
 	else if (strcmp(row->name, "stop-on-error") == 0)
 		o->stop_on_error = true;
 	else if (strcmp(row->name, "echo") == 0)

@@ -22,7 +22,8 @@ struct rctl_options {
 	const char *batch;  // file of commands, "-" for stdin; NULL: one from the command line
 	bool stop_on_error;
 	bool echo;
-	unsigned count;	       // of what repeats itself (top), of packets (trace); 0: not given
+	unsigned count; // of what repeats itself (top), of packets (trace, capture); 0: not given
+	const char *write;     // capture's file; NULL: not given
 	const char *page;      // "help", "version", "man", "completion": print it and leave
 	const char *words[32]; // the command, NULL-terminated
 };

@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <turnpike/ctl.h>
 
+#include "capture.h"
 #include "check.h"
 #include "printer.h"
 
@@ -211,10 +213,11 @@ static int top_run(struct rctl_session *s, const struct rctl_request *r)
 
 // One request's only answer: 0 with a new reference to its result, or the exit code after a
 // message.
-static int ask(struct rctl_session *s, const char *command, json_t *arguments, json_t **result)
+static int ask_with(
+	struct rctl_session *s, const char *command, json_t *arguments, int fd, json_t **result)
 {
 	json_t *answer = NULL;
-	int rc = rctl_client_send(&s->client, command, arguments);
+	int rc = rctl_client_send_with(&s->client, command, arguments, fd);
 
 	if (rc == 0)
 		rc = rctl_client_receive(&s->client, &answer);
@@ -232,6 +235,11 @@ static int ask(struct rctl_session *s, const char *command, json_t *arguments, j
 	}
 	json_decref(answer);
 	return rc;
+}
+
+static int ask(struct rctl_session *s, const char *command, json_t *arguments, json_t **result)
+{
+	return ask_with(s, command, arguments, -1, result);
 }
 
 static int trace_follow(struct rctl_session *s, json_int_t packets, json_int_t seconds)
@@ -283,6 +291,48 @@ static int trace_run(struct rctl_session *s, const struct rctl_request *r)
 	return rc;
 }
 
+// The frames come from the data plane by a socket of which the other end goes with the request.
+static int capture_ask(struct rctl_session *s, const struct rctl_request *r, FILE *out)
+{
+	uint32_t snaplen = (uint32_t)json_integer_value(json_object_get(r->arguments, "snaplen"));
+	json_t *result = NULL;
+	int pair[2], rc;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+		perror("relayctl: socketpair");
+		return RCTL_EXIT_REFUSED;
+	}
+	rc = ask_with(s, r->command->name, r->arguments, pair[0], &result);
+	close(pair[0]);
+	if (rc == RCTL_EXIT_OK)
+		rc = rctl_capture_run(pair[1], out, result, snaplen);
+	close(pair[1]);
+	json_decref(result);
+	return rc;
+}
+
+static int capture_run(struct rctl_session *s, const struct rctl_request *r)
+{
+	const char *path = json_string_value(json_object_get(r->arguments, "write"));
+	int rc = s->connected ? 0 : rctl_client_open(&s->client, s->socket);
+	FILE *out;
+
+	if (rc < 0)
+		return connect_failed(s, rc);
+	s->connected = true;
+	out = rctl_capture_open(s->options->write != NULL ? s->options->write : path);
+	if (out == NULL)
+		return RCTL_EXIT_USAGE;
+	json_object_del(r->arguments, "write");
+	if (s->options->count != 0)
+		json_object_set_new(
+			r->arguments, "packets", json_integer((json_int_t)s->options->count));
+	rc = capture_ask(s, r, out);
+	if (out != stdout && fclose(out) != 0 && rc == RCTL_EXIT_OK)
+		rc = RCTL_EXIT_REFUSED;
+	return rc;
+}
+
 int rctl_session_run(struct rctl_session *s, const char *const *words)
 {
 	struct rctl_request r;
@@ -297,6 +347,8 @@ int rctl_session_run(struct rctl_session *s, const char *const *words)
 		rc = rctl_check_run(&r, s->options->style);
 	else if (strcmp(r.command->name, "trace start") == 0)
 		rc = trace_run(s, &r);
+	else if (strcmp(r.command->name, "capture") == 0)
+		rc = capture_run(s, &r);
 	else if (is_repeated(&r))
 		rc = top_run(s, &r);
 	else

@@ -17,6 +17,8 @@ struct ctl_call {
 	const struct ctl_command *command;
 	const json_t *arguments; // checked: only known members, required ones there, types right
 	uint64_t now_ns;
+	int fd; // the descriptor that came with the request, or -1; closed unless it is taken over
+		// by setting this to -1
 
 	json_t *result;	 // the handler's reference passes on; LIST: an array
 	uint64_t cursor; // the handler's own between steps of one request; 0 at first
