@@ -11,7 +11,8 @@ e2e_begin
 # load OPTION...: its JSON in $E2E_TMP/load.json
 load()
 {
-	"$RELAYBENCH" load --server "$TP_RELAY4" --peer "$TP_B4" --client-netns "$TP_NS_A" \
+	"$RELAYBENCH" load --server "${LOAD_SERVER:-$TP_RELAY4}" --peer "${LOAD_PEER:-$TP_B4}" \
+		--client-netns "$TP_NS_A" \
 		--peer-netns "$TP_NS_B" --password-file "$TP_PASSWORD_FILE" -o "$E2E_TMP/load.json" \
 		"$@" > "$E2E_TMP/load.log" 2>&1 || { cat "$E2E_TMP/load.log"; return 1; }
 }
@@ -57,6 +58,23 @@ e2e_check "nothing is lost beside them" is_true "$all_arrive"
 e2e_check "allocations were replaced" is_true 'r["setup"]["replaced"] >= 3'
 e2e_check "the floods were answered" is_true 'r["span"]["flood_answers"] > 100'
 
+load6()
+{
+	LOAD_SERVER=$TP_RELAY6 LOAD_PEER=$TP_B6 load "$@"
+}
+
+e2e_check "IPv6: 20 allocations of several client addresses" load6 --allocations 20 --channels 2 \
+	--client fd77:1::20 --client-addresses 3 --rate 1000 --seconds 1.2 --direction both
+e2e_check "IPv6: nothing is lost or wrong in either direction" is_true "$all_arrive"
+e2e_check "IPv6: allocations were set up and deleted by signed answers" is_true \
+	'r["setup"]["live"] == 20 and r["setup"]["bad_integrity"] == 0'
+e2e_check "IPv6: a counting sink" load6 --allocations 20 --rate 2000 --seconds 1 --sink count
+e2e_check "IPv6: it counts every packet and reads some" is_true \
+	'r["span"]["up"]["lost"] == 0 and r["span"]["up"]["read"] < r["span"]["up"]["arrived"]'
+e2e_check "families that do not agree are refused" \
+	bash -c '"$@" 2>/dev/null; [ $? = 2 ]' _ "$RELAYBENCH" load --server "$TP_RELAY6" \
+	--peer "$TP_B4" --client-netns "$TP_NS_A" --peer-netns "$TP_NS_B"
+
 # One that answers nothing: the judge must say so.
 e2e_check "a firewalled server gets no allocation" \
 	bash -c '! "$@" 2>/dev/null' _ "$RELAYBENCH" load --server "$TP_RELAY4:9" --peer "$TP_B4" \
@@ -65,7 +83,8 @@ e2e_check "no load outside of a lab" \
 	bash -c '"$@" 2>/dev/null; [ $? = 2 ]' _ "$RELAYBENCH" load --server 127.0.0.1 --peer 127.0.0.1
 e2e_check "nothing stays behind in the namespaces" \
 	bash -c '! ip netns exec "$1" nft list tables | grep relaybench &&
-		! ip -n "$1" route show table local | grep 10.77.1.20' _ "$TP_NS_A"
+		! ip -n "$1" route show table local | grep 10.77.1.20 &&
+		! ip -n "$1" -6 addr show dev eth0 | grep fd77:1::20' _ "$TP_NS_A"
 
 if [ "$E2E_SERVER" = turnpike ] && command -v trafgen >/dev/null; then
 	same=(--allocations 30 --channels 2 --first-client 0)

@@ -32,7 +32,7 @@ static int up_write(struct sink *s)
 	uint32_t flows = load_flows(p), stride = load_stride(flows), flow = 0;
 	uint32_t n = o->packets != 0 ? o->packets : flows;
 	uint8_t frame[LOAD_FRAME_MAX];
-	uint32_t filler = load_frame_filler(frame, true, o->payload);
+	uint32_t filler = load_frame_filler(frame, false, true, o->payload);
 	int rc = 0;
 
 	for (uint32_t i = 0; i < n && rc == 0; i++) {
@@ -57,7 +57,8 @@ static bool addr_scan(const char **at, struct load_addr *a)
 	if (sscanf(*at, " %u.%u.%u.%u %u%n", &b[0], &b[1], &b[2], &b[3], &b[4], &n) != 5 ||
 		b[0] > 255 || b[1] > 255 || b[2] > 255 || b[3] > 255 || b[4] > 65535)
 		return false;
-	*a = (struct load_addr){b[0] << 24 | b[1] << 16 | b[2] << 8 | b[3], (uint16_t)b[4]};
+	*a = (struct load_addr){
+		.ip = b[0] << 24 | b[1] << 16 | b[2] << 8 | b[3], .port = (uint16_t)b[4]};
 	*at += n;
 	return true;
 }
@@ -68,7 +69,7 @@ static int down_write(struct sink *s)
 	const struct export_options *o = s->o;
 	FILE *map = fopen(o->map, "re");
 	uint8_t frame[LOAD_FRAME_MAX];
-	uint32_t filler = load_frame_filler(frame, false, o->payload), flow = 0;
+	uint32_t filler = load_frame_filler(frame, false, false, o->payload), flow = 0;
 	char line[256];
 	int rc = 0;
 

@@ -100,7 +100,7 @@ static int address_take(uint32_t *ip, const char *what, const char *text)
 	int rc = load_value_address(what, text, 0, &a);
 
 	*ip = a.ip;
-	return rc;
+	return rc == 0 && a.net.v6 ? bench_value_refuse(what, text, "an IPv4 address") : rc;
 }
 
 static int option_take(struct export_options *o, int option, const char *v)
@@ -109,6 +109,7 @@ static int option_take(struct export_options *o, int option, const char *v)
 	struct load_population *p = &o->population;
 	unsigned word;
 	uint32_t n;
+	int rc;
 
 	switch (option) {
 	case OPT_FORMAT:
@@ -117,7 +118,10 @@ static int option_take(struct export_options *o, int option, const char *v)
 		o->format = word;
 		return 0;
 	case OPT_SERVER:
-		return load_value_address("--server", v, 3478, &p->server);
+		rc = load_value_address("--server", v, 3478, &p->server);
+		return rc == 0 && p->server.net.v6
+			       ? bench_value_refuse("--server", v, "an IPv4 address")
+			       : rc;
 	case OPT_CLIENT:
 		return address_take(&p->client_ip, "--client", v);
 	case OPT_CLIENT_ADDRESSES:

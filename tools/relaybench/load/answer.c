@@ -90,6 +90,24 @@ static void on_deleted(struct load_client *c, struct load_slot *s)
 	load_client_queue(c, s);
 }
 
+// False for an address of another family than the peers'.
+static bool relayed_take(const struct load_client *c, const union sm_addr *a, struct load_addr *out)
+{
+	const uint8_t *ip = a->v6.sin6_addr.s6_addr;
+	uint32_t low;
+
+	*out = (struct load_addr){
+		.port = sm_addr_port(a), .net = {.v6 = a->sa.sa_family == AF_INET6}};
+	if (out->net.v6) {
+		memcpy(out->net.prefix, ip, sizeof(out->net.prefix));
+		memcpy(&low, ip + sizeof(out->net.prefix), sizeof(low));
+	} else {
+		low = a->v4.sin_addr.s_addr;
+	}
+	out->ip = ntohl(low);
+	return out->net.v6 == c->o.population.peer_net.v6;
+}
+
 static void on_success(
 	struct load_client *c, struct load_slot *s, const uint8_t *msg, size_t len, uint64_t now_ns)
 {
@@ -105,12 +123,10 @@ static void on_success(
 		break;
 	case LOAD_ALLOCATE:
 		if (!sm_stun_find_addr(msg, len, SM_A_XOR_RELAYED, &relayed) ||
-			relayed.sa.sa_family != AF_INET) {
+			!relayed_take(c, &relayed, &s->relayed)) {
 			load_client_give_up(c, s);
 			return;
 		}
-		s->relayed = (struct load_addr){
-			ntohl(relayed.v4.sin_addr.s_addr), ntohs(relayed.v4.sin_port)};
 		load_client_begin(c, s, LOAD_PERMIT, now_ns);
 		break;
 	case LOAD_PERMIT:

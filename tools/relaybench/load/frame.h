@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The frames of a load: Ethernet, IPv4, UDP, and in media a payload that tells what it is:
+// The frames of a load: Ethernet, IPv4 or IPv6, UDP, and in media a payload that tells what it is:
 // magic, flow, number, time of sending; then filler. Pure functions.
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define LOAD_ETH_LEN	  14u
 #define LOAD_HEADERS_LEN  (LOAD_ETH_LEN + 20u + 8u)
+#define LOAD_HEADERS6_LEN (LOAD_ETH_LEN + 40u + 8u)
 #define LOAD_CHANNEL_LEN  4u
 #define LOAD_STAMP_LEN	  20u // of the payload that tells what it is
 #define LOAD_PAYLOAD_MIN  LOAD_STAMP_LEN
@@ -16,11 +18,23 @@
 #define LOAD_FRAME_MAX	  1514u
 #define LOAD_CHANNEL_BASE 0x4000u
 
-// An IPv4 transport address, both fields in host order.
+// What stands in front of the 32 bits by which the addresses of a side differ: nothing in IPv4.
+struct load_net {
+	bool v6;
+	uint8_t prefix[12]; // zero in IPv4
+};
+
+// A transport address; `ip`, the last 32 bits of an IPv6 address, and `port` in host order.
 struct load_addr {
 	uint32_t ip;
 	uint16_t port;
+	struct load_net net;
 };
+
+static inline bool load_net_equal(const struct load_net *a, const struct load_net *b)
+{
+	return a->v6 == b->v6 && memcmp(a->prefix, b->prefix, sizeof(a->prefix)) == 0;
+}
 
 // Where frames go: Ethernet header as it stands on the wire.
 struct load_road {
@@ -34,7 +48,7 @@ struct load_stamp {
 };
 
 // A UDP datagram with right checksums around a copy of `payload`; returns the frame's length.
-// `frame` holds LOAD_FRAME_MAX octets; payload_len is at most 1472.
+// `frame` holds LOAD_FRAME_MAX octets; payload_len is at most 1452. Both addresses are of a family.
 size_t load_frame_datagram(uint8_t *frame, const struct load_road *road, struct load_addr from,
 	struct load_addr to, const void *payload, size_t payload_len);
 
@@ -48,8 +62,8 @@ struct load_media {
 };
 
 // Lays the filler into a buffer of LOAD_FRAME_MAX octets and returns its part of the checksum. The
-// buffer serves frames with (`channel`) or without a ChannelData header, not both.
-uint32_t load_frame_filler(uint8_t *frame, bool channel, uint16_t payload_len);
+// buffer serves frames with (`channel`) or without a ChannelData header, of IPv6 (`v6`) or IPv4.
+uint32_t load_frame_filler(uint8_t *frame, bool v6, bool channel, uint16_t payload_len);
 // Writes everything before the filler; returns the frame's length.
 size_t load_frame_media(uint8_t *frame, const struct load_road *road, const struct load_media *m,
 	uint32_t filler_sum);
@@ -61,8 +75,9 @@ struct load_seen {
 	size_t len;
 };
 
-// False for anything but a whole IPv4 UDP datagram without IP options; `len` octets are there of
-// a frame which had `wire_len`, and seen->len is the datagram's, which may exceed what is there.
+// False for anything but a whole UDP datagram without IP options or extension headers; `len` octets
+// are there of a frame which had `wire_len`, and seen->len is the datagram's, which may exceed what
+// is there.
 bool load_frame_read(const uint8_t *frame, size_t len, size_t wire_len, struct load_seen *seen);
 
 // The stamp of `len` octets of payload; false where there is none.

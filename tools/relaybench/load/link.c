@@ -57,9 +57,14 @@ static int udp_socket(void *ctx)
 	struct sockaddr_in to = {.sin_family = AF_INET,
 		.sin_port = htons(n->towards.port),
 		.sin_addr.s_addr = htonl(n->towards.ip)};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in6 to6 = {.sin6_family = AF_INET6, .sin6_port = htons(n->towards.port)};
+	const struct load_net *net = &n->towards.net;
+	int fd = socket(net->v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0) {
+	memcpy(to6.sin6_addr.s6_addr, net->prefix, sizeof(net->prefix));
+	memcpy(to6.sin6_addr.s6_addr + sizeof(net->prefix), &to.sin_addr, sizeof(to.sin_addr));
+	if (fd >= 0 && connect(fd, net->v6 ? (struct sockaddr *)&to6 : (struct sockaddr *)&to,
+			       net->v6 ? sizeof(to6) : sizeof(to)) != 0) {
 		int err = -errno;
 
 		close(fd);
@@ -82,7 +87,7 @@ static bool probe_see(struct load_link *l, int fd, const uint8_t *probe)
 			seen.len != PROBE_LEN || memcmp(seen.payload, probe, PROBE_LEN) != 0)
 			continue;
 		memcpy(l->road.ethernet, frame, LOAD_ETH_LEN);
-		l->own_ip = seen.from.ip;
+		l->own = seen.from;
 		return true;
 	}
 	return false;
@@ -153,25 +158,27 @@ static int ring_open(struct load_link *l)
 
 int load_link_sink(struct load_link *l, enum load_sink sink)
 {
+	const uint32_t type = l->v6 ? ETH_P_IPV6 : ETH_P_IP, protocol = l->v6 ? 20 : 23;
+	const uint32_t headers = l->v6 ? LOAD_HEADERS6_LEN : LOAD_HEADERS_LEN;
 	struct sock_filter full[] = {
 		LOADED(BPF_H, 12),
-		JUMP(BPF_JEQ, ETH_P_IP, 0, 5),
-		LOADED(BPF_B, 23),
+		JUMP(BPF_JEQ, type, 0, 5),
+		LOADED(BPF_B, protocol),
 		JUMP(BPF_JEQ, IPPROTO_UDP, 0, 3),
-		LOADED(BPF_H, 36),
+		LOADED(BPF_H, headers - 6),
 		JUMP(BPF_JGE, 10000, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, 0x40000),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
 	struct sock_filter count[] = {
 		LOADED(BPF_H, 12),
-		JUMP(BPF_JEQ, ETH_P_IP, 0, 8),
-		LOADED(BPF_B, 23),
+		JUMP(BPF_JEQ, type, 0, 8),
+		LOADED(BPF_B, protocol),
 		JUMP(BPF_JEQ, IPPROTO_UDP, 0, 6),
 		LOADED(BPF_W, SKF_AD_OFF + SKF_AD_RANDOM),
 		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 63),
 		JUMP(BPF_JEQ, 0, 2, 0),
-		LOADED(BPF_W, LOAD_HEADERS_LEN + 4),
+		LOADED(BPF_W, headers + 4),
 		JUMP(BPF_JEQ, 0x2112a442, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, 0x40000),
 		BPF_STMT(BPF_RET | BPF_K, 0),
@@ -190,6 +197,7 @@ int load_link_open(struct load_link *l, struct load_addr towards, bool learn, ui
 	int rc = load_netns_make(&l->netns, port_low, port_high);
 
 	l->fd = -1;
+	l->v6 = towards.net.v6;
 	if (rc == 0 && learn)
 		rc = road_learn(l, towards);
 	if (rc != 0)

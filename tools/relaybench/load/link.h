@@ -17,7 +17,8 @@ enum load_sink {
 struct load_link {
 	struct load_netns netns;
 	struct load_road road;
-	uint32_t own_ip; // that the kernel would send from
+	struct load_addr own; // that the kernel would send from
+	bool v6;
 	int fd;
 	uint8_t *ring;
 	uint32_t ring_at;

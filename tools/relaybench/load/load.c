@@ -128,6 +128,17 @@ static int interact(struct load_session *s, uint64_t end_ns)
 
 // ---- one run ------------------------------------------------------------------------------------
 
+static void address_print(FILE *f, const struct load_addr *a)
+{
+	for (unsigned i = 0; i < sizeof(a->net.prefix) && a->net.v6; i += 2)
+		fprintf(f, "%x:", a->net.prefix[i] << 8 | a->net.prefix[i + 1]);
+	if (a->net.v6)
+		fprintf(f, "%x:%x %u ", a->ip >> 16, a->ip & 0xffff, a->port);
+	else
+		fprintf(f, "%u.%u.%u.%u %u ", a->ip >> 24, a->ip >> 16 & 0xff, a->ip >> 8 & 0xff,
+			a->ip & 0xff, a->port);
+}
+
 static int map_write(const struct load_session *s)
 {
 	const struct load_population *p = &s->population;
@@ -144,8 +155,7 @@ static int map_write(const struct load_session *s)
 			load_client_at(p, slot->client), slot->relayed, load_peer_at(p, flow)};
 
 		for (unsigned i = 0; i < 3; i++)
-			fprintf(f, "%u.%u.%u.%u %u ", a[i].ip >> 24, a[i].ip >> 16 & 0xff,
-				a[i].ip >> 8 & 0xff, a[i].ip & 0xff, a[i].port);
+			address_print(f, &a[i]);
 		fprintf(f, "0x%04x\n", load_channel_at(p, flow));
 	}
 	return fclose(f) == 0 ? 0 : -EIO;

@@ -60,6 +60,16 @@ static int routes(const struct load_netns *n, const char *verb)
 	for (uint32_t i = 0; i < n->n_ips; i++) {
 		uint32_t a = n->first_ip + i;
 
+		if (n->net.v6) {
+			// A neighbour is told of addresses of the interface only.
+			fprintf(ip, "addr %s ", verb);
+			for (unsigned k = 0; k < sizeof(n->net.prefix); k += 2)
+				fprintf(ip, "%x:", n->net.prefix[k] << 8 | n->net.prefix[k + 1]);
+			fprintf(ip, "%x:%x/128 dev %s%s\n", a >> 16, a & 0xffff, n->interface,
+				strcmp(verb, "del") == 0 ? "" : " nodad");
+			continue;
+		}
+
 		fprintf(ip, "route %s local %u.%u.%u.%u/32 dev lo\n", verb, a >> 24, a >> 16 & 0xff,
 			a >> 8 & 0xff, a & 0xff);
 	}

@@ -7,12 +7,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "frame.h"
+
 #define LOAD_NAME_MAX 32u
 
 struct load_netns {
 	char name[64]; // as `ip netns` knows it; empty: the calling process's own
 	char interface[LOAD_NAME_MAX];
 	uint32_t first_ip, n_ips; // made local, host order
+	struct load_net net;	  // what stands in front of them
 	bool made;
 };
 

@@ -16,7 +16,7 @@ static const char help[] =
 	"traffic\n"
 	"through them, with loss, reordering and one-way delay. Packets are made here: no socket "
 	"per\n"
-	"allocation. IPv4.\n"
+	"allocation. IPv4 or IPv6, all addresses of one family.\n"
 	"\n"
 	"  --server A[:P]        the TURN server (port 3478)\n"
 	"  --peer A              the peers' address, one of --peer-netns\n"
@@ -149,11 +149,13 @@ static int population_option(struct load_options *o, int option, const char *v)
 		if (load_value_address("--peer", v, 0, &a) != 0)
 			return -EINVAL;
 		p->peer_ip = a.ip;
+		p->peer_net = a.net;
 		return 0;
 	case OPT_CLIENT:
 		if (load_value_address("--client", v, 0, &a) != 0)
 			return -EINVAL;
 		p->client_ip = a.ip;
+		p->client_net = a.net;
 		return 0;
 	case OPT_CLIENT_ADDRESSES:
 		return bench_value_whole("--client-addresses", v, 1, 4096, &p->n_client_ips);
@@ -305,6 +307,12 @@ static int options_check(const struct load_options *o)
 
 	if (p->peer_ip == 0 || (p->server.ip == 0 && !o->plain)) {
 		fprintf(stderr, "relaybench: --server and --peer are needed; see --help\n");
+		return -EINVAL;
+	}
+	if ((!o->plain && p->server.net.v6 != p->peer_net.v6) ||
+		(p->client_ip != 0 && p->client_net.v6 != p->peer_net.v6)) {
+		fprintf(stderr,
+			"relaybench: --server, --client and --peer are not of one family\n");
 		return -EINVAL;
 	}
 	if (p->n_allocations > load_clients_max(p)) {

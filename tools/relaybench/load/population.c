@@ -10,15 +10,17 @@ struct load_addr load_client_at(const struct load_population *p, uint32_t client
 {
 	uint32_t n = (client + p->first_client) % load_clients_max(p);
 
-	return (struct load_addr){p->client_ip + n % p->n_client_ips,
-		(uint16_t)(LOAD_PORT_LOW + n / p->n_client_ips)};
+	return (struct load_addr){.ip = p->client_ip + n % p->n_client_ips,
+		.port = (uint16_t)(LOAD_PORT_LOW + n / p->n_client_ips),
+		.net = p->client_net};
 }
 
 uint32_t load_client_find(const struct load_population *p, struct load_addr addr)
 {
 	uint32_t ip = addr.ip - p->client_ip, max = load_clients_max(p);
 
-	if (ip >= p->n_client_ips || addr.port < LOAD_PORT_LOW || addr.port > LOAD_PORT_HIGH)
+	if (!load_net_equal(&addr.net, &p->client_net) || ip >= p->n_client_ips ||
+		addr.port < LOAD_PORT_LOW || addr.port > LOAD_PORT_HIGH)
 		return UINT32_MAX;
 	return ((addr.port - LOAD_PORT_LOW) * p->n_client_ips + ip + max - p->first_client % max) %
 	       max;
@@ -31,7 +33,9 @@ uint32_t load_flows(const struct load_population *p)
 
 struct load_addr load_peer_at(const struct load_population *p, uint32_t flow)
 {
-	return (struct load_addr){p->peer_ip, (uint16_t)(LOAD_PORT_LOW + flow % LOAD_PORTS)};
+	return (struct load_addr){.ip = p->peer_ip,
+		.port = (uint16_t)(LOAD_PORT_LOW + flow % LOAD_PORTS),
+		.net = p->peer_net};
 }
 
 uint16_t load_channel_at(const struct load_population *p, uint32_t flow)

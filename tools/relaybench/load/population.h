@@ -11,6 +11,7 @@
 
 struct load_population {
 	struct load_addr server;
+	struct load_net client_net, peer_net;
 	uint32_t client_ip; // the first of n_client_ips that follow one another
 	uint32_t n_client_ips;
 	uint32_t first_client; // number 0 is that one of those that the addresses give

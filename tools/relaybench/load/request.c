@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define UDP_TRANSPORT (17u << 24)
+#define FAMILY_IPV6   (2u << 24)
 
 static void sign(const struct load_request *r, const struct load_slot *s, struct sm_stun *m)
 {
@@ -21,7 +22,14 @@ static void put_peer(const struct load_request *r, const struct load_slot *s, st
 	union sm_addr addr = {.v4 = {.sin_family = AF_INET,
 				      .sin_port = htons(peer.port),
 				      .sin_addr.s_addr = htonl(peer.ip)}};
+	uint32_t low = htonl(peer.ip);
 
+	if (peer.net.v6) {
+		addr = (union sm_addr){
+			.v6 = {.sin6_family = AF_INET6, .sin6_port = htons(peer.port)}};
+		memcpy(addr.v6.sin6_addr.s6_addr, peer.net.prefix, sizeof(peer.net.prefix));
+		memcpy(addr.v6.sin6_addr.s6_addr + sizeof(peer.net.prefix), &low, sizeof(low));
+	}
 	sm_stun_put_addr(m, SM_A_XOR_PEER, &addr);
 }
 
@@ -51,6 +59,8 @@ size_t load_request_build(const struct load_request *r, const struct load_slot *
 	case LOAD_CHALLENGE:
 	case LOAD_ALLOCATE:
 		sm_stun_put_u32(&m, SM_A_TRANSPORT, UDP_TRANSPORT);
+		if (r->population->peer_net.v6)
+			sm_stun_put_u32(&m, SM_A_FAMILY, FAMILY_IPV6);
 		sm_stun_put_u32(&m, SM_A_LIFETIME, r->lifetime_s);
 		break;
 	case LOAD_BIND:

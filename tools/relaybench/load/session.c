@@ -27,7 +27,7 @@ uint64_t load_now_ns(void)
 
 static bool same(struct load_addr a, struct load_addr b)
 {
-	return a.ip == b.ip && a.port == b.port;
+	return a.ip == b.ip && a.port == b.port && load_net_equal(&a.net, &b.net);
 }
 
 // Whether flow `flow` may look like that at its end.
@@ -143,16 +143,19 @@ static int ends_open(struct load_session *s)
 	snprintf(b->interface, sizeof(b->interface), "%s", o->peer_interface);
 	if (s->population.client_ip != 0) {
 		a->first_ip = s->population.client_ip;
+		a->net = s->population.client_net;
 		a->n_ips = s->population.n_client_ips + o->flood_ips;
 	}
 	s->ends[LOAD_UP].fd = s->ends[LOAD_DOWN].fd = -1;
 	rc = load_link_open(&s->ends[LOAD_UP], o->plain ? to_peer : s->population.server, true,
 		LOAD_PORT_LOW, LOAD_PORT_HIGH);
-	if (rc == 0 && s->population.client_ip == 0)
-		s->population.client_ip = s->ends[LOAD_UP].own_ip;
+	if (rc == 0 && s->population.client_ip == 0) {
+		s->population.client_ip = s->ends[LOAD_UP].own.ip;
+		s->population.client_net = s->ends[LOAD_UP].own.net;
+	}
 	if (rc == 0)
-		rc = load_link_open(&s->ends[LOAD_DOWN], s->population.server, !o->plain,
-			LOAD_PORT_LOW, LOAD_PORT_HIGH);
+		rc = load_link_open(&s->ends[LOAD_DOWN], o->plain ? to_peer : s->population.server,
+			!o->plain, LOAD_PORT_LOW, LOAD_PORT_HIGH);
 	return rc;
 }
 

@@ -292,8 +292,8 @@ int load_span_run(struct load_session *s, const struct load_span *span, json_t *
 		load_histogram_reset(&s->tally[d].delay);
 		s->tally[d] = (struct load_tally){.delay = s->tally[d].delay};
 		for (unsigned i = 0; i < LOAD_BATCH; i++)
-			s->ends[d].filler_sum = load_frame_filler(
-				s->ends[d].frames[i], d == LOAD_UP && !s->o->plain, span->payload);
+			s->ends[d].filler_sum = load_frame_filler(s->ends[d].frames[i],
+				s->ends[d].v6, d == LOAD_UP && !s->o->plain, span->payload);
 		rc = load_link_sink(&s->ends[d], span->sink);
 	}
 	if (rc != 0)

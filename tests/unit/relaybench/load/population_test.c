@@ -27,9 +27,12 @@ static void clients_are_found_again(void **state)
 	assert_int_equal(a.port, LOAD_PORT_HIGH);
 	a.port++;
 	assert_int_equal(load_client_find(&some, a), UINT32_MAX);
-	a = (struct load_addr){some.client_ip + 3, LOAD_PORT_LOW};
+	a = (struct load_addr){.ip = some.client_ip + 3, .port = LOAD_PORT_LOW};
 	assert_int_equal(load_client_find(&some, a), UINT32_MAX);
-	a = (struct load_addr){some.client_ip - 1, LOAD_PORT_LOW};
+	a = (struct load_addr){.ip = some.client_ip - 1, .port = LOAD_PORT_LOW};
+	assert_int_equal(load_client_find(&some, a), UINT32_MAX);
+	a = load_client_at(&some, 0);
+	a.net.v6 = true;
 	assert_int_equal(load_client_find(&some, a), UINT32_MAX);
 }
 
