@@ -89,7 +89,7 @@ CORE_INLINE bool classify_known(struct burst *b, struct item *it, uint8_t *frame
 	if (dst_port_be != k->listener_port_be &&
 		!known_relayed(k, b->locals, (uint16_t)dst_port_be))
 		return false;
-	it->v4 = true;
+	it->v4 = it->quick4 = true;
 	it->hairpin = false;
 	it->port_be = (uint16_t)dst_port_be;
 	if (dst_port_be == k->listener_port_be) {
@@ -128,7 +128,7 @@ CORE_INLINE bool classify_plain(
 		return false;
 	if (STAGE_HAS_KNOWN && v4)
 		known_set(&b->known, b->w, own, it->pkt->rx_port);
-	it->v4 = v4;
+	it->v4 = it->quick4 = v4;
 	it->hairpin = false;
 	it->local_id = (uint16_t)id;
 	it->port_be = in.ports.dst_be;

@@ -195,7 +195,7 @@ CORE_INLINE void forward_channel(
 	enum tp_drop why;
 	uint8_t port = 0;
 
-	if (STAGE_UNLIKELY(!it->v4 ||
+	if (STAGE_UNLIKELY(!it->quick4 ||
 			   core_header_ip_len(e, to_peer ? 0 : TP_CHANNEL_HEADER_LEN) !=
 				   CORE_IPV4_HEADER_LEN ||
 			   !core_channel4_simple(pkt->data, to_peer))) {

@@ -57,7 +57,7 @@ struct item {
 	uint8_t take;	     // enum item_take
 	bool v4;	     // family of the frame
 	bool hairpin;
-	uint8_t reserved;
+	bool quick4; // IPv4, and may go the quick way out
 } TP_ALIGNED(64);
 TP_ASSERT_SIZE(struct item, 64);
 

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Bursts whose packets are nearly alike: what is remembered of one must not be believed of the
+// next. Each is run once by the quick ways and once by the general one alone; what comes out must
+// be the same to the last octet and counter.
+#include "call.h"
+
+#define BURST 3u
+#define ROOM  64u
+
+struct outcome {
+	struct frame frames[BURST];
+	struct stage_pkt pkts[BURST];
+	struct tp_worker_stats stats;
+	struct tp_cell cells[64];
+	struct core_context context;
+};
+
+// What is done to the packet in the middle.
+struct change {
+	uint8_t rx_port;
+	int16_t headroom, longer; // -1: as it is; octets behind the datagram
+};
+
+static const struct change nothing = {0, -1, 0};
+
+static void run(struct call *c, const struct frame *frames, const struct change *change,
+	bool general_only, struct outcome *o)
+{
+	struct stage_worker *w = c->r->worker;
+
+	memset(o, 0, sizeof(*o));
+	for (unsigned i = 0; i < BURST; i++) {
+		o->frames[i] = frames[i];
+		o->pkts[i] = (struct stage_pkt){.data = frame_data(&o->frames[i]),
+			.len = frames[i].len,
+			.headroom = ROOM,
+			.tailroom = ROOM};
+	}
+	o->pkts[1].rx_port = change->rx_port;
+	o->pkts[1].len = (uint16_t)(o->pkts[1].len + change->longer);
+	if (change->headroom >= 0)
+		o->pkts[1].headroom = (uint16_t)change->headroom;
+	memset(c->r->stats, 0, sizeof(*c->r->stats));
+	memset(c->r->cells, 0, c->r->n_entries * sizeof(*c->r->cells));
+	w->general_only = general_only;
+	w->context = (struct core_context){.txid_state = 1, .ip_id = 1};
+	stage_run(w, o->pkts, BURST, c->r->now_ns);
+	for (unsigned ring = 0; ring < TP_PUNT_CLASSES; ring++)
+		while (relay_punted(c->r, ring) != NULL)
+			;
+	o->stats = *c->r->stats;
+	memcpy(o->cells, c->r->cells, sizeof(o->cells));
+	o->context = w->context;
+}
+
+// Returns the first packet's verdict.
+static uint8_t assert_alike(struct call *c, const struct frame *frames, const struct change *change)
+{
+	static struct outcome quick, general;
+
+	run(c, frames, change, false, &quick);
+	run(c, frames, change, true, &general);
+	for (unsigned i = 0; i < BURST; i++) {
+		const struct stage_pkt *p = &quick.pkts[i], *q = &general.pkts[i];
+
+		assert_int_equal(p->verdict, q->verdict);
+		if (p->verdict == STAGE_DROP)
+			assert_int_equal(p->reason, q->reason);
+		if (p->verdict == STAGE_SEND)
+			assert_int_equal(p->tx_port, q->tx_port);
+		assert_int_equal(
+			p->data - quick.frames[i].memory, q->data - general.frames[i].memory);
+		assert_int_equal(p->len, q->len);
+		assert_int_equal(p->headroom, q->headroom);
+		assert_int_equal(p->tailroom, q->tailroom);
+	}
+	assert_memory_equal(quick.frames, general.frames, sizeof(quick.frames));
+	assert_memory_equal(&quick.stats, &general.stats, sizeof(quick.stats));
+	assert_memory_equal(quick.cells, general.cells, sizeof(quick.cells));
+	assert_memory_equal(&quick.context, &general.context, sizeof(quick.context));
+	return quick.pkts[0].verdict;
+}
+
+enum kind { CHANNEL_DATA, DATAGRAM, SEND, KINDS };
+
+static struct frame_spec spec_of(const struct call *c, enum kind kind, struct message *m)
+{
+	static const uint8_t payload[40] = {0x80, 0x6f, 3, 4, 5};
+
+	m->len = 0;
+	if (kind == CHANNEL_DATA) {
+		message_channel(m, CALL_NUMBER, payload, sizeof(payload), 0);
+	} else if (kind == SEND) {
+		message_begin(m, TP_TURN_SEND_INDICATION, call_txid);
+		message_address(m, TP_ATTR_XOR_PEER_ADDRESS, &c->peer);
+		message_attribute(m, TP_ATTR_DATA, payload, sizeof(payload));
+	} else {
+		return (struct frame_spec){.src = c->peer,
+			.dst = c->relayed,
+			.payload = payload,
+			.len = sizeof(payload)};
+	}
+	return (struct frame_spec){
+		.src = c->client, .dst = c->listener, .payload = m->data, .len = m->len};
+}
+
+static void frames_make(struct frame frames[BURST], const struct frame_spec *spec)
+{
+	for (unsigned i = 0; i < BURST; i++)
+		frame_build(&frames[i], spec);
+}
+
+// Every bit of the headers and of the first of the message, with the IPv4 header's checksum as it
+// was and put right.
+static void each_bit_matters(struct call *c)
+{
+	for (enum kind kind = 0; kind < KINDS; kind++) {
+		static struct frame frames[BURST];
+		struct message m;
+		struct frame_spec spec = spec_of(c, kind, &m);
+
+		frames_make(frames, &spec);
+		for (unsigned bit = 0; bit < 54 * 8; bit++) {
+			frame_data(&frames[1])[bit / 8] ^= (uint8_t)(1u << bit % 8);
+			assert_int_equal(assert_alike(c, frames, &nothing), STAGE_SEND);
+			if (frame_data(&frames[1])[14] == 0x45) {
+				frame_fix_ip_csum(&frames[1]);
+				assert_alike(c, frames, &nothing);
+			}
+			frames[1] = frames[0];
+		}
+	}
+}
+
+static void test_each_bit_matters(void **state)
+{
+	(void)state;
+	call_each_family(each_bit_matters);
+}
+
+static void test_ports_differ(void **state)
+{
+	struct call c;
+
+	(void)state;
+	call_start(&c, TP_FAMILY_IPV4, TP_FAMILY_IPV4);
+	for (unsigned any = 0; any < 4; any++) {
+		c.r->worker->ports[0].any_mac = (any & 1) != 0;
+		c.r->worker->ports[1].any_mac = (any & 2) != 0;
+		for (enum kind kind = 0; kind < KINDS; kind++) {
+			static struct frame frames[BURST];
+			struct message m;
+			struct frame_spec spec = spec_of(&c, kind, &m);
+
+			frames_make(frames, &spec);
+			for (uint8_t port = 0; port < 4; port++) {
+				for (unsigned flip = 0; flip < 12; flip++) {
+					struct change on = {port, -1, 0};
+
+					frame_data(&frames[1])[flip] ^= 2;
+					assert_alike(&c, frames, &on);
+					frames[2] = frames[1];
+					assert_alike(&c, frames, &on);
+					frames[1] = frames[0];
+					assert_alike(&c, frames, &on);
+					frames[2] = frames[0];
+				}
+			}
+		}
+	}
+	call_end(&c);
+}
+
+// The middle one is for, or from, somebody else.
+static void test_addresses_differ(void **state)
+{
+	struct call c;
+
+	(void)state;
+	call_start(&c, TP_FAMILY_IPV4, TP_FAMILY_IPV4);
+	for (enum kind kind = 0; kind < KINDS; kind++) {
+		struct message m;
+		struct frame_spec spec = spec_of(&c, kind, &m);
+		static const char *const hosts[] = {"10.77.0.1", "10.77.0.2", "10.77.0.9",
+			"198.51.100.2", "127.0.0.1", "224.0.0.1", "240.0.0.1", "0.0.0.0",
+			"10.77.1.2", "10.77.2.2", "10.77.2.9"};
+		static const uint16_t ports[] = {
+			0, 1, 3478, 49151, 49152, 49200, 50000, 50001, 60001, 65535};
+
+		for (unsigned h = 0; h < TP_ARRAY_LEN(hosts); h++) {
+			for (unsigned p = 0; p < TP_ARRAY_LEN(ports); p++) {
+				static struct frame frames[BURST];
+				struct frame_spec other = spec;
+
+				frames_make(frames, &spec);
+				other.dst = relay_addr4(hosts[h], ports[p]);
+				frame_build(&frames[1], &other);
+				assert_alike(&c, frames, &nothing);
+				frames[0] = frames[2] = frames[1];
+				frame_build(&frames[1], &spec);
+				assert_alike(&c, frames, &nothing);
+				frames_make(frames, &spec);
+				other = spec;
+				other.src = relay_addr4(hosts[h], ports[p]);
+				frame_build(&frames[1], &other);
+				assert_alike(&c, frames, &nothing);
+			}
+		}
+	}
+	call_end(&c);
+}
+
+// A relay address of its own, without a listener among its ports: packets there are never asked for
+// one.
+static void test_relay_alone(void **state)
+{
+	static struct frame frames[BURST];
+	struct tp_entry_relay at = {.relay_id = RELAY_RELAY4_NAT, .port_be = tp_htons(50000)};
+	struct frame_spec spec = {.payload = "media", .len = 5};
+	struct call c;
+	struct tp_addr client;
+	uint32_t allocation;
+
+	(void)state;
+	call_start(&c, TP_FAMILY_IPV4, TP_FAMILY_IPV4);
+	client = relay_addr4("10.77.1.3", 50001);
+	allocation =
+		relay_allocation(c.r, &client, RELAY_LISTENER4, at, (struct tp_entry_relay){0});
+	relay_channel(c.r, allocation, 0, CALL_NUMBER, &c.peer);
+	spec.src = c.peer;
+	spec.dst = relay_addr4("10.77.0.2", 50000);
+	frames_make(frames, &spec);
+	assert_int_equal(assert_alike(&c, frames, &nothing), STAGE_SEND);
+	for (uint32_t port = 0; port < 65536; port += port == 49199 || port == 50000 ? 1 : 199) {
+		spec.dst.port_be = tp_htons((uint16_t)port);
+		frame_build(&frames[1], &spec);
+		assert_alike(&c, frames, &nothing);
+	}
+	call_end(&c);
+}
+
+static void test_room_and_lengths(void **state)
+{
+	struct call c;
+
+	(void)state;
+	call_start(&c, TP_FAMILY_IPV4, TP_FAMILY_IPV4);
+	for (enum kind kind = 0; kind < KINDS; kind++) {
+		static struct frame frames[BURST];
+		struct message m;
+		struct frame_spec spec = spec_of(&c, kind, &m);
+
+		for (unsigned variant = 0; variant < 8; variant++) {
+			spec.no_csum = (variant & 1) != 0;
+			spec.df = (variant & 2) != 0;
+			spec.ttl = variant & 4 ? 1 : 0;
+			frames_make(frames, &spec);
+			for (int16_t headroom = 0; headroom < 6; headroom++) {
+				struct change with = {0, headroom, (int16_t)(headroom * 3)};
+
+				assert_alike(&c, frames, &with);
+			}
+			for (int16_t shorter = 1; shorter < frames[1].len; shorter += 5) {
+				struct change with = {0, -1, (int16_t)-shorter};
+
+				assert_alike(&c, frames, &with);
+			}
+			for (uint16_t udp_len = 0; udp_len < 16; udp_len++) {
+				tp_store_be16(frame_data(&frames[1]) + 16, 20 + udp_len);
+				tp_store_be16(frame_data(&frames[1]) + 38, udp_len);
+				frame_fix_ip_csum(&frames[1]);
+				assert_alike(&c, frames, &nothing);
+			}
+			frames[1] = frames[0];
+			for (uint16_t mtu = 60; mtu < 110; mtu++) {
+				uint16_t before = c.r->worker->ports[0].mtu;
+
+				c.r->worker->ports[0].mtu = mtu;
+				assert_alike(&c, frames, &nothing);
+				c.r->worker->ports[0].mtu = before;
+			}
+		}
+	}
+	call_end(&c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_each_bit_matters),
+		cmocka_unit_test(test_ports_differ),
+		cmocka_unit_test(test_addresses_differ),
+		cmocka_unit_test(test_relay_alone),
+		cmocka_unit_test(test_room_and_lengths),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
