@@ -8,7 +8,7 @@ from host import Failure, say
 from servers import CORE
 
 # Short spans and many of them: the host changes its core's speed more often than once in a second.
-CORE_ROUNDS, CORE_SECONDS = 31, 0.08
+CORE_ROUNDS, CORE_SECONDS = 21, 0.08
 
 
 def answer(context, *words):
@@ -22,7 +22,8 @@ def answer(context, *words):
 def replay_cell(context, server, channels):
     """The worker from a capture to nowhere: what a card would let it do."""
     r = answer(context, "core", "--source", "replay", "--no-testpmd", "--direction",
-               "client-to-peer", "--channels", str(max(2, channels)), "--rounds", "5", "--seconds", "0.1")
+               "client-to-peer", "--channels", str(max(2, channels)),
+               "--rounds", "5", "--seconds", "0.1")
     loop = r["cells"][0]["cycles_per_packet"]["loop"]["median"]
     return {"cpu_ns": loop / r["machine"]["tsc_ghz"],
             "flat_out": r["cells"][0]["packets_per_second"]["loop"]["median"]}
