@@ -30,6 +30,8 @@
 #define STAGE_LIKELY(x)	  __builtin_expect(!!(x), 1)
 #define STAGE_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
+#define MATCH_CHUNK	  8u // packets of a burst that are matched together
+
 // The question an item waits for.
 enum item_step {
 	STEP_CHANNEL,
@@ -183,8 +185,39 @@ void item_classify(struct burst *b, struct item *it);
 // The message of a client that has reached a listener.
 void item_message(struct burst *b, struct item *it);
 
+// Where the allocation that owns a relayed transport address is named, or NULL.
+static inline const _Atomic uint32_t *port_slot(
+	const struct burst *b, uint16_t relay_id, uint16_t port_be)
+{
+	const struct local_record *r = locals_relay(b->locals, relay_id);
+
+	if (r == NULL || r->port_index >= b->w->n_port_indexes)
+		return NULL;
+	return &b->w->port_indexes[(size_t)r->port_index * 65536 + tp_ntohs(port_be)];
+}
+
 // lookup.c: asks for the item's key.
 void item_ask(struct burst *b, struct item *it, enum item_step step);
+
+// What is fetched of an entry that was found.
+enum match_fetch {
+	FETCH_FOUND,   // its first line
+	FETCH_LEAVING, // its header and its cell, too: packets leave by it
+	FETCH_PEER,    // the same; where there is no channel, what names the allocation
+};
+
+// Matches a list's signatures and fetches what was found, for packets ahead of `i`, the one about
+// to be settled: for a whole burst at once it would be more than a core can wait for. i is 0,
+// MATCH_CHUNK, and so on. <lookup.c>
+void match_chunk(struct burst *b, const struct open_list *list, unsigned i, enum match_fetch fetch);
+
+static inline struct item *open_item(
+	struct burst *b, const struct open_list *list, unsigned i, enum match_fetch fetch)
+{
+	if (i % MATCH_CHUNK == 0)
+		match_chunk(b, list, i, fetch);
+	return &b->items[list->at[i]];
+}
 
 // Asks and settles until no question is open.
 void burst_lookup(struct burst *b);

@@ -30,50 +30,46 @@ void item_ask(struct burst *b, struct item *it, enum item_step step)
 	item_wait(b, it, step);
 }
 
-// What will be read of a candidate: its first line; the header and the cell of an entry that a
-// packet leaves by.
-CORE_INLINE void match_list(struct burst *b, const struct open_list *list, bool leaving)
+static uint32_t match(struct burst *b, const struct item *it, enum match_fetch fetch)
 {
 	const struct tp_table *t = &b->w->table;
-	const struct tp_bucket *buckets = t->buckets;
-	const struct tp_entry *entries = t->entries;
-	const struct tp_cell *cells = b->w->cells;
-	uint32_t n_entries = t->n_entries, bucket_mask = t->bucket_mask;
+	const struct tp_bucket *bucket = &t->buckets[tp_table_bucket_of(t, it->hash)];
+	unsigned mask = tp_bucket_match(bucket, tp_table_sig_of(it->hash));
+	uint32_t index;
 
-	for (unsigned i = 0; i < list->n; i++) {
-		struct item *it = &b->items[list->at[i]];
-		const struct tp_bucket *bucket = &buckets[(uint32_t)it->hash & bucket_mask];
-		unsigned mask = tp_bucket_match(bucket, tp_table_sig_of(it->hash));
-		uint32_t index = 0;
+	if (STAGE_UNLIKELY(mask == 0)) {
+		if (fetch == FETCH_PEER)
+			__builtin_prefetch(port_slot(b, it->local_id, it->port_be), 0, 3);
+		return 0;
+	}
+	index = atomic_load_explicit(&bucket->idx[__builtin_ctz(mask)], memory_order_acquire);
+	if (STAGE_UNLIKELY(index >= t->n_entries))
+		index = 0;
+	__builtin_prefetch(&t->entries[index], 0, 3);
+	if (fetch != FETCH_FOUND) {
+		__builtin_prefetch(t->entries[index].header, 0, 3);
+		__builtin_prefetch(&b->w->cells[index], 1, 3);
+	}
+	return index;
+}
 
-		if (STAGE_LIKELY(mask != 0)) {
-			index = atomic_load_explicit(
-				&bucket->idx[__builtin_ctz(mask)], memory_order_acquire);
-			if (STAGE_UNLIKELY(index >= n_entries))
-				index = 0;
-			__builtin_prefetch(&entries[index], 0, 3);
-			if (leaving) {
-				__builtin_prefetch(entries[index].header, 0, 3);
-				__builtin_prefetch(&cells[index], 1, 3);
-			}
-		}
-		it->candidate = index;
+void match_chunk(struct burst *b, const struct open_list *list, unsigned i, enum match_fetch fetch)
+{
+	unsigned end = i + 2 * MATCH_CHUNK < list->n ? i + 2 * MATCH_CHUNK : list->n;
+
+	for (unsigned k = i == 0 ? 0 : i + MATCH_CHUNK; k < end; k++) {
+		struct item *it = &b->items[list->at[k]];
+
+		it->candidate = match(b, it, fetch);
 	}
 }
 
-static bool match_all(struct burst *b, const struct open_list *open)
+static bool any_open(const struct open_list *open)
 {
-	static const bool leaving[STEPS] = {
-		[STEP_CHANNEL] = true, [STEP_PERMISSION_OUT] = true, [STEP_PEER] = true};
 	unsigned n = 0;
 
-	for (unsigned s = 0; s < STEPS; s++) {
+	for (unsigned s = 0; s < STEPS; s++)
 		n += open[s].n;
-		if (leaving[s])
-			match_list(b, &open[s], true);
-		else
-			match_list(b, &open[s], false);
-	}
 	return n != 0;
 }
 
@@ -85,7 +81,7 @@ void burst_lookup(struct burst *b)
 		b->next = b->open[~round & 1];
 		for (unsigned s = 0; s < STEPS; s++)
 			b->next[s].n = 0;
-		if (!match_all(b, open))
+		if (!any_open(open))
 			return;
 		burst_settle(b, open);
 	}

@@ -113,7 +113,7 @@ CORE_INLINE uint32_t confirm(const struct tp_table *t, const struct item *it)
 CORE_INLINE void settle_channel(struct burst *b, const struct open_list *list)
 {
 	for (unsigned i = 0; i < list->n; i++) {
-		struct item *it = &b->items[list->at[i]];
+		struct item *it = open_item(b, list, i, FETCH_LEAVING);
 		uint32_t index = confirm(&b->w->table, it);
 		const struct tp_entry *e = entry_at(b, index);
 
@@ -142,7 +142,7 @@ static bool has_family(const struct burst *b, const struct tp_entry *a, uint8_t 
 CORE_INLINE void settle_client(struct burst *b, const struct open_list *list, struct hasher h)
 {
 	for (unsigned i = 0; i < list->n; i++) {
-		struct item *it = &b->items[list->at[i]];
+		struct item *it = open_item(b, list, i, FETCH_FOUND);
 		const struct tp_addr *peer = &item_more(b, it)->send.peer;
 		uint32_t index = confirm(&b->w->table, it);
 		bool live = index != 0 && !allocation_expired(entry_at(b, index), b->now_s);
@@ -185,7 +185,7 @@ static enum tp_drop permission_out_check(
 CORE_INLINE void settle_permission_out(struct burst *b, const struct open_list *list)
 {
 	for (unsigned i = 0; i < list->n; i++) {
-		struct item *it = &b->items[list->at[i]];
+		struct item *it = open_item(b, list, i, FETCH_LEAVING);
 		uint32_t index = confirm(&b->w->table, it);
 		const struct tp_entry *e = entry_at(b, index);
 		const struct way_entries way = {.leaving = e,
@@ -215,14 +215,12 @@ CORE_INLINE void settle_permission_out(struct burst *b, const struct open_list *
 // The allocation that owns the relayed transport address, by the port's array; 0 none.
 static uint32_t allocation_at(const struct burst *b, uint16_t relay_id, uint16_t port_be)
 {
-	const struct local_record *r = locals_relay(b->locals, relay_id);
+	const _Atomic uint32_t *slot = port_slot(b, relay_id, port_be);
 	uint32_t index;
 
-	if (r == NULL || r->port_index >= b->w->n_port_indexes)
+	if (slot == NULL)
 		return 0;
-	index = atomic_load_explicit(
-		&b->w->port_indexes[(size_t)r->port_index * 65536 + tp_ntohs(port_be)],
-		memory_order_acquire);
+	index = atomic_load_explicit(slot, memory_order_acquire);
 	return index < b->w->table.n_entries ? index : 0;
 }
 
@@ -245,7 +243,7 @@ CORE_INLINE void ask_permission_in(struct burst *b, struct item *it, struct hash
 CORE_INLINE void settle_peer(struct burst *b, const struct open_list *list, struct hasher h)
 {
 	for (unsigned i = 0; i < list->n; i++) {
-		struct item *it = &b->items[list->at[i]];
+		struct item *it = open_item(b, list, i, FETCH_PEER);
 		uint32_t index = confirm(&b->w->table, it);
 		const struct tp_entry *e = entry_at(b, index);
 
@@ -263,7 +261,7 @@ CORE_INLINE void settle_peer(struct burst *b, const struct open_list *list, stru
 CORE_INLINE void settle_permission_in(struct burst *b, const struct open_list *list)
 {
 	for (unsigned i = 0; i < list->n; i++) {
-		struct item *it = &b->items[list->at[i]];
+		struct item *it = open_item(b, list, i, FETCH_FOUND);
 		uint32_t index = confirm(&b->w->table, it);
 		const struct tp_entry *e = entry_at(b, index);
 		const struct tp_entry *allocation = entry_at(b, it->allocation);
