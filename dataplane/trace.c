@@ -110,6 +110,11 @@ static void record_put(struct trace *t, struct trace_ring *ring, const struct tp
 	atomic_store_explicit(&ring->head, head + 1, memory_order_release);
 }
 
+static uint64_t cycles_read(void)
+{
+	return rte_rdtsc();
+}
+
 static void packet_run(struct trace *t, const struct tp_addr *client, uint32_t number,
 	struct stage_worker *w, struct stage_pkt *pkt, uint64_t now_ns)
 {
@@ -120,6 +125,7 @@ static void packet_run(struct trace *t, const struct tp_addr *client, uint32_t n
 		.rx_port = pkt->rx_port,
 		.worker = w->id};
 	uint64_t before[TP_PATHS_MAX], after[TP_PATHS_MAX];
+	uint64_t laps[STAGE_LAPS] = {0};
 	uint64_t began;
 	uint16_t payload;
 	bool udp = endpoints_read(pkt->data, pkt->len, &rec.from, &rec.to, &payload);
@@ -128,8 +134,10 @@ static void packet_run(struct trace *t, const struct tp_addr *client, uint32_t n
 		rec.first = tp_load_be16(pkt->data + payload);
 	ways_read(w->stats, before);
 	began = rte_rdtsc();
-	stage_run(w, pkt, 1, now_ns);
+	stage_run_timed(w, pkt, 1, now_ns, cycles_read, laps);
 	rec.cycles = (uint32_t)(rte_rdtsc() - began);
+	for (unsigned i = 0; i < STAGE_LAPS; i++)
+		rec.laps[i] = (uint32_t)laps[i];
 	ways_read(w->stats, after);
 	for (unsigned i = 0; i < TP_PATHS_MAX; i++)
 		rec.ways |= (uint32_t)(after[i] != before[i]) << i;

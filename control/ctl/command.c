@@ -214,6 +214,9 @@ static const struct ctl_column trace_columns[] = {
 	COLUMN("sent_to", "to", TEXT),
 	COLUMN("next_hop", "next hop", TEXT),
 	COLUMN("sent_port", "port", NUMBER),
+	COLUMN("classify_cycles", "classify", COUNT),
+	COLUMN("lookup_cycles", "look up", COUNT),
+	COLUMN("rewrite_cycles", "rewrite", COUNT),
 	COLUMN("cycles", "cycles", COUNT),
 };
 

@@ -139,6 +139,9 @@ static json_t *record_json(const struct io_relay *r, const struct tp_trace_recor
 	}
 	if (rec->sent_len != 0)
 		sent_add(o, rec);
+	json_object_set_new(o, "classify_cycles", io_json_u64(rec->laps[0]));
+	json_object_set_new(o, "lookup_cycles", io_json_u64(rec->laps[1]));
+	json_object_set_new(o, "rewrite_cycles", io_json_u64(rec->laps[2]));
 	json_object_set_new(o, "cycles", io_json_u64(rec->cycles));
 	json_object_set_new(o, "lost", io_json_u64(rec->lost));
 	return o;

@@ -222,6 +222,27 @@ static inline struct item *open_item(
 // Asks and settles until no question is open.
 void burst_lookup(struct burst *b);
 
+// Where the time of a burst goes.
+struct stopwatch {
+	uint64_t (*cycles)(void);
+	uint64_t last;
+	uint64_t *laps; // [STAGE_LAPS]
+};
+
+// NULL: nobody wants to know, which costs nothing where it is a constant.
+static inline void lap_end(struct stopwatch *t, enum stage_lap lap)
+{
+	uint64_t now;
+
+	if (t == NULL)
+		return;
+	now = t->cycles();
+	t->laps[lap] += now - t->last;
+	t->last = now;
+}
+
+void burst_lookup_timed(struct burst *b, struct stopwatch *t);
+
 // resolve.c: settles the questions of these lists, [STEPS], by what was found.
 void burst_settle(struct burst *b, const struct open_list *open);
 

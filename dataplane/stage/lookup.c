@@ -73,7 +73,7 @@ static bool any_open(const struct open_list *open)
 	return n != 0;
 }
 
-void burst_lookup(struct burst *b)
+CORE_INLINE void look_up(struct burst *b, struct stopwatch *t)
 {
 	for (unsigned round = 0; round < ROUNDS_MAX; round++) {
 		const struct open_list *open = b->open[round & 1];
@@ -83,10 +83,22 @@ void burst_lookup(struct burst *b)
 			b->next[s].n = 0;
 		if (!any_open(open))
 			return;
+		lap_end(t, STAGE_LAP_LOOKUP);
 		burst_settle(b, open);
+		lap_end(t, STAGE_LAP_SETTLE);
 	}
 	// Still open is what asked more than there are questions: never with sane code.
 	for (unsigned s = 0; s < STEPS; s++)
 		for (unsigned i = 0; i < b->next[s].n; i++)
 			item_drop(b, &b->items[b->next[s].at[i]], TP_DROP_table_corrupt);
+}
+
+void burst_lookup(struct burst *b)
+{
+	look_up(b, NULL);
+}
+
+void burst_lookup_timed(struct burst *b, struct stopwatch *t)
+{
+	look_up(b, t);
 }

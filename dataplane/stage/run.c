@@ -20,7 +20,7 @@ static void count_paths(struct burst *b)
 	}
 }
 
-static void run_burst(struct burst *b, struct stage_pkt *pkts, unsigned n)
+CORE_INLINE void run_burst(struct burst *b, struct stage_pkt *pkts, unsigned n, struct stopwatch *t)
 {
 	memset(b->path_packets, 0, sizeof(b->path_packets));
 	memset(b->path_octets, 0, sizeof(b->path_octets));
@@ -28,11 +28,16 @@ static void run_burst(struct burst *b, struct stage_pkt *pkts, unsigned n)
 	for (unsigned s = 0; s < STEPS; s++)
 		b->next[s].n = 0;
 	burst_classify(b, pkts, n);
-	burst_lookup(b);
+	lap_end(t, STAGE_LAP_CLASSIFY);
+	if (t != NULL)
+		burst_lookup_timed(b, t);
+	else
+		burst_lookup(b);
 	count_paths(b);
 }
 
-void stage_run(struct stage_worker *w, struct stage_pkt *pkts, unsigned n, uint64_t now_ns)
+CORE_INLINE void run(struct stage_worker *w, struct stage_pkt *pkts, unsigned n, uint64_t now_ns,
+	struct stopwatch *t)
 {
 	struct burst b;
 
@@ -43,5 +48,18 @@ void stage_run(struct stage_worker *w, struct stage_pkt *pkts, unsigned n, uint6
 	b.now_ns = now_ns;
 	b.now_s = (uint32_t)(now_ns / TP_NS_PER_S);
 	for (unsigned done = 0; done < n; done += STAGE_BURST)
-		run_burst(&b, pkts + done, n - done < STAGE_BURST ? n - done : STAGE_BURST);
+		run_burst(&b, pkts + done, n - done < STAGE_BURST ? n - done : STAGE_BURST, t);
+}
+
+void stage_run(struct stage_worker *w, struct stage_pkt *pkts, unsigned n, uint64_t now_ns)
+{
+	run(w, pkts, n, now_ns, NULL);
+}
+
+void stage_run_timed(struct stage_worker *w, struct stage_pkt *pkts, unsigned n, uint64_t now_ns,
+	uint64_t (*cycles)(void), uint64_t laps[STAGE_LAPS])
+{
+	struct stopwatch t = {.cycles = cycles, .last = cycles(), .laps = laps};
+
+	run(w, pkts, n, now_ns, &t);
 }

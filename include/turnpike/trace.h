@@ -10,7 +10,7 @@
 #include <turnpike/limits.h>
 
 #define TP_TRACE_REQUEST_MAGIC 0x54505452u // changes with the shapes below
-#define TP_TRACE_RECORD_MAGIC  0x54505243u
+#define TP_TRACE_RECORD_MAGIC  0x54505244u
 #define TP_TRACE_PACKETS_MAX   10000u
 #define TP_TRACE_SECONDS_MAX   600u
 
@@ -45,5 +45,6 @@ struct tp_trace_record {
 	uint8_t rx_port;
 	uint8_t tx_port;
 	uint32_t worker;
+	uint32_t laps[4]; // of the cycles: classify, look up, settle and rewrite; 0
 };
-TP_ASSERT_SIZE(struct tp_trace_record, 128);
+TP_ASSERT_SIZE(struct tp_trace_record, 144);

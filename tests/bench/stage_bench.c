@@ -5,6 +5,7 @@
 //
 // A measurement by hand, not a test: run it on a quiet core. Frames are copied fresh before each
 // burst, so they are in the cache, as after a receive with cache placement; the copy isn't counted.
+// Every second burst is timed stage by stage, the others as a whole.
 // Instructions, which other programs do not disturb, of one direction (numbers as printed):
 //
 //   valgrind --tool=callgrind --toggle-collect=stage_run stage_bench 1000 160 0 200
@@ -99,6 +100,7 @@ static void measure(struct relay *r, const struct flow *flows, unsigned n, enum 
 {
 	static uint8_t room[STAGE_BURST][128 + SIZE];
 	static uint64_t took[ROUNDS_MAX];
+	static uint64_t lap[STAGE_LAPS][ROUNDS_MAX];
 	struct stage_pkt pkts[STAGE_BURST];
 	uint8_t *images = malloc((size_t)n * SIZE);
 	struct frame_random rng = {1};
@@ -121,9 +123,17 @@ static void measure(struct relay *r, const struct flow *flows, unsigned n, enum 
 				.headroom = 128,
 				.tailroom = (uint16_t)(SIZE - frame_len)};
 		}
-		took[round] = cycles();
-		stage_run(r->worker, pkts, STAGE_BURST, r->now_ns);
-		took[round] = cycles() - took[round];
+		if (round % 2 != 0) {
+			uint64_t laps[STAGE_LAPS] = {0};
+
+			stage_run_timed(r->worker, pkts, STAGE_BURST, r->now_ns, cycles, laps);
+			for (unsigned l = 0; l < STAGE_LAPS; l++)
+				lap[l][round / 2] = laps[l];
+		} else {
+			took[round / 2] = cycles();
+			stage_run(r->worker, pkts, STAGE_BURST, r->now_ns);
+			took[round / 2] = cycles() - took[round / 2];
+		}
 		for (unsigned i = 0; i < STAGE_BURST; i++) {
 			if (pkts[i].verdict != STAGE_SEND) {
 				fprintf(stderr, "dropped: %s\n",
@@ -133,9 +143,15 @@ static void measure(struct relay *r, const struct flow *flows, unsigned n, enum 
 		}
 	}
 	free(images);
+	rounds /= 2;
 	qsort(took, rounds, sizeof(took[0]), compare);
-	printf("%8.1f %8.1f  %u %s\n", (double)took[rounds / 10] / STAGE_BURST,
-		(double)took[rounds / 2] / STAGE_BURST, d, names[d]);
+	printf("%8.1f %8.1f ", (double)took[rounds / 10] / STAGE_BURST,
+		(double)took[rounds / 2] / STAGE_BURST);
+	for (unsigned l = 0; l < STAGE_LAPS; l++) {
+		qsort(lap[l], rounds, sizeof(lap[l][0]), compare);
+		printf(" %8.1f", (double)lap[l][rounds / 2] / STAGE_BURST);
+	}
+	printf("  %u %s\n", d, names[d]);
 }
 
 int main(int argc, char **argv)
@@ -150,7 +166,7 @@ int main(int argc, char **argv)
 	struct relay *r;
 
 	n &= ~1u; // flows are joined in pairs
-	if (n < 2 || n > 16000 || len > 1400 || only > DIRECTIONS || rounds < 1 ||
+	if (n < 2 || n > 16000 || len > 1400 || only > DIRECTIONS || rounds < 2 ||
 		rounds > ROUNDS_MAX) {
 		fprintf(stderr,
 			"usage: %s [FLOWS 2..16000 [PAYLOAD 0..1400 "
@@ -166,8 +182,9 @@ int main(int argc, char **argv)
 		flow_make(r, i, &flows[i]);
 	for (unsigned i = 0; i < n; i++)
 		relay_channel(r, flows[i].allocation, 0, 0x4001, &flows[i ^ 1u].relayed);
-	printf("%u flows, %u octets, bursts of %u; cycles per packet, 10 %% and median\n", n, len,
-		STAGE_BURST);
+	printf("%u flows, %u octets, bursts of %u; cycles per packet, 10 %% and median;\n"
+	       "of each stage: classify, look up, settle and rewrite, median\n",
+		n, len, STAGE_BURST);
 	for (unsigned d = 0; d < DIRECTIONS; d++)
 		if (only == DIRECTIONS || only == d)
 			measure(r, flows, n, d, len, rounds);

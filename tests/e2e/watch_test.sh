@@ -38,7 +38,8 @@ $ctl -j trace start --client "$TP_A4" -n 10 > "$E2E_TMP/trace.json"
 e2e_check "as many packets as asked for" ask 'len(d) == 10' "$E2E_TMP/trace.json"
 e2e_check "both ways, with their addresses" \
 	ask "({x['way'] for x in d} == {'channel_to_peer', 'peer_to_channel'} and
-		all('$TP_A4' in x['from'] + x['sent_to'] and x['cycles'] > 0 for x in d))" \
+		all('$TP_A4' in x['from'] + x['sent_to'] and x['cycles'] > 0 and min(x[n + '_cycles'] for n in
+			('classify', 'lookup', 'rewrite')) > 0 for x in d))" \
 	"$E2E_TMP/trace.json"
 
 # A channel that nobody bound.

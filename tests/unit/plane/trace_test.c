@@ -86,6 +86,9 @@ static void both_directions_are_told(struct call *c)
 	assert_int_equal(rec.sent_len, rec.len - 4);
 	assert_memory_equal(rec.mac, frame_mac_other, 6);
 	assert_true(rec.cycles > 0);
+	for (unsigned i = 0; i < STAGE_LAPS; i++)
+		assert_true(rec.laps[i] > 0);
+	assert_true(rec.laps[0] + rec.laps[1] + rec.laps[2] <= rec.cycles);
 
 	// To the client: known by where it goes.
 	pkt = run_datagram(c, &c->peer);
@@ -126,6 +129,7 @@ static void tell_why_not(void **state)
 	assert_int_equal(rec.reason, TP_DROP_no_channel);
 	assert_int_equal(rec.sent_len, 0);
 	assert_int_equal(rec.sent_to.family, TP_FAMILY_NONE);
+	assert_true(rec.laps[STAGE_LAP_SETTLE] > 0);
 	// A drop of somebody else's packet is not this client's.
 	c.visitor.ip[3]++;
 	pkt = run_datagram(&c, &c.visitor);

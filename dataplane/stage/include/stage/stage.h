@@ -120,6 +120,14 @@ void stage_worker_init(struct stage_worker *w, const uint8_t seed[32]);
 // cells.
 void stage_run(struct stage_worker *w, struct stage_pkt *pkts, unsigned n, uint64_t now_ns);
 
+// The stages of a burst: headers read and the first question asked; buckets compared and entries
+// prefetched; entries compared, settled and packets rewritten. The latter two once per question.
+enum stage_lap { STAGE_LAP_CLASSIFY, STAGE_LAP_LOOKUP, STAGE_LAP_SETTLE, STAGE_LAPS };
+
+// The same, and adds to `laps` what `cycles` counts in each stage.
+void stage_run_timed(struct stage_worker *w, struct stage_pkt *pkts, unsigned n, uint64_t now_ns,
+	uint64_t (*cycles)(void), uint64_t laps[STAGE_LAPS]);
+
 // Messages waiting on the inject ring, 0 to TP_RING_SLOTS.
 unsigned stage_inject_pending(const struct stage_worker *w);
 
