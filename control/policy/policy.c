@@ -250,12 +250,12 @@ static void decide(struct policy_decision *d, enum policy_verdict verdict,
 // Everything but what is inside an IPv6 address.
 static void judge_plain(const struct policy *p, const struct tp_addr *ip, struct policy_decision *d)
 {
-	struct text_cidr self = text_cidr_make(ip, (uint8_t)(tp_family_ip_len(ip->family) * 8));
-	struct text_cidr all = text_cidr_make(ip, 0);
 	const struct rule *rule;
+	struct text_cidr range;
 
 	if (bsearch(ip, p->own, p->n_own, sizeof(*p->own), addr_compare) != NULL) {
-		decide(d, POLICY_OWN, POLICY_BY_OWN, &self, "this relay");
+		range = text_cidr_make(ip, (uint8_t)(tp_family_ip_len(ip->family) * 8));
+		decide(d, POLICY_OWN, POLICY_BY_OWN, &range, "this relay");
 		return;
 	}
 	rule = never_find(p, ip);
@@ -264,14 +264,16 @@ static void judge_plain(const struct policy *p, const struct tp_addr *ip, struct
 		return;
 	}
 	rule = rule_find(p, ip);
-	if (rule == NULL)
-		decide(d, POLICY_ALLOWED, POLICY_BY_PUBLIC, &all, "public");
-	else if (rule->kind == KIND_ALLOW)
+	if (rule == NULL) {
+		range = text_cidr_make(ip, 0);
+		decide(d, POLICY_ALLOWED, POLICY_BY_PUBLIC, &range, "public");
+	} else if (rule->kind == KIND_ALLOW) {
 		decide(d, POLICY_ALLOWED, POLICY_BY_ALLOW, &rule->cidr, "peers.allow");
-	else if (rule->kind == KIND_DENY)
+	} else if (rule->kind == KIND_DENY) {
 		decide(d, POLICY_DENIED, POLICY_BY_DENY, &rule->cidr, "peers.deny");
-	else
+	} else {
 		decide(d, POLICY_DENIED, POLICY_BY_BUILTIN, &rule->cidr, rule->reason);
+	}
 }
 
 static void judge_embedded(
