@@ -3,8 +3,9 @@
 //
 // A packet asks the table one to four questions, each a key. All open questions of a burst are
 // looked up together: the key is hashed and its bucket prefetched when the question is asked
-// (classify.c, item_ask); then signatures are matched and entries prefetched (lookup.c); then keys
-// are compared and what follows is settled (resolve.c): a drop, the next question, or a way out
+// (classify.c, item_ask); then, eight to sixteen packets ahead of what follows, signatures are
+// matched and entries prefetched (lookup.c); then keys are compared and what follows is settled
+// (resolve.c): a drop, the next question, or a way out
 // (forward.c).
 //
 //   from        questions (key)
