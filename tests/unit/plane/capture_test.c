@@ -236,12 +236,20 @@ static void count_and_cut(void **state)
 static void full_rings_are_counted(void **state)
 {
 	const struct tp_capture_record *rec;
+	uint8_t guard[4096];
+	struct capture_ring *ring;
 	struct call c;
 	unsigned n = 0, runs = 0;
 
 	(void)state;
 	start(&c, TP_FAMILY_IPV4);
 	arm(&c, TP_CAPTURE_FRAMES_MAX);
+	ring = &watch.capture.rings[0];
+	free(ring->octets);
+	ring->octets = aligned_alloc(TP_CACHE_LINE, CAPTURE_RING + sizeof(guard));
+	assert_non_null(ring->octets);
+	memset(guard, 0xee, sizeof(guard));
+	memset(ring->octets, 0xee, CAPTURE_RING + sizeof(guard));
 	for (unsigned turn = 0; turn < 3; turn++) {
 		for (unsigned i = 0; i < CAPTURE_RING / 150; i++, runs++) {
 			struct stage_pkt pkt = run_channel(&c, CALL_NUMBER);
@@ -255,6 +263,7 @@ static void full_rings_are_counted(void **state)
 	assert_true(capture_missed(&watch.capture, 0) > 0);
 	assert_int_equal(n + capture_missed(&watch.capture, 0) + capture_missed(&watch.capture, 1),
 		2 * runs);
+	assert_memory_equal(ring->octets + CAPTURE_RING, guard, sizeof(guard));
 	// Counted anew for the next one.
 	arm(&c, 1);
 	assert_int_equal(capture_missed(&watch.capture, 0), 0);
