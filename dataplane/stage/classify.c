@@ -65,11 +65,11 @@ CORE_INLINE void from_peer(struct burst *b, struct item *it, const struct local_
 // False: for the next quick way; nothing has been done.
 CORE_INLINE bool classify_known(struct burst *b, struct item *it, uint8_t *frame, struct hasher h)
 {
-	const struct known *k = &b->known;
+	struct known *k = &b->known;
 	const uint8_t *ip = frame + CORE_ETH_LEN, *udp = ip + CORE_IPV4_HEADER_LEN;
 	uint32_t len = it->pkt->len, total_len, udp_len;
 	uint64_t src_port_be, dst_port_be;
-	struct local_ip src;
+	struct local_ip src, dst;
 
 	if (STAGE_UNLIKELY(it->pkt->rx_port != k->rx_port ||
 			   len < CORE_ETH_LEN + CORE_IPV4_HEADER_LEN + CORE_UDP_HEADER_LEN ||
@@ -78,13 +78,15 @@ CORE_INLINE bool classify_known(struct burst *b, struct item *it, uint8_t *frame
 	total_len = tp_load_be16(ip + CORE_IPV4_TOTAL_LEN);
 	udp_len = tp_load_be16(udp + CORE_UDP_LEN);
 	src = local_ip_of(ip + CORE_IPV4_SRC, TP_FAMILY_IPV4);
+	dst = local_ip_of(ip + CORE_IPV4_DST, TP_FAMILY_IPV4);
 	src_port_be = core_sum_word(udp + CORE_UDP_SPORT);
 	dst_port_be = core_sum_word(udp + CORE_UDP_DPORT);
 	if (STAGE_UNLIKELY(total_len > len - CORE_ETH_LEN || udp_len < CORE_UDP_HEADER_LEN ||
 			   udp_len + CORE_IPV4_HEADER_LEN != total_len ||
 			   !core_plain_ipv4_csum_right(ip) || src_port_be == 0 ||
 			   core_source_bad(TP_FAMILY_IPV4, ip + CORE_IPV4_SRC) ||
-			   locals_ip_find(b->locals, &src, TP_FAMILY_IPV4) != 0))
+			   locals_ip_find(b->locals, &src, TP_FAMILY_IPV4) != 0 ||
+			   !known_own(k, b->locals, &dst)))
 		return false;
 	if (dst_port_be != k->listener_port_be &&
 		!known_relayed(k, b->locals, (uint16_t)dst_port_be))
@@ -127,7 +129,7 @@ CORE_INLINE bool classify_plain(
 			   locals_ip_find(b->locals, &src, in.family) != 0))
 		return false;
 	if (STAGE_HAS_KNOWN && v4)
-		known_set(&b->known, b->w, own, it->pkt->rx_port);
+		known_set_port(&b->known, b->w, it->pkt->rx_port);
 	it->v4 = it->quick4 = v4;
 	it->hairpin = false;
 	it->local_id = (uint16_t)id;

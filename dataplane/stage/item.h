@@ -80,6 +80,7 @@ struct open_list {
 struct known {
 	uint8_t mask[2][16] TP_ALIGNED(16);
 	uint8_t want[2][16] TP_ALIGNED(16);
+	uint64_t own;			 // the address, as in struct local_ip
 	uint64_t client_tail, peer_tail; // key_tail of what it arrives at: id and family
 	uint32_t listener_port_be;	 // KNOWN_NO_PORT: no listener
 	uint32_t relay_port_min;	 // of the relay's ports, in host order,
