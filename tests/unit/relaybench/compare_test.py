@@ -89,7 +89,7 @@ def spread_of(median, low=None, high=None):
 def core_cell(way, channels, ratio, rate, throttled):
     cycles = {k: spread_of(100) for k in ("relay", "receive", "transmit", "loop", "testpmd_5tswap")}
     return {"source": "replay", "direction": way, "family": "4", "payload": 160,
-            "channels": channels, "rounds": 9, "rounds_throttled": throttled,
+            "channels": channels, "readdressed": channels > 16384, "rounds": 9, "rounds_throttled": throttled,
             "cycles_per_packet": cycles, "packets_per_second": {"loop": spread_of(1e6)},
             "ratios": {"relay_cycles_to_5tswap_cycles": spread_of(ratio),
                        "loop_rate_to_5tswap_rate": spread_of(rate)}}
@@ -142,6 +142,8 @@ def page_is_remade(result, directory):
     check("kept rounds are told", "| 3 of 6 |" in first)
     check("bars are told", "| at least 75.0 × | 100.0 (100.0 to 100.0) × | yes | 1 |" in first and
           "| at most 0.60 × | 0.60 (0.60 to 0.60) × | yes | 0 of 9 |" in first)
+    check("what is the generator's work is marked", "| client to peer | 1,000,000 ‡ |" in first and
+          "| client to peer | 1,000 |" in first)
     check("replay has its label", "| replay, no NIC, no kernel; cycles per packet |" in first)
     check("the command, without places", "`relaybench compare --quick`" in first)
     check("CPU is told the other way round", "5.00 (4.00 to 5.00) ×" in first)

@@ -132,7 +132,8 @@ def replayed(core):
     for c in core["cells"]:
         cycles, ratios = c["cycles_per_packet"], c["ratios"]
         rows.append(row(
-            bars.WAYS[c["direction"]], "{:,}".format(c["channels"]),
+            bars.WAYS[c["direction"]],
+            "{:,}".format(c["channels"]) + (" ‡" if c["readdressed"] else ""),
             *(text(cycles.get(k)) for k in ("relay", "receive", "transmit", "loop",
                                             "testpmd_5tswap")),
             times(ratios.get("relay_cycles_to_5tswap_cycles")),
@@ -171,7 +172,10 @@ def tables(result):
            "are of rounds in which both sides were undisturbed, or else of all.",
            every_bar(result)]
     if result.get("core"):
-        out += [replayed(result["core"]), "`%s`" % command(result["core"]["command"])]
+        out += [replayed(result["core"]), "`%s`" % command(result["core"]["command"]),
+                "‡ more channels than the capture has packets: receive, the whole loop and its rate "
+                "contain giving each packet another channel's addresses, which is the generator's "
+                "work; testpmd has none of it."]
     if parts:
         out.append("The rest on direct veths, one core for each server and one for the generator "
                    "with the sink; 160 octets, client to peer.")

@@ -113,12 +113,13 @@ static void run(struct server *s, unsigned ms)
 
 static struct server *begin(struct server *s, uint32_t channels)
 {
-	const struct load_client_options o = {.population = {.server = {0x0a4d0001, 3478},
-						      .client_ip = 0x0a4d0102,
-						      .n_client_ips = 1,
-						      .peer_ip = 0x0a4d0202,
-						      .n_allocations = N,
-						      .n_channels = channels},
+	const struct load_client_options o = {
+		.population = {.server = {.ip = 0x0a4d0001, .port = 3478},
+			.client_ip = 0x0a4d0102,
+			.n_client_ips = 1,
+			.peer_ip = 0x0a4d0202,
+			.n_allocations = N,
+			.n_channels = channels},
 		.user = "u",
 		.password = "p",
 		.window = 16,
