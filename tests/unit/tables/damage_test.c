@@ -120,6 +120,7 @@ static void partners_are_put_right(void **state)
 	s->entries[channel[0]].partner = partner[1];
 	s->entries[channel[1]].partner = 0xfffffff0;
 	recover(w);
+	s = tables_shm(f->t);
 	assert_int_equal(w->result.removed, 0);
 	for (unsigned i = 0; i < 2; i++)
 		assert_int_equal(s->entries[channel[i]].partner, partner[i]);
