@@ -25,6 +25,8 @@ cat >> "$config" <<-END
 limits:
     allocations: $((allocations + allocations / 8 + 1000))
 END
+# The lab's own number is for a few thousand allocations.
+export TURNPIKE_LAB_HUGEPAGES=$((160 + allocations / 1000))
 e2e_begin --relay-addresses $relays --config "$config"
 rm -f "$config"
 
