@@ -36,15 +36,8 @@ static void arm(const struct call *c, uint32_t frames)
 static struct stage_pkt run(struct call *c, struct frame *f, const struct tp_addr *from,
 	const struct tp_addr *to, const void *payload, uint16_t len)
 {
-	struct frame_spec spec = {.src = *from, .dst = *to, .payload = payload, .len = len};
-	struct stage_pkt pkt;
+	struct stage_pkt pkt = call_packet(f, from, to, payload, len);
 
-	frame_build(f, &spec);
-	pkt = (struct stage_pkt){.data = frame_data(f),
-		.len = f->len,
-		.headroom = FRAME_FRONT,
-		.tailroom = (uint16_t)(FRAME_MAX - f->len),
-		.cookie = f};
 	if (watch_is_on(&watch))
 		watch_run(&watch, c->r->worker, &still, &pkt, 1, c->r->now_ns);
 	else

@@ -22,15 +22,8 @@ static void arm(const struct call *c, uint32_t packets, bool any_port)
 static struct stage_pkt run(struct call *c, struct frame *f, const struct tp_addr *from,
 	const struct tp_addr *to, const void *payload, uint16_t len)
 {
-	struct frame_spec spec = {.src = *from, .dst = *to, .payload = payload, .len = len};
-	struct stage_pkt pkt;
+	struct stage_pkt pkt = call_packet(f, from, to, payload, len);
 
-	frame_build(f, &spec);
-	pkt = (struct stage_pkt){.data = frame_data(f),
-		.len = f->len,
-		.headroom = FRAME_FRONT,
-		.tailroom = (uint16_t)(FRAME_MAX - f->len),
-		.cookie = f};
 	if (trace_is_armed(&trace))
 		trace_run(&trace, c->r->worker, &pkt, 1, c->r->now_ns);
 	else

@@ -73,6 +73,20 @@ static inline void call_each_family(void (*f)(struct call *c))
 	}
 }
 
+// A datagram from a stranger's or client's address, for whoever runs it by itself.
+static inline struct stage_pkt call_packet(struct frame *f, const struct tp_addr *src,
+	const struct tp_addr *dst, const void *payload, uint16_t len)
+{
+	struct frame_spec spec = {.src = *src, .dst = *dst, .payload = payload, .len = len};
+
+	frame_build(f, &spec);
+	return (struct stage_pkt){.data = frame_data(f),
+		.len = f->len,
+		.headroom = FRAME_FRONT,
+		.tailroom = (uint16_t)(FRAME_MAX - f->len),
+		.cookie = f};
+}
+
 static inline struct stage_pkt call_send_bytes(struct call *c, struct frame *f,
 	const struct tp_addr *src, const struct tp_addr *dst, const void *payload, uint16_t len)
 {
