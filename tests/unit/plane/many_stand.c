@@ -141,10 +141,16 @@ void stand_open(struct stand *s, bool hairpin)
 	stand_launch(s);
 }
 
+void stand_join(struct stand *s)
+{
+	eal_join(s->launched);
+	s->launched = 0;
+}
+
 void stand_close(struct stand *s)
 {
 	atomic_store(&s->stop, true);
-	eal_join(s->launched);
+	stand_join(s);
 	tables_attach_state(s->scene->tables, NULL);
 	attach_fini(&s->attach);
 	for (unsigned i = 0; i < WORKERS; i++)

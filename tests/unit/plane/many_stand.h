@@ -58,7 +58,10 @@ int ground_clear(void **state);
 
 void stand_open(struct stand *s, bool hairpin);
 
-// All buffers must be back by then.
+// Waits until all workers have stopped: something has told them to, or will.
+void stand_join(struct stand *s);
+
+// Stops the workers that still run. All buffers must be back by then.
 void stand_close(struct stand *s);
 
 // A worker, by chance.

@@ -6,6 +6,7 @@
 
 #include <time.h>
 
+#include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <tables/writer.h>
 #include <turnpike/stun.h>
@@ -293,6 +294,45 @@ static void test_held(void **state)
 	ground.hold_us = 0;
 }
 
+// Stops the stand when the queue that is polled last hands out packets: no empty queue is met
+// between them and the end.
+static uint16_t stop_at_packets(uint16_t port, uint16_t queue, struct rte_mbuf **packets,
+	uint16_t n, uint16_t max, void *arg)
+{
+	struct stand *s = arg;
+
+	(void)port;
+	(void)queue;
+	(void)packets;
+	(void)max;
+	if (n > 0)
+		atomic_store(&s->stop, true);
+	return n;
+}
+
+// What is held when the worker stops leaves all the same.
+static void test_held_at_stop(void **state)
+{
+	const struct rte_eth_rxtx_callback *callback;
+	struct bench_template t;
+	struct stand s;
+
+	(void)state;
+	ground.hold_us = 10 * TP_NS_PER_S / TP_NS_PER_US;
+	stand_open(&s, false);
+	callback = rte_eth_add_rx_callback(ground.ports[PORT_OUT].id, 0, stop_at_packets, &s);
+	assert_non_null(callback);
+	bench_template_init(&t, &s.scene->population, BENCH_CLIENT_TO_PEER, PAYLOAD, SEED);
+	assert_int_equal(rte_ring_enqueue(ground.rx[PORT_OUT][0], frame_make(&t, 0)), 0);
+	stand_join(&s);
+	assert_int_equal(rte_eth_remove_rx_callback(ground.ports[PORT_OUT].id, 0, callback), 0);
+	assert_int_equal(take_all(&s, &t, PORT_OUT), 1);
+	no_drops(&s);
+	sent_by_each(&s);
+	stand_close(&s);
+	ground.hold_us = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +340,7 @@ int main(void)
 		cmocka_unit_test(test_hairpin),
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_held),
+		cmocka_unit_test(test_held_at_stop),
 	};
 
 	return cmocka_run_group_tests(tests, ground_make, ground_clear);
