@@ -251,49 +251,69 @@ static bool filter_read(struct capture *c, struct capture_burst *b)
 	return b->number != 0;
 }
 
-void capture_before(struct capture *c, struct capture_burst *b, unsigned w,
-	const struct stage_pkt *pkts, unsigned n, uint64_t now_ns)
+// Those that belong, not told yet.
+static void frames_put(struct capture *c, struct capture_burst *b, unsigned w,
+	const struct stage_pkt *pkts, unsigned n, enum tp_capture_way way, uint64_t now_ns)
 {
-	b->n_received = 0;
+	b->n_put = 0;
 	if (!filter_read(c, b))
 		return;
 	b->head = atomic_load_explicit(&c->rings[w].head, memory_order_relaxed);
 	for (unsigned i = 0; i < n && i < STAGE_BURST; i++) {
+		bool sent = way == TP_CAPTURE_SENT;
 		struct tp_capture_record *rec;
 
-		if (!belongs(&b->filter, &pkts[i], false))
+		if (!belongs(&b->filter, &pkts[i], sent))
 			continue;
-		rec = frame_put(c, b, w, &pkts[i], pkts[i].rx_port, now_ns);
+		rec = frame_put(
+			c, b, w, &pkts[i], sent ? pkts[i].tx_port : pkts[i].rx_port, now_ns);
 		if (rec == NULL)
 			continue;
-		rec->way = TP_CAPTURE_RECEIVED;
-		b->received[b->n_received].pkt = (uint8_t)i;
-		b->received[b->n_received++].at = (uint32_t)((uint8_t *)rec - c->rings[w].octets);
+		rec->way = way;
+		b->put[b->n_put].pkt = (uint8_t)i;
+		b->put[b->n_put++].at = (uint32_t)((uint8_t *)rec - c->rings[w].octets);
 	}
 }
 
-void capture_after(struct capture *c, struct capture_burst *b, unsigned w,
+static void frames_tell(struct capture *c, const struct capture_burst *b, unsigned w)
+{
+	if (b->number != 0)
+		atomic_store_explicit(&c->rings[w].head, b->head, memory_order_release);
+}
+
+void capture_before(struct capture *c, struct capture_burst *b, unsigned w,
 	const struct stage_pkt *pkts, unsigned n, uint64_t now_ns)
 {
-	struct capture_ring *ring = &c->rings[w];
+	frames_put(c, b, w, pkts, n, TP_CAPTURE_RECEIVED, now_ns);
+}
 
-	if (b->number == 0)
-		return;
-	for (unsigned i = 0; i < b->n_received; i++) {
-		const struct stage_pkt *pkt = &pkts[b->received[i].pkt];
-		struct tp_capture_record *rec = record_at(ring, b->received[i].at);
+void capture_after(
+	struct capture *c, struct capture_burst *b, unsigned w, const struct stage_pkt *pkts)
+{
+	for (unsigned i = 0; i < b->n_put; i++) {
+		const struct stage_pkt *pkt = &pkts[b->put[i].pkt];
+		struct tp_capture_record *rec = record_at(&c->rings[w], b->put[i].at);
 
 		rec->verdict = pkt->verdict;
 		rec->reason = pkt->verdict == STAGE_DROP ? pkt->reason : TP_DROP_none;
 	}
-	for (unsigned i = 0; i < n; i++) {
-		struct tp_capture_record *rec;
+	frames_tell(c, b, w);
+}
 
-		if (pkts[i].verdict != STAGE_SEND || !belongs(&b->filter, &pkts[i], true))
-			continue;
-		rec = frame_put(c, b, w, &pkts[i], pkts[i].tx_port, now_ns);
-		if (rec != NULL)
-			rec->way = TP_CAPTURE_SENT;
+void capture_leaving(struct capture *c, struct capture_burst *b, unsigned w,
+	const struct stage_pkt *pkts, unsigned n, uint64_t now_ns)
+{
+	frames_put(c, b, w, pkts, n, TP_CAPTURE_SENT, now_ns);
+}
+
+void capture_left(struct capture *c, struct capture_burst *b, unsigned w, unsigned sent)
+{
+	for (unsigned i = 0; i < b->n_put; i++) {
+		struct tp_capture_record *rec = record_at(&c->rings[w], b->put[i].at);
+		bool left = b->put[i].pkt < sent;
+
+		rec->verdict = left ? STAGE_SEND : STAGE_DROP;
+		rec->reason = left ? TP_DROP_none : TP_DROP_tx_full;
 	}
-	atomic_store_explicit(&ring->head, b->head, memory_order_release);
+	frames_tell(c, b, w);
 }

@@ -47,8 +47,8 @@ struct capture_burst {
 	struct {
 		uint8_t pkt;
 		uint32_t at; // its record
-	} received[STAGE_BURST];
-	unsigned n_received;
+	} put[STAGE_BURST];
+	unsigned n_put;
 };
 
 // -ENOMEM.
@@ -73,5 +73,10 @@ static inline bool capture_is_armed(const struct capture *c)
 // By worker `w`, around stage_run. At most STAGE_BURST frames.
 void capture_before(struct capture *c, struct capture_burst *b, unsigned w,
 	const struct stage_pkt *pkts, unsigned n, uint64_t now_ns);
-void capture_after(struct capture *c, struct capture_burst *b, unsigned w,
+void capture_after(
+	struct capture *c, struct capture_burst *b, unsigned w, const struct stage_pkt *pkts);
+// Around the port's taking of frames, which is when they leave; of them data, len and tx_port are
+// read. Those from `sent` on it refused. At most STAGE_BURST frames.
+void capture_leaving(struct capture *c, struct capture_burst *b, unsigned w,
 	const struct stage_pkt *pkts, unsigned n, uint64_t now_ns);
+void capture_left(struct capture *c, struct capture_burst *b, unsigned w, unsigned sent);

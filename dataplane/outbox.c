@@ -17,12 +17,48 @@ void outboxes_init(struct outboxes *o, struct stage_worker *stage, const struct 
 	}
 }
 
+void outboxes_watch(struct outboxes *o, struct watch *watch, const struct clock *clock)
+{
+	o->watch = watch;
+	o->clock = clock;
+}
+
+// What the port has taken belongs to its driver: it is copied before.
+static __rte_noinline uint16_t transmit_watched(struct outboxes *o, struct outbox *box)
+{
+	struct stage_pkt frames[OUTBOX_BATCH];
+	struct capture *capture = &o->watch->capture;
+	unsigned worker = o->stage->id;
+	struct capture_burst burst;
+	uint16_t sent;
+
+	for (uint16_t i = 0; i < box->n; i++) {
+		struct rte_mbuf *m = box->packets[i];
+
+		frames[i] = (struct stage_pkt){.data = rte_pktmbuf_mtod(m, uint8_t *),
+			.len = m->data_len,
+			.tx_port = (uint8_t)(box - o->boxes)};
+	}
+	capture_leaving(
+		capture, &burst, worker, frames, box->n, clock_read_ns(o->clock, rte_rdtsc()));
+	sent = rte_eth_tx_burst(box->id, box->queue, box->packets, box->n);
+	capture_left(capture, &burst, worker, sent);
+	return sent;
+}
+
+static inline uint16_t transmit(struct outboxes *o, struct outbox *box)
+{
+	if (watch_is_on(o->watch))
+		return transmit_watched(o, box);
+	return rte_eth_tx_burst(box->id, box->queue, box->packets, box->n);
+}
+
 void outbox_flush(struct outboxes *o, struct outbox *box)
 {
 	struct tp_worker_stats *stats = o->stage->stats;
 	uint64_t octets = box->octets;
 	uint16_t n = box->n;
-	uint16_t sent = rte_eth_tx_burst(box->id, box->queue, box->packets, n);
+	uint16_t sent = transmit(o, box);
 
 	for (uint16_t i = sent; i < n; i++)
 		octets -= box->packets[i]->data_len;

@@ -12,6 +12,9 @@
 #include <io/port.h>
 #include <rte_mbuf.h>
 
+#include "clock.h"
+#include "watch.h"
+
 #define OUTBOX_BATCH STAGE_BURST // a whole batch leaves at once
 
 struct outbox {
@@ -28,15 +31,20 @@ struct outboxes {
 	struct stage_worker *stage; // counts what left, and as tx_full what was refused
 	unsigned n;
 	uint64_t hold_cycles;
-	bool holding;	     // some box held packets at the end of a burst
-	uint32_t left_late;  // packets that left in this loop and were from earlier ones
-	uint64_t late_since; // start of the first one's loop
+	struct watch *watch;	   // NULL: nobody may look on
+	const struct clock *clock; // for those who do
+	bool holding;		   // some box held packets at the end of a burst
+	uint32_t left_late;	   // packets that left in this loop and were from earlier ones
+	uint64_t late_since;	   // start of the first one's loop
 	struct outbox boxes[TP_PORTS_MAX];
 };
 
 // `hold_cycles`: 0: nothing is held.
 void outboxes_init(struct outboxes *o, struct stage_worker *stage, const struct io_port *ports,
 	unsigned n_ports, uint16_t queue, uint64_t hold_cycles);
+
+// Operators may look on from now on. Both are the caller's for as long as the boxes are.
+void outboxes_watch(struct outboxes *o, struct watch *watch, const struct clock *clock);
 
 // All of a box's packets leave; those that the port refuses are freed.
 void outbox_flush(struct outboxes *o, struct outbox *box);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "watch.h"
 
-#include <rte_cycles.h>
-
 int watch_init(struct watch *watch, unsigned n_workers)
 {
 	int err = trace_init(&watch->trace, n_workers);
@@ -16,8 +14,8 @@ void watch_fini(struct watch *watch)
 	trace_fini(&watch->trace);
 }
 
-void watch_run(struct watch *watch, struct stage_worker *w, const struct clock *clock,
-	struct stage_pkt *pkts, unsigned n, uint64_t now_ns)
+void watch_run(struct watch *watch, struct stage_worker *w, struct stage_pkt *pkts, unsigned n,
+	uint64_t now_ns)
 {
 	struct capture_burst burst;
 
@@ -26,14 +24,5 @@ void watch_run(struct watch *watch, struct stage_worker *w, const struct clock *
 		trace_run(&watch->trace, w, pkts, n, now_ns);
 	else
 		stage_run(w, pkts, n, now_ns);
-	capture_after(&watch->capture, &burst, w->id, pkts, n, clock_read_ns(clock, rte_rdtsc()));
-}
-
-void watch_inject(struct watch *watch, const struct stage_worker *w, const struct stage_pkt *pkts,
-	unsigned n, uint64_t now_ns)
-{
-	struct capture_burst burst;
-
-	capture_before(&watch->capture, &burst, w->id, pkts, 0, now_ns);
-	capture_after(&watch->capture, &burst, w->id, pkts, n, now_ns);
+	capture_after(&watch->capture, &burst, w->id, pkts);
 }

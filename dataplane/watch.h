@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Operators who look on: a trace, a capture, or both. While nobody does, a worker pays one branch
-// per burst.
+// per burst, and one per batch that leaves.
 #pragma once
 
 #include "capture.h"
-#include "clock.h"
 #include "trace.h"
 
 struct watch {
@@ -26,9 +25,6 @@ static inline bool watch_is_on(const struct watch *watch)
 		0);
 }
 
-// In place of stage_run, at most STAGE_BURST frames. `clock` is the worker's own.
-void watch_run(struct watch *watch, struct stage_worker *w, const struct clock *clock,
-	struct stage_pkt *pkts, unsigned n, uint64_t now_ns);
-// Frames that were made by stage_inject.
-void watch_inject(struct watch *watch, const struct stage_worker *w, const struct stage_pkt *pkts,
-	unsigned n, uint64_t now_ns);
+// In place of stage_run, at most STAGE_BURST frames.
+void watch_run(struct watch *watch, struct stage_worker *w, struct stage_pkt *pkts, unsigned n,
+	uint64_t now_ns);

@@ -81,6 +81,7 @@ struct worker *worker_create(const struct worker_settings *s)
 	}
 	outboxes_init(&w->outboxes, &w->stage, s->ports, s->n_ports, (uint16_t)s->id,
 		rte_get_tsc_hz() / 1000000 * s->hold_us);
+	outboxes_watch(&w->outboxes, s->watch, &w->clock);
 	stage_worker_init(&w->stage, seed);
 	return w;
 }
@@ -198,7 +199,7 @@ static unsigned poll_queue(struct worker *w, const struct queue *q)
 	for (uint16_t i = 0; i < n; i++)
 		fill_pkt(&pkts[i], packets[i], q->port);
 	if (watch_is_on(w->settings.watch))
-		watch_run(w->settings.watch, &w->stage, &w->clock, pkts, n, w->now_ns);
+		watch_run(w->settings.watch, &w->stage, pkts, n, w->now_ns);
 	else
 		stage_run(&w->stage, pkts, n, w->now_ns);
 	for (uint16_t i = 0; i < n; i++) {
@@ -233,8 +234,6 @@ static unsigned poll_inject(struct worker *w)
 	for (unsigned i = 0; i < n; i++)
 		fill_pkt(&pkts[i], packets[i], 0);
 	made = stage_inject(&w->stage, pkts, n);
-	if (watch_is_on(w->settings.watch))
-		watch_inject(w->settings.watch, &w->stage, pkts, made, w->now_ns);
 	for (unsigned i = 0; i < made; i++)
 		post(w, &pkts[i]);
 	outboxes_end_burst(&w->outboxes);

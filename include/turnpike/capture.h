@@ -63,8 +63,8 @@ struct tp_capture_record {
 	uint16_t taken;	  // octets of it that follow
 	uint8_t way;	  // enum tp_capture_way
 	uint8_t port;
-	uint8_t verdict; // RECEIVED: 0 dropped, 1 sent, 2 to the control process, 3 not ours
-	uint8_t reason;	 // TP_DROP_* of a dropped one
+	uint8_t verdict; // 0 dropped, 1 sent; RECEIVED: 2 to the control process, 3 not ours
+	uint8_t reason;	 // TP_DROP_* of a dropped one; SENT: the port refused it
 	uint32_t worker;
 	uint32_t reserved;
 };

@@ -10,7 +10,7 @@
 
 static struct watch watch;
 static struct feed feed;
-static struct clock still; // reads 0 ns for ever
+static bool port_is_full;
 
 static struct tp_capture_request request_of(const struct call *c, uint32_t frames)
 {
@@ -37,11 +37,16 @@ static struct stage_pkt run(struct call *c, struct frame *f, const struct tp_add
 	const struct tp_addr *to, const void *payload, uint16_t len)
 {
 	struct stage_pkt pkt = call_packet(f, from, to, payload, len);
+	struct capture_burst burst;
 
 	if (watch_is_on(&watch))
-		watch_run(&watch, c->r->worker, &still, &pkt, 1, c->r->now_ns);
+		watch_run(&watch, c->r->worker, &pkt, 1, c->r->now_ns);
 	else
 		stage_run(c->r->worker, &pkt, 1, c->r->now_ns);
+	if (pkt.verdict == STAGE_SEND) {
+		capture_leaving(&watch.capture, &burst, c->r->worker->id, &pkt, 1, c->r->now_ns);
+		capture_left(&watch.capture, &burst, c->r->worker->id, port_is_full ? 0 : 1);
+	}
 	return pkt;
 }
 
@@ -119,6 +124,7 @@ static void both_ends_are_taken(struct call *c)
 	rec = take();
 	assert_non_null(rec);
 	assert_int_equal(rec->way, TP_CAPTURE_SENT);
+	assert_int_equal(rec->verdict, STAGE_SEND);
 	// Without the channel's header.
 	assert_int_equal(rec->len, received - 4);
 	assert_memory_equal(rec + 1, pkt.data, pkt.len);
@@ -171,6 +177,30 @@ static void tell_drops(void **state)
 	rec = take();
 	assert_non_null(rec);
 	assert_int_equal(rec->reason, TP_DROP_no_permission);
+	assert_null(take());
+	end(&c);
+}
+
+// What the port refuses is not shown as sent.
+static void tell_refused(void **state)
+{
+	const struct tp_capture_record *rec;
+	struct call c;
+
+	(void)state;
+	start(&c, TP_FAMILY_IPV4);
+	arm(&c, 100);
+	port_is_full = true;
+	run_channel(&c, CALL_NUMBER);
+	port_is_full = false;
+	rec = take();
+	assert_non_null(rec);
+	assert_int_equal(rec->verdict, STAGE_SEND);
+	rec = take();
+	assert_non_null(rec);
+	assert_int_equal(rec->way, TP_CAPTURE_SENT);
+	assert_int_equal(rec->verdict, STAGE_DROP);
+	assert_int_equal(rec->reason, TP_DROP_tx_full);
 	assert_null(take());
 	end(&c);
 }
@@ -455,6 +485,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(take_both_ends),
 		cmocka_unit_test(tell_drops),
+		cmocka_unit_test(tell_refused),
 		cmocka_unit_test(leave_others_out),
 		cmocka_unit_test(count_and_cut),
 		cmocka_unit_test(full_rings_are_counted),

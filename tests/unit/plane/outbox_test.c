@@ -214,6 +214,73 @@ static void test_full_queue_is_counted(void **state)
 	assert_int_equal(take(), RING_SLOTS - 1);
 }
 
+// A request for frames from 10.0.0.1:7 to 10.0.0.2:9, and what makes one of them.
+static struct tp_capture_request request(void)
+{
+	return (struct tp_capture_request){.magic = TP_CAPTURE_REQUEST_MAGIC,
+		.number = 1,
+		.frames = 1000,
+		.seconds = 5,
+		.client = tp_addr_ipv4(0x0a000002, 9),
+		.listener = tp_addr_ipv4(0x0a000001, 7)};
+}
+
+static void address(uint8_t *frame)
+{
+	static const uint8_t ip[] = {
+		0x45, 0, 0, 46, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0, 7, 0, 9};
+
+	memset(frame, 0, LEN);
+	tp_store_be16(frame + 12, 0x0800);
+	memcpy(frame + 14, ip, sizeof(ip));
+}
+
+// A capture shows each frame where it left, or was refused.
+static void test_captured_where_it_leaves(void **state)
+{
+	static uint8_t room[3 * OUTBOX_BATCH * 128] TP_ALIGNED(8);
+	const struct tp_capture_request r = request();
+	struct clock clock;
+	struct watch watch;
+	size_t len, sent = 0, refused = 0;
+
+	(void)state;
+	clock_init(&clock, rte_get_tsc_hz(), rte_rdtsc(), 1000);
+	assert_int_equal(watch_init(&watch, 1), 0);
+	assert_int_equal(capture_arm(&watch.capture, &r), 0);
+	outboxes_watch(&now.boxes, &watch, &clock);
+	for (unsigned n = 0; n < RING_SLOTS + 2; n++) {
+		struct outbox *box = &now.boxes.boxes[0];
+
+		put(1);
+		address(rte_pktmbuf_mtod(box->packets[box->n - 1], uint8_t *));
+		if (box->n == OUTBOX_BATCH / 2)
+			outboxes_flush(&now.boxes);
+	}
+	outboxes_flush(&now.boxes);
+	len = capture_take(&watch.capture, room, sizeof(room));
+	for (size_t at = 0; at < len;) {
+		const struct tp_capture_record *rec = (const void *)(room + at);
+
+		assert_int_equal(rec->way, TP_CAPTURE_SENT);
+		assert_true(rec->time_ns >= 1000);
+		if (rec->verdict == STAGE_SEND) {
+			assert_int_equal(refused, 0);
+			sent++;
+		} else {
+			assert_int_equal(rec->reason, TP_DROP_tx_full);
+			refused++;
+		}
+		at += rec->size;
+	}
+	assert_int_equal(sent, now.stats.tx_packets);
+	assert_int_equal(refused, now.stats.drops[TP_DROP_tx_full]);
+	assert_int_equal(sent, RING_SLOTS - 1);
+	assert_int_equal(refused, 3);
+	assert_int_equal(take(), sent);
+	watch_fini(&watch);
+}
+
 // Residence: what is held is not counted as gone, and is when it goes, with its own beginning.
 static void test_held_are_told(void **state)
 {
@@ -251,6 +318,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_idle_leaves_at_once, begin, end),
 		cmocka_unit_test_setup_teardown(test_hold_is_bounded, begin, end),
 		cmocka_unit_test_setup_teardown(test_full_queue_is_counted, begin, end),
+		cmocka_unit_test_setup_teardown(test_captured_where_it_leaves, begin, end),
 		cmocka_unit_test_setup_teardown(test_held_are_told, begin, end),
 	};
 
