@@ -82,8 +82,10 @@ e2e_holds "$E2E_TMP/short.json" "by the client's address, for a second" \
 $ctl capture "$id" -w "$E2E_TMP/ended.pcapng" 2> "$E2E_TMP/ended.err" 9>&- &
 reader=$!
 sleep 1
+echo kept > "$E2E_TMP/busy.pcapng"
 $ctl capture "$id" -w "$E2E_TMP/busy.pcapng" 2> "$E2E_TMP/busy.err"
 e2e_check "one at a time" [ $? = 1 ]
+e2e_check "a file is left alone when the capture is refused" grep -qx kept "$E2E_TMP/busy.pcapng"
 e2e_check "and it says so" grep -q "another capture is running" "$E2E_TMP/busy.err"
 kill -INT "$reader"
 wait "$reader"
@@ -100,6 +102,10 @@ e2e_check "a killed reader ends it: the next one may begin" \
 	$ctl capture "$id" -n 4 -w "$E2E_TMP/next.pcapng" 2> "$E2E_TMP/next.err"
 e2e_check "an unknown allocation is refused" \
 	e2e_not $ctl capture 123456 -w "$E2E_TMP/none.pcapng" 2> "$E2E_TMP/none.err"
+e2e_check "and makes no file" e2e_not test -e "$E2E_TMP/none.pcapng"
+e2e_check "nor can a file be where there is no folder" \
+	e2e_not $ctl capture "$id" -w "$E2E_TMP/none/x.pcapng" 2> "$E2E_TMP/folder.err"
+e2e_check "and it says so" grep -q "none/x.pcapng: No such file" "$E2E_TMP/folder.err"
 
 e2e_check "no terminal gets a capture" \
 	bash -c "script -qec '$ctl capture $id -n 1' /dev/null < /dev/null | grep -q 'not for the terminal'"

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -26,6 +27,7 @@ struct taking {
 	uint64_t wall_ns; // to add to the records' times
 	uint64_t first_ns, last_ns;
 	uint64_t frames;
+	uint64_t refused; // of them, by the port when they were to leave
 	uint64_t frames_of[TP_PORTS_MAX];
 	bool ended;
 	struct tp_capture_end end;
@@ -44,21 +46,30 @@ static void on_signal(int number)
 	interrupted = 1;
 }
 
-FILE *rctl_capture_open(const char *path)
+static bool is_stdout(const char *path)
+{
+	return path == NULL || strcmp(path, "-") == 0;
+}
+
+bool rctl_capture_may_write(const char *path)
+{
+	if (!is_stdout(path) || isatty(STDOUT_FILENO) != 1)
+		return true;
+	fprintf(stderr, "relayctl: a capture is not for the terminal\n"
+			"  next: give a file, -w FILE, or pipe it: relayctl capture ALLOCATION | "
+			"tcpdump -r -\n");
+	return false;
+}
+
+// NULL after a message.
+static FILE *file_open(const char *path)
 {
 	struct stat st;
 	FILE *out;
 	int fd;
 
-	if (path == NULL || strcmp(path, "-") == 0) {
-		if (isatty(STDOUT_FILENO) != 1)
-			return stdout;
-		fprintf(stderr,
-			"relayctl: a capture is not for the terminal\n"
-			"  next: give a file, -w FILE, or pipe it: relayctl capture ALLOCATION | "
-			"tcpdump -r -\n");
-		return NULL;
-	}
+	if (is_stdout(path))
+		return stdout;
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	// What was readable to others before must not become a capture for them.
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
@@ -154,9 +165,10 @@ static void record_write(struct taking *t, const struct tp_capture_record *rec)
 		.len = rec->len,
 		.outbound = rec->way == TP_CAPTURE_SENT};
 
-	if (!p.outbound && rec->verdict == 0) {
+	if (rec->verdict == 0) {
 		snprintf(comment, sizeof(comment), "dropped: %s", why == NULL ? "?" : why->name);
 		p.comment = comment;
+		t->refused += p.outbound;
 	} else if (!p.outbound && rec->verdict == 2) {
 		p.comment = "to turnpike-control";
 	}
@@ -211,6 +223,10 @@ static void file_end(struct taking *t)
 	}
 	fprintf(stderr, "relayctl: %" PRIu64 " frames captured, %" PRIu64 " missed: %s\n",
 		t->frames, missed, cause_text(t));
+	if (t->refused > 0)
+		fprintf(stderr,
+			"  %" PRIu64 " of them did not leave: the port was full (tx_full)\n",
+			t->refused);
 }
 
 // To the capture's end, or to the reader's.
@@ -239,24 +255,34 @@ static void messages_read(struct taking *t, int fd, struct message *m)
 	}
 }
 
-int rctl_capture_run(int fd, FILE *out, const json_t *result, uint32_t snaplen)
+static int file_close(FILE *out)
+{
+	int failed = ferror(out);
+
+	return (out == stdout ? fflush(out) : fclose(out)) != 0 || failed ? -1 : 0;
+}
+
+int rctl_capture_run(int fd, const char *path, const json_t *result, uint32_t snaplen)
 {
 	static struct message m;
 	const struct sigaction end = {.sa_handler = on_signal};
-	struct taking t = {.out = out};
+	struct taking t = {.out = NULL};
 	int rc = begin_read(&t, fd, &m);
 
 	if (rc != RCTL_EXIT_OK)
 		return rc;
+	t.out = file_open(path);
+	if (t.out == NULL)
+		return RCTL_EXIT_USAGE;
 	interrupted = 0;
 	(void)sigaction(SIGINT, &end, NULL);
 	(void)sigaction(SIGTERM, &end, NULL);
 	file_begin(&t, json_object_get(result, "ports"), snaplen);
 	// Whoever reads a pipe may know now that it runs.
-	(void)fflush(out);
+	(void)fflush(t.out);
 	messages_read(&t, fd, &m);
 	file_end(&t);
-	if (fflush(out) != 0) {
+	if (file_close(t.out) != 0) {
 		perror("relayctl: the capture can't be written");
 		return RCTL_EXIT_REFUSED;
 	}

@@ -5,6 +5,7 @@
 
 #include "options.h"
 #include "pages.h"
+#include "batch.h"
 #include "session.h"
 
 static int page_print(const char *page)
@@ -39,7 +40,7 @@ int main(int argc, char **argv)
 		return page_print(options.page);
 	rctl_session_init(&session, &options);
 	if (options.batch != NULL)
-		rc = rctl_session_batch(&session, options.batch);
+		rc = rctl_batch_run(&session, options.batch);
 	else
 		rc = rctl_session_run(&session, options.words);
 	rctl_session_fini(&session);

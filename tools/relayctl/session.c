@@ -292,7 +292,7 @@ static int trace_run(struct rctl_session *s, const struct rctl_request *r)
 }
 
 // The frames come from the data plane by a socket of which the other end goes with the request.
-static int capture_ask(struct rctl_session *s, const struct rctl_request *r, FILE *out)
+static int capture_ask(struct rctl_session *s, const struct rctl_request *r, const char *path)
 {
 	uint32_t snaplen = (uint32_t)json_integer_value(json_object_get(r->arguments, "snaplen"));
 	json_t *result = NULL;
@@ -305,7 +305,7 @@ static int capture_ask(struct rctl_session *s, const struct rctl_request *r, FIL
 	rc = ask_with(s, r->command->name, r->arguments, pair[0], &result);
 	close(pair[0]);
 	if (rc == RCTL_EXIT_OK)
-		rc = rctl_capture_run(pair[1], out, result, snaplen);
+		rc = rctl_capture_run(pair[1], path, result, snaplen);
 	close(pair[1]);
 	json_decref(result);
 	return rc;
@@ -313,23 +313,25 @@ static int capture_ask(struct rctl_session *s, const struct rctl_request *r, FIL
 
 static int capture_run(struct rctl_session *s, const struct rctl_request *r)
 {
-	const char *path = json_string_value(json_object_get(r->arguments, "write"));
+	json_t *write = json_incref(json_object_get(r->arguments, "write"));
+	const char *path = s->options->write != NULL ? s->options->write : json_string_value(write);
 	int rc = s->connected ? 0 : rctl_client_open(&s->client, s->socket);
-	FILE *out;
 
-	if (rc < 0)
-		return connect_failed(s, rc);
+	if (rc < 0) {
+		rc = connect_failed(s, rc);
+		goto end;
+	}
 	s->connected = true;
-	out = rctl_capture_open(s->options->write != NULL ? s->options->write : path);
-	if (out == NULL)
-		return RCTL_EXIT_USAGE;
+	rc = RCTL_EXIT_USAGE;
+	if (!rctl_capture_may_write(path))
+		goto end;
 	json_object_del(r->arguments, "write");
 	if (s->options->count != 0)
 		json_object_set_new(
 			r->arguments, "packets", json_integer((json_int_t)s->options->count));
-	rc = capture_ask(s, r, out);
-	if (out != stdout && fclose(out) != 0 && rc == RCTL_EXIT_OK)
-		rc = RCTL_EXIT_REFUSED;
+	rc = capture_ask(s, r, path);
+end:
+	json_decref(write);
 	return rc;
 }
 
@@ -355,88 +357,4 @@ int rctl_session_run(struct rctl_session *s, const char *const *words)
 		rc = request_run(s, &r);
 	rctl_request_fini(&r);
 	return rc;
-}
-
-// Splits a line into words in place: blanks separate, "..." and '...' keep them, # begins a
-// comment. Their number, or -EINVAL.
-static int line_split(char *line, char **words, size_t max)
-{
-	char *out = line;
-	size_t n = 0;
-
-	for (char *p = line; *p != '\0' && *p != '#' && *p != '\n';) {
-		char quote = '\0';
-
-		if (*p == ' ' || *p == '\t' || *p == '\r') {
-			p++;
-			continue;
-		}
-		if (n + 1 >= max)
-			return -EINVAL;
-		words[n++] = out;
-		for (; *p != '\0' && *p != '\n'; p++) {
-			if (quote != '\0' ? *p == quote : *p == '"' || *p == '\'')
-				quote = quote == '\0' ? *p : '\0';
-			else if (quote == '\0' && (*p == ' ' || *p == '\t' || *p == '\r'))
-				break;
-			else
-				*out++ = *p;
-		}
-		if (quote != '\0')
-			return -EINVAL;
-		p += *p != '\0';
-		*out++ = '\0';
-	}
-	words[n] = NULL;
-	return (int)n;
-}
-
-static int line_run(struct rctl_session *s, char *line, const char *path, unsigned number)
-{
-	char *words[32];
-	char echo[1024];
-	int n;
-
-	snprintf(echo, sizeof(echo), "%.*s", (int)strcspn(line, "\n"), line);
-	n = line_split(line, words, sizeof(words) / sizeof(words[0]));
-	if (n < 0) {
-		fprintf(stderr, "relayctl: %s:%u: too many words, or a quote is not closed\n", path,
-			number);
-		return RCTL_EXIT_USAGE;
-	}
-	if (n == 0)
-		return RCTL_EXIT_OK;
-	if (s->options->echo)
-		printf("> %s\n", echo);
-	n = rctl_session_run(s, (const char *const *)words);
-	fflush(stdout);
-	if (n != RCTL_EXIT_OK)
-		fprintf(stderr, "  at %s:%u\n", path, number);
-	return n;
-}
-
-int rctl_session_batch(struct rctl_session *s, const char *path)
-{
-	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
-	unsigned number = 0;
-	char *line = NULL;
-	size_t size = 0;
-	int first = RCTL_EXIT_OK;
-
-	if (f == NULL) {
-		fprintf(stderr, "relayctl: %s: %s\n", path, strerror(errno));
-		return RCTL_EXIT_USAGE;
-	}
-	while (getline(&line, &size, f) >= 0) {
-		int rc = line_run(s, line, path, ++number);
-
-		if (first == RCTL_EXIT_OK)
-			first = rc;
-		if (rc != RCTL_EXIT_OK && s->options->stop_on_error)
-			break;
-	}
-	free(line);
-	if (f != stdin)
-		fclose(f);
-	return first;
 }

@@ -19,5 +19,3 @@ void rctl_session_fini(struct rctl_session *s);
 
 // One command of words. RCTL_EXIT_*; what is wrong is on stderr.
 int rctl_session_run(struct rctl_session *s, const char *const *words);
-// Commands of a file, one a line. The first failure's exit code.
-int rctl_session_batch(struct rctl_session *s, const char *path);
