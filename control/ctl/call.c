@@ -140,7 +140,8 @@ int ctl_call_open(struct ctl_client *c, const struct ctl_server_conf *conf, cons
 		return -EBADMSG;
 	}
 	c->request = request;
-	c->call = (struct ctl_call){.now_ns = now_ns, .fd = c->passed};
+	c->call =
+		(struct ctl_call){.now_ns = now_ns, .uid = c->uid, .pid = c->pid, .fd = c->passed};
 	c->passed = -1;
 	c->busy = true;
 	call_find(c, conf);

@@ -14,12 +14,21 @@
 
 int ctl_client_open(struct ctl_client *c, int fd)
 {
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	int rc = 0;
+
 	*c = (struct ctl_client){.fd = fd, .in = malloc(IN_SIZE), .passed = -1, .call = {.fd = -1}};
-	if (c->in == NULL) {
-		close(fd);
-		c->fd = -1;
-		return -ENOMEM;
+	if (c->in == NULL)
+		rc = -ENOMEM;
+	else if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		rc = -errno;
+	if (rc < 0) {
+		ctl_client_close(c);
+		return rc;
 	}
+	c->uid = peer.uid;
+	c->pid = peer.pid;
 	return 0;
 }
 

@@ -9,7 +9,9 @@
 #include <ctl/server.h>
 
 struct ctl_client {
-	int fd;		 // -1: free place
+	int fd;	      // -1: free place
+	uint32_t uid; // of who connected
+	int32_t pid;
 	uint32_t events; // epoll interest now
 	uint8_t *in;
 	size_t in_len;
@@ -26,7 +28,7 @@ struct ctl_client {
 	ctl_handler_fn run;
 };
 
-// Takes fd over. 0 or -ENOMEM (fd is closed).
+// Takes fd over. 0, -ENOMEM, or the error of asking who it is (fd is closed).
 int ctl_client_open(struct ctl_client *c, int fd);
 void ctl_client_close(struct ctl_client *c);
 

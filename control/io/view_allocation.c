@@ -237,8 +237,7 @@ enum ctl_step io_view_allocation_kill(void *ctx, struct ctl_call *call)
 	id = io_allocation_id(view.record, view.ref);
 	if (turn_kill(r->turn, call->now_ns, view.ref) < 0)
 		return allocation_missing(call);
-	log_event(LOG_EV_OPERATOR_COMMAND,
-		LOG_FIELDS(log_str("command", call->command->name), log_allocation(id)));
+	io_operator_log(LOG_EV_OPERATOR_COMMAND, call, LOG_FIELDS(log_allocation(id)));
 	io_serve_outputs(r, call->now_ns, 0);
 	call->result = json_pack("{s:s}", "id", ctl_call_text(call, "id"));
 	return CTL_DONE;

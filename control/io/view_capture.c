@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#include <log/log.h>
-
 #define FRAMES_USUAL  10000u
 #define SECONDS_USUAL 60u
 
@@ -85,8 +83,7 @@ enum ctl_step io_view_capture(void *ctx, struct ctl_call *call)
 		return ctl_call_fail(call, "no_dataplane",
 			"start turnpike-dataplane with the same configuration, of the same version",
 			"turnpike-dataplane does not take the request");
-	log_event(LOG_EV_OPERATOR_COMMAND,
-		LOG_FIELDS(log_str("command", call->command->name), log_allocation(id)));
+	io_operator_log(LOG_EV_OPERATOR_COMMAND, call, LOG_FIELDS(log_allocation(id)));
 	call->result = json_pack("{s:o, s:o, s:o, s:o}", "allocation",
 		json_sprintf("%llx", (unsigned long long)id), "packets",
 		io_json_u64(request.frames), "seconds", io_json_u64(request.seconds), "ports",

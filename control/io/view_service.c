@@ -62,9 +62,8 @@ enum ctl_step io_view_credential_mint(void *ctx, struct ctl_call *call)
 	if (rc < 0)
 		return ctl_call_fail(
 			call, "internal", "report it", "credential mint: %s", strerror(-rc));
-	log_event(LOG_EV_OPERATOR_COMMAND,
-		LOG_FIELDS(log_str("command", call->command->name), log_str("user", username),
-			log_u64("ttl_s", ttl_s)));
+	io_operator_log(LOG_EV_OPERATOR_COMMAND, call,
+		LOG_FIELDS(log_str("user", username), log_u64("ttl_s", ttl_s)));
 	call->result = json_pack("{s:s, s:s, s:o, s:o}", "username", username, "password", password,
 		"ttl", io_json_u64(ttl_s), "uris", uris_make(r));
 	explicit_bzero(password, sizeof(password));
@@ -119,7 +118,7 @@ enum ctl_step io_view_log_level(void *ctx, struct ctl_call *call)
 
 	(void)ctx;
 	if (name != NULL && log_level_parse(name, &level) == 0) {
-		log_event(LOG_EV_LOG_LEVEL_CHANGED,
+		io_operator_log(LOG_EV_LOG_LEVEL_CHANGED, call,
 			LOG_FIELDS(log_str("from", log_level_name(log_level_get())),
 				log_str("to", name)));
 		log_level_set(level);

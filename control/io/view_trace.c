@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 
-#include <log/log.h>
 #include <text/addr.h>
 #include <text/buf.h>
 #include <turnpike/stun.h>
@@ -23,6 +22,11 @@ static enum ctl_step request_send(
 		return ctl_call_fail(call, "no_dataplane",
 			"start turnpike-dataplane with the same configuration, of the same version",
 			"turnpike-dataplane does not take the request");
+	if (request->packets > 0)
+		io_operator_log(LOG_EV_OPERATOR_COMMAND, call,
+			LOG_FIELDS(log_addr("client", &request->client)));
+	else
+		io_operator_log(LOG_EV_OPERATOR_COMMAND, call, NULL);
 	call->result = json_pack("{s:o, s:o, s:o}", "trace", io_json_u64(request->trace), "packets",
 		io_json_u64(request->packets), "seconds", io_json_u64(request->seconds));
 	return CTL_DONE;
@@ -45,7 +49,6 @@ enum ctl_step io_view_trace_start(void *ctx, struct ctl_call *call)
 			TP_TRACE_SECONDS_MAX);
 	request.packets = packets == 0 ? PACKETS_USUAL : (uint32_t)packets;
 	request.seconds = seconds == 0 ? SECONDS_USUAL : (uint32_t)seconds;
-	log_event(LOG_EV_OPERATOR_COMMAND, LOG_FIELDS(log_str("command", call->command->name)));
 	return request_send(r, call, &request);
 }
 

@@ -27,6 +27,20 @@ const struct ctl_handler io_handlers[] = {
 };
 const size_t io_n_handlers = TP_ARRAY_LEN(io_handlers);
 
+void io_operator_log(
+	enum log_event_id event, const struct ctl_call *call, const struct log_field *fields)
+{
+	struct log_field all[8] = {log_str("command", call->command->name),
+		log_u64("uid", call->uid), log_i64("pid", call->pid)};
+
+	for (size_t i = 3; fields != NULL && i + 1 < TP_ARRAY_LEN(all); i++) {
+		all[i] = *fields++;
+		if (all[i].type == LOG_TYPE_END)
+			break;
+	}
+	log_event(event, all);
+}
+
 json_t *io_json_u64(uint64_t v)
 {
 	return json_integer(v > INT64_MAX ? INT64_MAX : (json_int_t)v);

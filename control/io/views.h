@@ -2,6 +2,8 @@
 // The operator's commands: each reads the relay (the handlers' ctx) and answers with JSON.
 #pragma once
 
+#include <log/log.h>
+
 #include "relay.h"
 
 enum ctl_step io_view_status(void *ctx, struct ctl_call *call);
@@ -21,6 +23,11 @@ enum ctl_step io_view_counter_show(void *ctx, struct ctl_call *call);
 enum ctl_step io_view_credential_mint(void *ctx, struct ctl_call *call);
 enum ctl_step io_view_config_check(void *ctx, struct ctl_call *call);
 enum ctl_step io_view_log_level(void *ctx, struct ctl_call *call);
+
+// A line of what an operator's command has changed: the command, who sent it, and `fields` (NULL:
+// none).
+void io_operator_log(
+	enum log_event_id event, const struct ctl_call *call, const struct log_field *fields);
 
 // New references, NULL without memory.
 json_t *io_json_u64(uint64_t v);

@@ -41,6 +41,8 @@ relayed=$(e2e_json "$E2E_TMP/list.json" 'r[0]["relayed"][0]')
 e2e_check "captures by id" \
 	$ctl capture "$id" -w "$E2E_TMP/one.pcapng" -n 801 2> "$E2E_TMP/one.err"
 e2e_check "a valid pcapng file" read_capture one
+e2e_check "and the log tells who did" grep -q \
+	"operator_command command=capture uid=0 pid=[1-9][0-9]* allocation=$id" "$TP_LAB_DIR/control.log"
 e2e_check "that only its owner reads" [ "$(stat -c %a "$E2E_TMP/one.pcapng")" = 600 ]
 e2e_holds "$E2E_TMP/one.json" "as many frames as asked for, none missed" \
 	'len(r["packets"]) == 801 and sum(s["received"] for s in r["statistics"]) == 801

@@ -17,6 +17,8 @@ struct ctl_call {
 	const struct ctl_command *command;
 	const json_t *arguments; // checked: only known members, required ones there, types right
 	uint64_t now_ns;
+	uint32_t uid; // of who connected, as the kernel tells
+	int32_t pid;  // likewise; 0: of a namespace that we don't see
 	int fd; // the descriptor that came with the request, or -1; closed unless it is taken over
 		// by setting this to -1
 
