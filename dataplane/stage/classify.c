@@ -63,46 +63,47 @@ CORE_INLINE void from_peer(struct burst *b, struct item *it, const struct local_
 
 #if STAGE_HAS_KNOWN
 // False: for the next quick way; nothing has been done.
-CORE_INLINE bool classify_known(struct burst *b, struct item *it, uint8_t *frame, struct hasher h)
+CORE_INLINE bool classify_known(
+	struct burst *b, struct item *it, uint8_t *frame, uint32_t len, struct hasher h)
 {
 	struct known *k = &b->known;
 	const uint8_t *ip = frame + CORE_ETH_LEN, *udp = ip + CORE_IPV4_HEADER_LEN;
-	uint32_t len = it->pkt->len, total_len, udp_len;
-	uint64_t src_port_be, dst_port_be;
-	struct local_ip src, dst;
+	const uint8_t *msg = udp + CORE_UDP_HEADER_LEN;
+	uint32_t dst, number;
+	uint64_t src_port_be, dst_port_be, tail;
+	struct local_ip src;
 
-	if (STAGE_UNLIKELY(it->pkt->rx_port != k->rx_port ||
-			   len < CORE_ETH_LEN + CORE_IPV4_HEADER_LEN + CORE_UDP_HEADER_LEN ||
-			   !known_shape(k, frame)))
+	if (STAGE_UNLIKELY(it->pkt->rx_port != k->rx_port || len < KNOWN_HEADERS ||
+			   !known_shape(k, frame, len)))
 		return false;
-	total_len = tp_load_be16(ip + CORE_IPV4_TOTAL_LEN);
-	udp_len = tp_load_be16(udp + CORE_UDP_LEN);
 	src = local_ip_of(ip + CORE_IPV4_SRC, TP_FAMILY_IPV4);
-	dst = local_ip_of(ip + CORE_IPV4_DST, TP_FAMILY_IPV4);
+	memcpy(&dst, ip + CORE_IPV4_DST, sizeof(dst));
 	src_port_be = core_sum_word(udp + CORE_UDP_SPORT);
 	dst_port_be = core_sum_word(udp + CORE_UDP_DPORT);
-	if (STAGE_UNLIKELY(total_len > len - CORE_ETH_LEN || udp_len < CORE_UDP_HEADER_LEN ||
-			   udp_len + CORE_IPV4_HEADER_LEN != total_len ||
+	if (STAGE_UNLIKELY(tp_load_be16(udp + CORE_UDP_LEN) != len - KNOWN_UDP_OFFSET ||
 			   !core_plain_ipv4_csum_right(ip) || src_port_be == 0 ||
-			   core_source_bad(TP_FAMILY_IPV4, ip + CORE_IPV4_SRC) ||
-			   locals_ip_find(b->locals, &src, TP_FAMILY_IPV4) != 0 ||
-			   !known_own(k, b->locals, &dst)))
+			   locals_source4_suspect(b->locals, local_ip4(&src))))
 		return false;
-	if (dst_port_be != k->listener_port_be &&
-		!known_relayed(k, b->locals, (uint16_t)dst_port_be))
-		return false;
-	it->v4 = it->quick4 = true;
-	it->hairpin = false;
-	it->port_be = (uint16_t)dst_port_be;
-	if (dst_port_be == k->listener_port_be) {
-		it->local_id = k->listener_id;
-		from_client(b, it, udp + CORE_UDP_HEADER_LEN, udp_len - CORE_UDP_HEADER_LEN, &src,
-			k->client_tail | key_tail(src_port_be, 0, 0, 0, 0), h);
-	} else {
-		it->local_id = k->relay_id;
-		from_peer(b, it, &src, k->peer_tail | key_tail(src_port_be, 0, 0, 0, 0),
-			dst_port_be, h);
+	if (dst_port_be == k->listener_port_be && dst == k->listener_ip) {
+		it->traits = k->client_traits;
+		tail = k->client_tail | key_tail(src_port_be, 0, 0, 0, 0);
+		number = tp_load_be16(msg);
+		if (STAGE_LIKELY(number - TP_CHANNEL_MIN < k->channels &&
+				 tp_load_be16(msg + 2) == len - KNOWN_HEADERS)) {
+			ask(b, it, &b->open[0][STEP_CHANNEL], h, src.word[0], 0,
+				tail | key_tail(0, 0, number, TP_KIND_CHANNEL, 0));
+		} else {
+			it->exact4 = false;
+			from_client(b, it, msg, len - KNOWN_UDP_OFFSET - CORE_UDP_HEADER_LEN, &src,
+				tail, h);
+		}
+		return true;
 	}
+	if (!known_relay(k, b->locals, dst) || !known_relayed(k, b->locals, (uint16_t)dst_port_be))
+		return false;
+	it->traits = k->peer_traits | item_traits(0, dst_port_be, 0, false, false);
+	ask(b, it, &b->open[0][STEP_PEER], h, src.word[0], 0,
+		k->peer_tail | key_tail(src_port_be, 0, dst_port_be, TP_KIND_PEER, 0));
 	return true;
 }
 #endif
@@ -128,12 +129,12 @@ CORE_INLINE bool classify_plain(
 			   core_source_bad(in.family, in.src_ip) ||
 			   locals_ip_find(b->locals, &src, in.family) != 0))
 		return false;
-	if (STAGE_HAS_KNOWN && v4)
+	if (STAGE_HAS_KNOWN && v4) {
 		known_set_port(&b->known, b->w, it->pkt->rx_port);
-	it->v4 = it->quick4 = v4;
-	it->hairpin = false;
-	it->local_id = (uint16_t)id;
-	it->port_be = in.ports.dst_be;
+		if (listener)
+			known_set_listener(&b->known, b->locals, &dst, in.ports.dst_be, id);
+	}
+	it->traits = item_traits(id, in.ports.dst_be, 0, v4, false);
 	tail = key_tail(in.ports.src_be, id, 0, 0, in.family);
 	if (listener)
 		from_client(b, it, core_packet_payload(&in), core_packet_payload_len(&in), &src,
@@ -150,7 +151,7 @@ CORE_INLINE bool classify_quickly(struct burst *b, struct item *it, struct hashe
 	unsigned type;
 
 #if STAGE_HAS_KNOWN
-	if (STAGE_LIKELY(classify_known(b, it, frame, h)))
+	if (STAGE_LIKELY(classify_known(b, it, frame, pkt->len, h)))
 		return true;
 #endif
 	if (STAGE_UNLIKELY(pkt->len < CORE_ETH_LEN || pkt->rx_port >= b->w->n_ports ||

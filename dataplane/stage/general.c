@@ -159,7 +159,7 @@ static void classify_udp(
 	if (!source_right(b, it, in, &from))
 		return;
 	it->v4 = in->family == TP_FAMILY_IPV4;
-	it->quick4 = it->v4 && !b->w->general_only;
+	it->exact4 = false;
 	it->hairpin = false;
 	it->local_id = (uint16_t)from.local_id;
 	it->port_be = in->ports.dst_be;

@@ -55,12 +55,18 @@ struct item {
 	uint32_t sent_by;    // the sender's CHANNEL or PERMISSION
 	uint32_t client;     // the sender's ALLOCATION
 	uint32_t allocation; // the receiver's ALLOCATION
-	uint16_t local_id;   // listener or relay it arrived at; hairpin: relay of the other end
-	uint16_t port_be;    // relayed port it arrived at; hairpin: of the other end
-	uint8_t take;	     // enum item_take
-	bool v4;	     // family of the frame
-	bool hairpin;
-	bool quick4; // IPv4, and may go the quick way out
+	union {
+		struct {
+			uint16_t local_id; // listener or relay it arrived at; hairpin: relay of the
+					   // other end
+			uint16_t port_be;  // port it arrived at; hairpin: relayed, of the other end
+			uint8_t take;	   // enum item_take
+			bool v4;	   // family of the frame
+			bool hairpin;
+			bool exact4; // classify_known's: the quick way out is open to it
+		};
+		uint64_t traits; // all of these, by item_traits
+	};
 } TP_ALIGNED(64);
 TP_ASSERT_SIZE(struct item, 64);
 
@@ -75,18 +81,19 @@ struct open_list {
 	uint8_t at[STAGE_BURST];
 };
 
-// The port and own IPv4 address that the last plain packet arrived at, made for comparison
-// (known.h).
+// The port that the last plain IPv4 packet came in by, and the listener and the relay address that
+// the last ones arrived at, made for comparison (known.h).
 struct known {
 	uint8_t mask[2][16] TP_ALIGNED(16);
 	uint8_t want[2][16] TP_ALIGNED(16);
-	uint64_t own;			 // the address, as in struct local_ip
-	uint64_t client_tail, peer_tail; // key_tail of what it arrives at: id and family
-	uint32_t listener_port_be;	 // KNOWN_NO_PORT: no listener
-	uint32_t relay_port_min;	 // of the relay's ports, in host order,
-	uint32_t relay_ports;		 // and how many from there; 0: no relay
-	uint16_t listener_id, relay_id;
-	uint16_t mixed;	 // the address in locals.ips if a listener's port may be among them; or 0
+	uint64_t client_tail, peer_tail;     // key_tail of listener and relay: id and family
+	uint64_t client_traits, peer_traits; // item_traits, but for the relay's port
+	uint32_t listener_ip, relay_ip;	     // as stored
+	uint32_t listener_port_be;	     // KNOWN_NO_PORT: no listener
+	uint32_t channels;		     // how many numbers from TP_CHANNEL_MIN
+	uint32_t relay_port_min;	     // of the relay's ports, in host order,
+	uint32_t relay_ports;		     // and how many from there; 0: no relay
+	uint16_t mixed;	 // the relay's address in locals.ips if a listener's port may be among them
 	uint8_t rx_port; // KNOWN_NOTHING: nothing is known yet
 };
 
@@ -149,6 +156,17 @@ static inline uint64_t key_tail(
 	return port_be | local_id << 16 | selector << 32 | kind << 48 | family << 56;
 #else
 	return port_be << 48 | local_id << 32 | selector << 16 | kind << 8 | family;
+#endif
+}
+
+// What struct item.traits says.
+static inline uint64_t item_traits(
+	uint64_t local_id, uint64_t port_be, uint64_t take, bool v4, bool exact4)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return local_id | port_be << 16 | take << 32 | (uint64_t)v4 << 40 | (uint64_t)exact4 << 56;
+#else
+	return local_id << 48 | port_be << 32 | take << 24 | (uint64_t)v4 << 16 | exact4;
 #endif
 }
 

@@ -1,7 +1,25 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "locals.h"
 
+#include <core/packet.h>
+
 #include <stdlib.h>
+
+static void suspect_add(struct stage_locals *l, uint32_t ip)
+{
+	uint32_t bit = locals_suspect_bit(ip);
+
+	l->suspects[bit / 64] |= 1ull << bit % 64;
+}
+
+static void bad_first_set(struct stage_locals *l)
+{
+	for (unsigned first = 0; first < 256; first++) {
+		const uint8_t ip[4] = {(uint8_t)first, 1, 1, 1};
+
+		l->bad_first[first] = core_source_bad(TP_FAMILY_IPV4, ip);
+	}
+}
 
 static unsigned ip_add(struct stage_locals *l, const struct tp_addr *a)
 {
@@ -15,6 +33,8 @@ static unsigned ip_add(struct stage_locals *l, const struct tp_addr *a)
 		s = (s + 1) & l->ip_mask;
 	i = ++l->n_ips;
 	l->ips[i] = (struct own_ip){.ip = ip, .family = a->family};
+	if (a->family == TP_FAMILY_IPV4)
+		suspect_add(l, local_ip4(&ip));
 	l->ip_slots[s] = (uint16_t)i;
 	return i;
 }
@@ -82,6 +102,7 @@ struct stage_locals *stage_locals_create(
 		return NULL;
 	l->path = *path;
 	masks_set(l, locals);
+	bad_first_set(l);
 	if (l->path.channel_max > TP_CHANNEL_MAX_COMPAT)
 		l->path.channel_max = TP_CHANNEL_MAX_COMPAT;
 	for (unsigned id = 1; id < TP_LOCALS_MAX; id++) {

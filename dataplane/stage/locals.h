@@ -6,9 +6,10 @@
 
 #include <stage/stage.h>
 
-#define LOCALS_IPS_MAX	  (2 * TP_LOCALS_MAX) // each local has an address and an external one
-#define LOCALS_IP_SLOTS	  4096u
-#define LOCALS_PORT_SLOTS 2048u
+#define LOCALS_IPS_MAX	     (2 * TP_LOCALS_MAX) // each local has an address and an external one
+#define LOCALS_IP_SLOTS	     4096u
+#define LOCALS_PORT_SLOTS    2048u
+#define LOCALS_SUSPECT_SHIFT 12u
 
 // An IP address as two words, as stored; IPv4 in the first four octets, the others zero.
 struct local_ip {
@@ -39,11 +40,13 @@ struct stage_locals {
 	uint32_t n_ips;
 	uint32_t ip_mask; // slots in use: few own addresses take few cache lines
 	uint32_t port_mask;
-	struct own_ip ips[LOCALS_IPS_MAX + 1];	  // from 1
-	uint16_t ip_slots[LOCALS_IP_SLOTS];	  // index into ips; 0: empty
-	uint16_t port_slots[LOCALS_PORT_SLOTS];	  // id of a listener; 0: empty
-	uint16_t port_ips[LOCALS_PORT_SLOTS];	  // its index into ips
-	struct local_record by_id[TP_LOCALS_MAX]; // from 1
+	uint64_t suspects[(1u << LOCALS_SUSPECT_SHIFT) / 64]; // a bit each, by hash
+	bool bad_first[256];				      // first octets of core_source_bad's
+	struct own_ip ips[LOCALS_IPS_MAX + 1];		      // from 1
+	uint16_t ip_slots[LOCALS_IP_SLOTS];		      // index into ips; 0: empty
+	uint16_t port_slots[LOCALS_PORT_SLOTS];		      // id of a listener; 0: empty
+	uint16_t port_ips[LOCALS_PORT_SLOTS];		      // its index into ips
+	struct local_record by_id[TP_LOCALS_MAX];	      // from 1
 };
 
 static inline struct local_ip local_ip_of(const uint8_t *ip, uint8_t family)
@@ -65,6 +68,15 @@ static inline struct local_ip local_ip_of(const uint8_t *ip, uint8_t family)
 	return r;
 }
 
+static inline uint32_t local_ip4(const struct local_ip *ip)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (uint32_t)ip->word[0];
+#else
+	return (uint32_t)(ip->word[0] >> 32);
+#endif
+}
+
 static inline uint32_t local_hash(uint64_t a, uint64_t b)
 {
 	return (uint32_t)((a ^ (b << 29 | b >> 35)) * 0x9e3779b97f4a7c15ull >> 40);
@@ -84,6 +96,27 @@ static inline unsigned locals_ip_find(
 			return i;
 	}
 	return 0;
+}
+
+static inline unsigned locals_ip4_find(const struct stage_locals *l, uint32_t ip)
+{
+	struct local_ip word = local_ip_of((const uint8_t *)&ip, TP_FAMILY_IPV4);
+
+	return locals_ip_find(l, &word, TP_FAMILY_IPV4);
+}
+
+static inline uint32_t locals_suspect_bit(uint32_t ip)
+{
+	return ip * 0x9e3779b1u >> (32 - LOCALS_SUSPECT_SHIFT);
+}
+
+// False: it is none of our own IPv4 addresses, nor one that no host may send from. True: it may be.
+static inline bool locals_source4_suspect(const struct stage_locals *l, uint32_t ip)
+{
+	uint32_t bit = locals_suspect_bit(ip);
+
+	return l->bad_first[((const uint8_t *)&ip)[0]] ||
+	       (l->suspects[bit / 64] >> bit % 64 & 1) != 0;
 }
 
 // Id of the listener at this own address and port, or 0.

@@ -58,6 +58,7 @@ static void turn_round(struct burst *b, struct item *it, uint16_t relay_id, uint
 		return;
 	}
 	it->hairpin = true;
+	it->exact4 = false;
 	it->local_id = to_relay_id;
 	it->port_be = to_port_be;
 	shown = &item_more(b, it)->shown;
@@ -110,22 +111,36 @@ CORE_INLINE uint32_t confirm(const struct tp_table *t, const struct item *it)
 
 // The channel's expiry alone is tested, except for a hairpin: the allocation's entry is not touched
 // for media, the control process takes channels down with their allocation.
+__attribute__((noinline)) static void channel_settle(struct burst *b, struct item *it)
+{
+	uint32_t index = confirm(&b->w->table, it);
+	const struct tp_entry *e = entry_at(b, index);
+
+	if (index == 0)
+		item_drop(b, it, TP_DROP_no_channel);
+	else if (expired(&e->expires_s, b->now_s))
+		item_drop(b, it, TP_DROP_channel_expired);
+	else if (e->flags & TP_ENTRY_HAIRPIN)
+		turn_channel_round(b, it, index);
+	else
+		item_channel_forward(b, it, WAY_CHANNEL_TO_PEER, index);
+}
+
 CORE_INLINE void settle_channel(struct burst *b, const struct open_list *list)
 {
+	struct lane lane;
+
+	lane_begin(&lane, b);
 	for (unsigned i = 0; i < list->n; i++) {
 		struct item *it = open_item(b, list, i, FETCH_LEAVING);
-		uint32_t index = confirm(&b->w->table, it);
-		const struct tp_entry *e = entry_at(b, index);
+		const struct tp_entry *e = &lane.entries[it->candidate];
 
-		if (STAGE_UNLIKELY(index == 0))
-			item_drop(b, it, TP_DROP_no_channel);
-		else if (STAGE_UNLIKELY(expired(&e->expires_s, b->now_s)))
-			item_drop(b, it, TP_DROP_channel_expired);
-		else if (STAGE_UNLIKELY(e->flags & TP_ENTRY_HAIRPIN))
-			turn_channel_round(b, it, index);
-		else
-			forward_channel(b, it, WAY_CHANNEL_TO_PEER, e, index);
+		if (STAGE_UNLIKELY(!tp_key_equal(&e->key, &it->key) ||
+				   expired(&e->expires_s, lane.now_s) ||
+				   !lane_forward(&lane, b, it, e, true)))
+			channel_settle(b, it);
 	}
+	lane_end(&lane, b, TP_PATH_channel_to_peer);
 }
 
 static bool has_family(const struct burst *b, const struct tp_entry *a, uint8_t family)
@@ -240,22 +255,37 @@ CORE_INLINE void ask_permission_in(struct burst *b, struct item *it, struct hash
 	ask_permission(b, it, STEP_PERMISSION_IN, h, it->key.ip, it->key.family, allocation);
 }
 
+CORE_INLINE void peer_settle(struct burst *b, struct item *it, struct hasher h)
+{
+	uint32_t index = confirm(&b->w->table, it);
+	const struct tp_entry *e = entry_at(b, index);
+
+	if (index == 0 || expired(&e->other_expires_s, b->now_s))
+		ask_permission_in(b, it, h);
+	else if (expired(&e->expires_s, b->now_s))
+		item_drop(b, it, TP_DROP_permission_expired);
+	else if (it->hairpin)
+		item_turned_forward(b, it, index, true);
+	else
+		item_channel_forward(b, it, WAY_PEER_TO_CHANNEL, index);
+}
+
 CORE_INLINE void settle_peer(struct burst *b, const struct open_list *list, struct hasher h)
 {
+	struct lane lane;
+
+	lane_begin(&lane, b);
 	for (unsigned i = 0; i < list->n; i++) {
 		struct item *it = open_item(b, list, i, FETCH_PEER);
-		uint32_t index = confirm(&b->w->table, it);
-		const struct tp_entry *e = entry_at(b, index);
+		const struct tp_entry *e = &lane.entries[it->candidate];
 
-		if (index == 0 || STAGE_UNLIKELY(expired(&e->other_expires_s, b->now_s)))
-			ask_permission_in(b, it, h);
-		else if (STAGE_UNLIKELY(expired(&e->expires_s, b->now_s)))
-			item_drop(b, it, TP_DROP_permission_expired);
-		else if (STAGE_UNLIKELY(it->hairpin))
-			item_turned_forward(b, it, index, true);
-		else
-			forward_channel(b, it, WAY_PEER_TO_CHANNEL, e, index);
+		if (!tp_key_equal(&e->key, &it->key) ||
+			STAGE_UNLIKELY(expired(&e->other_expires_s, lane.now_s) ||
+				       expired(&e->expires_s, lane.now_s) ||
+				       !lane_forward(&lane, b, it, e, false)))
+			peer_settle(b, it, h);
 	}
+	lane_end(&lane, b, TP_PATH_peer_to_channel);
 }
 
 CORE_INLINE void settle_permission_in(struct burst *b, const struct open_list *list)

@@ -46,7 +46,7 @@ __attribute__((target("aes,sse4.1"))) static inline uint64_t tp_hash_aes_words(
 	__m128i k1 = _mm_loadu_si128((const __m128i *)(const void *)(hkey + 16));
 	__m128i k2 = _mm_loadu_si128((const __m128i *)(const void *)(hkey + 32));
 	__m128i k3 = _mm_loadu_si128((const __m128i *)(const void *)(hkey + 48));
-	__m128i h = _mm_insert_epi64(_mm_cvtsi64_si128((long long)a), (long long)b, 1);
+	__m128i h = _mm_set_epi64x((long long)b, (long long)a);
 	__m128i rest = _mm_cvtsi64_si128((long long)c);
 
 	h = _mm_aesenc_si128(_mm_xor_si128(h, k0), k1);

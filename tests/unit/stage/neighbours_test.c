@@ -239,6 +239,106 @@ static void test_relay_alone(void **state)
 	call_end(&c);
 }
 
+// What the entry of the one in the middle says otherwise: next hop, expiry, flags, header.
+static const struct {
+	uint32_t next_hop, expires_s, other_expires_s;
+	uint8_t flags, header_len, first;
+} entry_changes[] = {
+	{.next_hop = RELAY_HOP_SMALL},
+	{.next_hop = RELAY_HOP_NONE},
+	{.next_hop = RELAY_HOP_ASTRAY},
+	{.next_hop = RELAY_NEXT_HOPS},
+	{.next_hop = UINT32_MAX},
+	{.expires_s = 1},
+	{.other_expires_s = 1},
+	{.expires_s = 1, .other_expires_s = 1},
+	{.flags = TP_ENTRY_HAIRPIN},
+	{.header_len = 3},
+	{.first = 0x60},
+	{.first = 0x46},
+};
+
+static void entry_change(struct tp_entry *e, unsigned change)
+{
+	if (entry_changes[change].next_hop != 0)
+		e->next_hop = entry_changes[change].next_hop;
+	if (entry_changes[change].expires_s != 0)
+		e->expires_s = entry_changes[change].expires_s;
+	if (entry_changes[change].other_expires_s != 0)
+		e->other_expires_s = entry_changes[change].other_expires_s;
+	if (entry_changes[change].header_len != 0)
+		e->header_len = entry_changes[change].header_len;
+	if (entry_changes[change].first != 0)
+		e->header[0] = entry_changes[change].first;
+	e->flags |= entry_changes[change].flags;
+}
+
+static void test_entries_differ(void **state)
+{
+	(void)state;
+	for (unsigned change = 0; change < TP_ARRAY_LEN(entry_changes); change++) {
+		for (enum kind kind = 0; kind < SEND; kind++) {
+			static struct frame frames[BURST];
+			struct frame_spec spec;
+			struct message m;
+			struct call c;
+			uint32_t channel;
+
+			call_start(&c, TP_FAMILY_IPV4, TP_FAMILY_IPV4);
+			spec = spec_of(&c, kind, &m);
+			frames_make(frames, &spec);
+			c.peer = c.visitor;
+			channel = relay_channel(c.r, c.allocation, 0, CALL_NUMBER + 1, &c.peer);
+			entry_change(&c.r->entries[channel], change);
+			entry_change(&c.r->entries[c.r->entries[channel].partner], change);
+			spec = spec_of(&c, kind, &m);
+			if (kind == CHANNEL_DATA)
+				tp_store_be16(m.data, CALL_NUMBER + 1);
+			frame_build(&frames[1], &spec);
+			assert_int_equal(assert_alike(&c, frames, &nothing), STAGE_SEND);
+			frames[0] = frames[2] = frames[1];
+			assert_alike(&c, frames, &nothing);
+			call_end(&c);
+		}
+	}
+}
+
+// The peer is another client of this relay, with a channel of its own or without: what turns round
+// inside asks for its key as a peer's datagram would, but is none.
+static void test_turned_round(void **state)
+{
+	(void)state;
+	for (unsigned channel = 0; channel < 2; channel++) {
+		static struct frame frames[BURST];
+		struct tp_entry_relay at = {.relay_id = RELAY_RELAY4, .port_be = tp_htons(50005)};
+		struct tp_addr other = relay_addr4("10.77.1.9", 50009), there;
+		struct frame_spec spec;
+		struct message m;
+		struct call c;
+		uint32_t allocation;
+
+		call_start(&c, TP_FAMILY_IPV4, TP_FAMILY_IPV4);
+		allocation = relay_allocation(
+			c.r, &other, RELAY_LISTENER4, at, (struct tp_entry_relay){0});
+		there = c.r->locals[RELAY_RELAY4].external;
+		there.port_be = at.port_be;
+		relay_channel(c.r, c.allocation, 0, CALL_NUMBER + 1, &there);
+		there.port_be = c.relayed.port_be;
+		if (channel == 1)
+			relay_channel(c.r, allocation, 0, CALL_NUMBER, &there);
+		else
+			relay_permission(c.r, allocation, 0, &there);
+		spec = spec_of(&c, CHANNEL_DATA, &m);
+		frames_make(frames, &spec);
+		tp_store_be16(m.data, CALL_NUMBER + 1);
+		frame_build(&frames[1], &spec);
+		assert_int_equal(assert_alike(&c, frames, &nothing), STAGE_SEND);
+		frames[0] = frames[2] = frames[1];
+		assert_int_equal(assert_alike(&c, frames, &nothing), STAGE_SEND);
+		call_end(&c);
+	}
+}
+
 static void test_room_and_lengths(void **state)
 {
 	struct call c;
@@ -291,6 +391,8 @@ int main(void)
 		cmocka_unit_test(test_ports_differ),
 		cmocka_unit_test(test_addresses_differ),
 		cmocka_unit_test(test_relay_alone),
+		cmocka_unit_test(test_entries_differ),
+		cmocka_unit_test(test_turned_round),
 		cmocka_unit_test(test_room_and_lengths),
 	};
 
