@@ -10,6 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <pass/pass.h>
+
 int kick_init(struct kick *k, const char *run_directory, gid_t group)
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
@@ -50,23 +52,10 @@ fail:
 
 static int pass(int client, int event_fd)
 {
-	char octet = 0;
-	struct iovec iov = {&octet, 1};
-	union {
-		char space[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = {.space = {0}};
-	struct msghdr m = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.space,
-		.msg_controllen = sizeof(control.space)};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	const char octet = 0;
+	ssize_t n = pass_send(client, &octet, 1, event_fd, MSG_DONTWAIT);
 
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &event_fd, sizeof(int));
-	return sendmsg(client, &m, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 ? 0 : -errno;
+	return n == 1 ? 0 : (int)n;
 }
 
 static bool adopt(struct kick *k, int client)
@@ -90,24 +79,9 @@ static size_t request_size(uint32_t magic)
 // The descriptor that came along, or -1.
 static int request_receive(int client, void *request, size_t size)
 {
-	struct iovec iov = {request, size};
-	union {
-		char space[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = {.space = {0}};
-	struct msghdr m = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.space,
-		// Room for one, where CMSG_SPACE is room for two.
-		.msg_controllen = CMSG_LEN(sizeof(int))};
-	struct cmsghdr *c;
-	int fd = -1;
+	int fd;
 
-	if (recvmsg(client, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
-		return -1;
-	c = CMSG_FIRSTHDR(&m);
-	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	(void)pass_receive(client, request, size, &fd, MSG_DONTWAIT);
 	return fd;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <pass/pass.h>
 #include <turnpike/base.h>
 
 #define LENGTH_LEN 4u
@@ -117,24 +118,14 @@ int ctl_client_flush(struct ctl_client *c)
 // The last descriptor that comes is kept, for the request that it comes with.
 static ssize_t in_receive(struct ctl_client *c)
 {
-	struct iovec iov = {c->in + c->in_len, IN_SIZE - c->in_len};
-	union {
-		char space[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = {.space = {0}};
-	struct msghdr m = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.space,
-		// Room for one, where CMSG_SPACE is room for two.
-		.msg_controllen = CMSG_LEN(sizeof(int))};
-	ssize_t n = recvmsg(c->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	struct cmsghdr *h = n < 0 ? NULL : CMSG_FIRSTHDR(&m);
+	int fd;
+	ssize_t n = pass_receive(c->fd, c->in + c->in_len, IN_SIZE - c->in_len, &fd, MSG_DONTWAIT);
 
-	if (h == NULL || h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+	if (fd < 0)
 		return n;
 	if (c->passed >= 0)
 		close(c->passed);
-	memcpy(&c->passed, CMSG_DATA(h), sizeof(c->passed));
+	c->passed = fd;
 	return n;
 }
 
@@ -146,12 +137,12 @@ int ctl_client_fill(struct ctl_client *c, uint64_t now_ns)
 	while (c->in_len < IN_SIZE && ctl_client_peek(c, &text, &len) == 0) {
 		ssize_t n = in_receive(c);
 
-		if (n < 0 && errno == EINTR)
+		if (n == -EINTR)
 			continue;
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		if (n == -EAGAIN)
 			break;
 		if (n < 0)
-			return -errno;
+			return (int)n;
 		if (n == 0)
 			return -ECONNRESET;
 		c->in_len += (size_t)n;

@@ -8,6 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <pass/pass.h>
+
 #define RECORDS_MAX 64u // of one reading
 
 void io_dplink_init(
@@ -63,26 +65,6 @@ int io_dplink_connect(struct io_dplink *l)
 	return rc;
 }
 
-// The first of the descriptors that came along, or -1; the others are closed.
-static int descriptor_of(struct msghdr *msg)
-{
-	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
-	int first = -1;
-
-	if (c == NULL || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-		return -1;
-	for (size_t i = 0; CMSG_LEN((i + 1) * sizeof(int)) <= c->cmsg_len; i++) {
-		int fd;
-
-		memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
-		if (i == 0)
-			first = fd;
-		else
-			close(fd);
-	}
-	return first;
-}
-
 static int descriptor_take(struct io_dplink *l, int fd)
 {
 	int rc;
@@ -106,27 +88,13 @@ int io_dplink_trace(struct io_dplink *l, const struct tp_trace_request *request)
 int io_dplink_capture(
 	struct io_dplink *l, const struct tp_capture_request *request, int fd, uint32_t ref)
 {
-	union {
-		char space[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = {.space = {0}};
-	struct iovec iov = {(void *)(uintptr_t)request, sizeof(*request)};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
-	struct cmsghdr *c;
+	ssize_t n;
 
 	if (!io_dplink_is_up(l))
 		return -ENOTCONN;
-	if (fd >= 0) {
-		m.msg_control = control.space;
-		m.msg_controllen = sizeof(control.space);
-		c = CMSG_FIRSTHDR(&m);
-		*c = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
-			.cmsg_level = SOL_SOCKET,
-			.cmsg_type = SCM_RIGHTS};
-		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	}
-	if (sendmsg(l->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof(*request))
-		return errno != 0 ? -errno : -EIO;
+	n = pass_send(l->fd, request, sizeof(*request), fd, MSG_DONTWAIT);
+	if (n != sizeof(*request))
+		return n < 0 ? (int)n : -EIO;
 	if (request->frames > 0) {
 		l->captures[l->n_captures % IO_CAPTURES].number = request->number;
 		l->captures[l->n_captures++ % IO_CAPTURES].ref = ref;
@@ -179,27 +147,15 @@ static int records_read(struct io_dplink *l)
 
 static int octet_read(struct io_dplink *l)
 {
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} control;
 	char octet;
-	struct iovec iov = {&octet, 1};
-	struct msghdr msg = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control)};
-	ssize_t n = recvmsg(l->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	int rc = 0;
 	int fd;
+	ssize_t n = pass_receive(l->fd, &octet, 1, &fd, MSG_DONTWAIT);
 
 	if (n < 0)
-		rc = errno == EAGAIN || errno == EINTR ? 0 : -errno;
-	else if (n == 0)
-		rc = -ECONNRESET;
-	else if ((fd = descriptor_of(&msg)) >= 0)
-		rc = descriptor_take(l, fd);
-	return rc;
+		return n == -EAGAIN || n == -EINTR ? 0 : (int)n;
+	if (n == 0)
+		return -ECONNRESET;
+	return fd >= 0 ? descriptor_take(l, fd) : 0;
 }
 
 int io_dplink_read(struct io_dplink *l)

@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <pass/pass.h>
 #include <turnpike/base.h>
 #include <turnpike/ctl.h>
 
@@ -118,24 +119,9 @@ void rctl_client_close(struct rctl_client *c)
 // The length, with the descriptor.
 static int length_write(int fd, const uint8_t length[4], int descriptor)
 {
-	union {
-		char space[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = {.space = {0}};
-	struct iovec iov = {(void *)(uintptr_t)length, 4};
-	struct msghdr m = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.space,
-		.msg_controllen = sizeof(control.space)};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-
 	if (descriptor < 0)
 		return write_all(fd, length, 4);
-	*c = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
-		.cmsg_level = SOL_SOCKET,
-		.cmsg_type = SCM_RIGHTS};
-	memcpy(CMSG_DATA(c), &descriptor, sizeof(descriptor));
-	return sendmsg(fd, &m, MSG_NOSIGNAL) == 4 ? 0 : -EIO;
+	return pass_send(fd, length, 4, descriptor, 0) == 4 ? 0 : -EIO;
 }
 
 int rctl_client_send(struct rctl_client *c, const char *command, json_t *arguments)

@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include <pass/pass.h>
+
 static char directory[] = "/tmp/turnpike-kick-XXXXXX";
 
 static int setup(void **state)
@@ -39,27 +41,13 @@ static int dial(const struct kick *k)
 }
 
 // The descriptor that came along, or -1.
-static int receive(int fd)
+static int receive(int client)
 {
 	char octet;
-	struct iovec iov = {&octet, 1};
-	union {
-		char space[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	struct msghdr m = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control)};
-	struct cmsghdr *c;
-	int passed = -1;
+	int fd;
 
-	if (recvmsg(fd, &m, 0) != 1)
-		return -1;
-	c = CMSG_FIRSTHDR(&m);
-	if (c != NULL && c->cmsg_type == SCM_RIGHTS)
-		memcpy(&passed, CMSG_DATA(c), sizeof(passed));
-	return passed;
+	assert_int_equal(pass_receive(client, &octet, 1, &fd, 0), 1);
+	return fd;
 }
 
 static void test_pass(void **state)
@@ -142,16 +130,6 @@ static void test_capture(void **state)
 	struct tp_capture_request request = {
 		.magic = TP_CAPTURE_REQUEST_MAGIC, .number = 3, .frames = 4};
 	struct tp_trace_request trace = {.magic = TP_TRACE_REQUEST_MAGIC, .trace = 3};
-	struct iovec iov = {&request, sizeof(request)};
-	union {
-		char space[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = {.space = {0}};
-	struct msghdr m = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control.space)};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 	unsigned came, went;
 	int client, pair[2];
 	struct kick k;
@@ -162,12 +140,8 @@ static void test_capture(void **state)
 	kick_poll(&k, &came, &went);
 	close(receive(client));
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
-	*c = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
-		.cmsg_level = SOL_SOCKET,
-		.cmsg_type = SCM_RIGHTS};
-	memcpy(CMSG_DATA(c), &pair[0], sizeof(int));
 	assert_int_equal(write(client, &trace, sizeof(trace)), sizeof(trace));
-	assert_int_equal(sendmsg(client, &m, 0), sizeof(request));
+	assert_int_equal(pass_send(client, &request, sizeof(request), pair[0], 0), sizeof(request));
 	close(pair[0]);
 	kick_poll(&k, &came, &went);
 	assert_true(k.asked);
