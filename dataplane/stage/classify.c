@@ -5,9 +5,6 @@
 #include "hash.h"
 #include "known.h"
 
-// How far ahead of the parser the frames' first lines are fetched.
-#define AHEAD 4u
-
 // Own address that a packet arrived at, or NULL when it is not for us. Neighbours in a burst are
 // mostly for the same one.
 CORE_INLINE const struct own_ip *own_arrived(
@@ -80,7 +77,7 @@ CORE_INLINE bool classify_known(
 	memcpy(&dst, ip + CORE_IPV4_DST, sizeof(dst));
 	src_port_be = core_sum_word(udp + CORE_UDP_SPORT);
 	dst_port_be = core_sum_word(udp + CORE_UDP_DPORT);
-	if (STAGE_UNLIKELY(tp_load_be16(udp + CORE_UDP_LEN) != len - KNOWN_UDP_OFFSET ||
+	if (STAGE_UNLIKELY(!known_len(udp + CORE_UDP_LEN, len - KNOWN_UDP_OFFSET) ||
 			   !core_plain_ipv4_csum_right(ip) || src_port_be == 0 ||
 			   locals_source4_suspect(b->locals, local_ip4(&src))))
 		return false;
@@ -89,7 +86,7 @@ CORE_INLINE bool classify_known(
 		tail = k->client_tail | key_tail(src_port_be, 0, 0, 0, 0);
 		number = tp_load_be16(msg);
 		if (STAGE_LIKELY(number - TP_CHANNEL_MIN < k->channels &&
-				 tp_load_be16(msg + 2) == len - KNOWN_HEADERS)) {
+				 known_len(msg + 2, len - KNOWN_HEADERS))) {
 			ask(b, it, &b->open[0][STEP_CHANNEL], h, src.word[0], 0,
 				tail | key_tail(0, 0, number, TP_KIND_CHANNEL, 0));
 		} else {
@@ -144,56 +141,68 @@ CORE_INLINE bool classify_plain(
 	return true;
 }
 
-CORE_INLINE bool classify_quickly(struct burst *b, struct item *it, struct hasher h)
+// Any frame that is not known.
+CORE_INLINE void classify_next(struct burst *b, struct item *it, struct hasher h)
 {
 	const struct stage_pkt *pkt = it->pkt;
 	uint8_t *frame = pkt->data;
 	unsigned type;
 
-#if STAGE_HAS_KNOWN
-	if (STAGE_LIKELY(classify_known(b, it, frame, pkt->len, h)))
-		return true;
-#endif
-	if (STAGE_UNLIKELY(pkt->len < CORE_ETH_LEN || pkt->rx_port >= b->w->n_ports ||
-			   !stage_mac_is_ours(&b->w->ports[pkt->rx_port], frame)))
-		return false;
-	type = tp_load_be16(frame + CORE_ETH_TYPE);
-	if (type == CORE_ETHERTYPE_IPV4 && core_plain_ipv4(frame, pkt->len))
-		return classify_plain(b, it, frame, true, h);
-	if (type == CORE_ETHERTYPE_IPV6 && core_plain_ipv6(frame, pkt->len))
-		return classify_plain(b, it, frame, false, h);
-	return false;
+	if (b->locals != NULL && !b->w->general_only && pkt->len >= CORE_ETH_LEN &&
+		pkt->rx_port < b->w->n_ports &&
+		stage_mac_is_ours(&b->w->ports[pkt->rx_port], frame)) {
+		type = tp_load_be16(frame + CORE_ETH_TYPE);
+		if (type == CORE_ETHERTYPE_IPV4 && core_plain_ipv4(frame, pkt->len) &&
+			classify_plain(b, it, frame, true, h))
+			return;
+		if (type == CORE_ETHERTYPE_IPV6 && core_plain_ipv6(frame, pkt->len) &&
+			classify_plain(b, it, frame, false, h))
+			return;
+	}
+	item_classify(b, it);
 }
 
-CORE_INLINE void classify_all(struct burst *b, struct stage_pkt *pkts, unsigned n, struct hasher h)
+// `next`: classify_next for this hasher, not inlined: what is known needs the registers.
+CORE_INLINE void classify_all(struct burst *b, struct stage_pkt *pkts, unsigned n, struct hasher h,
+	void (*next)(struct burst *b, struct item *it, const uint8_t *key))
 {
-	bool quick = b->locals != NULL && !b->w->general_only;
 	uint64_t octets = 0;
 
-	for (unsigned i = 0; i < n && i < AHEAD; i++)
-		__builtin_prefetch(pkts[i].data);
 	for (unsigned i = 0; i < n; i++) {
 		struct item *it = &b->items[i];
 
-		if (i + AHEAD < n)
-			__builtin_prefetch(pkts[i + AHEAD].data);
 		octets += pkts[i].len;
 		it->pkt = &pkts[i];
-		if (!quick || !classify_quickly(b, it, h))
-			item_classify(b, it);
+#if STAGE_HAS_KNOWN
+		if (STAGE_LIKELY(classify_known(b, it, pkts[i].data, pkts[i].len, h)))
+			continue;
+#endif
+		next(b, it, h.key);
 	}
 	tp_count(&b->w->stats->rx_packets, n);
 	tp_count(&b->w->stats->rx_octets, octets);
+}
+
+__attribute__((noinline)) static void next_siphash(
+	struct burst *b, struct item *it, const uint8_t *key)
+{
+	classify_next(b, it, (struct hasher){hash_words_siphash, key});
 }
 
 static void classify_siphash(struct burst *b, struct stage_pkt *pkts, unsigned n)
 {
 	const struct hasher h = {hash_words_siphash, b->w->table.hash_key};
 
-	classify_all(b, pkts, n, h);
+	classify_all(b, pkts, n, h, next_siphash);
 }
 
 #if TP_HASH_HAS_AES
+__attribute__((target("aes,sse4.1"), noinline)) static void next_aes(
+	struct burst *b, struct item *it, const uint8_t *key)
+{
+	classify_next(b, it, (struct hasher){tp_hash_aes_words, key});
+}
+
 __attribute__((target("aes,sse4.1"))) static void classify_aes(
 	struct burst *b, struct stage_pkt *pkts, unsigned n)
 {
@@ -201,7 +210,7 @@ __attribute__((target("aes,sse4.1"))) static void classify_aes(
 	const struct hasher h = {tp_hash_aes_words, key};
 
 	memcpy(key, b->w->table.hash_key, sizeof(key));
-	classify_all(b, pkts, n, h);
+	classify_all(b, pkts, n, h, next_aes);
 }
 #endif
 

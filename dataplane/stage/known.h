@@ -89,6 +89,13 @@ static inline bool known_relayed(
 	       (STAGE_LIKELY(k->mixed == 0) || locals_listener_find(l, k->mixed, port_be) == 0);
 }
 
+// Whether a length on the wire is this one, which is less than 65,536. Turned round to be compared
+// as stored: a wider comparison would cost more.
+static inline bool known_len(const uint8_t *at, uint32_t len)
+{
+	return core_sum_word(at) == core_sum_be16((uint16_t)len);
+}
+
 #if STAGE_HAS_KNOWN
 // Reads 32 octets. `len`: the frame's, at least its headers'.
 static inline bool known_shape(const struct known *k, const uint8_t *frame, uint32_t len)

@@ -116,8 +116,8 @@ struct stage_worker {
 // Seeds what must not be guessed: 32 octets of a CSPRNG, different for each worker.
 void stage_worker_init(struct stage_worker *w, const uint8_t seed[32]);
 
-// One burst. `now_ns` is CLOCK_BOOTTIME. Counts received frames, ways, drops and the entries'
-// cells.
+// One burst, whose frames' first lines the caller has begun to fetch. `now_ns` is CLOCK_BOOTTIME.
+// Counts received frames, ways, drops and the entries' cells.
 void stage_run(struct stage_worker *w, struct stage_pkt *pkts, unsigned n, uint64_t now_ns);
 
 // The stages of a burst: headers read and the first question asked; buckets compared and entries
