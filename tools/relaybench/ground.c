@@ -109,6 +109,7 @@ int bench_ground_supervise(
 		perror("relaybench");
 		return 1;
 	}
+	g->owner = getpid();
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	child = fork();
@@ -147,7 +148,8 @@ static bool directory_make(struct bench_ground *g)
 {
 	if (g->directory[0] != '\0')
 		return true;
-	strcpy(g->directory, "/dev/shm/relaybench-XXXXXX");
+	snprintf(g->directory, sizeof(g->directory), "/dev/shm/relaybench-%d-XXXXXX",
+		(int)g->owner);
 	if (mkdtemp(g->directory) != NULL)
 		return true;
 	perror("relaybench: /dev/shm");

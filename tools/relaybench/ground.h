@@ -8,6 +8,7 @@
 // Shared between the two processes; each field has one writer at a time.
 struct bench_ground {
 	long huge_added;	      // pages added to vm.nr_hugepages
+	pid_t owner;		      // who keeps this; the directory is named by it
 	char directory[SHM_PATH_MAX]; // to be removed with what is in it; empty: none
 	char mount[SHM_PATH_MAX];     // hugetlbfs in the child's mount namespace; empty: none
 };
