@@ -109,3 +109,29 @@ e2e_check "killed half-way: the streams end" e2e_wait 5 quick_gone "${call:-1}"
 e2e_check "--undo after that" quick --undo
 e2e_check "nothing is left" quick_nothing_left
 e2e_check "--undo with nothing to undo" quick --undo
+
+# Packages go only when somebody says so. The one recorded here is installed nowhere.
+state=/var/lib/turnpike-quickstart-$name
+quick_records()
+{
+	mkdir -p "$state" && echo turnpike-test-no-such-package > "$state/packages"
+}
+quick_answer()
+{
+	echo "$1" | TURNPIKE_BUILD=$E2E_BUILD script -qec \
+		"'$E2E_TOP/tools/quickstart' --name $name --undo --packages" /dev/null 9>&- > "$out"
+}
+quick_records
+e2e_check "--packages without a terminal wants --yes" \
+	e2e_not quick --undo --packages < /dev/null 2> "$out"
+e2e_check "and says so" grep -q -- '--yes' "$out"
+e2e_check "and removes nothing" [ -s "$state/packages" ]
+e2e_check "on a terminal it asks" quick_answer n
+e2e_check "naming the packages" grep -q turnpike-test-no-such-package "$out"
+e2e_check "no is no" [ -s "$state/packages" ]
+e2e_check "yes is yes" quick_answer y
+e2e_check "and nothing is left" [ ! -e "$state" ]
+quick_records
+e2e_check "--yes asks nobody" quick --undo --packages --yes < /dev/null
+e2e_check "and leaves nothing" [ ! -e "$state" ]
+e2e_check "--yes alone is refused" e2e_not quick --yes 2> "$out"

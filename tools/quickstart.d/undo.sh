@@ -46,11 +46,33 @@ quick_undo_build()
 	quick_say "removed $1"
 }
 
+# Whether the packages may go: other software may need them by now.
+quick_may_remove()
+{
+	local answer
+
+	[ -z "$quick_yes" ] || return 0
+	if [ ! -t 0 ]; then
+		echo "quickstart: removing packages needs --yes where nobody can be asked;" \
+			"they are listed in $quick_state/packages" >&2
+		quick_failed=yes
+		return 1
+	fi
+	fold -s -w 78 <(tr '\n' ' ' < "$quick_state/packages") >&2
+	printf '\nquickstart: remove these packages and their configuration? [y/N] ' >&2
+	read -r answer
+	[[ $answer = [yY] || $answer = [yY][eE][sS] ]] || {
+		quick_say "the packages stay"
+		return 1
+	}
+}
+
 quick_undo_packages()
 {
 	if [ ! -s "$quick_state/packages" ]; then
 		rm -f "$quick_state/packages"
 	elif [ -n "$quick_remove_packages" ]; then
+		quick_may_remove || return
 		packages_remove "$quick_state/packages" || quick_die "apt did not remove the packages"
 	else
 		quick_say "$(wc -l < "$quick_state/packages") packages stay installed, listed in" \
