@@ -3,6 +3,7 @@
 """What relaybench export writes: right packets in every format, and a capture that the replay of
 `relaybench core` counts as its own."""
 
+import ipaddress
 import json
 import os
 import re
@@ -15,6 +16,8 @@ import types
 RELAYBENCH, HAVE_REPLAY = sys.argv[1], sys.argv[2] == "true"
 SERVER = ["--server", "192.0.2.1:3478", "--client", "198.51.100.7", "--client-addresses", "3",
           "--allocations", "30", "--channels", "2", "--payload", "100"]
+SERVER6 = ["--server", "[2001:db8::1]:3478", "--client", "2001:db8:5::ffff:fffc",
+           "--client-addresses", "3"] + SERVER[6:]
 failed = 0
 
 
@@ -56,48 +59,60 @@ def fold(octets):
 
 
 def parse(frame):
-    ip, udp = frame[14:34], frame[34:]
-    pseudo = ip[12:20] + struct.pack(">HH", 17, len(udp))
-    check("IP checksum", fold(ip) == 0xFFFF)
+    kind = frame[12:14].hex()
+    check("Ethernet type", kind in ("0800", "86dd"))
+    if kind == "86dd":
+        ip, udp, addresses = frame[14:54], frame[54:], frame[22:54]
+        check("IPv6 header", ip[0] >> 4 == 6 and ip[6] == 17)
+        check("IPv6 length", struct.unpack(">H", ip[4:6])[0] == len(udp))
+        check("UDP checksum there", udp[6:8] != bytes(2))
+    else:
+        ip, udp, addresses = frame[14:34], frame[34:], frame[26:34]
+        check("IP checksum", fold(ip) == 0xFFFF)
+    pseudo = addresses + struct.pack(">HH", 17, len(udp))
     check("UDP checksum", fold(pseudo + udp) == 0xFFFF)
     sport, dport, length, _ = struct.unpack(">HHHH", udp[:8])
     check("UDP length", length == len(udp))
-    return ".".join(map(str, ip[12:16])), sport, ".".join(map(str, ip[16:20])), dport, udp[8:]
+    half = len(addresses) // 2
+    source, destination = (str(ipaddress.ip_address(a)) for a in (addresses[:half], addresses[half:]))
+    return source, sport, destination, dport, udp[8:]
 
 
-def load_formats(directory):
+def load_formats(directory, options, server, clients):
     pcap = directory + "/a.pcap"
-    export(pcap, "--format", "pcap", "--ethernet", "02:00:00:00:00:0a,02:00:00:00:00:0b", *SERVER)
+    export(pcap, "--format", "pcap", "--ethernet", "02:00:00:00:00:0a,02:00:00:00:00:0b", *options)
     frames = packets(pcap)
     seen = set()
     for frame in frames:
         source, sport, destination, dport, payload = parse(frame)
         number, length = struct.unpack(">HH", payload[:4])
         check("MAC addresses", frame[:12].hex() == "02000000000a02000000000b")
-        check("server", (destination, dport) == ("192.0.2.1", 3478))
+        check("server", (destination, dport) == (server, 3478))
         check("ChannelData", length == 100 and len(payload) == 104)
         seen.add((source, sport, number))
     check("each channel of each client once", seen == {
-        ("198.51.100.%d" % (7 + i % 3), 10000 + i // 3, 0x4000 + c)
+        (clients[i % 3], 10000 + i // 3, 0x4000 + c)
         for i in range(30) for c in range(2)} and len(frames) == 60)
 
     export(directory + "/a.trafgen", "--format", "trafgen", "--ethernet",
-           "02:00:00:00:00:0a,02:00:00:00:00:0b", *SERVER)
+           "02:00:00:00:00:0a,02:00:00:00:00:0b", *options)
     with open(directory + "/a.trafgen") as f:
         blocks = re.findall(r"\{([^}]*)\}", f.read())
     check("trafgen has the same packets", [
         bytes(int(word, 16) for word in block.split(",")) for block in blocks] == frames)
 
-    export(directory + "/a.lua", "--format", "pktgen", *SERVER)
+    export(directory + "/a.lua", "--format", "pktgen", *options)
     with open(directory + "/a.lua") as f:
         text = f.read()
+    check("Pktgen knows the frames' size", "local wire_bits = (%d + 24) * 8" % len(frames[0]) in text)
     check("Pktgen replays the capture beside", directory + "/a.lua.pcap" in text and
           len(packets(directory + "/a.lua.pcap")) == 60)
 
 
-def trex(directory):
+def trex_run(directory, options):
+    """What the profile makes of TRex's interface, each call by its name."""
     path = directory + "/a.py"
-    export(path, "--format", "trex", "--rate", "5000", *SERVER)
+    export(path, "--format", "trex", "--rate", "5000", *options)
     calls = []
 
     class Layer:
@@ -116,7 +131,8 @@ def trex(directory):
 
     api = types.ModuleType("trex_stl_lib.api")
     api.struct = struct
-    for name in ("Ether", "IP", "UDP", "STLScVmRaw", "STLVmTupleGen", "STLVmWrFlowVar",
+    api.CTRexVmInsFixHwCs = types.SimpleNamespace(L4_TYPE_UDP="udp")
+    for name in ("Ether", "IP", "IPv6", "STLVmFixChecksumHw", "UDP", "STLScVmRaw", "STLVmTupleGen", "STLVmWrFlowVar",
                  "STLVmFixIpv4", "STLStream", "STLPktBuilder", "STLTXCont"):
         setattr(api, name, recorder(name))
     sys.modules["trex_stl_lib"] = types.ModuleType("trex_stl_lib")
@@ -124,25 +140,52 @@ def trex(directory):
     with open(path) as f:
         space = {}
         exec(compile(f.read(), path, "exec"), space)
-    streams = space["register"]().get_streams()
-    tuples = [fields for name, _, fields in calls if name == "STLVmTupleGen"]
-    check("a stream for each channel", len(streams) == 2)
-    check("TRex has the clients", tuples[0] == {
-        "ip_min": "198.51.100.7", "ip_max": "198.51.100.9", "port_min": 10000, "port_max": 10009,
-        "name": "client"})
-    check("TRex has the rate", [f["pps"] for n, _, f in calls if n == "STLTXCont"] == [2500, 2500])
-    base = [f["pkt"] for n, _, f in calls if n == "STLPktBuilder"]
-    check("TRex has the payloads", [b.parts[-1] for b in base] == [
+    check("a stream for each channel", len(space["register"]().get_streams()) == 2)
+    return lambda name: [fields for n, _, fields in calls if n == name]
+
+
+def trex_common(made, first, last):
+    check("TRex has the clients", made("STLVmTupleGen")[0] == {
+        "ip_min": first, "ip_max": last, "port_min": 10000, "port_max": 10009, "name": "client"})
+    check("TRex has the rate", [f["pps"] for f in made("STLTXCont")] == [2500, 2500])
+    check("TRex has the payloads", [f["pkt"].parts[-1] for f in made("STLPktBuilder")] == [
         struct.pack(">HH", number, 100) + bytes(100) for number in (0x4000, 0x4001)])
+
+
+def trex(directory):
+    made = trex_run(directory, SERVER)
+    trex_common(made, "198.51.100.7", "198.51.100.9")
+    check("IPv4", made("IP")[0] == {"src": "198.51.100.7", "dst": "192.0.2.1", "flags": "DF"} and
+          made("UDP")[0]["chksum"] == 0 and len(made("STLVmFixIpv4")) == 2)
+    made = trex_run(directory, SERVER6)
+    # The tuple generator counts 32 bits: the address's last ones.
+    trex_common(made, "255.255.255.252", "255.255.255.254")
+    addresses = {k: str(ipaddress.ip_address(v)) for k, v in made("IPv6")[0].items()}
+    check("IPv6", addresses == {"src": "2001:db8:5::ffff:fffc", "dst": "2001:db8::1"})
+    check("into the last 32 bits", made("STLVmWrFlowVar")[0] == {
+        "fv_name": "client.ip", "pkt_offset": "IPv6.src", "offset_fixup": 12})
+    check("a checksum, which IPv6 needs", "chksum" not in made("UDP")[0] and
+          made("STLVmFixChecksumHw")[0] == {
+              "l3_offset": "IPv6", "l4_offset": "UDP", "l4_type": "udp"} and
+          not made("STLVmFixIpv4"))
 
 
 def other_direction(directory):
     with open(directory + "/map", "w") as f:
-        f.write("# heading\n198.51.100.7 10000 192.0.2.9 50000 203.0.113.5 10001 0x4000\n")
+        f.write("# heading\n198.51.100.7 10000 192.0.2.9 50000 203.0.113.5 10001 0x4000\n"
+                "2001:db8:5:0:0:0:0:7 10000 2001:db8:0:0:0:0:0:9 50002 2001:db8:9:0:0:0:0:5 10003 0x4001\n"
+                "198.51.100.7 10000 192.0.2.9 50000 203.0.113.5 10001 0x4000\n")
     export(directory + "/down.pcap", "--format", "pcap", "--map", directory + "/map")
-    source, sport, destination, dport, payload = parse(packets(directory + "/down.pcap")[0])
-    check("from the peer to the relayed address", (source, sport, destination, dport) == (
-        "203.0.113.5", 10001, "192.0.2.9", 50000) and len(payload) == 160)
+    down = [parse(frame) for frame in packets(directory + "/down.pcap")]
+    check("from the peer to the relayed address", [p[:4] for p in down] == [
+        ("203.0.113.5", 10001, "192.0.2.9", 50000),
+        ("2001:db8:9::5", 10003, "2001:db8::9", 50002),
+        ("203.0.113.5", 10001, "192.0.2.9", 50000)])
+    check("of the size", all(len(p[4]) == 160 for p in down))
+    with open(directory + "/mixed", "w") as f:
+        f.write("198.51.100.7 10000 192.0.2.9 50000 2001:db8::5 10001 0x4000\n")
+    check("no peer of another family", run("export", "--format", "pcap", "-o", directory + "/x",
+                                          "--map", directory + "/mixed").returncode == 1)
     check("no map", run("export", "--format", "pcap", "-o", directory + "/x", "--map",
                         directory + "/a.lua").returncode == 1)
 
@@ -173,10 +216,14 @@ def core_counts(directory):
 
 def main():
     check("no format", run("export", "-o", "/dev/null").returncode == 2)
+    check("one family", run("export", "--format", "pcap", "-o", "/dev/null", "--server", "192.0.2.1",
+                            "--client", "2001:db8::7").returncode == 2)
     check("core as a program", run("export", "--format", "trex", "-o", "/dev/null", "--core",
                                    "send").returncode == 2)
     with tempfile.TemporaryDirectory() as directory:
-        load_formats(directory)
+        load_formats(directory, SERVER, "192.0.2.1", ["198.51.100.%d" % n for n in (7, 8, 9)])
+        load_formats(directory, SERVER6, "2001:db8::1",
+                     ["2001:db8:5::ffff:fff%s" % n for n in "cde"])
         trex(directory)
         other_direction(directory)
         if HAVE_REPLAY and os.geteuid() == 0:

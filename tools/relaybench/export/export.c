@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../capture.h"
+#include "../load/value.h"
 #include "text.h"
 
 #define PATH_MAX_OCTETS 4096u
@@ -16,6 +17,16 @@ struct sink {
 	bool pcap; // else trafgen
 	uint32_t n;
 };
+
+// The frame's own family decides what follows Ethernet.
+static struct load_road road_of(const struct export_options *o, bool v6)
+{
+	struct load_road road = o->road;
+
+	road.ethernet[12] = v6 ? 0x86 : 0x08;
+	road.ethernet[13] = v6 ? 0xdd : 0x00;
+	return road;
+}
 
 static int frame_put(struct sink *s, const uint8_t *frame, size_t len)
 {
@@ -32,7 +43,9 @@ static int up_write(struct sink *s)
 	uint32_t flows = load_flows(p), stride = load_stride(flows), flow = 0;
 	uint32_t n = o->packets != 0 ? o->packets : flows;
 	uint8_t frame[LOAD_FRAME_MAX];
-	uint32_t filler = load_frame_filler(frame, false, true, o->payload);
+	bool v6 = p->server.net.v6;
+	struct load_road road = road_of(o, v6);
+	uint32_t filler = load_frame_filler(frame, v6, true, o->payload);
 	int rc = 0;
 
 	for (uint32_t i = 0; i < n && rc == 0; i++) {
@@ -42,7 +55,7 @@ static int up_write(struct sink *s)
 			.payload_len = o->payload,
 			.stamp = {.flow = flow, .number = i / flows}};
 
-		rc = frame_put(s, frame, load_frame_media(frame, &o->road, &m, filler));
+		rc = frame_put(s, frame, load_frame_media(frame, &road, &m, filler));
 		flow = (uint32_t)(((uint64_t)flow + stride) % flows);
 	}
 	return rc;
@@ -51,16 +64,24 @@ static int up_write(struct sink *s)
 // "IP PORT" at *at, which moves behind it.
 static bool addr_scan(const char **at, struct load_addr *a)
 {
-	unsigned b[5];
+	char ip[64];
+	unsigned port;
 	int n = 0;
 
-	if (sscanf(*at, " %u.%u.%u.%u %u%n", &b[0], &b[1], &b[2], &b[3], &b[4], &n) != 5 ||
-		b[0] > 255 || b[1] > 255 || b[2] > 255 || b[3] > 255 || b[4] > 65535)
+	if (sscanf(*at, " %63s %u%n", ip, &port, &n) != 2 || port == 0 || port > 65535 ||
+		load_value_address("--map", ip, (uint16_t)port, a) != 0)
 		return false;
-	*a = (struct load_addr){
-		.ip = b[0] << 24 | b[1] << 16 | b[2] << 8 | b[3], .port = (uint16_t)b[4]};
 	*at += n;
 	return true;
+}
+
+// From the peer to the relayed address, of one line.
+static bool line_scan(const char *line, struct load_media *m)
+{
+	struct load_addr client;
+
+	return addr_scan(&line, &client) && addr_scan(&line, &m->to) &&
+	       addr_scan(&line, &m->from) && m->from.net.v6 == m->to.net.v6;
 }
 
 // Peer to client: the lines of the map, in turn.
@@ -69,7 +90,8 @@ static int down_write(struct sink *s)
 	const struct export_options *o = s->o;
 	FILE *map = fopen(o->map, "re");
 	uint8_t frame[LOAD_FRAME_MAX];
-	uint32_t filler = load_frame_filler(frame, false, false, o->payload), flow = 0;
+	uint32_t filler = 0, flow = 0;
+	int laid = -1; // the family whose filler is in the frame
 	char line[256];
 	int rc = 0;
 
@@ -78,20 +100,23 @@ static int down_write(struct sink *s)
 		return -EIO;
 	}
 	while (rc == 0 && fgets(line, sizeof(line), map) != NULL) {
-		const char *at = line;
 		struct load_media m = {.payload_len = o->payload, .stamp = {.flow = flow}};
-		struct load_addr client;
+		struct load_road road;
 
 		if (line[0] == '#')
 			continue;
-		if (!addr_scan(&at, &client) || !addr_scan(&at, &m.to) ||
-			!addr_scan(&at, &m.from)) {
+		if (!line_scan(line, &m)) {
 			fprintf(stderr, "relaybench: %s: not a map of relaybench load: %s", o->map,
 				line);
 			rc = -EINVAL;
 			break;
 		}
-		rc = frame_put(s, frame, load_frame_media(frame, &o->road, &m, filler));
+		if (laid != m.to.net.v6) {
+			laid = m.to.net.v6;
+			filler = load_frame_filler(frame, m.to.net.v6, false, o->payload);
+		}
+		road = road_of(o, m.to.net.v6);
+		rc = frame_put(s, frame, load_frame_media(frame, &road, &m, filler));
 		flow++;
 	}
 	fclose(map);

@@ -19,7 +19,8 @@ static const char help[] =
 	"  --format F            pcap, trex (STL profile), pktgen (Lua, beside FILE.pcap), "
 	"trafgen\n"
 	"  -o, --output FILE\n"
-	"  --server A[:P]        --client A, --client-addresses N (1), --first-client N (0)\n"
+	"  --server A[:P]        IPv4 or IPv6; --client A, --client-addresses N (1), "
+	"--first-client N (0)\n"
 	"  --allocations N       (100), --channels N of each (1), --payload N octets (160)\n"
 	"  --ethernet DST,SRC    MAC addresses: the relay's or its router's, and the generator's\n"
 	"  --map FILE            of relaybench load --map: the other direction, from the peers to\n"
@@ -94,13 +95,14 @@ static int core_read(struct export_options *o, const char *text)
 	return bench_value_refuse("--core", text, "a direction of relaybench core");
 }
 
-static int address_take(uint32_t *ip, const char *what, const char *text)
+static int client_read(struct load_population *p, const char *text)
 {
 	struct load_addr a = {0};
-	int rc = load_value_address(what, text, 0, &a);
+	int rc = load_value_address("--client", text, 0, &a);
 
-	*ip = a.ip;
-	return rc == 0 && a.net.v6 ? bench_value_refuse(what, text, "an IPv4 address") : rc;
+	p->client_ip = a.ip;
+	p->client_net = a.net;
+	return rc;
 }
 
 static int option_take(struct export_options *o, int option, const char *v)
@@ -109,7 +111,6 @@ static int option_take(struct export_options *o, int option, const char *v)
 	struct load_population *p = &o->population;
 	unsigned word;
 	uint32_t n;
-	int rc;
 
 	switch (option) {
 	case OPT_FORMAT:
@@ -118,12 +119,9 @@ static int option_take(struct export_options *o, int option, const char *v)
 		o->format = word;
 		return 0;
 	case OPT_SERVER:
-		rc = load_value_address("--server", v, 3478, &p->server);
-		return rc == 0 && p->server.net.v6
-			       ? bench_value_refuse("--server", v, "an IPv4 address")
-			       : rc;
+		return load_value_address("--server", v, 3478, &p->server);
 	case OPT_CLIENT:
-		return address_take(&p->client_ip, "--client", v);
+		return client_read(p, v);
 	case OPT_CLIENT_ADDRESSES:
 		return bench_value_whole("--client-addresses", v, 1, 4096, &p->n_client_ips);
 	case OPT_FIRST_CLIENT:
@@ -167,6 +165,8 @@ static int options_check(struct export_options *o)
 		wrong = "--core needs an even number of --channels";
 	else if (!o->core && o->map == NULL && (p->server.ip == 0 || p->client_ip == 0))
 		wrong = "--server and --client are needed";
+	else if (!o->core && o->map == NULL && p->server.net.v6 != p->client_net.v6)
+		wrong = "--server and --client are not of one family";
 	else if (!o->core && p->n_channels > 4096)
 		wrong = "at most 4096 --channels of an allocation";
 	else if (p->n_allocations > load_clients_max(p))

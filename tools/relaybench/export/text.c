@@ -16,39 +16,75 @@ static void put_mac(FILE *f, const uint8_t *mac)
 		fprintf(f, "%s%02x", i == 0 ? "" : ":", mac[i]);
 }
 
-// The checksum stays zero, which RFC 768 allows: the generator would have to know it per client.
-int export_trex(FILE *f, const struct export_options *o)
+static void put_address(FILE *f, const struct load_addr *a)
 {
-	const struct load_population *p = &o->population;
-	uint32_t ports = p->n_allocations / p->n_client_ips;
+	for (unsigned i = 0; i < sizeof(a->net.prefix) && a->net.v6; i += 2)
+		fprintf(f, "%x:", a->net.prefix[i] << 8 | a->net.prefix[i + 1]);
+	if (a->net.v6)
+		fprintf(f, "%x:%x", a->ip >> 16, a->ip & 0xffff);
+	else
+		put_ip(f, a->ip);
+}
 
-	fprintf(f, "# Made by relaybench export. Start with: start -f FILE.py -m 1\n"
-		   "from trex_stl_lib.api import *\n\n\nclass Load(object):\n");
-	fprintf(f, "    def stream(self, channel):\n"
-		   "        base = Ether(dst=\"");
+static void trex_packet(FILE *f, const struct export_options *o)
+{
+	const struct load_addr client = load_client_at(&o->population, 0);
+	const struct load_addr *server = &o->population.server;
+	bool v6 = server->net.v6;
+
+	fprintf(f, "        base = Ether(dst=\"");
 	put_mac(f, o->road.ethernet);
 	fprintf(f, "\", src=\"");
 	put_mac(f, o->road.ethernet + 6);
-	fprintf(f, "\") / \\\n            IP(src=\"");
-	put_ip(f, p->client_ip);
+	fprintf(f, "\") / \\\n            %s(src=\"", v6 ? "IPv6" : "IP");
+	put_address(f, &client);
 	fprintf(f, "\", dst=\"");
-	put_ip(f, p->server.ip);
-	fprintf(f, "\", flags=\"DF\") / \\\n            UDP(sport=%u, dport=%u, chksum=0) / \\\n",
-		LOAD_PORT_LOW, p->server.port);
+	put_address(f, server);
+	fprintf(f, "\"%s) / \\\n            UDP(sport=%u, dport=%u%s) / \\\n",
+		v6 ? "" : ", flags=\"DF\"", LOAD_PORT_LOW, server->port, v6 ? "" : ", chksum=0");
 	fprintf(f, "            (struct.pack(\">HH\", channel, %u) + b\"\\x00\" * %u)\n",
 		o->payload, o->payload);
+}
+
+// In IPv4 the checksum stays zero, which RFC 768 allows: the generator would have to know it per
+// client. In IPv6 (RFC 8200 section 8.1) its card makes it.
+static void trex_clients(FILE *f, const struct export_options *o)
+{
+	const struct load_population *p = &o->population;
+	uint32_t ports = p->n_allocations / p->n_client_ips;
+	bool v6 = p->server.net.v6;
+
 	fprintf(f, "        vm = STLScVmRaw([\n            STLVmTupleGen(ip_min=\"");
+	// Of an IPv6 address the generator counts the last 32 bits.
 	put_ip(f, p->client_ip);
 	fprintf(f, "\", ip_max=\"");
 	put_ip(f, p->client_ip + p->n_client_ips - 1);
 	fprintf(f,
 		"\", port_min=%u, port_max=%u, name=\"client\"),\n"
-		"            STLVmWrFlowVar(fv_name=\"client.ip\", pkt_offset=\"IP.src\"),\n"
-		"            STLVmFixIpv4(offset=\"IP\"),\n"
-		"            STLVmWrFlowVar(fv_name=\"client.port\", pkt_offset=\"UDP.sport\")])\n"
+		"            STLVmWrFlowVar(fv_name=\"client.ip\", pkt_offset=\"%s\"%s),\n%s"
+		"            STLVmWrFlowVar(fv_name=\"client.port\", "
+		"pkt_offset=\"UDP.sport\")%s])\n",
+		LOAD_PORT_LOW, LOAD_PORT_LOW + ports - 1, v6 ? "IPv6.src" : "IP.src",
+		v6 ? ", offset_fixup=12" : "",
+		v6 ? "" : "            STLVmFixIpv4(offset=\"IP\"),\n",
+		v6 ? ",\n            STLVmFixChecksumHw(l3_offset=\"IPv6\", l4_offset=\"UDP\",\n"
+		     "                               l4_type=CTRexVmInsFixHwCs.L4_TYPE_UDP)"
+		   : "");
+}
+
+int export_trex(FILE *f, const struct export_options *o)
+{
+	const struct load_population *p = &o->population;
+
+	fprintf(f, "# Made by relaybench export. Start with: start -f FILE.py -m 1\n"
+		   "from trex_stl_lib.api import *\n\n\nclass Load(object):\n"
+		   "    def stream(self, channel):\n");
+	trex_packet(f, o);
+	trex_clients(f, o);
+	fprintf(f,
 		"        return STLStream(packet=STLPktBuilder(pkt=base, vm=vm),\n"
 		"                         mode=STLTXCont(pps=%.0f))\n\n",
-		LOAD_PORT_LOW, LOAD_PORT_LOW + ports - 1, o->rate / p->n_channels);
+		o->rate / p->n_channels);
 	fprintf(f,
 		"    def get_streams(self, direction=0, **kwargs):\n"
 		"        return [self.stream(0x%04x + n) for n in range(%u)]\n\n\n"
@@ -59,6 +95,10 @@ int export_trex(FILE *f, const struct export_options *o)
 
 int export_pktgen(FILE *f, const struct export_options *o, const char *capture)
 {
+	bool v6 = o->population.server.net.v6;
+	unsigned octets =
+		o->payload + LOAD_CHANNEL_LEN + (v6 ? LOAD_HEADERS6_LEN : LOAD_HEADERS_LEN);
+
 	fprintf(f,
 		"-- Made by relaybench export. Start with:\n"
 		"--   pktgen -l 0-2 -- -P -m \"[1:2].0\" -s 0:%s -f THIS-FILE\n"
@@ -73,7 +113,7 @@ int export_pktgen(FILE *f, const struct export_options *o, const char *capture)
 		"pktgen.set(\"0\", \"count\", 0)\n"
 		"pktgen.pcap(\"0\", \"on\")\n"
 		"pktgen.start(\"0\")\n",
-		capture, o->rate, o->payload + 46u, o->payload + 46u, o->rate);
+		capture, o->rate, octets, octets, o->rate);
 	return ferror(f) ? -EIO : 0;
 }
 
