@@ -191,13 +191,13 @@ struct lane {
 	uint32_t packets;
 	uint64_t octets;
 	// The next hop of the packet before.
-	uint32_t slot;	  // LANE_NO_HOP: none
+	uint64_t slot;	  // LANE_NO_HOP: none, which no entry can name
 	uint32_t max_len; // of a frame
 	uint8_t port;
 	uint8_t eth[16] TP_ALIGNED(16); // Ethernet header to an IPv4 packet, and two octets
 };
 
-#define LANE_NO_HOP UINT32_MAX
+#define LANE_NO_HOP UINT64_MAX
 
 CORE_INLINE void lane_begin(struct lane *l, const struct burst *b)
 {
