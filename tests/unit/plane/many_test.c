@@ -6,8 +6,11 @@
 
 #include <time.h>
 
+#include <numa.h>
+#include <numaif.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
+#include <rte_memory.h>
 #include <tables/writer.h>
 #include <turnpike/stun.h>
 
@@ -333,12 +336,36 @@ static void test_held_at_stop(void **state)
 	ground.hold_us = 0;
 }
 
+// A worker's memory is of the node of the core that it runs on: so says the kernel of its pages,
+// and DPDK of the heap that they come from. On a machine with one node only the heap can tell it
+// from memory of anywhere.
+static void test_memory_is_near(void **state)
+{
+	struct stand s;
+
+	(void)state;
+	stand_open(&s, false);
+	for (unsigned w = 0; w < WORKERS; w++) {
+		int wanted = numa_node_of_cpu((int)ground.cores[w]), node = -1;
+		void *page = s.workers[w];
+		const struct rte_memseg_list *heap = rte_mem_virt2memseg_list(page);
+
+		assert_true(wanted >= 0);
+		assert_int_equal(move_pages(0, 1, &page, NULL, &node, 0), 0);
+		assert_int_equal(node, wanted);
+		assert_non_null(heap);
+		assert_int_equal(heap->socket_id, wanted);
+	}
+	stand_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_both_directions),
 		cmocka_unit_test(test_hairpin),
 		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_memory_is_near),
 		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_held_at_stop),
 	};
