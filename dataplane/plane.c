@@ -7,24 +7,20 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <io/pool.h>
 #include <log/log.h>
 #include <rte_cycles.h>
 #include <shm/numa.h>
-#include <turnpike/buffers.h>
 
 #include "clock.h"
 #include "options.h"
 #include "privilege.h"
 
-#define MTU_USUAL 1500u
-
-static uint32_t since_start_ms(const struct plane *p)
+uint32_t plane_since_start_ms(const struct plane *p)
 {
 	return (uint32_t)((clock_boottime_ns() - p->times.start_ns) / TP_NS_PER_MS);
 }
 
-static int refuse(enum log_event_id event, int err, const struct steer_fault *f)
+int plane_refuse(enum log_event_id event, int err, const struct steer_fault *f)
 {
 	log_event(event, LOG_FIELDS(log_str("problem", f->problem), log_str("remedy", f->remedy)));
 	return err == -EADDRINUSE ? EXIT_BUSY : EXIT_FAILED;
@@ -92,7 +88,7 @@ static int prepare(struct plane *p)
 			err = io_device_set_twin(&p->devices[i], c->kernel, i, &fault);
 		p->devices[i].mtu = c->mtu;
 		if (err != 0)
-			return refuse(LOG_EV_PORT_FAILED, err, &fault);
+			return plane_refuse(LOG_EV_PORT_FAILED, err, &fault);
 		p->ports[i].device = p->devices[i];
 	}
 	own_from_conf(&own, p->conf);
@@ -104,8 +100,9 @@ static int prepare(struct plane *p)
 
 		err = io_port_prepare(port, p->n_workers, &leftover, &fault);
 		if (err != 0)
-			return refuse(err == -EBUSY ? LOG_EV_STEERING_REFUSED : LOG_EV_PORT_FAILED,
-				err, &fault);
+			return plane_refuse(
+				err == -EBUSY ? LOG_EV_STEERING_REFUSED : LOG_EV_PORT_FAILED, err,
+				&fault);
 		if (leftover)
 			log_event(LOG_EV_STEERING_LEFTOVER,
 				LOG_FIELDS(log_str("interface", port->device.interface)));
@@ -114,93 +111,8 @@ static int prepare(struct plane *p)
 				LOG_FIELDS(log_str("interface", port->device.interface),
 					log_str("remedy", "ethtool -K on both ends: tx off")));
 	}
-	p->times.prepared_ms = since_start_ms(p);
+	p->times.prepared_ms = plane_since_start_ms(p);
 	return 0;
-}
-
-static uint32_t longest_mtu(const struct plane *p)
-{
-	uint32_t mtu = MTU_USUAL;
-
-	for (unsigned i = 0; i < p->n_ports; i++) {
-		mtu = p->ports[i].link.mtu > mtu ? p->ports[i].link.mtu : mtu;
-		mtu = p->devices[i].mtu > mtu ? p->devices[i].mtu : mtu;
-	}
-	return mtu;
-}
-
-static uint32_t count_buffers(const struct plane *p)
-{
-	uint32_t n = 0;
-
-	if (p->conf->dataplane.mbufs != 0)
-		return p->conf->dataplane.mbufs;
-	for (unsigned i = 0; i < p->n_ports; i++) {
-		uint32_t queues = p->ports[i].link.xdp_queues;
-
-		n += TP_QUEUE_BUFFERS * (queues > p->n_workers ? queues : p->n_workers);
-	}
-	return n > TP_BUFFERS_MIN ? n : TP_BUFFERS_MIN;
-}
-
-static struct rte_mempool *pool_of(struct plane *p, const struct io_port *port)
-{
-	int node = io_port_numa(port);
-	unsigned slot = node < 0 || node >= (int)PLANE_NODES_MAX ? 0 : (unsigned)node;
-
-	if (p->pools[slot] == NULL)
-		p->pools[slot] = pool_create((int)slot, count_buffers(p), longest_mtu(p));
-	return p->pools[slot];
-}
-
-static int start_port(struct plane *p, unsigned i, const char *object_path)
-{
-	struct io_port *port = &p->ports[i];
-	struct steer_fault fault;
-	struct rte_mempool *pool;
-	int err = io_port_probe(port, p->n_workers, object_path, &fault);
-
-	if (err == 0) {
-		pool = pool_of(p, port);
-		err = pool == NULL ? steer_fault_set(&fault, -ENOMEM,
-					     "more huge pages, or dataplane.hugepages: never",
-					     "no memory for packet buffers")
-				   : io_port_start(port, p->n_workers, pool, &fault);
-	}
-	if (err == 0)
-		err = io_port_steer(port, p->own.items, p->own.n, &fault);
-	if (err != 0)
-		return refuse(LOG_EV_PORT_FAILED, err, &fault);
-	p->port_states[i].up = true;
-	plane_judge_queues(p, i);
-	plane_judge_nodes(p, i);
-	if (port->steer != NULL)
-		log_event(LOG_EV_STEERING_ATTACHED,
-			LOG_FIELDS(log_str("interface", port->device.interface)));
-	log_event(LOG_EV_PORT_STARTED,
-		LOG_FIELDS(log_u64("port", i), log_str("device", port->device.name),
-			log_str("interface", port->device.interface), log_u64("mtu", port->mtu),
-			log_u64("queues", port->n_rx_queues)));
-	return 0;
-}
-
-// On a thread that has kept what it takes.
-static int start_ports(void *arg)
-{
-	struct plane *p = arg;
-	char path[64];
-	int status = 0;
-
-	p->object_fd = steer_object_open(path, sizeof(path));
-	if (p->object_fd < 0) {
-		log_event(LOG_EV_START_FAILED,
-			LOG_FIELDS(log_str("problem", "no memory file"), log_errno(p->object_fd)));
-		return EXIT_FAILED;
-	}
-	for (unsigned i = 0; i < p->n_ports && status == 0; i++)
-		status = start_port(p, i, path);
-	p->times.ports_ms = since_start_ms(p);
-	return status;
 }
 
 static bool has_pci(const struct plane *p)
@@ -216,9 +128,9 @@ static int start_eal(struct plane *p)
 {
 	const struct conf_dataplane *c = &p->conf->dataplane;
 	struct steer_fault fault;
-	uint64_t need = pool_octets(count_buffers(p), longest_mtu(p));
+	uint64_t need = plane_ports_octets(p);
 	uint64_t huge = c->hugepages == CONF_HUGEPAGES_NEVER ? 0 : eal_huge_free();
-	int err = privilege_keep(&p->keeper, start_ports, p);
+	int err = privilege_keep(&p->keeper, plane_ports_start, p);
 
 	if (err == 0)
 		err = privilege_drop(has_pci(p), p->place.group);
@@ -255,9 +167,9 @@ static int start_eal(struct plane *p)
 				log_str("remedy", "sysctl vm.nr_hugepages")));
 	err = eal_start(&p->eal, &fault);
 	if (err != 0)
-		return refuse(LOG_EV_START_FAILED, err, &fault);
+		return plane_refuse(LOG_EV_START_FAILED, err, &fault);
 	p->eal_started = true;
-	p->times.eal_ms = since_start_ms(p);
+	p->times.eal_ms = plane_since_start_ms(p);
 	return 0;
 }
 
@@ -305,7 +217,7 @@ static int start_workers(struct plane *p)
 			.hold_us = p->conf->dataplane.hold_us,
 			.ports = p->ports,
 			.n_ports = p->n_ports,
-			.pool = pool_of(p, &p->ports[0]),
+			.pool = plane_ports_pool(p, &p->ports[0]),
 			.view = &p->attach.slot,
 			.kick_fd = p->kick.event_fd,
 			.stop = &p->stop,
@@ -325,7 +237,7 @@ static int start_workers(struct plane *p)
 		log_event(LOG_EV_WORKER_STARTED,
 			LOG_FIELDS(log_u64("worker", i), log_u64("core", p->cores[i])));
 	}
-	p->times.ready_ms = since_start_ms(p);
+	p->times.ready_ms = plane_since_start_ms(p);
 	return 0;
 }
 
@@ -362,26 +274,6 @@ int plane_start(struct plane *p, const struct conf *conf, uint64_t start_ns)
 	return status;
 }
 
-static void stop_ports(struct plane *p)
-{
-	for (unsigned i = 0; i < p->n_ports; i++) {
-		bool steered = p->ports[i].steer != NULL;
-
-		io_port_close(&p->ports[i]);
-		if (steered)
-			log_event(LOG_EV_STEERING_REMOVED,
-				LOG_FIELDS(log_str("interface", p->devices[i].interface)));
-	}
-	for (unsigned i = 0; i < PLANE_NODES_MAX; i++) {
-		if (p->pools[i] != NULL)
-			pool_destroy(p->pools[i]);
-	}
-	if (p->object_fd >= 0)
-		close(p->object_fd);
-	if (p->eal_started)
-		eal_stop(&p->eal);
-}
-
 void plane_stop(struct plane *p)
 {
 	atomic_store(&p->stop, true);
@@ -396,7 +288,7 @@ void plane_stop(struct plane *p)
 		worker_destroy(p->workers[i].worker);
 	feed_fini(&p->feed, &p->watch.capture);
 	watch_fini(&p->watch);
-	stop_ports(p);
+	plane_ports_stop(p);
 	plane_own_release(p);
 	// A start that failed takes nothing away: the next one may find calls to go on with.
 	if (p->role_fd >= 0 && p->attached)

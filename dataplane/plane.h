@@ -5,6 +5,7 @@
 #include <conf/conf.h>
 #include <io/eal.h>
 #include <io/port.h>
+#include <log/event.h>
 #include <steer/reserve.h>
 
 #include "attach.h"
@@ -76,6 +77,18 @@ int plane_start(struct plane *p, const struct conf *conf, uint64_t start_ns);
 
 // Gives back whatever plane_start took, as far as it came.
 void plane_stop(struct plane *p);
+
+// For the parts of the start: logs why, and returns the process's exit status. <plane.c>
+int plane_refuse(enum log_event_id event, int err, const struct steer_fault *f);
+uint32_t plane_since_start_ms(const struct plane *p);
+
+// Octets of the buffers that the ports need; the pool of a port's node, made with the first that
+// asks (NULL: no memory). plane_ports_start is for a thread that has kept what it takes, returns
+// the process's exit status, and takes the plane. <plane_ports.c>
+uint64_t plane_ports_octets(const struct plane *p);
+struct rte_mempool *plane_ports_pool(struct plane *p, const struct io_port *port);
+int plane_ports_start(void *plane);
+void plane_ports_stop(struct plane *p);
 
 // Whether the workers' cores are theirs alone; whether a started port spreads over the workers, and
 // lies on their NUMA node. What is not so is logged. <plane_judge.c>
