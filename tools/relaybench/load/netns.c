@@ -51,7 +51,10 @@ static FILE *run(const struct load_netns *n, const char *command, const char *mo
 
 static int routes(const struct load_netns *n, const char *verb)
 {
-	FILE *ip = n->n_ips == 0 ? NULL : run(n, "ip -batch -", "we");
+	bool undo = strcmp(verb, "del") == 0;
+	// What was there before under its own name goes with an error, and the rest must go too.
+	const char *command = undo ? "ip -force -batch - 2>/dev/null" : "ip -batch -";
+	FILE *ip = n->n_ips == 0 ? NULL : run(n, command, "we");
 
 	if (n->n_ips == 0)
 		return 0;
@@ -66,7 +69,7 @@ static int routes(const struct load_netns *n, const char *verb)
 			for (unsigned k = 0; k < sizeof(n->net.prefix); k += 2)
 				fprintf(ip, "%x:", n->net.prefix[k] << 8 | n->net.prefix[k + 1]);
 			fprintf(ip, "%x:%x/128 dev %s%s\n", a >> 16, a & 0xffff, n->interface,
-				strcmp(verb, "del") == 0 ? "" : " nodad");
+				undo ? "" : " nodad");
 			continue;
 		}
 
