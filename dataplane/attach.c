@@ -90,6 +90,10 @@ static bool same_ports(const struct attach *a, const struct shm_state *s)
 
 		describe_port(&port, &a->settings.ports[i]);
 		there.link_up = port.link_up;
+		there.rx_no_buffer = port.rx_no_buffer;
+		there.rx_missed = port.rx_missed;
+		there.rx_errors = port.rx_errors;
+		there.tx_errors = port.tx_errors;
 		if (memcmp(&port, &there, sizeof(port)) != 0)
 			return false;
 	}
@@ -318,6 +322,21 @@ void attach_link(struct attach *a, unsigned port, bool up)
 	if (a->mapped)
 		atomic_store_explicit(&a->segment.state.header->ports[port].link_up, up ? 1 : 0,
 			memory_order_relaxed);
+}
+
+bool attach_count(struct attach *a, unsigned port, const struct io_port_counters *more)
+{
+	struct tp_port *t;
+
+	if (!a->mapped)
+		return false;
+	t = &a->segment.state.header->ports[port];
+	atomic_fetch_add_explicit(
+		&t->rx_no_buffer, (uint32_t)more->rx_no_buffer, memory_order_relaxed);
+	tp_count(&t->rx_missed, more->rx_missed);
+	tp_count(&t->rx_errors, more->rx_errors);
+	tp_count(&t->tx_errors, more->tx_errors);
+	return true;
 }
 
 void attach_fini(struct attach *a)

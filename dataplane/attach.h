@@ -57,6 +57,8 @@ void attach_grace(struct attach *a, uint64_t timeout_ns);
 
 void attach_heartbeat(struct attach *a, uint64_t now_ns);
 void attach_link(struct attach *a, unsigned port, bool up);
+// Adds to a port's counters. False: there is no file to count in.
+bool attach_count(struct attach *a, unsigned port, const struct io_port_counters *more);
 
 // Lets go of everything; the workers have ended. The last process of the instance takes the files
 // away.

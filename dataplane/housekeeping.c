@@ -181,6 +181,38 @@ static void watch_ports(struct plane *p)
 	}
 }
 
+static uint64_t grown(uint64_t now, uint64_t before)
+{
+	return now > before ? now - before : 0;
+}
+
+static void count_port(struct plane *p, unsigned i, uint64_t now_ns)
+{
+	struct plane_port_state *state = &p->port_states[i];
+	struct io_port_counters now, more;
+
+	if (!io_port_count(&p->ports[i], &now))
+		return;
+	more.rx_missed = grown(now.rx_missed, state->counted.rx_missed);
+	more.rx_no_buffer = grown(now.rx_no_buffer, state->counted.rx_no_buffer);
+	more.rx_errors = grown(now.rx_errors, state->counted.rx_errors);
+	more.tx_errors = grown(now.tx_errors, state->counted.tx_errors);
+	if (!attach_count(&p->attach, i, &more))
+		return;
+	state->counted = now;
+	state->missed += more.rx_missed;
+	if (state->missed == 0 || now_ns < state->remind_ns)
+		return;
+	log_event(LOG_EV_PORT_MISSED,
+		LOG_FIELDS(log_u64("port", i), log_str("device", p->ports[i].device.name),
+			log_u64("packets", state->missed),
+			log_str("remedy",
+				"keep other processes off the workers' cores; relayctl worker "
+				"show")));
+	state->missed = 0;
+	state->remind_ns = now_ns + REMIND_NS;
+}
+
 static void watch_grace(struct plane *p, struct housekeeping *h)
 {
 	uint64_t longest;
@@ -200,6 +232,8 @@ static void each_second(struct plane *p, struct housekeeping *h, uint64_t now_ns
 	for (unsigned i = 0; i < p->n_launched; i++)
 		watch_worker(p, i, now_ns);
 	watch_ports(p);
+	for (unsigned i = 0; i < p->n_ports; i++)
+		count_port(p, i, now_ns);
 	watch_grace(p, h);
 	h->neighbours_pending = true;
 	if (++h->seconds % VERIFY_SECONDS == 0)

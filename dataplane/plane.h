@@ -28,6 +28,9 @@ struct plane_times {
 
 struct plane_port_state {
 	bool up;
+	struct io_port_counters counted; // is in the segment
+	uint64_t remind_ns;		 // not before then are missed packets logged again
+	uint64_t missed;		 // since they were last logged
 };
 
 struct plane_worker_state {

@@ -248,6 +248,11 @@ static const struct ctl_column port_columns[] = {
 	COLUMN("mac", "MAC", TEXT),
 	COLUMN("mtu", "MTU", NUMBER),
 	COLUMN("queues", "queues", NUMBER),
+	COLUMN("missed", "missed", NUMBER),
+	COLUMN("missed_per_s", "missed per second", NUMBER),
+	COLUMN("no_buffer", "no buffer", NUMBER),
+	COLUMN("rx_errors", "faulty", NUMBER),
+	COLUMN("tx_errors", "not sent", NUMBER),
 };
 
 static const struct ctl_column nexthop_columns[] = {
@@ -340,7 +345,7 @@ static const struct ctl_command commands[] = {
 		ARGS(drop_arguments),
 		COLUMNS(drop_columns)},
 	{.name = "port show",
-		.text = "The data plane's ports and their links",
+		.text = "The data plane's ports, their links and what they lost",
 		.shape = CTL_SHAPE_LIST,
 		COLUMNS(port_columns)},
 	{.name = "nexthop list",

@@ -6,6 +6,12 @@ static uint64_t load(const _Atomic uint64_t *word)
 	return atomic_load_explicit(word, memory_order_relaxed);
 }
 
+static void add_drops(struct io_totals *t, unsigned reason, uint64_t n)
+{
+	t->drops[reason] += n;
+	t->dropped += n;
+}
+
 void io_totals_take(const struct shm_state *state, struct io_totals *t)
 {
 	// The hairpin's packets are counted on the way to the peer and to the client already.
@@ -20,12 +26,16 @@ void io_totals_take(const struct shm_state *state, struct io_totals *t)
 			t->packets += load(&s->path_packets[relayed[i]]);
 			t->octets += load(&s->path_octets[relayed[i]]);
 		}
-		for (unsigned d = TP_DROP_none + 1; d < TP_DROP_COUNT; d++) {
-			uint64_t n = load(&s->drops[d]);
+		for (unsigned d = TP_DROP_none + 1; d < TP_DROP_COUNT; d++)
+			add_drops(t, d, load(&s->drops[d]));
+	}
+	for (uint32_t i = 0; i < state->n_ports && i < TP_PORTS_MAX; i++) {
+		const struct tp_port *p = &state->header->ports[i];
 
-			t->drops[d] += n;
-			t->dropped += n;
-		}
+		add_drops(t, TP_DROP_port_missed, load(&p->rx_missed));
+		add_drops(t, TP_DROP_port_error, load(&p->rx_errors));
+		add_drops(t, TP_DROP_no_memory,
+			atomic_load_explicit(&p->rx_no_buffer, memory_order_relaxed));
 	}
 }
 
@@ -79,6 +89,22 @@ static void workers_sample(struct io_rates *r, const struct shm_state *state, ui
 	}
 }
 
+static void ports_sample(
+	struct io_rates *r, const struct shm_state *state, uint64_t span_ns, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < state->n_ports && i < TP_PORTS_MAX; i++) {
+		struct io_port_rates *p = &r->ports[i];
+		uint64_t missed = load(&state->header->ports[i].rx_missed);
+
+		if (span_ns > 0) {
+			p->missed_per_s = per_s(missed, p->missed_last, span_ns);
+			if (missed > p->missed_last)
+				p->missed_ns = now_ns;
+		}
+		p->missed_last = missed;
+	}
+}
+
 void io_rates_sample(struct io_rates *r, const struct shm_state *state, uint64_t now_ns)
 {
 	uint64_t span_ns = r->sampled_ns == 0 ? 0 : now_ns - r->sampled_ns;
@@ -93,6 +119,7 @@ void io_rates_sample(struct io_rates *r, const struct shm_state *state, uint64_t
 			r->drop_per_s[d] = per_s(t.drops[d], r->last.drops[d], span_ns);
 	}
 	workers_sample(r, state, span_ns);
+	ports_sample(r, state, span_ns, now_ns);
 	r->last = t;
 	r->sampled_ns = now_ns;
 }

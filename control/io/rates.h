@@ -15,10 +15,16 @@ struct io_worker_rates {
 	uint64_t tx_octets;
 };
 
+struct io_port_rates {
+	uint64_t missed_last;
+	uint64_t missed_per_s;
+	uint64_t missed_ns; // when it last grew; 0: not since we look
+};
+
 struct io_totals {
 	uint64_t packets; // relayed: all paths from client to peer or back
 	uint64_t octets;
-	uint64_t drops[TP_DROPS_MAX];
+	uint64_t drops[TP_DROPS_MAX]; // of workers and ports
 	uint64_t dropped;
 };
 
@@ -40,9 +46,10 @@ struct io_rates {
 		uint64_t switches;
 	} workers_last[TP_WORKERS_MAX];
 	struct io_worker_rates workers[TP_WORKERS_MAX];
+	struct io_port_rates ports[TP_PORTS_MAX];
 };
 
-// Sums over all workers since their file was made.
+// Sums over all workers and ports since their file was made.
 void io_totals_take(const struct shm_state *state, struct io_totals *t);
 // Nothing is known: another file of state, or none.
 void io_rates_reset(struct io_rates *r);

@@ -102,7 +102,7 @@ enum ctl_step io_view_port_show(void *ctx, struct ctl_call *call)
 	if (!is_mapped(r))
 		return io_view_no_dataplane(call);
 	call->result = json_array();
-	for (uint32_t i = 0; i < r->plane.state.n_ports; i++) {
+	for (uint32_t i = 0; i < r->plane.state.n_ports && i < TP_PORTS_MAX; i++) {
 		// The data plane's words: not ours to believe terminated.
 		const struct tp_port *p = &r->plane.state.header->ports[i];
 		json_t *o = json_object();
@@ -117,6 +117,11 @@ enum ctl_step io_view_port_show(void *ctx, struct ctl_call *call)
 		json_object_set_new(o, "mac", io_json_mac(p->mac));
 		json_object_set_new(o, "mtu", io_json_u64(p->mtu));
 		json_object_set_new(o, "queues", io_json_u64(p->n_queues));
+		json_object_set_new(o, "missed", io_json_u64(load(&p->rx_missed)));
+		json_object_set_new(o, "missed_per_s", io_json_u64(r->rates.ports[i].missed_per_s));
+		json_object_set_new(o, "no_buffer", io_json_u64(atomic_load(&p->rx_no_buffer)));
+		json_object_set_new(o, "rx_errors", io_json_u64(load(&p->rx_errors)));
+		json_object_set_new(o, "tx_errors", io_json_u64(load(&p->tx_errors)));
 		json_object_set_new(o, "ifindex", io_json_u64(p->ifindex));
 		json_array_append_new(call->result, o);
 	}

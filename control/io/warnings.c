@@ -13,7 +13,8 @@
 #define STALE_NS      (2 * TP_NS_PER_S)
 #define STUCK_NS      (100 * TP_NS_PER_MS)
 #define GRACE_NS      (100 * TP_NS_PER_MS)
-#define PREEMPTED_MAX 20u // per second
+#define MISSED_NS     (60 * TP_NS_PER_S) // so long is said that a port lost packets
+#define PREEMPTED_MAX 20u		 // per second
 
 static void warn(json_t *list, const char *next, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -121,7 +122,7 @@ static void workers_check(const struct io_relay *r, uint64_t now_ns, json_t *lis
 		worker_check(r, w, now_ns, list);
 }
 
-static void ports_check(const struct io_relay *r, json_t *list)
+static void ports_check(const struct io_relay *r, uint64_t now_ns, json_t *list)
 {
 	const struct shm_state *s = &r->plane.state;
 
@@ -131,6 +132,14 @@ static void ports_check(const struct io_relay *r, json_t *list)
 		if (atomic_load(&p->link_up) == 0)
 			warn(list, "relayctl port show", "port %u (%.*s) has no link", i,
 				(int)strnlen(p->interface, sizeof(p->interface)), p->interface);
+		if (i < TP_PORTS_MAX && r->rates.ports[i].missed_ns != 0 &&
+			now_ns - r->rates.ports[i].missed_ns < MISSED_NS)
+			warn(list, "relayctl worker show",
+				"port %u (%.*s) lost packets before a worker took them: %llu in "
+				"all, %llu of them in the last second",
+				i, (int)strnlen(p->interface, sizeof(p->interface)), p->interface,
+				(unsigned long long)r->rates.ports[i].missed_last,
+				(unsigned long long)r->rates.ports[i].missed_per_s);
 	}
 }
 
@@ -218,7 +227,7 @@ void io_warnings_collect(const struct io_relay *r, uint64_t now_ns, json_t *list
 	dataplane_check(r, now_ns, list);
 	if (r->plane.up) {
 		workers_check(r, now_ns, list);
-		ports_check(r, list);
+		ports_check(r, now_ns, list);
 		next_hops_check(r, list);
 		rings_check(r, list);
 		reserved_check(r, list);

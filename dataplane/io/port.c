@@ -50,6 +50,7 @@ int io_port_prepare(
 	if (err != 0)
 		return steer_fault_set(fault, err, "see: ip link; then dataplane.ports",
 			"interface %s: %s", interface, strerror(-err));
+	p->missed_before = p->link.rx_missed;
 	p->claim_fd = steer_claim(interface, fault);
 	if (p->claim_fd < 0)
 		return p->claim_fd;
@@ -360,7 +361,26 @@ bool io_port_refresh(struct io_port *p, bool *up)
 	if (p->twin == NULL)
 		*up = link.up;
 	p->link.mtu = link.mtu;
+	p->link.rx_missed = link.rx_missed;
 	mtu = link.mtu < p->mtu_max ? link.mtu : p->mtu_max;
 	atomic_store_explicit(&p->mtu, (uint16_t)mtu, memory_order_relaxed);
 	return *up != was;
+}
+
+// net_af_xdp reports what the kernel dropped for want of a buffer in the fill ring. The ring of
+// received packets has room for all buffers that were ever in the fill ring, so it is never full.
+bool io_port_count(const struct io_port *p, struct io_port_counters *c)
+{
+	struct rte_eth_stats s;
+
+	if (rte_eth_stats_get(p->id, &s) != 0)
+		return false;
+	*c = (struct io_port_counters){.rx_missed = s.imissed,
+		.rx_no_buffer = s.rx_nombuf,
+		.rx_errors = s.ierrors,
+		.tx_errors = s.oerrors};
+	// The card's ring, before the kernel's driver; DPDK's own drivers count it themselves.
+	if (is_af_xdp(p) || p->device.driver == IO_AF_PACKET)
+		c->rx_missed += p->link.rx_missed - p->missed_before;
+	return true;
 }

@@ -24,6 +24,16 @@ static int parse_info(const struct nlattr *attr, void *data)
 	return MNL_CB_OK;
 }
 
+// Newer kernels append to it.
+static void parse_statistics(const struct nlattr *attr, struct steer_link *l)
+{
+	struct rtnl_link_stats64 s = {0};
+	size_t len = mnl_attr_get_payload_len(attr);
+
+	memcpy(&s, mnl_attr_get_payload(attr), len < sizeof(s) ? len : sizeof(s));
+	l->rx_missed = s.rx_missed_errors;
+}
+
 static int parse_attribute(const struct nlattr *attr, void *data)
 {
 	struct steer_link *l = data;
@@ -40,6 +50,9 @@ static int parse_attribute(const struct nlattr *attr, void *data)
 	case IFLA_ADDRESS:
 		if (mnl_attr_get_payload_len(attr) == sizeof(l->mac))
 			memcpy(l->mac, mnl_attr_get_payload(attr), sizeof(l->mac));
+		break;
+	case IFLA_STATS64:
+		parse_statistics(attr, l);
 		break;
 	case IFLA_LINKINFO:
 		mnl_attr_parse_nested(attr, parse_info, l);

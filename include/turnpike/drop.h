@@ -64,7 +64,10 @@
 	X(vlan_tag, "tagged frame on a port without a kernel behind",                              \
 		"untag it at the switch, or give the port a twin: dataplane.ports[].kernel")       \
 	X(kernel_full, "frame for the kernel that the twin's queue had no room for",               \
-		"a flood of what is not ours, or too little CPU time beside the workers")
+		"a flood of what is not ours, or too little CPU time beside the workers")          \
+	X(port_missed, "the port had no room: a worker did not come for its packets in time",      \
+		"keep others off the workers' cores; more queues and workers")                     \
+	X(port_error, "frame that the port found faulty", "look for a faulty link or NIC")
 
 enum tp_drop {
 #define TP_DROP_ENUM(name, what, remedy) TP_DROP_##name,

@@ -130,10 +130,10 @@ struct tp_tables_header {
 	uint64_t next_hops_off;	     // _Atomic uint64_t [n_next_hops]
 	uint64_t next_hop_infos_off; // struct tp_next_hop_info [n_next_hops]
 	uint64_t port_indexes_off;   // _Atomic uint32_t [n_port_indexes][65536], by relayed port in
-				     // host order: index of the ALLOCATION entry, 0 none
-	uint64_t locals_off;	     // struct tp_local [TP_LOCALS_MAX]
-	uint32_t hash_kind;	     // TP_HASH_KIND_*
-	uint32_t n_allocations;	     // most allocations the private file has room for
+				   // host order: index of the ALLOCATION entry, 0 none
+	uint64_t locals_off;	// struct tp_local [TP_LOCALS_MAX]
+	uint32_t hash_kind;	// TP_HASH_KIND_*
+	uint32_t n_allocations; // most allocations the private file has room for
 	uint8_t reserved0[56];
 	uint8_t hash_key[TP_HASH_KEY_LEN];
 
@@ -159,7 +159,8 @@ static inline bool tp_gp_passed(uint32_t gp_done, uint32_t tag)
 
 // ---- state ------------------------------------------------------------------------------------
 
-// A port of the data plane, as opened. Settled before the file's magic is stored, but for the link.
+// A port of the data plane, as opened. Settled before the file's magic is stored, but for the link
+// and the counters.
 struct tp_port {
 	char interface[TP_IFNAME_MAX]; // kernel interface; empty without one
 	char device[64];	       // DPDK device
@@ -168,8 +169,13 @@ struct tp_port {
 	uint8_t mac[6];
 	uint16_t n_queues;
 	_Atomic uint32_t link_up;
-	uint8_t reserved[28];
+	// What the device itself counts, over all runs of the data plane; about a second old.
+	_Atomic uint32_t rx_no_buffer; // received into nothing: no packet buffer; wraps
+	_Atomic uint64_t rx_missed;    // lost before a worker took them: no room in a ring
+	_Atomic uint64_t rx_errors;    // found faulty
+	_Atomic uint64_t tx_errors;    // not sent
 };
+TP_ASSERT_OFFSET(struct tp_port, rx_missed, 104);
 TP_ASSERT_SIZE(struct tp_port, 128);
 
 // tp_state_header.flags

@@ -185,7 +185,10 @@ static const struct row rows[] = {
 	PORT(mac),
 	PORT(n_queues),
 	PORT(link_up),
-	PORT(reserved),
+	PORT(rx_no_buffer),
+	PORT(rx_missed),
+	PORT(rx_errors),
+	PORT(tx_errors),
 
 	S(struct tp_state_header),
 	STATE(file),

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 
 def arguments():
@@ -19,16 +20,21 @@ def arguments():
     p.add_argument("--rate", type=float, required=True, help="packets per second each way")
     p.add_argument("--churn", type=float, required=True)
     p.add_argument("--flood", type=float, required=True, help="Binding and Allocate each")
+    p.add_argument("--netns", action="append", default=[],
+                   help="namespace whose interfaces may lose packets too")
     p.add_argument("--output")
     p.add_argument("load", nargs="+", help="options of relaybench load")
     return p.parse_args()
 
 
+def ask_relay(relayctl, *words):
+    return json.loads(subprocess.run(relayctl.split() + ["-j", *words], capture_output=True,
+                                     text=True, check=True).stdout)
+
+
 def residence(relayctl):
     """Packets by time inside the relay, of all workers."""
-    out = subprocess.run(relayctl.split() + ["-j", "worker", "show"], capture_output=True,
-                         text=True, check=True).stdout
-    workers = json.loads(out)
+    workers = ask_relay(relayctl, "worker", "show")
     return [sum(slots) for slots in zip(*(w["residence_ns"] for w in workers))]
 
 
@@ -46,6 +52,32 @@ def kernel_drops():
     """Packets that the kernel's own queues dropped, on any core: no relay has seen them."""
     with open("/proc/net/softnet_stat") as f:
         return sum(int(line.split()[1], 16) for line in f)
+
+
+def interface_drops(netns):
+    """What each interface dropped on its way in and out; a veth counts what its other end had no
+    room for as dropped on the way out."""
+    found = {}
+    for name in netns:
+        out = subprocess.run(["ip", "-n", name, "-j", "-s", "link"], capture_output=True,
+                             text=True, check=True).stdout
+        for link in json.loads(out):
+            for way in ("rx", "tx"):
+                what = "%s of %s in %s" % (way, link["ifname"], name)
+                found[what] = link["stats64"][way]["dropped"]
+    return found
+
+
+def losses(a):
+    """Where a packet may have been lost: place -> packets so far."""
+    found = {"dropped by the relay, " + d["reason"]: d["packets"]
+             for d in ask_relay(a.relayctl, "drop", "show", "all")}
+    found["dropped by the kernel's backlog"] = kernel_drops()
+    for what, n in interface_drops(a.netns).items():
+        found["dropped by an interface, " + what] = n
+    for w in ask_relay(a.relayctl, "worker", "show"):
+        found["worker %d taken off its core" % w["worker"]] = w["preempted"]
+    return found
 
 
 class Load:
@@ -66,13 +98,16 @@ class Load:
 
 
 def span(load, a, line):
-    before, dropped = residence(a.relayctl), kernel_drops()
+    before, dropped, lost = residence(a.relayctl), kernel_drops(), losses(a)
     result = load.ask("span direction=both sink=full rate=%d %s" % (a.rate, line))
     after = residence(a.relayctl)
     slots = [y - x for x, y in zip(before, after)]
     result["residence_ns"] = {"p50": part_ns(slots, 0.5), "p99": part_ns(slots, 0.99),
                               "p99_9": part_ns(slots, 0.999), "slots": slots}
     result["kernel_dropped"] = kernel_drops() - dropped
+    # Housekeeping looks at the ports' own counters once a second.
+    time.sleep(1.2)
+    result["where"] = {k: n - lost[k] for k, n in losses(a).items() if n > lost[k]}
     for direction in ("up", "down"):
         del result[direction]["delay_ns"]["slots"]
     return result
@@ -93,6 +128,8 @@ def judge(quiet, loud, setup):
                 "%s, %s: %d sent, %d lost (%d dropped by the kernel's own queues), %d wrong" % (
                     name, d, t["sent"], t["lost"], s["kernel_dropped"], t["wrong"]),
                 t["sent"] > 0 and t["lost"] <= excused and t["wrong"] == 0)
+        for place, n in s["where"].items():
+            print("  %s, %s: %d" % (name, place, n), flush=True)
     one, other = (s["residence_ns"]["p99_9"] for s in (quiet, loud))
     good &= verdict("residence p99.9: quiet %.1f us, under load %.1f us, %.2f times" % (
         one / 1e3, other / 1e3, other / max(1, one)), other <= 2 * one)

@@ -42,6 +42,7 @@ e2e_check "$allocations allocations, $MULTITUDE_CHURN replaced per second for $M
 	--relayctl "ip netns exec $TP_NS_RELAY $E2E_BUILD/tools/relayctl/relayctl -s $TP_SOCKET" \
 	--seconds "$MULTITUDE_SECONDS" --quiet "$MULTITUDE_QUIET" --rate "$MULTITUDE_RATE" \
 	--churn "$MULTITUDE_CHURN" --flood "$MULTITUDE_FLOOD" \
+	--netns "$TP_NS_A" --netns "$TP_NS_B" --netns "$TP_NS_NET" --netns "$TP_NS_RELAY" \
 	${MULTITUDE_OUTPUT:+--output "$MULTITUDE_OUTPUT"} -- \
 	--server "$TP_RELAY4" --peer "$TP_B4" --client-netns "$TP_NS_A" --peer-netns "$TP_NS_B" \
 	--client 10.77.1.20 --client-addresses $clients --flood-addresses 20 --core 0 \

@@ -179,18 +179,32 @@ static void test_grace(void **state)
 // The data plane started again: counters go on; with other ports the file is made anew.
 static void test_restart(void **state)
 {
+	const struct io_port_counters more = {
+		.rx_missed = 5, .rx_no_buffer = 7, .rx_errors = 11, .tx_errors = 13};
 	struct fixture *f = *state;
 	struct tp_worker_stats *w;
+	const struct tp_port *port;
 
+	// Nowhere to count yet.
+	assert_false(attach_count(&f->attach, 1, &more));
 	make_tables(f);
 	assert_int_equal(tick(f), ATTACH_DONE);
 	w = &f->attach.segment.state.workers[0];
 	atomic_store(&w->rx_packets, 42);
+	assert_true(attach_count(&f->attach, 1, &more));
+	assert_true(attach_count(&f->attach, 1, &more));
 	attach_fini(&f->attach);
 	begin(f);
 	assert_int_equal(tick(f), ATTACH_DONE);
 	w = &f->attach.segment.state.workers[0];
 	assert_int_equal(atomic_load(&w->rx_packets), 42);
+	assert_true(attach_count(&f->attach, 1, &more));
+	port = &f->attach.segment.state.header->ports[1];
+	assert_int_equal(atomic_load(&port->rx_missed), 15);
+	assert_int_equal(atomic_load(&port->rx_no_buffer), 21);
+	assert_int_equal(atomic_load(&port->rx_errors), 33);
+	assert_int_equal(atomic_load(&port->tx_errors), 39);
+	assert_int_equal(atomic_load(&port[-1].rx_missed), 0);
 	attach_fini(&f->attach);
 	f->ports[0].mtu = 1400;
 	begin(f);

@@ -49,6 +49,8 @@
 	X(WORKER_STUCK, "worker_stuck", ERROR, 5, "A worker's loop makes no progress.")            \
 	X(WORKER_PREEMPTED, "worker_preempted", WARNING, 5,                                        \
 		"The kernel took a worker off its core.")                                          \
+	X(PORT_MISSED, "port_missed", WARNING, 20,                                                 \
+		"A port lost packets before a worker took them.")                                  \
 	X(PORT_SPREAD, "port_spread", WARNING, 20,                                                 \
 		"Packets of a port are not spread over all workers by flow.")                      \
 	X(NUMA_REMOTE, "numa_remote", WARNING, 20,                                                 \

@@ -16,9 +16,18 @@
 struct rte_mbuf;
 struct rte_mempool;
 
+// What a device has counted since it was started.
+struct io_port_counters {
+	uint64_t rx_missed;
+	uint64_t rx_no_buffer;
+	uint64_t rx_errors;
+	uint64_t tx_errors;
+};
+
 struct io_port {
 	struct io_device device;
 	struct steer_link link; // ifindex 0: no kernel interface
+	uint64_t missed_before; // by the kernel interface, before we came
 	int claim_fd;		// of the interface, or -1
 	struct steer *steer;	// AF_XDP
 	struct io_flow *flow;	// a device that the kernel drives as well
@@ -68,3 +77,7 @@ void io_port_close(struct io_port *p);
 
 // Reads link and MTU again; true if `up` changed. A twin's carrier follows its device.
 bool io_port_refresh(struct io_port *p, bool *up);
+
+// Reads the device's counters, and what its kernel interface missed up to the last refresh. False:
+// it has none. Any thread but a worker.
+bool io_port_count(const struct io_port *p, struct io_port_counters *c);

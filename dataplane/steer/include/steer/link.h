@@ -19,6 +19,7 @@ struct steer_link {
 	bool tx_checksum;    // checksums of sent packets are left to the device
 	bool spread_known;   // the device says by what it spreads UDP over queues
 	bool spreads;	     // by the ports of both ends, over IPv4 and IPv6
+	uint64_t rx_missed;  // frames that the device had no room for, since it is there
 	unsigned rx_queues;  // active ones, at least 1
 	unsigned xdp_queues; // those the AF_XDP driver can serve: combined channels, or one
 };
