@@ -5,6 +5,8 @@
 #include "hash.h"
 #include "known.h"
 
+#include <core/indication4.h>
+
 // Own address that a packet arrived at, or NULL when it is not for us. Neighbours in a burst are
 // mostly for the same one.
 CORE_INLINE const struct own_ip *own_arrived(
@@ -69,6 +71,7 @@ CORE_INLINE bool classify_known(
 	uint32_t dst, number;
 	uint64_t src_port_be, dst_port_be, tail;
 	struct local_ip src;
+	enum item_step step;
 
 	if (STAGE_UNLIKELY(it->pkt->rx_port != k->rx_port || len < KNOWN_HEADERS ||
 			   !known_shape(k, frame, len)))
@@ -87,20 +90,27 @@ CORE_INLINE bool classify_known(
 		number = tp_load_be16(msg);
 		if (STAGE_LIKELY(number - TP_CHANNEL_MIN < k->channels &&
 				 known_len(msg + 2, len - KNOWN_HEADERS))) {
-			ask(b, it, &b->open[0][STEP_CHANNEL], h, src.word[0], 0,
-				tail | key_tail(0, 0, number, TP_KIND_CHANNEL, 0));
+			step = STEP_CHANNEL;
+			tail |= key_tail(0, 0, number, TP_KIND_CHANNEL, 0);
+		} else if (STAGE_LIKELY(core_send4_shape(msg, len - CORE_CHANNEL4_HEADERS))) {
+			it->take = TAKE_SEND;
+			step = STEP_CLIENT;
+			tail |= key_tail(0, 0, 0, TP_KIND_ALLOCATION, 0);
 		} else {
 			it->exact4 = false;
 			from_client(b, it, msg, len - KNOWN_UDP_OFFSET - CORE_UDP_HEADER_LEN, &src,
 				tail, h);
+			return true;
 		}
-		return true;
+	} else {
+		if (!known_relay(k, b->locals, dst) ||
+			!known_relayed(k, b->locals, (uint16_t)dst_port_be))
+			return false;
+		it->traits = k->peer_traits | item_traits(0, dst_port_be, 0, false, false);
+		step = STEP_PEER;
+		tail = k->peer_tail | key_tail(src_port_be, 0, dst_port_be, TP_KIND_PEER, 0);
 	}
-	if (!known_relay(k, b->locals, dst) || !known_relayed(k, b->locals, (uint16_t)dst_port_be))
-		return false;
-	it->traits = k->peer_traits | item_traits(0, dst_port_be, 0, false, false);
-	ask(b, it, &b->open[0][STEP_PEER], h, src.word[0], 0,
-		k->peer_tail | key_tail(src_port_be, 0, dst_port_be, TP_KIND_PEER, 0));
+	ask(b, it, &b->open[0][step], h, src.word[0], 0, tail);
 	return true;
 }
 #endif

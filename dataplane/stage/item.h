@@ -51,7 +51,7 @@ struct item {
 	struct tp_key key;
 	uint64_t hash;
 	struct stage_pkt *pkt;
-	uint32_t candidate;  // entry whose signature matched; 0 none
+	uint32_t candidate;  // entry whose signature matched; 0: there is none
 	uint32_t sent_by;    // the sender's CHANNEL or PERMISSION
 	uint32_t client;     // the sender's ALLOCATION
 	uint32_t allocation; // the receiver's ALLOCATION
@@ -103,6 +103,8 @@ struct burst {
 	const struct stage_locals *locals;
 	const struct own_ip *last_own; // own address the last packet arrived at, or NULL
 	struct known known;
+	const _Atomic uint32_t *last_ports; // of the last relay address asked for its ports
+	uint32_t last_relay_id;		    // 0: none yet
 	uint64_t now_ns;
 	uint32_t now_s;
 	struct open_list *next; // [STEPS]: where a question is put that is asked now
@@ -205,15 +207,29 @@ void item_classify(struct burst *b, struct item *it);
 // The message of a client that has reached a listener.
 void item_message(struct burst *b, struct item *it);
 
-// Where the allocation that owns a relayed transport address is named, or NULL.
-static inline const _Atomic uint32_t *port_slot(
-	const struct burst *b, uint16_t relay_id, uint16_t port_be)
+// Where the allocations that own a relay's ports are named, from the port numbered 0, or NULL; it
+// is the burst's last relay then.
+static inline const _Atomic uint32_t *relay_ports(struct burst *b, uint16_t relay_id)
 {
-	const struct local_record *r = locals_relay(b->locals, relay_id);
+	const struct local_record *r;
 
+	if (STAGE_LIKELY(relay_id == b->last_relay_id))
+		return b->last_ports;
+	r = locals_relay(b->locals, relay_id);
 	if (r == NULL || r->port_index >= b->w->n_port_indexes)
 		return NULL;
-	return &b->w->port_indexes[(size_t)r->port_index * 65536 + tp_ntohs(port_be)];
+	b->last_relay_id = relay_id;
+	b->last_ports = &b->w->port_indexes[(size_t)r->port_index * 65536];
+	return b->last_ports;
+}
+
+// Where the allocation that owns a relayed transport address is named, or NULL.
+static inline const _Atomic uint32_t *port_slot(
+	struct burst *b, uint16_t relay_id, uint16_t port_be)
+{
+	const _Atomic uint32_t *ports = relay_ports(b, relay_id);
+
+	return ports == NULL ? NULL : &ports[tp_ntohs(port_be)];
 }
 
 // lookup.c: asks for the item's key.

@@ -30,37 +30,80 @@ void item_ask(struct burst *b, struct item *it, enum item_step step)
 	item_wait(b, it, step);
 }
 
-static uint32_t match(struct burst *b, const struct item *it, enum match_fetch fetch)
-{
-	const struct tp_table *t = &b->w->table;
-	const struct tp_bucket *bucket = &t->buckets[tp_table_bucket_of(t, it->hash)];
-	unsigned mask = tp_bucket_match(bucket, tp_table_sig_of(it->hash));
-	uint32_t index;
+// What matching reads, out of the worker so that no store to an item can change it.
+struct matcher {
+	const struct tp_bucket *buckets;
+	const struct tp_entry *entries;
+	struct tp_cell *cells;
+	uint32_t bucket_mask;
+	uint32_t last; // entries but one
+};
 
-	if (STAGE_UNLIKELY(mask == 0)) {
-		if (fetch == FETCH_PEER)
-			__builtin_prefetch(port_slot(b, it->local_id, it->port_be), 0, 3);
-		return 0;
+__attribute__((noinline)) static uint32_t search(const struct burst *b, const struct item *it)
+{
+	return tp_table_find(&b->w->table, &it->key, it->hash);
+}
+
+// The first slot whose signature matches is nearly always the one, and where there is none the
+// chain nearly always ends.
+CORE_INLINE uint32_t match(
+	struct burst *b, const struct item *it, const struct matcher *m, enum match_fetch fetch)
+{
+	const struct tp_bucket *bucket = &m->buckets[(uint32_t)it->hash & m->bucket_mask];
+	const _Atomic uint32_t *slot = tp_bucket_first(bucket, tp_table_sig_of(it->hash));
+	uint32_t index = 0;
+
+	if (STAGE_LIKELY(slot != NULL))
+		index = atomic_load_explicit(slot, memory_order_acquire);
+	if (STAGE_UNLIKELY(index - 1 >= m->last)) {
+		if (slot != NULL || atomic_load_explicit(&bucket->next, memory_order_acquire) != 0)
+			index = search(b, it);
+		if (index == 0) {
+			if (fetch == FETCH_PEER)
+				__builtin_prefetch(port_slot(b, it->local_id, it->port_be), 0, 3);
+			return 0;
+		}
 	}
-	index = atomic_load_explicit(&bucket->idx[__builtin_ctz(mask)], memory_order_acquire);
-	if (STAGE_UNLIKELY(index >= t->n_entries))
-		index = 0;
-	__builtin_prefetch(&t->entries[index], 0, 3);
+	__builtin_prefetch(&m->entries[index], 0, 3);
 	if (fetch != FETCH_FOUND) {
-		__builtin_prefetch(t->entries[index].header, 0, 3);
-		__builtin_prefetch(&b->w->cells[index], 1, 3);
+		__builtin_prefetch(m->entries[index].header, 0, 3);
+		__builtin_prefetch(&m->cells[index], 1, 3);
 	}
 	return index;
+}
+
+CORE_INLINE void match_some(struct burst *b, const struct open_list *list, unsigned i, unsigned end,
+	enum match_fetch fetch)
+{
+	const struct tp_table *t = &b->w->table;
+	const struct matcher m = {.buckets = t->buckets,
+		.entries = t->entries,
+		.cells = b->w->cells,
+		.bucket_mask = t->bucket_mask,
+		.last = t->n_entries - 1};
+
+	for (; i < end; i++) {
+		struct item *it = &b->items[list->at[i]];
+
+		it->candidate = match(b, it, &m, fetch);
+	}
 }
 
 void match_chunk(struct burst *b, const struct open_list *list, unsigned i, enum match_fetch fetch)
 {
 	unsigned end = i + 2 * MATCH_CHUNK < list->n ? i + 2 * MATCH_CHUNK : list->n;
 
-	for (unsigned k = i == 0 ? 0 : i + MATCH_CHUNK; k < end; k++) {
-		struct item *it = &b->items[list->at[k]];
-
-		it->candidate = match(b, it, fetch);
+	i = i == 0 ? 0 : i + MATCH_CHUNK;
+	switch (fetch) {
+	case FETCH_FOUND:
+		match_some(b, list, i, end, FETCH_FOUND);
+		break;
+	case FETCH_LEAVING:
+		match_some(b, list, i, end, FETCH_LEAVING);
+		break;
+	case FETCH_PEER:
+		match_some(b, list, i, end, FETCH_PEER);
+		break;
 	}
 }
 

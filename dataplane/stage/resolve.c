@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "forward.h"
 #include "hash.h"
+#include "indication.h"
 
 static bool expired(const _Atomic uint32_t *expires_s, uint32_t now_s)
 {
@@ -88,23 +88,16 @@ static void turn_channel_round(struct burst *b, struct item *it, uint32_t index)
 			b, it, e->relay_id, e->port_be, e->hairpin_relay_id, header_dst_port_be(e));
 }
 
-// The first slot whose signature matches is nearly always the one. When it is not, or when the
-// chain goes on, the whole of it is searched.
-static uint32_t search(const struct tp_table *t, const struct item *it)
+// Where the signature was another's: the whole chain.
+__attribute__((noinline)) static uint32_t search(const struct tp_table *t, const struct item *it)
 {
-	const struct tp_bucket *bucket = &t->buckets[tp_table_bucket_of(t, it->hash)];
-
-	if (it->candidate == 0 && tp_bucket_match(bucket, tp_table_sig_of(it->hash)) == 0 &&
-		atomic_load_explicit(&bucket->next, memory_order_acquire) == 0)
-		return 0;
-	return tp_table_find(t, &it->key, it->hash);
+	return it->candidate == 0 ? 0 : tp_table_find(t, &it->key, it->hash);
 }
 
 // The entry that answers the item's question, or 0.
 CORE_INLINE uint32_t confirm(const struct tp_table *t, const struct item *it)
 {
-	if (STAGE_LIKELY(
-		    it->candidate != 0 && tp_key_equal(&t->entries[it->candidate].key, &it->key)))
+	if (STAGE_LIKELY(tp_key_equal(&t->entries[it->candidate].key, &it->key)))
 		return it->candidate;
 	return search(t, it);
 }
@@ -154,25 +147,50 @@ static bool has_family(const struct burst *b, const struct tp_entry *a, uint8_t 
 	return false;
 }
 
+// What classify.c left in the message, because the lane takes it from there again.
+static void send_read(struct burst *b, struct item *it)
+{
+	const uint8_t *udp = it->pkt->data + CORE_ETH_LEN + CORE_IPV4_HEADER_LEN;
+
+	it->exact4 = false;
+	core_send_parse(udp + CORE_UDP_HEADER_LEN,
+		tp_load_be16(udp + CORE_UDP_LEN) - CORE_UDP_HEADER_LEN, &item_more(b, it)->send);
+}
+
+CORE_INLINE void client_settle(struct burst *b, struct item *it, struct hasher h)
+{
+	const struct tp_addr *peer = &item_more(b, it)->send.peer;
+	uint32_t index = confirm(&b->w->table, it);
+	bool live = index != 0 && !allocation_expired(entry_at(b, index), b->now_s);
+
+	if (it->take == TAKE_REQUEST) {
+		item_punt(b, it, live);
+	} else if (index == 0) {
+		item_drop(b, it, TP_DROP_no_allocation);
+	} else if (!live) {
+		item_drop(b, it, TP_DROP_allocation_expired);
+	} else {
+		if (it->exact4)
+			send_read(b, it);
+		it->client = index;
+		ask_permission(b, it, STEP_PERMISSION_OUT, h, peer->ip, peer->family, index);
+	}
+}
+
 CORE_INLINE void settle_client(struct burst *b, const struct open_list *list, struct hasher h)
 {
+	struct lane lane;
+
+	lane_begin(&lane, b);
 	for (unsigned i = 0; i < list->n; i++) {
 		struct item *it = open_item(b, list, i, FETCH_FOUND);
-		const struct tp_addr *peer = &item_more(b, it)->send.peer;
-		uint32_t index = confirm(&b->w->table, it);
-		bool live = index != 0 && !allocation_expired(entry_at(b, index), b->now_s);
+		const struct tp_entry *e = &lane.entries[it->candidate];
 
-		if (it->take == TAKE_REQUEST) {
-			item_punt(b, it, live);
-		} else if (index == 0) {
-			item_drop(b, it, TP_DROP_no_allocation);
-		} else if (!live) {
-			item_drop(b, it, TP_DROP_allocation_expired);
-		} else {
-			it->client = index;
-			ask_permission(
-				b, it, STEP_PERMISSION_OUT, h, peer->ip, peer->family, index);
-		}
+		if (STAGE_UNLIKELY(!it->exact4 || !tp_key_equal(&e->key, &it->key) ||
+				   expired(&e->expires_s, lane.now_s)))
+			client_settle(b, it, h);
+		else
+			lane_ask_out(b, it, h);
 	}
 }
 
@@ -197,38 +215,54 @@ static enum tp_drop permission_out_check(
 	return why == TP_DROP_no_allocation ? TP_DROP_table_corrupt : why;
 }
 
-CORE_INLINE void settle_permission_out(struct burst *b, const struct open_list *list)
+static void permission_out_settle(struct burst *b, struct item *it)
 {
-	for (unsigned i = 0; i < list->n; i++) {
-		struct item *it = open_item(b, list, i, FETCH_LEAVING);
-		uint32_t index = confirm(&b->w->table, it);
-		const struct tp_entry *e = entry_at(b, index);
-		const struct way_entries way = {.leaving = e,
-			.sent_by = e,
-			.client = entry_at(b, it->client),
-			.leaving_index = index,
-			.sent_index = index};
-		enum tp_drop why;
+	uint32_t index = confirm(&b->w->table, it);
+	const struct tp_entry *e = entry_at(b, index);
+	const struct way_entries way = {.leaving = e,
+		.sent_by = e,
+		.client = entry_at(b, it->client),
+		.leaving_index = index,
+		.sent_index = index};
+	enum tp_drop why;
 
-		if (index == 0) {
-			drop_unpermitted(b, it);
-			continue;
-		}
-		why = permission_out_check(b, it, e);
-		if (why != TP_DROP_none) {
-			item_drop(b, it, why);
-		} else if (e->flags & TP_ENTRY_HAIRPIN) {
-			it->sent_by = index;
-			turn_round(b, it, e->relay_id, e->port_be, e->hairpin_relay_id,
-				item_more(b, it)->send.peer.port_be);
-		} else {
-			forward_plainly(b, it, WAY_SEND_TO_PEER, &way);
-		}
+	if (it->exact4)
+		send_read(b, it);
+	if (index == 0) {
+		drop_unpermitted(b, it);
+		return;
+	}
+	why = permission_out_check(b, it, e);
+	if (why != TP_DROP_none) {
+		item_drop(b, it, why);
+	} else if (e->flags & TP_ENTRY_HAIRPIN) {
+		it->sent_by = index;
+		turn_round(b, it, e->relay_id, e->port_be, e->hairpin_relay_id,
+			item_more(b, it)->send.peer.port_be);
+	} else {
+		forward_plainly(b, it, WAY_SEND_TO_PEER, &way);
 	}
 }
 
+CORE_INLINE void settle_permission_out(struct burst *b, const struct open_list *list)
+{
+	struct lane lane;
+
+	lane_begin(&lane, b);
+	for (unsigned i = 0; i < list->n; i++) {
+		struct item *it = open_item(b, list, i, FETCH_LEAVING);
+		const struct tp_entry *e = &lane.entries[it->candidate];
+
+		if (STAGE_UNLIKELY(!tp_key_equal(&e->key, &it->key) ||
+				   expired(&e->expires_s, lane.now_s) ||
+				   !lane_send(&lane, b, it, e)))
+			permission_out_settle(b, it);
+	}
+	lane_end(&lane, b, TP_PATH_send_to_peer);
+}
+
 // The allocation that owns the relayed transport address, by the port's array; 0 none.
-static uint32_t allocation_at(const struct burst *b, uint16_t relay_id, uint16_t port_be)
+static uint32_t allocation_at(struct burst *b, uint16_t relay_id, uint16_t port_be)
 {
 	const _Atomic uint32_t *slot = port_slot(b, relay_id, port_be);
 	uint32_t index;
@@ -279,37 +313,53 @@ CORE_INLINE void settle_peer(struct burst *b, const struct open_list *list, stru
 		struct item *it = open_item(b, list, i, FETCH_PEER);
 		const struct tp_entry *e = &lane.entries[it->candidate];
 
-		if (!tp_key_equal(&e->key, &it->key) ||
-			STAGE_UNLIKELY(expired(&e->other_expires_s, lane.now_s) ||
-				       expired(&e->expires_s, lane.now_s) ||
-				       !lane_forward(&lane, b, it, e, false)))
+		if (tp_key_equal(&e->key, &it->key) &&
+			STAGE_LIKELY(!expired(&e->other_expires_s, lane.now_s) &&
+				     !expired(&e->expires_s, lane.now_s) &&
+				     lane_forward(&lane, b, it, e, false)))
+			continue;
+		if (it->candidate != 0 || !lane_ask_in(&lane, b, it, h))
 			peer_settle(b, it, h);
 	}
 	lane_end(&lane, b, TP_PATH_peer_to_channel);
 }
 
+static void permission_in_settle(struct burst *b, struct item *it)
+{
+	uint32_t index = confirm(&b->w->table, it);
+	const struct tp_entry *e = entry_at(b, index);
+	const struct tp_entry *allocation = entry_at(b, it->allocation);
+	const struct way_entries way = {
+		.leaving = allocation, .received_by = e, .leaving_index = it->allocation};
+	enum tp_drop why = relayed_check(allocation, it->local_id, it->port_be, b->now_s);
+
+	if (why != TP_DROP_none)
+		item_drop(b, it, it->hairpin ? TP_DROP_own_address : why);
+	else if (index == 0)
+		item_drop(b, it, TP_DROP_no_permission);
+	else if (expired(&e->expires_s, b->now_s))
+		item_drop(b, it, TP_DROP_permission_expired);
+	else if (it->hairpin)
+		item_turned_forward(b, it, index, false);
+	else
+		forward_plainly(b, it, WAY_PEER_TO_DATA, &way);
+}
+
 CORE_INLINE void settle_permission_in(struct burst *b, const struct open_list *list)
 {
+	struct lane lane;
+
+	lane_begin(&lane, b);
 	for (unsigned i = 0; i < list->n; i++) {
 		struct item *it = open_item(b, list, i, FETCH_FOUND);
-		uint32_t index = confirm(&b->w->table, it);
-		const struct tp_entry *e = entry_at(b, index);
-		const struct tp_entry *allocation = entry_at(b, it->allocation);
-		const struct way_entries way = {
-			.leaving = allocation, .received_by = e, .leaving_index = it->allocation};
-		enum tp_drop why = relayed_check(allocation, it->local_id, it->port_be, b->now_s);
+		const struct tp_entry *e = &lane.entries[it->candidate];
 
-		if (why != TP_DROP_none)
-			item_drop(b, it, it->hairpin ? TP_DROP_own_address : why);
-		else if (index == 0)
-			item_drop(b, it, TP_DROP_no_permission);
-		else if (expired(&e->expires_s, b->now_s))
-			item_drop(b, it, TP_DROP_permission_expired);
-		else if (it->hairpin)
-			item_turned_forward(b, it, index, false);
-		else
-			forward_plainly(b, it, WAY_PEER_TO_DATA, &way);
+		if (STAGE_UNLIKELY(!tp_key_equal(&e->key, &it->key) ||
+				   expired(&e->expires_s, lane.now_s) ||
+				   !lane_data(&lane, b, it, e)))
+			permission_in_settle(b, it);
 	}
+	lane_end(&lane, b, TP_PATH_peer_to_data);
 }
 
 CORE_INLINE void settle_all(struct burst *b, const struct open_list *open, struct hasher h)

@@ -45,6 +45,7 @@ CORE_INLINE void run(struct stage_worker *w, struct stage_pkt *pkts, unsigned n,
 	b.locals = w->locals;
 	b.last_own = w->locals == NULL ? NULL : &w->locals->ips[0];
 	known_init(&b.known);
+	b.last_relay_id = 0;
 	b.now_ns = now_ns;
 	b.now_s = (uint32_t)(now_ns / TP_NS_PER_S);
 	for (unsigned done = 0; done < n; done += STAGE_BURST)

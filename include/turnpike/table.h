@@ -83,6 +83,18 @@ tp_bucket_match(const struct tp_bucket *b, uint16_t sig)
 
 	return (unsigned)_mm_movemask_epi8(_mm_packs_epi16(same, _mm_setzero_si128()));
 }
+
+// The index of the first slot that shows the signature, or NULL.
+__attribute__((no_sanitize("thread"))) static inline const _Atomic uint32_t *tp_bucket_first(
+	const struct tp_bucket *b, uint16_t sig)
+{
+	__m128i have = _mm_load_si128((const __m128i *)(const void *)b->sig);
+	unsigned mask =
+		(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi16(have, _mm_set1_epi16((short)sig)));
+
+	// Two bits for each slot.
+	return mask == 0 ? NULL : &b->idx[(unsigned)__builtin_ctz(mask) / 2];
+}
 #else
 static inline unsigned tp_bucket_match(const struct tp_bucket *b, uint16_t sig)
 {
@@ -92,6 +104,13 @@ static inline unsigned tp_bucket_match(const struct tp_bucket *b, uint16_t sig)
 		if (atomic_load_explicit(&b->sig[s], memory_order_relaxed) == sig)
 			mask |= 1u << s;
 	return mask;
+}
+
+static inline const _Atomic uint32_t *tp_bucket_first(const struct tp_bucket *b, uint16_t sig)
+{
+	unsigned mask = tp_bucket_match(b, sig);
+
+	return mask == 0 ? NULL : &b->idx[__builtin_ctz(mask)];
 }
 #endif
 

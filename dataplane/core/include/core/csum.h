@@ -33,6 +33,10 @@
 
 #include <turnpike/base.h>
 
+#if defined(__x86_64__)
+#include <x86intrin.h>
+#endif
+
 // Folds an accumulator of at most 32 bits to the 16 it stands for. Added to itself turned round,
 // its lower half carries into the upper one, which is the end-around carry.
 static inline uint16_t core_sum_fold32(uint32_t sum)
@@ -83,6 +87,57 @@ static inline uint64_t core_sum_20(const void *p)
 {
 	return core_sum_16(p) + core_sum_4((const uint8_t *)p + 16);
 }
+
+// Adds two accumulators whose sum may need a 65th bit, which comes round.
+static inline uint64_t core_sum_add(uint64_t a, uint64_t b)
+{
+	uint64_t sum = a + b;
+
+	return sum + (sum < a);
+}
+
+static inline uint64_t core_sum_8(const void *p)
+{
+	uint64_t w;
+
+	memcpy(&w, p, sizeof(w));
+	return w;
+}
+
+// Over 20 and 36 octets, quickly, as accumulators that are full: only core_sum_add adds to them.
+#if defined(__x86_64__)
+static inline uint64_t core_sum_full_20(const void *p)
+{
+	const uint8_t *b = (const uint8_t *)p;
+	unsigned long long sum8, sum16;
+	unsigned char carry = _addcarry_u64(0, core_sum_8(b), core_sum_8(b + 8), &sum8);
+
+	carry = _addcarry_u64(carry, sum8, core_sum_4(b + 16), &sum16);
+	return sum16 + carry;
+}
+
+static inline uint64_t core_sum_full_36(const void *p)
+{
+	const uint8_t *b = (const uint8_t *)p;
+	unsigned long long sum8, sum16, sum24, sum32;
+	unsigned char carry = _addcarry_u64(0, core_sum_8(b), core_sum_8(b + 8), &sum8);
+
+	carry = _addcarry_u64(carry, sum8, core_sum_8(b + 16), &sum16);
+	carry = _addcarry_u64(carry, sum16, core_sum_8(b + 24), &sum24);
+	carry = _addcarry_u64(carry, sum24, core_sum_4(b + 32), &sum32);
+	return sum32 + carry;
+}
+#else
+static inline uint64_t core_sum_full_20(const void *p)
+{
+	return core_sum_20(p);
+}
+
+static inline uint64_t core_sum_full_36(const void *p)
+{
+	return core_sum_20(p) + core_sum_16((const uint8_t *)p + 20);
+}
+#endif
 
 // Over any octets that begin at an even offset of the datagram; an odd last octet is padded with
 // zero.

@@ -49,7 +49,7 @@ CORE_INLINE struct core_payload core_take_channel(
 CORE_INLINE uint32_t core_sum_front(const uint8_t *msg, uint32_t len)
 {
 	if (__builtin_expect(len == TP_STUN_HEADER_LEN + 16, 1))
-		return core_sum_fold(core_sum_20(msg) + core_sum_16(msg + 20));
+		return core_sum_fold(core_sum_full_36(msg));
 	return core_sum_fold(core_sum(msg, len));
 }
 

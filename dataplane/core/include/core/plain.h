@@ -43,7 +43,7 @@ static inline void core_plain_read(struct core_packet *p, uint8_t *frame, bool v
 // that number's inverse modulo 2^64, a small number (Granlund, Montgomery 1994). It is never zero.
 static inline bool core_plain_ipv4_csum_right(const uint8_t *ip)
 {
-	return core_sum_20(ip) * 0xfffefffefffeffffull <= UINT64_MAX / 0xffffu;
+	return core_sum_full_20(ip) * 0xfffefffefffeffffull <= UINT64_MAX / 0xffffu;
 }
 
 // `len` octets at `frame`, at least an Ethernet header.

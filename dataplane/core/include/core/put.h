@@ -30,19 +30,18 @@ struct core_peer {
 	uint8_t family;
 };
 
-// Twelve octets of transaction id for a message of our own, as words. SplitMix64 (Steele, Lea,
-// Flood 2014): unique is enough, nothing answers an indication.
+// Twelve octets of transaction id for a message of our own, as words. No two are the same, and they
+// look like nothing: that is enough, as nothing answers an indication.
 CORE_INLINE void core_txid_next(struct core_context *c, uint32_t txid[3])
 {
 	uint64_t state = c->txid_state + 0x9e3779b97f4a7c15ull, z = state;
 
 	c->txid_state = state;
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	z ^= z >> 31;
+	z = (z ^ z >> 32) * 0xbf58476d1ce4e5b9ull;
+	z ^= z >> 32;
 	txid[0] = (uint32_t)z;
 	txid[1] = (uint32_t)(z >> 32);
-	txid[2] = (uint32_t)(state >> 32) ^ (uint32_t)state;
+	txid[2] = (uint32_t)state;
 }
 
 // The first twelve octets of the header, as eight and four; the addresses follow them. Sums may be
