@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The lanes of indications: what they take must come out as by the general way, and what they must
+// leave to it they must leave.
+#include "alike.h"
+
+#define LEN_MAX 23u
+
+enum kind { SEND, PRINTED, DATA, KINDS }; // a Send, one with FINGERPRINT, a visitor's datagram
+
+static const uint8_t payload[64] = {0x80, 0x6f, 3, 4, 5, 0xff, 0xfe, 9, 1, 1};
+
+static struct frame_spec spec_of(
+	const struct call *c, enum kind kind, struct message *m, uint16_t len)
+{
+	if (kind == DATA)
+		return (struct frame_spec){
+			.src = c->visitor, .dst = c->relayed, .payload = payload, .len = len};
+	call_send_indication(m, &c->visitor, payload, len, kind == PRINTED);
+	return (struct frame_spec){
+		.src = c->client, .dst = c->listener, .payload = m->data, .len = m->len};
+}
+
+static void frames_make(struct frame frames[BURST], const struct frame_spec *spec)
+{
+	for (unsigned i = 0; i < BURST; i++)
+		frame_build(&frames[i], spec);
+}
+
+static void each_bit_matters(struct call *c)
+{
+	for (enum kind kind = 0; kind < KINDS; kind++) {
+		static struct frame frames[BURST];
+		struct message m;
+		struct frame_spec spec = spec_of(c, kind, &m, 5);
+
+		frames_make(frames, &spec);
+		for (unsigned bit = 0; bit < frames[0].len * 8u; bit++) {
+			frame_data(&frames[1])[bit / 8] ^= (uint8_t)(1u << bit % 8);
+			assert_int_equal(assert_alike(c, frames, &nothing), STAGE_SEND);
+			if (frame_data(&frames[1])[14] == 0x45) {
+				frame_fix_ip_csum(&frames[1]);
+				assert_alike(c, frames, &nothing);
+			}
+			frames[1] = frames[0];
+		}
+	}
+}
+
+static void test_each_bit_matters(void **state)
+{
+	(void)state;
+	call_each_family(each_bit_matters);
+}
+
+// Every length of data, with and without UDP checksum, DF, TTL and octets behind the datagram.
+static void test_lengths(void **state)
+{
+	struct call c;
+
+	(void)state;
+	call_start(&c, TP_FAMILY_IPV4, TP_FAMILY_IPV4);
+	for (unsigned i = 0; i < KINDS * LEN_MAX * 8; i++) {
+		static struct frame frames[BURST];
+		struct message m;
+		struct frame_spec spec =
+			spec_of(&c, (enum kind)(i / 8 / LEN_MAX), &m, i / 8 % LEN_MAX);
+
+		spec.no_csum = (i & 1) != 0;
+		spec.df = (i & 2) != 0;
+		spec.ttl = i & 4 ? 1 : 0;
+		frames_make(frames, &spec);
+		for (int16_t longer = -16; longer < 8; longer++) {
+			struct change with = {0, -1, longer, 0};
+
+			assert_alike(&c, frames, &with);
+		}
+	}
+	call_end(&c);
+}
+
+static void test_room(void **state)
+{
+	struct call c;
+
+	(void)state;
+	call_start(&c, TP_FAMILY_IPV4, TP_FAMILY_IPV4);
+	for (unsigned i = 0; i < KINDS * 8; i++) {
+		static struct frame frames[BURST];
+		struct message m;
+		struct frame_spec spec = spec_of(&c, (enum kind)(i / 8), &m, 8 + i % 8);
+
+		frames_make(frames, &spec);
+		for (int16_t headroom = 0; headroom < 40; headroom++) {
+			struct change with = {0, headroom, 0, 0};
+
+			assert_alike(&c, frames, &with);
+		}
+		for (uint8_t tailroom = 0; tailroom < 6; tailroom++) {
+			struct change with = {0, -1, 0, (uint8_t)(ROOM - tailroom)};
+
+			assert_alike(&c, frames, &with);
+		}
+		for (uint16_t mtu = 30; mtu < 110; mtu++) {
+			uint16_t before = c.r->worker->ports[0].mtu;
+
+			c.r->worker->ports[0].mtu = mtu;
+			assert_alike(&c, frames, &nothing);
+			c.r->worker->ports[0].mtu = before;
+		}
+	}
+	call_end(&c);
+}
+
+// What the entries of the one in the middle say otherwise.
+static const struct {
+	bool allocation; // or the permission
+	uint32_t next_hop, expires_s, other_expires_s;
+	uint8_t flags, header_len, first, relay_id, port, kind;
+} entry_changes[] = {
+	{.next_hop = RELAY_HOP_SMALL},
+	{.next_hop = RELAY_HOP_NONE},
+	{.next_hop = RELAY_HOP_ASTRAY},
+	{.next_hop = RELAY_NEXT_HOPS},
+	{.next_hop = UINT32_MAX},
+	{.expires_s = 1},
+	{.header_len = 3},
+	{.first = 0x60},
+	{.first = 0x46},
+	{.relay_id = RELAY_RELAY4_NAT},
+	{.port = 9},
+	{true, .next_hop = RELAY_HOP_SMALL},
+	{true, .next_hop = RELAY_HOP_NONE},
+	{true, .next_hop = RELAY_HOP_ASTRAY},
+	{true, .next_hop = UINT32_MAX},
+	{true, .expires_s = 1},
+	{true, .other_expires_s = 1},
+	{true, .expires_s = 1, .other_expires_s = 1},
+	{true, .header_len = 3},
+	{true, .first = 0x60},
+	{true, .relay_id = RELAY_RELAY4_NAT},
+	{true, .port = 9},
+	{true, .kind = TP_KIND_PERMISSION},
+	{.flags = TP_ENTRY_HAIRPIN},
+};
+
+static void entry_change(struct tp_entry *e, unsigned change)
+{
+	if (entry_changes[change].next_hop != 0)
+		e->next_hop = entry_changes[change].next_hop;
+	if (entry_changes[change].expires_s != 0)
+		e->expires_s = entry_changes[change].expires_s;
+	if (entry_changes[change].other_expires_s != 0)
+		e->other_expires_s = entry_changes[change].other_expires_s;
+	if (entry_changes[change].header_len != 0)
+		e->header_len = entry_changes[change].header_len;
+	if (entry_changes[change].first != 0)
+		e->header[0] = entry_changes[change].first;
+	if (entry_changes[change].relay_id != 0)
+		e->relay_id = entry_changes[change].relay_id;
+	if (entry_changes[change].kind != 0)
+		e->key.kind = entry_changes[change].kind;
+	e->port_be ^= entry_changes[change].port;
+	e->flags |= entry_changes[change].flags;
+}
+
+static void test_entries_differ(void **state)
+{
+	(void)state;
+	for (unsigned change = 0; change < TP_ARRAY_LEN(entry_changes); change++) {
+		for (enum kind kind = 0; kind < KINDS; kind++) {
+			static struct frame frames[BURST];
+			struct frame_spec spec;
+			struct message m;
+			struct call c;
+			uint32_t index;
+
+			call_start(&c, TP_FAMILY_IPV4, TP_FAMILY_IPV4);
+			spec = spec_of(&c, kind, &m, 21);
+			frames_make(frames, &spec);
+			index = entry_changes[change].allocation ? c.allocation
+								 : c.visitor_permission;
+			entry_change(&c.r->entries[index], change);
+			assert_alike(&c, frames, &nothing);
+			frame_data(&frames[1])[20] ^= 0x40; // DF
+			frame_fix_ip_csum(&frames[1]);
+			assert_alike(&c, frames, &nothing);
+			call_end(&c);
+		}
+	}
+}
+
+// Nobody's client, peer without a permission, relay of the other family, a port that is not
+// relayed; the same from a client with a relayed transport address in either slot.
+static void test_strangers(void **state)
+{
+	static struct frame frames[BURST];
+	struct frame_spec spec;
+	struct message m;
+	struct call c;
+
+	(void)state;
+	call_start(&c, TP_FAMILY_IPV4, TP_FAMILY_IPV4);
+	for (unsigned i = 0; i < 6; i++) {
+		struct call other = c;
+
+		other.visitor = i == 0 ? relay_addr6("fd77:2::9", 60009)
+				       : relay_addr4("10.77.2.77", (uint16_t)(i == 1 ? 0 : 77));
+		for (enum kind kind = 0; kind < KINDS; kind++) {
+			if (i == 0 && kind == DATA)
+				continue;
+			spec = spec_of(&c, kind, &m, 9);
+			frames_make(frames, &spec);
+			spec = spec_of(i < 3 ? &other : &c, kind, &m, 9);
+			if (i == 3)
+				spec.src.port_be ^= 1;
+			if (i == 4)
+				spec.dst.port_be ^= 1;
+			if (i == 5)
+				spec.src.ip[3] ^= 1;
+			frame_build(&frames[1], &spec);
+			assert_int_equal(assert_alike(&c, frames, &nothing), STAGE_SEND);
+		}
+	}
+	call_end(&c);
+}
+
+static void test_second_slot(void **state)
+{
+	static struct frame frames[BURST];
+	struct call c;
+
+	(void)state;
+	call_start(&c, TP_FAMILY_IPV4, TP_FAMILY_IPV4);
+	for (unsigned slot = 0; slot < 2; slot++) {
+		struct tp_entry_relay at[2] = {{0}, {0}};
+		struct tp_addr client = relay_addr4("10.77.1.3", (uint16_t)(50100 + slot));
+		uint32_t allocation;
+
+		at[slot] = call_relayed(TP_FAMILY_IPV4, (uint16_t)(50100 + slot));
+		at[1 - slot] = call_relayed(TP_FAMILY_IPV6, (uint16_t)(50100 + slot));
+		allocation = relay_allocation(c.r, &client, RELAY_LISTENER4, at[0], at[1]);
+		relay_permission(c.r, allocation, slot, &c.visitor);
+		for (enum kind kind = 0; kind < KINDS; kind++) {
+			struct call other = c;
+			struct frame_spec spec;
+			struct message m;
+
+			other.client = client;
+			other.relayed = relay_relayed(c.r, allocation, slot);
+			spec = spec_of(&other, kind, &m, 9);
+			frames_make(frames, &spec);
+			assert_int_equal(assert_alike(&c, frames, &nothing), STAGE_SEND);
+		}
+	}
+	call_end(&c);
+}
+
+// Messages that say the same in another way, or too much, or too little.
+static void message_vary(struct message *m, const struct call *c, unsigned how)
+{
+	static const uint8_t value[32] = {1, 2, 3};
+	struct tp_addr peer6 = relay_addr6("fd77:2::9", 60009);
+
+	message_begin(m, TP_TURN_SEND_INDICATION, call_txid);
+	if (how == 1)
+		message_attribute(m, 0x8022, value, 5); // SOFTWARE
+	if (how == 2)
+		message_attribute(m, TP_ATTR_DONT_FRAGMENT, NULL, 0);
+	if (how == 3)
+		message_attribute(m, TP_ATTR_DATA, payload, 7);
+	if (how == 4)
+		message_attribute(m, 0x7fff, value, 4);
+	if (how == 5)
+		message_address(m, TP_ATTR_XOR_PEER_ADDRESS, &c->peer);
+	if (how == 6)
+		message_address(m, TP_ATTR_XOR_PEER_ADDRESS, &peer6);
+	if (how != 7)
+		message_address(m, TP_ATTR_XOR_PEER_ADDRESS, &c->visitor);
+	if (how == 8)
+		message_attribute(m, TP_ATTR_DONT_FRAGMENT, NULL, 0);
+	if (how == 9)
+		message_attribute(m, TP_ATTR_XOR_PEER_ADDRESS, value, 4);
+	if (how != 10)
+		message_attribute(m, TP_ATTR_DATA, payload, 9);
+	if (how == 11)
+		message_attribute(m, TP_ATTR_DATA, payload, 4);
+	if (how == 12)
+		message_attribute(m, TP_ATTR_DATA, payload, 0);
+	if (how == 13)
+		message_attribute(m, 0x8022, value, 4);
+	if (how == 14)
+		message_attribute(m, TP_ATTR_DONT_FRAGMENT, NULL, 0);
+	if (how == 15)
+		message_attribute(m, TP_ATTR_MESSAGE_INTEGRITY, value, 20);
+	if (how == 16)
+		message_address(m, TP_ATTR_XOR_PEER_ADDRESS, &c->peer);
+	if (how == 17)
+		message_attribute(m, TP_ATTR_FINGERPRINT, value, 4); // wrong
+	if (how == 18)
+		message_attribute(m, TP_ATTR_FINGERPRINT, value, 3);
+	if (how == 19)
+		message_attribute(m, 0x7fff, value, 4);
+	if (how == 20) // padding that is not zero
+		memset(m->data + m->len - 3, 0xa7, 3);
+	if (how == 21) // a length one too many, and those that follow
+		m->data[3]++;
+	if (how >= 22 && how < 32)
+		tp_store_be16(m->data + 34, (uint16_t)(how - 16));
+	if (how == 32)
+		message_fingerprint(m);
+	if (how == 33)
+		m->len = 20 + 12;
+}
+
+static void vary(struct call *c)
+{
+	static struct frame frames[BURST];
+	struct frame_spec spec;
+	struct message m;
+
+	for (unsigned how = 0; how < 34; how++) {
+		for (unsigned again = 0; again < 2; again++) {
+			message_vary(&m, c, 0);
+			spec = (struct frame_spec){.src = c->client,
+				.dst = c->listener,
+				.payload = m.data,
+				.len = m.len,
+				.df = again == 1};
+			frames_make(frames, &spec);
+			message_vary(&m, c, how);
+			if (again == 1 && m.len >= 20)
+				tp_store_be16(m.data + 2, (uint16_t)(m.len - 20));
+			spec.len = m.len;
+			frame_build(&frames[1], &spec);
+			assert_int_equal(assert_alike(c, frames, &nothing), STAGE_SEND);
+		}
+	}
+}
+
+static void test_forms(void **state)
+{
+	(void)state;
+	call_each_family(vary);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_each_bit_matters),
+		cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_room),
+		cmocka_unit_test(test_entries_differ),
+		cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_second_slot),
+		cmocka_unit_test(test_forms),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
