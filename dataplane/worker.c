@@ -160,19 +160,33 @@ static inline void post(struct worker *w, const struct stage_pkt *pkt)
 }
 
 // Frames longer than a buffer come as chains: nothing that the port's MTU allows.
-static uint16_t drop_chains(struct worker *w, struct rte_mbuf **packets, uint16_t n)
+__attribute__((noinline)) static uint16_t drop_chains(
+	struct worker *w, struct rte_mbuf **packets, struct stage_pkt *pkts, uint16_t n)
 {
 	uint16_t kept = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
 		if (packets[i]->nb_segs == 1) {
-			packets[kept++] = packets[i];
+			packets[kept] = packets[i];
+			pkts[kept++] = pkts[i];
 			continue;
 		}
 		stage_drop_count(&w->stage, TP_DROP_too_big, 1);
 		rte_pktmbuf_free(packets[i]);
 	}
 	return kept;
+}
+
+static inline uint16_t fill_pkts(struct worker *w, const struct queue *q, struct rte_mbuf **packets,
+	struct stage_pkt *pkts, uint16_t n)
+{
+	unsigned chained = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		fill_pkt(&pkts[i], packets[i], q->port);
+		chained |= packets[i]->nb_segs ^ 1u;
+	}
+	return chained == 0 ? n : drop_chains(w, packets, pkts, n);
 }
 
 // A copy: the frame's buffer stays with this core's cache of them.
@@ -195,9 +209,7 @@ static unsigned poll_queue(struct worker *w, const struct queue *q)
 		outboxes_flush(&w->outboxes);
 		return 0;
 	}
-	n = drop_chains(w, packets, n);
-	for (uint16_t i = 0; i < n; i++)
-		fill_pkt(&pkts[i], packets[i], q->port);
+	n = fill_pkts(w, q, packets, pkts, n);
 	if (watch_is_on(w->settings.watch))
 		watch_run(w->settings.watch, &w->stage, pkts, n, w->now_ns);
 	else

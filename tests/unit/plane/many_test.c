@@ -336,6 +336,37 @@ static void test_held_at_stop(void **state)
 	ground.hold_us = 0;
 }
 
+// Frames in more than one piece, among others: those go, and all of their buffers come back.
+static void test_chains(void **state)
+{
+	uint64_t end = now_ns() + PATIENCE_NS;
+	struct rte_mbuf *frames[10];
+	struct bench_template t;
+	struct stand s;
+	unsigned taken = 0;
+
+	(void)state;
+	stand_open(&s, false);
+	bench_template_init(&t, &s.scene->population, BENCH_CLIENT_TO_PEER, PAYLOAD, SEED);
+	for (uint32_t i = 0; i < TP_ARRAY_LEN(frames); i++) {
+		frames[i] = frame_make(&t, i);
+		if (i % 4 == 0)
+			assert_int_equal(rte_pktmbuf_chain(frames[i], frame_make(&t, i)), 0);
+	}
+	assert_int_equal(rte_ring_enqueue_bulk(ground.rx[PORT_IN][0], (void **)frames,
+				 TP_ARRAY_LEN(frames), NULL),
+		TP_ARRAY_LEN(frames));
+	while (stand_stats(&s, 0)->drops[TP_DROP_too_big] < 3 || taken < 7) {
+		taken += take_all(&s, &t, PORT_OUT);
+		if (now_ns() > end)
+			fail_msg("%u frames came out", taken);
+	}
+	assert_int_equal(stand_stats(&s, 0)->drops[TP_DROP_too_big], 3);
+	assert_int_equal(taken, 7);
+	sent_by_each(&s);
+	stand_close(&s);
+}
+
 // A worker's memory is of the node of the core that it runs on: so says the kernel of its pages,
 // and DPDK of the heap that they come from. On a machine with one node only the heap can tell it
 // from memory of anywhere.
@@ -368,6 +399,7 @@ int main(void)
 		cmocka_unit_test(test_memory_is_near),
 		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_held_at_stop),
+		cmocka_unit_test(test_chains),
 	};
 
 	return cmocka_run_group_tests(tests, ground_make, ground_clear);
