@@ -245,98 +245,6 @@ static void foreign_realm(void **state)
 	harness_stop(&f.h);
 }
 
-static void rest_user(struct fixture *f, const char *secret, uint64_t expiry_s, const char *name)
-{
-	static char username[64];
-	char password[64];
-	struct turn_secret s = {"s", (const uint8_t *)secret, strlen(secret)};
-	struct turn_conf conf = {.secrets = &s, .n_secrets = 1};
-
-	assert_int_equal(turn_mint_credential(&conf, name, expiry_s, username, sizeof(username),
-				 password, sizeof(password)),
-		0);
-	client_user(&f->c, username, password);
-}
-
-static void time_limited_credentials(void **state)
-{
-	static const struct {
-		const char *secret;
-		int64_t expiry_s; // from now
-		unsigned code;
-	} rows[] = {
-		{"new secret", 60, 0},
-		{"old secret", 60, 0},
-		{"new secret", 0, 0},
-		{"new secret", -1, 401},
-		{"no secret", 60, 401},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++) {
-		struct fixture f;
-
-		fixture_init(&f);
-		rest_user(&f, rows[i].secret, f.h.wall_s + (uint64_t)rows[i].expiry_s, "carol");
-		assert_int_equal(allocate(&f), rows[i].code);
-		assert_int_equal(
-			turn_get_counters(f.h.s)->credential_expired, rows[i].expiry_s < 0);
-		harness_stop(&f.h);
-	}
-}
-
-// An allocation keeps the key it was made with.
-static void allocation_outlives_its_credential(void **state)
-{
-	struct tp_addr peer = tp_addr_ipv4(0x08080808, 4000);
-	struct fixture f;
-
-	(void)state;
-	fixture_init(&f);
-	rest_user(&f, "old secret", f.h.wall_s + 60, "carol");
-	assert_int_equal(allocate(&f), 0);
-	harness_sleep(&f.h, 100 * SECOND);
-	assert_int_equal(client_refresh(&f.h, &f.c, 600), 0);
-	assert_int_equal(client_bind(&f.h, &f.c, 0x4000, &peer), 0);
-	// Taken away at the next start.
-	f.h.conf.n_secrets = 1;
-	harness_restart(&f.h);
-	assert_int_equal(client_refresh(&f.h, &f.c, 600), 0);
-	assert_int_equal(client_refresh(&f.h, &f.c, 0), 0);
-	assert_int_equal(allocate(&f), 401);
-	harness_stop(&f.h);
-}
-
-// RFC 8656 5: the full user name, though both count as carol.
-static void other_user_is_441(void **state)
-{
-	static const uint16_t methods[] = {MSG_REFRESH, MSG_CREATE_PERMISSION, MSG_CHANNEL_BIND};
-	struct fixture f;
-	struct msg m;
-
-	(void)state;
-	fixture_init(&f);
-	rest_user(&f, "new secret", f.h.wall_s + 60, "carol");
-	assert_int_equal(allocate(&f), 0);
-	for (size_t i = 0; i < TP_ARRAY_LEN(methods); i++) {
-		rest_user(&f, "new secret", f.h.wall_s + 61, "carol");
-		client_start(&f.c, &m, methods[i]);
-		assert_int_equal(client_finish(&f.h, &f.c, &m), 441);
-		client_user(&f.c, USER, PASSWORD);
-		client_start(&f.c, &m, methods[i]);
-		assert_int_equal(client_finish(&f.h, &f.c, &m), 441);
-	}
-	assert_int_equal(allocate(&f), 437);
-	assert_int_equal(turn_allocation_count(f.h.s), 1);
-	// A name does not come with somebody else's key.
-	f.c.user = "bob";
-	assert_int_equal(client_refresh(&f.h, &f.c, 0), 401);
-	rest_user(&f, "new secret", f.h.wall_s + 60, "carol");
-	f.c.user = "bob";
-	assert_int_equal(client_refresh(&f.h, &f.c, 0), 401);
-	harness_stop(&f.h);
-}
-
 // RFC 8489 9.2.4: verified as such, and answered with MESSAGE-INTEGRITY, since no algorithm was
 // negotiated; client_finish checks the answer.
 static void sha256_is_verified(void **state)
@@ -400,61 +308,6 @@ static void long_user_names(void **state)
 	harness_stop(&f.h);
 }
 
-static void binding_needs_no_credentials(void **state)
-{
-	struct fixture f;
-	struct msg m;
-	struct tp_addr mapped;
-
-	(void)state;
-	fixture_init(&f);
-	client_start(&f.c, &m, MSG_BINDING);
-	msg_fingerprint(&m);
-	assert_int_equal(client_send(&f.h, &f.c, &m), 0);
-	assert_true(reply_xor_addr(f.h.reply, f.h.reply_len, ATTR_XOR_MAPPED_ADDRESS, 0, &mapped));
-	assert_true(tp_addr_equal(&mapped, &f.c.tuple.remote));
-	assert_true(reply_fingerprint_ok(f.h.reply, f.h.reply_len));
-	// CHANGE-REQUEST of RFC 5780.
-	client_start(&f.c, &m, MSG_BINDING);
-	msg_u32(&m, 0x0003, 6);
-	assert_int_equal(client_send(&f.h, &f.c, &m), 420);
-	assert_false(reply_has(&f.h, ATTR_FINGERPRINT));
-	harness_stop(&f.h);
-}
-
-static void secure_stun_asks_for_credentials(void **state)
-{
-	struct fixture f;
-	struct msg m;
-
-	(void)state;
-	harness_init(&f.h);
-	f.h.conf.secure_stun = true;
-	harness_start(&f.h);
-	client_init(&f.c, 0xc6336401, 5000);
-	client_challenge(&f.h, &f.c);
-	client_start(&f.c, &m, MSG_BINDING);
-	assert_int_equal(client_send(&f.h, &f.c, &m), 401);
-	client_start(&f.c, &m, MSG_BINDING);
-	assert_int_equal(client_finish(&f.h, &f.c, &m), 0);
-	harness_stop(&f.h);
-}
-
-static void software_is_an_option(void **state)
-{
-	struct fixture f;
-
-	(void)state;
-	harness_init(&f.h);
-	f.h.conf.software = "Turnpike";
-	harness_start(&f.h);
-	client_init(&f.c, 0xc6336401, 5000);
-	f.c.fingerprint = true;
-	assert_int_equal(client_allocate(&f.h, &f.c, 0), 0);
-	assert_true(reply_has(&f.h, ATTR_SOFTWARE));
-	harness_stop(&f.h);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -467,15 +320,9 @@ int main(void)
 		cmocka_unit_test(nonce_lives_600_s),
 		cmocka_unit_test(allocates_txid_is_no_pass),
 		cmocka_unit_test(foreign_realm),
-		cmocka_unit_test(time_limited_credentials),
-		cmocka_unit_test(allocation_outlives_its_credential),
-		cmocka_unit_test(other_user_is_441),
 		cmocka_unit_test(sha256_is_verified),
 		cmocka_unit_test(attributes_behind_integrity_do_nothing),
 		cmocka_unit_test(long_user_names),
-		cmocka_unit_test(binding_needs_no_credentials),
-		cmocka_unit_test(secure_stun_asks_for_credentials),
-		cmocka_unit_test(software_is_an_option),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

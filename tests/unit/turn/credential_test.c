@@ -19,19 +19,6 @@ static void fixture_init(struct fixture *f)
 	client_init(&f->c, 0xc6336401, f->port);
 }
 
-static void rest_user(struct fixture *f, const char *secret, uint64_t expiry_s, const char *name)
-{
-	static char username[64];
-	char password[64];
-	struct turn_secret s = {"s", (const uint8_t *)secret, strlen(secret)};
-	struct turn_conf conf = {.secrets = &s, .n_secrets = 1};
-
-	assert_int_equal(turn_mint_credential(&conf, name, expiry_s, username, sizeof(username),
-				 password, sizeof(password)),
-		0);
-	client_user(&f->c, username, password);
-}
-
 // Another allocation of the same user, from the next port.
 static unsigned allocate(struct fixture *f)
 {
@@ -57,14 +44,14 @@ static void second_allocation_derives_nothing(void **state)
 		struct fixture f;
 
 		fixture_init(&f);
-		rest_user(&f, secrets[i], f.h.wall_s + 60, "carol");
+		client_rest_user(&f.c, secrets[i], f.h.wall_s + 60, "carol");
 		assert_int_equal(allocate(&f), 0);
 		assert_int_equal(kept(&f), 0);
 		assert_int_equal(allocate(&f), 0);
 		assert_int_equal(allocate(&f), 0);
 		assert_int_equal(kept(&f), 2);
 		// Another time is another credential.
-		rest_user(&f, secrets[i], f.h.wall_s + 61, "carol");
+		client_rest_user(&f.c, secrets[i], f.h.wall_s + 61, "carol");
 		assert_int_equal(allocate(&f), 0);
 		assert_int_equal(kept(&f), 2);
 		harness_stop(&f.h);
@@ -80,11 +67,11 @@ static void both_secrets_hold(void **state)
 	(void)state;
 	fixture_init(&f);
 	for (unsigned i = 0; i < 3; i++) {
-		rest_user(&f, "new secret", f.h.wall_s + 60, "carol");
+		client_rest_user(&f.c, "new secret", f.h.wall_s + 60, "carol");
 		assert_int_equal(allocate(&f), 0);
-		rest_user(&f, "no secret", f.h.wall_s + 60, "carol");
+		client_rest_user(&f.c, "no secret", f.h.wall_s + 60, "carol");
 		assert_int_equal(allocate(&f), 401);
-		rest_user(&f, "old secret", f.h.wall_s + 60, "carol");
+		client_rest_user(&f.c, "old secret", f.h.wall_s + 60, "carol");
 		assert_int_equal(allocate(&f), 0);
 	}
 	harness_stop(&f.h);
@@ -98,7 +85,7 @@ static void kept_key_ends_with_its_credential(void **state)
 	(void)state;
 	fixture_init(&f);
 	end_s = f.h.wall_s + 60;
-	rest_user(&f, "new secret", end_s, "carol");
+	client_rest_user(&f.c, "new secret", end_s, "carol");
 	assert_int_equal(allocate(&f), 0);
 	harness_sleep(&f.h, 60 * SECOND);
 	f.h.wall_s = end_s;
@@ -125,7 +112,7 @@ static void wall_clock_decides(void **state)
 
 	(void)state;
 	fixture_init(&f);
-	rest_user(&f, "new secret", f.h.wall_s + 60, "carol");
+	client_rest_user(&f.c, "new secret", f.h.wall_s + 60, "carol");
 	assert_int_equal(allocate(&f), 0);
 	f.h.wall_s += 61;
 	assert_int_equal(allocate(&f), 401);
@@ -140,7 +127,7 @@ static void kept_for_an_hour(void **state)
 	(void)state;
 	fixture_init(&f);
 	// 32 bits of seconds hold the rest of it only.
-	rest_user(&f, "new secret", f.h.wall_s + (UINT64_C(1) << 32) + 5, "carol");
+	client_rest_user(&f.c, "new secret", f.h.wall_s + (UINT64_C(1) << 32) + 5, "carol");
 	assert_int_equal(allocate(&f), 0);
 	harness_sleep(&f.h, 3599 * SECOND);
 	assert_int_equal(allocate(&f), 0);
@@ -158,7 +145,7 @@ static void reload_forgets(void **state)
 
 	(void)state;
 	fixture_init(&f);
-	rest_user(&f, "old secret", f.h.wall_s + 60, "carol");
+	client_rest_user(&f.c, "old secret", f.h.wall_s + 60, "carol");
 	assert_int_equal(allocate(&f), 0);
 	assert_int_equal(allocate(&f), 0);
 	assert_int_equal(kept(&f), 1);
@@ -178,7 +165,7 @@ static void invented_names_change_nothing(void **state)
 
 	(void)state;
 	fixture_init(&f);
-	rest_user(&f, "new secret", f.h.wall_s + 60, "carol");
+	client_rest_user(&f.c, "new secret", f.h.wall_s + 60, "carol");
 	assert_int_equal(allocate(&f), 0);
 	honest = f.c;
 	client_init(&f.c, 0xc6336402, 5000);

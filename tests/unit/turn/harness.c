@@ -167,6 +167,19 @@ void client_user(struct client *c, const char *user, const char *password)
 	msg_key(user, c->realm, password, c->key);
 }
 
+void client_rest_user(struct client *c, const char *secret, uint64_t expiry_s, const char *name)
+{
+	static char username[64];
+	char password[64];
+	struct turn_secret s = {"s", (const uint8_t *)secret, strlen(secret)};
+	struct turn_conf conf = {.secrets = &s, .n_secrets = 1};
+
+	assert_int_equal(turn_mint_credential(&conf, name, expiry_s, username, sizeof(username),
+				 password, sizeof(password)),
+		0);
+	client_user(c, username, password);
+}
+
 void client_start(struct client *c, struct msg *m, uint16_t type)
 {
 	tp_store_be32(c->txid, tp_load_be32(c->txid) + 1);

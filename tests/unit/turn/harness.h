@@ -75,6 +75,8 @@ void harness_drain(struct harness *h);
 // A client of the IPv4 listener with the credentials of USER.
 void client_init(struct client *c, uint32_t ip, uint16_t port);
 void client_user(struct client *c, const char *user, const char *password);
+// Becomes `name` by a time-limited credential under that secret.
+void client_rest_user(struct client *c, const char *secret, uint64_t expiry_s, const char *name);
 void client_start(struct client *c, struct msg *m, uint16_t type); // with the next txid
 // Sends as it is. The code of the answer: 0 success, 1 none at all.
 unsigned client_send(struct harness *h, struct client *c, const struct msg *m);
