@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Which packets are recorded, what the records say, and that a traced packet fares as any other.
-#include <trace.h>
-
-#include "../stage/call.h"
-
-static struct trace trace;
+#include "watched.h"
 
 static void arm(const struct call *c, uint32_t packets, bool any_port)
 {
@@ -16,46 +12,7 @@ static void arm(const struct call *c, uint32_t packets, bool any_port)
 
 	if (any_port)
 		r.client.port_be = 0;
-	trace_arm(&trace, &r, c->r->now_ns);
-}
-
-static struct stage_pkt run(struct call *c, struct frame *f, const struct tp_addr *from,
-	const struct tp_addr *to, const void *payload, uint16_t len)
-{
-	struct stage_pkt pkt = call_packet(f, from, to, payload, len);
-
-	if (trace_is_armed(&trace))
-		trace_run(&trace, c->r->worker, &pkt, 1, c->r->now_ns);
-	else
-		stage_run(c->r->worker, &pkt, 1, c->r->now_ns);
-	return pkt;
-}
-
-static struct stage_pkt run_channel(struct call *c, uint16_t number)
-{
-	static struct frame f;
-	uint8_t data[8] = {(uint8_t)(number >> 8), (uint8_t)number, 0, 4, 'a', 'b', 'c', 'd'};
-
-	return run(c, &f, &c->client, &c->listener, data, sizeof(data));
-}
-
-static struct stage_pkt run_datagram(struct call *c, const struct tp_addr *from)
-{
-	static struct frame f;
-
-	return run(c, &f, from, &c->relayed, "abcd", 4);
-}
-
-static void start(struct call *c, uint8_t family)
-{
-	call_start(c, family, family);
-	assert_int_equal(trace_init(&trace, 1), 0);
-}
-
-static void end(struct call *c)
-{
-	trace_fini(&trace);
-	call_end(c);
+	trace_arm(&watch.trace, &r, c->r->now_ns);
 }
 
 static void both_directions_are_told(struct call *c)
@@ -64,9 +21,9 @@ static void both_directions_are_told(struct call *c)
 	struct stage_pkt pkt;
 
 	arm(c, 10, false);
-	pkt = run_channel(c, CALL_NUMBER);
+	pkt = watched_channel(c, CALL_NUMBER);
 	call_read(&pkt);
-	assert_true(trace_take(&trace, &rec));
+	assert_true(trace_take(&watch.trace, &rec));
 	assert_int_equal(rec.magic, TP_TRACE_RECORD_MAGIC);
 	assert_int_equal(rec.trace, 7);
 	call_assert_addr(&rec.from, &c->client);
@@ -84,13 +41,13 @@ static void both_directions_are_told(struct call *c)
 	assert_true(rec.laps[0] + rec.laps[1] + rec.laps[2] <= rec.cycles);
 
 	// To the client: known by where it goes.
-	pkt = run_datagram(c, &c->peer);
+	pkt = watched_datagram(c, &c->peer);
 	call_read(&pkt);
-	assert_true(trace_take(&trace, &rec));
+	assert_true(trace_take(&watch.trace, &rec));
 	call_assert_addr(&rec.from, &c->peer);
 	call_assert_addr(&rec.sent_to, &c->client);
 	assert_int_equal(rec.ways, 1u << TP_PATH_peer_to_channel);
-	assert_false(trace_take(&trace, &rec));
+	assert_false(trace_take(&watch.trace, &rec));
 }
 
 static void tell_both_directions(void **state)
@@ -100,9 +57,9 @@ static void tell_both_directions(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
-		start(&c, families[i]);
+		watched_start(&c, families[i]);
 		both_directions_are_told(&c);
-		end(&c);
+		watched_end(&c);
 	}
 }
 
@@ -113,11 +70,11 @@ static void tell_why_not(void **state)
 	struct stage_pkt pkt;
 
 	(void)state;
-	start(&c, TP_FAMILY_IPV4);
+	watched_start(&c, TP_FAMILY_IPV4);
 	arm(&c, 10, true);
-	pkt = run_channel(&c, CALL_NUMBER + 1);
+	pkt = watched_channel(&c, CALL_NUMBER + 1);
 	call_assert_drop(&pkt, TP_DROP_no_channel);
-	assert_true(trace_take(&trace, &rec));
+	assert_true(trace_take(&watch.trace, &rec));
 	assert_int_equal(rec.verdict, STAGE_DROP);
 	assert_int_equal(rec.reason, TP_DROP_no_channel);
 	assert_int_equal(rec.sent_len, 0);
@@ -125,10 +82,10 @@ static void tell_why_not(void **state)
 	assert_true(rec.laps[STAGE_LAP_SETTLE] > 0);
 	// A drop of somebody else's packet is not this client's.
 	c.visitor.ip[3]++;
-	pkt = run_datagram(&c, &c.visitor);
+	pkt = watched_datagram(&c, &c.visitor);
 	call_assert_drop(&pkt, TP_DROP_no_permission);
-	assert_false(trace_take(&trace, &rec));
-	end(&c);
+	assert_false(trace_take(&watch.trace, &rec));
+	watched_end(&c);
 }
 
 static void others_are_left_out(void **state)
@@ -138,18 +95,18 @@ static void others_are_left_out(void **state)
 	struct tp_addr client;
 
 	(void)state;
-	start(&c, TP_FAMILY_IPV4);
+	watched_start(&c, TP_FAMILY_IPV4);
 	client = c.client;
 	c.client.port_be = (uint16_t)~c.client.port_be;
 	arm(&c, 10, false);
 	c.client = client;
-	run_channel(&c, CALL_NUMBER);
-	assert_false(trace_take(&trace, &rec));
+	watched_channel(&c, CALL_NUMBER);
+	assert_false(trace_take(&watch.trace, &rec));
 	// By address alone.
 	arm(&c, 10, true);
-	run_channel(&c, CALL_NUMBER);
-	assert_true(trace_take(&trace, &rec));
-	end(&c);
+	watched_channel(&c, CALL_NUMBER);
+	assert_true(trace_take(&watch.trace, &rec));
+	watched_end(&c);
 }
 
 static void it_ends(void **state)
@@ -159,34 +116,34 @@ static void it_ends(void **state)
 	struct call c;
 
 	(void)state;
-	start(&c, TP_FAMILY_IPV4);
+	watched_start(&c, TP_FAMILY_IPV4);
 	arm(&c, 2, false);
 	for (unsigned i = 0; i < 3; i++)
-		run_channel(&c, CALL_NUMBER);
-	assert_false(trace_is_armed(&trace));
-	assert_true(trace_take(&trace, &rec));
-	assert_true(trace_take(&trace, &rec));
-	assert_false(trace_take(&trace, &rec));
+		watched_channel(&c, CALL_NUMBER);
+	assert_false(trace_is_armed(&watch.trace));
+	assert_true(trace_take(&watch.trace, &rec));
+	assert_true(trace_take(&watch.trace, &rec));
+	assert_false(trace_take(&watch.trace, &rec));
 
 	arm(&c, 2, false);
-	trace_tick(&trace, c.r->now_ns + 5 * TP_NS_PER_S - 1);
-	assert_true(trace_is_armed(&trace));
-	trace_tick(&trace, c.r->now_ns + 5 * TP_NS_PER_S);
-	assert_false(trace_is_armed(&trace));
+	trace_tick(&watch.trace, c.r->now_ns + 5 * TP_NS_PER_S - 1);
+	assert_true(trace_is_armed(&watch.trace));
+	trace_tick(&watch.trace, c.r->now_ns + 5 * TP_NS_PER_S);
+	assert_false(trace_is_armed(&watch.trace));
 
 	arm(&c, 2, false);
-	trace_arm(&trace, &none, c.r->now_ns);
-	assert_false(trace_is_armed(&trace));
+	trace_arm(&watch.trace, &none, c.r->now_ns);
+	assert_false(trace_is_armed(&watch.trace));
 	// Nonsense.
 	none = (struct tp_trace_request){.magic = 1, .trace = 1, .packets = 1, .seconds = 1};
 	none.client = c.client;
-	trace_arm(&trace, &none, c.r->now_ns);
-	assert_false(trace_is_armed(&trace));
+	trace_arm(&watch.trace, &none, c.r->now_ns);
+	assert_false(trace_is_armed(&watch.trace));
 	none.magic = TP_TRACE_REQUEST_MAGIC;
 	none.client.family = 9;
-	trace_arm(&trace, &none, c.r->now_ns);
-	assert_false(trace_is_armed(&trace));
-	end(&c);
+	trace_arm(&watch.trace, &none, c.r->now_ns);
+	assert_false(trace_is_armed(&watch.trace));
+	watched_end(&c);
 }
 
 static void a_full_ring_is_counted(void **state)
@@ -196,15 +153,15 @@ static void a_full_ring_is_counted(void **state)
 	unsigned n = 0;
 
 	(void)state;
-	start(&c, TP_FAMILY_IPV4);
+	watched_start(&c, TP_FAMILY_IPV4);
 	arm(&c, TP_TRACE_PACKETS_MAX, false);
 	for (unsigned i = 0; i < TRACE_RING + 5; i++)
-		run_channel(&c, CALL_NUMBER);
-	while (trace_take(&trace, &rec))
+		watched_channel(&c, CALL_NUMBER);
+	while (trace_take(&watch.trace, &rec))
 		n++;
 	assert_int_equal(n, TRACE_RING);
 	assert_int_equal(rec.lost, 5);
-	end(&c);
+	watched_end(&c);
 }
 
 // A burst with the trace running out in its middle is forwarded to its end.
@@ -216,7 +173,7 @@ static void bursts_stay_whole(void **state)
 	struct call c;
 
 	(void)state;
-	start(&c, TP_FAMILY_IPV4);
+	watched_start(&c, TP_FAMILY_IPV4);
 	arm(&c, 2, false);
 	for (unsigned i = 0; i < 4; i++) {
 		struct frame_spec spec = {
@@ -228,11 +185,11 @@ static void bursts_stay_whole(void **state)
 			.headroom = FRAME_FRONT,
 			.tailroom = (uint16_t)(FRAME_MAX - frames[i].len)};
 	}
-	trace_run(&trace, c.r->worker, pkts, 4, c.r->now_ns);
+	trace_run(&watch.trace, c.r->worker, pkts, 4, c.r->now_ns);
 	for (unsigned i = 0; i < 4; i++)
 		call_read(&pkts[i]);
 	assert_int_equal(c.r->stats->path_packets[TP_PATH_channel_to_peer], 4);
-	end(&c);
+	watched_end(&c);
 }
 
 int main(void)
