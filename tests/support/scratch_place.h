@@ -38,3 +38,22 @@ static inline void scratch_place_remove(const struct shm_place *p)
 		closedir(d);
 	rmdir(p->directory);
 }
+
+// For cmocka's tests that need no more: the state is the place.
+static inline int scratch_place_setup(void **state)
+{
+	struct shm_place *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return -1;
+	scratch_place_make(p);
+	*state = p;
+	return 0;
+}
+
+static inline int scratch_place_teardown(void **state)
+{
+	scratch_place_remove(*state);
+	free(*state);
+	return 0;
+}

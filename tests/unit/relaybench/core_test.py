@@ -3,29 +3,14 @@
 """relaybench core runs on a hundred channels in memory: every direction, every family, each packet
 forwarded and judged, and a report of the promised shape. Nothing here looks at a time."""
 import json
-import os
-import subprocess
 import sys
+
+from program import check, run
 
 DIRECTIONS = ["client-to-peer", "peer-to-client", "hairpin", "send", "data", "binding",
               "mix"]
 FAMILIES = ["4", "6", "4to6"]
 PAYLOADS = [1, 160, 1200]
-
-
-def run(relaybench, *options):
-    with subprocess.Popen([relaybench, "core", *options], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True) as p:
-        out, err = p.communicate(timeout=60)
-    # Other runs may be under way: this one's names begin with its number.
-    left = [n for n in os.listdir("/dev/shm") if n.startswith(f"relaybench-{p.pid}-")]
-    check(f"left behind: {left}", not left)
-    return subprocess.CompletedProcess(p.args, p.returncode, out, err)
-
-
-def check(what, good):
-    if not good:
-        sys.exit(f"core_test: {what}")
 
 
 def check_cell(cell):
@@ -42,7 +27,7 @@ def check_cell(cell):
 
 
 def check_report(relaybench):
-    r = run(relaybench, "--source", "memory", "--channels", "100", "--rounds", "2", "--seconds",
+    r = run(relaybench, "core", "--source", "memory", "--channels", "100", "--rounds", "2", "--seconds",
             "0.002", "--family", ",".join(FAMILIES), "--payload", ",".join(map(str, PAYLOADS)),
             "--small-pages", "--no-boost", "--seed", "7", "--json")
     check(f"exit {r.returncode}: {r.stderr}", r.returncode == 0)
@@ -61,7 +46,7 @@ def check_report(relaybench):
 
 
 def check_table(relaybench):
-    r = run(relaybench, "--source", "memory", "--channels", "100", "--rounds", "1", "--seconds",
+    r = run(relaybench, "core", "--source", "memory", "--channels", "100", "--rounds", "1", "--seconds",
             "0.002", "--direction", "send", "--zipf", "1", "--small-pages", "--no-boost")
     check(f"exit {r.returncode}: {r.stderr}", r.returncode == 0)
     rows = [line.split() for line in r.stdout.splitlines() if line.startswith("memory ")]
@@ -72,7 +57,7 @@ def check_table(relaybench):
 def check_refusals(relaybench):
     for options in (["--direction", "mix", "--channels", "2"], ["--channels", "0"], ["--channels", "3"], ["--direction", "up"],
                     ["--family", "5"], ["--payload", "1500"], ["--rounds", "x"], ["extra"]):
-        r = run(relaybench, *options)
+        r = run(relaybench, "core", *options)
         check(f"{options}: exit {r.returncode}", r.returncode == 2)
         check(f"{options}: says which", options[-1] in r.stderr)
 

@@ -3,24 +3,9 @@
 """relaybench setup sets two thousand allocations up, takes them over and ends them, and reports it in
 the promised shape. Nothing here looks at a time."""
 import json
-import os
-import subprocess
 import sys
 
-
-def run(relaybench, *options):
-    with subprocess.Popen([relaybench, "setup", *options], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True) as p:
-        out, err = p.communicate(timeout=60)
-    # Other runs may be under way: this one's names begin with its number.
-    left = [n for n in os.listdir("/dev/shm") if n.startswith(f"relaybench-{p.pid}-")]
-    check(f"left behind: {left}", not left)
-    return subprocess.CompletedProcess(p.args, p.returncode, out, err)
-
-
-def check(what, good):
-    if not good:
-        sys.exit(f"setup_test: {what}")
+from program import check, run
 
 
 def check_spread(j, name):
@@ -28,7 +13,7 @@ def check_spread(j, name):
 
 
 def check_report(relaybench, credentials, *options):
-    r = run(relaybench, "--allocations", "2000", "--batch", "700", "--small-pages", "--no-boost",
+    r = run(relaybench, "setup", "--allocations", "2000", "--batch", "700", "--small-pages", "--no-boost",
             "--json", *options)
     check(f"exit {r.returncode}: {r.stderr}", r.returncode == 0)
     j = json.loads(r.stdout)
@@ -50,7 +35,7 @@ def check_end(relaybench):
 
 def check_refusals(relaybench):
     for options in (["--allocations", "0"], ["--batch", "x"], ["--users", "1.5"], ["extra"]):
-        r = run(relaybench, *options)
+        r = run(relaybench, "setup", *options)
         check(f"{options}: exit {r.returncode}", r.returncode == 2)
         check(f"{options}: says which", options[-1] in r.stderr)
 

@@ -52,22 +52,6 @@ static void file_make(const char *path, const char *text)
 	fclose(f);
 }
 
-static int setup(void **state)
-{
-	struct shm_place *p = calloc(1, sizeof(*p));
-
-	scratch_place_make(p);
-	*state = p;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	scratch_place_remove(*state);
-	free(*state);
-	return 0;
-}
-
 static int group_setup(void **state)
 {
 	(void)state;
@@ -178,7 +162,7 @@ static void the_wish_stays_with_the_file(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_place_setup, scratch_place_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(devices_have_nodes),
 		TEST(ports_add_their_nodes),

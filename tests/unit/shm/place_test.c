@@ -17,22 +17,6 @@
 
 #include "scratch_place.h"
 
-static int setup(void **state)
-{
-	struct shm_place *p = calloc(1, sizeof(*p));
-
-	scratch_place_make(p);
-	*state = p;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	scratch_place_remove(*state);
-	free(*state);
-	return 0;
-}
-
 static void bad_names_are_refused(void **state)
 {
 	static const char *const names[] = {"", "a/b", "01234567890123456789012345678901", "../x"};
@@ -258,7 +242,7 @@ static void start_waits_for_a_leaver(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_place_setup, scratch_place_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(bad_names_are_refused),
 		TEST(run_directory_is_made),
@@ -267,8 +251,8 @@ int main(void)
 		cmocka_unit_test(mounts_of_others_are_left_alone),
 		TEST(second_holder_is_refused),
 		TEST(lock_goes_with_its_holder),
-		cmocka_unit_test_setup_teardown(last_one_takes_the_files_away, setup, teardown),
-		cmocka_unit_test_setup_teardown(start_waits_for_a_leaver, setup, teardown),
+		TEST(last_one_takes_the_files_away),
+		TEST(start_waits_for_a_leaver),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
