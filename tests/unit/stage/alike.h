@@ -25,6 +25,15 @@ struct change {
 
 static const struct change nothing = {0, -1, 0, 0};
 
+// What is left on the stack must not be what the next run would have put there.
+__attribute__((noinline)) static void stack_spoil(void)
+{
+	volatile uint8_t octets[32768];
+
+	for (unsigned i = 0; i < sizeof(octets); i++)
+		octets[i] = 0xa5;
+}
+
 static inline void alike_run(struct call *c, const struct frame *frames,
 	const struct change *change, bool general_only, struct outcome *o)
 {
@@ -47,6 +56,7 @@ static inline void alike_run(struct call *c, const struct frame *frames,
 	memset(c->r->cells, 0, c->r->n_entries * sizeof(*c->r->cells));
 	w->general_only = general_only;
 	w->context = (struct core_context){.txid_state = 1, .ip_id = 1};
+	stack_spoil();
 	stage_run(w, o->pkts, BURST, c->r->now_ns);
 	for (unsigned ring = 0; ring < TP_PUNT_CLASSES; ring++)
 		while (relay_punted(c->r, ring) != NULL)

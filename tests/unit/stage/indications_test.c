@@ -249,7 +249,11 @@ static void test_second_slot(void **state)
 			other.relayed = relay_relayed(c.r, allocation, slot);
 			spec = spec_of(&other, kind, &m, 9);
 			frames_make(frames, &spec);
+			c.r->entries[allocation].expires_s = UINT32_MAX;
 			assert_int_equal(assert_alike(&c, frames, &nothing), STAGE_SEND);
+			c.r->entries[allocation].expires_s = 1; // of the first slot alone
+			assert_int_equal(assert_alike(&c, frames, &nothing),
+				slot == 1 ? STAGE_SEND : STAGE_DROP);
 		}
 	}
 	call_end(&c);
