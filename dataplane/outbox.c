@@ -78,6 +78,27 @@ void outbox_flush(struct outboxes *o, struct outbox *box)
 	box->octets = 0;
 }
 
+void outboxes_put_run(struct outboxes *o, unsigned port, struct rte_mbuf **packets, unsigned n,
+	uint64_t octets, uint64_t loop)
+{
+	struct outbox *box = &o->boxes[port];
+
+	if (n == 0)
+		return;
+	if (box->n + n > OUTBOX_BATCH) {
+		for (unsigned i = 0; i < n; i++)
+			outboxes_put(o, port, packets[i], loop);
+		return;
+	}
+	if (box->n == 0)
+		box->since = loop;
+	memcpy(box->packets + box->n, packets, n * sizeof(packets[0]));
+	box->octets += octets;
+	box->n += (uint16_t)n;
+	if (box->n == OUTBOX_BATCH)
+		outbox_flush(o, box);
+}
+
 void outboxes_flush(struct outboxes *o)
 {
 	for (unsigned i = 0; i < o->n; i++)

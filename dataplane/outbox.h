@@ -63,6 +63,10 @@ static inline void outboxes_put(
 		outbox_flush(o, box);
 }
 
+// The same for `n` packets to one port, in their order; `octets` of all of them.
+void outboxes_put_run(struct outboxes *o, unsigned port, struct rte_mbuf **packets, unsigned n,
+	uint64_t octets, uint64_t loop);
+
 // Everything leaves: a receive queue was empty, the worker is about to sleep or to stop.
 void outboxes_flush(struct outboxes *o);
 

@@ -148,7 +148,7 @@ static inline void fill_pkt(struct stage_pkt *pkt, struct rte_mbuf *m, uint8_t p
 	pkt->cookie = m;
 }
 
-static inline void post(struct worker *w, const struct stage_pkt *pkt)
+static inline struct rte_mbuf *settle_mbuf(const struct stage_pkt *pkt)
 {
 	struct rte_mbuf *m = pkt->cookie;
 
@@ -156,7 +156,12 @@ static inline void post(struct worker *w, const struct stage_pkt *pkt)
 	m->data_len = pkt->len;
 	m->pkt_len = pkt->len;
 	m->ol_flags = 0;
-	outboxes_put(&w->outboxes, pkt->tx_port, m, w->cycles);
+	return m;
+}
+
+static inline void post(struct worker *w, const struct stage_pkt *pkt)
+{
+	outboxes_put(&w->outboxes, pkt->tx_port, settle_mbuf(pkt), w->cycles);
 }
 
 // Frames longer than a buffer come as chains: nothing that the port's MTU allows.
@@ -198,34 +203,54 @@ static void give_kernel(struct worker *w, const struct stage_pkt *pkt)
 		stage_drop_count(&w->stage, TP_DROP_kernel_full, 1);
 }
 
+// What is not sent goes back. Neighbours mostly leave by the same port, so they are put in its box
+// together.
+static void post_burst(struct worker *w, const struct stage_pkt *pkts, uint16_t n)
+{
+	struct rte_mbuf *run[STAGE_BURST], *done[STAGE_BURST];
+	unsigned n_run = 0, n_done = 0, port = 0;
+	uint64_t octets = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		const struct stage_pkt *pkt = &pkts[i];
+
+		if (pkt->verdict != STAGE_SEND) {
+			if (pkt->verdict == STAGE_KERNEL)
+				give_kernel(w, pkt);
+			done[n_done++] = pkt->cookie;
+			continue;
+		}
+		if (pkt->tx_port != port) {
+			outboxes_put_run(&w->outboxes, port, run, n_run, octets, w->cycles);
+			n_run = 0;
+			octets = 0;
+			port = pkt->tx_port;
+		}
+		octets += pkt->len;
+		run[n_run++] = settle_mbuf(pkt);
+	}
+	outboxes_put_run(&w->outboxes, port, run, n_run, octets, w->cycles);
+	outboxes_end_burst(&w->outboxes);
+	if (n_done > 0)
+		rte_pktmbuf_free_bulk(done, n_done);
+}
+
 static unsigned poll_queue(struct worker *w, const struct queue *q)
 {
 	struct rte_mbuf *packets[STAGE_BURST];
 	struct stage_pkt pkts[STAGE_BURST];
-	uint16_t n = rte_eth_rx_burst(q->id, q->queue, packets, STAGE_BURST);
-	uint16_t received = n, n_done = 0;
+	uint16_t received = rte_eth_rx_burst(q->id, q->queue, packets, STAGE_BURST), n;
 
-	if (n == 0) {
+	if (received == 0) {
 		outboxes_flush(&w->outboxes);
 		return 0;
 	}
-	n = fill_pkts(w, q, packets, pkts, n);
+	n = fill_pkts(w, q, packets, pkts, received);
 	if (watch_is_on(w->settings.watch))
 		watch_run(w->settings.watch, &w->stage, pkts, n, w->now_ns);
 	else
 		stage_run(&w->stage, pkts, n, w->now_ns);
-	for (uint16_t i = 0; i < n; i++) {
-		if (pkts[i].verdict == STAGE_SEND) {
-			post(w, &pkts[i]);
-			continue;
-		}
-		if (pkts[i].verdict == STAGE_KERNEL)
-			give_kernel(w, &pkts[i]);
-		packets[n_done++] = pkts[i].cookie;
-	}
-	outboxes_end_burst(&w->outboxes);
-	if (n_done > 0)
-		rte_pktmbuf_free_bulk(packets, n_done);
+	post_burst(w, pkts, n);
 	return received;
 }
 

@@ -103,17 +103,34 @@ static int end(void **state)
 	return 0;
 }
 
-// Packets of port 0, each with its number and of another length.
+// With its number and of another length than its neighbours.
+static struct rte_mbuf *make(void)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(env.pool);
+
+	assert_non_null(m);
+	assert_non_null(rte_pktmbuf_append(m, (uint16_t)(LEN + now.n_made % 8)));
+	m->hash.usr = now.n_made++;
+	return m;
+}
+
+// Packets of port 0.
 static void put(unsigned n)
 {
-	for (unsigned i = 0; i < n; i++) {
-		struct rte_mbuf *m = rte_pktmbuf_alloc(env.pool);
+	for (unsigned i = 0; i < n; i++)
+		outboxes_put(&now.boxes, 0, make(), rte_rdtsc());
+}
 
-		assert_non_null(m);
-		assert_non_null(rte_pktmbuf_append(m, (uint16_t)(LEN + now.n_made % 8)));
-		m->hash.usr = now.n_made++;
-		outboxes_put(&now.boxes, 0, m, rte_rdtsc());
+static void put_run(unsigned n)
+{
+	struct rte_mbuf *packets[OUTBOX_BATCH];
+	uint64_t octets = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		packets[i] = make();
+		octets += packets[i]->data_len;
 	}
+	outboxes_put_run(&now.boxes, 0, packets, n, octets, rte_rdtsc());
 }
 
 // What has come out since: in order, none missing.
@@ -167,6 +184,26 @@ static void test_held_over_bursts_in_order(void **state)
 	outboxes_flush(&now.boxes);
 	assert_int_equal(take(), 35 - OUTBOX_BATCH);
 	counted(35);
+}
+
+// Runs of every length behind every number of packets: the same as one by one.
+static void test_runs(void **state)
+{
+	(void)state;
+	for (unsigned before = 0; before < OUTBOX_BATCH; before++) {
+		for (unsigned n = 0; n <= OUTBOX_BATCH; n++) {
+			uint64_t early = rte_rdtsc();
+
+			put(before);
+			put_run(n);
+			assert_int_equal(take(), before + n >= OUTBOX_BATCH ? OUTBOX_BATCH : 0);
+			if (now.boxes.boxes[0].n > 0)
+				assert_true(now.boxes.boxes[0].since >= early);
+			outboxes_flush(&now.boxes);
+			assert_int_equal(take(), (before + n) % OUTBOX_BATCH);
+		}
+	}
+	counted(now.n_made);
 }
 
 static void test_idle_leaves_at_once(void **state)
@@ -315,6 +352,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_nothing_is_held, begin, end),
 		cmocka_unit_test_setup_teardown(test_held_over_bursts_in_order, begin, end),
+		cmocka_unit_test_setup_teardown(test_runs, begin, end),
 		cmocka_unit_test_setup_teardown(test_idle_leaves_at_once, begin, end),
 		cmocka_unit_test_setup_teardown(test_hold_is_bounded, begin, end),
 		cmocka_unit_test_setup_teardown(test_full_queue_is_counted, begin, end),
