@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 
+TICKS = os.sysconf("SC_CLK_TCK")
+
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__)
@@ -68,13 +70,22 @@ def interface_drops(netns):
     return found
 
 
+def stolen_ms():
+    """For how long the host gave the cores of a virtual machine to others."""
+    with open("/proc/stat") as f:
+        return {"core %s" % line.split()[0][3:]: int(line.split()[8]) * 1000 // TICKS
+                for line in f if line.startswith("cpu") and line[3].isdigit()}
+
+
 def losses(a):
-    """Where a packet may have been lost: place -> packets so far."""
+    """Where packets may have been lost, and why a worker may have come late: what -> so far."""
     found = {"dropped by the relay, " + d["reason"]: d["packets"]
              for d in ask_relay(a.relayctl, "drop", "show", "all")}
     found["dropped by the kernel's backlog"] = kernel_drops()
     for what, n in interface_drops(a.netns).items():
         found["dropped by an interface, " + what] = n
+    for core, ms in stolen_ms().items():
+        found["ms taken by the host from " + core] = ms
     for w in ask_relay(a.relayctl, "worker", "show"):
         found["worker %d taken off its core" % w["worker"]] = w["preempted"]
     return found
