@@ -60,7 +60,7 @@
 	X(table_corrupt, "entry contradicts itself", "restart turnpike-control; report it")        \
 	X(not_ready, "no tables yet: the control process has not started",                         \
 		"start turnpike-control")                                                          \
-	X(icmp, "ICMP error that quotes one of our addresses", "normal; relayed from part C on")   \
+	X(icmp, "ICMP error that quotes one of our addresses", "normal; not relayed yet")          \
 	X(vlan_tag, "tagged frame on a port without a kernel behind",                              \
 		"untag it at the switch, or give the port a twin: dataplane.ports[].kernel")       \
 	X(kernel_full, "frame for the kernel that the twin's queue had no room for",               \
