@@ -48,6 +48,7 @@ struct fragment_header {
 	__be32 id;
 };
 
+// By the name that net_af_xdp looks for.
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
 	__uint(max_entries, STEER_QUEUES_MAX);

@@ -14,11 +14,6 @@ static const uint8_t shares[BENCH_MIX] = {
 	[BENCH_BINDING] = 1,
 };
 
-unsigned bench_traffic_share(enum bench_direction kind)
-{
-	return shares[kind];
-}
-
 void bench_traffic_init(struct bench_traffic *t, const struct bench_population *p,
 	enum bench_direction direction, uint16_t payload_len, uint64_t seed)
 {

@@ -25,9 +25,6 @@ void bench_traffic_init(struct bench_traffic *t, const struct bench_population *
 // flow's next neighbour that is joined, others the next that is not.
 struct bench_packet bench_traffic_next(const struct bench_traffic *t, struct bench_pick *pick);
 
-// Packets in a hundred of the mix that are of this kind.
-unsigned bench_traffic_share(enum bench_direction kind);
-
 // How many packets a worker counted as this direction's, of what it counted by path; each packet
 // once, hairpins that are counted at both ends too.
 uint64_t bench_traffic_counted(

@@ -73,11 +73,6 @@ uint32_t load_client_pending(const struct load_client *c)
 	return c->n_flights + c->queue_len + c->quiet_len;
 }
 
-const char *load_client_realm(const struct load_client *c)
-{
-	return c->realm;
-}
-
 // ---- requests -----------------------------------------------------------------------------------
 
 static uint32_t index_of(const struct load_client *c, const struct load_slot *s)

@@ -71,7 +71,6 @@ const struct load_client_counts *load_client_counts(const struct load_client *c)
 uint32_t load_client_live(const struct load_client *c);
 // Requests in flight and waiting.
 uint32_t load_client_pending(const struct load_client *c);
-const char *load_client_realm(const struct load_client *c); // empty until the server told it
 
 // Asks for every allocation that is absent / for the end of every live one.
 void load_client_open(struct load_client *c);

@@ -7,7 +7,6 @@
 
 // Fits BPF_OBJ_NAME_LEN with its NUL: it tells our program from somebody else's.
 #define STEER_PROGRAM_NAME  "turnpike_steer"
-#define STEER_MAP_XSKS	    "xsks_map" // the name net_af_xdp looks for
 #define STEER_MAP_ADDRESSES "addresses"
 #define STEER_MAP_LISTENERS "listeners"
 #define STEER_QUEUES_MAX    64
