@@ -317,62 +317,6 @@ static void own_relay_has_one_name(void **state)
 	harness_stop(&f.h);
 }
 
-// The external name of a listener is the listener.
-static void external_listener_is_forbidden(void **state)
-{
-	struct tp_addr external = tp_addr_ipv4(0xcb007108, 3478);
-	struct fixture f;
-
-	(void)state;
-	harness_init(&f.h);
-	f.h.listeners[0].advertised = external;
-	fixture_start(&f);
-	assert_int_equal(client_permit(&f.h, &f.c, &external), 403);
-	assert_int_equal(client_bind(&f.h, &f.c, 0x4000, &external), 403);
-	assert_int_equal(turn_get_counters(f.h.s)->permissions_denied, 2);
-	harness_stop(&f.h);
-}
-
-static void policy_decides(void **state)
-{
-	static const struct tp_addr denied[] = {
-		{.family = TP_FAMILY_IPV4, .ip = {10, 1, 2, 3}, .port_be = 1},
-		{.family = TP_FAMILY_IPV4, .ip = {127, 0, 0, 1}, .port_be = 1},
-		{.family = TP_FAMILY_IPV4, .ip = {169, 254, 169, 254}, .port_be = 1},
-	};
-	struct fixture f;
-
-	(void)state;
-	fixture_init(&f);
-	for (size_t i = 0; i < TP_ARRAY_LEN(denied); i++) {
-		assert_int_equal(client_permit(&f.h, &f.c, &denied[i]), 403);
-		assert_int_equal(f.h.refusal.cause, TURN_REFUSED_PEER);
-		assert_int_equal(f.h.refusal.why.verdict, POLICY_DENIED);
-		assert_true(tp_addr_same_ip(&f.h.refusal.peer, &denied[i]));
-		assert_int_equal(client_bind(&f.h, &f.c, 0x4000, &denied[i]), 403);
-		assert_int_equal(f.h.refusal.method, MSG_CHANNEL_BIND);
-	}
-	assert_int_equal(turn_get_counters(f.h.s)->permissions_denied, 6);
-	harness_stop(&f.h);
-}
-
-// One IP address for both, told apart by the port.
-static void listener_may_be_relay(void **state)
-{
-	struct tp_addr relayed = tp_addr_ipv4(0x05050501, 50000);
-	struct tp_addr listener = tp_addr_ipv4(0x05050501, 3478);
-	struct fixture f;
-
-	(void)state;
-	harness_init(&f.h);
-	f.h.relays[0].local = f.h.relays[0].advertised = tp_addr_ipv4(0x05050501, 0);
-	fixture_start(&f);
-	assert_int_equal(client_permit(&f.h, &f.c, &relayed), 0);
-	assert_int_equal(client_bind(&f.h, &f.c, 0x4000, &relayed), 0);
-	assert_int_equal(client_bind(&f.h, &f.c, 0x4001, &listener), 403);
-	harness_stop(&f.h);
-}
-
 // ::ffff:8.8.8.8 is 8.8.8.8.
 static void mapped_peer_is_ipv4(void **state)
 {
@@ -406,9 +350,6 @@ int main(void)
 		cmocka_unit_test(permission_follows_channel),
 		cmocka_unit_test(failed_channel_leaves_no_trace),
 		cmocka_unit_test(own_relay_has_one_name),
-		cmocka_unit_test(external_listener_is_forbidden),
-		cmocka_unit_test(policy_decides),
-		cmocka_unit_test(listener_may_be_relay),
 		cmocka_unit_test(mapped_peer_is_ipv4),
 	};
 

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Which addresses a client may have as peers: the policy's, and never a listener.
+#include "harness.h"
+
+static void start(struct harness *h, struct client *c)
+{
+	harness_start(h);
+	client_init(c, 0xc6336401, 5000);
+	assert_int_equal(client_allocate(h, c, 3600), 0);
+}
+
+// The external name of a listener is the listener.
+static void external_listener_is_forbidden(void **state)
+{
+	struct tp_addr external = tp_addr_ipv4(0xcb007108, 3478);
+	struct harness h;
+	struct client c;
+
+	(void)state;
+	harness_init(&h);
+	h.listeners[0].advertised = external;
+	start(&h, &c);
+	assert_int_equal(client_permit(&h, &c, &external), 403);
+	assert_int_equal(client_bind(&h, &c, 0x4000, &external), 403);
+	assert_int_equal(turn_get_counters(h.s)->permissions_denied, 2);
+	harness_stop(&h);
+}
+
+static void policy_decides(void **state)
+{
+	static const struct tp_addr denied[] = {
+		{.family = TP_FAMILY_IPV4, .ip = {10, 1, 2, 3}, .port_be = 1},
+		{.family = TP_FAMILY_IPV4, .ip = {127, 0, 0, 1}, .port_be = 1},
+		{.family = TP_FAMILY_IPV4, .ip = {169, 254, 169, 254}, .port_be = 1},
+	};
+	struct harness h;
+	struct client c;
+
+	(void)state;
+	harness_init(&h);
+	start(&h, &c);
+	for (size_t i = 0; i < TP_ARRAY_LEN(denied); i++) {
+		assert_int_equal(client_permit(&h, &c, &denied[i]), 403);
+		assert_int_equal(h.refusal.cause, TURN_REFUSED_PEER);
+		assert_int_equal(h.refusal.why.verdict, POLICY_DENIED);
+		assert_true(tp_addr_same_ip(&h.refusal.peer, &denied[i]));
+		assert_int_equal(client_bind(&h, &c, 0x4000, &denied[i]), 403);
+		assert_int_equal(h.refusal.method, MSG_CHANNEL_BIND);
+	}
+	assert_int_equal(turn_get_counters(h.s)->permissions_denied, 6);
+	harness_stop(&h);
+}
+
+// One IP address for both, told apart by the port.
+static void listener_may_be_relay(void **state)
+{
+	struct tp_addr relayed = tp_addr_ipv4(0x05050501, 50000);
+	struct tp_addr listener = tp_addr_ipv4(0x05050501, 3478);
+	struct harness h;
+	struct client c;
+
+	(void)state;
+	harness_init(&h);
+	h.relays[0].local = h.relays[0].advertised = tp_addr_ipv4(0x05050501, 0);
+	start(&h, &c);
+	assert_int_equal(client_permit(&h, &c, &relayed), 0);
+	assert_int_equal(client_bind(&h, &c, 0x4000, &relayed), 0);
+	assert_int_equal(client_bind(&h, &c, 0x4001, &listener), 403);
+	harness_stop(&h);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(external_listener_is_forbidden),
+		cmocka_unit_test(policy_decides),
+		cmocka_unit_test(listener_may_be_relay),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
