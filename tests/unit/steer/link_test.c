@@ -17,7 +17,12 @@
 static struct steer_link parse(const char *kind, uint32_t mtu)
 {
 	const uint8_t mac[6] = {2, 0, 0, 0, 0, 1};
-	uint8_t buf[512];
+	// As of a newer kernel, which has appended to it.
+	const struct {
+		struct rtnl_link_stats64 s;
+		uint64_t more;
+	} statistics = {.s = {.rx_dropped = 3, .rx_missed_errors = 41}, .more = 5};
+	uint8_t buf[1024];
 	struct nlmsghdr *m = mnl_nlmsg_put_header(buf);
 	struct ifinfomsg *info;
 	struct steer_link l;
@@ -29,6 +34,7 @@ static struct steer_link parse(const char *kind, uint32_t mtu)
 	mnl_attr_put_strz(m, IFLA_IFNAME, "eth7");
 	mnl_attr_put_u32(m, IFLA_MTU, mtu);
 	mnl_attr_put(m, IFLA_ADDRESS, sizeof(mac), mac);
+	mnl_attr_put(m, IFLA_STATS64, sizeof(statistics), &statistics);
 	if (kind != NULL) {
 		struct nlattr *nest = mnl_attr_nest_start(m, IFLA_LINKINFO);
 
@@ -50,6 +56,7 @@ static void test_parse(void **state)
 	assert_int_equal(l.ifindex, 7);
 	assert_int_equal(l.mtu, 1500);
 	assert_memory_equal(l.mac, mac, sizeof(mac));
+	assert_int_equal(l.rx_missed, 41);
 	assert_true(l.up);
 	assert_int_equal(l.rx_queues, 1);
 	l = parse(NULL, 9000);
