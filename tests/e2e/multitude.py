@@ -24,6 +24,8 @@ def arguments():
     p.add_argument("--flood", type=float, required=True, help="Binding and Allocate each")
     p.add_argument("--netns", action="append", default=[],
                    help="namespace whose interfaces may lose packets too")
+    p.add_argument("--judge-residence", action="store_true",
+                   help="the bar of ten minutes: in a few seconds one pause of the machine decides")
     p.add_argument("--output")
     p.add_argument("load", nargs="+", help="options of relaybench load")
     return p.parse_args()
@@ -129,7 +131,7 @@ def verdict(what, good):
     return good
 
 
-def judge(quiet, loud, setup):
+def judge(quiet, loud, setup, judge_residence):
     good = True
     for name, s in (("quiet", quiet), ("under load", loud)):
         for d in ("up", "down"):
@@ -142,8 +144,12 @@ def judge(quiet, loud, setup):
         for place, n in s["where"].items():
             print("  %s, %s: %d" % (name, place, n), flush=True)
     one, other = (s["residence_ns"]["p99_9"] for s in (quiet, loud))
-    good &= verdict("residence p99.9: quiet %.1f us, under load %.1f us, %.2f times" % (
-        one / 1e3, other / 1e3, other / max(1, one)), other <= 2 * one)
+    what = "residence p99.9: quiet %.1f us, under load %.1f us, %.2f times" % (
+        one / 1e3, other / 1e3, other / max(1, one))
+    if judge_residence:
+        good &= verdict(what, other <= 2 * one)
+    else:
+        print("  " + what, flush=True)
     good &= verdict("%d allocations replaced, %d failed; floods: %d Binding, %d Allocate, %d "
                     "answers" % (setup["replaced"], setup["failed"], loud["flood_binding"],
                                  loud["flood_allocate"], loud["flood_answers"]),
@@ -164,7 +170,7 @@ def main():
     if a.output:
         with open(a.output, "w") as f:
             json.dump({"setup": setup, "quiet": quiet, "loud": loud}, f, indent=1)
-    return 0 if judge(quiet, loud, setup) else 1
+    return 0 if judge(quiet, loud, setup, a.judge_residence) else 1
 
 
 if __name__ == "__main__":
