@@ -5,7 +5,7 @@
 
 #include "item.h"
 
-#include <core/channel4.h>
+#include <core/rewrite.h>
 
 enum way {
 	WAY_CHANNEL_TO_PEER,
@@ -35,7 +35,7 @@ static inline const struct tp_entry *entry_at(const struct burst *b, uint32_t in
 	return &b->w->table.entries[index];
 }
 
-// forward.c: the same as forward_channel, for any families and any ChannelData.
+// forward.c: a channel at one end, for any families and any ChannelData.
 void item_channel_forward(struct burst *b, struct item *it, enum way way, uint32_t index);
 
 CORE_INLINE void send_out(
@@ -180,83 +180,6 @@ CORE_INLINE void forward(
 	unsigned ip_len = core_header_ip_len(e->leaving, channel ? TP_CHANNEL_HEADER_LEN : 0);
 
 	forward_between(b, it, way, e, it->v4, ip_len);
-}
-
-// What a lane of channel packets with IPv4 at both ends has at hand, out of the burst so that no
-// store to a packet can change it.
-struct lane {
-	const struct tp_entry *entries;
-	struct tp_cell *cells;
-	uint32_t now_s;
-	uint32_t packets;
-	uint64_t octets;
-	// The next hop of the packet before.
-	uint64_t slot;	  // LANE_NO_HOP: none, which no entry can name
-	uint32_t max_len; // of a frame
-	uint8_t port;
-	uint8_t eth[16] TP_ALIGNED(16); // Ethernet header to an IPv4 packet, and two octets
-};
-
-#define LANE_NO_HOP UINT64_MAX
-
-CORE_INLINE void lane_begin(struct lane *l, const struct burst *b)
-{
-	l->entries = b->w->table.entries;
-	l->cells = b->w->cells;
-	l->now_s = b->now_s;
-	l->packets = 0;
-	l->octets = 0;
-	l->slot = LANE_NO_HOP;
-}
-
-CORE_INLINE void lane_end(const struct lane *l, struct burst *b, enum tp_path path)
-{
-	b->path_packets[path] += l->packets;
-	b->path_octets[path] += l->octets;
-}
-
-// False: there is no next hop; next_hop_resolve knows why.
-CORE_INLINE bool lane_hop_set(struct lane *l, const struct stage_worker *w, uint32_t slot)
-{
-	uint64_t word;
-
-	l->slot = LANE_NO_HOP;
-	if (next_hop_resolve(w, slot, &word, &l->port) != TP_DROP_none)
-		return false;
-	ethernet_write(l->eth, true, word, &w->ports[l->port]);
-	l->max_len = w->ports[l->port].mtu + CORE_ETH_LEN;
-	l->slot = slot;
-	return true;
-}
-
-// `e`: the live CHANNEL or PEER of the item, if its key is the same. False: this is no packet of
-// the lane; nothing has been done.
-CORE_INLINE bool lane_forward(struct lane *l, struct burst *b, const struct item *it,
-	const struct tp_entry *e, bool to_peer)
-{
-	const uint32_t front = to_peer ? TP_CHANNEL_HEADER_LEN : 0;
-	struct stage_pkt *pkt = it->pkt;
-	uint8_t *frame = pkt->data;
-	uint32_t len = pkt->len, data_len = len - CORE_CHANNEL4_HEADERS - front;
-	uint32_t left = to_peer ? len - TP_CHANNEL_HEADER_LEN : len + TP_CHANNEL_HEADER_LEN;
-	uint32_t slot = atomic_load_explicit(&e->next_hop, memory_order_relaxed);
-	struct tp_cell *cell = &l->cells[it->candidate];
-
-	if (STAGE_UNLIKELY(!it->exact4 || !core_channel4_fits(e, to_peer) ||
-			   !core_channel4_simple(frame) ||
-			   (slot != l->slot && !lane_hop_set(l, b->w, slot)) || left > l->max_len ||
-			   (!to_peer && pkt->headroom < TP_CHANNEL_HEADER_LEN)))
-		return false;
-	pkt->data = core_channel4_move(&b->w->context, frame, e, to_peer, l->eth, data_len);
-	pkt->headroom += to_peer ? TP_CHANNEL_HEADER_LEN : -TP_CHANNEL_HEADER_LEN;
-	pkt->len = (uint16_t)left;
-	pkt->tx_port = l->port;
-	pkt->verdict = STAGE_SEND;
-	tp_count(&cell->packets, 1);
-	tp_count(&cell->octets, data_len);
-	l->packets++;
-	l->octets += data_len;
-	return true;
 }
 
 // With IPv4 to IPv4 a case of its own.

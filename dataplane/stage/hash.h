@@ -30,3 +30,12 @@ CORE_INLINE void ask(struct burst *b, struct item *it, struct open_list *list, s
 	it->hash = hash;
 	list->at[list->n++] = (uint8_t)(it - b->items);
 }
+
+// Asks for the PERMISSION of the allocation for this peer (tp_key_permission).
+CORE_INLINE void ask_permission(struct burst *b, struct item *it, enum item_step step,
+	struct hasher h, struct local_ip ip, uint8_t family, uint32_t allocation)
+{
+	ask(b, it, &b->next[step], h, ip.word[0], ip.word[1],
+		key_tail(0, (uint16_t)allocation, (uint16_t)(allocation >> 16), TP_KIND_PERMISSION,
+			family));
+}

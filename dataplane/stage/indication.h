@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The lanes of indications with IPv4 at both ends: Send indications of the usual form, and
-// datagrams that become Data indications. Each function returns false for what is no packet of its
-// lane, before anything is done: for the general way then, which knows all the reasons.
+// datagrams that become Data indications.
 #pragma once
 
-#include "forward.h"
 #include "hash.h"
+#include "lane.h"
 
 #include <core/indication4.h>
 
@@ -18,73 +17,14 @@ CORE_INLINE bool lane_relayed(
 	       l->now_s < atomic_load_explicit(&allocation->expires_s, memory_order_relaxed);
 }
 
-// Whether packets may leave by the entry: a header of IPv4 in it, and its next hop, which is the
-// lane's then.
-CORE_INLINE bool lane_leaves(struct lane *l, const struct burst *b, const struct tp_entry *e)
-{
-	uint32_t slot = atomic_load_explicit(&e->next_hop, memory_order_relaxed);
-
-	return core_channel4_fits(e, true) && (slot == l->slot || lane_hop_set(l, b->w, slot));
-}
-
-CORE_INLINE void lane_count(struct lane *l, uint32_t index, uint32_t octets)
-{
-	struct tp_cell *cell = &l->cells[index];
-
-	tp_count(&cell->packets, 1);
-	tp_count(&cell->octets, octets);
-	l->packets++;
-	l->octets += octets;
-}
-
-CORE_INLINE void lane_sent(
-	const struct lane *l, struct stage_pkt *pkt, uint8_t *frame, uint32_t len)
-{
-	pkt->data = frame;
-	pkt->len = (uint16_t)len;
-	pkt->tx_port = l->port;
-	pkt->verdict = STAGE_SEND;
-}
-
-// Asks for the allocation's PERMISSION for this peer: `ip` as in a key's first word.
-CORE_INLINE void lane_ask(struct burst *b, struct item *it, enum item_step step, struct hasher h,
-	uint64_t ip, uint32_t allocation)
-{
-	ask(b, it, &b->next[step], h, ip, 0,
-		key_tail(0, (uint16_t)allocation, (uint16_t)(allocation >> 16), TP_KIND_PERMISSION,
-			TP_FAMILY_IPV4));
-}
-
 // Asks what the client whose ALLOCATION was found may send to the peer that its message names.
 CORE_INLINE void lane_ask_out(struct burst *b, struct item *it, struct hasher h)
 {
 	uint32_t ip = core_send4_peer_ip(it->pkt->data + CORE_CHANNEL4_HEADERS);
 
 	it->client = it->candidate;
-	lane_ask(b, it, STEP_PERMISSION_OUT, h,
-		local_ip_of((const uint8_t *)&ip, TP_FAMILY_IPV4).word[0], it->candidate);
-}
-
-// Asks what the allocation permits to a peer that has no channel.
-CORE_INLINE bool lane_ask_in(
-	const struct lane *l, struct burst *b, struct item *it, struct hasher h)
-{
-	const _Atomic uint32_t *slot = port_slot(b, it->local_id, it->port_be);
-	uint32_t index;
-	uint64_t ip;
-
-	if (STAGE_UNLIKELY(!it->exact4 || slot == NULL))
-		return false;
-	index = atomic_load_explicit(slot, memory_order_acquire);
-	if (STAGE_UNLIKELY(index == 0 || index >= b->w->table.n_entries))
-		return false;
-	it->allocation = index;
-	__builtin_prefetch(&l->entries[index]);
-	__builtin_prefetch(l->entries[index].header);
-	__builtin_prefetch(&l->cells[index], 1);
-	memcpy(&ip, it->key.ip, sizeof(ip));
-	lane_ask(b, it, STEP_PERMISSION_IN, h, ip, index);
-	return true;
+	ask_permission(b, it, STEP_PERMISSION_OUT, h,
+		local_ip_of((const uint8_t *)&ip, TP_FAMILY_IPV4), TP_FAMILY_IPV4, it->candidate);
 }
 
 // `permission`: the item's live PERMISSION for its peer.
@@ -97,7 +37,7 @@ CORE_INLINE bool lane_send(
 	uint32_t len = pkt->len, left, data_len;
 
 	if (STAGE_UNLIKELY(!it->exact4 || !lane_relayed(l, client, &permission->relay_id) ||
-			   !core_channel4_simple(frame) || !lane_leaves(l, b, permission)))
+			   !core_channel4_simple(frame) || !lane_leaves(l, b, permission, 0)))
 		return false;
 	data_len = core_send4_data_len(frame + CORE_CHANNEL4_HEADERS);
 	left = CORE_CHANNEL4_HEADERS + data_len;
@@ -123,7 +63,7 @@ CORE_INLINE bool lane_data(
 
 	if (STAGE_UNLIKELY(!it->exact4 || !lane_relayed(l, allocation, &it->local_id) ||
 			   allocation->key.kind != TP_KIND_ALLOCATION ||
-			   !core_channel4_simple(frame) || !lane_leaves(l, b, allocation) ||
+			   !core_channel4_simple(frame) || !lane_leaves(l, b, allocation, 0) ||
 			   left > l->max_len || pkt->headroom < CORE_INDICATION4_FRONT ||
 			   pkt->tailroom < pad))
 		return false;

@@ -282,7 +282,13 @@ void burst_lookup_timed(struct burst *b, struct stopwatch *t);
 // resolve.c: settles the questions of these lists, [STEPS], by what was found.
 void burst_settle(struct burst *b, const struct open_list *open);
 
-// forward.c: the ways of a packet whose entries are known.
+// hairpin.c: the sender's packet turns round inside the worker: what it would ask as a peer's
+// datagram at the other end. `relay_id`, `port_be`: the sender's relayed transport address;
+// `to_relay_id`, `to_port_be`: the other end's.
+void item_turn_round(struct burst *b, struct item *it, uint16_t relay_id, uint16_t port_be,
+	uint16_t to_relay_id, uint16_t to_port_be);
+// The same packet with its answer. `index`: the receiver's PEER, or PERMISSION where there is no
+// channel.
 void item_turned_forward(struct burst *b, struct item *it, uint32_t index, bool channel);
 
 // punt.c: hands the message to the control process (`live`: it came from a live 5-tuple); answers a

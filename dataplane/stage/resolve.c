@@ -27,47 +27,6 @@ static enum tp_drop relayed_check(
 	return TP_DROP_no_allocation;
 }
 
-// Asks for the PERMISSION of the allocation for this peer (tp_key_permission).
-CORE_INLINE void ask_permission(struct burst *b, struct item *it, enum item_step step,
-	struct hasher h, const uint8_t *ip, uint8_t family, uint32_t allocation)
-{
-	uint64_t word[2];
-
-	memcpy(&word[0], ip, 8);
-	memcpy(&word[1], ip + 8, 8);
-	ask(b, it, &b->next[step], h, word[0], word[1],
-		key_tail(0, (uint16_t)allocation, (uint16_t)(allocation >> 16), TP_KIND_PERMISSION,
-			family));
-}
-
-// The sender's packet turns round inside the worker: what it would ask as a peer's datagram at the
-// other end. `relay_id`, `port_be`: the sender's relayed transport address; `to_relay_id`,
-// `to_port_be`: the other end's.
-static void turn_round(struct burst *b, struct item *it, uint16_t relay_id, uint16_t port_be,
-	uint16_t to_relay_id, uint16_t to_port_be)
-{
-	const struct local_record *from = locals_relay(b->locals, relay_id);
-	struct tp_addr *shown;
-
-	if (from == NULL) {
-		item_drop(b, it, TP_DROP_table_corrupt);
-		return;
-	}
-	if (locals_relay(b->locals, to_relay_id) == NULL) {
-		item_drop(b, it, TP_DROP_own_address);
-		return;
-	}
-	it->hairpin = true;
-	it->exact4 = false;
-	it->local_id = to_relay_id;
-	it->port_be = to_port_be;
-	shown = &item_more(b, it)->shown;
-	*shown = from->external;
-	shown->port_be = port_be;
-	it->key = tp_key_peer(shown, to_relay_id, to_port_be);
-	item_ask(b, it, STEP_PEER);
-}
-
 static uint16_t header_dst_port_be(const struct tp_entry *e)
 {
 	uint16_t port_be;
@@ -84,7 +43,7 @@ static void turn_channel_round(struct burst *b, struct item *it, uint32_t index)
 	if (expired(&e->other_expires_s, b->now_s))
 		item_drop(b, it, TP_DROP_permission_expired);
 	else
-		turn_round(
+		item_turn_round(
 			b, it, e->relay_id, e->port_be, e->hairpin_relay_id, header_dst_port_be(e));
 }
 
@@ -162,6 +121,7 @@ CORE_INLINE void client_settle(struct burst *b, struct item *it, struct hasher h
 	const struct tp_addr *peer = &item_more(b, it)->send.peer;
 	uint32_t index = confirm(&b->w->table, it);
 	bool live = index != 0 && !allocation_expired(entry_at(b, index), b->now_s);
+	struct local_ip ip;
 
 	if (it->take == TAKE_REQUEST) {
 		item_punt(b, it, live);
@@ -173,7 +133,8 @@ CORE_INLINE void client_settle(struct burst *b, struct item *it, struct hasher h
 		if (it->exact4)
 			send_read(b, it);
 		it->client = index;
-		ask_permission(b, it, STEP_PERMISSION_OUT, h, peer->ip, peer->family, index);
+		memcpy(ip.word, peer->ip, sizeof(ip.word));
+		ask_permission(b, it, STEP_PERMISSION_OUT, h, ip, peer->family, index);
 	}
 }
 
@@ -237,7 +198,7 @@ static void permission_out_settle(struct burst *b, struct item *it)
 		item_drop(b, it, why);
 	} else if (e->flags & TP_ENTRY_HAIRPIN) {
 		it->sent_by = index;
-		turn_round(b, it, e->relay_id, e->port_be, e->hairpin_relay_id,
+		item_turn_round(b, it, e->relay_id, e->port_be, e->hairpin_relay_id,
 			item_more(b, it)->send.peer.port_be);
 	} else {
 		forward_plainly(b, it, WAY_SEND_TO_PEER, &way);
@@ -277,6 +238,7 @@ static uint32_t allocation_at(struct burst *b, uint16_t relay_id, uint16_t port_
 CORE_INLINE void ask_permission_in(struct burst *b, struct item *it, struct hasher h)
 {
 	uint32_t allocation = allocation_at(b, it->local_id, it->port_be);
+	struct local_ip ip;
 
 	if (allocation == 0) {
 		item_drop(b, it, it->hairpin ? TP_DROP_own_address : TP_DROP_no_allocation);
@@ -286,7 +248,8 @@ CORE_INLINE void ask_permission_in(struct burst *b, struct item *it, struct hash
 	__builtin_prefetch(entry_at(b, allocation));
 	__builtin_prefetch(entry_at(b, allocation)->header);
 	__builtin_prefetch(&b->w->cells[allocation], 1);
-	ask_permission(b, it, STEP_PERMISSION_IN, h, it->key.ip, it->key.family, allocation);
+	memcpy(ip.word, it->key.ip, sizeof(ip.word));
+	ask_permission(b, it, STEP_PERMISSION_IN, h, ip, it->key.family, allocation);
 }
 
 CORE_INLINE void peer_settle(struct burst *b, struct item *it, struct hasher h)
@@ -318,7 +281,9 @@ CORE_INLINE void settle_peer(struct burst *b, const struct open_list *list, stru
 				     !expired(&e->expires_s, lane.now_s) &&
 				     lane_forward(&lane, b, it, e, false)))
 			continue;
-		if (it->candidate != 0 || !lane_ask_in(&lane, b, it, h))
+		if (it->candidate == 0)
+			ask_permission_in(b, it, h);
+		else
 			peer_settle(b, it, h);
 	}
 	lane_end(&lane, b, TP_PATH_peer_to_channel);

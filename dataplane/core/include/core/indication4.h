@@ -12,7 +12,6 @@
 #pragma once
 
 #include <core/channel4.h>
-#include <core/move4.h>
 
 #define CORE_INDICATION4_FRONT (TP_STUN_HEADER_LEN + 16u)
 #define CORE_FINGERPRINT_LEN   8u // of the attribute
@@ -117,11 +116,13 @@ CORE_INLINE uint8_t *core_send4_move(struct core_context *c, uint8_t *frame, uin
 	uint32_t changed = core_indication4_changed(udp, client, permission, udp_len_be);
 	uint64_t sum = CORE_SUM_ZERO_64 + changed + port_be -
 		       core_send4_sum_behind(msg, len - CORE_CHANNEL4_HEADERS, data_len);
+	struct core_move4 ip;
 
 	csum = core_csum_udp(core_sum_add(sum, ~core_sum_full_36(msg)));
+	ip = core_move4_read(
+		c, in, permission->sum_ip, CORE_IPV4_HEADER_LEN + CORE_UDP_HEADER_LEN + data_len);
 	memcpy(out - CORE_ETH_LEN, eth, 16);
-	core_move4_ip(c, in, out, permission->sum_ip,
-		CORE_IPV4_HEADER_LEN + CORE_UDP_HEADER_LEN + data_len);
+	core_move4_write(&ip, out);
 	memcpy(out + CORE_IPV4_SRC, permission->header + CORE_IPV4_SRC, 8);
 	udp = out + CORE_IPV4_HEADER_LEN;
 	memcpy(udp, permission->header + CORE_IPV4_HEADER_LEN, 2);
@@ -177,13 +178,15 @@ CORE_INLINE uint8_t *core_data4_move(struct core_context *c, uint8_t *frame,
 	uint32_t port_be = core_sum_word(udp + CORE_UDP_SPORT);
 	uint32_t changed = core_indication4_changed(udp, permission, allocation, udp_len_be);
 	uint8_t *last = udp + CORE_UDP_HEADER_LEN + data_len + pad - 4;
+	struct core_move4 header;
 
 	memcpy(&ip, in + CORE_IPV4_SRC, sizeof(ip));
 	memcpy(&word, last, sizeof(word));
 	word &= ~core_indication4_pad_mask(data_len);
 	memcpy(last, &word, sizeof(word));
+	header = core_move4_read(c, in, allocation->sum_ip, CORE_IPV4_HEADER_LEN + udp_len);
 	memcpy(out - CORE_ETH_LEN, eth, 16);
-	core_move4_ip(c, in, out, allocation->sum_ip, CORE_IPV4_HEADER_LEN + udp_len);
+	core_move4_write(&header, out);
 	memcpy(out + CORE_IPV4_SRC, allocation->header + CORE_IPV4_SRC, 12);
 	csum = core_csum_udp(
 		changed - port_be + core_data4_put_front(c, msg, ip, port_be, data_len, pad));

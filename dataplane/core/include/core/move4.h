@@ -4,10 +4,16 @@
 
 #include <core/put.h>
 
-// The first twelve octets of the header that leaves, by those of the one that came: as eight and
-// four, in the host's order, so that few words are at hand at a time. `sum_ip`: struct tp_entry's.
-CORE_INLINE void core_move4_ip(struct core_context *c, const uint8_t *in, uint8_t *out,
-	uint32_t sum_ip, uint32_t total_len)
+// The first twelve octets of the header that leaves, as eight and four in the host's order, so that
+// few words are at hand at a time.
+struct core_move4 {
+	uint64_t head;
+	uint32_t tail;
+};
+
+// By those of the one that came. `sum_ip`: struct tp_entry's.
+CORE_INLINE struct core_move4 core_move4_read(
+	struct core_context *c, const uint8_t *in, uint32_t sum_ip, uint32_t total_len)
 {
 	const uint32_t twice = 0x4500 + CORE_PROTO_UDP; // in sum_ip as well
 	uint64_t head = tp_load_be64(in) & (0xffffull << 48 | CORE_IPV4_DF);
@@ -18,6 +24,11 @@ CORE_INLINE void core_move4_ip(struct core_context *c, const uint8_t *in, uint8_
 	if (!(head & CORE_IPV4_DF))
 		head |= (uint32_t)(uint16_t)++c->ip_id << 16;
 	sum = head + ttl + tp_ntohs((uint16_t)sum_ip) + CORE_SUM_ZERO - twice;
-	tp_store_be64(out, head);
-	tp_store_be32(out + CORE_IPV4_TTL, ttl << 16 | (uint16_t)~core_sum_fold(sum));
+	return (struct core_move4){head, ttl << 16 | (uint16_t)~core_sum_fold(sum)};
+}
+
+CORE_INLINE void core_move4_write(const struct core_move4 *ip, uint8_t *out)
+{
+	tp_store_be64(out, ip->head);
+	tp_store_be32(out + CORE_IPV4_TTL, ip->tail);
 }
