@@ -5,8 +5,8 @@
 // looked up together: the key is hashed and its bucket prefetched when the question is asked
 // (classify.c, item_ask); then, eight to sixteen packets ahead of what follows, signatures are
 // matched and entries prefetched (lookup.c); then keys are compared and what follows is settled
-// (resolve.c): a drop, the next question, or a way out
-// (forward.c).
+// (resolve.c): a drop, the next question, or a way out, by a lane (lane.h, indication.h) or in
+// general (forward.h, hairpin.c).
 //
 //   from        questions (key)
 //   client      CHANNEL

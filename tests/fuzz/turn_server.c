@@ -8,17 +8,12 @@
 #include <stun_client.h>
 #include <turnpike/stun.h>
 
+#include "turn_conf.h"
 #include "turn_steps.h"
 
-#define REALM	 "fuzz.example"
 #define STEP_MAX 200u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct user {
-	char name[32];
-	uint8_t key[16];
-};
 
 struct target {
 	const uint8_t *at;
@@ -30,10 +25,6 @@ struct target {
 	struct turn_tuple clients[STEP_CLIENTS];
 	char nonces[STEP_CLIENTS][64];
 };
-
-// Made once: none of it is changed by a run.
-static struct user users[4];
-static struct turn_conf conf;
 
 static void require(bool ok, const char *what)
 {
@@ -52,67 +43,6 @@ static void random_fill(void *ctx, void *buf, size_t len)
 		t->random = t->random * 6364136223846793005u + 1442695040888963407u;
 		p[i] = (uint8_t)(t->random >> 56);
 	}
-}
-
-static void users_init(void)
-{
-	static struct turn_user statics[2];
-	static const struct turn_secret secret = {"s", (const uint8_t *)"secret", 6};
-	char password[40] = "password";
-
-	conf.secrets = &secret;
-	conf.n_secrets = 1;
-	strcpy(users[0].name, "alice");
-	strcpy(users[2].name, "nobody");
-	strcpy(users[3].name, "bob");
-	for (unsigned i = 0; i < 4; i++) {
-		if (i == 1 && turn_mint_credential(&conf, "carol", 2000000000, users[i].name,
-				      sizeof(users[i].name), password, sizeof(password)) != 0)
-			abort();
-		msg_key(users[i].name, REALM, password, users[i].key);
-	}
-	statics[0].name = users[0].name;
-	statics[1].name = users[3].name;
-	memcpy(statics[0].key, users[0].key, 16);
-	memcpy(statics[1].key, users[3].key, 16);
-	conf.users = statics;
-	conf.n_users = 2;
-}
-
-static void conf_init(void)
-{
-	static struct turn_listener listeners[2] = {{.id = 1}, {.id = 2}};
-	static struct turn_relay_address relays[2] = {{.id = 3}, {.id = 4}};
-	static const uint8_t ip6[2][16] = {{0x2a, 5, [15] = 1}, {0x2a, 5, [15] = 2}};
-	struct tp_addr own[5];
-	const struct policy_config policy = {.own = own, .n_own = TP_ARRAY_LEN(own)};
-
-	own[0] = listeners[0].local = listeners[0].advertised = tp_addr_ipv4(0x05050501, 3478);
-	own[1] = listeners[1].local = listeners[1].advertised = tp_addr_ipv6(ip6[0], 3478);
-	own[2] = relays[0].local = tp_addr_ipv4(0x05050502, 0);
-	own[3] = relays[0].advertised = tp_addr_ipv4(0x05050503, 0);
-	own[4] = relays[1].local = relays[1].advertised = tp_addr_ipv6(ip6[1], 0);
-	conf = (struct turn_conf){
-		.realm = REALM,
-		.listeners = listeners,
-		.n_listeners = 2,
-		.relays = relays,
-		.n_relays = 2,
-		.policy = policy_create(&policy),
-		.port_min = 50000,
-		.port_max = 50005,
-		.channel_max = 0x4fff,
-		.max_allocations = 7,
-		.user_quota = 4,
-		.default_lifetime_s = 600,
-		.max_lifetime_s = 3600,
-		.permission_lifetime_s = 300,
-		.channel_lifetime_s = 600,
-		.nonce_lifetime_s = 600,
-	};
-	if (conf.policy == NULL)
-		abort();
-	users_init();
 }
 
 static uint8_t take_u8(struct target *t)
@@ -146,7 +76,7 @@ static void server_start(struct target *t)
 	const struct turn_env env = {.ctx = t, .random = random_fill};
 	struct turn_store ops = fake_store_ops(&t->store);
 
-	t->s = turn_create(&env, &ops, &conf);
+	t->s = turn_create(&env, &ops, &turn_conf);
 	require(t->s != NULL, "no server");
 	fake_store_restore(&t->store, t->s, t->now_ns);
 }
@@ -206,13 +136,13 @@ static void step_raw(struct target *t)
 
 static void credentials_add(struct target *t, struct msg *m, unsigned client, unsigned flags)
 {
-	const struct user *u = &users[flags & FLAG_USER];
+	const struct turn_known_user *u = &turn_users[flags & FLAG_USER];
 	uint8_t key[16];
 
 	memcpy(key, u->key, sizeof(key));
 	key[0] ^= (flags & FLAG_WRONG_KEY) != 0;
 	msg_text(m, ATTR_USERNAME, u->name);
-	msg_text(m, ATTR_REALM, REALM);
+	msg_text(m, ATTR_REALM, TURN_REALM);
 	msg_text(m, ATTR_NONCE, (flags & FLAG_NONCE_BROKEN) != 0 ? "broken" : t->nonces[client]);
 	if ((flags & FLAG_SHA256) != 0)
 		msg_integrity_sha256(m, key);
@@ -266,7 +196,7 @@ static void step_request(struct target *t)
 	m.len += len & ~(size_t)3;
 	if ((flags & FLAG_UNSIGNED) == 0) {
 		if (has_no_credentials(&m) && method != MSG_BINDING)
-			key = users[flags & FLAG_USER].key;
+			key = turn_users[flags & FLAG_USER].key;
 		credentials_add(t, &m, client, flags);
 	}
 	if ((flags & FLAG_TRAILER) != 0)
@@ -392,8 +322,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct target target;
 	struct target *t = &target;
 
-	if (conf.realm == NULL)
-		conf_init();
+	if (turn_conf.realm == NULL)
+		turn_conf_init();
 	*t = (struct target){.at = data, .left = size, .now_ns = 1000 * TP_NS_PER_S, .random = 1};
 	for (unsigned i = 0; i < STEP_CLIENTS; i++) {
 		uint8_t ip6[16] = {0x2a, 9, [15] = (uint8_t)i};

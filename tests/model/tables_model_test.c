@@ -7,220 +7,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "fixture.h"
-
-#define ALLOCATIONS 24u
-#define PEERS	    6u
-#define NUMBERS	    8u
-
-static const struct shm_tables_shape shape = {.n_entries = 320,
-	.n_buckets = 8,
-	.n_overflow = 40,
-	.n_next_hops = 16,
-	.n_port_indexes = 2,
-	.n_allocations = 20};
-
-struct model_channel {
-	uint32_t ref; // 0: not bound
-	uint32_t peer, expires_s, permission_expires_s;
-	uint64_t to_peer, to_client; // packets of this life
-};
-
-struct model_permission {
-	uint32_t ref;
-	uint32_t expires_s;
-	uint64_t to_peer;
-};
-
-struct model_allocation {
-	uint32_t ref; // 0: not there
-	uint32_t expires_s;
-	struct turn_allocation_record rec;
-	struct model_permission permissions[PEERS];
-	struct model_channel channels[NUMBERS];
-	struct tables_usage used; // octets are 100 times the packets
-};
-
-struct model {
-	struct fixture *f;
-	struct model_allocation allocations[ALLOCATIONS];
-	uint64_t random;
-	unsigned added, deleted, refused, taken_over;
-	unsigned n_seen; // by the visitor
-};
-
-static uint32_t pick(struct model *m, uint32_t n)
-{
-	uint64_t z = (m->random += 0x9e3779b97f4a7c15ull);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return (uint32_t)((z ^ z >> 31) % n);
-}
-
-// Peer 0 is the relay's own address as seen from outside.
-static struct tp_addr peer_of(uint32_t p)
-{
-	return p == 0 ? tp_addr_ipv4(0xcb007101, 50000) : fixture_peer(256 * p);
-}
-
-static uint32_t expiry(struct model *m)
-{
-	return 1000 + pick(m, 1000);
-}
-
-// An add was refused for want of space: there must be none. Records go with allocations, until the
-// last packet of one that ended is counted.
-static void refusal_is_right(struct model *m, uint32_t entries_needed, bool record_needed)
-{
-	struct tables_counts c = fixture_counts(m->f);
-	unsigned records = c.allocations + m->deleted - m->f->n_ended;
-
-	m->refused++;
-	assert_true(c.entries_free < entries_needed || c.overflow_free == 0 ||
-		    (record_needed && records == shape.n_allocations));
-}
-
-static uint32_t channel_of_peer(const struct model_allocation *a, uint32_t peer)
-{
-	for (uint32_t i = 0; i < NUMBERS; i++)
-		if (a->channels[i].ref != 0 && a->channels[i].peer == peer)
-			return i;
-	return NUMBERS;
-}
-
-// ---- operations -------------------------------------------------------------------------------
-
-static void allocation_add(struct model *m, uint32_t n)
-{
-	struct model_allocation *a = &m->allocations[n];
-	struct turn_allocation_record rec = fixture_record(m->f, n);
-	uint32_t ref = 0;
-	int rc;
-
-	rec.relay[0].expires_s = expiry(m);
-	if (n % 5 == 0) {
-		rec.username_len = (uint16_t)(1 + pick(m, TURN_USERNAME_MAX));
-		memset(rec.username, 0, sizeof(rec.username));
-		memset(rec.username, 'a' + (int)n % 26, rec.username_len);
-	}
-	rc = m->f->store.allocation_add(m->f->store.ctx, &rec, &ref);
-	if (a->ref != 0) {
-		assert_int_equal(rc, -EEXIST);
-	} else if (rc == -ENOSPC) {
-		refusal_is_right(m, 1, true);
-	} else {
-		assert_int_equal(rc, 0);
-		memset(a, 0, sizeof(*a));
-		a->ref = ref;
-		a->rec = rec;
-		a->expires_s = rec.relay[0].expires_s;
-		m->added++;
-	}
-}
-
-static void permission_add(struct model *m, struct model_allocation *a, uint32_t p)
-{
-	struct tp_addr peer = peer_of(p);
-	uint32_t ref = 0, expires_s = expiry(m);
-	int rc = m->f->store.permission_add(m->f->store.ctx, a->ref, &peer, expires_s, &ref);
-
-	if (a->ref == 0) {
-		assert_int_equal(rc, -EINVAL);
-	} else if (a->permissions[p].ref != 0) {
-		assert_int_equal(rc, -EEXIST);
-	} else if (rc == -ENOSPC) {
-		refusal_is_right(m, 1, false);
-	} else {
-		assert_int_equal(rc, 0);
-		a->permissions[p] = (struct model_permission){.ref = ref, .expires_s = expires_s};
-		m->added++;
-	}
-}
-
-static void channel_add(struct model *m, struct model_allocation *a, uint32_t number, uint32_t p)
-{
-	struct tp_addr peer = peer_of(p);
-	uint32_t ref = 0, e1 = expiry(m), e2 = expiry(m);
-	int rc = m->f->store.channel_add(
-		m->f->store.ctx, a->ref, (uint16_t)(0x4000 + number), &peer, e1, e2, &ref);
-
-	if (a->ref == 0) {
-		assert_int_equal(rc, -EINVAL);
-	} else if (a->channels[number].ref != 0 || channel_of_peer(a, p) != NUMBERS) {
-		assert_int_equal(rc, -EEXIST);
-	} else if (rc == -ENOSPC) {
-		refusal_is_right(m, 2, false);
-	} else {
-		assert_int_equal(rc, 0);
-		a->channels[number] = (struct model_channel){
-			.ref = ref, .peer = p, .expires_s = e1, .permission_expires_s = e2};
-		m->added++;
-	}
-}
-
-static void refresh(struct model *m, struct model_allocation *a, uint32_t p, uint32_t number)
-{
-	const struct turn_store *s = &m->f->store;
-	uint32_t e1 = expiry(m), e2 = expiry(m);
-
-	s->allocation_refresh(s->ctx, a->ref, 0, e1);
-	a->expires_s = e1;
-	s->permission_refresh(s->ctx, a->permissions[p].ref, e2);
-	a->permissions[p].expires_s = e2;
-	s->channel_refresh(s->ctx, a->channels[number].ref, e1, e2);
-	a->channels[number].expires_s = e1;
-	a->channels[number].permission_expires_s = e2;
-}
-
-static void permission_del(struct model *m, struct model_allocation *a, uint32_t p)
-{
-	m->f->store.permission_del(m->f->store.ctx, a->permissions[p].ref);
-	a->used.to_peer_packets += a->permissions[p].to_peer;
-	memset(&a->permissions[p], 0, sizeof(a->permissions[p]));
-}
-
-static void channel_del(struct model *m, struct model_allocation *a, uint32_t number)
-{
-	struct model_channel *c = &a->channels[number];
-
-	m->f->store.channel_del(m->f->store.ctx, c->ref);
-	a->used.to_peer_packets += c->to_peer;
-	a->used.to_client_packets += c->to_client;
-	memset(c, 0, sizeof(*c));
-}
-
-static void allocation_del(struct model *m, struct model_allocation *a)
-{
-	m->f->store.allocation_del(m->f->store.ctx, a->ref);
-	m->deleted += a->ref != 0;
-	memset(a, 0, sizeof(*a));
-}
-
-static void cell_count(struct model *m, uint32_t entry, uint64_t *model)
-{
-	struct tp_cell *cell = shm_state_cell(&m->f->state, pick(m, m->f->state.n_workers), entry);
-	uint64_t n = 1 + pick(m, 9);
-
-	if (entry == 0)
-		return;
-	tp_count(&cell->packets, n);
-	tp_count(&cell->octets, 100 * n);
-	*model += n;
-}
-
-static void count(struct model *m, struct model_allocation *a, uint32_t p, uint32_t number)
-{
-	struct model_channel *c = &a->channels[number];
-
-	cell_count(m, a->ref, &a->used.to_client_packets);
-	cell_count(m, a->permissions[p].ref, &a->permissions[p].to_peer);
-	cell_count(m, c->ref, &c->to_peer);
-	if (c->ref != 0)
-		cell_count(m, fixture_entry(m->f, c->ref)->partner, &c->to_client);
-}
-
-// ---- restarts ---------------------------------------------------------------------------------
+#include "tables_model.h"
 
 static struct model_allocation *allocation_by_port(struct model *m, uint16_t port_be)
 {
@@ -256,7 +43,7 @@ static int seen_permission(void *ctx, uint32_t allocation, const struct tp_addr 
 	struct model_allocation *a = allocation_by_ref(m, allocation);
 
 	for (uint32_t p = 0; p < PEERS; p++) {
-		struct tp_addr want = peer_of(p);
+		struct tp_addr want = model_peer(p);
 
 		if (!tp_addr_same_ip(&want, peer))
 			continue;
@@ -272,7 +59,7 @@ static int seen_channel(void *ctx, uint32_t allocation, uint16_t number, const s
 {
 	struct model *m = ctx;
 	struct model_channel *c = &allocation_by_ref(m, allocation)->channels[number - 0x4000];
-	struct tp_addr want = peer_of(c->peer);
+	struct tp_addr want = model_peer(c->peer);
 
 	assert_int_equal(c->ref, ref);
 	assert_true(tp_addr_equal(&want, peer));
@@ -311,11 +98,9 @@ static void new_data_plane(struct model *m)
 {
 	struct shm_state old = m->f->state;
 
-	fixture_state_make(m->f, 1 + pick(m, 3));
+	fixture_state_make(m->f, 1 + model_pick(m, 3));
 	shm_state_close(&old);
 }
-
-// ---- the whole --------------------------------------------------------------------------------
 
 static uint32_t found(struct model *m, struct tp_key key, uint32_t ref)
 {
@@ -338,8 +123,8 @@ static uint32_t allocation_compare(struct model *m, uint32_t n)
 	assert_int_equal(fixture_entry(m->f, a->ref)->expires_s, a->expires_s);
 	for (uint32_t p = 0; p < PEERS; p++) {
 		const struct model_permission *perm = &a->permissions[p];
-		struct tp_addr peer = peer_of(p);
-		uint32_t number = channel_of_peer(a, p), channel_peer;
+		struct tp_addr peer = model_peer(p);
+		uint32_t number = model_channel_of_peer(a, p), channel_peer;
 		struct tp_key key =
 			tp_key_peer(&peer, rec.relay[0].relay_id, rec.relay[0].local.port_be);
 
@@ -401,26 +186,27 @@ static void compare(struct model *m)
 
 static void step(struct model *m)
 {
-	struct model_allocation *a = &m->allocations[pick(m, ALLOCATIONS)];
-	uint32_t n = (uint32_t)(a - m->allocations), p = pick(m, PEERS), i = pick(m, NUMBERS);
-	uint32_t what = pick(m, 1000);
+	struct model_allocation *a = &m->allocations[model_pick(m, ALLOCATIONS)];
+	uint32_t n = (uint32_t)(a - m->allocations), p = model_pick(m, PEERS),
+		 i = model_pick(m, NUMBERS);
+	uint32_t what = model_pick(m, 1000);
 
 	if (what < 120)
-		allocation_add(m, n);
+		model_allocation_add(m, n);
 	else if (what < 370)
-		permission_add(m, a, p);
+		model_permission_add(m, a, p);
 	else if (what < 620)
-		channel_add(m, a, i, p);
+		model_channel_add(m, a, i, p);
 	else if (what < 700)
-		permission_del(m, a, p);
+		model_permission_del(m, a, p);
 	else if (what < 780)
-		channel_del(m, a, i);
+		model_channel_del(m, a, i);
 	else if (what < 800)
-		allocation_del(m, a);
+		model_allocation_del(m, a);
 	else if (what < 870)
-		refresh(m, a, p, i);
+		model_refresh(m, a, p, i);
 	else if (what < 960)
-		count(m, a, p, i);
+		model_count(m, a, p, i);
 	else if (what < 990)
 		fixture_grace(m->f);
 	else if (what < 994)
@@ -440,7 +226,7 @@ static void tables_agree_with_model(void **state)
 
 	(void)state;
 	m->random = seed;
-	m->f = fixture_make(&shape);
+	m->f = fixture_make(&model_shape);
 	for (unsigned long i = 0; i < steps; i++) {
 		step(m);
 		if (i % 50 == 0)

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "many_stand.h"
 
+#include <errno.h>
+#include <time.h>
+
 #include <io/pool.h>
 #include <log/log.h>
 #include <rte_cycles.h>
@@ -60,7 +63,7 @@ int ground_make(void **state)
 	(void)state;
 	log_level_set(LOG_LEVEL_WARNING);
 	eal_cores_choose(ground.cores, WORKERS);
-	ground.eal = (struct eal_settings){.instance = "many-test",
+	ground.eal = (struct eal_settings){.instance = program_invocation_short_name,
 		.cores = ground.cores,
 		.n_cores = WORKERS,
 		.memory_octets = pool_octets(BUFFERS, MTU),
@@ -182,4 +185,49 @@ struct rte_mbuf *frame_make(const struct bench_template *t, uint32_t i)
 	bench_frame_write(t, (uint8_t *)data, i);
 	m->hash.usr = i;
 	return m;
+}
+
+uint64_t stand_now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec * TP_NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+unsigned stand_take(struct stand *s, const struct bench_template *t, unsigned port)
+{
+	unsigned n = 0;
+	struct rte_mbuf *m;
+
+	for (unsigned q = 0; q < WORKERS; q++) {
+		while (rte_ring_dequeue(ground.tx[port][q], (void **)&m) == 0) {
+			const char *wrong = bench_frame_judge(
+				t, m->hash.usr, rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
+
+			if (wrong != NULL)
+				fail_msg("flow %u through worker %u: wrong %s", m->hash.usr, q,
+					wrong);
+			s->left_by[q]++;
+			rte_pktmbuf_free(m);
+			n++;
+		}
+	}
+	return n;
+}
+
+void stand_no_drops(const struct stand *s)
+{
+	for (unsigned w = 0; w < WORKERS; w++)
+		for (unsigned i = 0; i < TP_DROP_COUNT; i++)
+			if (stand_stats(s, w)->drops[i] != 0)
+				fail_msg("worker %u dropped %llu packets: %s", w,
+					(unsigned long long)stand_stats(s, w)->drops[i],
+					tp_drop_text(i)->name);
+}
+
+void stand_sent_by_each(const struct stand *s)
+{
+	for (unsigned w = 0; w < WORKERS; w++)
+		assert_int_equal(stand_stats(s, w)->tx_packets, s->left_by[w]);
 }

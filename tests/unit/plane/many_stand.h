@@ -20,12 +20,14 @@
 #include <rte_ring.h>
 #include <worker.h>
 
-#define WORKERS	 2u
-#define PORTS	 2u
-#define PORT_IN	 0u
-#define PORT_OUT 1u
-#define FLOWS	 1000u
-#define SEED	 20260730u
+#define WORKERS	    2u
+#define PORTS	    2u
+#define PORT_IN	    0u
+#define PORT_OUT    1u
+#define FLOWS	    1000u
+#define SEED	    20260730u
+#define PAYLOAD	    161u // odd, and padded in a Send indication
+#define PATIENCE_NS (10 * TP_NS_PER_S)
 
 // What all stands share: EAL runs once per process.
 struct ground {
@@ -71,3 +73,15 @@ const struct tp_worker_stats *stand_stats(const struct stand *s, unsigned worker
 
 // A frame for flow i, marked with its number where no worker looks.
 struct rte_mbuf *frame_make(const struct bench_template *t, uint32_t i);
+
+// Judges and frees everything that has come out of the port; returns how much.
+unsigned stand_take(struct stand *s, const struct bench_template *t, unsigned port);
+
+// Fails unless no worker has dropped anything.
+void stand_no_drops(const struct stand *s);
+
+// Fails unless each worker's own count is what came out of its queues.
+void stand_sent_by_each(const struct stand *s);
+
+// CLOCK_BOOTTIME.
+uint64_t stand_now_ns(void);

@@ -6,61 +6,25 @@
 
 #include <time.h>
 
-#include <numa.h>
-#include <numaif.h>
-#include <rte_ethdev.h>
 #include <rte_mbuf.h>
-#include <rte_memory.h>
 #include <tables/writer.h>
 #include <turnpike/stun.h>
 
 #define PACKETS		20000u // of each direction
 #define ROOM		512u   // packets under way
-#define PAYLOAD		161u   // odd, and padded in a Send indication
-#define PATIENCE_NS	(10 * TP_NS_PER_S)
 #define REFRESH_REQUEST 0x0004u
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (uint64_t)t.tv_sec * TP_NS_PER_S + (uint64_t)t.tv_nsec;
-}
-
-// Judges and frees everything that has come out; returns how much.
-static unsigned take_all(struct stand *s, const struct bench_template *t, unsigned port)
-{
-	unsigned n = 0;
-	struct rte_mbuf *m;
-
-	for (unsigned q = 0; q < WORKERS; q++) {
-		while (rte_ring_dequeue(ground.tx[port][q], (void **)&m) == 0) {
-			const char *wrong = bench_frame_judge(
-				t, m->hash.usr, rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
-
-			if (wrong != NULL)
-				fail_msg("flow %u through worker %u: wrong %s", m->hash.usr, q,
-					wrong);
-			s->left_by[q]++;
-			rte_pktmbuf_free(m);
-			n++;
-		}
-	}
-	return n;
-}
 
 // PACKETS frames of one direction, flow after flow, each to a worker by chance.
 static void direction_run(struct stand *s, enum bench_direction direction)
 {
 	unsigned port = direction == BENCH_BINDING ? PORT_IN : PORT_OUT;
-	uint64_t end = now_ns() + PATIENCE_NS;
+	uint64_t end = stand_now_ns() + PATIENCE_NS;
 	unsigned given = 0, taken = 0;
 	struct bench_template t;
 
 	bench_template_init(&t, &s->scene->population, direction, PAYLOAD, SEED);
 	while (taken < PACKETS) {
-		unsigned n = take_all(s, &t, port);
+		unsigned n = stand_take(s, &t, port);
 
 		taken += n;
 		for (; given < PACKETS && given - taken < ROOM; given++) {
@@ -69,13 +33,13 @@ static void direction_run(struct stand *s, enum bench_direction direction)
 			assert_int_equal(
 				rte_ring_enqueue(ground.rx[PORT_IN][stand_throw(s)], m), 0);
 		}
-		if (now_ns() > end)
+		if (stand_now_ns() > end)
 			fail_msg("%s: %u of %u packets came out", bench_direction_name(direction),
 				taken, given);
 		if (n == 0)
 			nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
 	}
-	assert_int_equal(take_all(s, &t, port), 0);
+	assert_int_equal(stand_take(s, &t, port), 0);
 }
 
 static uint64_t path_sum(const struct stand *s, enum tp_path path)
@@ -88,23 +52,6 @@ static uint64_t path_sum(const struct stand *s, enum tp_path path)
 		n += stand_stats(s, w)->path_packets[path];
 	}
 	return n;
-}
-
-static void no_drops(const struct stand *s)
-{
-	for (unsigned w = 0; w < WORKERS; w++)
-		for (unsigned i = 0; i < TP_DROP_COUNT; i++)
-			if (stand_stats(s, w)->drops[i] != 0)
-				fail_msg("worker %u dropped %llu packets: %s", w,
-					(unsigned long long)stand_stats(s, w)->drops[i],
-					tp_drop_text(i)->name);
-}
-
-// Each worker's own counts, against what came out of its queues.
-static void sent_by_each(const struct stand *s)
-{
-	for (unsigned w = 0; w < WORKERS; w++)
-		assert_int_equal(stand_stats(s, w)->tx_packets, s->left_by[w]);
 }
 
 // Each worker's cells hold what that worker relayed, and nothing else.
@@ -157,8 +104,8 @@ static void test_both_directions(void **state)
 	direction_run(&s, BENCH_SEND);
 	direction_run(&s, BENCH_DATA);
 	direction_run(&s, BENCH_BINDING);
-	no_drops(&s);
-	sent_by_each(&s);
+	stand_no_drops(&s);
+	stand_sent_by_each(&s);
 	cells_of_each(&s);
 	assert_int_equal(path_sum(&s, TP_PATH_channel_to_peer), PACKETS);
 	assert_int_equal(path_sum(&s, TP_PATH_peer_to_channel), PACKETS);
@@ -177,8 +124,8 @@ static void test_hairpin(void **state)
 	(void)state;
 	stand_open(&s, true);
 	direction_run(&s, BENCH_HAIRPIN);
-	no_drops(&s);
-	sent_by_each(&s);
+	stand_no_drops(&s);
+	stand_sent_by_each(&s);
 	cells_of_each(&s);
 	assert_int_equal(path_sum(&s, TP_PATH_hairpin), PACKETS);
 	// A client's packet to its peer is that peer's packet to its client.
@@ -208,10 +155,10 @@ static struct rte_mbuf *request_make(const struct bench_population *p, uint32_t 
 
 static bool await(const struct tp_ring_slot *(*look)(void *), void *arg)
 {
-	uint64_t end = now_ns() + PATIENCE_NS;
+	uint64_t end = stand_now_ns() + PATIENCE_NS;
 
 	while (look(arg) == NULL) {
-		if (now_ns() > end)
+		if (stand_now_ns() > end)
 			return false;
 	}
 	return true;
@@ -224,11 +171,11 @@ static const struct tp_ring_slot *look(void *arg)
 
 static struct rte_mbuf *await_frame(struct rte_ring *r)
 {
-	uint64_t end = now_ns() + PATIENCE_NS;
+	uint64_t end = stand_now_ns() + PATIENCE_NS;
 	struct rte_mbuf *m = NULL;
 
 	while (rte_ring_dequeue(r, (void **)&m) != 0)
-		assert_true(now_ns() < end);
+		assert_true(stand_now_ns() < end);
 	return m;
 }
 
@@ -277,7 +224,7 @@ static void test_messages(void **state)
 		assert_memory_equal(rte_pktmbuf_mtod_offset(m, uint8_t *, m->data_len - 4), &n, 4);
 		rte_pktmbuf_free(m);
 	}
-	no_drops(&s);
+	stand_no_drops(&s);
 	stand_close(&s);
 }
 
@@ -291,103 +238,10 @@ static void test_held(void **state)
 	stand_open(&s, false);
 	direction_run(&s, BENCH_CLIENT_TO_PEER);
 	direction_run(&s, BENCH_PEER_TO_CLIENT);
-	no_drops(&s);
-	sent_by_each(&s);
+	stand_no_drops(&s);
+	stand_sent_by_each(&s);
 	stand_close(&s);
 	ground.hold_us = 0;
-}
-
-// Stops the stand when the queue that is polled last hands out packets: no empty queue is met
-// between them and the end.
-static uint16_t stop_at_packets(uint16_t port, uint16_t queue, struct rte_mbuf **packets,
-	uint16_t n, uint16_t max, void *arg)
-{
-	struct stand *s = arg;
-
-	(void)port;
-	(void)queue;
-	(void)packets;
-	(void)max;
-	if (n > 0)
-		atomic_store(&s->stop, true);
-	return n;
-}
-
-// What is held when the worker stops leaves all the same.
-static void test_held_at_stop(void **state)
-{
-	const struct rte_eth_rxtx_callback *callback;
-	struct bench_template t;
-	struct stand s;
-
-	(void)state;
-	ground.hold_us = 10 * TP_NS_PER_S / TP_NS_PER_US;
-	stand_open(&s, false);
-	callback = rte_eth_add_rx_callback(ground.ports[PORT_OUT].id, 0, stop_at_packets, &s);
-	assert_non_null(callback);
-	bench_template_init(&t, &s.scene->population, BENCH_CLIENT_TO_PEER, PAYLOAD, SEED);
-	assert_int_equal(rte_ring_enqueue(ground.rx[PORT_OUT][0], frame_make(&t, 0)), 0);
-	stand_join(&s);
-	assert_int_equal(rte_eth_remove_rx_callback(ground.ports[PORT_OUT].id, 0, callback), 0);
-	assert_int_equal(take_all(&s, &t, PORT_OUT), 1);
-	no_drops(&s);
-	sent_by_each(&s);
-	stand_close(&s);
-	ground.hold_us = 0;
-}
-
-// Frames in more than one piece, among others: those go, and all of their buffers come back.
-static void test_chains(void **state)
-{
-	uint64_t end = now_ns() + PATIENCE_NS;
-	struct rte_mbuf *frames[10];
-	struct bench_template t;
-	struct stand s;
-	unsigned taken = 0;
-
-	(void)state;
-	stand_open(&s, false);
-	bench_template_init(&t, &s.scene->population, BENCH_CLIENT_TO_PEER, PAYLOAD, SEED);
-	for (uint32_t i = 0; i < TP_ARRAY_LEN(frames); i++) {
-		frames[i] = frame_make(&t, i);
-		if (i % 4 == 0)
-			assert_int_equal(rte_pktmbuf_chain(frames[i], frame_make(&t, i)), 0);
-	}
-	assert_int_equal(rte_ring_enqueue_bulk(ground.rx[PORT_IN][0], (void **)frames,
-				 TP_ARRAY_LEN(frames), NULL),
-		TP_ARRAY_LEN(frames));
-	while (stand_stats(&s, 0)->drops[TP_DROP_too_big] < 3 || taken < 7) {
-		taken += take_all(&s, &t, PORT_OUT);
-		if (now_ns() > end)
-			fail_msg("%u frames came out", taken);
-	}
-	assert_int_equal(stand_stats(&s, 0)->drops[TP_DROP_too_big], 3);
-	assert_int_equal(taken, 7);
-	sent_by_each(&s);
-	stand_close(&s);
-}
-
-// A worker's memory is of the node of the core that it runs on: so says the kernel of its pages,
-// and DPDK of the heap that they come from. On a machine with one node only the heap can tell it
-// from memory of anywhere.
-static void test_memory_is_near(void **state)
-{
-	struct stand s;
-
-	(void)state;
-	stand_open(&s, false);
-	for (unsigned w = 0; w < WORKERS; w++) {
-		int wanted = numa_node_of_cpu((int)ground.cores[w]), node = -1;
-		void *page = s.workers[w];
-		const struct rte_memseg_list *heap = rte_mem_virt2memseg_list(page);
-
-		assert_true(wanted >= 0);
-		assert_int_equal(move_pages(0, 1, &page, NULL, &node, 0), 0);
-		assert_int_equal(node, wanted);
-		assert_non_null(heap);
-		assert_int_equal(heap->socket_id, wanted);
-	}
-	stand_close(&s);
 }
 
 int main(void)
@@ -396,10 +250,7 @@ int main(void)
 		cmocka_unit_test(test_both_directions),
 		cmocka_unit_test(test_hairpin),
 		cmocka_unit_test(test_messages),
-		cmocka_unit_test(test_memory_is_near),
 		cmocka_unit_test(test_held),
-		cmocka_unit_test(test_held_at_stop),
-		cmocka_unit_test(test_chains),
 	};
 
 	return cmocka_run_group_tests(tests, ground_make, ground_clear);

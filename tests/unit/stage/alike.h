@@ -94,3 +94,65 @@ static inline uint8_t assert_alike(
 	assert_memory_equal(&quick.context, &general.context, sizeof(quick.context));
 	return quick.pkts[0].verdict;
 }
+
+static inline void frames_make(struct frame frames[BURST], const struct frame_spec *spec)
+{
+	for (unsigned i = 0; i < BURST; i++)
+		frame_build(&frames[i], spec);
+}
+
+// Flips each of the first bits of the frame in the middle, with the IPv4 header's checksum as it
+// was and put right.
+static inline void assert_bits_alike(struct call *c, const struct frame_spec *spec, unsigned bits)
+{
+	static struct frame frames[BURST];
+
+	frames_make(frames, spec);
+	for (unsigned bit = 0; bit < bits; bit++) {
+		frame_data(&frames[1])[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		assert_int_equal(assert_alike(c, frames, &nothing), STAGE_SEND);
+		if (frame_data(&frames[1])[14] == 0x45) {
+			frame_fix_ip_csum(&frames[1]);
+			assert_alike(c, frames, &nothing);
+		}
+		frames[1] = frames[0];
+	}
+}
+
+// The same with ports of smaller and smaller MTUs.
+static inline void assert_mtus_alike(struct call *c, const struct frame *frames, uint16_t least)
+{
+	uint16_t before = c->r->worker->ports[0].mtu;
+
+	for (uint16_t mtu = least; mtu < 110; mtu++) {
+		c->r->worker->ports[0].mtu = mtu;
+		assert_alike(c, frames, &nothing);
+	}
+	c->r->worker->ports[0].mtu = before;
+}
+
+// What an entry says otherwise; 0: the same.
+struct entry_change {
+	uint32_t next_hop, expires_s, other_expires_s;
+	uint8_t flags, header_len, first, relay_id, port, kind; // first: octet of the header
+};
+
+static inline void entry_change(struct tp_entry *e, const struct entry_change *change)
+{
+	if (change->next_hop != 0)
+		e->next_hop = change->next_hop;
+	if (change->expires_s != 0)
+		e->expires_s = change->expires_s;
+	if (change->other_expires_s != 0)
+		e->other_expires_s = change->other_expires_s;
+	if (change->header_len != 0)
+		e->header_len = change->header_len;
+	if (change->first != 0)
+		e->header[0] = change->first;
+	if (change->relay_id != 0)
+		e->relay_id = change->relay_id;
+	if (change->kind != 0)
+		e->key.kind = change->kind;
+	e->port_be ^= change->port;
+	e->flags |= change->flags;
+}

@@ -20,29 +20,15 @@ static struct frame_spec spec_of(
 		.src = c->client, .dst = c->listener, .payload = m->data, .len = m->len};
 }
 
-static void frames_make(struct frame frames[BURST], const struct frame_spec *spec)
-{
-	for (unsigned i = 0; i < BURST; i++)
-		frame_build(&frames[i], spec);
-}
-
 static void each_bit_matters(struct call *c)
 {
 	for (enum kind kind = 0; kind < KINDS; kind++) {
-		static struct frame frames[BURST];
+		static struct frame whole;
 		struct message m;
 		struct frame_spec spec = spec_of(c, kind, &m, 5);
 
-		frames_make(frames, &spec);
-		for (unsigned bit = 0; bit < frames[0].len * 8u; bit++) {
-			frame_data(&frames[1])[bit / 8] ^= (uint8_t)(1u << bit % 8);
-			assert_int_equal(assert_alike(c, frames, &nothing), STAGE_SEND);
-			if (frame_data(&frames[1])[14] == 0x45) {
-				frame_fix_ip_csum(&frames[1]);
-				assert_alike(c, frames, &nothing);
-			}
-			frames[1] = frames[0];
-		}
+		frame_build(&whole, &spec);
+		assert_bits_alike(c, &spec, whole.len * 8u);
 	}
 }
 
@@ -100,13 +86,7 @@ static void test_room(void **state)
 
 			assert_alike(&c, frames, &with);
 		}
-		for (uint16_t mtu = 30; mtu < 110; mtu++) {
-			uint16_t before = c.r->worker->ports[0].mtu;
-
-			c.r->worker->ports[0].mtu = mtu;
-			assert_alike(&c, frames, &nothing);
-			c.r->worker->ports[0].mtu = before;
-		}
+		assert_mtus_alike(&c, frames, 30);
 	}
 	call_end(&c);
 }
@@ -114,54 +94,33 @@ static void test_room(void **state)
 // What the entries of the one in the middle say otherwise.
 static const struct {
 	bool allocation; // or the permission
-	uint32_t next_hop, expires_s, other_expires_s;
-	uint8_t flags, header_len, first, relay_id, port, kind;
+	struct entry_change change;
 } entry_changes[] = {
-	{.next_hop = RELAY_HOP_SMALL},
-	{.next_hop = RELAY_HOP_NONE},
-	{.next_hop = RELAY_HOP_ASTRAY},
-	{.next_hop = RELAY_NEXT_HOPS},
-	{.next_hop = UINT32_MAX},
-	{.expires_s = 1},
-	{.header_len = 3},
-	{.first = 0x60},
-	{.first = 0x46},
-	{.relay_id = RELAY_RELAY4_NAT},
-	{.port = 9},
-	{true, .next_hop = RELAY_HOP_SMALL},
-	{true, .next_hop = RELAY_HOP_NONE},
-	{true, .next_hop = RELAY_HOP_ASTRAY},
-	{true, .next_hop = UINT32_MAX},
-	{true, .expires_s = 1},
-	{true, .other_expires_s = 1},
-	{true, .expires_s = 1, .other_expires_s = 1},
-	{true, .header_len = 3},
-	{true, .first = 0x60},
-	{true, .relay_id = RELAY_RELAY4_NAT},
-	{true, .port = 9},
-	{true, .kind = TP_KIND_PERMISSION},
-	{.flags = TP_ENTRY_HAIRPIN},
+	{false, {.next_hop = RELAY_HOP_SMALL}},
+	{false, {.next_hop = RELAY_HOP_NONE}},
+	{false, {.next_hop = RELAY_HOP_ASTRAY}},
+	{false, {.next_hop = RELAY_NEXT_HOPS}},
+	{false, {.next_hop = UINT32_MAX}},
+	{false, {.expires_s = 1}},
+	{false, {.header_len = 3}},
+	{false, {.first = 0x60}},
+	{false, {.first = 0x46}},
+	{false, {.relay_id = RELAY_RELAY4_NAT}},
+	{false, {.port = 9}},
+	{true, {.next_hop = RELAY_HOP_SMALL}},
+	{true, {.next_hop = RELAY_HOP_NONE}},
+	{true, {.next_hop = RELAY_HOP_ASTRAY}},
+	{true, {.next_hop = UINT32_MAX}},
+	{true, {.expires_s = 1}},
+	{true, {.other_expires_s = 1}},
+	{true, {.expires_s = 1, .other_expires_s = 1}},
+	{true, {.header_len = 3}},
+	{true, {.first = 0x60}},
+	{true, {.relay_id = RELAY_RELAY4_NAT}},
+	{true, {.port = 9}},
+	{true, {.kind = TP_KIND_PERMISSION}},
+	{false, {.flags = TP_ENTRY_HAIRPIN}},
 };
-
-static void entry_change(struct tp_entry *e, unsigned change)
-{
-	if (entry_changes[change].next_hop != 0)
-		e->next_hop = entry_changes[change].next_hop;
-	if (entry_changes[change].expires_s != 0)
-		e->expires_s = entry_changes[change].expires_s;
-	if (entry_changes[change].other_expires_s != 0)
-		e->other_expires_s = entry_changes[change].other_expires_s;
-	if (entry_changes[change].header_len != 0)
-		e->header_len = entry_changes[change].header_len;
-	if (entry_changes[change].first != 0)
-		e->header[0] = entry_changes[change].first;
-	if (entry_changes[change].relay_id != 0)
-		e->relay_id = entry_changes[change].relay_id;
-	if (entry_changes[change].kind != 0)
-		e->key.kind = entry_changes[change].kind;
-	e->port_be ^= entry_changes[change].port;
-	e->flags |= entry_changes[change].flags;
-}
 
 static void test_entries_differ(void **state)
 {
@@ -179,7 +138,7 @@ static void test_entries_differ(void **state)
 			frames_make(frames, &spec);
 			index = entry_changes[change].allocation ? c.allocation
 								 : c.visitor_permission;
-			entry_change(&c.r->entries[index], change);
+			entry_change(&c.r->entries[index], &entry_changes[change].change);
 			assert_alike(&c, frames, &nothing);
 			frame_data(&frames[1])[20] ^= 0x40; // DF
 			frame_fix_ip_csum(&frames[1]);

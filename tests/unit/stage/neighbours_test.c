@@ -26,31 +26,14 @@ static struct frame_spec spec_of(const struct call *c, enum kind kind, struct me
 		.src = c->client, .dst = c->listener, .payload = m->data, .len = m->len};
 }
 
-static void frames_make(struct frame frames[BURST], const struct frame_spec *spec)
-{
-	for (unsigned i = 0; i < BURST; i++)
-		frame_build(&frames[i], spec);
-}
-
-// Every bit of the headers and of the first of the message, with the IPv4 header's checksum as it
-// was and put right.
+// Of the headers and the first of the message.
 static void each_bit_matters(struct call *c)
 {
 	for (enum kind kind = 0; kind < KINDS; kind++) {
-		static struct frame frames[BURST];
 		struct message m;
 		struct frame_spec spec = spec_of(c, kind, &m);
 
-		frames_make(frames, &spec);
-		for (unsigned bit = 0; bit < 54 * 8; bit++) {
-			frame_data(&frames[1])[bit / 8] ^= (uint8_t)(1u << bit % 8);
-			assert_int_equal(assert_alike(c, frames, &nothing), STAGE_SEND);
-			if (frame_data(&frames[1])[14] == 0x45) {
-				frame_fix_ip_csum(&frames[1]);
-				assert_alike(c, frames, &nothing);
-			}
-			frames[1] = frames[0];
-		}
+		assert_bits_alike(c, &spec, 54 * 8);
 	}
 }
 
@@ -162,10 +145,7 @@ static void test_relay_alone(void **state)
 }
 
 // What the entry of the one in the middle says otherwise: next hop, expiry, flags, header.
-static const struct {
-	uint32_t next_hop, expires_s, other_expires_s;
-	uint8_t flags, header_len, first;
-} entry_changes[] = {
+static const struct entry_change entry_changes[] = {
 	{.next_hop = RELAY_HOP_SMALL},
 	{.next_hop = RELAY_HOP_NONE},
 	{.next_hop = RELAY_HOP_ASTRAY},
@@ -179,21 +159,6 @@ static const struct {
 	{.first = 0x60},
 	{.first = 0x46},
 };
-
-static void entry_change(struct tp_entry *e, unsigned change)
-{
-	if (entry_changes[change].next_hop != 0)
-		e->next_hop = entry_changes[change].next_hop;
-	if (entry_changes[change].expires_s != 0)
-		e->expires_s = entry_changes[change].expires_s;
-	if (entry_changes[change].other_expires_s != 0)
-		e->other_expires_s = entry_changes[change].other_expires_s;
-	if (entry_changes[change].header_len != 0)
-		e->header_len = entry_changes[change].header_len;
-	if (entry_changes[change].first != 0)
-		e->header[0] = entry_changes[change].first;
-	e->flags |= entry_changes[change].flags;
-}
 
 static void test_entries_differ(void **state)
 {
@@ -211,8 +176,9 @@ static void test_entries_differ(void **state)
 			frames_make(frames, &spec);
 			c.peer = c.visitor;
 			channel = relay_channel(c.r, c.allocation, 0, CALL_NUMBER + 1, &c.peer);
-			entry_change(&c.r->entries[channel], change);
-			entry_change(&c.r->entries[c.r->entries[channel].partner], change);
+			entry_change(&c.r->entries[channel], &entry_changes[change]);
+			entry_change(&c.r->entries[c.r->entries[channel].partner],
+				&entry_changes[change]);
 			spec = spec_of(&c, kind, &m);
 			if (kind == CHANNEL_DATA)
 				tp_store_be16(m.data, CALL_NUMBER + 1);
@@ -294,13 +260,7 @@ static void test_room_and_lengths(void **state)
 				assert_alike(&c, frames, &nothing);
 			}
 			frames[1] = frames[0];
-			for (uint16_t mtu = 60; mtu < 110; mtu++) {
-				uint16_t before = c.r->worker->ports[0].mtu;
-
-				c.r->worker->ports[0].mtu = mtu;
-				assert_alike(&c, frames, &nothing);
-				c.r->worker->ports[0].mtu = before;
-			}
+			assert_mtus_alike(&c, frames, 60);
 		}
 	}
 	call_end(&c);
