@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <log/log.h>
-#include <options.h>
-#include <plan.h>
+#include <process/options.h>
+#include <plan/plan.h>
 
 // Every mistake on standard output, one a line.
-static int check(const struct io_options *o)
+static int check(const struct process_options *o)
 {
 	struct conf_request request = {
 		.role = CONF_FOR_CONTROL, .path = o->config, .instance = o->instance};
@@ -16,31 +17,33 @@ static int check(const struct io_options *o)
 	char line[1024];
 	int rc = conf_load(&request, &conf, &errs);
 
+	if (rc == 0)
+		conf_host_judge(conf, conf_host_has, NULL, &errs);
 	for (size_t i = 0; i < errs.len; i++)
 		printf("%s%s\n", errs.items[i].warning ? "warning: " : "",
 			conf_error_format(&errs.items[i], line, sizeof(line)));
 	printf("%s: %s\n", o->config, rc < 0 ? "not usable" : "ok");
 	conf_errors_fini(&errs);
 	conf_free(conf);
-	return rc < 0 ? IO_EXIT_CONFIG : IO_EXIT_STOPPED;
+	return rc < 0 ? PROC_EXIT_CONFIG : PROC_EXIT_STOPPED;
 }
 
-static int serve(const struct io_options *o, struct conf *conf)
+static int serve(const struct process_options *o, struct conf *conf)
 {
-	struct io_relay *r = malloc(sizeof(*r));
+	struct process *p = malloc(sizeof(*p));
 	int status;
 
-	if (r == NULL) {
+	if (p == NULL) {
 		conf_free(conf);
-		return IO_EXIT_FAILED;
+		return PROC_EXIT_FAILED;
 	}
-	status = io_relay_start(r, o, conf);
+	status = process_start(p, o, conf);
 	if (status == 0)
-		io_relay_run(r);
-	if (r->failed)
-		status = IO_EXIT_FAILED;
-	io_relay_stop(r);
-	free(r);
+		process_run(p);
+	if (p->loop.failed)
+		status = PROC_EXIT_FAILED;
+	process_stop(p);
+	free(p);
 	return status;
 }
 
@@ -49,23 +52,27 @@ int main(int argc, char **argv)
 	// The configuration that names the instance may be replaced by a reload.
 	static char instance[TP_INSTANCE_MAX];
 	struct log_settings log = {.process = "control", .level = LOG_LEVEL_INFO};
-	struct io_options options;
-	enum io_action action;
+	struct process_options options;
+	enum process_action action;
+	struct conf_request request;
 	struct conf *conf;
 	int status;
 
-	if (!io_options_parse(&options, &action, argc, argv, &status))
+	if (!process_options_parse(&options, &action, argc, argv, &status))
 		return status;
-	if (action == IO_ACTION_CHECK)
+	if (action == PROCESS_ACTION_CHECK)
 		return check(&options);
-	if (action == IO_ACTION_PLAN)
-		return io_plan_run(
+	if (action == PROCESS_ACTION_PLAN)
+		return plan_run(
 			options.config, options.instance, options.worker_rate, options.json);
+	// Shared files get their mode as they are made.
+	umask(0027);
 	log_init(&log);
-	conf = io_conf_read(&options);
+	request = process_options_request(&options);
+	conf = proc_conf_load(&request);
 	if (conf == NULL) {
 		log_fini();
-		return IO_EXIT_CONFIG;
+		return PROC_EXIT_CONFIG;
 	}
 	log_fini();
 	log.format = conf->log.format;
@@ -73,7 +80,8 @@ int main(int argc, char **argv)
 	snprintf(instance, sizeof(instance), "%s", conf->instance);
 	log.instance = instance;
 	log_init(&log);
-	status = action == IO_ACTION_REMOVE ? io_segment_clear(conf) : serve(&options, conf);
+	status = action == PROCESS_ACTION_REMOVE ? process_segment_remove(conf)
+						 : serve(&options, conf);
 	log_fini();
 	return status;
 }

@@ -2,23 +2,26 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <log/log.h>
-#ifdef HAVE_SYSTEMD
-#include <systemd/sd-daemon.h>
-#endif
+#include <proc/limits.h>
+#include <proc/notify.h>
+#include <proc/privilege.h>
+#include <proc/start.h>
 
-#include "clock.h"
-#include "options.h"
-#include "plane.h"
+#include <plane/options.h>
+#include <plane/plane.h>
+#include <worker/clock.h>
 
 static volatile sig_atomic_t stop_requested;
 
-#define STOP_SECONDS 4
+#define STOP_SECONDS	4
+#define DESCRIPTORS_MIN 128u
 
-// A worker that hangs would keep us from ending: then the kernel ends us, and the next start puts
-// right what is left.
+// A worker that hangs would keep us from ending: then the kernel ends us, and the next start cleans
+// up.
 static void request_stop(int sig)
 {
 	(void)sig;
@@ -28,70 +31,50 @@ static void request_stop(int sig)
 
 static void install_signals(void)
 {
+	// None of these means anything to us; some would end the process. SIGALRM is the stop's
+	// own.
+	static const int ignored[] = {
+		SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2, SIGVTALRM, SIGPROF, SIGIO, SIGPWR};
 	struct sigaction stop = {.sa_handler = request_stop};
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
 
 	sigaction(SIGTERM, &stop, NULL);
 	sigaction(SIGINT, &stop, NULL);
-	sigaction(SIGPIPE, &ignore, NULL);
-	sigaction(SIGHUP, &ignore, NULL);
+	for (size_t i = 0; i < TP_ARRAY_LEN(ignored); i++)
+		sigaction(ignored[i], &ignore, NULL);
 }
 
-static void tell_systemd(const char *state)
+static int serve(const struct conf *conf, const struct options *o, uint64_t start_ns)
 {
-#ifdef HAVE_SYSTEMD
-	sd_notify(0, state);
-#else
-	(void)state;
-#endif
-}
+	int status = proc_user_check("turnpike-dataplane", o->user, o->allow_root);
+	struct plane *p;
 
-static struct conf *load(const struct options *o)
-{
-	const struct conf_request req = {.role = CONF_FOR_DATAPLANE,
-		.path = o->config,
-		.interface = o->interface,
-		.instance = o->instance};
-	struct conf_errors errs = {.items = NULL};
-	struct conf *conf = NULL;
-	int err = conf_load(&req, &conf, &errs);
-
-	for (size_t i = 0; i < errs.len; i++) {
-		const struct conf_error *e = &errs.items[i];
-
-		log_event(e->warning ? LOG_EV_CONFIG_WARNING : LOG_EV_CONFIG_ERROR,
-			LOG_FIELDS(log_str("file", e->file), log_u64("line", e->line),
-				log_str("key", e->key), log_str("problem", e->problem),
-				log_str("remedy", e->remedy)));
-	}
-	if (err != 0 && errs.n_errors == 0)
-		log_event(LOG_EV_START_FAILED, LOG_FIELDS(log_errno(err)));
-	conf_errors_fini(&errs);
-	return err == 0 ? conf : NULL;
-}
-
-static int serve(const struct conf *conf, uint64_t start_ns)
-{
-	struct plane *p = aligned_alloc(
-		TP_CACHE_LINE, (sizeof(*p) + TP_CACHE_LINE - 1) / TP_CACHE_LINE * TP_CACHE_LINE);
-	int status = EXIT_FAILED;
-
-	if (p == NULL)
+	if (status == 0)
+		status = proc_limits_check(DESCRIPTORS_MIN);
+	if (status != 0)
 		return status;
-	status = plane_start(p, conf, start_ns);
+	p = aligned_alloc(
+		TP_CACHE_LINE, (sizeof(*p) + TP_CACHE_LINE - 1) / TP_CACHE_LINE * TP_CACHE_LINE);
+	if (p == NULL)
+		return PROC_EXIT_FAILED;
+	status = plane_start(p, conf, o, start_ns, &stop_requested);
 	if (status == 0) {
+		if (conf->path == NULL)
+			log_event(LOG_EV_CONFIG_DEFAULTS,
+				LOG_FIELDS(
+					log_str("interface", conf->dataplane.ports[0].interface)));
 		log_event(LOG_EV_PROCESS_STARTED,
 			LOG_FIELDS(log_str("version", TURNPIKE_VERSION),
 				log_u64("layout", TP_LAYOUT_VERSION),
-				log_u64("workers", p->n_workers), log_u64("ports", p->n_ports),
+				log_u64("workers", p->n_workers), log_u64("ports", p->ports.n),
 				log_bool("huge_pages", !p->eal.no_huge),
 				log_u64("prepared_ms", p->times.prepared_ms),
 				log_u64("eal_ms", p->times.eal_ms),
 				log_u64("ports_ms", p->times.ports_ms),
 				log_u64("ready_ms", p->times.ready_ms)));
-		tell_systemd("READY=1");
-		plane_run(p, &stop_requested);
-		tell_systemd("STOPPING=1");
+		proc_notify("READY=1");
+		status = plane_run(p, &stop_requested);
+		proc_notify("STOPPING=1");
 	}
 	plane_stop(p);
 	free(p);
@@ -104,25 +87,33 @@ int main(int argc, char **argv)
 {
 	uint64_t start_ns = clock_boottime_ns();
 	struct log_settings log = {.process = "dataplane", .level = LOG_LEVEL_INFO};
+	struct conf_request request = {.role = CONF_FOR_DATAPLANE};
 	struct options options;
 	struct conf *conf;
 	int status;
 
-	if (!options_parse(&options, argc, argv, &status))
+	if (!plane_options_parse(&options, argc, argv, &status))
 		return status;
+	// Shared files get their mode as they are made.
+	umask(0027);
 	log_init(&log);
 	install_signals();
-	conf = load(&options);
+	request.path = options.config;
+	request.interface = options.interface;
+	request.instance = options.instance;
+	conf = proc_conf_load(&request);
 	if (conf == NULL) {
 		log_fini();
-		return EXIT_CONFIG;
+		return PROC_EXIT_CONFIG;
 	}
+	if (options.no_huge_pages)
+		conf->dataplane.hugepages = CONF_HUGEPAGES_NEVER;
 	log_fini();
 	log.format = conf->log.format;
 	log.level = conf->log.level;
 	log.instance = conf->instance;
 	log_init(&log);
-	status = serve(conf, start_ns);
+	status = serve(conf, &options, start_ns);
 	log_fini();
 	conf_free(conf);
 	return status;

@@ -63,6 +63,11 @@ static bool argument_is_right(struct ctl_call *call, const struct ctl_argument *
 			call->command->name, a->name);
 		return false;
 	}
+	if (a->type == CTL_ARGUMENT_FLAG && !json_is_boolean(v)) {
+		ctl_call_fail(call, "usage", "give true or false", "%s: argument %s is no boolean",
+			call->command->name, a->name);
+		return false;
+	}
 	if (a->values != NULL && !word_is_one_of(json_string_value(v), a->values)) {
 		char remedy[128];
 
@@ -111,7 +116,7 @@ static ctl_handler_fn handler_find(const struct ctl_server_conf *conf, const cha
 	return NULL;
 }
 
-static void call_find(struct ctl_client *c, const struct ctl_server_conf *conf)
+static void call_find(struct ctl_connection *c, const struct ctl_server_conf *conf)
 {
 	const char *name = json_string_value(json_object_get(c->request, "command"));
 	json_t *arguments = json_object_get(c->request, "arguments");
@@ -130,7 +135,7 @@ static void call_find(struct ctl_client *c, const struct ctl_server_conf *conf)
 	c->run = NULL;
 }
 
-int ctl_call_open(struct ctl_client *c, const struct ctl_server_conf *conf, const char *text,
+int ctl_call_open(struct ctl_connection *c, const struct ctl_server_conf *conf, const char *text,
 	size_t len, uint64_t now_ns)
 {
 	json_t *request = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
@@ -148,7 +153,7 @@ int ctl_call_open(struct ctl_client *c, const struct ctl_server_conf *conf, cons
 	return 0;
 }
 
-static int answer_put(struct ctl_client *c, bool more)
+static int answer_put(struct ctl_connection *c, bool more)
 {
 	json_t *id = json_object_get(c->request, "id");
 	json_t *result = c->call.result;
@@ -162,12 +167,12 @@ static int answer_put(struct ctl_client *c, bool more)
 		return -ENOMEM;
 	if (more)
 		json_object_set_new(frame, "more", json_true());
-	rc = ctl_client_put(c, frame);
+	rc = ctl_connection_put(c, frame);
 	json_decref(frame);
 	return rc;
 }
 
-int ctl_call_step(struct ctl_client *c, void *ctx, uint64_t now_ns)
+int ctl_call_step(struct ctl_connection *c, void *ctx, uint64_t now_ns)
 {
 	enum ctl_step step = CTL_DONE;
 	int rc;

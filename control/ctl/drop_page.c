@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Prints docs/drops.md from the list of drop reasons. Given the page's file name it compares
-// instead, so that a test fails when the page no longer says what the list says.
+// instead, so that a test fails when the page and the list differ.
 #include <text/page.h>
 #include <turnpike/drop.h>
 

@@ -35,7 +35,7 @@ static bool node_drop(void *ctx, struct net_map_node *node)
 
 void net_mirror_destroy(struct net_mirror *m)
 {
-	struct net_map *maps[] = {&m->links, &m->addresses, &m->neighbours};
+	struct net_map *maps[] = {&m->links, &m->addresses, &m->neighbours, &m->nexthops};
 
 	for (size_t i = 0; i < TP_ARRAY_LEN(maps); i++) {
 		net_map_filter(maps[i], node_drop, NULL);
@@ -58,11 +58,13 @@ static int route_apply(struct net_mirror *m, const struct nlmsghdr *nlh)
 					     : net_routes_add(&m->routes, &r);
 	if (rc < 0)
 		return rc;
-	// What a dump brings is the whole truth, even where two routes share prefix and metric.
+	// A dump is complete, even where two routes share prefix and metric.
 	if (rc == 1 && !(m->dumping && nlh->nlmsg_seq == m->dump_seq))
 		m->stale[NET_ROUTE] = true;
-	if (!(m->dumping && m->dump_kind == NET_ROUTE))
-		net_mirror_notify(m, NET_ROUTE, 0, NULL);
+	if (!(m->dumping && m->dump_kind == NET_ROUTE) && m->changed != NULL)
+		m->changed(m->ctx,
+			&(struct net_change){
+				.kind = NET_ROUTE, .addr = r.prefix, .prefix_len = r.prefix_len});
 	return 0;
 }
 
@@ -134,6 +136,11 @@ static int error_apply(struct net_mirror *m, const struct nlmsghdr *nlh)
 	if (err->error == 0 || !m->dumping || nlh->nlmsg_seq != m->dump_seq)
 		return 0;
 	m->dumping = false;
+	// A kernel before 5.3 has no next-hop objects.
+	if (m->dump_kind == NET_NEXTHOP && err->error == -EOPNOTSUPP) {
+		m->seen[NET_NEXTHOP] = true;
+		return 0;
+	}
 	m->stale[m->dump_kind] = true;
 	// EBUSY: a dump that was given up is still running out.
 	return err->error == -EBUSY ? 0 : err->error < 0 ? err->error : -EBADMSG;
@@ -164,6 +171,9 @@ static int message_apply(struct net_mirror *m, const struct nlmsghdr *nlh)
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
 		return route_apply(m, nlh);
+	case RTM_NEWNEXTHOP:
+	case RTM_DELNEXTHOP:
+		return net_nexthop_apply(m, nlh);
 	case RTM_NEWNEIGH:
 	case RTM_DELNEIGH:
 		return net_neighbour_apply(m, nlh);
@@ -205,6 +215,13 @@ static bool link_is_usable(void *ctx, uint32_t ifindex)
 	return l != NULL && l->link.up && (u->usable == NULL || u->usable(u->ctx, ifindex));
 }
 
+static unsigned nexthop_hops(void *ctx, uint32_t id, struct net_hop_record *hops, bool *forbidden)
+{
+	const struct usable_links *u = ctx;
+
+	return net_nexthop_hops(u->m, id, hops, forbidden);
+}
+
 int net_mirror_route(const struct net_mirror *m, const struct tp_addr *destination,
 	net_usable_fn usable, void *ctx, struct net_next_hop *out)
 {
@@ -212,7 +229,8 @@ int net_mirror_route(const struct net_mirror *m, const struct tp_addr *destinati
 
 	if (destination->family == TP_FAMILY_NONE)
 		return -ENETUNREACH;
-	return net_routes_find(&m->routes, destination, link_is_usable, &u, out);
+	return net_routes_find(&m->routes, destination,
+		&(struct net_routes_env){link_is_usable, nexthop_hops, &u}, out);
 }
 
 struct net_neighbour net_mirror_neighbour(
@@ -252,4 +270,29 @@ uint32_t net_mirror_address_owner(const struct net_mirror *m, const struct tp_ad
 			return a->record.ifindex;
 	}
 	return 0;
+}
+
+static bool is_broadcast_of(const struct net_address_record *network, const struct tp_addr *addr)
+{
+	uint32_t host = network->prefix_len >= 32 ? 0 : UINT32_MAX >> network->prefix_len;
+	uint32_t ip = tp_load_be32(addr->ip);
+
+	if (network->addr.family != TP_FAMILY_IPV4 || network->prefix_len > 30)
+		return false;
+	return ((ip ^ tp_load_be32(network->addr.ip)) & ~host) == 0 &&
+	       ((ip & host) == 0 || (ip & host) == host);
+}
+
+bool net_mirror_is_broadcast(const struct net_mirror *m, const struct tp_addr *addr)
+{
+	if (addr->family != TP_FAMILY_IPV4)
+		return false;
+	for (size_t i = 0; i < m->addresses.n_buckets; i++) {
+		for (const struct net_map_node *n = m->addresses.buckets[i]; n != NULL;
+			n = n->next) {
+			if (is_broadcast_of(&((const struct address_node *)n)->record, addr))
+				return true;
+		}
+	}
+	return false;
 }

@@ -71,9 +71,9 @@ int net_link_apply(struct net_mirror *m, const struct nlmsghdr *nlh)
 	l->round = m->rounds[NET_LINK];
 	if (memcmp(&l->link, &link, sizeof(link)) == 0)
 		return 0;
-	// The kernel takes IPv4 routes away with a link, and says nothing.
+	// The kernel takes IPv4 routes and next-hop objects away with a link, and says nothing.
 	if (l->link.up != link.up)
-		m->stale[NET_ROUTE] = true;
+		m->stale[NET_ROUTE] = m->stale[NET_NEXTHOP] = true;
 	l->link = link;
 	net_mirror_notify(m, NET_LINK, link.ifindex, NULL);
 	return 0;
@@ -159,6 +159,95 @@ static bool address_sweep(void *ctx, struct net_map_node *node)
 	return false;
 }
 
+// ---- next-hop objects -------------------------------------------------------------------------
+
+static struct nexthop_node *nexthop_find(const struct net_mirror *m, uint32_t id)
+{
+	struct net_map_node *node = NULL;
+
+	while ((node = net_map_find(&m->nexthops, id, node)) != NULL) {
+		struct nexthop_node *n = (struct nexthop_node *)node;
+
+		if (n->record.id == id)
+			return n;
+	}
+	return NULL;
+}
+
+unsigned net_nexthop_hops(const struct net_mirror *m, uint32_t id,
+	struct net_hop_record hops[NET_HOPS_MAX], bool *forbidden)
+{
+	const struct nexthop_node *n = nexthop_find(m, id);
+	unsigned n_hops = 0;
+
+	*forbidden = n != NULL && n->record.forbidden;
+	if (n == NULL || n->record.forbidden)
+		return 0;
+	if (n->record.n_members == 0) {
+		hops[0] = n->record.hop;
+		return 1;
+	}
+	// The kernel allows no group of groups.
+	for (unsigned i = 0; i < n->record.n_members; i++) {
+		const struct nexthop_node *member = nexthop_find(m, n->record.members[i]);
+
+		if (member != NULL && member->record.n_members == 0 && !member->record.forbidden)
+			hops[n_hops++] = member->record.hop;
+	}
+	return n_hops;
+}
+
+// Routes go with their object, and the kernel says nothing.
+static void nexthop_gone(struct net_mirror *m)
+{
+	m->stale[NET_ROUTE] = true;
+	net_mirror_notify(m, NET_ROUTE, 0, NULL);
+}
+
+int net_nexthop_apply(struct net_mirror *m, const struct nlmsghdr *nlh)
+{
+	struct net_nexthop_record r;
+	struct nexthop_node *n;
+	int rc = net_parse_nexthop(nlh, &r);
+
+	if (rc <= 0)
+		return rc;
+	n = nexthop_find(m, r.id);
+	if (nlh->nlmsg_type == RTM_DELNEXTHOP) {
+		if (n == NULL)
+			return 0;
+		net_map_del(&m->nexthops, &n->node);
+		free(n);
+		nexthop_gone(m);
+		return 0;
+	}
+	if (n == NULL) {
+		n = calloc(1, sizeof(*n));
+		if (n == NULL || net_map_add(&m->nexthops, &n->node, r.id) < 0) {
+			free(n);
+			return -ENOMEM;
+		}
+	}
+	n->round = m->rounds[NET_NEXTHOP];
+	if (memcmp(&n->record, &r, sizeof(r)) == 0)
+		return 0;
+	n->record = r;
+	net_mirror_notify(m, NET_ROUTE, 0, NULL);
+	return 0;
+}
+
+static bool nexthop_sweep(void *ctx, struct net_map_node *node)
+{
+	struct net_mirror *m = ctx;
+	struct nexthop_node *n = (struct nexthop_node *)node;
+
+	if (n->round == m->rounds[NET_NEXTHOP])
+		return true;
+	free(n);
+	nexthop_gone(m);
+	return false;
+}
+
 // ---- neighbours -------------------------------------------------------------------------------
 
 struct neighbour_node *net_neighbour_find(
@@ -228,6 +317,8 @@ void net_objects_sweep(struct net_mirror *m, enum net_kind kind)
 		net_map_filter(&m->links, link_sweep, m);
 	else if (kind == NET_ADDRESS)
 		net_map_filter(&m->addresses, address_sweep, m);
+	else if (kind == NET_NEXTHOP)
+		net_map_filter(&m->nexthops, nexthop_sweep, m);
 	else if (kind == NET_NEIGHBOUR)
 		net_map_filter(&m->neighbours, neighbour_sweep, m);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/if.h>
 #include <linux/neighbour.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -204,16 +205,58 @@ int net_parse_route(const struct nlmsghdr *nlh, struct net_route_record *out)
 	out->prefix_len = rtm->rtm_dst_len;
 	out->forbidden = route_is_forbidden(rtm->rtm_type);
 	out->metric = 0;
+	out->nexthop = 0;
 	out->n_hops = 0;
 	if (attr_addr(&a, RTA_DST, rtm->rtm_family, &out->prefix) < 0 ||
-		attr_u32(&a, RTA_PRIORITY, &out->metric) < 0)
+		attr_u32(&a, RTA_PRIORITY, &out->metric) < 0 ||
+		attr_u32(&a, RTA_NH_ID, &out->nexthop) < 0)
 		return -EBADMSG;
 	// A prefix inside ::ffff:0:0/96 folded to IPv4 would take IPv4's routes over.
 	if (rtm->rtm_family == AF_INET6 && out->prefix.family != TP_FAMILY_IPV6)
 		return 0;
-	if (out->forbidden)
+	// Without net.ipv4.nexthop_compat_mode the route has the object's id alone.
+	if (out->forbidden || out->nexthop != 0)
 		return 1;
 	return route_hops(&a, rtm, out) < 0 ? -EBADMSG : 1;
+}
+
+static int members_read(const struct nlattr *group, struct net_nexthop_record *out)
+{
+	const uint8_t *p = mnl_attr_get_payload(group);
+	size_t left = mnl_attr_get_payload_len(group);
+
+	for (; left >= sizeof(struct nexthop_grp); left -= sizeof(struct nexthop_grp)) {
+		struct nexthop_grp member;
+
+		memcpy(&member, p, sizeof(member));
+		if (out->n_members < NET_HOPS_MAX)
+			out->members[out->n_members++] = member.id;
+		p += sizeof(member);
+	}
+	return left == 0 && out->n_members > 0 ? 1 : -EBADMSG;
+}
+
+int net_parse_nexthop(const struct nlmsghdr *nlh, struct net_nexthop_record *out)
+{
+	const struct nhmsg *nhm = mnl_nlmsg_get_payload(nlh);
+	struct attrs a;
+
+	if (attrs_read(nlh, sizeof(*nhm), &a) < 0)
+		return -EBADMSG;
+	memset(out, 0, sizeof(*out));
+	if (attr_u32(&a, NHA_ID, &out->id) <= 0 || out->id == 0)
+		return -EBADMSG;
+	out->hop.dead = (nhm->nh_flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN)) != 0;
+	out->forbidden = a.at[NHA_BLACKHOLE] != NULL;
+	if (a.at[NHA_GROUP] != NULL)
+		return members_read(a.at[NHA_GROUP], out);
+	// The kernel uses no object of the FDB, or of another family.
+	if (a.at[NHA_FDB] != NULL)
+		out->forbidden = true;
+	if (attr_addr(&a, NHA_GATEWAY, nhm->nh_family, &out->hop.gateway) < 0 ||
+		attr_u32(&a, NHA_OIF, &out->hop.ifindex) < 0)
+		return -EBADMSG;
+	return 1;
 }
 
 int net_parse_neighbour(const struct nlmsghdr *nlh, struct net_neighbour_record *out)

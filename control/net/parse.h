@@ -28,8 +28,18 @@ struct net_route_record {
 	uint8_t prefix_len;
 	bool forbidden; // blackhole, unreachable, prohibit
 	uint32_t metric;
+	uint32_t nexthop; // id of the next-hop object that replaces the hops; 0: none
 	unsigned n_hops;
 	struct net_hop_record hops[NET_HOPS_MAX];
+};
+
+// A next-hop object: one hop, or a group of other objects.
+struct net_nexthop_record {
+	uint32_t id;
+	bool forbidden; // blackhole
+	struct net_hop_record hop;
+	unsigned n_members; // 0: no group
+	uint32_t members[NET_HOPS_MAX];
 };
 
 struct net_neighbour_record {
@@ -41,4 +51,5 @@ struct net_neighbour_record {
 int net_parse_link(const struct nlmsghdr *nlh, struct net_link *out);
 int net_parse_address(const struct nlmsghdr *nlh, struct net_address_record *out);
 int net_parse_route(const struct nlmsghdr *nlh, struct net_route_record *out);
+int net_parse_nexthop(const struct nlmsghdr *nlh, struct net_nexthop_record *out);
 int net_parse_neighbour(const struct nlmsghdr *nlh, struct net_neighbour_record *out);

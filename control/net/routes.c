@@ -11,6 +11,7 @@ struct route {
 	uint32_t metric;
 	uint32_t round;
 	bool forbidden;
+	uint32_t nexthop; // id of an object instead of hops; 0: none
 	unsigned n_hops;
 	struct net_hop_record hops[];
 };
@@ -92,7 +93,7 @@ void net_routes_fini(struct net_routes *t)
 
 static bool hops_lead_alike(const struct route *a, const struct net_route_record *b)
 {
-	if (a->forbidden != b->forbidden || a->n_hops != b->n_hops)
+	if (a->forbidden != b->forbidden || a->nexthop != b->nexthop || a->n_hops != b->n_hops)
 		return false;
 	for (unsigned i = 0; i < a->n_hops; i++) {
 		if (a->hops[i].ifindex != b->hops[i].ifindex ||
@@ -128,6 +129,7 @@ static struct route *route_make(const struct net_route_record *r, uint32_t round
 	*new = (struct route){.metric = r->metric,
 		.round = round,
 		.forbidden = r->forbidden,
+		.nexthop = r->nexthop,
 		.n_hops = r->n_hops};
 	memcpy(new->hops, r->hops, r->n_hops * sizeof(r->hops[0]));
 	return new;
@@ -236,24 +238,51 @@ void net_routes_dump_end(struct net_routes *t)
 	net_map_filter(&t->prefixes, prefix_sweep, t);
 }
 
-// Of several usable hops the destination chooses, always the same one while they stand.
-static const struct net_hop_record *route_hop(const struct net_routes *t, const struct route *r,
-	const struct tp_addr *destination, net_usable_fn usable, void *ctx)
+// The hop of this route for the destination; NULL if none of them is usable. The destination
+// selects one of several usable hops, always the same one while they exist.
+static const struct net_hop_record *hop_choose(const struct net_routes *t,
+	const struct net_hop_record *hops, unsigned n_hops, const struct tp_addr *destination,
+	const struct net_routes_env *env)
 {
 	const struct net_hop_record *good[NET_HOPS_MAX];
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < r->n_hops; i++) {
-		if (!r->hops[i].dead && (usable == NULL || usable(ctx, r->hops[i].ifindex)))
-			good[n++] = &r->hops[i];
+	for (unsigned i = 0; i < n_hops; i++) {
+		if (!hops[i].dead && env->usable(env->ctx, hops[i].ifindex))
+			good[n++] = &hops[i];
 	}
 	if (n < 2)
 		return n == 0 ? NULL : good[0];
 	return good[tp_siphash24(t->key, destination->ip, sizeof(destination->ip)) % n];
 }
 
+// 0 with *out filled; -ENETUNREACH: the route forbids; -EAGAIN: a worse route decides.
+static int route_take(const struct net_routes *t, const struct route *r,
+	const struct tp_addr *destination, const struct net_routes_env *env,
+	struct net_next_hop *out)
+{
+	struct net_hop_record of_object[NET_HOPS_MAX];
+	const struct net_hop_record *hops = r->hops, *hop;
+	unsigned n_hops = r->n_hops;
+	bool forbidden = r->forbidden;
+
+	if (r->nexthop != 0 && !forbidden) {
+		hops = of_object;
+		n_hops = env->hops(env->ctx, r->nexthop, of_object, &forbidden);
+	}
+	if (forbidden)
+		return -ENETUNREACH;
+	hop = hop_choose(t, hops, n_hops, destination, env);
+	if (hop == NULL)
+		return -EAGAIN;
+	out->ifindex = hop->ifindex;
+	out->addr = hop->gateway.family != TP_FAMILY_NONE ? hop->gateway : *destination;
+	out->addr.port_be = 0;
+	return 0;
+}
+
 int net_routes_find(const struct net_routes *t, const struct tp_addr *destination,
-	net_usable_fn usable, void *ctx, struct net_next_hop *out)
+	const struct net_routes_env *env, struct net_next_hop *out)
 {
 	const uint32_t *lengths = t->lengths[family_index(destination)];
 
@@ -265,18 +294,10 @@ int net_routes_find(const struct net_routes *t, const struct tp_addr *destinatio
 			continue;
 		p = prefix_find(t, destination, (uint8_t)len, &hash);
 		for (const struct route *r = p == NULL ? NULL : p->routes; r != NULL; r = r->next) {
-			const struct net_hop_record *hop;
+			int rc = route_take(t, r, destination, env, out);
 
-			if (r->forbidden)
-				return -ENETUNREACH;
-			hop = route_hop(t, r, destination, usable, ctx);
-			if (hop == NULL)
-				continue;
-			out->ifindex = hop->ifindex;
-			out->addr =
-				hop->gateway.family != TP_FAMILY_NONE ? hop->gateway : *destination;
-			out->addr.port_be = 0;
-			return 0;
+			if (rc != -EAGAIN)
+				return rc;
 		}
 	}
 	return -ENETUNREACH;

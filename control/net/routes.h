@@ -27,6 +27,14 @@ int net_routes_del(struct net_routes *t, const struct net_route_record *r);
 void net_routes_dump_begin(struct net_routes *t);
 void net_routes_dump_end(struct net_routes *t);
 
+// Answers about links and next-hop objects.
+struct net_routes_env {
+	net_usable_fn usable;
+	// As net_nexthop_hops.
+	unsigned (*hops)(void *ctx, uint32_t nexthop, struct net_hop_record *hops, bool *forbidden);
+	void *ctx;
+};
+
 // As net_mirror_route.
 int net_routes_find(const struct net_routes *t, const struct tp_addr *destination,
-	net_usable_fn usable, void *ctx, struct net_next_hop *out);
+	const struct net_routes_env *env, struct net_next_hop *out);

@@ -23,6 +23,12 @@ struct address_node {
 	uint32_t round;
 };
 
+struct nexthop_node {
+	struct net_map_node node;
+	struct net_nexthop_record record;
+	uint32_t round;
+};
+
 struct neighbour_node {
 	struct net_map_node node;
 	struct net_neighbour_record record;
@@ -36,6 +42,7 @@ struct net_mirror {
 	struct net_map links;
 	struct net_map addresses;
 	struct net_map neighbours;
+	struct net_map nexthops;
 	struct net_routes routes;
 	uint32_t rounds[NET_KINDS];
 	bool stale[NET_KINDS]; // wants a dump
@@ -54,12 +61,17 @@ uint64_t net_mirror_hash(const struct net_mirror *m, const struct tp_addr *addr,
 // Apply one message: 0 or a negative errno.
 int net_link_apply(struct net_mirror *m, const struct nlmsghdr *nlh);
 int net_address_apply(struct net_mirror *m, const struct nlmsghdr *nlh);
+int net_nexthop_apply(struct net_mirror *m, const struct nlmsghdr *nlh);
 int net_neighbour_apply(struct net_mirror *m, const struct nlmsghdr *nlh);
 
 // NULL: none.
+// The hops of an object, those of a group's members included: their number, at most NET_HOPS_MAX;
+// *forbidden: packets are thrown away.
+unsigned net_nexthop_hops(const struct net_mirror *m, uint32_t id,
+	struct net_hop_record hops[NET_HOPS_MAX], bool *forbidden);
 struct link_node *net_link_find(const struct net_mirror *m, uint32_t ifindex);
 struct neighbour_node *net_neighbour_find(
 	const struct net_mirror *m, const struct tp_addr *addr, uint32_t ifindex, uint64_t hash);
 
-// Drops what the dump of this kind did not bring.
+// Removes the objects that the dump of this kind did not contain.
 void net_objects_sweep(struct net_mirror *m, enum net_kind kind);

@@ -2,6 +2,7 @@
 #include <net/watch.h>
 
 #include <errno.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -20,14 +21,14 @@ struct net_watch {
 	struct mnl_socket *sock;
 	uint32_t seq;
 	uint64_t dumped_ns[NET_KINDS]; // when the last dump was asked for
-	// Large enough for what the kernel puts in one datagram of a dump.
+	// Large enough for one datagram of a kernel dump.
 	uint8_t buf[65536] TP_ALIGNED(8);
 };
 
 static int socket_open(struct net_watch *w)
 {
 	static const int groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
-		RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_NEIGH};
+		RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_NEIGH, RTNLGRP_NEXTHOP};
 	int size = RECEIVE_BUFFER;
 
 	w->sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -40,8 +41,10 @@ static int socket_open(struct net_watch *w)
 	for (size_t i = 0; i < TP_ARRAY_LEN(groups); i++) {
 		int group = groups[i];
 
+		// A kernel before 5.3 has no group of next-hop objects.
 		if (mnl_socket_setsockopt(w->sock, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) <
-			0)
+				0 &&
+			group != RTNLGRP_NEXTHOP)
 			return -errno;
 	}
 	return 0;
@@ -55,6 +58,7 @@ static int dump_send(struct net_watch *w, enum net_kind kind)
 	} requests[NET_KINDS] = {
 		[NET_LINK] = {RTM_GETLINK, sizeof(struct ifinfomsg)},
 		[NET_ADDRESS] = {RTM_GETADDR, sizeof(struct ifaddrmsg)},
+		[NET_NEXTHOP] = {RTM_GETNEXTHOP, sizeof(struct nhmsg)},
 		[NET_ROUTE] = {RTM_GETROUTE, sizeof(struct rtmsg)},
 		[NET_NEIGHBOUR] = {RTM_GETNEIGH, sizeof(struct ndmsg)},
 	};

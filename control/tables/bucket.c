@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The chains of the table, written in the orders of <turnpike/table.h>: an entry is whole before
+// its index is stored, an overflow bucket is whole before it is linked, and one that is unlinked
+// keeps its own link until a grace period has passed. Each visible change is one 32-bit store
+// (release), so a writer killed anywhere leaves chains that read correctly.
 #include "tables.h"
 
 #include "mutant.h"
@@ -9,7 +13,7 @@ static void entry_fill(struct tp_entry *e, const struct tp_entry *content)
 {
 	struct tp_entry filled = *content;
 
-	// At no time less than before: generation 0 means that nobody ever saw the slot.
+	// Never less than before: generation 0 means that no reader ever saw the slot.
 	filled.generation = e->generation + 1;
 	if (mutant_is(MUTANT_PUBLISH_FIRST)) {
 		e->key = content->key;
@@ -61,6 +65,19 @@ static bool chain_find(const struct tables *t, uint64_t hash, uint32_t value, st
 	return false;
 }
 
+static uint32_t overflow_take(struct tables *t)
+{
+	return tables_pool_take(&t->buckets);
+}
+
+static void overflow_retire(struct tables *t, uint32_t bucket)
+{
+	if (mutant_is(MUTANT_NO_GRACE_PERIOD))
+		tables_pool_give(&t->buckets, bucket);
+	else
+		tables_pool_retire(&t->buckets, bucket, tables_grace_tag(t));
+}
+
 static void overflow_fill(struct tp_bucket *b, uint16_t sig, uint32_t slot)
 {
 	for (unsigned s = 1; s < TP_BUCKET_SLOTS; s++)
@@ -69,7 +86,7 @@ static void overflow_fill(struct tp_bucket *b, uint16_t sig, uint32_t slot)
 	slot_publish(b, 0, sig, slot);
 }
 
-int bucket_insert(struct tables *t, uint32_t slot, const struct tp_entry *content)
+int tables_bucket_insert(struct tables *t, uint32_t slot, const struct tp_entry *content)
 {
 	uint64_t hash = tp_table_hash(&t->shm.table, &content->key);
 	uint16_t sig = tp_table_sig_of(hash);
@@ -86,8 +103,8 @@ int bucket_insert(struct tables *t, uint32_t slot, const struct tp_entry *conten
 		slot_publish(p.bucket, p.slot, sig, slot);
 		return 0;
 	}
-	// A reader gives a longer chain up.
-	number = length < TP_CHAIN_MAX ? bucket_take(t) : 0;
+	// Readers give up on a longer chain.
+	number = length < TP_CHAIN_MAX ? overflow_take(t) : 0;
 	if (number == 0)
 		return -ENOSPC;
 	entry_fill(e, content);
@@ -96,7 +113,8 @@ int bucket_insert(struct tables *t, uint32_t slot, const struct tp_entry *conten
 	return 0;
 }
 
-void bucket_replace(struct tables *t, uint32_t old, uint32_t fresh, const struct tp_entry *content)
+void tables_bucket_replace(
+	struct tables *t, uint32_t old, uint32_t fresh, const struct tp_entry *content)
 {
 	uint64_t hash = tp_table_hash(&t->shm.table, &content->key);
 	struct tp_bucket *last;
@@ -119,7 +137,7 @@ static bool bucket_is_empty(const struct tp_bucket *b)
 	return true;
 }
 
-void bucket_remove(struct tables *t, uint32_t slot)
+void tables_bucket_remove(struct tables *t, uint32_t slot)
 {
 	uint64_t hash = tp_table_hash(&t->shm.table, &entry_of(t, slot)->key);
 	struct tp_bucket *last;
@@ -134,5 +152,5 @@ void bucket_remove(struct tables *t, uint32_t slot)
 	// A reader may stand in the bucket: its own link stays for it to go on.
 	atomic_store_explicit(&p.before->next,
 		atomic_load_explicit(&p.bucket->next, memory_order_relaxed), memory_order_release);
-	bucket_retire(t, p.number);
+	overflow_retire(t, p.number);
 }

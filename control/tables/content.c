@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What an entry holds, worked out from its allocation and the configuration: for a new entry, and
-// again for an old one that a recovery scan verifies. Next hop, partner and generation are not of
-// it.
+// Contents of an entry, worked out from its allocation and the configuration: for a new entry, and
+// again for an old one that a recovery scan verifies. Partner, generation, path MTU, limit and a
+// next hop are no part of it; a stream client's egress is.
 #include "tables.h"
 
 #include <errno.h>
@@ -22,7 +22,8 @@ static struct tp_addr relayed_of(const struct tables *t, const struct tp_entry_r
 	return a;
 }
 
-int content_relay_slot(const struct tables *t, const struct tp_entry *allocation, uint8_t family)
+int tables_content_relay_slot(
+	const struct tables *t, const struct tp_entry *allocation, uint8_t family)
 {
 	for (int i = 0; i < (int)TURN_RELAY_SLOTS; i++) {
 		uint16_t id = allocation->relay[i].relay_id;
@@ -33,10 +34,11 @@ int content_relay_slot(const struct tables *t, const struct tp_entry *allocation
 	return -EINVAL;
 }
 
-int content_allocation(const struct tables *t, uint32_t slot, uint32_t record,
+int tables_content_allocation(const struct tables *t, uint32_t slot, uint32_t record,
 	const struct turn_allocation_record *rec, struct tp_entry *out)
 {
-	const struct tp_local *listener = local_of(t, rec->client.listener_id, TP_ROLE_LISTENER);
+	const struct tp_local *listener =
+		tables_local_of(t, rec->client.listener_id, TP_ROLE_LISTENER);
 
 	memset(out, 0, sizeof(*out));
 	if (listener == NULL)
@@ -52,7 +54,14 @@ int content_allocation(const struct tables *t, uint32_t slot, uint32_t record,
 		out->relay[i].relay_id = rec->relay[i].relay_id;
 		out->relay[i].port_be = rec->relay[i].local.port_be;
 	}
-	return core_template_allocation(out, &listener->addr, &rec->client.remote);
+	if ((rec->flags & TURN_RECORD_DONT_FRAGMENT) != 0)
+		out->leg_flags = TP_LEG_DONT_FRAGMENT;
+	if (!tp_transport_is_stream(listener->transport))
+		return rec->connection != 0 ? -EINVAL
+					    : entry_template_allocation(
+						      out, &listener->addr, &rec->client.remote);
+	atomic_init(&out->egress, tp_connection_egress(rec->connection));
+	return entry_template_stream_allocation(out, rec->connection);
 }
 
 static void relay_fill(const struct content_request *req, int slot, struct tp_entry *out)
@@ -60,6 +69,7 @@ static void relay_fill(const struct content_request *req, int slot, struct tp_en
 	const struct tp_entry_relay *relay = &req->allocation->relay[slot];
 
 	out->allocation = req->allocation_slot;
+	out->leg_flags = req->allocation->leg_flags;
 	out->relay_id = relay->relay_id;
 	out->port_be = relay->port_be;
 }
@@ -69,16 +79,16 @@ static void hairpin_fill(
 {
 	uint16_t relay_id;
 
-	if (!local_is_own(t, &req->peer, &relay_id))
+	if (!tables_local_is_own(t, &req->peer, &relay_id))
 		return;
 	out->flags = TP_ENTRY_HAIRPIN;
 	out->hairpin_relay_id = relay_id;
 }
 
-int content_permission(
+int tables_content_permission(
 	const struct tables *t, const struct content_request *req, struct tp_entry *out)
 {
-	int slot = content_relay_slot(t, req->allocation, req->peer.family);
+	int slot = tables_content_relay_slot(t, req->allocation, req->peer.family);
 	struct tp_addr relayed;
 
 	memset(out, 0, sizeof(*out));
@@ -89,15 +99,27 @@ int content_permission(
 	atomic_init(&out->expires_s, req->expires_s);
 	relay_fill(req, slot, out);
 	hairpin_fill(t, req, out);
-	return core_template_permission(out, &relayed, &req->peer);
+	return entry_template_permission(out, &relayed, &req->peer);
 }
 
-int content_channel(const struct tables *t, const struct content_request *req,
+static int stream_templates(const struct content_request *req, const struct tp_addr *relayed,
+	struct tp_entry *channel, struct tp_entry *peer)
+{
+	uint64_t connection = req->allocation->stream.connection;
+	int rc = entry_template_stream_channel(channel, relayed, &req->peer);
+
+	if (rc == 0)
+		rc = entry_template_stream_peer(peer, connection, req->number, relayed, &req->peer);
+	atomic_init(&peer->egress, tp_connection_egress(connection));
+	return rc;
+}
+
+int tables_content_channel(const struct tables *t, const struct content_request *req,
 	struct tp_entry *channel, struct tp_entry *peer)
 {
 	const struct tp_key *key = &req->allocation->key;
-	const struct tp_local *listener = local_of(t, key->local_id, TP_ROLE_LISTENER);
-	int slot = content_relay_slot(t, req->allocation, req->peer.family);
+	const struct tp_local *listener = tables_local_of(t, key->local_id, TP_ROLE_LISTENER);
+	int slot = tables_content_relay_slot(t, req->allocation, req->peer.family);
 	struct tp_addr client = client_of(req->allocation), relayed;
 	int rc;
 
@@ -115,40 +137,52 @@ int content_channel(const struct tables *t, const struct content_request *req,
 	atomic_init(&peer->expires_s, req->other_expires_s);
 	atomic_init(&peer->other_expires_s, req->expires_s);
 	relay_fill(req, slot, peer);
-	rc = core_template_channel(
+	if (tp_transport_is_stream(listener->transport))
+		return stream_templates(req, &relayed, channel, peer);
+	rc = entry_template_channel(
 		channel, &listener->addr, &client, req->number, &relayed, &req->peer);
 	if (rc == 0)
-		rc = core_template_peer(
+		rc = entry_template_peer(
 			peer, &listener->addr, &client, req->number, &relayed, &req->peer);
 	return rc;
 }
 
-struct tp_addr content_destination(const struct tp_entry *e)
+struct tp_addr tables_content_destination(const struct tp_entry *e)
 {
 	struct tp_addr a = {.family = TP_FAMILY_IPV4};
 
 	if (e->header[0] >> 4 == 6) {
 		a.family = TP_FAMILY_IPV6;
 		memcpy(a.ip, e->header + 24, 16);
-		memcpy(&a.port_be, e->header + CORE_IPV6_HEADER_LEN + 2, 2);
+		memcpy(&a.port_be, e->header + WIRE_IPV6_HEADER_LEN + 2, 2);
 	} else {
 		memcpy(a.ip, e->header + 16, 4);
-		memcpy(&a.port_be, e->header + CORE_IPV4_HEADER_LEN + 2, 2);
+		memcpy(&a.port_be, e->header + WIRE_IPV4_HEADER_LEN + 2, 2);
 	}
 	return a;
 }
 
-bool content_same(const struct tp_entry *published, const struct tp_entry *content)
+bool tables_entry_needs_hop(const struct tp_entry *e)
+{
+	return (e->flags & TP_ENTRY_HAIRPIN) == 0 && e->header[0] != 0;
+}
+
+bool tables_content_same(const struct tp_entry *published, const struct tp_entry *content)
 {
 	struct tp_entry a = *published, b = *content;
 
-	// What changes in place, and what is the slot's own.
+	// Words that change in place, and the slot's own. A stream client's egress is the low half
+	// of the connection, which is compared.
 	atomic_init(&a.expires_s, 0);
 	atomic_init(&b.expires_s, 0);
 	atomic_init(&a.other_expires_s, 0);
 	atomic_init(&b.other_expires_s, 0);
-	atomic_init(&a.next_hop, 0);
-	atomic_init(&b.next_hop, 0);
+	atomic_init(&a.egress, 0);
+	atomic_init(&b.egress, 0);
+	atomic_init(&a.path_mtu, 0);
+	atomic_init(&b.path_mtu, 0);
+	atomic_init(&a.limit, 0);
+	atomic_init(&b.limit, 0);
 	atomic_init(&a.partner, 0);
 	atomic_init(&b.partner, 0);
 	a.generation = b.generation = 0;

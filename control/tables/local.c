@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The id <-> address table. What changes is stored word by word between two changes of config_seq;
-// a writer killed in between leaves it odd, and the next one begins from there.
+// The id <-> address table. Changes are stored word by word between two changes of config_seq; a
+// writer killed in between leaves it odd, and the next one begins from there.
+//
+// An id is named by allocations (listener and relay addresses) and by hairpin entries (relay
+// address of the peer). A removed one is RETIRED until none of them names it, then rests for a
+// grace period, then is FREE.
 #include "tables.h"
 
 #include <errno.h>
@@ -30,9 +34,19 @@ static void config_end(struct tables *t)
 	atomic_store_explicit(&t->shm.header->config_seq, seq + 1, memory_order_release);
 }
 
-const struct tp_local *local_of(const struct tables *t, uint16_t id, uint8_t role)
+const struct tp_local *tables_local_of(const struct tables *t, uint16_t id, uint8_t role)
 {
 	return id != 0 && id < TP_LOCALS_MAX && t->locals[id].role == role ? &t->locals[id] : NULL;
+}
+
+static void path_store(struct tables *t, const struct tp_path_config *path)
+{
+	const struct tables_secrets *secrets = &t->priv.header->secrets;
+	struct tp_path_config with_keys = *path;
+
+	memcpy(with_keys.punt_key, secrets->punt_key, sizeof(with_keys.punt_key));
+	memcpy(with_keys.nonce_key, secrets->nonce_key, sizeof(with_keys.nonce_key));
+	words_store(&t->shm.header->path, &with_keys, sizeof(with_keys));
 }
 
 static const struct tp_local *own_local(const struct tables *t, uint16_t own)
@@ -47,8 +61,8 @@ static const struct tp_addr *own_addr(const struct tables *t, uint16_t own)
 	return (own & OWN_EXTERNAL) != 0 ? &l->external : &l->addr;
 }
 
-// The slot of the IP address, or the empty one where it would go. Nobody but the operator chooses
-// what is in there, so nobody makes it slow.
+// The slot of the IP address, or the empty one where it would go. Only the operator chooses its
+// members, so strangers cannot slow it down.
 static uint32_t own_slot(const struct tables *t, const struct tp_addr *ip)
 {
 	uint64_t a, b;
@@ -81,7 +95,7 @@ static void own_rebuild(struct tables *t)
 	}
 }
 
-bool local_is_own(const struct tables *t, const struct tp_addr *ip, uint16_t *relay_id)
+bool tables_local_is_own(const struct tables *t, const struct tp_addr *ip, uint16_t *relay_id)
 {
 	uint16_t own = t->own_ids[own_slot(t, ip)];
 
@@ -98,31 +112,47 @@ static void local_rest(struct tables *t, uint16_t id)
 		t->local_references[id] != 0)
 		return;
 	t->local_resting[id] = true;
-	t->local_tags[id] = grace_tag(t);
+	t->local_tags[id] = tables_grace_tag(t);
 	t->n_local_retired++;
 }
 
-void local_reference(struct tables *t, uint16_t id)
+void tables_local_reference(struct tables *t, uint16_t id)
 {
-	if (id != 0)
-		t->local_references[id]++;
+	if (id == 0 || id >= TP_LOCALS_MAX)
+		return;
+	t->local_references[id]++;
+	if (t->local_resting[id]) {
+		t->local_resting[id] = false;
+		t->n_local_retired--;
+	}
 }
 
-void local_unreference(struct tables *t, uint16_t id)
+void tables_local_unreference(struct tables *t, uint16_t id)
 {
-	if (id == 0)
+	if (id == 0 || id >= TP_LOCALS_MAX)
 		return;
 	t->local_references[id]--;
 	local_rest(t, id);
 }
 
-void local_settle(struct tables *t)
+void tables_local_settle(struct tables *t)
 {
 	for (uint16_t id = 1; id < TP_LOCALS_MAX; id++)
 		local_rest(t, id);
 }
 
-void local_reap(struct tables *t, uint32_t gp_done)
+// The next relay address that gets the array of ports begins with none that cools down.
+static void cooldowns_forget(struct tables *t, const struct tp_local *l)
+{
+	_Atomic uint16_t *ports = &t->priv.cooldowns[(size_t)l->port_index << 16];
+
+	if (l->addr.port_be != 0 || l->port_index >= t->priv.n_port_indexes)
+		return;
+	for (uint32_t port = 0; port < 65536; port++)
+		atomic_store_explicit(&ports[port], 0, memory_order_relaxed);
+}
+
+void tables_local_reap(struct tables *t, uint32_t gp_done)
 {
 	if (t->n_local_retired == 0)
 		return;
@@ -131,7 +161,9 @@ void local_reap(struct tables *t, uint32_t gp_done)
 
 		if (!t->local_resting[id] || !tp_gp_passed(gp_done, t->local_tags[id]))
 			continue;
+		cooldowns_forget(t, &t->locals[id]);
 		memset(&none, 0, sizeof(none));
+		none.generation = t->locals[id].generation;
 		config_begin(t);
 		words_store(&t->shm.locals[id], &none, sizeof(none));
 		config_end(t);
@@ -195,25 +227,39 @@ static int plan_add(const struct tables *t, struct tp_local *plan, struct tables
 				"end");
 			return -ENOSPC;
 		}
-		memset(&plan[id], 0, sizeof(plan[id]));
-		plan[id].addr = want->addr;
-		plan[id].transport = want->transport;
-		plan[id].port_index = index;
+		plan[id] = (struct tp_local){.addr = want->addr,
+			.transport = want->transport,
+			.port_index = index,
+			.generation = plan[id].generation + 1};
 	}
 	plan[id].external = want->external;
 	plan[id].role = want->role;
+	plan[id].realm_id = want->realm_id;
+	plan[id].flags = want->flags;
 	want->id = id;
 	return 0;
 }
 
-static void plan_apply(
-	struct tables *t, const struct tp_local *plan, const struct tp_path_config *path)
+// The DTLS listener of a UDP listener's address and port, 0 without one.
+static uint16_t dtls_of(const struct tp_local *plan, uint16_t udp)
 {
-	struct tp_path_config with_key = *path;
+	if (plan[udp].role != TP_ROLE_LISTENER || plan[udp].transport != TP_TRANSPORT_UDP)
+		return 0;
+	for (uint16_t id = 1; id < TP_LOCALS_MAX; id++)
+		if (plan[id].role == TP_ROLE_LISTENER && plan[id].transport == TP_TRANSPORT_DTLS &&
+			tp_addr_equal(&plan[id].addr, &plan[udp].addr))
+			return id;
+	return 0;
+}
 
-	memcpy(with_key.punt_key, t->priv.header->secrets.punt_key, sizeof(with_key.punt_key));
+// Stores the records that differ, and the path where it is not NULL.
+static void plan_apply(struct tables *t, struct tp_local *plan, const struct tp_path_config *path)
+{
+	for (uint16_t id = 1; id < TP_LOCALS_MAX; id++)
+		plan[id].dtls_id = dtls_of(plan, id);
 	config_begin(t);
-	words_store(&t->shm.header->path, &with_key, sizeof(with_key));
+	if (path != NULL)
+		path_store(t, path);
 	for (uint16_t id = 1; id < TP_LOCALS_MAX; id++)
 		if (memcmp(&t->locals[id], &plan[id], sizeof(plan[id])) != 0)
 			words_store(&t->shm.locals[id], &plan[id], sizeof(plan[id]));
@@ -249,5 +295,62 @@ int tables_configure(struct tables *t, struct tables_local *locals, size_t n,
 			return rc;
 	}
 	plan_apply(t, plan, path);
+	return 0;
+}
+
+int tables_local_add(struct tables *t, struct tables_local *local, struct shm_error *err)
+{
+	struct tp_local plan[TP_LOCALS_MAX];
+	int rc;
+
+	memcpy(plan, t->locals, sizeof(plan));
+	rc = plan_add(t, plan, local, err);
+	if (rc == 0)
+		plan_apply(t, plan, NULL);
+	return rc;
+}
+
+int tables_local_remove(struct tables *t, uint16_t id)
+{
+	struct tp_local plan[TP_LOCALS_MAX];
+
+	if (tables_local_of(t, id, TP_ROLE_LISTENER) == NULL &&
+		tables_local_of(t, id, TP_ROLE_RELAY) == NULL)
+		return -ENOENT;
+	memcpy(plan, t->locals, sizeof(plan));
+	plan[id].role = TP_ROLE_RETIRED;
+	plan_apply(t, plan, NULL);
+	return 0;
+}
+
+void tables_path_set(struct tables *t, const struct tp_path_config *path)
+{
+	config_begin(t);
+	path_store(t, path);
+	config_end(t);
+}
+
+static bool allocation_uses(const struct tp_entry *e, uint16_t id)
+{
+	return e->key.local_id == id || e->relay[0].relay_id == id || e->relay[1].relay_id == id;
+}
+
+uint32_t tables_local_user(const struct tables *t, uint16_t id, uint32_t *cursor, unsigned budget)
+{
+	uint32_t n = t->shm.table.n_entries, i = *cursor != 0 ? *cursor : 1;
+
+	*cursor = 0;
+	if (id == 0 || id >= TP_LOCALS_MAX || t->local_references[id] == 0)
+		return 0;
+	for (; i < n; i++, budget--) {
+		if (budget == 0) {
+			*cursor = i;
+			return 0;
+		}
+		if (ref_is(t, i, TP_KIND_ALLOCATION) && allocation_uses(entry_of(t, i), id)) {
+			*cursor = i + 1 < n ? i + 1 : 0;
+			return i;
+		}
+	}
 	return 0;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// Free slots, and retired ones that wait for their grace period.
 #include "pool.h"
 
 #include <turnpike/segment.h>
@@ -6,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int pool_init(struct pool *p, uint32_t capacity)
+int tables_pool_init(struct pool *p, uint32_t capacity)
 {
 	memset(p, 0, sizeof(*p));
 	p->capacity = capacity != 0 ? capacity : 1;
@@ -14,13 +15,13 @@ int pool_init(struct pool *p, uint32_t capacity)
 	p->retired = calloc(p->capacity, sizeof(*p->retired));
 	p->tags = calloc(p->capacity, sizeof(*p->tags));
 	if (p->free == NULL || p->retired == NULL || p->tags == NULL) {
-		pool_fini(p);
+		tables_pool_fini(p);
 		return -ENOMEM;
 	}
 	return 0;
 }
 
-void pool_fini(struct pool *p)
+void tables_pool_fini(struct pool *p)
 {
 	free(p->free);
 	free(p->retired);
@@ -28,18 +29,20 @@ void pool_fini(struct pool *p)
 	memset(p, 0, sizeof(*p));
 }
 
-void pool_give(struct pool *p, uint32_t slot)
+void tables_pool_give(struct pool *p, uint32_t slot)
 {
 	if (p->n_free < p->capacity)
 		p->free[p->n_free++] = slot;
 }
 
-uint32_t pool_take(struct pool *p)
+uint32_t tables_pool_take(struct pool *p)
 {
-	return p->n_free != 0 ? p->free[--p->n_free] : 0;
+	if (p->n_free != 0)
+		return p->free[--p->n_free];
+	return p->fresh < p->end ? p->fresh++ : 0;
 }
 
-void pool_retire(struct pool *p, uint32_t slot, uint32_t tag)
+void tables_pool_retire(struct pool *p, uint32_t slot, uint32_t tag)
 {
 	uint32_t at;
 
@@ -51,17 +54,17 @@ void pool_retire(struct pool *p, uint32_t slot, uint32_t tag)
 	p->n_retired++;
 }
 
-bool pool_is_ripe(const struct pool *p, uint32_t gp_done)
+bool tables_pool_is_ripe(const struct pool *p, uint32_t gp_done)
 {
 	return p->n_retired != 0 && tp_gp_passed(gp_done, p->tags[p->head]);
 }
 
-uint32_t pool_reap(struct pool *p, uint32_t gp_done)
+uint32_t tables_pool_reap(struct pool *p, uint32_t gp_done)
 {
-	return pool_is_ripe(p, gp_done) ? pool_next(p) : 0;
+	return tables_pool_is_ripe(p, gp_done) ? tables_pool_next(p) : 0;
 }
 
-uint32_t pool_next(struct pool *p)
+uint32_t tables_pool_next(struct pool *p)
 {
 	uint32_t slot;
 

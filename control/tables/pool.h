@@ -10,6 +10,10 @@
 struct pool {
 	uint32_t *free; // a stack: the slot given up last is the first in the cache
 	uint32_t n_free;
+	// Slots never used so far: `fresh` to `end` - 1 may be taken, lowest first, when the stack
+	// is empty.
+	uint32_t fresh;
+	uint32_t end;
 	uint32_t *retired; // a ring of slots, oldest at `head`, and of their tags
 	uint32_t *tags;
 	uint32_t head;
@@ -18,18 +22,24 @@ struct pool {
 };
 
 // Room for `capacity` slots in all. 0 or -ENOMEM.
-int pool_init(struct pool *p, uint32_t capacity);
-void pool_fini(struct pool *p);
+int tables_pool_init(struct pool *p, uint32_t capacity);
+void tables_pool_fini(struct pool *p);
 
-void pool_give(struct pool *p, uint32_t slot);
+void tables_pool_give(struct pool *p, uint32_t slot);
+// How many a taker finds.
+static inline uint32_t tables_pool_spare(const struct pool *p)
+{
+	return p->n_free + (p->end - p->fresh);
+}
 // 0: none is free.
-uint32_t pool_take(struct pool *p);
+uint32_t tables_pool_take(struct pool *p);
 
 // Tags must not go back from one call to the next.
-void pool_retire(struct pool *p, uint32_t slot, uint32_t tag);
+void tables_pool_retire(struct pool *p, uint32_t slot, uint32_t tag);
 // Whether there is one whose grace period has passed.
-bool pool_is_ripe(const struct pool *p, uint32_t gp_done);
-// The oldest retired slot, whatever its grace period, 0 for none. It is the caller's to give.
-uint32_t pool_next(struct pool *p);
+bool tables_pool_is_ripe(const struct pool *p, uint32_t gp_done);
+// Returns the oldest retired slot, even before the end of its grace period; 0: none. It belongs to
+// the caller.
+uint32_t tables_pool_next(struct pool *p);
 // The oldest retired slot whose grace period has passed, 0 for none. It is the caller's to give.
-uint32_t pool_reap(struct pool *p, uint32_t gp_done);
+uint32_t tables_pool_reap(struct pool *p, uint32_t gp_done);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The private file: what the control process needs after a restart and the data plane must never
-// see. 0600, not in core dumps. Its layout is this process's own business but stands under the same
-// layout version.
+// The private file: state that the control process needs after a restart and the data plane must
+// never see. 0600, not in core dumps. Its layout is this process's own business but stands under
+// the same layout version.
 #pragma once
 
 #include <tables/writer.h>
@@ -10,40 +10,77 @@
 #define RECORD_LIVE	   1u // stored last when an allocation is made
 #define RECORD_CLOSING	   2u // stored first when it ends: a new writer finishes the tear-down
 
-#define RECORD_NAME_INLINE 72u
+#define RECORD_NAME_INLINE 64u
 #define NAME_BLOCK_SIZE	   768u // longest user name: TURN_USERNAME_MAX
 
 // One per allocation, named by the ALLOCATION entry's `partner`. Record 0 is never used.
 struct record {
 	_Atomic uint32_t state; // RECORD_*
-	uint32_t entry;		// index of the ALLOCATION entry, with its generation
+	// Index of the ALLOCATION entry, with its generation.
+	uint32_t entry;
 	uint32_t generation;
 	uint32_t lifetime_s;
 	uint64_t created_ns;
-	uint32_t advertised_tags[TURN_RELAY_SLOTS]; // of the addresses that the client was told
+	// Tags of the addresses that the client was told.
+	uint32_t advertised_tags[TURN_RELAY_SLOTS];
 	uint8_t txid[12];
-	uint32_t name_block; // of a user name longer than RECORD_NAME_INLINE, else 0
+	// The block of a user name longer than RECORD_NAME_INLINE, else 0.
+	uint32_t name_block;
 	uint16_t username_len;
+	uint16_t realm_id;
 	uint8_t requested_family;
+	uint8_t client_transport;
+	uint8_t relayed_transport;
+	uint8_t flags; // TURN_RECORD_*
+	uint8_t identity_kind;
+	uint8_t key_algorithm;
 	uint8_t key_len;
-	uint8_t close_reason; // why it ended, the caller's number; 0: not told
-	uint8_t reserved[3];
-	struct tables_usage used; // of ended permissions and channels
+	// Why it ended, the caller's number; 0: not told.
+	uint8_t close_reason;
+	// As in struct turn_allocation_record.
+	uint32_t secret_id;
+	uint64_t connection;
+	uint64_t ticket_id;
+	uint64_t credential_expires_s;
+	// Usage of ended permissions and channels.
+	struct tables_usage used;
 	uint8_t key[TURN_KEY_MAX];
+	// Index of the ALLOCATION entry that holds the other family, 0: none.
+	uint32_t partner;
+	uint32_t reserved;
 	uint8_t username[RECORD_NAME_INLINE];
 };
-TP_ASSERT_SIZE(struct record, 192);
+TP_ASSERT_SIZE(struct record, 224);
 
-// What a late duplicate of an Allocate request is known by (<turn/store.h>). The expiry is stored
-// last; 0: empty.
-struct tomb {
+// Recognises a late duplicate of an Allocate request (<turn/store.h>). The expiry is stored last;
+// 0: empty.
+struct tombstone {
 	struct tp_addr remote;
 	uint16_t listener_id;
 	uint16_t reserved;
 	uint8_t txid[12];
 	_Atomic uint32_t until_s;
 };
-TP_ASSERT_SIZE(struct tomb, 40);
+TP_ASSERT_SIZE(struct tombstone, 40);
+
+// A reservation (<turn/store.h>). The expiry is stored last; 0: empty.
+struct reservation {
+	_Atomic uint32_t expires_s;
+	uint32_t secret_id;
+	uint8_t token[TURN_TOKEN_LEN];
+	uint8_t txid[12];
+	// The block of a user name longer than RECORD_NAME_INLINE, else 0.
+	uint32_t name_block;
+	uint16_t relay_id;
+	uint16_t port;
+	uint16_t realm_id;
+	uint16_t username_len;
+	uint8_t identity_kind;
+	_Atomic uint8_t used;
+	uint8_t reserved[6];
+	uint8_t username[RECORD_NAME_INLINE];
+};
+TP_ASSERT_SIZE(struct reservation, 112);
 
 // The counters of a slot when it was last filled or folded: its usage counts from there.
 struct usage_base {
@@ -61,12 +98,13 @@ struct private_header {
 	uint64_t bases_off;   // struct usage_base [n_entries]
 	uint32_t n_records;
 	uint32_t n_names;
-	uint64_t rests_off; // uint16_t [n_port_indexes][65536], by relayed port: second, of its low
-			    // 16 bits, until which the port rests; 0: it never did
-	uint64_t tombs_off; // struct tomb [n_tombs]
-	uint32_t n_tombs;   // a ring: the oldest is overwritten
-	uint32_t reserved0;
-	uint64_t reserved[8];
+	uint64_t cooldowns_off; // uint16_t [n_port_indexes][65536], by relayed port: second, of its
+				// low 16 bits, until which the port rests; 0: it never did
+	uint64_t tombstones_off;   // struct tombstone [n_tombstones]
+	uint32_t n_tombstones;	   // a ring: the oldest is overwritten
+	uint32_t n_reservations;   // number 0 is never used
+	uint64_t reservations_off; // struct reservation [n_reservations]
+	uint64_t reserved[7];
 };
 TP_ASSERT_SIZE(struct private_header, 512);
 
@@ -76,20 +114,22 @@ struct private_file {
 	struct record *records;
 	uint8_t *names;
 	struct usage_base *bases;
-	_Atomic uint16_t *rests;
-	struct tomb *tombs;
+	_Atomic uint16_t *cooldowns;
+	struct tombstone *tombstones;
+	struct reservation *reservations;
 	uint32_t n_records;
 	uint32_t n_names;
 	uint32_t n_port_indexes;
-	uint32_t n_tombs;
+	uint32_t n_tombstones;
+	uint32_t n_reservations;
 };
 
 // Octets of the file.
-uint64_t private_size(uint32_t n_allocations, uint32_t n_entries, uint32_t n_port_indexes);
+uint64_t tables_private_size(uint32_t n_allocations, uint32_t n_entries, uint32_t n_port_indexes);
 
 // Secrets are random. Published by the caller, before the tables.
-int private_create(struct private_file *f, const struct shm_place *p,
+int tables_private_create(struct private_file *f, const struct shm_place *p,
 	const struct shm_tables *tables, struct shm_error *err);
-int private_open(struct private_file *f, const struct shm_place *p, const struct shm_tables *tables,
-	struct shm_error *err);
-void private_close(struct private_file *f);
+int tables_private_open(struct private_file *f, const struct shm_place *p,
+	const struct shm_tables *tables, struct shm_error *err);
+void tables_private_close(struct private_file *f);

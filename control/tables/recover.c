@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Going on after another writer: what is whole is kept, the rest is unpublished, and every slot
+// Takes over from another writer: whole objects are kept, the rest is unpublished, and every slot
 // that is not referenced rests for a grace period, since the dead writer may have unpublished it
 // just now. Each step is one that a reader may watch and that a kill may end: the next scan finds
 // the same or less to do.
@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-// ---- what the writer keeps in its own memory --------------------------------------------------
+// ---- the writer's own memory --------------------------------------------------------------------
 
 // An allocation that ended but whose last packets were not counted yet: told when they are.
 static bool allocation_is_closing(struct scan *s, uint32_t i)
@@ -16,64 +16,77 @@ static bool allocation_is_closing(struct scan *s, uint32_t i)
 	const struct tp_entry *e = entry_of(s->t, i);
 
 	return e->key.kind == TP_KIND_ALLOCATION && e->allocation == i &&
-	       record_claim(s, i, RECORD_CLOSING);
+	       tables_record_claim(s, i, RECORD_CLOSING);
 }
 
 static void pools_rebuild(struct scan *s)
 {
 	struct tables *t = s->t;
+	uint32_t fresh = t->shm.table.n_entries;
 
-	for (uint32_t i = t->shm.table.n_entries - 1; i >= 1; i--) {
+	while (fresh > 1 && t->slot_state[fresh - 1] != SLOT_LIVE &&
+		entry_of(t, fresh - 1)->generation == 0)
+		fresh--;
+	tables_cells_begin(t, fresh);
+	for (uint32_t i = fresh - 1; i >= 1; i--) {
 		if (t->slot_state[i] == SLOT_LIVE)
 			continue;
 		if (entry_of(t, i)->generation == 0) {
-			pool_give(&t->entries, i); // no reader ever saw it
+			tables_pool_give(&t->entries, i); // no reader ever saw it
 			continue;
 		}
 		if (allocation_is_closing(s, i))
 			t->slot_state[i] = SLOT_ENDING;
-		pool_retire(&t->entries, i, grace_tag(t));
+		tables_pool_retire(&t->entries, i, tables_grace_tag(t));
 		s->result->retired++;
 	}
 	for (uint32_t b = t->shm.table.n_buckets - 1; b >= t->shm.n_main_buckets; b--)
 		if (!s->linked[b])
-			pool_retire(&t->buckets, b, grace_tag(t));
+			tables_pool_retire(&t->buckets, b, tables_grace_tag(t));
 	for (uint32_t r = t->priv.n_records - 1; r >= 1; r--) {
 		if (s->records[r])
 			continue;
 		t->priv.records[r].name_block = 0;
-		record_give(t, r);
+		tables_record_give(t, r);
 	}
 	for (uint32_t n = t->priv.n_names - 1; n >= 1; n--)
 		if (!s->names[n])
-			pool_give(&t->names, n);
+			tables_pool_give(&t->names, n);
 }
 
 // The slot that holds the content from now on, 0 when it could not be had.
 static uint32_t entry_settle(struct scan *s, uint32_t i, struct tp_entry *content)
 {
-	if (content_same(entry_of(s->t, i), content))
+	struct tables *t = s->t;
+	uint16_t hairpin = entry_hairpin_id(entry_of(t, i));
+	uint32_t fresh;
+
+	tables_local_reference(t, hairpin);
+	if (tables_content_same(entry_of(t, i), content))
 		return i;
 	s->result->rebuilt++;
-	return entry_move(s->t, i, content);
+	fresh = tables_entry_move(t, i, content);
+	if (fresh == 0)
+		tables_local_unreference(t, hairpin);
+	return fresh;
 }
 
 static void channel_settle(struct scan *s, uint32_t i)
 {
 	struct tables *t = s->t;
 	struct tp_entry channel_content, peer_content;
-	uint32_t p = channel_pair(t, i, &channel_content, &peer_content);
+	uint32_t p = tables_channel_pair(t, i, &channel_content, &peer_content);
 	uint32_t peer = entry_settle(s, p, &peer_content);
 	uint32_t channel = peer != 0 ? entry_settle(s, i, &channel_content) : 0;
 
 	if (channel == 0) {
-		entry_drop(s, i, false);
-		slot_retire(t, i);
-		entry_drop(s, peer != 0 ? peer : p, false);
-		slot_retire(t, peer != 0 ? peer : p);
+		tables_entry_drop(s, i, false);
+		tables_slot_retire(t, i);
+		tables_entry_drop(s, peer != 0 ? peer : p, false);
+		tables_slot_retire(t, peer != 0 ? peer : p);
 		return;
 	}
-	ring_add(t, entry_of(t, channel)->allocation, channel);
+	tables_ring_add(t, entry_of(t, channel)->allocation, channel);
 	t->n_channels++;
 }
 
@@ -81,14 +94,15 @@ static void permission_settle(struct scan *s, uint32_t i)
 {
 	struct tables *t = s->t;
 	struct tp_entry content;
-	uint32_t permission = permission_content(t, i, &content) ? entry_settle(s, i, &content) : 0;
+	uint32_t permission =
+		tables_permission_content(t, i, &content) ? entry_settle(s, i, &content) : 0;
 
 	if (permission == 0) {
-		entry_drop(s, i, false);
-		slot_retire(t, i);
+		tables_entry_drop(s, i, false);
+		tables_slot_retire(t, i);
 		return;
 	}
-	ring_add(t, entry_of(t, permission)->allocation, permission);
+	tables_ring_add(t, entry_of(t, permission)->allocation, permission);
 	t->n_permissions++;
 }
 
@@ -97,9 +111,9 @@ static void allocation_settle(struct tables *t, uint32_t i)
 	const struct tp_entry *e = entry_of(t, i);
 
 	t->links[i] = (struct link){.prev = i, .next = i};
-	local_reference(t, e->key.local_id);
+	tables_local_reference(t, e->key.local_id);
 	for (unsigned k = 0; k < TURN_RELAY_SLOTS; k++)
-		local_reference(t, e->relay[k].relay_id);
+		tables_local_reference(t, e->relay[k].relay_id);
 	t->n_allocations++;
 }
 
@@ -118,12 +132,12 @@ static void objects_settle(struct scan *s)
 		else if (ref_is(t, i, TP_KIND_CHANNEL) && t->links[i].next == 0)
 			channel_settle(s, i);
 	}
-	hop_import(t);
+	tables_hop_import(t);
 	for (uint32_t i = 1; i < n; i++)
 		if (t->slot_state[i] == SLOT_LIVE)
-			hop_adopt(t, i);
-	hop_settle(t);
-	local_settle(t);
+			tables_hop_adopt(t, i);
+	tables_hop_settle(t);
+	tables_local_settle(t);
 }
 
 // ---- handing back -----------------------------------------------------------------------------
@@ -133,11 +147,22 @@ static int object_visit(
 {
 	const struct tp_entry *e = entry_of(t, i);
 	uint32_t expires_s = atomic_load_explicit(&e->expires_s, memory_order_relaxed);
-	struct tp_addr peer = content_destination(e);
+	struct tp_addr peer = tables_content_destination(e);
 
 	return e->key.kind == TP_KIND_PERMISSION
 		       ? v->permission(v->ctx, allocation, &peer, expires_s, i)
 		       : v->channel(v->ctx, allocation, e->key.selector, &peer, expires_s, i);
+}
+
+static void mtu_visit(
+	const struct tables *t, const struct tables_visitor *v, uint32_t allocation, uint32_t i)
+{
+	const struct tp_entry *e = entry_of(t, i);
+	uint16_t mtu = atomic_load_explicit(&e->path_mtu, memory_order_relaxed);
+	struct tp_addr peer = tables_content_destination(e);
+
+	if (mtu != 0 && v->path_mtu != NULL)
+		v->path_mtu(v->ctx, allocation, i == allocation ? NULL : &peer, mtu);
 }
 
 static void objects_visit(struct scan *s, const struct tables_visitor *v, uint32_t allocation)
@@ -148,11 +173,14 @@ static void objects_visit(struct scan *s, const struct tables_visitor *v, uint32
 	for (unsigned k = 0; k < TP_ARRAY_LEN(kinds); k++) {
 		for (uint32_t i = t->links[allocation].next, next; i != allocation; i = next) {
 			next = t->links[i].next;
-			if (entry_of(t, i)->key.kind != kinds[k] ||
-				object_visit(t, v, allocation, i) >= 0)
+			if (entry_of(t, i)->key.kind != kinds[k])
 				continue;
+			if (object_visit(t, v, allocation, i) >= 0) {
+				mtu_visit(t, v, allocation, i);
+				continue;
+			}
 			s->result->removed += kinds[k] == TP_KIND_CHANNEL ? 2 : 1;
-			object_end(t, i);
+			tables_object_end(t, i);
 		}
 	}
 }
@@ -167,13 +195,14 @@ static void allocations_visit(struct scan *s, const struct tables_visitor *v)
 
 		if (!ref_is(t, i, TP_KIND_ALLOCATION))
 			continue;
-		record_read(t, i, &rec);
+		tables_record_read(t, i, &rec);
 		rc = v->allocation(v->ctx, &rec, i);
 		explicit_bzero(&rec, sizeof(rec));
 		if (rc < 0) {
 			s->result->removed++;
-			allocation_end(t, i);
+			tables_allocation_end(t, i);
 		} else {
+			mtu_visit(t, v, i, i);
 			objects_visit(s, v, i);
 		}
 	}
@@ -190,16 +219,18 @@ int tables_recover(
 	s.records = calloc(t->priv.n_records, 1);
 	s.names = calloc(t->priv.n_names, 1);
 	if (s.linked != NULL && s.records != NULL && s.names != NULL) {
-		scan_chains(t, s.linked, result);
-		verify_allocations(&s);
-		verify_objects(&s);
+		tables_scan_chains(t, s.linked, result);
+		tables_verify_allocations(&s);
+		tables_verify_objects(&s);
+		tables_reservations_verify(&s);
 		pools_rebuild(&s);
 		t->settled = true;
 		objects_settle(&s);
 		if (visitor->expect != NULL)
 			visitor->expect(visitor->ctx, t->n_allocations);
 		allocations_visit(&s, visitor);
-		rest_visit(t, visitor);
+		tables_reservations_visit(t, visitor);
+		tables_cooldown_visit(t, visitor);
 		result->allocations = t->n_allocations;
 		result->permissions = t->n_permissions;
 		result->channels = t->n_channels;

@@ -71,7 +71,7 @@ static unsigned bucket_scan(
 	return n;
 }
 
-// What a bucket names lies anywhere: asked for some buckets ahead, it is there in time.
+// A bucket's entries lie anywhere: prefetched some buckets ahead, they arrive in time.
 static void bucket_prefetch(const struct tables *t, const struct tp_bucket *b)
 {
 	for (unsigned s = 0; s < TP_BUCKET_SLOTS; s++) {
@@ -113,7 +113,7 @@ static void chain_scan(
 	}
 }
 
-void scan_chains(struct tables *t, uint8_t *linked, struct tables_recovery *result)
+void tables_scan_chains(struct tables *t, uint8_t *linked, struct tables_recovery *result)
 {
 	for (uint32_t b = 0; b < t->shm.n_main_buckets; b++) {
 		if (b + AHEAD < t->shm.n_main_buckets)

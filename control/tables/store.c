@@ -1,11 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The TURN server's store. Channels are published peer to client first, client to peer second, and
-// torn down the other way round; an allocation's record says LIVE last and CLOSING first.
+// The TURN server's store.
+//
+// The orders, which a recovery relies on:
+//   allocation  record filled; entry published; port words; record LIVE. The end: record CLOSING;
+//               channels, permissions; port words cleared; entry unpublished
+//   channel     PEER published, then CHANNEL: no client sends where no answer comes back. The end:
+//               CHANNEL unpublished, then PEER
+//   object      expiries first in the entry that leads to the other (refresh); a content that
+//   changes
+//               is a new slot whose index replaces the old one in a single store
+//               (tables_entry_move)
+// Pools are reaped once at the start of each _add; nothing below waits or frees.
 #include "tables.h"
 
 #include <errno.h>
 
-void ring_add(struct tables *t, uint32_t allocation, uint32_t object)
+void tables_ring_add(struct tables *t, uint32_t allocation, uint32_t object)
 {
 	uint32_t last = t->links[allocation].prev;
 
@@ -28,74 +38,101 @@ static bool key_exists(const struct tables *t, const struct tp_key *key)
 	return tp_table_find(&t->shm.table, key, tp_table_hash(&t->shm.table, key)) != 0;
 }
 
+// Before slots are taken: refills empty pools with slots that have become free.
+static void room_make(struct tables *t)
+{
+	tables_cells_look(t);
+	while ((tables_pool_spare(&t->entries) < 2 || t->buckets.n_free == 0 ||
+		       t->records.n_free == 0 || t->hop.pool.n_free == 0) &&
+		tables_slots_reap(t, REAP_PORTION) != 0)
+		;
+}
+
 static int pool_empty(struct tables *t)
 {
 	t->full++;
+	if (tables_pool_spare(&t->entries) == 0 && t->entries.end < t->shm.table.n_entries)
+		t->full_of_cells++;
 	return -ENOSPC;
 }
 
 // Fills the slot with its next hop and publishes it; on failure the slot is given back.
 static int entry_add(struct tables *t, uint32_t slot, struct tp_entry *content)
 {
-	struct tp_addr dst = content_destination(content);
-	uint32_t hop;
 	int rc;
 
-	dst.port_be = 0;
-	hop = (content->flags & TP_ENTRY_HAIRPIN) != 0 ? 0 : hop_acquire(t, &dst);
-	atomic_init(&content->next_hop, hop);
-	usage_begin(t, slot);
-	rc = bucket_insert(t, slot, content);
+	if (tables_entry_needs_hop(content) && tables_hop_acquire(t, slot, content) < 0) {
+		tables_slot_give(t, slot);
+		return pool_empty(t);
+	}
+	tables_usage_begin(t, slot);
+	rc = tables_bucket_insert(t, slot, content);
 	if (rc < 0) {
-		hop_release(t, hop);
-		slot_give(t, slot);
+		tables_hop_release(
+			t, slot, atomic_load_explicit(&content->egress, memory_order_relaxed));
+		tables_slot_give(t, slot);
 		return pool_empty(t);
 	}
 	t->slot_state[slot] = SLOT_LIVE;
+	if (tables_entry_needs_hop(content))
+		tables_destination_add(t, slot);
+	tables_local_reference(t, entry_hairpin_id(content));
 	return 0;
 }
 
 static void entry_end(struct tables *t, uint32_t slot)
 {
-	bucket_remove(t, slot);
-	hop_release(t, atomic_load_explicit(&entry_of(t, slot)->next_hop, memory_order_relaxed));
-	// What the last packets add is counted when the slot is free.
-	usage_fold(t, slot);
+	tables_bucket_remove(t, slot);
+	tables_destination_remove(t, slot);
+	tables_local_unreference(t, entry_hairpin_id(entry_of(t, slot)));
+	tables_hop_release(
+		t, slot, atomic_load_explicit(&entry_of(t, slot)->egress, memory_order_relaxed));
+	// The last packets are counted when the slot is freed.
+	tables_usage_fold(t, slot);
 	t->links[slot] = (struct link){0, 0};
 	t->slot_state[slot] = SLOT_ENDING;
-	slot_retire(t, slot);
+	tables_slot_retire(t, slot);
 }
 
-uint32_t entry_move(struct tables *t, uint32_t i, struct tp_entry *content)
+uint32_t tables_entry_move(struct tables *t, uint32_t i, struct tp_entry *content)
 {
 	const struct tp_entry *e = entry_of(t, i);
 	uint32_t partner = atomic_load_explicit(&e->partner, memory_order_relaxed);
-	uint32_t fresh = slot_take(t);
+	uint32_t fresh = tables_slot_take(t);
+	bool was;
 
 	if (fresh == 0)
 		return 0;
 	atomic_init(&content->expires_s, atomic_load(&e->expires_s));
 	atomic_init(&content->other_expires_s, atomic_load(&e->other_expires_s));
-	atomic_init(&content->next_hop, atomic_load(&e->next_hop));
+	atomic_init(&content->egress, atomic_load(&e->egress));
+	atomic_init(&content->path_mtu, atomic_load(&e->path_mtu));
+	atomic_init(&content->limit, atomic_load(&e->limit));
 	atomic_init(&content->partner, partner);
-	usage_fold(t, i);
-	usage_begin(t, fresh);
-	bucket_replace(t, i, fresh, content);
+	tables_usage_fold(t, i);
+	tables_usage_begin(t, fresh);
+	tables_bucket_replace(t, i, fresh, content);
+	tables_hop_move(t, i, fresh);
+	was = tables_destination_remove(t, i);
+	if (was && tables_entry_needs_hop(content))
+		tables_destination_add(t, fresh);
+	tables_local_reference(t, entry_hairpin_id(content));
+	tables_local_unreference(t, entry_hairpin_id(e));
 	if (e->key.kind != TP_KIND_PERMISSION)
 		atomic_store_explicit(&entry_of(t, partner)->partner, fresh, memory_order_release);
 	if (t->links[i].next != 0) {
 		ring_remove(t, i);
-		ring_add(t, e->allocation, fresh);
+		tables_ring_add(t, e->allocation, fresh);
 	}
 	t->slot_state[fresh] = SLOT_LIVE;
 	t->slot_state[i] = SLOT_ENDING;
-	slot_retire(t, i);
+	tables_slot_retire(t, i);
 	return fresh;
 }
 
 // ---- allocations ------------------------------------------------------------------------------
 
-_Atomic uint32_t *port_word(const struct tables *t, const struct tp_entry_relay *relay)
+_Atomic uint32_t *tables_port_word(const struct tables *t, const struct tp_entry_relay *relay)
 {
 	const struct tp_local *l = &t->locals[relay->relay_id];
 
@@ -109,7 +146,7 @@ static void ports_set(struct tables *t, const struct tp_entry *e, uint32_t was, 
 
 		if (e->relay[i].relay_id == 0)
 			continue;
-		word = port_word(t, &e->relay[i]);
+		word = tables_port_word(t, &e->relay[i]);
 		if (word != NULL && atomic_load_explicit(word, memory_order_relaxed) == was)
 			atomic_store_explicit(word, value, memory_order_release);
 	}
@@ -120,12 +157,12 @@ static int allocation_check(const struct tables *t, const struct turn_allocation
 	struct tp_key key;
 	bool any = false;
 
-	if (local_of(t, rec->client.listener_id, TP_ROLE_LISTENER) == NULL ||
+	if (tables_local_of(t, rec->client.listener_id, TP_ROLE_LISTENER) == NULL ||
 		rec->key_len > TURN_KEY_MAX || rec->username_len > TURN_USERNAME_MAX)
 		return -EINVAL;
 	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++) {
 		const struct turn_relay_slot *s = &rec->relay[i];
-		const struct tp_local *l = local_of(t, s->relay_id, TP_ROLE_RELAY);
+		const struct tp_local *l = tables_local_of(t, s->relay_id, TP_ROLE_RELAY);
 		const _Atomic uint32_t *word;
 
 		if (s->expires_s == 0)
@@ -152,28 +189,29 @@ static int allocation_add(void *ctx, const struct turn_allocation_record *rec, u
 
 	if (rc < 0)
 		return rc;
-	slot = slot_take(t);
-	record = slot != 0 ? record_take(t, slot, rec) : 0;
+	room_make(t);
+	slot = tables_slot_take(t);
+	record = slot != 0 ? tables_record_take(t, slot, rec) : 0;
 	if (record == 0) {
 		if (slot != 0)
-			slot_give(t, slot);
+			tables_slot_give(t, slot);
 		return pool_empty(t);
 	}
-	rc = content_allocation(t, slot, record, rec, &content);
+	rc = tables_content_allocation(t, slot, record, rec, &content);
 	if (rc < 0)
-		slot_give(t, slot);
+		tables_slot_give(t, slot);
 	else
 		rc = entry_add(t, slot, &content);
 	if (rc < 0) {
-		record_give(t, record);
+		tables_record_give(t, record);
 		return rc;
 	}
 	ports_set(t, &content, 0, slot);
 	atomic_store_explicit(&t->priv.records[record].state, RECORD_LIVE, memory_order_release);
 	t->links[slot] = (struct link){.prev = slot, .next = slot};
-	local_reference(t, rec->client.listener_id);
+	tables_local_reference(t, rec->client.listener_id);
 	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++)
-		local_reference(t, content.relay[i].relay_id);
+		tables_local_reference(t, content.relay[i].relay_id);
 	t->n_allocations++;
 	*ref = slot;
 	return 0;
@@ -190,7 +228,7 @@ static void allocation_refresh(void *ctx, uint32_t ref, unsigned slot, uint32_t 
 	atomic_store_explicit(
 		slot == 0 ? &e->expires_s : &e->other_expires_s, expires_s, memory_order_relaxed);
 	if (expires_s == 0 && e->relay[slot].relay_id != 0) {
-		_Atomic uint32_t *word = port_word(t, &e->relay[slot]);
+		_Atomic uint32_t *word = tables_port_word(t, &e->relay[slot]);
 
 		// Half of a dual allocation ends (RFC 8656 7.3).
 		if (word != NULL && atomic_load_explicit(word, memory_order_relaxed) == ref)
@@ -198,7 +236,7 @@ static void allocation_refresh(void *ctx, uint32_t ref, unsigned slot, uint32_t 
 	}
 }
 
-void allocation_end(struct tables *t, uint32_t ref)
+void tables_allocation_end(struct tables *t, uint32_t ref)
 {
 	struct tp_entry *e = entry_of(t, ref);
 
@@ -206,14 +244,14 @@ void allocation_end(struct tables *t, uint32_t ref)
 	for (uint32_t i = t->links[ref].next, next; i != ref; i = next) {
 		next = t->links[i].next;
 		if (entry_of(t, i)->key.kind == TP_KIND_CHANNEL)
-			object_end(t, i);
+			tables_object_end(t, i);
 	}
 	while (t->links[ref].next != ref)
-		object_end(t, t->links[ref].next);
+		tables_object_end(t, t->links[ref].next);
 	ports_set(t, e, ref, 0);
-	local_unreference(t, e->key.local_id);
+	tables_local_unreference(t, e->key.local_id);
 	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++)
-		local_unreference(t, e->relay[i].relay_id);
+		tables_local_unreference(t, e->relay[i].relay_id);
 	t->n_allocations--;
 	entry_end(t, ref);
 }
@@ -221,12 +259,12 @@ void allocation_end(struct tables *t, uint32_t ref)
 static void allocation_del(void *ctx, uint32_t ref)
 {
 	if (ref_is(ctx, ref, TP_KIND_ALLOCATION))
-		allocation_end(ctx, ref);
+		tables_allocation_end(ctx, ref);
 }
 
 // ---- permissions and channels -----------------------------------------------------------------
 
-void object_end(struct tables *t, uint32_t ref)
+void tables_object_end(struct tables *t, uint32_t ref)
 {
 	ring_remove(t, ref);
 	if (entry_of(t, ref)->key.kind == TP_KIND_CHANNEL) {
@@ -255,18 +293,19 @@ static int permission_add(void *ctx, uint32_t allocation, const struct tp_addr *
 	if (!ref_is(t, allocation, TP_KIND_ALLOCATION))
 		return -EINVAL;
 	req.allocation = entry_of(t, allocation);
-	rc = content_permission(t, &req, &content);
+	rc = tables_content_permission(t, &req, &content);
 	if (rc < 0)
 		return rc;
 	if (key_exists(t, &content.key))
 		return -EEXIST;
-	slot = slot_take(t);
+	room_make(t);
+	slot = tables_slot_take(t);
 	if (slot == 0)
 		return pool_empty(t);
 	rc = entry_add(t, slot, &content);
 	if (rc < 0)
 		return rc;
-	ring_add(t, allocation, slot);
+	tables_ring_add(t, allocation, slot);
 	t->n_permissions++;
 	*ref = slot;
 	return 0;
@@ -276,34 +315,38 @@ static void permission_refresh(void *ctx, uint32_t ref, uint32_t expires_s)
 {
 	struct tables *t = ctx;
 
-	if (ref_is(t, ref, TP_KIND_PERMISSION))
-		atomic_store_explicit(
-			&entry_of(t, ref)->expires_s, expires_s, memory_order_relaxed);
+	if (!ref_is(t, ref, TP_KIND_PERMISSION))
+		return;
+	atomic_store_explicit(&entry_of(t, ref)->expires_s, expires_s, memory_order_relaxed);
+	tables_hop_renew(t, ref);
 }
 
 static void permission_del(void *ctx, uint32_t ref)
 {
 	if (ref_is(ctx, ref, TP_KIND_PERMISSION))
-		object_end(ctx, ref);
+		tables_object_end(ctx, ref);
 }
 
 // Two slots, filled and published; on failure nothing is left of either.
 static int channel_publish(
 	struct tables *t, struct tp_entry *channel, struct tp_entry *peer, uint32_t *ref)
 {
-	uint32_t c = slot_take(t), p = c != 0 ? slot_take(t) : 0;
+	uint32_t c, p;
 	int rc;
 
+	room_make(t);
+	c = tables_slot_take(t);
+	p = c != 0 ? tables_slot_take(t) : 0;
 	if (p == 0) {
 		if (c != 0)
-			slot_give(t, c);
+			tables_slot_give(t, c);
 		return pool_empty(t);
 	}
 	atomic_init(&channel->partner, p);
 	atomic_init(&peer->partner, c);
 	rc = entry_add(t, p, peer);
 	if (rc < 0) {
-		slot_give(t, c);
+		tables_slot_give(t, c);
 		return rc;
 	}
 	rc = entry_add(t, c, channel);
@@ -328,7 +371,7 @@ static int channel_add(void *ctx, uint32_t allocation, uint16_t number, const st
 	if (!ref_is(t, allocation, TP_KIND_ALLOCATION))
 		return -EINVAL;
 	req.allocation = entry_of(t, allocation);
-	rc = content_channel(t, &req, &channel_content, &peer_content);
+	rc = tables_content_channel(t, &req, &channel_content, &peer_content);
 	if (rc < 0)
 		return rc;
 	if (key_exists(t, &channel_content.key) || key_exists(t, &peer_content.key))
@@ -336,7 +379,7 @@ static int channel_add(void *ctx, uint32_t allocation, uint16_t number, const st
 	rc = channel_publish(t, &channel_content, &peer_content, ref);
 	if (rc < 0)
 		return rc;
-	ring_add(t, allocation, *ref);
+	tables_ring_add(t, allocation, *ref);
 	t->n_channels++;
 	return 0;
 }
@@ -355,12 +398,40 @@ static void channel_refresh(
 	atomic_store_explicit(&p->other_expires_s, expires_s, memory_order_relaxed);
 	atomic_store_explicit(&c->expires_s, expires_s, memory_order_relaxed);
 	atomic_store_explicit(&c->other_expires_s, permission_expires_s, memory_order_relaxed);
+	tables_hop_renew(t, ref);
 }
 
 static void channel_del(void *ctx, uint32_t ref)
 {
 	if (ref_is(ctx, ref, TP_KIND_CHANNEL))
-		object_end(ctx, ref);
+		tables_object_end(ctx, ref);
+}
+
+// Aligned stores into published entries, one by one: each is right by itself.
+static void path_mtu(void *ctx, uint32_t allocation, const struct tp_addr *peer, uint16_t mtu)
+{
+	struct tables *t = ctx;
+
+	if (!ref_is(t, allocation, TP_KIND_ALLOCATION))
+		return;
+	if (peer == NULL)
+		atomic_store_explicit(
+			&entry_of(t, allocation)->path_mtu, mtu, memory_order_relaxed);
+	for (uint32_t i = t->links[allocation].next; i != allocation; i = t->links[i].next) {
+		struct tp_entry *e = entry_of(t, i);
+		struct tp_addr to;
+
+		if (peer == NULL && e->key.kind != TP_KIND_CHANNEL)
+			continue;
+		if (peer == NULL) {
+			e = entry_of(t, atomic_load_explicit(&e->partner, memory_order_relaxed));
+		} else {
+			to = tables_content_destination(e);
+			if (!tp_addr_same_ip(&to, peer))
+				continue;
+		}
+		atomic_store_explicit(&e->path_mtu, mtu, memory_order_relaxed);
+	}
 }
 
 struct turn_store tables_store(struct tables *t)
@@ -376,7 +447,11 @@ struct turn_store tables_store(struct tables *t)
 		.channel_add = channel_add,
 		.channel_refresh = channel_refresh,
 		.channel_del = channel_del,
-		.port_rest = rest_port,
-		.tomb_add = rest_tomb,
+		.path_mtu = path_mtu,
+		.port_cooldown = tables_port_cooldown,
+		.tombstone_add = tables_tombstone_add,
+		.reservation_add = tables_reservation_add,
+		.reservation_use = tables_reservation_use,
+		.reservation_del = tables_reservation_del,
 	};
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The writer's body: its files, its pools, its life.
 #include "tables.h"
 
 #include <errno.h>
@@ -11,27 +12,31 @@ static int memory_init(struct tables *t)
 
 	t->slot_state = calloc(n, sizeof(*t->slot_state));
 	t->links = calloc(n, sizeof(*t->links));
-	if (t->slot_state == NULL || t->links == NULL || pool_init(&t->entries, n - 1) < 0 ||
-		pool_init(&t->buckets, t->shm.table.n_buckets - t->shm.n_main_buckets) < 0 ||
-		pool_init(&t->records, t->priv.n_records - 1) < 0 ||
-		pool_init(&t->names, t->priv.n_names - 1) < 0)
+	if (t->slot_state == NULL || t->links == NULL || tables_pool_init(&t->entries, n - 1) < 0 ||
+		tables_pool_init(&t->buckets, t->shm.table.n_buckets - t->shm.n_main_buckets) < 0 ||
+		tables_pool_init(&t->records, t->priv.n_records - 1) < 0 ||
+		tables_pool_init(&t->names, t->priv.n_names - 1) < 0 ||
+		tables_pool_init(&t->reservations, t->priv.n_reservations - 1) < 0)
 		return -ENOMEM;
-	return hop_table_init(&t->hop, t->shm.n_next_hops);
+	if (tables_destinations_init(&t->destinations, n) < 0)
+		return -ENOMEM;
+	return tables_hop_table_init(&t->hop, t->shm.n_next_hops, n);
 }
 
-// Of new files all slots are free. The lowest come first.
+// In new files all slots are free. The lowest come first.
 static void pools_fill(struct tables *t)
 {
-	for (uint32_t i = t->shm.table.n_entries - 1; i >= 1; i--)
-		pool_give(&t->entries, i);
+	tables_cells_begin(t, 1);
 	for (uint32_t i = t->shm.table.n_buckets - 1; i >= t->shm.n_main_buckets; i--)
-		pool_give(&t->buckets, i);
+		tables_pool_give(&t->buckets, i);
 	for (uint32_t i = t->priv.n_records - 1; i >= 1; i--)
-		pool_give(&t->records, i);
+		tables_pool_give(&t->records, i);
 	for (uint32_t i = t->priv.n_names - 1; i >= 1; i--)
-		pool_give(&t->names, i);
+		tables_pool_give(&t->names, i);
+	for (uint32_t i = t->priv.n_reservations - 1; i >= 1; i--)
+		tables_pool_give(&t->reservations, i);
 	for (uint32_t i = t->shm.n_next_hops - 1; i >= 1; i--)
-		pool_give(&t->hop.pool, i);
+		tables_pool_give(&t->hop.pool, i);
 }
 
 static struct tables *tables_alloc(
@@ -50,15 +55,15 @@ static struct tables *tables_alloc(
 	return t;
 }
 
-static int memory_fail(struct tables *t, int rc, struct shm_error *err)
+static void memory_fail(const struct tables *t, struct shm_error *err)
 {
 	err->cause = SHM_SYSTEM;
 	snprintf(err->text, sizeof(err->text), "no memory for %u entries", t->shm.table.n_entries);
 	snprintf(err->remedy, sizeof(err->remedy), "lower limits.allocations");
-	return rc;
 }
 
-int tables_create(struct tables **out, const struct shm_place *place,
+// New files of this shape, or those that are there (NULL), and the writer's own memory.
+static int files_get(struct tables **out, const struct shm_place *place,
 	const struct shm_tables_shape *shape, const struct tables_env *env, struct shm_error *err)
 {
 	struct tables *t = tables_alloc(place, env, err);
@@ -66,56 +71,51 @@ int tables_create(struct tables **out, const struct shm_place *place,
 
 	if (t == NULL)
 		return -ENOMEM;
-	rc = shm_tables_create(&t->shm, place, shape, err);
+	rc = shape != NULL ? shm_tables_create(&t->shm, place, shape, err)
+			   : shm_tables_open(&t->shm, place, true, err);
 	if (rc == 0)
-		rc = private_create(&t->priv, place, &t->shm, err);
-	if (rc < 0)
-		goto fail;
-	rc = memory_init(t);
-	if (rc < 0) {
-		rc = memory_fail(t, rc, err);
-		goto fail;
+		rc = shape != NULL ? tables_private_create(&t->priv, place, &t->shm, err)
+				   : tables_private_open(&t->priv, place, &t->shm, err);
+	if (rc == 0) {
+		rc = memory_init(t);
+		if (rc < 0)
+			memory_fail(t, err);
 	}
-	pools_fill(t);
-	t->settled = true;
+	if (rc < 0) {
+		tables_destroy(t);
+		return rc;
+	}
 	*out = t;
 	return 0;
-fail:
-	tables_destroy(t);
-	return rc;
+}
+
+int tables_create(struct tables **out, const struct shm_place *place,
+	const struct shm_tables_shape *shape, const struct tables_env *env, struct shm_error *err)
+{
+	int rc = files_get(out, place, shape, env, err);
+
+	if (rc < 0)
+		return rc;
+	pools_fill(*out);
+	(*out)->settled = true;
+	return 0;
 }
 
 int tables_publish(struct tables *t, struct shm_error *err)
 {
 	int rc = shm_file_publish(&t->priv.file, &t->place, err);
 
-	// The tables last: who finds them finds the private file with them.
+	// The tables last: a process that finds them finds the private file with them.
 	return rc < 0 ? rc : shm_file_publish(&t->shm.file, &t->place, err);
 }
 
 int tables_open(struct tables **out, const struct shm_place *place, const struct tables_env *env,
 	struct shm_error *err)
 {
-	struct tables *t = tables_alloc(place, env, err);
-	int rc;
+	int rc = files_get(out, place, NULL, env, err);
 
-	if (t == NULL)
-		return -ENOMEM;
-	rc = shm_tables_open(&t->shm, place, true, err);
 	if (rc == 0)
-		rc = private_open(&t->priv, place, &t->shm, err);
-	if (rc < 0)
-		goto fail;
-	rc = memory_init(t);
-	if (rc < 0) {
-		rc = memory_fail(t, rc, err);
-		goto fail;
-	}
-	memcpy(t->locals, t->shm.locals, sizeof(t->locals));
-	*out = t;
-	return 0;
-fail:
-	tables_destroy(t);
+		memcpy((*out)->locals, (*out)->shm.locals, sizeof((*out)->locals));
 	return rc;
 }
 
@@ -123,16 +123,25 @@ void tables_destroy(struct tables *t)
 {
 	if (t == NULL)
 		return;
-	hop_table_fini(&t->hop);
-	pool_fini(&t->entries);
-	pool_fini(&t->buckets);
-	pool_fini(&t->records);
-	pool_fini(&t->names);
+	tables_hop_table_fini(&t->hop);
+	tables_destinations_fini(&t->destinations);
+	tables_pool_fini(&t->entries);
+	tables_pool_fini(&t->buckets);
+	tables_pool_fini(&t->records);
+	tables_pool_fini(&t->names);
+	tables_pool_fini(&t->reservations);
 	free(t->slot_state);
 	free(t->links);
-	private_close(&t->priv);
+	tables_private_close(&t->priv);
 	shm_tables_close(&t->shm);
 	free(t);
+}
+
+enum shm_fate tables_fate(const struct tables *t)
+{
+	enum shm_fate a = shm_file_fate(&t->shm.file), b = shm_file_fate(&t->priv.file);
+
+	return a > b ? a : b;
 }
 
 const struct shm_tables *tables_shm(const struct tables *t)
@@ -147,5 +156,5 @@ const struct tables_secrets *tables_secrets(const struct tables *t)
 
 uint64_t tables_private_octets(const struct shm_tables_shape *shape)
 {
-	return private_size(shape->n_allocations, shape->n_entries, shape->n_port_indexes);
+	return tables_private_size(shape->n_allocations, shape->n_entries, shape->n_port_indexes);
 }

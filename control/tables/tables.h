@@ -2,16 +2,16 @@
 // The writer's body, for the files of this library only.
 #pragma once
 
-#include <core/template.h>
+#include <entry/template.h>
 #include <tables/writer.h>
 
 #include "pool.h"
 #include "private.h"
 
-// What an entry slot is to the writer.
-#define SLOT_IDLE   0u // free, or retired by a recovery scan: nothing to account for
+// States of an entry slot.
+#define SLOT_IDLE   0u // free, or retired by a recovery scan: no account to settle
 #define SLOT_LIVE   1u // published
-#define SLOT_ENDING 2u // unpublished, its last packets are being counted
+#define SLOT_ENDING 2u // unpublished, its last packets are still counted
 
 // Neighbours of an entry in the ring of its allocation's permissions and channels; the ALLOCATION
 // entry itself is the ring's head. PEER entries hang on their CHANNEL.
@@ -21,12 +21,28 @@ struct link {
 };
 
 struct hop {
-	uint32_t references;
-	uint32_t next;	   // chain of the hash
-	uint64_t lease_ns; // wanted until then, and in hop_table.leases; 0: not leased
-	uint32_t life;	   // raised when the slot is given up
-	bool used;	   // in the hash
+	uint32_t references; // entries in the list
+	uint32_t first;	     // entry that names the slot, the others by hop_table.links
+	uint32_t next;	     // chain of the hash
+	uint64_t lease_ns;   // wanted until then, and in hop_table.leases; 0: not leased
+	uint32_t life;	     // raised when the slot is given up
+	bool used;	     // in the hash
+	// An on-link neighbour that a peer's address brought in and that has not answered yet
+	// counts for the allocation and the user who named it.
+	bool pending;
+	bool failed; // the kernel gave up: the first to go when a bound is reached
+	uint16_t user;
+	uint32_t allocation;
+	uint32_t generation; // of the allocation's slot
 };
+
+// On-link neighbours without an answer: of one allocation, of one user, and the share of all slots.
+// The last eighth of the slots is for clients.
+#define PENDING_PER_ALLOCATION 16u
+#define PENDING_PER_USER       128u
+#define PENDING_SHARE	       4u
+#define CLIENTS_SHARE	       8u
+#define PENDING_USERS	       4096u // counters, by hash of the user; a power of two
 
 // Where packets to a destination went when it was asked last: the kernel's routes are looked up
 // seven times per set-up, for two destinations.
@@ -53,6 +69,11 @@ struct hop_table {
 	uint32_t *buckets; // heads of chains
 	uint32_t mask;
 	uint8_t key[16];
+	struct link *links;	 // [n_entries], neighbours in the list of the entry's slot; 0: end
+	uint8_t *pending;	 // [n_entries], by ALLOCATION entry
+	uint16_t *pending_users; // [PENDING_USERS]
+	uint32_t n_pending;
+	uint32_t n_failed;
 	uint32_t leases[LEASES_MAX];
 	uint32_t n_leases;
 	uint32_t n_used;
@@ -60,6 +81,12 @@ struct hop_table {
 	struct hop_memo memos[HOP_MEMOS];
 	uint32_t cursor; // next entry to resolve anew; 0: none
 	bool again;	 // routes changed meanwhile: once more from the start
+};
+
+// Entries by the network of their destination: heads of lists, neighbours of an entry in its list.
+struct destinations {
+	uint32_t *heads;
+	struct link *links; // [n_entries]; 0: end
 };
 
 struct tables {
@@ -84,16 +111,19 @@ struct tables {
 	struct pool buckets; // overflow
 	struct pool records;
 	struct pool names;
-	uint32_t tomb_next;  // where the next one goes
-	uint8_t *slot_state; // [n_entries]
-	struct link *links;  // [n_entries]
+	struct pool reservations;
+	uint32_t tombstone_next; // where the next one goes
+	uint8_t *slot_state;	 // [n_entries]
+	struct link *links;	 // [n_entries]
 	struct hop_table hop;
+	struct destinations destinations; // of the live entries that need a next hop
 
 	uint64_t asked_ns; // when the last grace period was asked for
 	uint64_t open_ns;  // since when the open one waits
 	uint32_t n_allocations, n_permissions, n_channels;
 	uint64_t full;
-	bool settled; // references are counted: created, or recovered
+	uint64_t full_of_cells; // of these, while entries are free whose cells are not ready
+	bool settled;		// references are counted: created, or recovered
 };
 
 static inline struct tp_entry *entry_of(const struct tables *t, uint32_t slot)
@@ -107,6 +137,12 @@ static inline struct record *record_of(const struct tables *t, uint32_t allocati
 		&entry_of(t, allocation)->partner, memory_order_relaxed)];
 }
 
+// A user name: in its record, or in the block that the record names.
+static inline uint8_t *name_of(const struct tables *t, uint32_t block, uint8_t *inlined)
+{
+	return block != 0 ? t->priv.names + (size_t)block * NAME_BLOCK_SIZE : inlined;
+}
+
 // Whether `ref` is a live entry of the kind: references come from the caller.
 static inline bool ref_is(const struct tables *t, uint32_t ref, uint8_t kind)
 {
@@ -117,29 +153,44 @@ static inline bool ref_is(const struct tables *t, uint32_t ref, uint8_t kind)
 // ---- bucket.c: the table's own chains ----
 
 // Fills the slot and publishes it. -ENOSPC, with nothing published, when the chain cannot grow.
-int bucket_insert(struct tables *t, uint32_t slot, const struct tp_entry *content);
+int tables_bucket_insert(struct tables *t, uint32_t slot, const struct tp_entry *content);
 // Fills `fresh` and swaps it for `old`, whose key is the same.
-void bucket_replace(struct tables *t, uint32_t old, uint32_t fresh, const struct tp_entry *content);
+void tables_bucket_replace(
+	struct tables *t, uint32_t old, uint32_t fresh, const struct tp_entry *content);
 // Unpublishes; an overflow bucket that became empty is unlinked and retired.
-void bucket_remove(struct tables *t, uint32_t slot);
+void tables_bucket_remove(struct tables *t, uint32_t slot);
 
-// ---- grace.c: slots and grace periods ----
+// ---- grace.c ----
+
+// The tag for slots retired now.
+uint32_t tables_grace_tag(const struct tables *t);
+// The last request whose grace period has passed. There must be a state file.
+uint32_t tables_grace_done(const struct tables *t);
+// Whether a request waits for the data plane.
+bool tables_grace_is_open(const struct tables *t);
+void tables_grace_ask(struct tables *t);
+
+// ---- cells.c ----
+
+// Entries from `fresh` on were never used. 1: new tables, not published.
+void tables_cells_begin(struct tables *t, uint32_t fresh);
+// Follows the data plane: entries whose cells have become ready may be taken; asks for more.
+void tables_cells_look(struct tables *t);
+
+// ---- slots.c ----
 
 // A slot for an entry, 0 when the pool is empty.
-uint32_t slot_take(struct tables *t);
+uint32_t tables_slot_take(struct tables *t);
 // Gives back a slot that was never published.
-void slot_give(struct tables *t, uint32_t slot);
+void tables_slot_give(struct tables *t, uint32_t slot);
 // After unpublishing: free when no reader can see it.
-void slot_retire(struct tables *t, uint32_t slot);
-uint32_t bucket_take(struct tables *t);
-void bucket_retire(struct tables *t, uint32_t bucket);
-// The tag of what is retired now.
-uint32_t grace_tag(const struct tables *t);
-// Frees at most `budget` of the slots that no reader can see any more; returns how many.
-unsigned grace_reap(struct tables *t, unsigned budget);
+void tables_slot_retire(struct tables *t, uint32_t slot);
+// Frees at most `budget` of the slots that no reader can see any more, and all such next hops and
+// local addresses; returns how many slots became free.
+unsigned tables_slots_reap(struct tables *t, unsigned budget);
 #define REAP_PORTION 256u
 
-// ---- content.c: what an entry holds ----
+// ---- content.c: the content of an entry ----
 
 struct content_request {
 	const struct tp_entry *allocation; // published, for all kinds but ALLOCATION
@@ -151,84 +202,127 @@ struct content_request {
 };
 
 // Which relay slot of the allocation serves the family, or -EINVAL.
-int content_relay_slot(const struct tables *t, const struct tp_entry *allocation, uint8_t family);
-int content_allocation(const struct tables *t, uint32_t slot, uint32_t record,
+int tables_content_relay_slot(
+	const struct tables *t, const struct tp_entry *allocation, uint8_t family);
+int tables_content_allocation(const struct tables *t, uint32_t slot, uint32_t record,
 	const struct turn_allocation_record *rec, struct tp_entry *out);
-int content_permission(
+int tables_content_permission(
 	const struct tables *t, const struct content_request *req, struct tp_entry *out);
-// Of a channel's two entries; partners are set by the caller.
-int content_channel(const struct tables *t, const struct content_request *req,
+// The content of a channel's two entries; partners are set by the caller.
+int tables_content_channel(const struct tables *t, const struct content_request *req,
 	struct tp_entry *channel, struct tp_entry *peer);
 // Where packets built from the entry go, as its header says; the port of a PERMISSION is 0.
-struct tp_addr content_destination(const struct tp_entry *e);
-// Whether a published entry holds what it should.
-bool content_same(const struct tp_entry *published, const struct tp_entry *content);
+struct tp_addr tables_content_destination(const struct tp_entry *e);
+// Whether packets built from the entry leave by a next hop: the peer is not ourselves, and the
+// client came by UDP.
+bool tables_entry_needs_hop(const struct tp_entry *e);
+// The relay address that a hairpin entry's peer is, else 0.
+static inline uint16_t entry_hairpin_id(const struct tp_entry *e)
+{
+	return (e->flags & TP_ENTRY_HAIRPIN) != 0 ? e->hairpin_relay_id : 0;
+}
+// Whether a published entry has the expected content.
+bool tables_content_same(const struct tp_entry *published, const struct tp_entry *content);
 
 // ---- record.c: private records ----
 
 // Takes a record (and a name block) and fills it; its state stays FREE. 0: none is left.
-uint32_t record_take(struct tables *t, uint32_t entry, const struct turn_allocation_record *rec);
-void record_give(struct tables *t, uint32_t record);
-void record_read(const struct tables *t, uint32_t allocation, struct turn_allocation_record *rec);
+// Which of `n` (a power of two) the allocation's user falls to.
+uint32_t tables_record_user(const struct tables *t, uint32_t allocation, uint32_t n);
+uint32_t tables_record_take(
+	struct tables *t, uint32_t entry, const struct turn_allocation_record *rec);
+void tables_record_give(struct tables *t, uint32_t record);
+void tables_record_read(
+	const struct tables *t, uint32_t allocation, struct turn_allocation_record *rec);
 
-// ---- rest.c: what has ended ----
+// ---- cooldown.c: after the end ----
 
-void rest_port(void *ctx, uint16_t relay_id, uint16_t port, uint32_t until_s);
-void rest_tomb(
+void tables_port_cooldown(void *ctx, uint16_t relay_id, uint16_t port, uint32_t until_s);
+void tables_tombstone_add(
 	void *ctx, const struct turn_tuple *client, const uint8_t txid[12], uint32_t until_s);
-void rest_visit(struct tables *t, const struct tables_visitor *v);
+void tables_cooldown_visit(struct tables *t, const struct tables_visitor *v);
+
+// ---- reservation.c ----
+
+int tables_reservation_add(void *ctx, const struct turn_reservation_record *rec, uint32_t *ref);
+void tables_reservation_use(void *ctx, uint32_t ref);
+void tables_reservation_del(void *ctx, uint32_t ref);
+// Recovery: fills the pool too.
+void tables_reservations_visit(struct tables *t, const struct tables_visitor *v);
 
 // ---- usage.c ----
 
 // A slot that nobody counts in begins a new life.
-void usage_begin(struct tables *t, uint32_t slot);
-// Moves what was counted since into the allocation's record.
-void usage_fold(struct tables *t, uint32_t slot);
+void tables_usage_begin(struct tables *t, uint32_t slot);
+// Moves the counts since then into the allocation's record.
+void tables_usage_fold(struct tables *t, uint32_t slot);
+
+// ---- destination.c ----
+
+int tables_destinations_init(struct destinations *d, uint32_t n_entries);
+void tables_destinations_fini(struct destinations *d);
+void tables_destination_add(struct tables *t, uint32_t entry);
+// False for an entry that was never added.
+bool tables_destination_remove(struct tables *t, uint32_t entry);
+// Visits the entries whose destination is in the prefix. False, with none visited, for a prefix so
+// short (by more than DESTINATION_BITS below /24, /64) that a walk over all entries is as good.
+bool tables_destinations_visit(struct tables *t, const struct tp_addr *prefix, unsigned len,
+	void (*visit)(struct tables *t, uint32_t entry));
+#define DESTINATION_BITS 8u
 
 // ---- hop.c ----
 
-int hop_table_init(struct hop_table *h, uint32_t n_slots);
-void hop_table_fini(struct hop_table *h);
-// The slot for packets to dst, with one reference more; 0 without a route or a free slot.
-uint32_t hop_acquire(struct tables *t, const struct tp_addr *dst);
-void hop_release(struct tables *t, uint32_t slot);
+int tables_hop_table_init(struct hop_table *h, uint32_t n_slots, uint32_t n_entries);
+void tables_hop_table_fini(struct hop_table *h);
 // Recovery: slots that the last writer had in use become known, without references.
-void hop_import(struct tables *t);
+void tables_hop_import(struct tables *t);
+// Recovery, at the end: retires unreferenced hops.
+void tables_hop_settle(struct tables *t);
+// Returns how many slots became free.
+unsigned tables_hop_reap(struct tables *t, uint32_t gp_done);
+void tables_hop_advance(struct tables *t, uint64_t now_ns);
+uint64_t tables_hop_deadline(const struct tables *t, uint64_t now_ns);
+
+// ---- egress.c ----
+
+// Finds the next hop of a new entry, whose content leads to it, and counts it in. -ENOSPC: a bound
+// is reached, or no slot is free; without a route the entry has none (0).
+int tables_hop_acquire(struct tables *t, uint32_t entry, struct tp_entry *content);
+void tables_hop_release(struct tables *t, uint32_t entry, uint32_t slot);
+// The entry `to` takes the place of `from`, with the same slot.
+void tables_hop_move(struct tables *t, uint32_t from, uint32_t to);
+// Looks again for an entry that lost its next hop.
+void tables_hop_renew(struct tables *t, uint32_t entry);
 // Recovery: the entry's next hop, resolved anew where it can be, gets its reference.
-void hop_adopt(struct tables *t, uint32_t entry);
-// Recovery, at the end: what nobody refers to is retired.
-void hop_settle(struct tables *t);
-void hop_reap(struct tables *t, uint32_t gp_done);
-void hop_advance(struct tables *t, uint64_t now_ns);
-uint64_t hop_deadline(const struct tables *t, uint64_t now_ns);
+void tables_hop_adopt(struct tables *t, uint32_t entry);
 
 // ---- local.c ----
 
-void local_reference(struct tables *t, uint16_t id);
-void local_unreference(struct tables *t, uint16_t id);
+void tables_local_reference(struct tables *t, uint16_t id);
+void tables_local_unreference(struct tables *t, uint16_t id);
 // The local of a role, NULL when the id is not configured so.
-const struct tp_local *local_of(const struct tables *t, uint16_t id, uint8_t role);
+const struct tp_local *tables_local_of(const struct tables *t, uint16_t id, uint8_t role);
 // Whether the IP address is one of ours; *relay_id is that of the relay address, 0 if it is none.
-bool local_is_own(const struct tables *t, const struct tp_addr *ip, uint16_t *relay_id);
-void local_reap(struct tables *t, uint32_t gp_done);
+bool tables_local_is_own(const struct tables *t, const struct tp_addr *ip, uint16_t *relay_id);
+void tables_local_reap(struct tables *t, uint32_t gp_done);
 // Recovery, at the end: ids that left the configuration and that nobody refers to begin to rest.
-void local_settle(struct tables *t);
+void tables_local_settle(struct tables *t);
 
 // ---- scan.c: the chains as a dead writer left them ----
 
-// Marks what is published in slot_state and in `linked` (a flag per bucket), cuts what contradicts
-// itself. Adds to result->corrupt.
-void scan_chains(struct tables *t, uint8_t *linked, struct tables_recovery *result);
+// Marks published slots in slot_state and in `linked` (a flag per bucket), cuts contradictory ones.
+// Adds to result->corrupt.
+void tables_scan_chains(struct tables *t, uint8_t *linked, struct tables_recovery *result);
 
 // ---- store.c: tear-down and links, for recovery too ----
 
 // The index word of a relayed transport address, NULL when its relay has none.
-_Atomic uint32_t *port_word(const struct tables *t, const struct tp_entry_relay *relay);
+_Atomic uint32_t *tables_port_word(const struct tables *t, const struct tp_entry_relay *relay);
 
-void allocation_end(struct tables *t, uint32_t ref);
-void object_end(struct tables *t, uint32_t ref);
-void ring_add(struct tables *t, uint32_t allocation, uint32_t object);
+void tables_allocation_end(struct tables *t, uint32_t ref);
+void tables_object_end(struct tables *t, uint32_t ref);
+void tables_ring_add(struct tables *t, uint32_t allocation, uint32_t object);
 // Puts a new slot with the content, of the same key, in the place of a permission, CHANNEL or PEER
-// entry; returns it, or 0 when none is free. What changes in place goes along, the next hop's
-// reference too.
-uint32_t entry_move(struct tables *t, uint32_t i, struct tp_entry *content);
+// entry; returns it, or 0 when none is free. Fields that change in place are carried over, and the
+// next hop's reference too.
+uint32_t tables_entry_move(struct tables *t, uint32_t i, struct tp_entry *content);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Counters are the data plane's and never go back; what a slot's present life used is what they
-// gained since its base.
+// Counters are the data plane's and never go back; the usage of a slot's present life is their gain
+// since its base.
 #include "tables.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@ static struct usage_base cells_sum(const struct tables *t, uint32_t slot)
 {
 	struct usage_base sum = {0, 0};
 
-	if (t->state == NULL)
+	if (t->state == NULL || slot >= shm_state_ready(t->state))
 		return t->priv.bases[slot];
 	for (uint32_t w = 0; w < t->state->n_workers; w++) {
 		const struct tp_cell *cell = shm_state_cell(t->state, w, slot);
@@ -20,9 +20,8 @@ static struct usage_base cells_sum(const struct tables *t, uint32_t slot)
 	return sum;
 }
 
-// Adds what the slot used since its base, in the direction of its kind. False when the counters
-// went back: a truncated file, or a data plane that is not ours to trust. Nothing is taken away for
-// it.
+// Adds the slot's usage since its base, in the direction of its kind. False when the counters went
+// back: a truncated file, or a data plane that is not ours to trust. Nothing is taken away for it.
 static bool usage_add(const struct tables *t, uint32_t slot, const struct usage_base *now,
 	struct tables_usage *usage)
 {
@@ -41,12 +40,12 @@ static bool usage_add(const struct tables *t, uint32_t slot, const struct usage_
 	return true;
 }
 
-void usage_begin(struct tables *t, uint32_t slot)
+void tables_usage_begin(struct tables *t, uint32_t slot)
 {
 	t->priv.bases[slot] = cells_sum(t, slot);
 }
 
-void usage_fold(struct tables *t, uint32_t slot)
+void tables_usage_fold(struct tables *t, uint32_t slot)
 {
 	struct usage_base now = cells_sum(t, slot);
 
@@ -61,7 +60,7 @@ void tables_attach_state(struct tables *t, const struct shm_state *state)
 	// The last look at the old one's counters.
 	for (uint32_t i = 1; i < t->shm.table.n_entries && t->state != NULL; i++)
 		if (t->slot_state[i] != SLOT_IDLE)
-			usage_fold(t, i);
+			tables_usage_fold(t, i);
 	if (state != NULL && id != t->priv.header->state_id) {
 		// Its counters began at zero.
 		memset(t->priv.bases, 0, t->shm.table.n_entries * sizeof(*t->priv.bases));
@@ -72,6 +71,7 @@ void tables_attach_state(struct tables *t, const struct shm_state *state)
 		t->state_view = *state;
 		t->state = &t->state_view;
 	}
+	tables_cells_look(t);
 }
 
 static void usage_now(const struct tables *t, uint32_t slot, struct tables_usage *usage)

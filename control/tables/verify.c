@@ -3,9 +3,9 @@
 // permission of such an allocation, a channel with both its entries.
 #include "recover.h"
 
-void entry_drop(struct scan *s, uint32_t i, bool corrupt)
+void tables_entry_drop(struct scan *s, uint32_t i, bool corrupt)
 {
-	bucket_remove(s->t, i);
+	tables_bucket_remove(s->t, i);
 	s->t->slot_state[i] = SLOT_IDLE;
 	s->result->removed++;
 	s->result->corrupt += corrupt;
@@ -13,7 +13,7 @@ void entry_drop(struct scan *s, uint32_t i, bool corrupt)
 
 // ---- allocations ------------------------------------------------------------------------------
 
-bool record_claim(struct scan *s, uint32_t i, uint32_t state)
+bool tables_record_claim(struct scan *s, uint32_t i, uint32_t state)
 {
 	struct tables *t = s->t;
 	const struct tp_entry *e = entry_of(t, i);
@@ -26,6 +26,7 @@ bool record_claim(struct scan *s, uint32_t i, uint32_t state)
 	if (atomic_load_explicit(&r->state, memory_order_acquire) != state || r->entry != i ||
 		r->generation != e->generation || r->key_len > TURN_KEY_MAX ||
 		r->username_len > TURN_USERNAME_MAX ||
+		(r->connection != 0 && !tp_connection_valid(r->connection)) ||
 		(r->username_len > RECORD_NAME_INLINE) != (r->name_block != 0) ||
 		r->name_block >= t->priv.n_names || (r->name_block != 0 && s->names[r->name_block]))
 		return false;
@@ -44,7 +45,7 @@ static bool record_unclaim(struct scan *s, uint32_t i)
 	return false;
 }
 
-// Its addresses are still configured, and it holds what they make it hold.
+// Its addresses are still configured, and its content follows from them.
 static bool allocation_valid(struct scan *s, uint32_t i)
 {
 	struct tables *t = s->t;
@@ -53,18 +54,19 @@ static bool allocation_valid(struct scan *s, uint32_t i)
 	struct tp_entry content;
 	bool same;
 
-	if (!record_claim(s, i, RECORD_LIVE))
+	if (!tables_record_claim(s, i, RECORD_LIVE))
 		return false;
 	for (unsigned k = 0; k < TURN_RELAY_SLOTS; k++)
 		if (e->relay[k].relay_id != 0 &&
-			(local_of(t, e->relay[k].relay_id, TP_ROLE_RELAY) == NULL ||
-				port_word(t, &e->relay[k]) == NULL))
+			(tables_local_of(t, e->relay[k].relay_id, TP_ROLE_RELAY) == NULL ||
+				tables_port_word(t, &e->relay[k]) == NULL))
 			return record_unclaim(s, i);
-	record_read(t, i, &rec);
+	tables_record_read(t, i, &rec);
 	// Slots are compared as they are, whether they have ended or not.
 	for (unsigned k = 0; k < TURN_RELAY_SLOTS; k++)
 		rec.relay[k].expires_s = e->relay[k].relay_id != 0;
-	same = content_allocation(t, i, 0, &rec, &content) == 0 && content_same(e, &content);
+	same = tables_content_allocation(t, i, 0, &rec, &content) == 0 &&
+	       tables_content_same(e, &content);
 	explicit_bzero(&rec, sizeof(rec));
 	return same || record_unclaim(s, i);
 }
@@ -75,7 +77,7 @@ static bool slot_ended(const struct tp_entry *e, unsigned k)
 		       k == 0 ? &e->expires_s : &e->other_expires_s, memory_order_relaxed) == 0;
 }
 
-// Whether the allocation's ports are its own; completes what is missing.
+// Whether the allocation's ports are its own; completes missing ones.
 static bool ports_claim(struct tables *t, uint32_t i)
 {
 	const struct tp_entry *e = entry_of(t, i);
@@ -86,7 +88,7 @@ static bool ports_claim(struct tables *t, uint32_t i)
 
 		if (e->relay[k].relay_id == 0 || slot_ended(e, k))
 			continue;
-		word = port_word(t, &e->relay[k]);
+		word = tables_port_word(t, &e->relay[k]);
 		holder = atomic_load_explicit(word, memory_order_relaxed);
 		if (holder != 0 && holder != i)
 			return false;
@@ -123,21 +125,34 @@ static void ports_scan(struct tables *t)
 	}
 }
 
-void verify_allocations(struct scan *s)
+// Two allocations are partners when each names the other.
+static void partner_settle(struct tables *t, uint32_t i)
+{
+	struct record *r = record_of(t, i);
+
+	if (r->partner != 0 && (!ref_is(t, r->partner, TP_KIND_ALLOCATION) ||
+				       record_of(t, r->partner)->partner != i))
+		r->partner = 0;
+}
+
+void tables_verify_allocations(struct scan *s)
 {
 	struct tables *t = s->t;
 
 	for (uint32_t i = 1; i < t->shm.table.n_entries; i++)
 		if (ref_is(t, i, TP_KIND_ALLOCATION) && !allocation_valid(s, i))
-			entry_drop(s, i, false);
+			tables_entry_drop(s, i, false);
 	ports_scan(t);
 	for (uint32_t i = 1; i < t->shm.table.n_entries; i++) {
 		if (!ref_is(t, i, TP_KIND_ALLOCATION) || ports_claim(t, i))
 			continue;
 		record_unclaim(s, i);
-		entry_drop(s, i, true);
+		tables_entry_drop(s, i, true);
 		ports_scan(t);
 	}
+	for (uint32_t i = 1; i < t->shm.table.n_entries; i++)
+		if (ref_is(t, i, TP_KIND_ALLOCATION))
+			partner_settle(t, i);
 }
 
 // ---- permissions and channels -----------------------------------------------------------------
@@ -154,8 +169,8 @@ static bool request_make(const struct tables *t, const struct tp_entry *e, struc
 	return true;
 }
 
-// The published PEER of the key. The partner word may be half-way changed, but what it names, live
-// and of that key, is the one: a key is there once.
+// The published PEER of the key. The partner word may be half-way changed, but the live entry that
+// it names, with that key, is the one: a key is there once.
 static uint32_t peer_find(
 	const struct tables *t, const struct tp_entry *c, const struct tp_key *key)
 {
@@ -166,50 +181,60 @@ static uint32_t peer_find(
 	return tp_table_find(&t->shm.table, key, tp_table_hash(&t->shm.table, key));
 }
 
-uint32_t channel_pair(const struct tables *t, uint32_t i, struct tp_entry *channel_content,
+uint32_t tables_channel_pair(const struct tables *t, uint32_t i, struct tp_entry *channel_content,
 	struct tp_entry *peer_content)
 {
 	const struct tp_entry *c = entry_of(t, i);
 	struct content_request req;
 	uint32_t p;
 
-	if (!request_make(t, c, content_destination(c), &req))
+	if (!request_make(t, c, tables_content_destination(c), &req))
 		return 0;
 	req.number = c->key.selector;
-	if (content_channel(t, &req, channel_content, peer_content) < 0 ||
+	if (tables_content_channel(t, &req, channel_content, peer_content) < 0 ||
 		!tp_key_equal(&c->key, &channel_content->key))
 		return 0;
 	p = peer_find(t, c, &peer_content->key);
 	return ref_is(t, p, TP_KIND_PEER) && entry_of(t, p)->allocation == c->allocation ? p : 0;
 }
 
-bool permission_content(const struct tables *t, uint32_t i, struct tp_entry *content)
+bool tables_permission_content(const struct tables *t, uint32_t i, struct tp_entry *content)
 {
 	const struct tp_entry *e = entry_of(t, i);
 	struct content_request req;
 	struct tp_addr peer = {.family = e->key.family};
 
 	memcpy(peer.ip, e->key.ip, sizeof(peer.ip));
-	return request_make(t, e, peer, &req) && content_permission(t, &req, content) == 0 &&
+	return request_make(t, e, peer, &req) && tables_content_permission(t, &req, content) == 0 &&
 	       tp_key_equal(&e->key, &content->key);
 }
 
+// A limit that the array has no slot for is none.
+static void limit_settle(const struct tables *t, struct tp_entry *e)
+{
+	if (atomic_load_explicit(&e->limit, memory_order_relaxed) > t->shm.n_limits)
+		atomic_store_explicit(&e->limit, 0, memory_order_release);
+}
+
 // Each PEER has one CHANNEL, kept in links[peer].prev meanwhile.
-void verify_objects(struct scan *s)
+void tables_verify_objects(struct scan *s)
 {
 	struct tables *t = s->t;
 	struct tp_entry content, peer_content;
 
+	for (uint32_t i = 1; i < t->shm.table.n_entries; i++)
+		if (t->slot_state[i] == SLOT_LIVE)
+			limit_settle(t, entry_of(t, i));
 	for (uint32_t i = 1; i < t->shm.table.n_entries; i++) {
 		uint32_t p;
 
-		if (ref_is(t, i, TP_KIND_PERMISSION) && !permission_content(t, i, &content))
-			entry_drop(s, i, false);
+		if (ref_is(t, i, TP_KIND_PERMISSION) && !tables_permission_content(t, i, &content))
+			tables_entry_drop(s, i, false);
 		if (!ref_is(t, i, TP_KIND_CHANNEL))
 			continue;
-		p = channel_pair(t, i, &content, &peer_content);
+		p = tables_channel_pair(t, i, &content, &peer_content);
 		if (p == 0 || t->links[p].prev != 0)
-			entry_drop(s, i, false);
+			tables_entry_drop(s, i, false);
 		else
 			t->links[p].prev = i;
 	}
@@ -220,7 +245,7 @@ void verify_objects(struct scan *s)
 			continue;
 		t->links[i].prev = 0;
 		if (c == 0) {
-			entry_drop(s, i, false);
+			tables_entry_drop(s, i, false);
 			continue;
 		}
 		atomic_store_explicit(&entry_of(t, i)->partner, c, memory_order_release);

@@ -1,121 +1,214 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Long-term credentials (RFC 8489 9.2.4): static users, and time-limited credentials under any of
-// several shared secrets.
+// Long-term credentials (RFC 8489 9.2.4): static users, time-limited credentials under any of
+// several shared secrets, and users of the directory.
 #include "request.h"
 
 #include <openssl/crypto.h>
+#include <turnpike/siphash.h>
 
 #include "credential.h"
 
-static bool key_verifies(struct turn_request *r, const uint8_t key[STUN_KEY_MD5_LEN])
+static bool key_verifies(struct turn_request *r, const struct turn_key *key)
 {
-	if (!stun_integrity_check(r->s->crypto, r->m, key, STUN_KEY_MD5_LEN))
+	if (!stun_integrity_check(r->s->crypto, r->m, key->octets, key->len))
 		return false;
-	memcpy(r->key, key, STUN_KEY_MD5_LEN);
+	r->key = *key;
 	return true;
+}
+
+uint32_t turn_secret_id(const struct turn_secret *secret)
+{
+	static const uint8_t key[16] = "number of secret";
+	uint32_t id = (uint32_t)tp_siphash24(key, secret->id, strlen(secret->id));
+
+	return id != 0 ? id : 1;
+}
+
+// The key of a time-limited credential under a secret; false when the library refuses.
+static bool secret_key(
+	struct turn_request *r, const struct turn_secret *secret, struct turn_key *key)
+{
+	struct stun_crypto *x = r->s->crypto;
+	char password[TURN_REST_PASSWORD_LEN + 1];
+	struct stun_text text = {password, TURN_REST_PASSWORD_LEN};
+	bool sha256 = r->algorithm == TURN_KEY_SHA256;
+	bool made;
+
+	key->algorithm = r->algorithm;
+	key->len = sha256 ? STUN_KEY_SHA256_LEN : STUN_KEY_MD5_LEN;
+	made = turn_credential_password(
+		       x, secret->octets, secret->len, r->principal.name, password) == 0 &&
+	       (sha256 ? stun_key_sha256(x, r->principal.name, r->realm->name, text, key->octets)
+		       : stun_key_md5(x, r->principal.name, r->realm->name, text, key->octets)) ==
+		       0;
+	OPENSSL_cleanse(password, sizeof(password));
+	return made;
 }
 
 static bool secret_verifies(struct turn_request *r, const struct turn_secret *secret)
 {
-	struct stun_crypto *x = r->s->crypto;
-	struct stun_text realm = {r->s->conf.realm, strlen(r->s->conf.realm)};
-	char password[TURN_REST_PASSWORD_LEN + 1];
-	uint8_t key[STUN_KEY_MD5_LEN];
-	bool verifies = false;
+	struct turn_key key;
+	bool verifies = secret_key(r, secret, &key) && key_verifies(r, &key);
 
-	if (turn_credential_password(x, secret->octets, secret->len, r->username, password) == 0 &&
-		stun_key_md5(x, r->username, realm,
-			(struct stun_text){password, TURN_REST_PASSWORD_LEN}, key) == 0)
-		verifies = key_verifies(r, key);
-	OPENSSL_cleanse(password, sizeof(password));
-	OPENSSL_cleanse(key, sizeof(key));
+	OPENSSL_cleanse(&key, sizeof(key));
 	return verifies;
 }
 
-// How long the key of a credential that is good until this wall clock second is kept, by our own
+// How long the key of a credential that is good until this wall clock second is cached, by our own
 // clock.
-static uint32_t kept_until_s(const struct turn_request *r, uint64_t expiry_s)
+static uint32_t cached_until_s(const struct turn_request *r, uint64_t expiry_s)
 {
 	uint64_t left_s = expiry_s - r->wall_s + 1;
 
-	return r->now_s + (uint32_t)(left_s < TURN_KEPT_S ? left_s : TURN_KEPT_S);
+	return r->now_s + (uint32_t)(left_s < TURN_KEY_CACHE_S ? left_s : TURN_KEY_CACHE_S);
 }
 
 static bool credential_verifies(struct turn_request *r, uint64_t expiry_s)
 {
+	const struct turn_realm_conf *conf = &r->realm->conf;
 	struct turn_server *s = r->s;
-	struct turn_kept_key *kept = turn_kept_find(&s->kept, r->username);
+	struct turn_cached_key *cached =
+		turn_key_cache_find(&s->key_cache, r->realm, r->principal.name);
+	struct turn_key key;
 
-	if (kept != NULL && key_verifies(r, kept->key)) {
-		turn_kept_touch(&s->kept, kept);
-		s->counters.credential_kept++;
+	if (cached != NULL && cached->key.algorithm != r->algorithm)
+		cached = NULL;
+	if (cached != NULL && key_verifies(r, &cached->key)) {
+		turn_key_cache_touch(cached);
+		r->principal.secret_id = turn_secret_id(&conf->secrets[cached->secret]);
+		s->counters.key_cached++;
 		return true;
 	}
-	for (size_t i = 0; i < s->conf.n_secrets; i++) {
-		// The kept one is what this secret makes of the name.
-		if ((kept != NULL && kept->secret == i) || !secret_verifies(r, &s->conf.secrets[i]))
+	for (size_t i = 0; i < conf->n_secrets; i++) {
+		// The cached one is what this secret makes of the name, and was tried. It is
+		// derived again: a wrong password costs the same whether the name was seen lately
+		// or not.
+		if (cached != NULL && cached->secret == i) {
+			(void)secret_key(r, &conf->secrets[i], &key);
 			continue;
-		if (kept != NULL)
-			turn_kept_drop(&s->kept, &s->wheel, kept);
-		turn_kept_add(&s->kept, &s->wheel, r->username, (uint32_t)i, r->key,
-			kept_until_s(r, expiry_s));
+		}
+		if (!secret_verifies(r, &conf->secrets[i]))
+			continue;
+		r->principal.secret_id = turn_secret_id(&conf->secrets[i]);
+		turn_key_cache_add(&s->key_cache, r->realm, r->principal.name, &r->key, (uint32_t)i,
+			cached_until_s(r, expiry_s));
 		return true;
 	}
 	return false;
 }
 
-// A user whom nobody knows must cost what a wrong password costs.
-static bool stranger_verifies(struct turn_request *r)
+static unsigned verdict(bool verifies)
 {
-	stun_integrity_check(r->s->crypto, r->m, r->s->dummy_key, sizeof(r->s->dummy_key));
-	return false;
+	return verifies ? 0 : 401;
 }
 
-static bool user_verifies(struct turn_request *r)
+// A user whom nobody knows must cost as much as a wrong password.
+static unsigned stranger_refuse(struct turn_request *r, enum turn_refusal_cause cause)
 {
-	struct turn_server *s = r->s;
-	const struct turn_user *user = turn_users_find(&s->users, r->username);
-	struct stun_text name;
-	uint64_t expiry_s;
+	const struct turn_key *dummy = &r->s->dummy_key;
 
-	turn_refuse(r, TURN_REFUSED_INTEGRITY, 401);
-	if (user != NULL)
-		return key_verifies(r, user->key);
-	if (s->conf.n_secrets == 0 || !turn_credential_parse(r->username, &expiry_s, &name)) {
-		s->counters.unknown_user++;
-		turn_refuse(r, TURN_REFUSED_UNKNOWN_USER, 401);
-		return stranger_verifies(r);
-	}
-	if (expiry_s < r->wall_s) {
-		s->counters.credential_expired++;
-		turn_refuse(r, TURN_REFUSED_CREDENTIAL_EXPIRED, 401);
-		return stranger_verifies(r);
-	}
-	return credential_verifies(r, expiry_s);
+	(void)stun_integrity_check(r->s->crypto, r->m, dummy->octets, dummy->len);
+	return turn_refuse(r, cause, 401);
 }
 
-// An allocation keeps the key it was made with: it goes on when a credential expires, a password
-// changes or a secret is taken away.
-static bool owner_verifies(struct turn_request *r)
+static unsigned unknown_refuse(struct turn_request *r)
 {
-	return r->a != NULL && turn_text_equal(r->username, turn_identity_name(r->a->user)) &&
-	       key_verifies(r, r->a->user->key);
-}
-
-static bool realm_is_ours(const struct turn_request *r)
-{
-	struct stun_value realm = r->m->attr[STUN_REALM];
-	const char *ours = r->s->conf.realm;
-
-	return realm.len == strlen(ours) && memcmp(realm.octets, ours, realm.len) == 0;
+	r->s->counters.unknown_user++;
+	r->realm->counters.unknown_user++;
+	return stranger_refuse(r, TURN_REFUSED_UNKNOWN_USER);
 }
 
 static bool nonce_is_valid(const struct turn_request *r)
 {
 	struct stun_value nonce = r->m->attr[STUN_NONCE];
 
-	return turn_nonce_is_valid(
-		&r->s->nonces, r->now_s, &r->from->remote, nonce.octets, nonce.len);
+	return turn_nonce_is_valid(&r->s->nonces, &r->realm->nonce, r->now_s, &r->from->remote,
+		nonce.octets, nonce.len);
+}
+
+static unsigned answer_check(struct turn_request *r)
+{
+	switch (r->answer->status) {
+	case TURN_ANSWER_FOUND:
+		return verdict(key_verifies(r, &r->answer->key));
+	case TURN_ANSWER_UNKNOWN:
+		return unknown_refuse(r);
+	default:
+		return turn_refuse(r, TURN_REFUSED_DIRECTORY, 500);
+	}
+}
+
+// A user of the directory. Only a client that has a nonce can make it work: others' source
+// addresses may be anybody's.
+static unsigned directory_check(struct turn_request *r)
+{
+	struct turn_server *s = r->s;
+	struct stun_text name = r->principal.name;
+	struct turn_cached_key *cached;
+
+	r->principal.kind = TURN_IDENTITY_DIRECTORY;
+	if (r->answer != NULL)
+		return answer_check(r);
+	cached = turn_key_cache_find(&s->answers, r->realm, name);
+	if (cached != NULL) {
+		turn_key_cache_touch(cached);
+		s->counters.directory_cached++;
+		return verdict(key_verifies(r, &cached->key));
+	}
+	if (turn_key_cache_find(&s->strangers, r->realm, name) != NULL)
+		return unknown_refuse(r);
+	return nonce_is_valid(r) ? TURN_WAIT : 438;
+}
+
+static unsigned user_check(struct turn_request *r)
+{
+	const struct turn_user *user = turn_realm_user(r->realm, r->principal.name);
+	struct stun_text rest_name;
+	uint64_t expiry_s;
+
+	turn_refuse(r, TURN_REFUSED_INTEGRITY, 401);
+	if (user != NULL) {
+		r->principal.kind = TURN_IDENTITY_STATIC;
+		return verdict(key_verifies(
+			r, r->algorithm == TURN_KEY_SHA256 ? &user->key_sha256 : &user->key));
+	}
+	if (r->realm->conf.n_secrets > 0 &&
+		turn_credential_parse(r->principal.name, &expiry_s, &rest_name)) {
+		r->principal.kind = TURN_IDENTITY_REST;
+		if (expiry_s < r->wall_s) {
+			r->s->counters.credential_expired++;
+			return stranger_refuse(r, TURN_REFUSED_CREDENTIAL_EXPIRED);
+		}
+		if (r->s->conf.credential_lifetime_s > 0 &&
+			expiry_s - r->wall_s > r->s->conf.credential_lifetime_s) {
+			r->s->counters.credential_lifetime++;
+			return stranger_refuse(r, TURN_REFUSED_CREDENTIAL_LIFETIME);
+		}
+		return verdict(credential_verifies(r, expiry_s));
+	}
+	return r->realm->conf.directory ? directory_check(r) : unknown_refuse(r);
+}
+
+// Whether the allocation's own user sent the request, by the name and realm.
+static bool owner_is_named(const struct turn_request *r)
+{
+	return r->a != NULL && r->a->user->realm == r->realm &&
+	       turn_text_equal(r->principal.name, turn_identity_principal(r->a->user).name);
+}
+
+// An allocation keeps the key it was made with: it goes on when a credential expires, a password
+// changes, a secret is taken away or the directory is gone.
+static bool owner_verifies(struct turn_request *r)
+{
+	if (!owner_is_named(r) || !key_verifies(r, &r->a->user->key))
+		return false;
+	r->principal = turn_identity_principal(r->a->user);
+	return true;
+}
+
+static bool realm_is_ours(const struct turn_request *r)
+{
+	return turn_text_equal(turn_text_of(r->m, STUN_REALM), r->realm->name);
 }
 
 // RFC 8656 7.2, last note: the same 5-tuple and transaction id, under the same credentials.
@@ -123,13 +216,17 @@ static bool request_is_repeated(const struct turn_request *r)
 {
 	return r->a != NULL && r->m->method == STUN_ALLOCATE &&
 	       memcmp(r->a->txid, r->m->txid, sizeof(r->a->txid)) == 0 &&
-	       turn_text_equal(r->username, turn_identity_name(r->a->user));
+	       turn_identity_is(r->a->user, &r->principal);
 }
 
 static bool attributes_are_complete(const struct stun_message *m)
 {
-	static const enum stun_attr needed[] = {STUN_USERNAME, STUN_REALM, STUN_NONCE};
+	static const enum stun_attr needed[] = {STUN_REALM, STUN_NONCE};
 
+	if (!stun_has(m, STUN_USERNAME) && !stun_has(m, STUN_USERHASH))
+		return false;
+	if (stun_is_malformed(m, stun_has(m, STUN_USERNAME) ? STUN_USERNAME : STUN_USERHASH))
+		return false;
 	for (size_t i = 0; i < TP_ARRAY_LEN(needed); i++) {
 		if (!stun_has(m, needed[i]) || stun_is_malformed(m, needed[i]))
 			return false;
@@ -138,27 +235,97 @@ static bool attributes_are_complete(const struct stun_message *m)
 	       !stun_is_malformed(m, STUN_MESSAGE_INTEGRITY_SHA256);
 }
 
+static bool algorithm_read(struct turn_request *r)
+{
+	uint32_t value; // number and length of the parameters, of which these have none
+
+	if (!stun_get_u32(r->m, STUN_PASSWORD_ALGORITHM, &value))
+		return false;
+	if (value == TP_PASSWORD_SHA256 << 16)
+		r->algorithm = TURN_KEY_SHA256;
+	return value == TP_PASSWORD_SHA256 << 16 || value == TP_PASSWORD_MD5 << 16;
+}
+
+// RFC 8489 9.2.4: the algorithm is one of those that our nonce came with, and the client shows that
+// it saw them all. One that was not offered is as wrong.
+static unsigned algorithm_check(struct turn_request *r)
+{
+	const struct stun_message *m = r->m;
+	struct stun_value list = m->attr[STUN_PASSWORD_ALGORITHMS];
+	bool offered = (r->realm->nonce.features & TP_FEATURE_PASSWORD_ALGORITHMS) != 0;
+
+	r->algorithm = TURN_KEY_MD5;
+	if (!stun_has(m, STUN_PASSWORD_ALGORITHM) && (!offered || list.octets == NULL))
+		return 0;
+	if (!offered || list.len != TP_PASSWORD_ALGORITHMS_LEN ||
+		memcmp(list.octets, TP_PASSWORD_ALGORITHMS, list.len) != 0 || !algorithm_read(r))
+		return 400;
+	r->negotiated = true;
+	return 0;
+}
+
+// Names the user of USERHASH: a configured one, or the owner of the allocation, whose name may have
+// left the configuration. Nobody: the name stays empty, which no user has.
+static void userhash_resolve(struct turn_request *r)
+{
+	const uint8_t *hash = r->m->attr[STUN_USERHASH].octets;
+	const struct turn_user *user = turn_realm_user_by_hash(r->realm, hash);
+	uint8_t owners[STUN_USERHASH_LEN];
+	struct stun_text name;
+
+	r->principal.name = user != NULL ? turn_text(user->name) : (struct stun_text){"", 0};
+	if (user != NULL || r->a == NULL || r->a->user->realm != r->realm)
+		return;
+	name = turn_identity_principal(r->a->user).name;
+	if (stun_userhash(r->s->crypto, name, r->realm->name, owners) == 0 &&
+		memcmp(owners, hash, sizeof(owners)) == 0)
+		r->principal.name = name;
+}
+
+static unsigned principal_read(struct turn_request *r)
+{
+	r->principal = (struct turn_principal){.realm = r->realm};
+	if (stun_has(r->m, STUN_USERNAME)) {
+		r->principal.name = turn_text_of(r->m, STUN_USERNAME);
+		return 0;
+	}
+	if ((r->realm->nonce.features & TP_FEATURE_USERHASH) == 0)
+		return 400;
+	userhash_resolve(r);
+	return 0;
+}
+
 unsigned turn_auth_check(struct turn_request *r)
 {
 	const struct stun_message *m = r->m;
+	unsigned code;
 
 	if (!stun_has(m, STUN_MESSAGE_INTEGRITY) && !stun_has(m, STUN_MESSAGE_INTEGRITY_SHA256))
 		return 401;
 	if (!attributes_are_complete(m))
 		return 400;
-	r->username = (struct stun_text){
-		(const char *)m->attr[STUN_USERNAME].octets, m->attr[STUN_USERNAME].len};
+	r->principal.name = turn_text_of(m, STUN_USERNAME);
 	// A client that comes from another server brings that one's realm and nonce, and a key made
 	// with that realm: told 401 it would give up, told 438 it takes ours.
 	if (!realm_is_ours(r))
 		return nonce_is_valid(r) ? 401 : 438;
-	if (!owner_verifies(r) && !user_verifies(r)) {
+	code = algorithm_check(r);
+	if (code == 0)
+		code = principal_read(r);
+	// Of another server's nonce, or one from before a reload, the client may say anything.
+	if (code != 0)
+		return nonce_is_valid(r) ? code : 438;
+	code = owner_verifies(r) ? 0 : user_check(r);
+	if (code == 401) {
 		r->s->counters.integrity_failed++;
-		return 401;
+		r->realm->counters.integrity_failed++;
 	}
+	if (code != 0)
+		return code;
 	r->refusal.cause = TURN_REFUSED_NOT;
 	r->retransmission = request_is_repeated(r);
-	if (!r->retransmission && !nonce_is_valid(r))
+	// The nonce of a request that waited was good when it came.
+	if (!r->retransmission && r->answer == NULL && !nonce_is_valid(r))
 		return 438;
 	r->authenticated = true;
 	return 0;

@@ -16,7 +16,7 @@ bool turn_credential_parse(struct stun_text username, uint64_t *expiry_s, struct
 	for (i = 0; i < username.len && username.chars[i] != TURN_REST_SEPARATOR; i++) {
 		char c = username.chars[i];
 
-		// 18 digits cannot overflow and are no time that will come.
+		// 18 digits fit in 64 bits; larger expiries are not valid times.
 		if (c < '0' || c > '9' || i == 18)
 			return false;
 		v = v * 10 + (uint64_t)(c - '0');
@@ -43,13 +43,14 @@ int turn_credential_password(struct stun_crypto *x, const uint8_t *secret, size_
 	return 0;
 }
 
-int turn_mint_credential(const struct turn_conf *conf, const char *name, uint64_t expiry_wall_s,
-	char *username, size_t username_size, char *password, size_t password_size)
+int turn_mint_credential(const struct turn_realm_conf *realm, const char *name,
+	uint64_t expiry_wall_s, char *username, size_t username_size, char *password,
+	size_t password_size)
 {
 	struct stun_crypto *x;
 	int err, len;
 
-	if (conf->n_secrets == 0)
+	if (realm->n_secrets == 0)
 		return -ENOENT;
 	len = snprintf(username, username_size, "%llu%c%s", (unsigned long long)expiry_wall_s,
 		TURN_REST_SEPARATOR, name);
@@ -59,7 +60,7 @@ int turn_mint_credential(const struct turn_conf *conf, const char *name, uint64_
 	x = stun_crypto_create();
 	if (x == NULL)
 		return -errno;
-	err = turn_credential_password(x, conf->secrets[0].octets, conf->secrets[0].len,
+	err = turn_credential_password(x, realm->secrets[0].octets, realm->secrets[0].len,
 		(struct stun_text){username, (size_t)len}, password);
 	stun_crypto_destroy(x);
 	return err;

@@ -6,7 +6,7 @@
 #include <stun/integrity.h>
 
 #define TURN_REST_SEPARATOR    ':'
-#define TURN_REST_PASSWORD_LEN 28u // base64 of 20 octets
+#define TURN_REST_PASSWORD_LEN 28u // base64 of 20 bytes
 
 // Takes a user name apart; false when it is not of this form. `name` is empty without a separator.
 bool turn_credential_parse(struct stun_text username, uint64_t *expiry_s, struct stun_text *name);

@@ -2,7 +2,10 @@
 // From a message to its handler and from the handler's verdict to a response.
 #include "request.h"
 
-#include "alloc.h"
+#include <openssl/crypto.h>
+
+#include "allocation.h"
+#include "stream.h"
 
 struct method {
 	enum stun_method method;
@@ -19,42 +22,21 @@ static const struct method methods[] = {
 	{STUN_CHANNEL_BIND, true, true, turn_handle_channel},
 };
 
-struct error {
-	unsigned code;
-	const char *reason; // of the IANA registry
-	size_t counter;	    // offset in struct turn_counters
-};
-
-#define ERROR(code, reason)                                                                        \
-	{                                                                                          \
-		code, reason, offsetof(struct turn_counters, error_##code)                         \
-	}
-
-static const struct error errors[] = {
-	ERROR(300, "Try Alternate"),
-	ERROR(400, "Bad Request"),
-	ERROR(401, "Unauthenticated"),
-	ERROR(403, "Forbidden"),
-	ERROR(405, "Mobility Forbidden"),
-	ERROR(420, "Unknown Attribute"),
-	ERROR(437, "Allocation Mismatch"),
-	ERROR(438, "Stale Nonce"),
-	ERROR(440, "Address Family not Supported"),
-	ERROR(441, "Wrong Credentials"),
-	ERROR(442, "Unsupported Transport Protocol"),
-	ERROR(443, "Peer Address Family Mismatch"),
-	ERROR(486, "Allocation Quota Reached"),
-	ERROR(500, "Server Error"),
-	ERROR(508, "Insufficient Capacity"),
-};
-
-static const struct error *error_find(unsigned code)
+// The reason phrase of an error response, counted. A code without one would be a fault of ours: it
+// becomes 500.
+static const char *error_count(struct turn_counters *counters, unsigned *code)
 {
-	for (size_t i = 0; i < TP_ARRAY_LEN(errors); i++) {
-		if (errors[i].code == code)
-			return &errors[i];
+	switch (*code) {
+#define TURN_ERROR_CASE(number, reason)                                                            \
+	case number:                                                                               \
+		counters->error_##number++;                                                        \
+		return reason;
+		TURN_ERRORS(TURN_ERROR_CASE)
+#undef TURN_ERROR_CASE
+	default:
+		*code = 500;
+		return error_count(counters, code);
 	}
-	return error_find(500);
 }
 
 static const struct method *method_find(uint16_t method)
@@ -83,7 +65,8 @@ static void response_finish(const struct turn_request *r, struct stun_writer *w)
 	// RFC 8489 9.2.4: without PASSWORD-ALGORITHM in the request it is MESSAGE-INTEGRITY, also
 	// when the request carried MESSAGE-INTEGRITY-SHA256.
 	if (r->authenticated)
-		stun_put_integrity(w, r->s->crypto, r->key, sizeof(r->key), STUN_HMAC_SHA1_LEN);
+		stun_put_integrity(w, r->s->crypto, r->key.octets, r->key.len,
+			r->negotiated ? STUN_HMAC_SHA256_LEN : STUN_HMAC_SHA1_LEN);
 	if (stun_has(r->m, STUN_FINGERPRINT))
 		stun_put_fingerprint(w);
 	r->s->outs.message_len = stun_writer_len(w);
@@ -93,34 +76,66 @@ static void challenge_put(const struct turn_request *r, struct stun_writer *w)
 {
 	char nonce[TURN_NONCE_LEN];
 
-	stun_put_text(w, stun_attr_table[STUN_REALM].type, r->s->conf.realm);
-	turn_nonce_make(&r->s->nonces, r->now_s, &r->from->remote, nonce);
+	stun_put_text(w, stun_attr_table[STUN_REALM].type, r->realm->conf.name);
+	if ((r->realm->nonce.features & TP_FEATURE_PASSWORD_ALGORITHMS) != 0)
+		stun_put(w, TP_ATTR_PASSWORD_ALGORITHMS, TP_PASSWORD_ALGORITHMS,
+			TP_PASSWORD_ALGORITHMS_LEN);
+	turn_nonce_make(&r->s->nonces, &r->realm->nonce, r->now_s, &r->from->remote, nonce);
 	stun_put(w, TP_ATTR_NONCE, nonce, sizeof(nonce));
+}
+
+// The cause of an error that has but one, where nothing closer was noted. A challenge is no
+// refusal.
+static enum turn_refusal_cause cause_of(unsigned code)
+{
+	switch (code) {
+	case 400:
+		return TURN_REFUSED_BAD_REQUEST;
+	case 420:
+		return TURN_REFUSED_UNKNOWN_ATTRIBUTE;
+	case 437:
+		return TURN_REFUSED_NO_ALLOCATION;
+	case 440:
+		return TURN_REFUSED_FAMILY;
+	case 441:
+		return TURN_REFUSED_OWNER;
+	case 442:
+		return TURN_REFUSED_TRANSPORT;
+	case 443:
+		return TURN_REFUSED_PEER_FAMILY;
+	case 508:
+		return TURN_REFUSED_MEMORY;
+	default:
+		return TURN_REFUSED_NOT;
+	}
 }
 
 static void refusal_keep(struct turn_request *r, unsigned code)
 {
 	struct turn_outs *o = &r->s->outs;
 
+	if (r->refusal.cause == TURN_REFUSED_NOT || code == 438)
+		r->refusal.cause = cause_of(code);
 	if (r->refusal.cause == TURN_REFUSED_NOT)
 		return;
 	r->refusal.code = code;
 	r->refusal.method = r->m->method;
-	r->refusal.username = r->username.chars;
-	r->refusal.username_len = r->username.len;
+	r->refusal.realm_id = r->realm->conf.id;
+	r->refusal.username = r->principal.name.chars;
+	r->refusal.username_len = r->principal.name.len;
 	o->refusal = r->refusal;
 	o->refused = true;
 }
 
 static void error_respond(struct turn_request *r, unsigned code)
 {
-	const struct error *e = error_find(code);
+	const char *reason = error_count(&r->s->counters, &code);
 	struct stun_writer w;
 
 	refusal_keep(r, code);
-	++*(uint64_t *)(void *)((char *)&r->s->counters + e->counter);
+	r->realm->counters.refused++;
 	response_start(r, &w, STUN_ERROR);
-	stun_put_error(&w, e->code, e->reason);
+	stun_put_error(&w, code, reason);
 	if (code == 401 || code == 438)
 		challenge_put(r, &w);
 	if (code == 420)
@@ -128,7 +143,7 @@ static void error_respond(struct turn_request *r, unsigned code)
 	response_finish(r, &w);
 }
 
-// What is checked before the method's own rules, in the order of RFC 8489 6.3 and RFC 8656 5.
+// Checks before the method's own rules, in the order of RFC 8489 6.3 and RFC 8656 5.
 static unsigned request_check(struct turn_request *r, const struct method *method)
 {
 	bool needs_auth =
@@ -143,24 +158,53 @@ static unsigned request_check(struct turn_request *r, const struct method *metho
 		return 0;
 	if (r->a == NULL)
 		return 437;
-	if (!turn_text_equal(r->username, turn_identity_name(r->a->user)))
+	if (!turn_identity_is(r->a->user, &r->principal))
 		return 441;
 	return 0;
 }
 
-static void request_process(struct turn_request *r)
+// Leaves the request until its user's key is known.
+static void request_wait(struct turn_request *r)
 {
-	const struct method *method = method_find(r->m->method);
+	struct turn_counters *counters = &r->s->counters;
+	struct turn_lookup_state *lookup;
+
+	switch (turn_pending_add(&r->s->pending, r->from, r->m, r->realm, r->principal.name,
+		tp_expiry_s(r->now_ns, TURN_LOOKUP_S), &lookup)) {
+	case TURN_PENDING_ASK:
+		counters->lookups++;
+		r->realm->counters.lookups++;
+		// Without memory for the question it fails at its deadline.
+		(void)turn_outs_add(&r->s->outs, (struct turn_event){
+							 .kind = TURN_OUT_LOOKUP,
+							 .ticket = turn_pending_ticket(lookup),
+						 });
+		break;
+	case TURN_PENDING_WAITS:
+		break;
+	case TURN_PENDING_JOINED:
+		counters->pending_joined++;
+		break;
+	case TURN_PENDING_FULL:
+		counters->pending_full++;
+		break;
+	case TURN_PENDING_SHARE:
+		counters->pending_share++;
+		break;
+	}
+}
+
+static void request_process(struct turn_request *r, const struct method *method)
+{
 	struct stun_writer w;
 	unsigned code;
 
-	if (method == NULL) {
-		r->s->counters.unknown_method++;
-		return;
-	}
-	r->s->counters.requests++;
 	r->a = turn_allocation_of(r->s, r->now_ns, r->from);
 	code = request_check(r, method);
+	if (code == TURN_WAIT) {
+		request_wait(r);
+		return;
+	}
 	if (code == 0) {
 		response_start(r, &w, STUN_SUCCESS);
 		code = method->handle(r, &w);
@@ -169,23 +213,60 @@ static void request_process(struct turn_request *r)
 		response_finish(r, &w);
 	else
 		error_respond(r, code);
+	OPENSSL_cleanse(&r->key, sizeof(r->key));
 }
 
-// EVEN-PORT is understood as far as it asks for an even port; with its R bit it asks for the next
-// one to be reserved too (RFC 8656 18.7), which this version does not know.
-static void reservation_refuse(struct stun_message *m)
+static void request_take(struct turn_request *r, const struct turn_listener *listener)
 {
-	uint8_t bits;
+	const struct method *method = method_find(r->m->method);
 
-	if (!stun_get_u8(m, STUN_EVEN_PORT, &bits) || (bits & 0x80) == 0)
+	if (method == NULL) {
+		r->s->counters.unknown_method++;
 		return;
-	if (m->n_unknown < STUN_UNKNOWN_MAX)
-		m->unknown[m->n_unknown++] = stun_attr_table[STUN_EVEN_PORT].type;
+	}
+	r->s->counters.requests++;
+	r->realm = turn_realm_choose(&r->s->realms, &r->s->realms.items[listener->realm], r->m);
+	r->realm->counters.requests++;
+	if (turn_pending_has(&r->s->pending, r->from, r->m->txid)) {
+		r->s->counters.pending_joined++;
+		return;
+	}
+	request_process(r, method);
+}
+
+static bool message_parse(
+	struct turn_server *s, struct stun_message *m, const uint8_t *msg, size_t len)
+{
+	switch (stun_message_parse(m, msg, len)) {
+	case STUN_PARSE_OK:
+		return true;
+	case STUN_PARSE_BAD_FINGERPRINT:
+		s->counters.bad_fingerprint++;
+		return false;
+	default:
+		s->counters.bad_message++;
+		return false;
+	}
+}
+
+// The listener of a message, where it may have come by it; NULL.
+static const struct turn_listener *listener_of(
+	const struct turn_server *s, const struct turn_tuple *from)
+{
+	const struct turn_listener *listener = turn_locals_listener(&s->locals, from->listener_id);
+	bool is_open;
+
+	if (listener == NULL)
+		return NULL;
+	is_open = turn_listener_is_stream(listener) ? turn_stream_is_open(s, from)
+						    : from->connection == 0;
+	return is_open ? listener : NULL;
 }
 
 void turn_input(struct turn_server *s, uint64_t now_ns, uint64_t wall_s,
 	const struct turn_tuple *from, const uint8_t *msg, size_t len)
 {
+	const struct turn_listener *listener = listener_of(s, from);
 	struct stun_message m;
 	struct turn_request r = {
 		.s = s,
@@ -198,21 +279,16 @@ void turn_input(struct turn_server *s, uint64_t now_ns, uint64_t wall_s,
 
 	s->outs.message_len = 0;
 	s->outs.refused = false;
-	turn_wheel_start(&s->wheel, r.now_s);
-	switch (stun_message_parse(&m, msg, len)) {
-	case STUN_PARSE_OK:
-		reservation_refuse(&m);
-		break;
-	case STUN_PARSE_BAD_FINGERPRINT:
-		s->counters.bad_fingerprint++;
-		return;
-	default:
-		s->counters.bad_message++;
+	ds_wheel_start(&s->wheel, r.now_s);
+	if (listener == NULL) {
+		s->counters.streams_unknown++;
 		return;
 	}
+	if (!message_parse(s, &m, msg, len))
+		return;
 	switch (m.class) {
 	case STUN_REQUEST:
-		request_process(&r);
+		request_take(&r, listener);
 		break;
 	case STUN_INDICATION:
 		s->counters.indications_ignored++;
@@ -221,4 +297,25 @@ void turn_input(struct turn_server *s, uint64_t now_ns, uint64_t wall_s,
 		s->counters.responses_ignored++;
 		break;
 	}
+}
+
+void turn_request_resume(struct turn_server *s, uint64_t now_ns, struct turn_pending_request *p)
+{
+	const struct turn_listener *listener =
+		turn_locals_listener(&s->locals, p->from.listener_id);
+	struct stun_message m;
+	struct turn_request r = {
+		.s = s,
+		.now_ns = now_ns,
+		.now_s = turn_seconds(now_ns),
+		.from = &p->from,
+		.m = &m,
+		.answer = &p->answer,
+	};
+
+	// It parsed when it came; a new configuration may have taken its listener away.
+	if (listener == NULL || !message_parse(s, &m, p->octets, p->len))
+		return;
+	r.realm = turn_realm_choose(&s->realms, &s->realms.items[listener->realm], &m);
+	request_process(&r, method_find(m.method));
 }

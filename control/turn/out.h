@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the server has to say: the one message that an input can cause, and a queue of events.
+// The server's outputs: the one message that an input can cause, and a queue of events. The queue
+// owns nothing: the allocations that its events name are the server's.
 #pragma once
 
 #include <turn/server.h>
 
 struct turn_allocation;
-struct turn_server;
 
-// Room for any response: a REALM of 763 octets is the largest part.
+// Room for any response: a REALM of 763 bytes is the largest part.
 #define TURN_RESPONSE_MAX 1280u
 
 struct turn_event {
 	struct turn_allocation *allocation;
 	enum turn_out_kind kind;
 	enum turn_close_reason reason;
+	uint64_t ticket; // LOOKUP
 };
 
 struct turn_outs {
@@ -29,9 +30,8 @@ struct turn_outs {
 	struct turn_allocation_record record; // of the event handed out last
 };
 
-void turn_outs_fini(struct turn_server *s);
-// Queues an event. Without memory for it the event is lost, nothing else.
-void turn_outs_opened(struct turn_server *s, struct turn_allocation *a);
-// Takes the allocation over: it returns to its pool when the event has been handed out.
-void turn_outs_closed(
-	struct turn_server *s, struct turn_allocation *a, enum turn_close_reason reason);
+void turn_outs_fini(struct turn_outs *o);
+// Queues an event; false without memory for it.
+bool turn_outs_add(struct turn_outs *o, struct turn_event event);
+// Takes the oldest event; false: there is none.
+bool turn_outs_take(struct turn_outs *o, struct turn_event *event);

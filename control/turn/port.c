@@ -16,38 +16,149 @@ static uint32_t range_even_len(const struct turn_ports *p)
 	return (uint32_t)p->max / 2 - ((uint32_t)p->min + 1) / 2 + 1;
 }
 
-int turn_ports_init(struct turn_ports *p, const struct turn_conf *conf)
+static uint32_t range_pairs_len(const struct turn_ports *p)
 {
-	*p = (struct turn_ports){.min = conf->port_min, .max = conf->port_max};
+	uint32_t end = (uint32_t)p->max + 1; // of the last pair or behind it
+
+	return end / 2 - ((uint32_t)p->min + 1) / 2;
+}
+
+static int set_init(const struct turn_ports *p, struct turn_port_set *set, uint8_t family)
+{
+	*set = (struct turn_port_set){
+		.family = family,
+		.n_free = range_len(p),
+		.n_free_even = range_even_len(p),
+		.n_free_pairs = range_pairs_len(p),
+		.cooling = calloc(range_len(p), sizeof(*set->cooling)),
+	};
+	return set->cooling != NULL ? 0 : -ENOMEM;
+}
+
+int turn_ports_init(struct turn_ports *p, struct ds_map *accounts, const struct turn_conf *conf)
+{
+	int err;
+
+	*p = (struct turn_ports){
+		.min = conf->port_min, .max = conf->port_max, .accounts = accounts};
+	for (size_t i = 0; i < TURN_PORT_COOLING_SLOTS; i++)
+		ds_list_init(&p->cools_until[i]);
 	if (conf->n_relays == 0 || conf->port_min == 0 || conf->port_min > conf->port_max)
 		return -EINVAL;
-	p->n_sets = conf->n_relays;
-	p->sets = calloc(p->n_sets, sizeof(*p->sets));
-	p->rest_cap = p->n_sets * range_len(p);
-	p->rest = calloc(p->rest_cap, sizeof(*p->rest));
-	if (p->sets == NULL || p->rest == NULL) {
+	err = turn_ports_extend(p, conf->relays, conf->n_relays);
+	if (err != 0)
 		turn_ports_fini(p);
+	return err;
+}
+
+int turn_ports_extend(struct turn_ports *p, const struct turn_relay_address *relays, size_t n)
+{
+	struct turn_port_set *sets;
+
+	if (n <= p->n_sets)
+		return 0;
+	sets = realloc(p->sets, n * sizeof(*sets));
+	if (sets == NULL)
 		return -ENOMEM;
-	}
-	for (size_t i = 0; i < p->n_sets; i++) {
-		p->sets[i].family = conf->relays[i].local.family;
-		p->sets[i].n_free = range_len(p);
-		p->sets[i].n_free_even = range_even_len(p);
+	p->sets = sets;
+	for (; p->n_sets < n; p->n_sets++) {
+		int err = set_init(p, &sets[p->n_sets], relays[p->n_sets].local.family);
+
+		if (err != 0)
+			return err;
 	}
 	return 0;
 }
 
+void turn_ports_open(struct turn_ports *p, uint16_t relay, bool open)
+{
+	p->sets[relay].closed = !open;
+}
+
+void turn_ports_set_present(struct turn_ports *p, uint16_t relay, bool present)
+{
+	p->sets[relay].absent = !present;
+}
+
+bool turn_ports_are_open(const struct turn_ports *p, uint16_t relay)
+{
+	return !p->sets[relay].closed;
+}
+
+static struct turn_cooling_port *cooling_at(
+	const struct turn_ports *p, uint16_t relay, uint16_t port)
+{
+	struct turn_cooling_port *c = &p->sets[relay].cooling[port - p->min];
+
+	c->relay = relay;
+	c->port = port;
+	return c;
+}
+
+static void cooling_start(struct turn_ports *p, struct turn_cooling_port *c, uint32_t free_at_s,
+	struct turn_account *account)
+{
+	c->cools = true;
+	c->free_at_s = free_at_s;
+	c->account = account;
+	ds_list_init(&c->by_time);
+	ds_list_init(&c->by_owner);
+	ds_list_add(&p->cools_until[free_at_s % TURN_PORT_COOLING_SLOTS], &c->by_time);
+	if (p->n_cooling++ == 0 || free_at_s < p->cooled_s)
+		p->cooled_s = free_at_s;
+	if (account != NULL) {
+		turn_account_hold(account);
+		ds_list_add(&account->cooling, &c->by_owner);
+		account->n_cooling++;
+	}
+}
+
+// The port stays marked as used.
+static void cooling_end(struct turn_ports *p, struct turn_cooling_port *c)
+{
+	ds_list_del(&c->by_time);
+	ds_list_del(&c->by_owner);
+	c->cools = false;
+	p->n_cooling--;
+	if (c->account != NULL) {
+		c->account->n_cooling--;
+		turn_account_return(p->accounts, c->account);
+	}
+	c->account = NULL;
+}
+
+// The port whose cool-down ends next; NULL: none. After a long pause a slot may hold ports of later
+// rounds, behind those of this one.
+static struct turn_cooling_port *cooling_first(struct turn_ports *p)
+{
+	for (; p->n_cooling > 0; p->cooled_s++) {
+		struct ds_list *l = &p->cools_until[p->cooled_s % TURN_PORT_COOLING_SLOTS];
+		struct turn_cooling_port *c =
+			DS_CONTAINER(l->next, struct turn_cooling_port, by_time);
+
+		if (!ds_list_is_empty(l) && c->free_at_s <= p->cooled_s)
+			return c;
+	}
+	return NULL;
+}
+
 void turn_ports_fini(struct turn_ports *p)
 {
+	for (size_t i = 0; i < p->n_sets; i++) {
+		for (uint32_t k = 0; k < range_len(p); k++) {
+			if (p->sets[i].cooling[k].cools)
+				cooling_end(p, &p->sets[i].cooling[k]);
+		}
+		free(p->sets[i].cooling);
+	}
 	free(p->sets);
-	free(p->rest);
 	*p = (struct turn_ports){0};
 }
 
 bool turn_ports_have_family(const struct turn_ports *p, uint8_t family)
 {
 	for (size_t i = 0; i < p->n_sets; i++) {
-		if (p->sets[i].family == family)
+		if (p->sets[i].family == family && !p->sets[i].closed)
 			return true;
 	}
 	return false;
@@ -58,34 +169,64 @@ static bool port_is_used(const struct turn_port_set *set, uint16_t port)
 	return (set->used[port / 64] >> port % 64 & 1) != 0;
 }
 
-static bool port_is_fit(const struct turn_port_set *set, uint16_t port, bool even)
+// Whether the port is one of a pair that is in the range.
+static bool port_has_pair(const struct turn_ports *p, uint16_t port)
 {
-	return !port_is_used(set, port) && !(even && port % 2 != 0);
+	return (port & ~1u) >= p->min && (port | 1u) <= p->max;
 }
 
-static void port_mark(struct turn_port_set *set, uint16_t port)
+static bool pair_is_free(const struct turn_ports *p, const struct turn_port_set *set, uint16_t port)
 {
+	return port_has_pair(p, port) && !port_is_used(set, port) && !port_is_used(set, port ^ 1);
+}
+
+static bool port_is_fit(const struct turn_ports *p, const struct turn_port_set *set, uint16_t port,
+	enum turn_port_kind kind)
+{
+	switch (kind) {
+	case TURN_PORT_EVEN:
+		return !port_is_used(set, port) && port % 2 == 0;
+	case TURN_PORT_PAIR:
+		return port % 2 == 0 && pair_is_free(p, set, port);
+	default:
+		return !port_is_used(set, port);
+	}
+}
+
+static void port_mark(const struct turn_ports *p, struct turn_port_set *set, uint16_t port)
+{
+	set->n_free_pairs -= pair_is_free(p, set, port);
 	set->used[port / 64] |= UINT64_C(1) << port % 64;
 	set->n_free--;
 	set->n_free_even -= port % 2 == 0;
 }
 
-static void port_clear(struct turn_port_set *set, uint16_t port)
+static void port_clear(const struct turn_ports *p, struct turn_port_set *set, uint16_t port)
 {
 	set->used[port / 64] &= ~(UINT64_C(1) << port % 64);
 	set->n_free++;
 	set->n_free_even += port % 2 == 0;
+	set->n_free_pairs += pair_is_free(p, set, port);
 }
 
-// The first free port at or after `start`, around the range, an even one if `even`. There is one.
-static uint16_t port_scan(
-	const struct turn_ports *p, const struct turn_port_set *set, uint16_t start, bool even)
+// The ports of a word that are of no use. Both of a pair are in one word.
+static uint64_t unfit_ports(uint64_t used, enum turn_port_kind kind)
 {
-	const uint64_t unfit = even ? UINT64_C(0xaaaaaaaaaaaaaaaa) : 0;
+	const uint64_t odd = UINT64_C(0xaaaaaaaaaaaaaaaa);
+
+	if (kind == TURN_PORT_ANY)
+		return used;
+	return used | odd | (kind == TURN_PORT_PAIR ? used >> 1 : 0);
+}
+
+// The first fit port at or after `start`, around the range. There is one.
+static uint16_t port_scan(const struct turn_ports *p, const struct turn_port_set *set,
+	uint16_t start, enum turn_port_kind kind)
+{
 	uint32_t port = start;
 
 	for (;;) {
-		uint64_t full = (set->used[port / 64] | unfit) >> port % 64;
+		uint64_t full = unfit_ports(set->used[port / 64], kind) >> port % 64;
 
 		if (full == ~UINT64_C(0) >> port % 64)
 			port = (port | 63) + 1;
@@ -93,83 +234,170 @@ static uint16_t port_scan(
 			port += (uint32_t)__builtin_ctzll(~full);
 		if (port > p->max)
 			port = p->min;
-		else if (port_is_fit(set, (uint16_t)port, even))
+		else if (port_is_fit(p, set, (uint16_t)port, kind))
 			return (uint16_t)port;
+		else
+			port = port < p->max ? port + 1 : p->min;
+	}
+}
+
+static uint32_t set_n_free(const struct turn_port_set *set, enum turn_port_kind kind)
+{
+	switch (kind) {
+	case TURN_PORT_EVEN:
+		return set->n_free_even;
+	case TURN_PORT_PAIR:
+		return set->n_free_pairs;
+	default:
+		return set->n_free;
 	}
 }
 
 static struct turn_port_set *set_choose(
-	struct turn_ports *p, struct turn_random *random, uint8_t family, bool even)
+	struct turn_ports *p, struct turn_random *random, uint8_t family, enum turn_port_kind kind)
 {
 	uint32_t start = turn_random_below(random, (uint32_t)p->n_sets);
 
 	for (size_t k = 0; k < p->n_sets; k++) {
 		struct turn_port_set *set = &p->sets[(start + k) % p->n_sets];
 
-		if (set->family == family && (even ? set->n_free_even : set->n_free) > 0)
+		if (set->family == family && !set->closed && !set->absent &&
+			set_n_free(set, kind) > 0)
 			return set;
 	}
 	return NULL;
 }
 
-int turn_ports_take(struct turn_ports *p, struct turn_random *random, uint8_t family, bool even,
-	uint16_t *relay, uint16_t *port)
+static bool port_is_taken(
+	const struct turn_ports *p, const struct turn_port_set *set, uint16_t port)
 {
-	struct turn_port_set *set = set_choose(p, random, family, even);
+	return port_is_used(set, port) && !set->cooling[port - p->min].cools;
+}
 
+static bool cooling_is_fit(const struct turn_ports *p, const struct turn_cooling_port *c,
+	uint8_t family, enum turn_port_kind kind)
+{
+	const struct turn_port_set *set = &p->sets[c->relay];
+
+	if (set->family != family || set->closed || set->absent)
+		return false;
+	if (kind == TURN_PORT_PAIR)
+		return port_has_pair(p, c->port) && !port_is_taken(p, set, c->port ^ 1);
+	return kind == TURN_PORT_ANY || c->port % 2 == 0;
+}
+
+static struct turn_cooling_port *own_find(const struct turn_ports *p,
+	const struct turn_account *account, uint8_t family, enum turn_port_kind kind)
+{
+	for (struct ds_list *l = account->cooling.next; l != &account->cooling; l = l->next) {
+		struct turn_cooling_port *c = DS_CONTAINER(l, struct turn_cooling_port, by_owner);
+
+		if (cooling_is_fit(p, c, family, kind))
+			return c;
+	}
+	return NULL;
+}
+
+static struct turn_cooling_port *oldest_find(
+	struct turn_ports *p, uint8_t family, enum turn_port_kind kind)
+{
+	for (uint32_t i = 0; p->n_cooling > 0 && i < TURN_PORT_COOLING_SLOTS; i++) {
+		struct ds_list *slot = &p->cools_until[(p->cooled_s + i) % TURN_PORT_COOLING_SLOTS];
+
+		for (struct ds_list *l = slot->next; l != slot; l = l->next) {
+			struct turn_cooling_port *c =
+				DS_CONTAINER(l, struct turn_cooling_port, by_time);
+
+			if (cooling_is_fit(p, c, family, kind))
+				return c;
+		}
+	}
+	return NULL;
+}
+
+// A cooling port that is to be given though its time is not over; NULL: a free one is. `set` has
+// a free one; NULL: none has.
+static struct turn_cooling_port *cooling_choose(struct turn_ports *p,
+	const struct turn_port_set *set, const struct turn_account *account, uint8_t family,
+	enum turn_port_kind kind)
+{
+	struct turn_cooling_port *c = NULL;
+
+	if (account != NULL && (set == NULL || account->n_cooling > set->n_free / 2))
+		c = own_find(p, account, family, kind);
+	return c == NULL && set == NULL ? oldest_find(p, family, kind) : c;
+}
+
+// Takes a port that is free or cools down.
+static void port_seize(struct turn_ports *p, uint16_t relay, uint16_t port)
+{
+	struct turn_cooling_port *c = cooling_at(p, relay, port);
+
+	if (c->cools)
+		cooling_end(p, c);
+	else
+		port_mark(p, &p->sets[relay], port);
+}
+
+int turn_ports_take(struct turn_ports *p, struct turn_random *random, struct turn_account *account,
+	uint8_t family, enum turn_port_kind kind, uint16_t *relay, uint16_t *port)
+{
+	struct turn_port_set *set = set_choose(p, random, family, kind);
+	struct turn_cooling_port *c = cooling_choose(p, set, account, family, kind);
+
+	if (c != NULL) {
+		*relay = c->relay;
+		*port = kind == TURN_PORT_PAIR ? c->port & ~1u : c->port;
+		port_seize(p, *relay, *port);
+		if (kind == TURN_PORT_PAIR)
+			port_seize(p, *relay, *port | 1);
+		return 0;
+	}
 	if (set == NULL)
 		return -ENOSPC;
 	for (unsigned i = 0; i < RANDOM_TRIES; i++) {
 		*port = (uint16_t)(p->min + turn_random_below(random, range_len(p)));
-		if (port_is_fit(set, *port, even))
+		if (port_is_fit(p, set, *port, kind))
 			break;
 	}
-	if (!port_is_fit(set, *port, even))
-		*port = port_scan(p, set, *port, even);
-	port_mark(set, *port);
+	if (!port_is_fit(p, set, *port, kind))
+		*port = port_scan(p, set, *port, kind);
+	port_mark(p, set, *port);
+	if (kind == TURN_PORT_PAIR)
+		port_mark(p, set, *port | 1);
 	*relay = (uint16_t)(set - p->sets);
 	return 0;
 }
 
 void turn_ports_cancel(struct turn_ports *p, uint16_t relay, uint16_t port)
 {
-	port_clear(&p->sets[relay], port);
+	port_clear(p, &p->sets[relay], port);
 }
 
-static void rest_add(struct turn_ports *p, uint16_t relay, uint16_t port, uint32_t free_at_s)
+void turn_ports_release(struct turn_ports *p, uint64_t now_ns, uint16_t relay, uint16_t port,
+	struct turn_account *account)
 {
-	p->rest[(p->rest_head + p->rest_n++) % p->rest_cap] =
-		(struct turn_port_rest){.free_at_s = free_at_s, .relay = relay, .port = port};
+	cooling_start(
+		p, cooling_at(p, relay, port), tp_expiry_s(now_ns, TURN_PORT_COOLDOWN_S), account);
 }
 
-void turn_ports_release(struct turn_ports *p, uint64_t now_ns, uint16_t relay, uint16_t port)
-{
-	rest_add(p, relay, port, tp_expiry_s(now_ns, TURN_PORT_REST_S));
-}
-
-int turn_ports_restore_rest(struct turn_ports *p, uint16_t relay, uint16_t port, uint32_t free_at_s)
+int turn_ports_restore_cooldown(
+	struct turn_ports *p, uint16_t relay, uint16_t port, uint32_t free_at_s)
 {
 	int err = turn_ports_claim(p, relay, port);
+	struct turn_cooling_port *c;
 
-	if (err != 0)
+	if (err == -EINVAL)
 		return err;
-	rest_add(p, relay, port, free_at_s);
-	p->rest_mixed = true;
+	c = cooling_at(p, relay, port);
+	if (err == -EEXIST) {
+		// A port that was given before its time was over and ended again has two records.
+		if (!c->cools || c->free_at_s >= free_at_s)
+			return err;
+		cooling_end(p, c);
+	}
+	cooling_start(p, c, free_at_s, NULL);
 	return 0;
-}
-
-static int rest_compare(const void *a, const void *b)
-{
-	const struct turn_port_rest *x = a, *y = b;
-
-	return (x->free_at_s > y->free_at_s) - (x->free_at_s < y->free_at_s);
-}
-
-// Once after a restart, when nothing has been taken off yet: the ring begins at its first place.
-static void rests_sort(struct turn_ports *p)
-{
-	qsort(p->rest, p->rest_n, sizeof(*p->rest), rest_compare);
-	p->rest_mixed = false;
 }
 
 int turn_ports_claim(struct turn_ports *p, uint16_t relay, uint16_t port)
@@ -178,27 +406,24 @@ int turn_ports_claim(struct turn_ports *p, uint16_t relay, uint16_t port)
 		return -EINVAL;
 	if (port_is_used(&p->sets[relay], port))
 		return -EEXIST;
-	port_mark(&p->sets[relay], port);
+	port_mark(p, &p->sets[relay], port);
 	return 0;
 }
 
 void turn_ports_advance(struct turn_ports *p, uint32_t now_s, unsigned *budget)
 {
-	if (p->rest_mixed)
-		rests_sort(p);
-	for (; *budget > 0 && p->rest_n > 0 && p->rest[p->rest_head].free_at_s <= now_s;
-		--*budget) {
-		const struct turn_port_rest *rest = &p->rest[p->rest_head];
+	struct turn_cooling_port *c;
 
-		port_clear(&p->sets[rest->relay], rest->port);
-		p->rest_head = (p->rest_head + 1) % p->rest_cap;
-		p->rest_n--;
+	for (; *budget > 0; --*budget) {
+		c = cooling_first(p);
+		if (c == NULL || c->free_at_s > now_s)
+			return;
+		port_clear(p, &p->sets[c->relay], c->port);
+		cooling_end(p, c);
 	}
 }
 
 uint32_t turn_ports_next_s(const struct turn_ports *p)
 {
-	if (p->rest_mixed)
-		return 0;
-	return p->rest_n > 0 ? p->rest[p->rest_head].free_at_s : UINT32_MAX;
+	return p->n_cooling > 0 ? p->cooled_s : UINT32_MAX;
 }

@@ -1,26 +1,48 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The relayed ports of all relay addresses: one bit per port and address, chosen at random, and a
-// queue of ports that rest after use, so that a late packet for the last user of a port finds
+// queue of ports that cool down after use, so that a late packet for the last user of a port finds
 // nobody (docs/conformance.md).
 #pragma once
 
 #include <turn/server.h>
 
+#include <ds/list.h>
+
+#include "account.h"
 #include "random.h"
 
-#define TURN_PORT_REST_S 60u
+#define TURN_PORT_COOLDOWN_S	60u
+#define TURN_PORT_COOLING_SLOTS 128u // seconds; more than a cool-down and a late turn_ports_advance
+
+// What is asked for: any port, an even one, or an even one with the next higher port.
+enum turn_port_kind {
+	TURN_PORT_ANY,
+	TURN_PORT_EVEN,
+	TURN_PORT_PAIR,
+};
+
+struct turn_cooling_port;
 
 struct turn_port_set {
 	uint64_t used[65536 / 64];
 	uint32_t n_free;
 	uint32_t n_free_even;
+	uint32_t n_free_pairs;
 	uint8_t family;
+	bool closed;			   // its address left the configuration: no port is taken
+	bool absent;			   // no interface has its address: likewise
+	struct turn_cooling_port *cooling; // [max - min + 1]
 };
 
-struct turn_port_rest {
+// A port that cools down; one place for each port there is.
+struct turn_cooling_port {
+	struct ds_list by_time;	      // of those that end in the same second
+	struct ds_list by_owner;      // of its account, oldest first
+	struct turn_account *account; // whose user had it last; NULL: not known, after a restart
 	uint32_t free_at_s;
 	uint16_t relay; // index
 	uint16_t port;
+	bool cools;
 };
 
 struct turn_ports {
@@ -28,31 +50,45 @@ struct turn_ports {
 	size_t n_sets;
 	uint16_t min;
 	uint16_t max;
-	struct turn_port_rest *rest; // ring with room for every port there is
-	size_t rest_cap;
-	size_t rest_head;
-	size_t rest_n;
-	bool rest_mixed; // not in the order of their times: until turn_ports_advance sorts them
+	struct ds_list cools_until[TURN_PORT_COOLING_SLOTS]; // by second
+	uint32_t cooled_s; // no port's cool-down ends before this second
+	size_t n_cooling;
+	struct ds_map *accounts; // where accounts go back
 };
 
 // 0, -EINVAL or -ENOMEM.
-int turn_ports_init(struct turn_ports *p, const struct turn_conf *conf);
+int turn_ports_init(struct turn_ports *p, struct ds_map *accounts, const struct turn_conf *conf);
 void turn_ports_fini(struct turn_ports *p);
 
+// Makes room for more relay addresses behind those there are: 0 or -ENOMEM.
+int turn_ports_extend(struct turn_ports *p, const struct turn_relay_address *relays, size_t n);
+// Opens or closes an address for new allocations.
+void turn_ports_open(struct turn_ports *p, uint16_t relay, bool open);
+// Whether an interface has the address: no port is taken of one that is absent.
+void turn_ports_set_present(struct turn_ports *p, uint16_t relay, bool present);
+bool turn_ports_are_open(const struct turn_ports *p, uint16_t relay);
+
 bool turn_ports_have_family(const struct turn_ports *p, uint8_t family);
-// A free port of an address of the family, an even one where asked for: 0 or -ENOSPC.
-int turn_ports_take(struct turn_ports *p, struct turn_random *random, uint8_t family, bool even,
-	uint16_t *relay, uint16_t *port);
-// Gives back a port that nobody was told of.
+// A port of an address of the family: 0 or -ENOSPC. Of a pair, *port is the even one, and both are
+// the caller's.
+//
+// A free one as a rule. A user with more cooling ports than half of the free ones gets the oldest
+// of these back, so that no user makes all ports cool down. Where none is free the oldest cooling
+// one is given, the user's own before others'.
+int turn_ports_take(struct turn_ports *p, struct turn_random *random, struct turn_account *account,
+	uint8_t family, enum turn_port_kind kind, uint16_t *relay, uint16_t *port);
+// Gives back a port that no client was told of.
 void turn_ports_cancel(struct turn_ports *p, uint16_t relay, uint16_t port);
-// Gives back a port that was in use: it rests first.
-void turn_ports_release(struct turn_ports *p, uint64_t now_ns, uint16_t relay, uint16_t port);
-// A port that is not in use rests until then, after a restart: 0, -EINVAL, -EEXIST.
-int turn_ports_restore_rest(
+// Gives back a port that a user had: it cools down first, and counts for the user meanwhile.
+void turn_ports_release(struct turn_ports *p, uint64_t now_ns, uint16_t relay, uint16_t port,
+	struct turn_account *account);
+// A port that is not in use cools down until then, after a restart; of two times for one port the
+// later counts: 0, -EINVAL, -EEXIST.
+int turn_ports_restore_cooldown(
 	struct turn_ports *p, uint16_t relay, uint16_t port, uint32_t free_at_s);
 // Takes a given port, after a restart: 0, -EINVAL out of range, -EEXIST.
 int turn_ports_claim(struct turn_ports *p, uint16_t relay, uint16_t port);
-// Ends the rest of ports whose time is up, at most *budget of them.
+// Frees ports whose cool-down is over, at most *budget of them.
 void turn_ports_advance(struct turn_ports *p, uint32_t now_s, unsigned *budget);
-// The second when the next rest ends, or earlier; UINT32_MAX: none.
+// The second when the next cool-down ends, or earlier; UINT32_MAX: none.
 uint32_t turn_ports_next_s(const struct turn_ports *p);

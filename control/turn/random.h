@@ -26,7 +26,7 @@ static inline uint32_t turn_random_u32(struct turn_random *r)
 	}
 	r->left -= sizeof(v);
 	memcpy(&v, r->block + r->left, sizeof(v));
-	// What was handed out must not be read back later.
+	// Numbers handed out must not be read back later.
 	memset(r->block + r->left, 0, sizeof(v));
 	return v;
 }

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// One request on its way through the server: what is known of it so far, and the checks and
+// One request on its way through the server: the facts known of it so far, and the checks and
 // handlers that the dispatch table strings together.
 //
-// Checks and handlers return 0 or the code of the error response (RFC 8489 14.8).
+// Checks and handlers return 0 or the code of the error response (RFC 8489 14.8), checks also
+// TURN_WAIT.
 #pragma once
 
 #include <stun/write.h>
 
 #include "state.h"
+
+// The user's key is the directory's to tell.
+#define TURN_WAIT 1u
 
 struct turn_request {
 	struct turn_server *s;
@@ -17,8 +21,12 @@ struct turn_request {
 	const struct turn_tuple *from;
 	const struct stun_message *m;
 	struct turn_allocation *a; // of the 5-tuple; NULL
-	struct stun_text username;
-	uint8_t key[STUN_KEY_MD5_LEN]; // that verified the request and signs the response
+	struct turn_realm *realm;
+	struct turn_principal principal;   // the user that the request names
+	struct turn_key key;		   // that verified the request and signs the response
+	const struct turn_answer *answer;  // of the directory, when the request waited for it
+	enum turn_key_algorithm algorithm; // of the key that the request is made with
+	bool negotiated; // the algorithm was named (RFC 8489 9.2.4): the response has SHA-256 too
 	bool authenticated;
 	bool retransmission; // of the Allocate request that made `a`
 	struct turn_refusal refusal;
@@ -34,6 +42,10 @@ static inline unsigned turn_refuse(
 
 // auth.c: RFC 8489 9.2.4 and the nonce.
 unsigned turn_auth_check(struct turn_request *r);
+// auth.c: the number of a secret in records, not 0.
+uint32_t turn_secret_id(const struct turn_secret *secret);
+// dispatch.c: goes on with a request that has its answer, at the point after the look-up.
+void turn_request_resume(struct turn_server *s, uint64_t now_ns, struct turn_pending_request *p);
 // peer.c: whether the policy lets a client send to this peer. Makes `peer` the address under which
 // the tables know it: a relay address of this server becomes its advertised one, whichever the
 // client named. `with_port`: the port counts.
@@ -45,6 +57,8 @@ unsigned turn_handle_refresh(struct turn_request *r, struct stun_writer *w);
 unsigned turn_handle_permission(struct turn_request *r, struct stun_writer *w);
 unsigned turn_handle_channel(struct turn_request *r, struct stun_writer *w);
 
-// handle_refresh.c: RFC 8656 7.2 and 8.2, the lifetime that a LIFETIME attribute asks for. -1:
+// permission.c: refuses a permission that could not be made, by why.
+unsigned turn_permission_refuse(struct turn_request *r);
+// refresh.c: RFC 8656 7.2 and 8.2, the lifetime that a LIFETIME attribute asks for. -1:
 // malformed.
 int64_t turn_lifetime_of(const struct turn_request *r);

@@ -1,28 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Taking over what a recovery scan found in the store.
-#include "alloc.h"
+// Takes over the objects that a recovery scan found in the store.
+#include "allocation.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 
-#include "chan.h"
-#include "perm.h"
+#include "channel.h"
+#include "credential.h"
+#include "permission.h"
+#include "stream.h"
 
 void turn_restore_expect(struct turn_server *s, size_t allocations)
 {
-	turn_map_reserve(&s->by_tuple, allocations);
-	turn_map_reserve(&s->by_ref, allocations);
+	ds_map_reserve(&s->by_tuple, allocations);
+	ds_map_reserve(&s->by_ref, allocations);
 }
 
-static bool listener_is_known(const struct turn_server *s, uint16_t id)
-{
-	for (size_t i = 0; i < s->conf.n_listeners; i++) {
-		if (s->conf.listeners[i].id == id)
-			return true;
-	}
-	return false;
-}
-
-// The configured relay address of a slot, by id and by what the id stood for; -EINVAL.
+// The configured relay address of a slot, by id and by the id's former address; -EINVAL.
 static int relay_find(const struct turn_server *s, const struct turn_relay_slot *slot)
 {
 	for (size_t i = 0; i < s->conf.n_relays; i++) {
@@ -70,33 +64,82 @@ static void slots_unclaim(struct turn_server *s, struct turn_allocation *a)
 
 static bool record_is_sane(const struct turn_server *s, const struct turn_allocation_record *rec)
 {
-	return listener_is_known(s, rec->client.listener_id) && rec->key_len == STUN_KEY_MD5_LEN &&
-	       rec->username_len <= TURN_USERNAME_MAX;
+	return turn_locals_listener(&s->locals, rec->client.listener_id) != NULL &&
+	       rec->key_len > 0 && rec->key_len <= TURN_KEY_MAX &&
+	       rec->username_len <= TURN_USERNAME_MAX && rec->identity_kind <= TURN_IDENTITY_TOKEN;
+}
+
+// A record without a kind: as the name would be taken today.
+static enum turn_identity_kind kind_guess(const struct turn_realm *realm, struct stun_text name)
+{
+	struct stun_text rest_name;
+	uint64_t expiry_s;
+
+	if (turn_realm_user(realm, name) == NULL &&
+		turn_credential_parse(name, &expiry_s, &rest_name))
+		return TURN_IDENTITY_REST;
+	return TURN_IDENTITY_STATIC;
+}
+
+static bool owner_restore(struct turn_server *s, struct turn_allocation *a,
+	const struct turn_allocation_record *rec, struct turn_realm *realm)
+{
+	struct turn_principal principal = {
+		.realm = realm,
+		.name = {(const char *)rec->username, rec->username_len},
+		.secret_id = rec->secret_id,
+		.kind = (enum turn_identity_kind)rec->identity_kind,
+	};
+	struct turn_key key = {
+		.algorithm = (enum turn_key_algorithm)rec->key_algorithm,
+		.len = (uint8_t)rec->key_len,
+	};
+	bool owned;
+
+	if (principal.kind == TURN_IDENTITY_UNKNOWN)
+		principal.kind = kind_guess(realm, principal.name);
+	if (key.algorithm == TURN_KEY_NONE)
+		key.algorithm = TURN_KEY_MD5;
+	memcpy(key.octets, rec->key, key.len);
+	owned = turn_allocation_own(s, a, &principal, &key);
+	OPENSSL_cleanse(&key, sizeof(key));
+	return owned;
+}
+
+// Closes nothing that stands without a connection.
+static int stream_restore(struct turn_server *s, uint64_t now_ns, const struct turn_allocation *a)
+{
+	const struct turn_listener *l = turn_locals_listener(&s->locals, a->client.listener_id);
+
+	return turn_listener_is_stream(l) ? turn_stream_restore(s, now_ns, &a->client) : 0;
 }
 
 int turn_restore_allocation(struct turn_server *s, uint64_t now_ns,
 	const struct turn_allocation_record *rec, uint32_t ref)
 {
+	struct turn_realm *realm = turn_realm_by_id(&s->realms, rec->realm_id);
 	struct turn_allocation *a;
 	int err = -ENOMEM;
 
-	turn_wheel_start(&s->wheel, turn_seconds(now_ns));
-	if (!record_is_sane(s, rec) || turn_allocation_by_ref(s, ref) != NULL ||
+	ds_wheel_start(&s->wheel, turn_seconds(now_ns));
+	if (realm == NULL || !record_is_sane(s, rec) || turn_allocation_by_ref(s, ref) != NULL ||
 		turn_allocation_by_tuple(s, &rec->client) != NULL)
 		return -EINVAL;
 	a = turn_allocation_new(s);
 	if (a == NULL)
 		return -ENOMEM;
 	a->client = rec->client;
+	a->client.connection = rec->connection;
 	a->created_ns = rec->created_ns;
 	a->lifetime_s = rec->lifetime_s;
 	a->requested_family = rec->requested_family;
 	a->ref = ref;
 	memcpy(a->txid, rec->txid, sizeof(a->txid));
-	if (!turn_allocation_own(s, a,
-		    (struct stun_text){(const char *)rec->username, rec->username_len}, rec->key))
+	if (!owner_restore(s, a, rec, realm))
 		goto free_allocation;
 	err = slots_claim(s, a, rec);
+	if (err == 0)
+		err = stream_restore(s, now_ns, a);
 	if (err != 0)
 		goto unclaim;
 	turn_allocation_link(s, a);
@@ -123,7 +166,7 @@ int turn_restore_permission(struct turn_server *s, uint64_t now_ns, uint32_t all
 	struct turn_allocation *a = restored_find(s, allocation);
 	struct turn_permission *p;
 
-	turn_wheel_start(&s->wheel, turn_seconds(now_ns));
+	ds_wheel_start(&s->wheel, turn_seconds(now_ns));
 	if (a == NULL || turn_permission_of(s, a, peer) != NULL ||
 		!turn_allocation_has_family(s, a, peer->family))
 		return -EINVAL;
@@ -141,7 +184,7 @@ int turn_restore_channel(struct turn_server *s, uint64_t now_ns, uint32_t alloca
 	struct turn_permission *p;
 	struct turn_channel *c;
 
-	turn_wheel_start(&s->wheel, turn_seconds(now_ns));
+	ds_wheel_start(&s->wheel, turn_seconds(now_ns));
 	if (a == NULL || number < TP_CHANNEL_MIN || number > TP_CHANNEL_MAX_COMPAT ||
 		!turn_allocation_has_family(s, a, peer->family) ||
 		turn_channel_by_number(s, a, number) != NULL ||
@@ -162,28 +205,28 @@ int turn_restore_channel(struct turn_server *s, uint64_t now_ns, uint32_t alloca
 	return 0;
 }
 
-void turn_restore_port_rest(
+void turn_restore_port_cooldown(
 	struct turn_server *s, uint64_t now_ns, uint16_t relay_id, uint16_t port, uint16_t until_s)
 {
 	uint16_t left_s = (uint16_t)(until_s - turn_seconds(now_ns));
 
-	if (left_s == 0 || left_s > TURN_PORT_REST_S + 1)
+	if (left_s == 0 || left_s > TURN_PORT_COOLDOWN_S + 1)
 		return;
 	for (size_t i = 0; i < s->conf.n_relays; i++) {
 		if (s->conf.relays[i].id != relay_id)
 			continue;
 		// Taken: by an allocation that lives.
-		(void)turn_ports_restore_rest(
+		(void)turn_ports_restore_cooldown(
 			&s->ports, (uint16_t)i, port, turn_seconds(now_ns) + left_s);
 		return;
 	}
 }
 
-void turn_restore_tomb(struct turn_server *s, uint64_t now_ns, const struct turn_tuple *client,
+void turn_restore_tombstone(struct turn_server *s, uint64_t now_ns, const struct turn_tuple *client,
 	const uint8_t txid[12], uint32_t until_s)
 {
 	uint32_t now_s = turn_seconds(now_ns);
 
-	if (until_s > now_s && until_s - now_s <= TURN_TOMB_S + 1)
-		turn_tombs_add_until(&s->tombs, until_s, client, txid);
+	if (until_s > now_s && until_s - now_s <= TURN_TOMBSTONE_S + 1)
+		turn_tombstones_add_until(&s->tombstones, until_s, client, txid);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the server keeps: allocations, their permissions and channels, and everything that finds,
+// The server's state: allocations, their permissions and channels, and everything that finds,
 // bounds or ends them.
 //
 // A permission lives here for as long as it is in the store (`in_store`) or a channel needs it: a
@@ -10,20 +10,26 @@
 #include <stun/integrity.h>
 #include <turn/server.h>
 
-#include "kept.h"
-#include "list.h"
-#include "map.h"
+#include "account.h"
+#include "connection.h"
+#include "identity.h"
+#include "key_cache.h"
+#include <ds/list.h>
+#include <ds/map.h>
 #include "nonce.h"
 #include "out.h"
-#include "own.h"
-#include "pool.h"
+#include "local.h"
+#include "path_mtu.h"
+#include <ds/pool.h>
+#include "pending.h"
 #include "port.h"
 #include "random.h"
-#include "tomb.h"
-#include "user.h"
-#include "wheel.h"
+#include "realm.h"
+#include "timer.h"
+#include "tombstone.h"
+#include <ds/wheel.h>
 
-// Bounds on what one allocation can hold: the rest of the tables belongs to others.
+// Bounds on the objects of one allocation: the rest of the tables belongs to others.
 #define TURN_PERMISSIONS_MAX 1024u
 #define TURN_CHANNELS_MAX    1024u
 
@@ -38,20 +44,21 @@ struct turn_slot {
 };
 
 struct turn_allocation {
-	struct turn_map_node by_tuple;
-	struct turn_map_node by_ref;
+	struct ds_map_node by_tuple;
+	struct ds_map_node by_ref;
 	struct turn_tuple client;
-	struct turn_identity *user; // until the event of its end has been handed out
-	struct turn_quota *quota;   // until it is closed; NULL where users have no limit
+	struct turn_identity *user;   // until the event of its end has been handed out
+	struct turn_account *account; // until it is closed
 	struct turn_slot slot[TURN_RELAY_SLOTS];
-	struct turn_timer timer;
-	struct turn_list permissions;
+	struct ds_timer timer;
+	struct ds_list permissions;
 	uint64_t created_ns;
 	uint32_t lifetime_s; // of the Allocate success response
 	uint32_t ref;
 	uint32_t index;		// in the pool
 	uint32_t n_permissions; // in the list, those out of the store too
 	uint32_t n_channels;
+	struct turn_leg leg; // to the client
 	uint8_t txid[12];
 	uint8_t requested_family;
 	bool live;   // false: closed, kept until the event of it has been handed out
@@ -59,12 +66,13 @@ struct turn_allocation {
 };
 
 struct turn_permission {
-	struct turn_map_node node; // where the allocation is hashed
-	struct turn_list link;	   // of the allocation
-	struct turn_list channels;
-	struct turn_timer timer;
+	struct ds_map_node node; // where the allocation is hashed
+	struct ds_list link;	 // of the allocation
+	struct ds_list channels;
+	struct ds_timer timer;
 	struct turn_allocation *allocation;
 	struct tp_addr peer; // port 0
+	struct turn_leg leg;
 	uint32_t expires_s;
 	uint32_t ref;
 	uint32_t index;
@@ -72,10 +80,10 @@ struct turn_permission {
 };
 
 struct turn_channel {
-	struct turn_map_node by_number; // where the allocation is hashed
-	struct turn_map_node by_peer;
-	struct turn_list link; // of the permission
-	struct turn_timer timer;
+	struct ds_map_node by_number; // where the allocation is hashed
+	struct ds_map_node by_peer;
+	struct ds_list link; // of the permission
+	struct ds_timer timer;
 	struct turn_permission *permission;
 	struct tp_addr peer;
 	uint32_t expires_s;
@@ -84,35 +92,88 @@ struct turn_channel {
 	uint16_t number;
 };
 
+// Looks at every allocation once after a change of the configuration.
+struct turn_sweep {
+	bool under_way;
+	uint32_t next; // index in the pool
+};
+
 struct turn_server {
-	struct turn_conf conf;
+	struct turn_conf conf;		   // its relays are the server's own, below
+	struct turn_relay_address *relays; // by index; those that left the configuration too
+	size_t n_relays;
+	struct turn_sweep sweep;
 	struct turn_store store;
 	struct turn_random random;
 	struct stun_crypto *crypto;
 	struct turn_nonces nonces;
-	struct turn_users users;
-	struct turn_kept kept;
-	struct turn_own own;
+	struct turn_realms realms;
+	struct ds_map identities;
+	struct ds_map accounts;
+	struct turn_key_cache key_cache; // of time-limited credentials
+	struct turn_key_cache answers;	 // of the directory: users
+	struct turn_key_cache strangers; // of the directory: names without a user
+	struct turn_pending pending;
+	struct turn_connections connections;
+	uint64_t resume_ns;		     // when requests became ready
+	struct turn_lookup lookup;	     // of the question handed out last
+	struct turn_pending_request resumed; // that has its answer, taken up last
+	struct turn_locals locals;
 	struct turn_ports ports;
-	struct turn_tombs tombs;
-	struct turn_wheel wheel;
-	struct turn_map by_tuple;
-	struct turn_map by_ref;
-	struct turn_map permissions;
-	struct turn_map channels_by_number;
-	struct turn_map channels_by_peer;
-	struct turn_pool allocation_pool;
-	struct turn_pool permission_pool;
-	struct turn_pool channel_pool;
+	struct turn_tombstones tombstones;
+	struct turn_mtus mtus;
+	struct ds_wheel wheel;
+	struct ds_map by_tuple;
+	struct ds_map by_ref;
+	struct ds_map permissions;
+	struct ds_map channels_by_number;
+	struct ds_map channels_by_peer;
+	struct ds_map reservations_by_token;
+	struct ds_map reservations_by_port;
+	struct ds_pool allocation_pool;
+	struct ds_pool permission_pool;
+	struct ds_pool channel_pool;
+	struct ds_pool reservation_pool;
 	struct turn_outs outs;
 	struct turn_counters counters;
 	size_t n_allocations;
-	struct turn_allocation *restored;    // the last one; allocations never move
-	uint8_t dummy_key[STUN_KEY_MD5_LEN]; // for the HMAC of users nobody knows
-	bool draining;
+	uint32_t n_entries;		  // of the tables
+	struct turn_allocation *restored; // the last one; allocations never move
+	struct turn_key dummy_key;	  // for the HMAC of users nobody knows
 };
+
+// server.c: the configuration can be served.
+bool turn_conf_is_usable(const struct turn_conf *conf);
+// peer.c: a permission for the peer's IP address may be made, or stay.
+bool turn_realm_allows(
+	const struct turn_server *s, const struct turn_realm *realm, const struct tp_addr *peer);
+// reconfigure.c: goes on with the sweep, at most *budget objects of it.
+void turn_sweep(struct turn_server *s, uint64_t now_ns, unsigned *budget);
 
 static inline uint32_t turn_seconds(uint64_t now_ns)
 {
 	return (uint32_t)(now_ns / TP_NS_PER_S);
+}
+
+// Entries of the tables for an allocation: what each is made of.
+#define TURN_ENTRIES_ALLOCATION 1u
+#define TURN_ENTRIES_PERMISSION 1u
+#define TURN_ENTRIES_CHANNEL	2u
+
+// Whether a user who holds that many may take `n` more.
+static inline bool turn_entries_are_left(
+	const struct turn_server *s, const struct turn_account *account, uint32_t n)
+{
+	uint64_t left = s->conf.max_entries - (uint64_t)s->n_entries;
+
+	if (s->conf.max_entries == 0)
+		return true;
+	return s->n_entries + (uint64_t)n <= s->conf.max_entries &&
+	       account->n_entries <= TURN_ENTRIES_SHARE * (left - n);
+}
+
+static inline void turn_entries_count(struct turn_server *s, struct turn_account *account, int n)
+{
+	s->n_entries += (uint32_t)n;
+	account->n_entries += (uint32_t)n;
 }

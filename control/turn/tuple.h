@@ -4,8 +4,8 @@
 
 #include <turn/store.h>
 
-#include "list.h"
-#include "map.h"
+#include <ds/list.h>
+#include <ds/map.h>
 
 struct turn_tuple_key {
 	struct tp_addr remote;
@@ -21,12 +21,12 @@ static inline bool turn_tuple_equal(const struct turn_tuple *a, const struct tur
 
 // Without a transaction id (NULL) or with it.
 static inline uint64_t turn_tuple_hash(
-	const struct turn_map *m, const struct turn_tuple *t, const uint8_t *txid)
+	const struct ds_map *m, const struct turn_tuple *t, const uint8_t *txid)
 {
 	struct turn_tuple_key key = {.remote = t->remote, .listener_id = t->listener_id};
 
 	if (txid == NULL)
-		return turn_map_hash(m, &key, offsetof(struct turn_tuple_key, txid));
+		return ds_map_hash(m, &key, offsetof(struct turn_tuple_key, txid));
 	memcpy(key.txid, txid, sizeof(key.txid));
-	return turn_map_hash(m, &key, sizeof(key));
+	return ds_map_hash(m, &key, sizeof(key));
 }

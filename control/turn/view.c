@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the operator sees.
-#include "alloc.h"
+// The operator's view.
+#include "allocation.h"
 
 #include <errno.h>
 
@@ -20,6 +20,14 @@ const struct turn_counters *turn_get_counters(const struct turn_server *s)
 	return &s->counters;
 }
 
+const struct turn_realm_counters *turn_get_realm_counters(
+	const struct turn_server *s, uint16_t realm_id)
+{
+	const struct turn_realm *realm = turn_realm_by_id(&s->realms, realm_id);
+
+	return realm != NULL ? &realm->counters : NULL;
+}
+
 size_t turn_allocation_count(const struct turn_server *s)
 {
 	return s->n_allocations;
@@ -30,8 +38,8 @@ static void permissions_count(
 {
 	*n_permissions = 0;
 	*n_channels = a->n_channels;
-	for (struct turn_list *l = a->permissions.next; l != &a->permissions; l = l->next)
-		*n_permissions += TURN_CONTAINER(l, struct turn_permission, link)->in_store;
+	for (struct ds_list *l = a->permissions.next; l != &a->permissions; l = l->next)
+		*n_permissions += DS_CONTAINER(l, struct turn_permission, link)->in_store;
 }
 
 static void view_fill(
@@ -40,15 +48,17 @@ static void view_fill(
 	turn_allocation_record(s, a, &s->outs.record);
 	view->record = &s->outs.record;
 	view->ref = a->ref;
+	view->path_mtu = a->leg.mtu;
+	view->mtu_source = (enum turn_mtu_source)a->leg.source;
 	permissions_count(a, &view->n_permissions, &view->n_channels);
 }
 
 bool turn_allocation_next(
 	struct turn_server *s, uint64_t *cursor, struct turn_allocation_view *view)
 {
-	while (*cursor < turn_pool_end(&s->allocation_pool)) {
+	while (*cursor < ds_pool_end(&s->allocation_pool)) {
 		const struct turn_allocation *a =
-			turn_pool_at(&s->allocation_pool, (uint32_t)(*cursor)++);
+			ds_pool_at(&s->allocation_pool, (uint32_t)(*cursor)++);
 
 		if (a->live) {
 			view_fill(s, a, view);
@@ -84,15 +94,20 @@ static void view_add(struct views *v, struct turn_permission_view view)
 static void permission_views(struct views *v, const struct turn_permission *p)
 {
 	if (p->in_store)
-		view_add(v, (struct turn_permission_view){
-				    .peer = p->peer, .expires_s = p->expires_s, .ref = p->ref});
-	for (struct turn_list *l = p->channels.next; l != &p->channels; l = l->next) {
-		const struct turn_channel *c = TURN_CONTAINER(l, struct turn_channel, link);
+		view_add(v, (struct turn_permission_view){.peer = p->peer,
+				    .expires_s = p->expires_s,
+				    .ref = p->ref,
+				    .path_mtu = p->leg.mtu,
+				    .mtu_source = (enum turn_mtu_source)p->leg.source});
+	for (struct ds_list *l = p->channels.next; l != &p->channels; l = l->next) {
+		const struct turn_channel *c = DS_CONTAINER(l, struct turn_channel, link);
 
 		view_add(v, (struct turn_permission_view){.peer = c->peer,
 				    .expires_s = c->expires_s,
 				    .ref = c->ref,
-				    .channel = c->number});
+				    .channel = c->number,
+				    .path_mtu = p->leg.mtu,
+				    .mtu_source = (enum turn_mtu_source)p->leg.source});
 	}
 }
 
@@ -104,7 +119,7 @@ size_t turn_permissions_of(
 
 	if (a == NULL)
 		return 0;
-	for (struct turn_list *l = a->permissions.next; l != &a->permissions; l = l->next)
-		permission_views(&v, TURN_CONTAINER(l, struct turn_permission, link));
+	for (struct ds_list *l = a->permissions.next; l != &a->permissions; l = l->next)
+		permission_views(&v, DS_CONTAINER(l, struct turn_permission, link));
 	return v.n;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <core/message.h>
 
+#include <stun/fingerprint.h>
+
 #define CLASS_MASK	 0x0110u
 #define CLASS_REQUEST	 0x0000u
 #define CLASS_INDICATION 0x0010u
@@ -66,11 +68,13 @@ static enum core_message stun_kind(const uint8_t *msg, size_t len, enum tp_drop 
 {
 	unsigned type;
 
-	if (len < TP_STUN_HEADER_LEN || tp_load_be32(msg + 4) != TP_STUN_MAGIC_COOKIE)
-		return drop(reason, TP_DROP_bad_stun);
-	if (tp_load_be16(msg + 2) != len - TP_STUN_HEADER_LEN || (len & 3) != 0)
+	if (len < TP_STUN_HEADER_LEN || tp_load_be16(msg + 2) != len - TP_STUN_HEADER_LEN ||
+		(len & 3) != 0)
 		return drop(reason, TP_DROP_bad_stun);
 	type = tp_load_be16(msg);
+	if (tp_load_be32(msg + 4) != TP_STUN_MAGIC_COOKIE)
+		return type == TP_STUN_BINDING_REQUEST ? CORE_MESSAGE_CLASSIC
+						       : drop(reason, TP_DROP_bad_stun);
 	if (type == TP_TURN_SEND_INDICATION)
 		return CORE_MESSAGE_SEND;
 	if (type == TP_STUN_BINDING_REQUEST)
@@ -141,7 +145,7 @@ enum tp_drop core_send_parse(const uint8_t *msg, size_t len, struct core_send *s
 			send->dont_fragment = true;
 		} else if (a.type == TP_ATTR_MESSAGE_INTEGRITY ||
 			   a.type == TP_ATTR_MESSAGE_INTEGRITY_SHA256) {
-			break; // what follows is to be ignored (RFC 8489 14.5)
+			break; // later attributes must be ignored (RFC 8489 14.5)
 		} else if (a.type < REQUIRED_BELOW &&
 			   (a.type >= 64 || !(KNOWN_REQUIRED >> a.type & 1))) {
 			return TP_DROP_unknown_attribute;
@@ -150,6 +154,13 @@ enum tp_drop core_send_parse(const uint8_t *msg, size_t len, struct core_send *s
 	if (broken || !has_peer || !has_data || send->peer.port_be == 0)
 		return TP_DROP_bad_send;
 	return TP_DROP_none;
+}
+
+// FINGERPRINT must be the last attribute; `at` is where the next one would begin.
+static bool fingerprint_right(const uint8_t *msg, size_t len, size_t at, const struct attribute *a)
+{
+	return a->len == 4 && at == len &&
+	       tp_load_be32(a->value) == stun_fingerprint(msg, len - FINGERPRINT_LEN);
 }
 
 enum core_binding core_binding_parse(const uint8_t *msg, size_t len, bool *fingerprint)
@@ -161,9 +172,7 @@ enum core_binding core_binding_parse(const uint8_t *msg, size_t len, bool *finge
 	*fingerprint = false;
 	while (attribute_next(msg, len, &at, &a, &broken)) {
 		if (a.type == TP_ATTR_FINGERPRINT) {
-			if (a.len != 4 || at != len ||
-				tp_load_be32(a.value) !=
-					core_fingerprint(msg, len - FINGERPRINT_LEN))
+			if (!fingerprint_right(msg, len, at, &a))
 				return CORE_BINDING_DROP;
 			*fingerprint = true;
 		} else if (a.type < REQUIRED_BELOW) {
@@ -173,6 +182,66 @@ enum core_binding core_binding_parse(const uint8_t *msg, size_t len, bool *finge
 	if (broken)
 		return CORE_BINDING_DROP;
 	return punt ? CORE_BINDING_PUNT : CORE_BINDING_ANSWER;
+}
+
+bool core_classic_is_plain(const uint8_t *msg, size_t len)
+{
+	size_t at = TP_STUN_HEADER_LEN;
+	bool broken = false;
+	struct attribute a;
+
+	while (attribute_next(msg, len, &at, &a, &broken)) {
+		bool changes_nothing = a.type == TP_ATTR_CHANGE_REQUEST && a.len == 4 &&
+				       tp_load_be32(a.value) == 0;
+
+		if (a.type < REQUIRED_BELOW && !changes_nothing)
+			return false;
+	}
+	return !broken;
+}
+
+size_t core_classic_answer(uint8_t *out, const struct tp_addr *client)
+{
+	unsigned ip_len = tp_family_ip_len(client->family);
+	uint8_t *attribute = out + TP_STUN_HEADER_LEN;
+
+	tp_store_be16(out, TP_STUN_BINDING_SUCCESS);
+	tp_store_be16(out + 2, (uint16_t)(8 + ip_len));
+	tp_store_be16(attribute, TP_ATTR_MAPPED_ADDRESS);
+	tp_store_be16(attribute + 2, (uint16_t)(4 + ip_len));
+	tp_store_be16(attribute + 4, client->family);
+	memcpy(attribute + 6, &client->port_be, sizeof(client->port_be));
+	memcpy(attribute + 8, client->ip, ip_len);
+	return TP_STUN_HEADER_LEN + 8 + ip_len;
+}
+
+bool core_request_parse(const uint8_t *msg, size_t len, struct core_request *r)
+{
+	size_t at = TP_STUN_HEADER_LEN;
+	bool broken = false;
+	struct attribute a;
+
+	*r = (struct core_request){0};
+	while (attribute_next(msg, len, &at, &a, &broken)) {
+		switch (a.type) {
+		case TP_ATTR_MESSAGE_INTEGRITY:
+		case TP_ATTR_MESSAGE_INTEGRITY_SHA256:
+			r->has_integrity = true;
+			return true;
+		case TP_ATTR_FINGERPRINT:
+			if (!fingerprint_right(msg, len, at, &a))
+				return false;
+			r->has_fingerprint = true;
+			break;
+		case TP_ATTR_REALM:
+		case TP_ATTR_ORIGIN:
+			r->names_realm = true;
+			break;
+		default:
+			break;
+		}
+	}
+	return !broken;
 }
 
 size_t core_binding_answer(uint8_t out[CORE_BINDING_ANSWER_MAX], const uint8_t *txid,
@@ -194,7 +263,7 @@ size_t core_binding_answer(uint8_t out[CORE_BINDING_ANSWER_MAX], const uint8_t *
 	if (fingerprint) {
 		tp_store_be16(out + len, TP_ATTR_FINGERPRINT);
 		tp_store_be16(out + len + 2, 4);
-		tp_store_be32(out + len + 4, core_fingerprint(out, len));
+		tp_store_be32(out + len + 4, stun_fingerprint(out, len));
 		len += FINGERPRINT_LEN;
 	}
 	return len;
@@ -213,20 +282,4 @@ const uint8_t *core_nonce_find(const uint8_t *msg, size_t len, size_t *nonce_len
 		}
 	}
 	return NULL;
-}
-
-uint32_t core_fingerprint(const uint8_t *msg, size_t len)
-{
-	// CRC-32 of ITU-T V.42 (polynomial 0x04c11db7, reflected), four bits at a time.
-	static const uint32_t table[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac,
-		0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8,
-		0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
-	uint32_t crc = 0xffffffff;
-
-	for (size_t i = 0; i < len; i++) {
-		crc ^= msg[i];
-		crc = crc >> 4 ^ table[crc & 15];
-		crc = crc >> 4 ^ table[crc & 15];
-	}
-	return ~crc ^ TP_STUN_FINGERPRINT_XOR;
 }

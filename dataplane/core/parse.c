@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <core/packet.h>
 
-#include <core/csum.h>
-#include <core/wire.h>
+#include <entry/csum.h>
+#include <entry/wire.h>
 
 #define EXTENSIONS_MAX 8u
 
@@ -12,21 +12,21 @@ static void set_fault(struct core_packet *p, enum tp_drop reason)
 		p->fault = (uint8_t)reason;
 }
 
-// `have` octets of the frame are at l4, `l4_len` of them belong to the packet if it is sane.
+// `have` bytes of the frame are at l4, `l4_len` of them belong to the packet if it is sane.
 static void parse_udp(struct core_packet *p, size_t have)
 {
 	p->kind = CORE_UDP;
-	if (have >= CORE_UDP_HEADER_LEN) {
+	if (have >= WIRE_UDP_HEADER_LEN) {
 		p->has_ports = true;
 		memcpy(&p->ports, p->l4, sizeof(p->ports));
-		p->csum = core_sum_word(p->l4 + CORE_UDP_CSUM);
+		p->csum = entry_sum_word(p->l4 + WIRE_UDP_CSUM);
 	}
 	if (p->fault != TP_DROP_none)
 		return;
-	p->l4_len_be = core_sum_be16((uint16_t)p->l4_len);
-	if (p->l4_len < CORE_UDP_HEADER_LEN)
+	p->l4_len_be = entry_sum_be16((uint16_t)p->l4_len);
+	if (p->l4_len < WIRE_UDP_HEADER_LEN)
 		p->fault = TP_DROP_short_frame;
-	else if (tp_load_be16(p->l4 + CORE_UDP_LEN) != p->l4_len)
+	else if (tp_load_be16(p->l4 + WIRE_UDP_LEN) != p->l4_len)
 		p->fault = TP_DROP_bad_udp_length;
 	else if (p->csum == 0 && p->family == TP_FAMILY_IPV6)
 		p->fault = TP_DROP_bad_udp_checksum;
@@ -34,7 +34,7 @@ static void parse_udp(struct core_packet *p, size_t have)
 
 static bool ipv4_csum_right(const uint8_t *ip, unsigned len)
 {
-	return core_sum_fold(core_sum(ip, len)) == 0xffff;
+	return entry_sum_fold(entry_sum(ip, len)) == 0xffff;
 }
 
 static void parse_ipv4(struct core_packet *p, uint8_t *ip, size_t have)
@@ -42,29 +42,29 @@ static void parse_ipv4(struct core_packet *p, uint8_t *ip, size_t have)
 	unsigned header_len, total_len, frag;
 
 	p->kind = CORE_BROKEN;
-	if (have < CORE_IPV4_HEADER_LEN) {
+	if (have < WIRE_IPV4_HEADER_LEN) {
 		p->fault = TP_DROP_short_frame;
 		return;
 	}
 	header_len = (ip[0] & 0xfu) * 4;
-	if (ip[0] >> 4 != 4 || header_len < CORE_IPV4_HEADER_LEN) {
+	if (ip[0] >> 4 != 4 || header_len < WIRE_IPV4_HEADER_LEN) {
 		p->fault = TP_DROP_bad_ip;
 		return;
 	}
 	p->family = TP_FAMILY_IPV4;
-	p->src_ip = ip + CORE_IPV4_SRC;
-	p->dst_ip = ip + CORE_IPV4_DST;
-	p->tos = ip[CORE_IPV4_TOS];
-	p->ttl = ip[CORE_IPV4_TTL];
-	frag = tp_load_be16(ip + CORE_IPV4_FRAG);
-	p->df = frag & CORE_IPV4_DF;
-	total_len = tp_load_be16(ip + CORE_IPV4_TOTAL_LEN);
+	p->src_ip = ip + WIRE_IPV4_SRC;
+	p->dst_ip = ip + WIRE_IPV4_DST;
+	p->tos = ip[WIRE_IPV4_TOS];
+	p->ttl = ip[WIRE_IPV4_TTL];
+	frag = tp_load_be16(ip + WIRE_IPV4_FRAG);
+	p->df = frag & WIRE_IPV4_DF;
+	total_len = tp_load_be16(ip + WIRE_IPV4_TOTAL_LEN);
 
 	if (total_len < header_len || total_len > have || header_len > have)
 		p->fault = TP_DROP_bad_ip;
 	else if (!ipv4_csum_right(ip, header_len))
 		p->fault = TP_DROP_bad_ip_checksum;
-	else if (header_len > CORE_IPV4_HEADER_LEN)
+	else if (header_len > WIRE_IPV4_HEADER_LEN)
 		p->fault = TP_DROP_ip_options;
 	if (header_len > have)
 		header_len = (unsigned)have;
@@ -72,12 +72,12 @@ static void parse_ipv4(struct core_packet *p, uint8_t *ip, size_t have)
 	p->l4_len = total_len - header_len;
 
 	p->kind = CORE_OTHER;
-	if (ip[CORE_IPV4_PROTO] == CORE_PROTO_UDP) {
-		if (frag & CORE_IPV4_FRAG_MASK)
+	if (ip[WIRE_IPV4_PROTO] == WIRE_PROTO_UDP) {
+		if (frag & WIRE_IPV4_FRAG_MASK)
 			p->kind = CORE_FRAGMENT;
 		else
 			parse_udp(p, have - header_len);
-	} else if (ip[CORE_IPV4_PROTO] == CORE_PROTO_ICMP && !(frag & CORE_IPV4_FRAG_MASK)) {
+	} else if (ip[WIRE_IPV4_PROTO] == WIRE_PROTO_ICMP && !(frag & WIRE_IPV4_FRAG_MASK)) {
 		p->kind = CORE_ICMP;
 	}
 }
@@ -88,14 +88,14 @@ static bool is_extension(uint8_t next)
 	return next == 0 || next == 43 || next == 60 || next == 135 || next == 139 || next == 140;
 }
 
-// Follows extension headers to the upper layer's, so as to tell whose the packet is; it will not be
-// forwarded. Returns the protocol found, or the one that could not be passed. A fragment header
+// Follows extension headers to the upper layer's, so that the packet's owner is known; it will not
+// be forwarded. Returns the protocol found, or the one that could not be passed. A fragment header
 // ends the walk: `fragment` is set and the protocol is the one inside.
 static uint8_t skip_extensions(
 	const uint8_t *ip, size_t have, uint8_t next, size_t *at, bool *fragment)
 {
 	for (unsigned i = 0; i < EXTENSIONS_MAX; i++) {
-		if (next == CORE_NEXT_FRAGMENT && *at + 8 <= have) {
+		if (next == WIRE_NEXT_FRAGMENT && *at + 8 <= have) {
 			*fragment = true;
 			return ip[*at];
 		}
@@ -109,12 +109,12 @@ static uint8_t skip_extensions(
 
 static void parse_ipv6(struct core_packet *p, uint8_t *ip, size_t have)
 {
-	size_t payload_len, at = CORE_IPV6_HEADER_LEN;
+	size_t payload_len, at = WIRE_IPV6_HEADER_LEN;
 	bool fragment = false;
 	uint8_t next;
 
 	p->kind = CORE_BROKEN;
-	if (have < CORE_IPV6_HEADER_LEN) {
+	if (have < WIRE_IPV6_HEADER_LEN) {
 		p->fault = TP_DROP_short_frame;
 		return;
 	}
@@ -123,15 +123,22 @@ static void parse_ipv6(struct core_packet *p, uint8_t *ip, size_t have)
 		return;
 	}
 	p->family = TP_FAMILY_IPV6;
-	p->src_ip = ip + CORE_IPV6_SRC;
-	p->dst_ip = ip + CORE_IPV6_DST;
+	p->src_ip = ip + WIRE_IPV6_SRC;
+	p->dst_ip = ip + WIRE_IPV6_DST;
 	p->tos = tp_load_be16(ip) >> 4 & 0xffu;
-	p->ttl = ip[CORE_IPV6_HOP_LIMIT];
-	payload_len = tp_load_be16(ip + CORE_IPV6_PAYLOAD_LEN);
-	if (payload_len > have - CORE_IPV6_HEADER_LEN)
+	p->ttl = ip[WIRE_IPV6_HOP_LIMIT];
+	payload_len = tp_load_be16(ip + WIRE_IPV6_PAYLOAD_LEN);
+	if (payload_len > have - WIRE_IPV6_HEADER_LEN)
 		p->fault = TP_DROP_bad_ip;
-	next = ip[CORE_IPV6_NEXT];
-	if (next != CORE_PROTO_UDP && next != CORE_PROTO_ICMPV6) {
+	next = ip[WIRE_IPV6_NEXT];
+	if (next == WIRE_NEXT_FRAGMENT && have >= at + WIRE_FRAGMENT_LEN &&
+		payload_len >= WIRE_FRAGMENT_LEN) {
+		next = ip[at];
+		fragment = tp_load_be16(ip + at + 2) & WIRE_IPV6_FRAG_MASK;
+		at += WIRE_FRAGMENT_LEN;
+		p->atomic = !fragment;
+	}
+	if (next != WIRE_PROTO_UDP && next != WIRE_PROTO_ICMPV6) {
 		next = skip_extensions(ip, have, next, &at, &fragment);
 		set_fault(p, TP_DROP_ip6_extension);
 	}
@@ -139,15 +146,15 @@ static void parse_ipv6(struct core_packet *p, uint8_t *ip, size_t have)
 		at = have;
 	p->l4 = ip + at;
 	// Wraps when the extensions claim more than the payload: the fault is set then.
-	p->l4_len = (uint32_t)(payload_len + CORE_IPV6_HEADER_LEN - at);
+	p->l4_len = (uint32_t)(payload_len + WIRE_IPV6_HEADER_LEN - at);
 
 	p->kind = CORE_OTHER;
-	if (next == CORE_PROTO_UDP) {
+	if (next == WIRE_PROTO_UDP) {
 		if (fragment)
 			p->kind = CORE_FRAGMENT;
 		else
 			parse_udp(p, have - at);
-	} else if (next == CORE_PROTO_ICMPV6 && !fragment) {
+	} else if (next == WIRE_PROTO_ICMPV6 && !fragment) {
 		p->kind = CORE_ICMP;
 	}
 }
@@ -158,24 +165,26 @@ void core_parse(struct core_packet *p, uint8_t *frame, size_t len)
 
 	p->fault = TP_DROP_none;
 	p->has_ports = false;
+	p->atomic = false;
+	p->fragmented = false;
 	p->df = false;
-	if (len < CORE_ETH_LEN) {
+	if (len < WIRE_ETH_LEN) {
 		p->kind = CORE_BROKEN;
 		p->fault = TP_DROP_short_frame;
 		return;
 	}
-	type = tp_load_be16(frame + CORE_ETH_TYPE);
-	if (type == CORE_ETHERTYPE_IPV4)
-		parse_ipv4(p, frame + CORE_ETH_LEN, len - CORE_ETH_LEN);
-	else if (type == CORE_ETHERTYPE_IPV6)
-		parse_ipv6(p, frame + CORE_ETH_LEN, len - CORE_ETH_LEN);
+	type = tp_load_be16(frame + WIRE_ETH_TYPE);
+	if (type == WIRE_ETHERTYPE_IPV4)
+		parse_ipv4(p, frame + WIRE_ETH_LEN, len - WIRE_ETH_LEN);
+	else if (type == WIRE_ETHERTYPE_IPV6)
+		parse_ipv6(p, frame + WIRE_ETH_LEN, len - WIRE_ETH_LEN);
 	else
 		p->kind = CORE_OTHER;
 }
 
 bool core_packet_csum_right(const struct core_packet *p)
 {
-	return core_csum_udp_right(
+	return entry_csum_udp_right(
 		p->src_ip, p->dst_ip, tp_family_ip_len(p->family), p->l4, p->l4_len);
 }
 
@@ -188,41 +197,4 @@ bool core_source_bad_ipv6(const uint8_t *ip)
 	if (memcmp(ip, zero, 10) != 0)
 		return false;
 	return (ip[10] == 0xff && ip[11] == 0xff) || (memcmp(ip, zero, 15) == 0 && ip[15] <= 1);
-}
-
-// Whether an ICMP message of this type carries the packet it is about.
-static bool icmp_is_error(const struct core_packet *p)
-{
-	uint8_t type = p->l4[0];
-
-	if (p->family == TP_FAMILY_IPV6)
-		return type >= 1 && type <= 4;
-	return type == 3 || type == 4 || type == 11 || type == 12;
-}
-
-bool core_icmp_quoted_source(const struct core_packet *p, struct tp_addr *source)
-{
-	const uint8_t *ip = p->l4 + 8;
-	size_t have, header_len;
-
-	if (p->kind != CORE_ICMP || p->fault != TP_DROP_none || p->l4_len < 8 || !icmp_is_error(p))
-		return false;
-	have = p->l4_len - 8u;
-	if (p->family == TP_FAMILY_IPV4) {
-		if (have < CORE_IPV4_HEADER_LEN || ip[0] >> 4 != 4 ||
-			ip[CORE_IPV4_PROTO] != CORE_PROTO_UDP)
-			return false;
-		header_len = (ip[0] & 0xfu) * 4;
-		if (header_len < CORE_IPV4_HEADER_LEN || have < header_len + 4)
-			return false;
-		*source = tp_addr_ipv4(tp_load_be32(ip + CORE_IPV4_SRC),
-			tp_load_be16(ip + header_len + CORE_UDP_SPORT));
-		return true;
-	}
-	if (have < CORE_IPV6_HEADER_LEN + 4 || ip[0] >> 4 != 6 ||
-		ip[CORE_IPV6_NEXT] != CORE_PROTO_UDP)
-		return false;
-	*source = tp_addr_ipv6(
-		ip + CORE_IPV6_SRC, tp_load_be16(ip + CORE_IPV6_HEADER_LEN + CORE_UDP_SPORT));
-	return true;
 }

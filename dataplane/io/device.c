@@ -183,3 +183,26 @@ int io_device_set_twin(
 	d->twin = true;
 	return 0;
 }
+
+int io_device_set_xdp(
+	struct io_device *d, enum io_xdp xdp, unsigned index, struct steer_fault *fault)
+{
+	if (xdp != IO_XDP_AUTO && d->driver != IO_AF_XDP)
+		return steer_fault_set(fault, -EINVAL, "leave xdp: out",
+			"dataplane.ports[%u]: %s does not use XDP", index, d->name);
+	d->xdp = xdp;
+	d->chosen = xdp != IO_XDP_AUTO;
+	return 0;
+}
+
+bool io_device_lower(struct io_device *d)
+{
+	char value[16];
+
+	if (d->driver != IO_AF_XDP || d->chosen || d->xdp == IO_XDP_GENERIC)
+		return false;
+	if (!io_device_get(d, "force_copy", value, sizeof(value)))
+		return io_device_add(d, "force_copy", "1") == 0;
+	d->xdp = IO_XDP_GENERIC;
+	return true;
+}

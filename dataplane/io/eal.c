@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <io/eal.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <bpf/libbpf.h>
@@ -22,7 +23,6 @@
 #define EAL_ARGS_MAX	64u
 #define EAL_MIB		(1024u * 1024u)
 #define EAL_NO_HUGE_MIB 512u // less than this fails with larger rings
-#define HUGE_DIRECTORY	"/sys/kernel/mm/hugepages"
 
 static FILE *log_stream;
 
@@ -62,34 +62,7 @@ static void redirect_log(void)
 	rte_openlog_stream(log_stream);
 }
 
-uint64_t eal_huge_free(void)
-{
-	uint64_t octets = 0;
-	DIR *d = opendir(HUGE_DIRECTORY);
-	struct dirent *e;
-
-	if (d == NULL)
-		return 0;
-	while ((e = readdir(d)) != NULL) {
-		char path[sizeof(HUGE_DIRECTORY) + sizeof(e->d_name) + 16];
-		unsigned long kib, pages;
-		FILE *f;
-
-		if (sscanf(e->d_name, "hugepages-%lukB", &kib) != 1)
-			continue;
-		snprintf(path, sizeof(path), HUGE_DIRECTORY "/%s/free_hugepages", e->d_name);
-		f = fopen(path, "re");
-		if (f == NULL)
-			continue;
-		if (fscanf(f, "%lu", &pages) == 1)
-			octets += (uint64_t)kib * 1024 * pages;
-		fclose(f);
-	}
-	closedir(d);
-	return octets;
-}
-
-unsigned eal_cores_choose(unsigned *cores, unsigned n)
+unsigned io_eal_cores_choose(unsigned *cores, unsigned n)
 {
 	cpu_set_t allowed;
 	unsigned usable[CPU_SETSIZE];
@@ -137,7 +110,7 @@ struct arguments {
 	bool failed;
 };
 
-// EAL keeps the pointers it is given, until eal_stop.
+// EAL keeps the pointers it is given, until io_eal_stop.
 static struct arguments arguments;
 
 static void free_arguments(void)
@@ -224,7 +197,27 @@ static void add_devices(struct arguments *a, const struct eal_settings *s)
 		add(a, "--no-pci");
 }
 
-int eal_start(const struct eal_settings *s, struct steer_fault *fault)
+// EAL's own directory, and the one above it.
+static void directories_name(char above[PATH_MAX], char own[PATH_MAX + 64], const char *instance)
+{
+	const char *run = geteuid() == 0 ? IO_EAL_ROOT_DIRECTORY : getenv("XDG_RUNTIME_DIR");
+
+	snprintf(above, PATH_MAX, "%s/dpdk", run == NULL ? "/tmp" : run);
+	snprintf(own, PATH_MAX + 64, "%s/turnpike-%s", above, instance);
+}
+
+void io_eal_directory_make(const char *instance, const char *run_directory)
+{
+	char above[PATH_MAX], own[PATH_MAX + 64];
+
+	if (geteuid() != 0)
+		(void)setenv("XDG_RUNTIME_DIR", run_directory, 1);
+	directories_name(above, own, instance);
+	(void)mkdir(above, 0700);
+	(void)mkdir(own, 0700);
+}
+
+int io_eal_start(const struct eal_settings *s, struct steer_fault *fault)
 {
 	struct arguments *a = &arguments;
 	char *given[EAL_ARGS_MAX]; // EAL changes the order
@@ -257,9 +250,9 @@ int eal_start(const struct eal_settings *s, struct steer_fault *fault)
 	return 0;
 }
 
-void eal_stop(const struct eal_settings *s)
+void io_eal_stop(const struct eal_settings *s)
 {
-	char path[64 + TP_INSTANCE_MAX];
+	char above[PATH_MAX], own[PATH_MAX + 64];
 
 	rte_eal_cleanup();
 	free_arguments();
@@ -268,23 +261,28 @@ void eal_stop(const struct eal_settings *s)
 		fclose(log_stream);
 		log_stream = NULL;
 	}
-	snprintf(path, sizeof(path), "/var/run/dpdk/turnpike-%s", s->instance);
-	if (rmdir(path) == 0)
-		rmdir("/var/run/dpdk");
+	directories_name(above, own, s->instance);
+	if (rmdir(own) == 0)
+		rmdir(above);
 }
 
-int eal_launch(unsigned index, int (*run)(void *), void *arg)
+int io_eal_launch(unsigned index, int (*run)(void *), void *arg)
 {
 	return rte_eal_remote_launch(run, arg, index + 1);
 }
 
-void eal_join(unsigned n_workers)
+void io_eal_join(unsigned n_workers)
 {
 	for (unsigned i = 0; i < n_workers; i++)
 		rte_eal_wait_lcore(i + 1);
 }
 
-int eal_worker_node(unsigned index)
+int io_eal_worker_node(unsigned index)
 {
 	return (int)rte_lcore_to_socket_id(index + 1);
+}
+
+unsigned io_eal_worker_core(unsigned index)
+{
+	return (unsigned)rte_lcore_to_cpu_id((int)index + 1);
 }

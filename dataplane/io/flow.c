@@ -57,7 +57,8 @@ static uint32_t block_from(uint32_t low, uint32_t high)
 	return size;
 }
 
-static int range_add(struct io_flow_rule *rules, size_t max, size_t *n, const struct steer_own *own)
+static int range_add(
+	struct io_flow_rule *rules, size_t max, size_t *n, const struct steer_claim *own)
 {
 	for (uint32_t low = own->port_min; low <= own->port_max;) {
 		uint32_t size = block_from(low, own->port_max);
@@ -76,7 +77,7 @@ static int range_add(struct io_flow_rule *rules, size_t max, size_t *n, const st
 	return 0;
 }
 
-int io_flow_rules(struct io_flow_rule *rules, size_t max, const struct steer_own *own, size_t n)
+int io_flow_rules(struct io_flow_rule *rules, size_t max, const struct steer_claim *own, size_t n)
 {
 	size_t made = 0;
 	int err = 0;
@@ -218,7 +219,7 @@ static void rules_keep(struct io_flow *f, const struct io_flow_rule *rules, size
 }
 
 int io_flow_update(
-	struct io_flow *f, const struct steer_own *own, size_t n, struct steer_fault *fault)
+	struct io_flow *f, const struct steer_claim *own, size_t n, struct steer_fault *fault)
 {
 	struct io_flow_rule *rules = calloc(IO_FLOW_RULES_MAX, sizeof(*rules));
 	int made = rules == NULL ? -ENOMEM : io_flow_rules(rules, IO_FLOW_RULES_MAX, own, n);

@@ -13,7 +13,7 @@
 #define POOL_LINK	  18u  // Ethernet header and a tag
 #define POOL_SLACK	  (16u * 1024u * 1024u)
 
-uint16_t pool_room(uint32_t mtu)
+uint16_t io_pool_room(uint32_t mtu)
 {
 	uint32_t room = RTE_PKTMBUF_HEADROOM + POOL_XDP_HEADROOM + mtu + POOL_LINK + STAGE_TAILROOM;
 
@@ -22,21 +22,22 @@ uint16_t pool_room(uint32_t mtu)
 	return room > UINT16_MAX ? UINT16_MAX : (uint16_t)room;
 }
 
-uint64_t pool_octets(uint32_t n_buffers, uint32_t mtu)
+uint64_t io_pool_octets(uint32_t n_buffers, uint32_t mtu)
 {
-	uint64_t element = sizeof(struct rte_mbuf) + pool_room(mtu);
+	uint64_t element = sizeof(struct rte_mbuf) + io_pool_room(mtu);
 
 	return n_buffers * (uint64_t)rte_mempool_calc_obj_size((uint32_t)element, 0, NULL) +
 	       POOL_SLACK;
 }
 
-struct rte_mempool *pool_create(int numa_node, uint32_t n_buffers, uint32_t mtu)
+static struct rte_mempool *create(int numa_node, int memory_node, uint32_t n_buffers, uint32_t mtu)
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
 	struct rte_mempool *pool;
 
 	snprintf(name, sizeof(name), "packets_%d", numa_node < 0 ? 0 : numa_node);
-	pool = rte_pktmbuf_pool_create(name, n_buffers, POOL_CACHE, 0, pool_room(mtu), numa_node);
+	pool = rte_pktmbuf_pool_create(
+		name, n_buffers, POOL_CACHE, 0, io_pool_room(mtu), memory_node);
 	if (pool != NULL && pool->nb_mem_chunks != 1) {
 		rte_mempool_free(pool);
 		pool = NULL;
@@ -44,7 +45,17 @@ struct rte_mempool *pool_create(int numa_node, uint32_t n_buffers, uint32_t mtu)
 	return pool;
 }
 
-void pool_destroy(struct rte_mempool *pool)
+struct rte_mempool *io_pool_create(int numa_node, uint32_t n_buffers, uint32_t mtu)
+{
+	return create(numa_node, numa_node, n_buffers, mtu);
+}
+
+struct rte_mempool *io_pool_create_elsewhere(int numa_node, uint32_t n_buffers, uint32_t mtu)
+{
+	return create(numa_node, SOCKET_ID_ANY, n_buffers, mtu);
+}
+
+void io_pool_destroy(struct rte_mempool *pool)
 {
 	rte_mempool_free(pool);
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <io/card.h>
+#include <io/huge.h>
 #include <log/log.h>
 
 #include <rte_dev.h>
@@ -12,8 +14,11 @@
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
+#include <rte_mempool.h>
 
-#define PORT_DESCRIPTORS 2048 // AF_XDP's rings have this many; others are given what they take
+#include "first_frame.h"
+
+#define PORT_DESCRIPTORS 2048 // AF_XDP's rings have this many; other drivers get their own maximum
 
 static bool is_af_xdp(const struct io_port *p)
 {
@@ -32,6 +37,21 @@ static unsigned xdp_queues(const struct io_port *p)
 	return p->link.xdp_queues;
 }
 
+// The port's PCI devices: itself, or the members of a bond.
+static int check_cards(const struct io_port *p, struct steer_fault *fault)
+{
+	char member[64];
+	int err = 0;
+
+	if (p->device.driver == IO_PCI)
+		return io_card_check(IO_SYSFS, IO_DEVFS, p->device.name, fault);
+	for (unsigned m = 0; err == 0 && io_device_member(&p->device, m, member, sizeof(member));
+		m++)
+		if (io_device_is_pci(member))
+			err = io_card_check(IO_SYSFS, IO_DEVFS, member, fault);
+	return err;
+}
+
 int io_port_prepare(
 	struct io_port *p, unsigned n_workers, bool *leftover, struct steer_fault *fault)
 {
@@ -40,21 +60,27 @@ int io_port_prepare(
 	int err;
 
 	*leftover = false;
-	if (interface[0] == '\0')
-		return 0;
+	err = check_cards(p, fault);
+	if (err != 0 || interface[0] == '\0')
+		return err;
 	if (p->device.twin) {
-		p->claim_fd = steer_claim(interface, fault);
-		return p->claim_fd < 0 ? p->claim_fd : 0;
+		p->lock_fd = steer_interface_lock(p->lock_directory, interface, fault);
+		return p->lock_fd < 0 ? p->lock_fd : 0;
 	}
 	err = steer_link_read(interface, &p->link);
 	if (err != 0)
 		return steer_fault_set(fault, err, "see: ip link; then dataplane.ports",
 			"interface %s: %s", interface, strerror(-err));
 	p->missed_before = p->link.rx_missed;
-	p->claim_fd = steer_claim(interface, fault);
-	if (p->claim_fd < 0)
-		return p->claim_fd;
+	p->lock_fd = steer_interface_lock(p->lock_directory, interface, fault);
+	if (p->lock_fd < 0)
+		return p->lock_fd;
 	if (is_af_xdp(p)) {
+		err = io_xsk_try(fault);
+		if (err == 0)
+			err = io_card_check_xdp(IO_SYSFS, interface, fault);
+		if (err != 0)
+			return err;
 		err = steer_link_check(&p->link, xdp_queues(p), fault);
 		if (err != 0)
 			return err;
@@ -86,6 +112,8 @@ int io_port_probe(
 		err = io_device_add(&p->device, "queue_count", number);
 		if (err == 0)
 			err = io_device_add(&p->device, "xdp_prog", object_path);
+		if (err == 0 && p->device.xdp == IO_XDP_GENERIC)
+			err = io_device_add(&p->device, "force_copy", "1");
 	} else if (p->device.driver == IO_AF_PACKET && n_workers > 1) {
 		snprintf(number, sizeof(number), "%u", n_workers);
 		err = io_device_add(&p->device, "qpairs", number);
@@ -110,7 +138,7 @@ int io_port_probe(
 	return 0;
 }
 
-// The kernel interface's, where there is one; else the device's, set to what was asked for.
+// The kernel interface's MTU, where there is one; else the device's, set to the requested one.
 static int settle_mtu(struct io_port *p, struct steer_fault *fault)
 {
 	uint16_t mtu = (uint16_t)p->link.mtu;
@@ -138,6 +166,16 @@ enum stage_kernel io_port_kernel(const struct io_port *p)
 	return p->link.ifindex != 0 ? STAGE_KERNEL_SEES : STAGE_KERNEL_NONE;
 }
 
+static void mac_set(struct io_port *p, const uint8_t mac[6])
+{
+	uint64_t word = 0;
+
+	memcpy(p->mac, mac, sizeof(p->mac));
+	for (unsigned i = 0; i < sizeof(p->mac); i++)
+		word |= (uint64_t)mac[i] << 8 * i;
+	atomic_store_explicit(&p->mac_now, word, memory_order_relaxed);
+}
+
 static int start_twin(struct io_port *p, unsigned n_workers, struct steer_fault *fault)
 {
 	struct io_twin_settings s = {
@@ -161,14 +199,14 @@ static int start_twin(struct io_port *p, unsigned n_workers, struct steer_fault 
 				  s.name, strerror(-err));
 }
 
-uint16_t io_port_take_kernel(const struct io_port *p, struct rte_mempool *pool,
+uint16_t io_port_take_kernel(struct io_twin *twin, struct rte_mempool *pool,
 	struct rte_mbuf **packets, uint16_t max, uint64_t *octets)
 {
 	const uint8_t *frame;
 	uint16_t n = 0, len;
 
 	*octets = 0;
-	while (n < max && (frame = io_twin_peek(p->twin, &len)) != NULL) {
+	while (n < max && (frame = io_twin_peek(twin, &len)) != NULL) {
 		struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
 		char *data = m == NULL ? NULL : rte_pktmbuf_append(m, len);
 
@@ -178,7 +216,7 @@ uint16_t io_port_take_kernel(const struct io_port *p, struct rte_mempool *pool,
 			break;
 		}
 		memcpy(data, frame, len);
-		io_twin_release(p->twin);
+		io_twin_release(twin);
 		*octets += len;
 		packets[n++] = m;
 	}
@@ -201,15 +239,15 @@ int io_port_numa(const struct io_port *p)
 	return rte_eth_dev_socket_id(p->id);
 }
 
-// The kernel drives it as well, and keeps what our rules do not take.
+// The kernel drives it as well, and keeps everything that our rules do not match.
 static bool is_bifurcated(const struct io_port *p)
 {
 	return p->device.driver == IO_PCI && p->device.interface[0] != '\0' && !p->device.twin;
 }
 
-// What the device can tell apart of UDP flows. Both ends' ports, since clients behind one NAT and
-// the relayed ports of one peer differ in nothing else. No offload is asked for: checksums are
-// updated incrementally, and no frame is segmented or merged.
+// The header fields by which the device can distribute UDP flows. Both ends' ports, since clients
+// behind one NAT and the relayed ports of one peer differ in nothing else. No offload is asked for:
+// checksums are updated incrementally, and no frame is segmented or merged.
 static void choose_spread(
 	struct io_port *p, struct rte_eth_conf *conf, const struct rte_eth_dev_info *info)
 {
@@ -223,7 +261,7 @@ static void choose_spread(
 		p->spreads = !p->link.spread_known || p->link.spreads;
 		return;
 	}
-	// Replay and memory ports: whoever fills them has spread already.
+	// Replay and memory ports: the source has distributed the packets already.
 	p->spreads = p->device.driver == IO_REPLAY || (types & ports) == ports;
 	if (types == 0)
 		return;
@@ -247,17 +285,52 @@ static int configure(struct io_port *p, unsigned n_workers, const struct rte_eth
 	return rte_eth_dev_configure(p->id, p->n_rx_queues, p->n_tx_queues, &conf);
 }
 
+// The library's errors have one number; the driver is asked again for its own. The library leaves
+// its program attached.
+static int name_refusal(const struct io_port *p, struct steer_fault *fault)
+{
+	int err;
+
+	(void)steer_clear(p->device.interface, fault);
+	err = steer_try(p->device.interface);
+	return err == 0 ? 0 : steer_link_refusal(&p->link, err, fault);
+}
+
 static int set_up_queues(struct io_port *p, struct rte_mempool *pool)
 {
 	uint16_t n_rx = PORT_DESCRIPTORS, n_tx = PORT_DESCRIPTORS;
 	int err = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &n_rx, &n_tx);
-	unsigned node = (unsigned)rte_eth_dev_socket_id(p->id);
+	// Where the buffers are: the port's node may have no huge page at all.
+	unsigned node = (unsigned)pool->socket_id;
 
-	for (uint16_t q = 0; q < p->n_rx_queues && err == 0; q++)
+	for (uint16_t q = 0; q < p->n_rx_queues && err == 0; q++) {
+		struct io_xsk_set before;
+
+		io_xsk_read(&before);
 		err = rte_eth_rx_queue_setup(p->id, q, n_rx, node, NULL, pool);
+		if (err == 0 && is_af_xdp(p) && q == p->n_xsk_fds && q < STEER_QUEUES_MAX) {
+			p->xsk_fds[q] = io_xsk_opened(&before);
+			p->n_xsk_fds += p->xsk_fds[q] >= 0;
+		}
+	}
 	for (uint16_t q = 0; q < p->n_tx_queues && err == 0; q++)
 		err = rte_eth_tx_queue_setup(p->id, q, n_tx, node, NULL);
 	return err;
+}
+
+// The driver has attached the program where the kernel prefers it.
+static int start_steering(struct io_port *p, struct steer_fault *fault)
+{
+	int err = steer_find(&p->steer, p->device.interface, fault);
+
+	if (err != 0)
+		return err;
+	if (p->device.xdp == IO_XDP_GENERIC)
+		return steer_make_generic(p->steer, fault);
+	if (p->device.xdp == IO_XDP_NATIVE && steer_mode(p->steer) == STEER_MODE_GENERIC)
+		return steer_fault_set(fault, -EOPNOTSUPP, "xdp: auto, or generic",
+			"the driver of %s can't run XDP programs", p->device.interface);
+	return 0;
 }
 
 int io_port_start(
@@ -275,8 +348,11 @@ int io_port_start(
 	if (err == -ENOSPC)
 		return steer_fault_set(fault, err, "lower dataplane.workers",
 			"device %s has not queues for %u workers", p->device.name, n_workers);
-	if (err == 0)
+	if (err == 0) {
 		err = set_up_queues(p, pool);
+		if (err != 0 && is_af_xdp(p) && name_refusal(p, fault) != 0)
+			return err;
+	}
 	if (err == 0 && settle_mtu(p, fault) != 0)
 		return -EINVAL;
 	if (err == 0)
@@ -288,16 +364,18 @@ int io_port_start(
 			"see the dpdk_message lines and the driver's page in DPDK's guide",
 			"device %s can't be started: %s", p->device.name, strerror(-err));
 	p->started = true;
-	memcpy(p->mac, mac.addr_bytes, sizeof(p->mac));
+	mac_set(p, mac.addr_bytes);
 	if (p->device.twin)
 		return start_twin(p, n_workers, fault);
 	if (is_bifurcated(p))
 		return io_flow_create(&p->flow, &io_flow_dpdk, p->id, p->n_rx_queues, fault);
-	return is_af_xdp(p) ? steer_find(&p->steer, p->device.interface, fault) : 0;
+	if (is_af_xdp(p))
+		err = start_steering(p, fault);
+	return err == 0 && is_af_xdp(p) ? io_first_frame_send(p, pool, fault) : err;
 }
 
 int io_port_steer(
-	struct io_port *p, const struct steer_own *own, size_t n, struct steer_fault *fault)
+	struct io_port *p, const struct steer_claim *own, size_t n, struct steer_fault *fault)
 {
 	int err = 0;
 
@@ -311,8 +389,12 @@ int io_port_steer(
 				 "the steering program's maps can't be filled: %s", strerror(-err));
 }
 
-void io_port_close(struct io_port *p)
+// The program first: under load a driver may redirect to sockets that are being closed. From here
+// on the guard keeps the kernel from answering.
+static void close_device(struct io_port *p)
 {
+	steer_remove(p->steer);
+	p->steer = NULL;
 	stop_twin(p);
 	io_flow_destroy(p->flow);
 	p->flow = NULL;
@@ -322,11 +404,37 @@ void io_port_close(struct io_port *p)
 		rte_eth_dev_close(p->id);
 	p->started = false;
 	p->probed = false;
-	steer_remove(p->steer);
-	p->steer = NULL;
-	if (p->claim_fd >= 0)
-		close(p->claim_fd);
-	p->claim_fd = -1;
+	p->n_xsk_fds = 0;
+}
+
+bool io_port_shut(struct io_port *p)
+{
+	struct rte_eth_dev_info info = {.device = NULL};
+	uint16_t n_fds = p->n_xsk_fds;
+	struct steer_fault ignored;
+
+	if (p->probed)
+		rte_eth_dev_info_get(p->id, &info);
+	close_device(p);
+	for (uint16_t q = 0; q < n_fds; q++)
+		io_xsk_release(p->xsk_fds[q]);
+	// A start that failed half-way leaves the driver's own attachment.
+	if (is_af_xdp(p))
+		(void)steer_clear(p->device.interface, &ignored);
+	p->mute = false;
+	return info.device == NULL || rte_dev_remove(info.device) == 0;
+}
+
+bool io_port_lower(struct io_port *p)
+{
+	return p->mute && io_device_lower(&p->device) && io_port_shut(p);
+}
+
+void io_port_close(struct io_port *p)
+{
+	close_device(p);
+	steer_interface_unlock(p->lock_directory, p->device.interface, p->lock_fd);
+	p->lock_fd = -1;
 }
 
 static bool device_up(const struct io_port *p, bool otherwise)
@@ -338,15 +446,37 @@ static bool device_up(const struct io_port *p, bool otherwise)
 	return state.link_status == RTE_ETH_LINK_UP;
 }
 
-bool io_port_refresh(struct io_port *p, bool *up)
+// The kernel's side of a device that the kernel sees.
+static unsigned follow_interface(struct io_port *p, const struct steer_link *now)
+{
+	uint32_t mtu = now->mtu < p->mtu_max ? now->mtu : p->mtu_max;
+	unsigned changed = 0;
+
+	if (now->mtu != p->link.mtu)
+		changed |= IO_PORT_MTU;
+	if (now->rx_queues != p->link.rx_queues)
+		changed |= IO_PORT_QUEUES;
+	// A twin has the device's address, whatever somebody gives it.
+	if (p->twin == NULL && memcmp(now->mac, p->mac, sizeof(p->mac)) != 0) {
+		changed |= IO_PORT_MAC;
+		mac_set(p, now->mac);
+	}
+	p->link.mtu = now->mtu;
+	p->link.rx_queues = now->rx_queues;
+	p->link.rx_missed = now->rx_missed;
+	atomic_store_explicit(&p->mtu, (uint16_t)mtu, memory_order_relaxed);
+	return changed;
+}
+
+unsigned io_port_refresh(struct io_port *p, bool *up)
 {
 	struct steer_link link;
 	bool was = *up;
-	uint32_t mtu;
+	unsigned changed = 0;
 
 	if (p->link.ifindex == 0) {
 		*up = device_up(p, was);
-		return *up != was;
+		return *up != was ? IO_PORT_LINK : 0;
 	}
 	*up = true;
 	if (p->twin != NULL) {
@@ -354,33 +484,27 @@ bool io_port_refresh(struct io_port *p, bool *up)
 		if (*up != was)
 			io_twin_carrier(p->twin, *up);
 	}
-	if (steer_link_read(p->device.interface, &link) != 0 || link.ifindex != p->link.ifindex) {
+	if (steer_link_read(p->device.interface, &link) != 0) {
 		*up = false;
-		return *up != was;
+	} else if (link.ifindex != p->link.ifindex) {
+		*up = false;
+		changed = IO_PORT_REPLACED;
+	} else {
+		changed = follow_interface(p, &link);
+		if (p->twin == NULL)
+			*up = link.up;
 	}
-	if (p->twin == NULL)
-		*up = link.up;
-	p->link.mtu = link.mtu;
-	p->link.rx_missed = link.rx_missed;
-	mtu = link.mtu < p->mtu_max ? link.mtu : p->mtu_max;
-	atomic_store_explicit(&p->mtu, (uint16_t)mtu, memory_order_relaxed);
-	return *up != was;
+	return changed | (*up != was ? IO_PORT_LINK : 0);
 }
 
-// net_af_xdp reports what the kernel dropped for want of a buffer in the fill ring. The ring of
-// received packets has room for all buffers that were ever in the fill ring, so it is never full.
-bool io_port_count(const struct io_port *p, struct io_port_counters *c)
+unsigned io_port_unserved(const struct io_port *p)
 {
-	struct rte_eth_stats s;
+	return is_af_xdp(p) && p->link.rx_queues > p->n_rx_queues
+		       ? p->link.rx_queues - p->n_rx_queues
+		       : 0;
+}
 
-	if (rte_eth_stats_get(p->id, &s) != 0)
-		return false;
-	*c = (struct io_port_counters){.rx_missed = s.imissed,
-		.rx_no_buffer = s.rx_nombuf,
-		.rx_errors = s.ierrors,
-		.tx_errors = s.oerrors};
-	// The card's ring, before the kernel's driver; DPDK's own drivers count it themselves.
-	if (is_af_xdp(p) || p->device.driver == IO_AF_PACKET)
-		c->rx_missed += p->link.rx_missed - p->missed_before;
-	return true;
+int io_port_verify(struct io_port *p, struct steer_fault *fault)
+{
+	return p->steer != NULL ? steer_verify(p->steer, fault) : 0;
 }

@@ -9,43 +9,24 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/capability.h>
 #include <linux/if.h>
 #include <linux/if_arp.h>
 #include <linux/if_tun.h>
 #include <turnpike/limits.h>
 
-#include <io/frames.h>
+#include "twin_body.h"
 
 #define BUDGET	    64u // frames one way before the other way has its turn
 #define LINK_OCTETS 18u // Ethernet header and a tag
 #define WAKE_GAP_NS TP_NS_PER_MS
-#define NAP_FULL_MS 1 // the workers are behind with what the kernel sends
+#define NAP_FULL_MS 1 // the workers are behind with the kernel's frames
 #define NAP_MS	    1000
 #define NAP_GONE_NS 100000000 // somebody has deleted the interface
-
-// One worker's way to the kernel. The first two words are the worker's alone.
-struct lane {
-	uint64_t woken_ns TP_ALIGNED(64);
-	bool pending; // the thread has not been told of all that was given
-	struct io_frames frames;
-};
-
-struct io_twin {
-	_Atomic bool sleeping TP_ALIGNED(64);
-	_Atomic bool stop;
-	_Atomic uint64_t to_kernel TP_ALIGNED(64); // the thread's counts
-	_Atomic uint64_t from_kernel;
-	_Atomic uint64_t refused;
-	int fd TP_ALIGNED(64); // the interface
-	int event_fd;
-	unsigned n_lanes;
-	uint16_t frame_max;
-	struct io_frames from;
-	struct lane lanes[];
-};
 
 static int refuse(struct steer_fault *fault, const char *name, const char *what, int err)
 {
@@ -82,7 +63,8 @@ static int open_tap(struct io_twin *t, const char *name)
 	return ioctl(t->fd, TUNSETIFF, &req) == 0 ? 0 : -errno;
 }
 
-// What is right already is left alone: a change of the MAC address is news to everybody.
+// Values that are right already are left alone: a change of the MAC address is announced to the
+// whole network.
 static int dress(int sock, const struct io_twin_settings *s)
 {
 	struct ifreq req;
@@ -107,36 +89,55 @@ static int dress(int sock, const struct io_twin_settings *s)
 	return ioctl(sock, SIOCSIFFLAGS, &req) == 0 ? 0 : -errno;
 }
 
-static int make_queues(struct io_twin *t, uint16_t mtu)
+static void interface_put(struct io_twin *t, const uint8_t *frame, uint16_t len)
 {
+	// The interface counts the frames that it refuses.
+	ssize_t written = write(t->fd, frame, len);
+
+	(void)written;
+}
+
+static uint16_t interface_get(struct io_twin *t, uint8_t *slot)
+{
+	ssize_t len = read(t->fd, slot, t->frame_max);
+
+	return len > 0 ? (uint16_t)len : 0;
+}
+
+struct io_twin *io_twin_body(unsigned n_workers, uint16_t frame_max)
+{
+	struct io_twin *t =
+		aligned_alloc(TP_CACHE_LINE, sizeof(*t) + n_workers * sizeof(t->lanes[0]));
 	int err;
 
-	t->frame_max = (uint16_t)(mtu + LINK_OCTETS);
-	err = io_frames_init(&t->from, t->frame_max);
-	for (unsigned i = 0; i < t->n_lanes && err == 0; i++)
-		err = io_frames_init(&t->lanes[i].frames, t->frame_max);
-	if (err != 0)
-		return err;
+	if (t == NULL)
+		return NULL;
+	memset(t, 0, sizeof(*t) + n_workers * sizeof(t->lanes[0]));
+	t->n_lanes = n_workers;
+	t->fd = t->ready_fd = t->raw_fds[0] = t->raw_fds[1] = -1;
+	t->wake_gap_ns = WAKE_GAP_NS;
+	t->frame_max = frame_max;
+	t->put = interface_put;
+	t->get = interface_get;
 	t->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	return t->event_fd < 0 ? -errno : 0;
+	err = t->event_fd < 0 ? -errno : io_frames_init(&t->from, frame_max);
+	for (unsigned i = 0; i < n_workers && err == 0; i++)
+		err = io_frames_init(&t->lanes[i].frames, frame_max);
+	if (err == 0)
+		return t;
+	io_twin_destroy(t);
+	return NULL;
 }
 
 int io_twin_create(
 	struct io_twin **out, const struct io_twin_settings *s, struct steer_fault *fault)
 {
-	struct io_twin *t =
-		aligned_alloc(TP_CACHE_LINE, sizeof(*t) + s->n_workers * sizeof(t->lanes[0]));
+	struct io_twin *t = io_twin_body(s->n_workers, (uint16_t)(s->mtu + LINK_OCTETS));
 	int sock, err;
 
 	if (t == NULL)
 		return refuse(fault, s->name, "making it", -ENOMEM);
-	memset(t, 0, sizeof(*t) + s->n_workers * sizeof(t->lanes[0]));
-	t->n_lanes = s->n_workers;
-	t->fd = -1;
-	t->event_fd = -1;
-	err = make_queues(t, s->mtu);
-	if (err == 0)
-		err = open_tap(t, s->name);
+	err = open_tap(t, s->name);
 	if (err != 0) {
 		io_twin_destroy(t);
 		return refuse(fault, s->name, "making it", err);
@@ -153,24 +154,34 @@ int io_twin_create(
 	return 0;
 }
 
+static void descriptor_close(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 void io_twin_destroy(struct io_twin *t)
 {
 	if (t == NULL)
 		return;
-	if (t->fd >= 0)
-		close(t->fd);
-	if (t->event_fd >= 0)
-		close(t->event_fd);
+	descriptor_close(t->fd);
+	descriptor_close(t->event_fd);
+	descriptor_close(t->ready_fd);
+	descriptor_close(t->raw_fds[0]);
+	descriptor_close(t->raw_fds[1]);
 	io_frames_fini(&t->from);
 	for (unsigned i = 0; i < t->n_lanes; i++)
 		io_frames_fini(&t->lanes[i].frames);
 	free(t);
 }
 
-static void count(_Atomic uint64_t *word)
+static void ring(int event_fd)
 {
-	atomic_store_explicit(
-		word, atomic_load_explicit(word, memory_order_relaxed) + 1, memory_order_relaxed);
+	const uint64_t one = 1;
+
+	// Full means that it has been told often enough.
+	if (write(event_fd, &one, sizeof(one)) < 0)
+		return;
 }
 
 static unsigned write_lane(struct io_twin *t, struct io_frames *f)
@@ -180,7 +191,7 @@ static unsigned write_lane(struct io_twin *t, struct io_frames *f)
 	uint16_t len;
 
 	for (; n < BUDGET && (frame = io_frames_peek(f, &len)) != NULL; n++) {
-		count(write(t->fd, frame, len) == (ssize_t)len ? &t->to_kernel : &t->refused);
+		t->put(t, frame, len);
 		io_frames_release(f);
 	}
 	return n;
@@ -192,13 +203,14 @@ static unsigned read_some(struct io_twin *t)
 	uint8_t *slot;
 
 	for (; n < BUDGET && (slot = io_frames_reserve(&t->from)) != NULL; n++) {
-		ssize_t len = read(t->fd, slot, t->frame_max);
+		uint16_t len = t->get(t, slot);
 
-		if (len <= 0)
+		if (len == 0)
 			break;
-		io_frames_publish(&t->from, (uint16_t)len);
-		count(&t->from_kernel);
+		io_frames_publish(&t->from, len);
 	}
+	if (n > 0 && t->ready_fd >= 0)
+		ring(t->ready_fd);
 	return n;
 }
 
@@ -234,10 +246,20 @@ static void rest(struct io_twin *t)
 		nanosleep(&gone, NULL);
 }
 
+// The thread is made by one that opens ports, and needs none of its capabilities.
+static void capabilities_drop(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[2] = {0};
+
+	(void)syscall(SYS_capset, &header, none);
+}
+
 void *io_twin_run(void *twin)
 {
 	struct io_twin *t = twin;
 
+	capabilities_drop();
 	while (!atomic_load_explicit(&t->stop, memory_order_relaxed)) {
 		unsigned n = read_some(t);
 
@@ -249,19 +271,10 @@ void *io_twin_run(void *twin)
 	return NULL;
 }
 
-static void ring(const struct io_twin *t)
-{
-	const uint64_t one = 1;
-
-	// Full means that it has been told often enough.
-	if (write(t->event_fd, &one, sizeof(one)) < 0)
-		return;
-}
-
 void io_twin_stop(struct io_twin *t)
 {
 	atomic_store(&t->stop, true);
-	ring(t);
+	ring(t->event_fd);
 }
 
 void io_twin_carrier(struct io_twin *t, bool up)
@@ -270,13 +283,6 @@ void io_twin_carrier(struct io_twin *t, bool up)
 
 	// Kernels before 5.0 don't know it; then the interface simply stays up.
 	ioctl(t->fd, TUNSETCARRIER, &on);
-}
-
-void io_twin_count(const struct io_twin *t, struct io_twin_counters *c)
-{
-	c->to_kernel = atomic_load_explicit(&t->to_kernel, memory_order_relaxed);
-	c->from_kernel = atomic_load_explicit(&t->from_kernel, memory_order_relaxed);
-	c->refused = atomic_load_explicit(&t->refused, memory_order_relaxed);
 }
 
 bool io_twin_give(struct io_twin *t, unsigned worker, const uint8_t *frame, uint16_t len)
@@ -303,11 +309,11 @@ void io_twin_wake(struct io_twin *t, unsigned worker, uint64_t now_ns)
 		l->pending = false;
 		return;
 	}
-	if (now_ns - l->woken_ns < WAKE_GAP_NS)
+	if (now_ns - l->woken_ns < t->wake_gap_ns)
 		return;
 	l->pending = false;
 	l->woken_ns = now_ns;
-	ring(t);
+	ring(t->event_fd);
 }
 
 const uint8_t *io_twin_peek(const struct io_twin *t, uint16_t *len)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "forward.h"
+#include "stream.h"
 
 // Headers of the longest kind: Ethernet, IPv6, UDP.
 #define FRONT 62u
@@ -15,10 +15,11 @@ unsigned stage_inject_pending(const struct stage_worker *w)
 	return waiting > TP_RING_SLOTS ? TP_RING_SLOTS : waiting;
 }
 
-// What was copied out of the ring, so that it can't change under the checks.
+// A copy out of the ring, so that it cannot change under the checks.
 struct message {
 	struct tp_addr remote;
-	uint32_t next_hop;
+	uint64_t connection;
+	uint32_t egress;
 	uint16_t len;
 	uint16_t local_id;
 };
@@ -32,18 +33,44 @@ static const struct local_record *listener_for(
 	struct local_ip ip;
 
 	if (from == NULL || m->len == 0 || m->len > TP_RING_DATA_MAX ||
-		m->remote.family != from->addr.family || m->remote.port_be == 0 ||
-		core_source_bad(m->remote.family, m->remote.ip))
+		m->remote.family != from->addr.family || m->remote.port_be == 0)
+		return NULL;
+	if (tp_transport_is_stream(from->transport))
+		return from;
+	if (core_source_bad(m->remote.family, m->remote.ip))
 		return NULL;
 	ip = local_ip_of(m->remote.ip, m->remote.family);
 	return locals_ip_find(l, &ip, m->remote.family) == 0 ? from : NULL;
+}
+
+static void count_inject(struct stage_worker *w, uint32_t len)
+{
+	tp_count(&w->stats->path_packets[TP_PATH_inject], 1);
+	tp_count(&w->stats->path_octets[TP_PATH_inject], len);
+}
+
+// A message for a stream client.
+static enum tp_drop inject_message(struct stage_worker *w, const struct tp_ring_slot *slot,
+	const struct message *m, struct stage_pkt *pkt)
+{
+	if (!tp_connection_valid(m->connection) || pkt->tailroom < m->len)
+		return tp_connection_valid(m->connection) ? TP_DROP_no_memory
+							  : TP_DROP_stale_connection;
+	if (!stream_put(w, pkt, m->connection))
+		return TP_DROP_edge_full;
+	memcpy(pkt->data, slot->data, m->len);
+	pkt->len = m->len;
+	pkt->tailroom = (uint16_t)(pkt->tailroom - m->len);
+	count_inject(w, m->len);
+	return TP_DROP_none;
 }
 
 static enum tp_drop inject_one(
 	struct stage_worker *w, const struct tp_ring_slot *slot, struct stage_pkt *pkt)
 {
 	struct message m = {.remote = slot->remote,
-		.next_hop = slot->next_hop,
+		.connection = slot->connection,
+		.egress = slot->egress,
 		.len = slot->len,
 		.local_id = slot->local_id};
 	const struct local_record *from;
@@ -58,25 +85,25 @@ static enum tp_drop inject_one(
 	from = listener_for(w->locals, &m);
 	if (from == NULL)
 		return TP_DROP_inject_bad;
-	why = next_hop_resolve(w, m.next_hop, &hop, &port);
+	if (tp_transport_is_stream(from->transport))
+		return inject_message(w, slot, &m, pkt);
+	why = next_hop_resolve(w, m.egress, &hop, &port);
 	if (why != TP_DROP_none)
 		return why;
 	if (pkt->tailroom < FRONT + m.len)
 		return TP_DROP_no_memory;
 	memcpy(start + FRONT, slot->data, m.len);
 	core_datagram_write(&w->context, start + FRONT, m.len, &from->addr, &m.remote, &out);
-	if (out.len > w->ports[port].mtu)
-		return TP_DROP_too_big;
-	ethernet_write(
-		out.ip - CORE_ETH_LEN, out.ip_len == CORE_IPV4_HEADER_LEN, hop, &w->ports[port]);
-	pkt->data = out.ip - 14;
-	pkt->len = (uint16_t)(out.len + 14);
+	core_ethernet_write(
+		out.ip - WIRE_ETH_LEN, out.ip_len == WIRE_IPV4_HEADER_LEN, hop, w->ports[port].mac);
+	pkt->data = out.ip - WIRE_ETH_LEN;
+	pkt->len = (uint16_t)(out.len + WIRE_ETH_LEN);
 	pkt->headroom = (uint16_t)(pkt->headroom + (pkt->data - start));
 	pkt->tailroom = (uint16_t)(pkt->tailroom - (pkt->data - start) - pkt->len);
-	pkt->verdict = STAGE_SEND;
+	pkt->verdict = out.len <= w->ports[port].mtu ? STAGE_SEND : STAGE_CUT;
+	pkt->mtu = w->ports[port].mtu;
 	pkt->tx_port = port;
-	tp_count(&w->stats->path_packets[TP_PATH_inject], 1);
-	tp_count(&w->stats->path_octets[TP_PATH_inject], m.len);
+	count_inject(w, m.len);
 	return TP_DROP_none;
 }
 

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "item.h"
+// Rate limit of first contacts per source prefix: a small set-associative cache of counters per
+// second.
+#include "burst.h"
 
 #include <turnpike/siphash.h>
 
-// What one operator of many addresses holds: a /32, or the /64 of an IPv6 subnet.
+// The prefix that one holder of many addresses has: a /32, or the /64 of an IPv6 subnet.
 static unsigned prefix_len(const struct tp_addr *a)
 {
 	return a->family == TP_FAMILY_IPV4 ? 4 : 8;
 }
 
-// How willingly a way gives place: unused ones first, then those of a second long past, then those
-// that counted least.
+// Eviction priority of a slot: unused ones first, then those of a second long past, then those that
+// counted least.
 static uint32_t staleness(const struct stage_limiter_way *way, uint16_t second)
 {
 	if (way->tag == 0)

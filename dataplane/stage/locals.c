@@ -5,13 +5,6 @@
 
 #include <stdlib.h>
 
-static void suspect_add(struct stage_locals *l, uint32_t ip)
-{
-	uint32_t bit = locals_suspect_bit(ip);
-
-	l->suspects[bit / 64] |= 1ull << bit % 64;
-}
-
 static void bad_first_set(struct stage_locals *l)
 {
 	for (unsigned first = 0; first < 256; first++) {
@@ -34,7 +27,7 @@ static unsigned ip_add(struct stage_locals *l, const struct tp_addr *a)
 	i = ++l->n_ips;
 	l->ips[i] = (struct own_ip){.ip = ip, .family = a->family};
 	if (a->family == TP_FAMILY_IPV4)
-		suspect_add(l, local_ip4(&ip));
+		l->suspects[locals_suspect_hash(local_ip4(&ip))] = true;
 	l->ip_slots[s] = (uint16_t)i;
 	return i;
 }
@@ -68,7 +61,8 @@ static bool record_right(const struct tp_local *r)
 	if (!family_right(&r->addr) || r->external.family != r->addr.family)
 		return false;
 	if (r->role == TP_ROLE_LISTENER)
-		return r->transport == TP_TRANSPORT_UDP && r->addr.port_be != 0;
+		return r->addr.port_be != 0 &&
+		       (r->transport == TP_TRANSPORT_UDP || tp_transport_is_stream(r->transport));
 	return r->role == TP_ROLE_RELAY && r->port_index < TP_RELAYS_MAX;
 }
 
@@ -93,6 +87,21 @@ static void masks_set(struct stage_locals *l, const struct tp_local locals[TP_LO
 	l->port_mask = mask_for(n, LOCALS_PORT_SLOTS);
 }
 
+// A realm of an impossible length has no challenges.
+static void challenge_set(struct stage_locals *l)
+{
+	const struct tp_path_config *path = &l->path;
+
+	if (path->realm_len == 0 || path->realm_len > TP_PATH_REALM_MAX)
+		return;
+	if ((path->realm_flags & TP_REALM_SHA256) != 0)
+		l->realm.features |= TP_FEATURE_PASSWORD_ALGORITHMS;
+	if ((path->realm_flags & TP_REALM_USERHASH) != 0)
+		l->realm.features |= TP_FEATURE_USERHASH;
+	core_challenge_prepare(&l->challenge, path->realm, path->realm_len, l->realm.features);
+	l->realm.hash = tp_nonce_realm_hash(path->nonce_key, path->realm, path->realm_len);
+}
+
 struct stage_locals *stage_locals_create(
 	const struct tp_local locals[TP_LOCALS_MAX], const struct tp_path_config *path)
 {
@@ -103,8 +112,11 @@ struct stage_locals *stage_locals_create(
 	l->path = *path;
 	masks_set(l, locals);
 	bad_first_set(l);
+	challenge_set(l);
 	if (l->path.channel_max > TP_CHANNEL_MAX_COMPAT)
 		l->path.channel_max = TP_CHANNEL_MAX_COMPAT;
+	if (l->path.ttl > UINT8_MAX)
+		l->path.ttl = UINT8_MAX;
 	for (unsigned id = 1; id < TP_LOCALS_MAX; id++) {
 		const struct tp_local *r = &locals[id];
 		unsigned i;
@@ -114,9 +126,14 @@ struct stage_locals *stage_locals_create(
 		l->by_id[id] = (struct local_record){.addr = r->addr,
 			.external = r->external,
 			.port_index = r->port_index,
-			.role = r->role};
+			.realm_id = r->realm_id,
+			.role = r->role,
+			.transport = r->transport};
 		ip_add(l, &r->external);
 		i = ip_add(l, &r->addr);
+		// Clients of a stream listener do not come as datagrams.
+		if (tp_transport_is_stream(r->transport) && r->role == TP_ROLE_LISTENER)
+			continue;
 		l->ips[i].arrives = true;
 		if (r->role == TP_ROLE_LISTENER)
 			listener_add(l, i, id);

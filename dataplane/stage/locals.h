@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Own addresses, made for look-up: open-addressing tables that are less than half full and never
-// change. What is looked up comes from strangers, but chains are made of our own addresses only, so
-// no one can make them long.
+// change. Strangers choose the keys looked up, but chains consist of our own addresses only, so
+// they cannot be made long.
 #pragma once
 
+#include <core/challenge.h>
 #include <stage/stage.h>
 
 #define LOCALS_IPS_MAX	     (2 * TP_LOCALS_MAX) // each local has an address and an external one
@@ -11,7 +12,7 @@
 #define LOCALS_PORT_SLOTS    2048u
 #define LOCALS_SUSPECT_SHIFT 12u
 
-// An IP address as two words, as stored; IPv4 in the first four octets, the others zero.
+// An IP address as two words, as stored; IPv4 in the first four bytes, the others zero.
 struct local_ip {
 	uint64_t word[2];
 };
@@ -31,22 +32,26 @@ struct local_record {
 	struct tp_addr addr;
 	struct tp_addr external;
 	uint16_t port_index;
-	uint8_t role; // TP_ROLE_LISTENER, TP_ROLE_RELAY or TP_ROLE_FREE
-	uint8_t reserved;
+	uint16_t realm_id; // of a listener
+	uint8_t role;	   // TP_ROLE_LISTENER, TP_ROLE_RELAY or TP_ROLE_FREE
+	uint8_t transport;
 };
 
 struct stage_locals {
 	struct tp_path_config path;
+	// Of the path's realm.
+	struct core_challenge challenge;
+	struct tp_nonce_realm realm;
 	uint32_t n_ips;
 	uint32_t ip_mask; // slots in use: few own addresses take few cache lines
 	uint32_t port_mask;
-	uint64_t suspects[(1u << LOCALS_SUSPECT_SHIFT) / 64]; // a bit each, by hash
-	bool bad_first[256];				      // first octets of core_source_bad's
-	struct own_ip ips[LOCALS_IPS_MAX + 1];		      // from 1
-	uint16_t ip_slots[LOCALS_IP_SLOTS];		      // index into ips; 0: empty
-	uint16_t port_slots[LOCALS_PORT_SLOTS];		      // id of a listener; 0: empty
-	uint16_t port_ips[LOCALS_PORT_SLOTS];		      // its index into ips
-	struct local_record by_id[TP_LOCALS_MAX];	      // from 1
+	bool suspects[1u << LOCALS_SUSPECT_SHIFT]; // our own IPv4 addresses, by hash
+	bool bad_first[256];			   // first bytes of core_source_bad's
+	struct own_ip ips[LOCALS_IPS_MAX + 1];	   // from 1
+	uint16_t ip_slots[LOCALS_IP_SLOTS];	   // index into ips; 0: empty
+	uint16_t port_slots[LOCALS_PORT_SLOTS];	   // id of a listener; 0: empty
+	uint16_t port_ips[LOCALS_PORT_SLOTS];	   // its index into ips
+	struct local_record by_id[TP_LOCALS_MAX];  // from 1
 };
 
 static inline struct local_ip local_ip_of(const uint8_t *ip, uint8_t family)
@@ -105,7 +110,7 @@ static inline unsigned locals_ip4_find(const struct stage_locals *l, uint32_t ip
 	return locals_ip_find(l, &word, TP_FAMILY_IPV4);
 }
 
-static inline uint32_t locals_suspect_bit(uint32_t ip)
+static inline uint32_t locals_suspect_hash(uint32_t ip)
 {
 	return ip * 0x9e3779b1u >> (32 - LOCALS_SUSPECT_SHIFT);
 }
@@ -113,10 +118,7 @@ static inline uint32_t locals_suspect_bit(uint32_t ip)
 // False: it is none of our own IPv4 addresses, nor one that no host may send from. True: it may be.
 static inline bool locals_source4_suspect(const struct stage_locals *l, uint32_t ip)
 {
-	uint32_t bit = locals_suspect_bit(ip);
-
-	return l->bad_first[((const uint8_t *)&ip)[0]] ||
-	       (l->suspects[bit / 64] >> bit % 64 & 1) != 0;
+	return l->bad_first[((const uint8_t *)&ip)[0]] || l->suspects[locals_suspect_hash(ip)];
 }
 
 // Id of the listener at this own address and port, or 0.
@@ -157,7 +159,7 @@ static inline unsigned locals_role_find(
 	return relayed ? own->relay_id : 0;
 }
 
-// The record of a live relay address, or NULL whatever the id.
+// The record of a live relay address, or NULL; any id is allowed.
 static inline const struct local_record *locals_relay(const struct stage_locals *l, uint16_t id)
 {
 	if (id >= TP_LOCALS_MAX || l->by_id[id].role != TP_ROLE_RELAY)

@@ -14,6 +14,8 @@
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 
+#include <steer/maps.h>
+
 static int parse_info(const struct nlattr *attr, void *data)
 {
 	struct steer_link *l = data;
@@ -114,42 +116,80 @@ static int ask_rtnetlink(const char *interface, struct steer_link *out)
 	return err;
 }
 
-// By what UDP of one family is spread over the receive queues; 0: the device does not say.
-static uint64_t ask_spread(int fd, const char *name, uint32_t flow_type)
+// The fields by which UDP of one family is distributed over the receive queues; 0: not reported by
+// the device.
+static uint64_t ask_spread(
+	const struct steer_ethtool *e, const struct steer_link *l, uint32_t flow_type)
 {
 	struct ethtool_rxnfc spread = {.cmd = ETHTOOL_GRXFH, .flow_type = flow_type};
-	struct ifreq req = {.ifr_data = (void *)&spread};
 
-	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", name);
-	return ioctl(fd, SIOCETHTOOL, &req) == 0 ? spread.data : 0;
+	return e->ask(e->ctx, l->name, &spread) == 0 ? spread.data : 0;
 }
 
-static void ask_ethtool(struct steer_link *l)
+static uint32_t ask_value(
+	const struct steer_ethtool *e, const struct steer_link *l, uint32_t command)
+{
+	struct ethtool_value value = {.cmd = command};
+
+	return e->ask(e->ctx, l->name, &value) == 0 ? value.data : 0;
+}
+
+void steer_link_ask(struct steer_link *l, const struct steer_ethtool *e)
 {
 	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
-	struct ethtool_value checksum = {.cmd = ETHTOOL_GTXCSUM};
+	struct ethtool_drvinfo driver = {.cmd = ETHTOOL_GDRVINFO};
 	const uint64_t ports = RXH_L4_B_0_1 | RXH_L4_B_2_3;
 	uint64_t udp4, udp6;
-	struct ifreq req = {0};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0)
-		return;
-	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", l->name);
-	req.ifr_data = (void *)&channels;
-	if (ioctl(fd, SIOCETHTOOL, &req) == 0) {
+	if (e->ask(e->ctx, l->name, &channels) == 0) {
 		if (channels.combined_count + channels.rx_count > 0)
 			l->rx_queues = channels.combined_count + channels.rx_count;
 		if (channels.combined_count > 0)
 			l->xdp_queues = channels.combined_count;
+		l->max_queues =
+			channels.combined_count > 0 ? channels.max_combined : channels.max_rx;
 	}
-	req.ifr_data = (void *)&checksum;
-	if (ioctl(fd, SIOCETHTOOL, &req) == 0)
-		l->tx_checksum = checksum.data != 0;
-	udp4 = ask_spread(fd, l->name, UDP_V4_FLOW);
-	udp6 = ask_spread(fd, l->name, UDP_V6_FLOW);
+	if (e->ask(e->ctx, l->name, &driver) == 0)
+		snprintf(l->driver, sizeof(l->driver), "%.31s", driver.driver);
+	l->tx_checksum = ask_value(e, l, ETHTOOL_GTXCSUM) != 0;
+	l->strips_tags = (ask_value(e, l, ETHTOOL_GFLAGS) & ETH_FLAG_RXVLAN) != 0;
+	udp4 = ask_spread(e, l, UDP_V4_FLOW);
+	udp6 = ask_spread(e, l, UDP_V6_FLOW);
 	l->spread_known = udp4 != 0 && udp6 != 0;
 	l->spreads = (udp4 & udp6 & ports) == ports;
+}
+
+static int ask_kernel(void *ctx, const char *interface, void *command)
+{
+	struct ifreq req = {.ifr_data = command};
+
+	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", interface);
+	return ioctl(*(int *)ctx, SIOCETHTOOL, &req) == 0 ? 0 : -errno;
+}
+
+// The kernel's list of VLAN devices: "vlan100 | 100 | eth0".
+static bool vlans_listed(const char *interface)
+{
+	FILE *f = fopen("/proc/net/vlan/config", "re");
+	char line[256], below[64];
+	bool found = false;
+
+	while (f != NULL && !found && fgets(line, sizeof(line), f) != NULL)
+		found = sscanf(line, "%*s | %*u | %63s", below) == 1 &&
+			strcmp(below, interface) == 0;
+	if (f != NULL)
+		fclose(f);
+	return found;
+}
+
+static void ask_ethtool(struct steer_link *l)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const struct steer_ethtool kernel = {ask_kernel, &fd};
+
+	if (fd < 0)
+		return;
+	steer_link_ask(l, &kernel);
 	close(fd);
 }
 
@@ -157,9 +197,69 @@ int steer_link_read(const char *interface, struct steer_link *out)
 {
 	int err = strlen(interface) < IFNAMSIZ ? ask_rtnetlink(interface, out) : -ENODEV;
 
-	if (err == 0)
+	if (err == 0) {
 		ask_ethtool(out);
+		out->has_vlans = vlans_listed(interface);
+	}
 	return err;
+}
+
+// Drivers that want a transmit queue of their own for each XDP queue, out of the same maximum.
+static bool halves_queues(const char *driver)
+{
+	return strcmp(driver, "ena") == 0 || strcmp(driver, "gve") == 0;
+}
+
+// "ethtool -L eth0 combined 4", in the words of the driver.
+static void channels_command(const struct steer_link *l, unsigned n, char *text, size_t size)
+{
+	if (strcmp(l->driver, "gve") == 0)
+		snprintf(text, size, "ethtool -L %s rx %u tx %u", l->name, n, n);
+	else
+		snprintf(text, size, "ethtool -L %s combined %u", l->name, n);
+}
+
+int steer_link_refusal(const struct steer_link *l, int err, struct steer_fault *fault)
+{
+	char remedy[256], command[64];
+
+	channels_command(l, l->rx_queues > 1 ? l->rx_queues / 2 : 1, command, sizeof(command));
+	switch (err) {
+	case -EOPNOTSUPP:
+		snprintf(remedy, sizeof(remedy),
+			"turn off what merges frames: ethtool -K %s lro off rx-gro-hw off; the "
+			"kernel's log names the offload",
+			l->name);
+		break;
+	case -ENOMEM:
+	case -ENOSPC:
+		snprintf(remedy, sizeof(remedy),
+			"the driver has too few transmit queues for XDP: %s", command);
+		break;
+	case -EINVAL:
+	case -EMSGSIZE:
+	case -ERANGE:
+		snprintf(remedy, sizeof(remedy),
+			"a smaller MTU (ip link set dev %s mtu 1500), or fewer queues: %s; the "
+			"kernel's log names the bound",
+			l->name, command);
+		break;
+	case -EBUSY:
+	case -EEXIST:
+		snprintf(remedy, sizeof(remedy),
+			"stop what uses XDP there, or: ip link set dev %s xdp off", l->name);
+		break;
+	case -EPERM:
+		snprintf(remedy, sizeof(remedy), "start as root or with CAP_BPF and CAP_NET_ADMIN");
+		break;
+	default:
+		snprintf(remedy, sizeof(remedy),
+			"see the kernel's log; or device: net_af_packet0 beside interface: %s",
+			l->name);
+		break;
+	}
+	return steer_fault_set(fault, err, remedy, "the driver of %s (%s) refuses XDP: %s", l->name,
+		l->driver[0] != '\0' ? l->driver : "unknown", strerror(-err));
 }
 
 int steer_link_check(const struct steer_link *l, unsigned queues, struct steer_fault *fault)
@@ -180,6 +280,20 @@ int steer_link_check(const struct steer_link *l, unsigned queues, struct steer_f
 		return steer_fault_set(fault, -EMSGSIZE, remedy,
 			"the MTU of %s is %u: AF_XDP takes at most %u", l->name, l->mtu,
 			STEER_MTU_MAX);
+	}
+	if (halves_queues(l->driver) && l->max_queues != 0 && 2 * l->rx_queues > l->max_queues) {
+		channels_command(l, l->max_queues / 2, remedy, sizeof(remedy));
+		return steer_fault_set(fault, -ENOSPC,
+			l->max_queues > 1 ? remedy : "a machine type with more queues",
+			"%s uses %u of %u queues: its driver %s runs XDP on half of them at most",
+			l->name, l->rx_queues, l->max_queues, l->driver);
+	}
+	if (queues > STEER_QUEUES_MAX) {
+		snprintf(remedy, sizeof(remedy), "ethtool -L %s combined %u", l->name,
+			STEER_QUEUES_MAX);
+		return steer_fault_set(fault, -ENOSPC, remedy,
+			"%s has %u queues: at most %u can be served", l->name, queues,
+			STEER_QUEUES_MAX);
 	}
 	if (l->rx_queues > queues) {
 		snprintf(remedy, sizeof(remedy),

@@ -22,14 +22,14 @@ static void add_range(struct reserve_ports *p, unsigned min, unsigned max)
 		p->bits[port / 64] |= 1ull << (port % 64);
 }
 
-void reserve_ports_of(struct reserve_ports *ports, const struct steer_own *own, size_t n)
+void steer_reserve_ports_of(struct reserve_ports *ports, const struct steer_claim *own, size_t n)
 {
 	memset(ports, 0, sizeof(*ports));
 	for (size_t i = 0; i < n; i++)
 		add_range(ports, own[i].port_min, own[i].port_max);
 }
 
-bool reserve_ports_cover(const struct reserve_ports *have, const struct reserve_ports *want)
+bool steer_reserve_ports_cover(const struct reserve_ports *have, const struct reserve_ports *want)
 {
 	for (size_t i = 0; i < TP_ARRAY_LEN(have->bits); i++) {
 		if ((want->bits[i] & ~have->bits[i]) != 0)
@@ -49,7 +49,7 @@ static const char *parse_port(const char *text, unsigned *port)
 	return digits == 0 || value > UINT16_MAX ? NULL : text;
 }
 
-int reserve_ports_parse(struct reserve_ports *ports, const char *text)
+int steer_reserve_ports_parse(struct reserve_ports *ports, const char *text)
 {
 	memset(ports, 0, sizeof(*ports));
 	while (*text != '\0' && !isspace((unsigned char)*text)) {
@@ -75,7 +75,7 @@ int reserve_ports_parse(struct reserve_ports *ports, const char *text)
 	return *text == '\0' ? 0 : -EINVAL;
 }
 
-int reserve_ports_print(const struct reserve_ports *ports, char *text, size_t size)
+int steer_reserve_ports_print(const struct reserve_ports *ports, char *text, size_t size)
 {
 	size_t len = 0;
 
@@ -113,12 +113,12 @@ static int read_ports(const char *path, struct reserve_ports *ports, char *text)
 		n = -errno;
 	close(fd);
 	text[len] = '\0';
-	return n < 0 ? (int)n : reserve_ports_parse(ports, text);
+	return n < 0 ? (int)n : steer_reserve_ports_parse(ports, text);
 }
 
 static int write_ports(const char *path, const struct reserve_ports *ports, char *text)
 {
-	int len = reserve_ports_print(ports, text, RESERVE_TEXT_MAX - 1);
+	int len = steer_reserve_ports_print(ports, text, RESERVE_TEXT_MAX - 1);
 	int fd, err = 0;
 
 	if (len < 0)
@@ -157,7 +157,7 @@ static unsigned count_left(const char *range, const struct reserve_ports *reserv
 	return n;
 }
 
-int reserve_apply(
+int steer_reserve_apply(
 	const char *sysctl, const char *range, const char *record, const struct reserve_ports *want)
 {
 	struct scratch *s = calloc(1, sizeof(*s));
@@ -195,7 +195,7 @@ int reserve_apply(
 	return err;
 }
 
-int reserve_verify(const char *sysctl, const struct reserve_ports *want)
+int steer_reserve_verify(const char *sysctl, const struct reserve_ports *want)
 {
 	struct scratch *s = calloc(1, sizeof(*s));
 	int err;
@@ -204,12 +204,12 @@ int reserve_verify(const char *sysctl, const struct reserve_ports *want)
 		return -ENOMEM;
 	err = read_ports(sysctl, &s->now, s->text);
 	if (err == 0)
-		err = reserve_ports_cover(&s->now, want) ? 1 : 0;
+		err = steer_reserve_ports_cover(&s->now, want) ? 1 : 0;
 	free(s);
 	return err;
 }
 
-int reserve_release(const char *sysctl, const char *record)
+int steer_reserve_release(const char *sysctl, const char *record)
 {
 	struct scratch *s = calloc(1, sizeof(*s));
 	int err;

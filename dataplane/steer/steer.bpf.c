@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only
-// Picks what is the relay's out of an interface's packets and leaves the rest to the kernel: UDP to
-// our listeners and relay ports, UDP fragments to our addresses, ICMP errors that quote a datagram
-// of ours. Without a data plane behind the socket ours are dropped: the kernel would answer them
-// with port-unreachable and end the clients' calls.
+// Redirects the relay's share of an interface's packets and leaves the rest to the kernel: UDP to
+// our listeners and relay ports, in fragments too, and ICMP errors that quote a datagram of ours.
+// Without a data plane behind the socket ours are dropped: the kernel would answer them with
+// port-unreachable and end the clients' calls.
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
@@ -15,16 +15,17 @@
 
 #include <steer/maps.h>
 
-#define IP_FRAGMENT_MASK 0x3fff // more fragments, offset
-#define IP_OFFSET_MASK	 0x1fff
-#define IP6_OFFSET_MASK	 0xfff8
-#define IP6_EXTENSIONS	 4
-#define ICMP_UNREACHABLE 3 // errors that quote (RFC 792)
-#define ICMP_QUENCH	 4
-#define ICMP_EXCEEDED	 11
-#define ICMP_PARAMETER	 12
-#define ICMP6_ERROR_MIN	 1 // RFC 4443 2.1: destination unreachable, too big, exceeded, parameter
-#define ICMP6_ERROR_MAX	 4
+#define IP_FRAGMENT_MASK  0x3fff // more fragments, offset
+#define IP_OFFSET_MASK	  0x1fff
+#define IP6_OFFSET_MASK	  0xfff8
+#define IP6_FRAGMENT_MASK 0xfff9 // offset, more fragments
+#define IP6_EXTENSIONS	  4
+#define ICMP_UNREACHABLE  3 // errors that quote (RFC 792)
+#define ICMP_QUENCH	  4
+#define ICMP_EXCEEDED	  11
+#define ICMP_PARAMETER	  12
+#define ICMP6_ERROR_MIN	  1 // RFC 4443 2.1: destination unreachable, too big, exceeded, parameter
+#define ICMP6_ERROR_MAX	  4
 
 struct fragment_key {
 	__u8 source[16];
@@ -70,15 +71,32 @@ struct {
 	__type(value, __u8);
 } listeners SEC(".maps");
 
-// Datagrams whose first fragment was the kernel's: so are the others, which carry no port.
+// Whether a datagram is ours, by its first fragment: the others carry no port.
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, STEER_FRAGMENTS_MAX);
 	__type(key, struct fragment_key);
 	__type(value, __u8);
-} foreign_fragments SEC(".maps");
+} fragments SEC(".maps");
 
-// One packet's view: where it is read and what it is addressed to.
+// The same of the last datagram between two addresses, with the id 0: it stands for one whose first
+// fragment comes late.
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, STEER_FRAGMENT_PAIRS_MAX);
+	__type(key, struct fragment_key);
+	__type(value, __u8);
+} fragment_pairs SEC(".maps");
+
+// By receive queue: packets of ours for which there was no socket.
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, STEER_QUEUES_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} unserved SEC(".maps");
+
+// One packet's view: read position and destination.
 struct view {
 	void *end;
 	struct steer_address_key to;
@@ -88,7 +106,16 @@ struct view {
 
 static __always_inline int take(const struct view *v)
 {
-	return (int)bpf_redirect_map(&xsks_map, v->queue, XDP_DROP);
+	int verdict = (int)bpf_redirect_map(&xsks_map, v->queue, XDP_DROP);
+	__u32 queue = v->queue < STEER_QUEUES_MAX ? v->queue : STEER_QUEUES_MAX - 1;
+	__u64 *n;
+
+	if (verdict == XDP_REDIRECT)
+		return verdict;
+	n = bpf_map_lookup_elem(&unserved, &queue);
+	if (n)
+		++*n;
+	return verdict;
 }
 
 static __always_inline int port_is_ours(
@@ -112,18 +139,30 @@ static __always_inline int steer_udp(const struct view *v, void *at)
 	return port_is_ours(v->address, &v->to, udp->dest) ? take(v) : XDP_PASS;
 }
 
+static __always_inline int fragment_is_ours(const struct view *v, struct udphdr *udp)
+{
+	return (void *)(udp + 1) > v->end || port_is_ours(v->address, &v->to, udp->dest);
+}
+
+// A first fragment without ports is ours, to be dropped by name: it would overlap in the kernel.
 static __always_inline int steer_fragment(
 	const struct view *v, const struct fragment_key *key, int first, void *at)
 {
-	const __u8 one = 1;
-	struct udphdr *udp = at;
+	struct fragment_key pair = *key;
+	const __u8 *known;
+	__u8 ours;
 
-	if (!first)
-		return bpf_map_lookup_elem(&foreign_fragments, key) ? XDP_PASS : take(v);
-	if ((void *)(udp + 1) > v->end || port_is_ours(v->address, &v->to, udp->dest))
-		return take(v);
-	bpf_map_update_elem(&foreign_fragments, key, &one, BPF_ANY);
-	return XDP_PASS;
+	pair.id_be = 0;
+	if (first) {
+		ours = (__u8)fragment_is_ours(v, at);
+		bpf_map_update_elem(&fragments, key, &ours, BPF_ANY);
+		bpf_map_update_elem(&fragment_pairs, &pair, &ours, BPF_ANY);
+		return ours ? take(v) : XDP_PASS;
+	}
+	known = bpf_map_lookup_elem(&fragments, key);
+	if (!known)
+		known = bpf_map_lookup_elem(&fragment_pairs, &pair);
+	return known && *known ? take(v) : XDP_PASS;
 }
 
 // An ICMP error's quote: the datagram as we sent it, from one of our addresses and ports.
@@ -205,6 +244,9 @@ static __always_inline int steer_ipv6_fragment(
 
 	if ((void *)(f + 1) > v->end || f->next != IPPROTO_UDP)
 		return XDP_PASS;
+	// One that is all of its datagram (RFC 6946).
+	if (!(f->offset & bpf_htons(IP6_FRAGMENT_MASK)))
+		return steer_udp(v, f + 1);
 	__builtin_memcpy(fragment.source, &ip->saddr, sizeof(fragment.source));
 	__builtin_memcpy(fragment.destination, &ip->daddr, sizeof(fragment.destination));
 	fragment.id_be = f->id;

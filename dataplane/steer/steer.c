@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -31,8 +29,12 @@ _Static_assert(sizeof(struct steer_address_key) == 20 && sizeof(struct steer_lis
 struct steer {
 	uint32_t ifindex;
 	uint32_t program_id;
+	uint32_t flags; // the mode it was attached in
+	int program_fd;
 	int addresses_fd;
 	int listeners_fd;
+	int unserved_fd;
+	unsigned n_cpus;
 };
 
 int steer_fault_set(struct steer_fault *f, int err, const char *remedy, const char *format, ...)
@@ -68,30 +70,6 @@ int steer_object_open(char *path, size_t size)
 	}
 	snprintf(path, size, "/proc/self/fd/%d", fd);
 	return fd;
-}
-
-int steer_claim(const char *interface, struct steer_fault *fault)
-{
-	struct sockaddr_un name = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int len, err;
-
-	if (fd < 0)
-		return steer_fault_set(fault, -errno, "", "no socket: %s", strerror(errno));
-	// The abstract name space is the network namespace's, as interfaces are, and the name ends
-	// with the process.
-	len = snprintf(
-		name.sun_path + 1, sizeof(name.sun_path) - 1, "turnpike/interface/%s", interface);
-	if (bind(fd, (struct sockaddr *)&name,
-		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len)) == 0)
-		return fd;
-	err = -errno;
-	close(fd);
-	return steer_fault_set(fault, err,
-		"stop the other data plane, or give this one another port",
-		err == -EADDRINUSE ? "%s is served by another turnpike-dataplane"
-				   : "%s can't be claimed",
-		interface);
 }
 
 // The attached program's id and where it hangs; 0 for none.
@@ -178,6 +156,28 @@ int steer_clear(const char *interface, struct steer_fault *fault)
 	return 1;
 }
 
+int steer_try(const char *interface)
+{
+	const struct bpf_insn pass[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = XDP_PASS},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	int ifindex = (int)if_nametoindex(interface);
+	int fd, err;
+
+	if (ifindex == 0)
+		return -ENODEV;
+	fd = bpf_prog_load(
+		BPF_PROG_TYPE_XDP, STEER_PROGRAM_NAME, "GPL", pass, TP_ARRAY_LEN(pass), NULL);
+	if (fd < 0)
+		return fd;
+	err = bpf_xdp_attach(ifindex, fd, XDP_FLAGS_UPDATE_IF_NOEXIST, NULL);
+	if (err == 0)
+		bpf_xdp_detach(ifindex, 0, NULL);
+	close(fd);
+	return err;
+}
+
 static bool among(uint32_t id, const uint32_t *ids, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
@@ -201,6 +201,8 @@ static void take_map(struct steer *s, int fd, const uint32_t *map_ids, uint32_t 
 	else if (s->listeners_fd < 0 && strcmp(info.name, STEER_MAP_LISTENERS) == 0 &&
 		 info.key_size == sizeof(struct steer_listener_key))
 		s->listeners_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	else if (s->unserved_fd < 0 && strcmp(info.name, STEER_MAP_UNSERVED) == 0)
+		s->unserved_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
 // The next descriptor whose link says `kind`; -1 at the end.
@@ -218,21 +220,21 @@ static int next_fd(DIR *d, const char *kind)
 	return -1;
 }
 
-// Who loaded the program holds descriptors of it and its maps: the driver, in this process. Opening
-// them by id would take CAP_SYS_ADMIN.
+// The driver, in this process, loaded the program and holds descriptors of it and its maps. Opening
+// them by id would take CAP_SYS_ADMIN. Returns a descriptor, the caller's.
 static int find_program(uint32_t id, struct bpf_prog_info *info, uint32_t *map_ids, uint32_t n_maps)
 {
 	DIR *d = opendir("/proc/self/fd");
-	int fd, err = -ENOENT;
+	int fd, found = -ENOENT;
 
 	if (d == NULL)
 		return -errno;
-	while (err != 0 && (fd = next_fd(d, "anon_inode:bpf-prog")) >= 0) {
+	while (found < 0 && (fd = next_fd(d, "anon_inode:bpf-prog")) >= 0) {
 		if (read_info(fd, info, map_ids, n_maps) == 0 && info->id == id)
-			err = 0;
+			found = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	}
 	closedir(d);
-	return err;
+	return found;
 }
 
 static int find_maps(struct steer *s, const uint32_t *map_ids, uint32_t n_maps)
@@ -245,43 +247,56 @@ static int find_maps(struct steer *s, const uint32_t *map_ids, uint32_t n_maps)
 	while ((fd = next_fd(d, "anon_inode:bpf-map")) >= 0)
 		take_map(s, fd, map_ids, n_maps);
 	closedir(d);
-	return s->addresses_fd >= 0 && s->listeners_fd >= 0 ? 0 : -ENOENT;
+	return s->addresses_fd >= 0 && s->listeners_fd >= 0 && s->unserved_fd >= 0 ? 0 : -ENOENT;
 }
 
-static void close_maps(struct steer *s)
+static void close_all(struct steer *s)
 {
-	if (s->addresses_fd >= 0)
-		close(s->addresses_fd);
-	if (s->listeners_fd >= 0)
-		close(s->listeners_fd);
+	const int fds[] = {s->program_fd, s->addresses_fd, s->listeners_fd, s->unserved_fd};
+
+	for (size_t i = 0; i < TP_ARRAY_LEN(fds); i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+	}
+	free(s);
 }
 
 int steer_find(struct steer **out, const char *interface, struct steer_fault *fault)
 {
 	uint32_t map_ids[STEER_PROGRAM_MAPS_MAX];
-	uint32_t ifindex = if_nametoindex(interface);
-	struct bpf_prog_info info;
-	struct steer *s;
-	uint32_t id, flags, n_maps;
+	struct bpf_prog_info info = {0};
+	struct steer *s = calloc(1, sizeof(*s));
+	uint32_t n_maps;
 	int err;
 
-	err = ifindex == 0 ? -ENODEV : query(ifindex, &id, &flags);
-	if (err == 0)
-		err = id == 0 ? -ENOENT : find_program(id, &info, map_ids, TP_ARRAY_LEN(map_ids));
-	if (err == 0 && strcmp(info.name, STEER_PROGRAM_NAME) != 0)
-		err = -ENOENT;
-	if (err != 0)
-		return steer_fault_set(fault, err, "see what: ip link show",
-			"the steering program is not on %s: %s", interface, strerror(-err));
-	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return steer_fault_set(fault, -ENOMEM, "", "out of memory");
-	*s = (struct steer){ifindex, id, -1, -1};
+	*s = (struct steer){
+		.ifindex = if_nametoindex(interface),
+		.program_fd = -1,
+		.addresses_fd = -1,
+		.listeners_fd = -1,
+		.unserved_fd = -1,
+		.n_cpus = (unsigned)libbpf_num_possible_cpus(),
+	};
+	err = s->ifindex == 0 ? -ENODEV : query(s->ifindex, &s->program_id, &s->flags);
+	if (err == 0 && s->program_id == 0)
+		err = -ENOENT;
+	if (err == 0) {
+		s->program_fd = find_program(s->program_id, &info, map_ids, TP_ARRAY_LEN(map_ids));
+		err = s->program_fd < 0 ? s->program_fd : 0;
+	}
+	if (err == 0 && strcmp(info.name, STEER_PROGRAM_NAME) != 0)
+		err = -ENOENT;
+	if (err != 0) {
+		close_all(s);
+		return steer_fault_set(fault, err, "see: ip link show",
+			"the steering program is not on %s: %s", interface, strerror(-err));
+	}
 	n_maps = info.nr_map_ids < TP_ARRAY_LEN(map_ids) ? info.nr_map_ids : TP_ARRAY_LEN(map_ids);
 	err = find_maps(s, map_ids, n_maps);
 	if (err != 0) {
-		close_maps(s);
-		free(s);
+		close_all(s);
 		return steer_fault_set(fault, err, "report it",
 			"the steering program on %s has not the maps it should have", interface);
 	}
@@ -289,7 +304,80 @@ int steer_find(struct steer **out, const char *interface, struct steer_fault *fa
 	return 0;
 }
 
-// Deletes what is in the map and not in `keys`, 20 octets each.
+static int attach(const struct steer *s)
+{
+	return bpf_xdp_attach(
+		(int)s->ifindex, s->program_fd, s->flags | XDP_FLAGS_UPDATE_IF_NOEXIST, NULL);
+}
+
+int steer_verify(struct steer *s, struct steer_fault *fault)
+{
+	char name[IF_NAMESIZE] = "?";
+	uint32_t id, flags;
+	int err = query(s->ifindex, &id, &flags);
+
+	if (err == 0 && id == s->program_id)
+		return 0;
+	if (if_indextoname(s->ifindex, name) == NULL)
+		return steer_fault_set(fault, -ENODEV, "see: ip link", "the interface is gone");
+	if (err == 0 && id != 0)
+		return steer_fault_set(fault, -EBUSY, "stop what attached it",
+			"another XDP program, id %u, took the place of ours on %s", id, name);
+	if (err == 0)
+		err = attach(s);
+	if (err != 0)
+		return steer_fault_set(fault, err, "restart turnpike-dataplane",
+			"the steering program was taken off %s and can't be put back: %s", name,
+			strerror(-err));
+	return steer_fault_set(
+		fault, 1, "done: attached again", "the steering program was taken off %s", name);
+}
+
+int steer_make_generic(struct steer *s, struct steer_fault *fault)
+{
+	int err = 0;
+
+	if (s->flags == XDP_FLAGS_SKB_MODE)
+		return 0;
+	err = detach(s->ifindex, s->flags);
+	s->flags = XDP_FLAGS_SKB_MODE;
+	if (err == 0)
+		err = attach(s);
+	return err == 0 ? 0
+			: steer_fault_set(fault, err, "xdp: auto, or another kernel",
+				  "the steering program can't be attached in generic mode: %s",
+				  strerror(-err));
+}
+
+enum steer_mode steer_mode(const struct steer *s)
+{
+	switch (s->flags) {
+	case XDP_FLAGS_DRV_MODE:
+		return STEER_MODE_NATIVE;
+	case XDP_FLAGS_SKB_MODE:
+		return STEER_MODE_GENERIC;
+	case XDP_FLAGS_HW_MODE:
+		return STEER_MODE_OFFLOADED;
+	default:
+		return STEER_MODE_NONE;
+	}
+}
+
+uint64_t steer_unserved(const struct steer *s, unsigned queue)
+{
+	uint64_t *counts = calloc(s->n_cpus, sizeof(*counts));
+	uint32_t key = queue;
+	uint64_t n = 0;
+
+	if (counts != NULL && bpf_map_lookup_elem(s->unserved_fd, &key, counts) == 0) {
+		for (unsigned i = 0; i < s->n_cpus; i++)
+			n += counts[i];
+	}
+	free(counts);
+	return n;
+}
+
+// Deletes the entries of the map that are not in `keys`, 20 bytes each.
 static void prune(int fd, const uint8_t (*keys)[20], size_t n)
 {
 	uint8_t key[20], next[20];
@@ -315,7 +403,7 @@ struct content {
 	struct steer_address addresses[STEER_ADDRESSES_MAX];
 };
 
-static int content_add(struct content *c, const struct steer_own *o)
+static int content_add(struct content *c, const struct steer_claim *o)
 {
 	struct steer_address_key key = {.family = o->addr.family};
 	size_t i;
@@ -347,7 +435,7 @@ static int content_add(struct content *c, const struct steer_own *o)
 	return 0;
 }
 
-int steer_update(struct steer *s, const struct steer_own *own, size_t n)
+int steer_update(struct steer *s, const struct steer_claim *own, size_t n)
 {
 	struct content *c = calloc(1, sizeof(*c));
 	const uint8_t one = 1;
@@ -378,6 +466,5 @@ void steer_remove(struct steer *s)
 		return;
 	if (query(s->ifindex, &id, &flags) == 0 && id == s->program_id)
 		detach(s->ifindex, flags);
-	close_maps(s);
-	free(s);
+	close_all(s);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The one form of a transport address, in both processes and in the segment.
 //
-// IPv4-mapped IPv6 addresses (RFC 4291 2.5.5.2) are folded to IPv4 by whoever parses an address
-// off the wire or out of a text, so that no policy can be walked around by spelling.
+// IPv4-mapped IPv6 addresses (RFC 4291 2.5.5.2) are folded to IPv4 by every parser of wire formats
+// and of texts, so that a different spelling cannot bypass a policy.
 #pragma once
 
 #include <turnpike/base.h>
@@ -13,7 +13,7 @@
 #define TP_FAMILY_IPV6 2u
 
 struct tp_addr {
-	uint8_t ip[16];	  // wire order; IPv4 in the first 4 octets, the other 12 zero
+	uint8_t ip[16];	  // wire order; IPv4 in the first 4 bytes, the other 12 zero
 	uint16_t port_be; // wire order
 	uint8_t family;	  // TP_FAMILY_*
 	uint8_t reserved; // zero
@@ -50,7 +50,7 @@ static inline struct tp_addr tp_addr_ipv4(uint32_t ip, uint16_t port)
 	return a;
 }
 
-// Builds an IPv6 address from 16 octets; an IPv4-mapped one becomes IPv4.
+// Builds an IPv6 address from 16 bytes; an IPv4-mapped one becomes IPv4.
 static inline struct tp_addr tp_addr_ipv6(const uint8_t ip[16], uint16_t port)
 {
 	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};

@@ -54,7 +54,7 @@ static inline uint64_t tp_htonll(uint64_t v)
 }
 
 // Unaligned loads and stores of big-endian (wire order) integers; values are host order. One access
-// each: octet by octet, a wide load after narrow stores stalls the packet path.
+// each: byte by byte, a wide load after narrow stores stalls the packet path.
 static inline uint16_t tp_load_be16(const void *p)
 {
 	uint16_t v;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Every way a packet can end without being forwarded has a name here; the one list feeds the
-// counters, relayctl, metrics and the documentation: X(name, what happened, what to do about it).
+// counters, relayctl, metrics and the documentation: X(name, cause, remedy).
 //
 // Append only: a number once given keeps its meaning for as long as the layout version stands.
 #pragma once
@@ -19,7 +19,8 @@
 		"look for a faulty link; on veth turn transmit checksum offload off")              \
 	X(ip_options, "IPv4 options", "no client needs them")                                      \
 	X(ip6_extension, "IPv6 extension header", "no client needs them")                          \
-	X(fragment, "IP fragment", "lower the sender's packet size")                               \
+	X(fragment, "IP fragment that the worker of its source had no room for",                   \
+		"a flood of fragments: filter it in front of the relay")                           \
 	X(ttl_expired, "TTL or hop limit is used up", "look for a routing loop")                   \
 	X(bad_source, "source address that no host may send from", "spoofed: nothing")             \
 	X(own_source, "one of our own addresses as source, from the wire", "spoofed: nothing")     \
@@ -45,8 +46,11 @@
 	X(own_address, "peer is an address of this relay with no live allocation",                 \
 		"late data of an ended call, or a scan through the relay")                         \
 	X(no_route, "no route to the destination", "ip route get ADDRESS on the relay")            \
-	X(no_next_hop, "next hop not resolved yet", "relayctl nexthop list")                       \
-	X(too_big, "longer than the egress port's MTU", "lower the sender's packet size")          \
+	X(no_next_hop, "next hop not resolved yet",                                                \
+		"relayctl nexthop list: gateways and neighbours whose MAC is -; then ip neigh, "   \
+		"and ping them")                                                                   \
+	X(too_big, "longer than the way out takes, and the sender could not be told",              \
+		"lower the sender's packet size; senders told by ICMP are the path too_big")       \
 	X(not_ours, "no listener and no relayed address; nothing to hand it to",                   \
 		"look at the steering program's addresses")                                        \
 	X(punt_full, "ring to the control process is full", "is turnpike-control alive?")          \
@@ -60,14 +64,51 @@
 	X(table_corrupt, "entry contradicts itself", "restart turnpike-control; report it")        \
 	X(not_ready, "no tables yet: the control process has not started",                         \
 		"start turnpike-control")                                                          \
-	X(icmp, "ICMP error that quotes one of our addresses", "normal; not relayed yet")          \
+	X(icmp, "ICMP error of a type that is not relayed", "normal (RFC 8656 11.5)")              \
 	X(vlan_tag, "tagged frame on a port without a kernel behind",                              \
 		"untag it at the switch, or give the port a twin: dataplane.ports[].kernel")       \
 	X(kernel_full, "frame for the kernel that the twin's queue had no room for",               \
 		"a flood of what is not ours, or too little CPU time beside the workers")          \
 	X(port_missed, "the port had no room: a worker did not come for its packets in time",      \
 		"keep others off the workers' cores; more queues and workers")                     \
-	X(port_error, "frame that the port found faulty", "look for a faulty link or NIC")
+	X(port_error, "frame that the port found faulty", "look for a faulty link or NIC")         \
+	X(edge_bad, "message of the edge that names no listener of its clients",                   \
+		"restart turnpike-edge; report it")                                                \
+	X(stale_connection, "message from or for a connection that is gone",                       \
+		"normal for a moment after a client has reconnected")                              \
+	X(edge_full, "message for a stream client that the edge had no room for",                  \
+		"more edge threads; find the client that reads too slowly")                        \
+	X(queue_unserved, "packet by a receive queue that no worker serves",                       \
+		"ethtool -L INTERFACE back to the queues of the start, or restart "                \
+		"turnpike-dataplane")                                                              \
+	X(xdp_ring_full, "the AF_XDP ring was full: a worker did not come in time",                \
+		"keep others off the workers' cores; more queues and workers")                     \
+	X(xdp_not_sent, "frame that the kernel refused to send", "report it")                      \
+	X(client_rate,                                                                             \
+		"requests of one client, or with our nonce of one address, above its share",       \
+		"others are not concerned; if a client of yours, it sends too often")              \
+	X(classic_stun, "RFC 3489 request for more than the sender's own address",                 \
+		"a client of today's STUN (RFC 8489)")                                             \
+	X(icmp_bad, "ICMP error that cannot be true: checksum, quoted lengths or MTU",             \
+		"spoofed, or a router that garbles: nothing")                                      \
+	X(icmp_stale, "ICMP error that quotes no packet of a live call",                           \
+		"spoofed, or about a call that has ended: nothing")                                \
+	X(icmp_rate, "ICMP errors of one source prefix, or about one flow, above the limit",       \
+		"a flood, or a router that answers each packet: nothing")                          \
+	X(fragment_bad, "fragment whose place or length contradicts itself or the others",         \
+		"look at the sender")                                                              \
+	X(fragment_tiny, "datagram in more than 64 fragments, or a first one without ports",       \
+		"no stack sends them: nothing")                                                    \
+	X(fragment_long, "datagram of more than 65,521 bytes in fragments", "look at the sender")  \
+	X(fragment_overlap, "fragments of one datagram that overlap (RFC 5722)",                   \
+		"an attack, or a broken sender")                                                   \
+	X(fragment_repeat, "fragment that is there already", "normal in small numbers")            \
+	X(fragment_late, "fragments whose datagram was not whole after two seconds",               \
+		"loss in the network: lower the sender's packet size")                             \
+	X(fragment_share, "fragments of a source prefix above its share",                          \
+		"a flood, or a sender whose fragments get lost")                                   \
+	X(fragment_full, "fragments that gave way to others: no room in all",                      \
+		"a flood of spoofed fragments: filter it in front of the relay")
 
 enum tp_drop {
 #define TP_DROP_ENUM(name, what, remedy) TP_DROP_##name,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The keyed hash of table keys. Keys hold addresses that an attacker chooses, so the hash is keyed
-// with random octets of the segment: AES rounds where the CPU has them, SipHash-1-3 elsewhere.
+// with random bytes of the segment: AES rounds where the CPU has them, SipHash-1-3 elsewhere.
 // CRC32C and jhash are no choice: 4,096 addresses of one IPv6 /64 collide for every seed.
 //
 // Both processes must use the kind that the segment's header names (it was chosen by the writer).
@@ -19,7 +19,7 @@
 #define TP_HASH_KIND_SIPHASH 1u
 #define TP_HASH_KIND_AES     2u
 #define TP_HASH_KEY_LEN	     64u
-#define TP_KEY_LEN	     24u // octets of a table key: struct tp_key
+#define TP_KEY_LEN	     24u // bytes of a table key: struct tp_key
 
 // Whether this CPU can compute the kind.
 static inline bool tp_hash_supported(uint32_t kind)
@@ -38,16 +38,15 @@ static inline uint64_t tp_hash_siphash(const uint8_t hkey[TP_HASH_KEY_LEN], cons
 
 #if TP_HASH_HAS_AES
 // Five rounds, each with a secret round key; two absorb the address, three the rest. The key's
-// three words as they stand in memory: one still in registers need not be stored first.
-__attribute__((target("aes,sse4.1"))) static inline uint64_t tp_hash_aes_words(
-	const uint8_t hkey[TP_HASH_KEY_LEN], uint64_t a, uint64_t b, uint64_t c)
+// sixteen bytes of address and, in the lower half of `rest`, its last eight: values still in
+// registers need not be stored first.
+__attribute__((target("aes,sse4.1"))) static inline uint64_t tp_hash_aes_vectors(
+	const uint8_t hkey[TP_HASH_KEY_LEN], __m128i h, __m128i rest)
 {
 	__m128i k0 = _mm_loadu_si128((const __m128i *)(const void *)hkey);
 	__m128i k1 = _mm_loadu_si128((const __m128i *)(const void *)(hkey + 16));
 	__m128i k2 = _mm_loadu_si128((const __m128i *)(const void *)(hkey + 32));
 	__m128i k3 = _mm_loadu_si128((const __m128i *)(const void *)(hkey + 48));
-	__m128i h = _mm_set_epi64x((long long)b, (long long)a);
-	__m128i rest = _mm_cvtsi64_si128((long long)c);
 
 	h = _mm_aesenc_si128(_mm_xor_si128(h, k0), k1);
 	h = _mm_aesenc_si128(h, k2);
@@ -60,10 +59,10 @@ __attribute__((target("aes,sse4.1"))) static inline uint64_t tp_hash_aes_words(
 __attribute__((target("aes,sse4.1"))) static inline uint64_t tp_hash_aes(
 	const uint8_t hkey[TP_HASH_KEY_LEN], const void *key)
 {
-	uint64_t w[TP_KEY_LEN / 8];
+	const uint8_t *k = (const uint8_t *)key;
 
-	memcpy(w, key, sizeof(w));
-	return tp_hash_aes_words(hkey, w[0], w[1], w[2]);
+	return tp_hash_aes_vectors(hkey, _mm_loadu_si128((const __m128i *)(const void *)k),
+		_mm_loadl_epi64((const __m128i *)(const void *)(k + 16)));
 }
 #endif
 

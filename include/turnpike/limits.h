@@ -1,20 +1,41 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Every capacity that both processes rely on. What an operator may set is in the configuration;
-// these are the bounds of the shapes.
+// Every capacity that both processes rely on. Operators set their limits in the configuration;
+// these constants bound the layout.
 #pragma once
 
-#define TP_INSTANCE_MAX	   32u	  // octets of an instance name, NUL included
-#define TP_WORKERS_MAX	   64u	  // poll-mode workers
-#define TP_PORTS_MAX	   16u	  // DPDK ports of one data plane
-#define TP_LOCALS_MAX	   1024u  // listeners and relay addresses together, ids 1 to 1023
-#define TP_RELAYS_MAX	   512u	  // relay addresses with a port index
-#define TP_NEXT_HOPS_MAX   65536u // next-hop slots a segment may have; slot 0 means none
-#define TP_ENTRIES_MAX	   (1u << 28)
-#define TP_CHAIN_MAX	   64u	// buckets a reader follows before it gives a chain up
-#define TP_RING_SLOTS	   512u // per ring; a power of two
-#define TP_RING_SLOT_SIZE  2048u
-#define TP_PUNT_CLASSES	   3u  // see TP_PUNT_*
-#define TP_DROPS_MAX	   64u // room for drop reasons in the statistics
-#define TP_PATHS_MAX	   32u // room for path counters in the statistics
-#define TP_RESIDENCE_SLOTS 32u // log2 histogram of nanoseconds between receive and transmit
-#define TP_IFNAME_MAX	   16u
+// Bytes of an instance name, NUL included.
+#define TP_INSTANCE_MAX	    32u
+// Poll-mode workers.
+#define TP_WORKERS_MAX	    64u
+// DPDK ports of one data plane.
+#define TP_PORTS_MAX	    16u
+// Listeners and relay addresses together, ids 1 to 1023.
+#define TP_LOCALS_MAX	    1024u
+// Relay addresses with a port index.
+#define TP_RELAYS_MAX	    512u
+// Next-hop slots a segment may have; slot 0 means none.
+#define TP_NEXT_HOPS_MAX    65536u
+#define TP_ENTRIES_MAX	    (1u << 28)
+// Slots of the limits array (<turnpike/rate.h>).
+#define TP_LIMITS_MAX	    (1u << 24)
+// Buckets a reader follows before it gives a chain up.
+#define TP_CHAIN_MAX	    64u
+// Slots of each ring; a power of two.
+#define TP_RING_SLOTS	    512u
+#define TP_RING_SLOT_SIZE   2048u
+// TP_PUNT_*.
+#define TP_PUNT_CLASSES	    3u
+// Threads of the edge, each with a pair of rings for each worker.
+#define TP_EDGE_THREADS_MAX 64u
+// Room in the statistics for drop reasons and path counters.
+#define TP_DROPS_MAX	    96u
+#define TP_PATHS_MAX	    32u
+// Slots of the log2 histogram of nanoseconds between receive and transmit.
+#define TP_RESIDENCE_SLOTS  32u
+#define TP_IFNAME_MAX	    16u
+
+// Packet buffers the data plane makes where the configuration does not say; a plan counts the same.
+// Per receive queue: an AF_XDP queue's three rings, bursts under way.
+#define TP_QUEUE_BUFFERS    8192u
+// The least per NUMA node.
+#define TP_BUFFERS_MIN	    16384u

@@ -10,7 +10,7 @@ static inline uint64_t tp_siphash_rotl(uint64_t x, unsigned b)
 	return x << b | x >> (64 - b);
 }
 
-// One load: octet by octet it costs more than the rounds.
+// One load: byte by byte it costs more than the rounds.
 static inline uint64_t tp_siphash_load_word(const uint8_t *p)
 {
 	uint64_t v;

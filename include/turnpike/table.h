@@ -2,9 +2,9 @@
 // The bucketised RCU hash table: its layout and the reader's half. The writer's half is in
 // control/tables.
 //
-// A bucket is one cache line: eight 16-bit signatures, eight 32-bit entry indexes, a link to an
-// overflow bucket. Index 0 is empty, so entry 0 is never used. Entries never move while published:
-// a reader needs no retry.
+// A bucket is one cache line, written by the control process only: eight 16-bit signatures, eight
+// 32-bit entry indexes, a link to an overflow bucket. Index 0 is empty, so entry 0 is never used.
+// Entries never move while published: a reader needs no retry.
 //
 // The orders, each visible change ONE 32-bit store by the single writer:
 //   insert   fill the entry; sig[s] (relaxed); idx[s] (release)
@@ -22,9 +22,11 @@
 #define TP_BUCKET_SLOTS 8u
 
 struct tp_bucket {
-	_Atomic uint16_t sig[TP_BUCKET_SLOTS]; // writer: control, relaxed: a hint, never a proof
-	_Atomic uint32_t idx[TP_BUCKET_SLOTS]; // writer: control
-	_Atomic uint32_t next;		       // bucket number of the overflow bucket; 0: none
+	// Relaxed: a hint, never a proof.
+	_Atomic uint16_t sig[TP_BUCKET_SLOTS];
+	_Atomic uint32_t idx[TP_BUCKET_SLOTS];
+	// Bucket number of the overflow bucket; 0: none.
+	_Atomic uint32_t next;
 	uint32_t reserved[3];
 } TP_ALIGNED(64);
 TP_ASSERT_SIZE(struct tp_bucket, 64);
@@ -33,7 +35,8 @@ TP_ASSERT_OFFSET(struct tp_bucket, next, 48);
 
 // A process's validated view of the table. Bounds come from here, never from the segment again.
 struct tp_table {
-	const struct tp_bucket *buckets; // main ones first, then the overflow buckets
+	// Main ones first, then the overflow buckets.
+	const struct tp_bucket *buckets;
 	const struct tp_entry *entries;
 	uint32_t bucket_mask; // main buckets - 1
 	uint32_t n_buckets;   // main and overflow
@@ -57,7 +60,7 @@ static inline uint64_t tp_table_hash(const struct tp_table *t, const struct tp_k
 	return tp_hash(t->hash_kind, t->hash_key, key);
 }
 
-// Word by word: a wide load of what was just stored in words would stall.
+// Word by word: a wide load right after narrower stores to the same bytes would stall.
 static inline bool tp_key_equal(const struct tp_key *a, const struct tp_key *b)
 {
 	const uint8_t *x = (const uint8_t *)a, *y = (const uint8_t *)b;

@@ -45,8 +45,8 @@ static void counting_key(uint8_t hkey[TP_HASH_KEY_LEN], struct tp_key *key)
 	*key = tp_key_channel(&client, 3, 0x4001);
 }
 
-// A segment outlives the process that chose the hash: what it computes may never change. The values
-// are those of a second implementation, in plain arithmetic.
+// A segment outlives the process that chose the hash: its values may never change. The values are
+// those of a second implementation, in plain arithmetic.
 static void hashes_stay_as_they_are(void **state)
 {
 	uint8_t hkey[TP_HASH_KEY_LEN];
@@ -59,7 +59,7 @@ static void hashes_stay_as_they_are(void **state)
 		assert_int_equal(tp_hash(TP_HASH_KIND_AES, hkey, &key), 0x12e0ba09c7452e03ull);
 }
 
-// Every octet of the table key and of the secret key matters, in both kinds.
+// Every byte of the table key and of the secret key matters, in both kinds.
 static void every_bit_counts(void **state)
 {
 	uint8_t hkey[TP_HASH_KEY_LEN];

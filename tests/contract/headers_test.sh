@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Each header compiles alone and quietly, with every compiler that is here: whoever includes one
-# need not know what it stands on.
+# Each header compiles alone and quietly, with every compiler that is installed: a header needs no
+# other header included before it.
 #
 #   headers_test.sh ROOT DIRECTORY...    headers in DIRECTORY, an include directory below ROOT
 set -u

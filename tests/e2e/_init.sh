@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# What every end-to-end test begins with. A test sources this file, calls e2e_begin with options
-# of `tools/lab up`, then checks; the lab goes down when it exits. Exit codes: 0 passed, 1 a check
+# The beginning of every end-to-end test. A test sources this file, calls e2e_begin with options of
+# `tools/lab up`, then checks; the lab goes down when it exits. Exit codes: 0 passed, 1 a check
 # failed, 77 skipped (no root, a program missing).
 #
 # TURNPIKE_TEST_SERVER=coturn puts Debian's coturn in the relay's place: it shows that a test
-# judges rightly. Tests of what only this relay does are skipped then.
-# TURNPIKE_TEST_LONG=1 runs the long forms.
+# judges rightly. Tests of features that only this relay has are skipped then. TURNPIKE_TEST_LONG=1
+# runs the long forms.
 set -u
+# A lock that the caller holds for the test (flock FILE TEST) must not stay with the processes of a
+# lab that a killed test left.
+exec 3>&-
 
 E2E_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 E2E_TEST=$(basename "$0" .sh)
@@ -28,8 +31,8 @@ e2e_skip()
 # e2e_lab COMMAND...: the lab's command line, for this test's lab.
 e2e_lab()
 {
-	# What the lab starts must not keep the lock of a test that was killed.
-	"$E2E_TOP/tools/lab" --name "$E2E_LAB" "$@" 9>&-
+	# Processes of the lab must not keep the lock of a test that was killed.
+	"$E2E_TOP/tools/lab" --name "$E2E_LAB" "$@" 9>&- 7>&-
 }
 
 # e2e_run SIDE COMMAND...
@@ -47,7 +50,7 @@ e2e_need()
 	done
 }
 
-# For tests of what coturn has no counterpart for.
+# Skips a test of a feature that coturn does not have.
 e2e_need_turnpike()
 {
 	[ "$E2E_SERVER" = turnpike ] || e2e_skip "only for turnpike"
@@ -92,7 +95,7 @@ e2e_coturn_start()
 		--pidfile="$E2E_TMP/coturn.pid" --db="$E2E_TMP/coturn.db" -r lab.turnpike \
 		-L 10.77.0.1 -L fd77::1 -E 10.77.0.1 -E fd77::1 --min-port=49152 --max-port=65535 \
 		${@:--a -u demo:demo-password} > "$E2E_TMP/coturn.log" 2>&1 9>&- &
-	e2e_wait 15 e2e_run a timeout 1 turnutils_stunclient 10.77.0.1 >/dev/null 2>&1
+	e2e_wait 120 e2e_run a timeout 1 turnutils_stunclient 10.77.0.1 >/dev/null 2>&1
 }
 
 e2e_coturn_restart()
@@ -105,7 +108,7 @@ e2e_coturn_restart()
 # e2e_background SIDE LOG COMMAND...: ends with the lab at the latest.
 e2e_background()
 {
-	e2e_run "$1" "${@:3}" > "$E2E_TMP/$2" 2>&1 9>&- &
+	e2e_run "$1" "${@:3}" > "$E2E_TMP/$2" 2>&1 9>&- 7>&- &
 	e2e_pid=$!
 }
 
@@ -165,7 +168,7 @@ e2e_not_ok()
 	e2e_failed=$((e2e_failed + 1))
 }
 
-# e2e_check WHAT COMMAND...: the command's success is the verdict.
+# e2e_check NAME COMMAND...: the command's success is the verdict.
 e2e_check()
 {
 	if "${@:2}"; then e2e_ok "$1"; else e2e_not_ok "$1"; fi
@@ -184,6 +187,52 @@ e2e_stream()
 		"${@:2}" > "$1" 9>&-
 }
 
+# e2e_stream_open FILE OPTION...: as e2e_stream, until e2e_stream_close; returns when it runs. A test
+# of events asks when it wants to know instead of counting on times.
+e2e_stream_open()
+{
+	e2e_report=$1
+	: > "$e2e_report.lines"
+	mkfifo "$E2E_TMP/ask"
+	e2e_stream "$e2e_report.lines" --interactive --seconds 600 "${@:2}" < "$E2E_TMP/ask" &
+	e2e_stream_pid=$!
+	exec 7> "$E2E_TMP/ask"
+	rm "$E2E_TMP/ask"
+	e2e_answers=0
+	e2e_stream_ask mark
+}
+
+# e2e_stream_ask LINE: its answer in e2e_answer. False: the stream gives none.
+e2e_stream_ask()
+{
+	echo "$1" >&7
+	e2e_wait 120 e2e_stream_answered || return 1
+	e2e_answers=$((e2e_answers + 1))
+	e2e_answer=$(sed -n "${e2e_answers}p" "$e2e_report.lines")
+}
+
+e2e_stream_answered()
+{
+	[ "$(wc -l < "$e2e_report.lines")" -gt $e2e_answers ]
+}
+
+# e2e_stream_works NAME: every allocation, permission and channel is known, packets pass both ways.
+e2e_stream_works()
+{
+	e2e_stream_ask "check 60"
+	echo "$e2e_answer" > "$e2e_report.check"
+	e2e_holds "$e2e_report.check" "$1" \
+		"r['succeeded'] > 0 and r['refused'] == r['unanswered'] == sum(r['silent']) == 0"
+}
+
+# e2e_stream_close: the report is where e2e_stream_open was told.
+e2e_stream_close()
+{
+	exec 7>&-
+	wait $e2e_stream_pid || return 1
+	tail -n +$((e2e_answers + 1)) "$e2e_report.lines" > "$e2e_report"
+}
+
 # e2e_json FILE EXPRESSION: the value of a Python expression over the report r.
 e2e_json()
 {
@@ -193,7 +242,7 @@ v = eval("(" + sys.argv[2] + ")")
 print(json.dumps(v) if not isinstance(v, str) else v)' "$1" "$2"
 }
 
-# e2e_holds FILE WHAT EXPRESSION: the expression must be true; the figures are shown if not.
+# e2e_holds FILE NAME EXPRESSION: the expression must be true; the figures are shown if not.
 e2e_holds()
 {
 	local answer

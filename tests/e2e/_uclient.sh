@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# What coturn's own client is asked to do in each lab that it runs in; sourced behind e2e_begin.
+# The runs of coturn's own client in each lab; sourced after e2e_begin.
 
 clients=20
 messages=${E2E_LONG:+500}
@@ -18,7 +18,21 @@ uclient_verdict()
 		grep -q 'Total lost packets 0 ' "$log"
 }
 
-# uclient WHAT OPTION...: several run at a time, since each spends most of its time connecting.
+uclient_run()
+{
+	e2e_run a timeout 300 turnutils_uclient -c -m $clients -n $messages -z 20 -u demo "${@:2}" \
+		> "$1" 2>&1
+}
+
+# uclient binds a channel of a random number to the peer's next port, then one of another random
+# number to the peer. The two may be the same: the relay must refuse the second, and says why.
+uclient_chose_twice()
+{
+	grep -q 'channel bind: error 400' "$1" &&
+		grep -qs 'code=400 reason="the channel has another peer' "$TP_LAB_DIR/control.log"
+}
+
+# uclient NAME OPTION...: several run at a time, since each spends most of its time connecting.
 running=0
 uclient()
 {
@@ -26,8 +40,11 @@ uclient()
 		what=$1
 		shift
 		log=$(mktemp "$E2E_TMP/uclient.XXXXXX")
-		e2e_run a timeout 120 turnutils_uclient -c -m $clients -n $messages -z 20 -u demo "$@" \
-			> "$log" 2>&1
+		uclient_run "$log" "$@"
+		if uclient_chose_twice "$log"; then
+			echo "$what: the client gave one channel to two peers, as one of 16,384 does"
+			uclient_run "$log" "$@"
+		fi
 		if uclient_verdict "$log"; then
 			echo "ok - $what: $((clients * messages)) messages there and back"
 		else
@@ -58,7 +75,7 @@ uclient_wait()
 	running=0
 }
 
-# uclient_refused WHAT OPTION...: nothing may come through.
+# uclient_refused NAME OPTION...: nothing may come through.
 uclient_refused()
 {
 	local what=$1 log=$E2E_TMP/uclient.log received

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# A card that the kernel does not see, with a twin for the kernel: whatever is not ours goes there
-# and back as if the kernel had the card, and calls are relayed beside it. The card has two queues
-# and each frame takes one of them by chance, so every call meets both workers.
+# A card that the kernel does not see, with a twin for the kernel: all other packets go there and
+# back as if the kernel had the card, and calls are relayed beside it. The card has two queues and
+# each frame takes one of them by chance, so every call meets both workers.
 . "$(dirname "$0")/_init.sh"
 
 e2e_need_turnpike
@@ -54,7 +54,7 @@ kernel_works()
 
 e2e_check "the twin has the card's MAC address" [ "$(twin_field address)" = 02:00:00:4d:00:01 ]
 e2e_check "and its MTU" [ "$(twin_field mtu)" = 1500 ]
-e2e_check "and its carrier" e2e_wait 3 twin_has_carrier 1
+e2e_check "and its carrier" e2e_wait 30 twin_has_carrier 1
 e2e_background relay service.log python3 "$(dirname "$0")/dataplane/probe.py" echo "$TP_RELAY4" 53
 e2e_background b service.log python3 "$(dirname "$0")/dataplane/probe.py" echo "$TP_B4" 53
 e2e_background net service.log python3 "$(dirname "$0")/dataplane/probe.py" echo "$TP_NET4" 53
@@ -70,7 +70,7 @@ e2e_check "a relayed port without allocation is silent" \
 e2e_lab firewall relay-only a
 e2e_lab firewall relay-only b
 
-# Whatever the kernel answers to a stranger's UDP at one of our ports would show here.
+# An answer of the kernel to a stranger's UDP at one of our ports would show here.
 e2e_background net unreachable.log tcpdump -lni r0 "src host $TP_RELAY4 and \
 	icmp[icmptype] = icmp-unreach and (icmp[30:2] = 3478 or icmp[30:2] > 49151)"
 tcpdump_pid=$e2e_pid
@@ -78,7 +78,7 @@ tcpdump_pid=$e2e_pid
 
 e2e_lab kill dataplane
 e2e_check "killed: the twin is still there" [ "$(twin_field mtu)" = 1500 ]
-e2e_check "killed: without a carrier" e2e_wait 3 twin_has_carrier 0
+e2e_check "killed: without a carrier" e2e_wait 30 twin_has_carrier 0
 e2e_lab start dataplane
 kernel_works "started again"
 uclient "channels after the restart" $password -e "$TP_B4" "$TP_RELAY4"
@@ -89,12 +89,13 @@ import json, sys
 w = json.load(sys.stdin)
 assert len(w) == 2 and all(x[\"rx_packets\"] > 1000 for x in w), w'"
 
-# Without tables nobody knows what is ours: the host goes on, the guard keeps it from answering.
+# Without tables the data plane cannot tell our packets: the host goes on, and the guard keeps it
+# from answering.
 e2e_lab kill control --signal TERM
 e2e_lab kill dataplane --signal TERM
 e2e_check "stopped: what was there before stays" [ "$(twin_field operstate)" = DOWN ]
 e2e_lab start dataplane
-e2e_check "without tables: the carrier comes" e2e_wait 5 twin_has_carrier 1
+e2e_check "without tables: the carrier comes" e2e_wait 30 twin_has_carrier 1
 e2e_check "without tables: ping" quiet e2e_run a ping -c 3 -i 0.2 -W 1 -q "$TP_RELAY4"
 e2e_check "without tables: the relay host's own UDP queries" \
 	quiet e2e_run relay $probe ask "$TP_NET4" 53 50

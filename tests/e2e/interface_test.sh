@@ -47,12 +47,12 @@ interface_namespaces()
 	ip -n $client address add $client4/24 dev eth0
 	ip -n $client address add $client6/64 dev eth0 nodad
 	ip netns exec $host sysctl -q -w net.ipv4.ip_local_reserved_ports=5000-5001
-	e2e_wait 5 interface_ping
+	e2e_wait 120 interface_ping
 }
 
 interface_ping()
 {
-	ip netns exec $client ping -q -c 2 -i 0.2 -W 2 $host4 > /dev/null
+	ip netns exec $client ping -q -c 2 -i 0.2 -W 20 $host4 > /dev/null
 }
 
 interface_quickstart()
@@ -69,7 +69,7 @@ interface_up()
 	(umask 077 && sed -n 's/^password *//p' "$E2E_TMP/up" > "$E2E_TMP/password")
 }
 
-# interface_stream WHAT SERVER OPTION...
+# interface_stream NAME SERVER OPTION...
 interface_stream()
 {
 	local what=$1 report=$E2E_TMP/stream.json
@@ -83,7 +83,7 @@ interface_stream()
 
 interface_uclient()
 {
-	ip netns exec $client timeout 60 turnutils_uclient -s -y -c -m 2 -n 20 -z 20 -u "$user" \
+	ip netns exec $client timeout 300 turnutils_uclient -s -y -c -m 2 -n 20 -z 20 -u "$user" \
 		-w "$(cat "$E2E_TMP/password")" $host4 > "$E2E_TMP/uclient" 2>&1
 	grep -q 'tot_send_msgs=40, tot_recv_msgs=40' "$E2E_TMP/uclient" ||
 		{ tail -n 5 "$E2E_TMP/uclient"; return 1; }
@@ -117,10 +117,16 @@ interface_page()
 
 	ip netns exec $host "$E2E_TOP/tools/voicecall/voicecall" serve --relay-socket $control_socket \
 		--relayctl "$E2E_BUILD/tools/relayctl/relayctl" > "$E2E_TMP/page" 2>&1 &
-	e2e_wait 10 grep -q '^lounge: http://localhost:8080/#' "$E2E_TMP/page" || status=1
+	e2e_wait 120 grep -q '^lounge: http://localhost:8080/#' "$E2E_TMP/page" || status=1
 	kill $!
 	wait $! 2>/dev/null
 	return $status
+}
+
+# The users of the relay's processes, root's left out.
+interface_users()
+{
+	ps -o user:32= -p "$(ip netns pids $host | paste -sd ,)" | grep -v root | sort -u | xargs
 }
 
 interface_nothing_left()
@@ -131,7 +137,8 @@ interface_nothing_left()
 		exec 2>/dev/null
 		ip -n $host -d link show dev wan0 | grep xdp
 		ip netns exec $host nft list tables
-		ls -d /run/turnpike-$name /var/lib/turnpike-quickstart-$name /dev/shm/turnpike-$name
+		ls -d /run/turnpike-$name /var/lib/turnpike-quickstart-$name /dev/shm/turnpike-$name \
+			/var/lib/turnpike-users/for-quickstart-$name
 		ip netns pids $host
 	)
 	[ -z "$left" ] || echo "$left"
@@ -170,7 +177,7 @@ if /usr/bin/python3 -c 'import aiohttp' 2>/dev/null; then
 	e2e_check "the call page is served on localhost" interface_page
 fi
 
-# Again, now behind 1:1 NAT: the secret stays, so what was minted before is still good.
+# Again, now behind 1:1 NAT: the secret stays, so credentials minted before are still valid.
 kept_user=$user
 cp "$E2E_TMP/password" "$E2E_TMP/kept"
 e2e_check "a second time, with an external address" interface_up --external-address $outside4
@@ -180,7 +187,12 @@ cp "$E2E_TMP/kept" "$E2E_TMP/password"
 interface_stream "relay to relay, by the external address" $host4 --peer-relay
 e2e_holds "$E2E_TMP/stream.json" "clients are told $outside4" "r['relayed'].startswith('$outside4:')"
 
-kill -9 "$(cut -d ' ' -f 1 /run/turnpike-$name/pids/dataplane)"
-e2e_check "--undo after a killed data plane" interface_quickstart --undo --name $name
+e2e_check "the processes are users of their own" [ "$(interface_users)" = \
+	"turnpike-control turnpike-dataplane" ]
+# The one that would start the data plane again goes first.
+kill -9 "$(cut -d ' ' -f 1 /run/turnpike-$name/pids/turnpike)"
+kill -9 $(ip netns pids $host)
+e2e_check "--undo after all was killed" interface_quickstart --undo --name $name
+[ $e2e_failed = 0 ] || exit 1
 e2e_check "nothing is left" interface_nothing_left
 e2e_check "--undo with nothing to undo" interface_quickstart --undo --name $name

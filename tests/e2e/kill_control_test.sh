@@ -7,33 +7,41 @@
 e2e_need_turnpike
 e2e_begin
 
-seconds=${E2E_LONG:+30}
 runs=${E2E_LONG:+3}
+report=$E2E_TMP/stream.json
 
 for ((run = 1; run <= ${runs:-1}; run++)); do
-	report=$E2E_TMP/stream.json
-	# Before the kill, while nobody is there (from 3 s to 5 s, about), and after the start.
-	e2e_stream "$report" --peer "$TP_B4" --rate 1000 --seconds "${seconds:-10}" --at 1000:refresh \
-		--at 3700:refresh --at 3800:permission --at 3900:channel --at 4000:allocate-again \
-		--at 8000:refresh --at 8100:allocate-again &
-	stream=$!
-	sleep 3
+	e2e_stream_open "$report" --peer "$TP_B4" --rate 1000 ||
+		{ e2e_not_ok "run $run: the stream runs"; continue; }
+	e2e_stream_ask "request refresh"
+	e2e_stream_works "run $run: calls work before"
 	e2e_check "run $run: killed" e2e_lab kill control
 	killed=$EPOCHREALTIME
-	sleep 1.5
+	for request in refresh permission channel allocate-again; do
+		e2e_stream_ask "request $request"
+	done
+	pause=1
+	[ -z "$E2E_LONG" ] || pause=8
+	sleep $pause # packets go on meanwhile
 	started=$EPOCHREALTIME
 	e2e_check "run $run: starts again" e2e_lab start control
-	wait $stream || { e2e_not_ok "run $run: the stream ran"; continue; }
+	e2e_stream_works "run $run: and afterwards"
+	e2e_stream_ask "request refresh"
+	e2e_stream_ask "request allocate-again"
+	e2e_stream_works "run $run: and again"
+	e2e_check "run $run: the stream ran" e2e_stream_close || continue
 
-	e2e_holds "$report" "run $run: thousands went up" "r['up']['sent'] > 9000"
+	e2e_holds "$report" "run $run: many went up" "r['up']['sent'] > 500"
 	e2e_holds "$report" "run $run: nothing lost on the way up" "r['up']['lost'] == 0"
 	e2e_holds "$report" "run $run: nothing lost on the way down" "r['down']['lost'] == 0"
 	e2e_holds "$report" "run $run: nothing doubled or changed" \
 		"all(r[d][k] == 0 for d in ('up', 'down') for k in ('duplicated', 'corrupt'))"
 	e2e_holds "$report" "run $run: all seven requests answered with success" \
 		"[q['answer'] for q in r['requests']] == ['success'] * 7"
+	# Two clocks are compared, which the stream reads one after the other: a busy machine may take
+	# some milliseconds between them.
 	e2e_holds "$report" "run $run: those of the pause were answered after the restart" \
-		"all(r['started_at'] + q['at_ms'] / 1e3 > $killed and
+		"all(r['started_at'] + q['at_ms'] / 1e3 > $killed - 0.1 and
 		r['started_at'] + (q['at_ms'] + q['after_ms']) / 1e3 > $started
 		for q in r['requests'][1:5])"
 	e2e_holds "$report" "run $run: a repeated Allocate names the same relayed address" \

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# The data plane stands still under traffic: what its port had no room for meanwhile is counted as
-# missed, exactly what is missing at the ends, and relayctl says so with the remedy.
+# The data plane stands still under traffic: the packets that its port had no room for are counted
+# as missed, exactly as many as are missing at the ends, and relayctl reports it with the remedy.
 . "$(dirname "$0")/_init.sh"
 
 e2e_need_turnpike
@@ -12,10 +12,9 @@ relay()
 	e2e_run relay "$E2E_BUILD/tools/relayctl/relayctl" -s "$TP_SOCKET" -j "$@"
 }
 
-# missed FILE: of all ports and, apart, as a drop reason. Housekeeping counts once a second.
+# missed FILE: of all ports and, apart, as a drop reason.
 missed()
 {
-	sleep 1.2
 	relay port show > "$E2E_TMP/ports.json"
 	relay drop show all > "$E2E_TMP/drops.json"
 	relay status > "$E2E_TMP/status.json"
@@ -36,26 +35,33 @@ after=$E2E_TMP/after.json
 report=$E2E_TMP/stream.json
 pid=$(e2e_pid_of dataplane)
 
+# Housekeeping counts once a second: an earlier second must not count for the test.
+sleep 1.2
 missed "$before"
 e2e_holds "$before" "nothing is missed before" "r['port'] == 0 and 'lost packets' not in r['warnings']"
-e2e_stream "$report" --peer "$TP_B4" --rate 10000 --seconds 4 &
-stream=$!
-sleep 2
+e2e_stream_open "$report" --peer "$TP_B4" --rate 10000
+e2e_stream_works "packets pass before"
 kill -STOP "$pid"
 # 2,048 buffers for received packets last for 0.1 s.
 sleep 0.4
 kill -CONT "$pid"
-wait $stream
-missed "$after"
-python3 - "$report" "$before" "$after" > "$E2E_TMP/both.json" <<-'END'
-	import json, sys
-	stream, before, after = (json.load(open(name)) for name in sys.argv[1:])
-	json.dump({"sent": stream["up"]["sent"] + stream["down"]["sent"],
-	           "lost": stream["up"]["lost"] + stream["down"]["lost"],
-	           "missed": after["port"] - before["port"], "after": after,
-	           "dropped": {n: d - before["drops"][n] for n, d in after["drops"].items()
-	                       if d > before["drops"][n]}}, sys.stdout)
-END
+e2e_stream_works "and afterwards"
+e2e_stream_close
+both()
+{
+	missed "$after"
+	python3 - "$report" "$before" "$after" > "$E2E_TMP/both.json" <<-'END'
+		import json, sys
+		stream, before, after = (json.load(open(name)) for name in sys.argv[1:])
+		json.dump({"sent": stream["up"]["sent"] + stream["down"]["sent"],
+		           "lost": stream["up"]["lost"] + stream["down"]["lost"],
+		           "missed": after["port"] - before["port"], "after": after,
+		           "dropped": {n: d - before["drops"][n] for n, d in after["drops"].items()
+		                       if d > before["drops"][n]}}, sys.stdout)
+	END
+	[ "$(e2e_json "$E2E_TMP/both.json" "r['missed'] == r['lost']")" = true ]
+}
+e2e_wait 30 both
 e2e_json "$E2E_TMP/both.json" \
 	"'%d sent, %d lost, %d missed by the port' % (r['sent'], r['lost'], r['missed'])"
 e2e_holds "$E2E_TMP/both.json" "packets are lost" "r['lost'] > 1000"

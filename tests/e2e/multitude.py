@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Drives relaybench load through a quiet span and one of replacement and floods, and judges: no
+"""Drives relaybench load through a quiet interval and one of replacement and floods, and judges: no
 packet lost that the generator did not lose itself, and residence in the relay hardly longer."""
 
 import argparse
@@ -17,8 +17,8 @@ def arguments():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--relaybench", required=True)
     p.add_argument("--relayctl", required=True, help="command line up to -j")
-    p.add_argument("--seconds", type=float, required=True, help="of the span under load")
-    p.add_argument("--quiet", type=float, required=True, help="seconds of the quiet span")
+    p.add_argument("--seconds", type=float, required=True, help="of the interval under load")
+    p.add_argument("--quiet", type=float, required=True, help="seconds of the quiet interval")
     p.add_argument("--rate", type=float, required=True, help="packets per second each way")
     p.add_argument("--churn", type=float, required=True)
     p.add_argument("--flood", type=float, required=True, help="Binding and Allocate each")
@@ -59,8 +59,8 @@ def kernel_drops():
 
 
 def interface_drops(netns):
-    """What each interface dropped on its way in and out; a veth counts what its other end had no
-    room for as dropped on the way out."""
+    """Returns each interface's drops on the way in and out; a veth counts packets that its other
+    end had no room for as dropped on the way out."""
     found = {}
     for name in netns:
         out = subprocess.run(["ip", "-n", name, "-j", "-s", "link"], capture_output=True,
@@ -73,14 +73,14 @@ def interface_drops(netns):
 
 
 def stolen_ms():
-    """For how long the host gave the cores of a virtual machine to others."""
+    """Returns how long the host gave the cores of a virtual machine to others."""
     with open("/proc/stat") as f:
         return {"core %s" % line.split()[0][3:]: int(line.split()[8]) * 1000 // TICKS
                 for line in f if line.startswith("cpu") and line[3].isdigit()}
 
 
 def losses(a):
-    """Where packets may have been lost, and why a worker may have come late: what -> so far."""
+    """Where packets may have been lost, and why a worker may have come late: cause -> count so far."""
     found = {"dropped by the relay, " + d["reason"]: d["packets"]
              for d in ask_relay(a.relayctl, "drop", "show", "all")}
     found["dropped by the kernel's backlog"] = kernel_drops()
@@ -110,9 +110,9 @@ class Load:
         return self.answer()
 
 
-def span(load, a, line):
+def interval(load, a, line):
     before, dropped, lost = residence(a.relayctl), kernel_drops(), losses(a)
-    result = load.ask("span direction=both sink=full rate=%d %s" % (a.rate, line))
+    result = load.ask("interval direction=both sink=full rate=%d %s" % (a.rate, line))
     after = residence(a.relayctl)
     slots = [y - x for x, y in zip(before, after)]
     result["residence_ns"] = {"p50": part_ns(slots, 0.5), "p99": part_ns(slots, 0.99),
@@ -161,8 +161,8 @@ def main():
     a = arguments()
     load = Load([a.relaybench, "load", "--interactive", *a.load])
     print("%d allocations in %.1f s" % (load.setup["live"], load.setup["seconds"]), flush=True)
-    quiet = span(load, a, "seconds=%g" % a.quiet)
-    loud = span(load, a, "seconds=%g churn=%g flood_binding=%g flood_allocate=%g" % (
+    quiet = interval(load, a, "seconds=%g" % a.quiet)
+    loud = interval(load, a, "seconds=%g churn=%g flood_binding=%g flood_allocate=%g" % (
         a.seconds, a.churn, a.flood, a.flood))
     setup = load.ask("setup")
     load.child.stdin.close()

@@ -15,7 +15,7 @@ else
 	: "${MULTITUDE_CHURN:=50}" "${MULTITUDE_RATE:=2000}" "${MULTITUDE_FLOOD:=500}"
 fi
 allocations=$MULTITUDE_ALLOCATIONS
-# Half of each address's ports stay free, so that finding one is not what is measured.
+# Half of each address's ports stay free, so that the search for a port is not measured.
 relays=$((allocations / 8000 + 1))
 clients=100
 [ -x "$E2E_BUILD/tools/relaybench/relaybench" ] || e2e_skip "no relaybench built"
@@ -31,7 +31,7 @@ export TURNPIKE_LAB_HUGEPAGES=$((160 + allocations / 1000))
 e2e_begin --relay-addresses $relays --config "$config"
 rm -f "$config"
 
-# The cores are shared with the generator and whatever else runs here: the relay goes first.
+# The cores are shared with the generator and all other processes here: the relay goes first.
 for process in dataplane control; do
 	echo -20 > "/proc/$(e2e_pid_of $process)/autogroup" 2>/dev/null
 done

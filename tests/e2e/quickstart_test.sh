@@ -91,7 +91,7 @@ e2e_check "the lab stays up" quick_lab_stays
 # Over the lab that is up: one packet in three hundred is lost, and the verdict must say so.
 quick_run &
 running=$!
-e2e_wait 60 grep -q '^ *1 s ' "$out"
+e2e_wait 120 grep -q '^ *1 s ' "$out"
 ip netns exec $name-tp-net nft 'add table inet loss
 	add chain inet loss forward { type filter hook forward priority 10; }
 	add rule inet loss forward udp dport 3478 numgen inc mod 300 == 0 drop'
@@ -101,11 +101,11 @@ e2e_check "and the loss is named" grep -q 'FAILED: .* packets lost, with nothing
 
 TURNPIKE_BUILD=$E2E_BUILD "$E2E_TOP/tools/quickstart" --name $name --no-install > "$out" 2>&1 9>&- &
 running=$!
-e2e_wait 60 grep -q '^ *1 s ' "$out"
+e2e_wait 120 grep -q '^ *1 s ' "$out"
 call=$(pgrep -P $running -f streams.py)
 kill -9 $running
 wait $running 2>/dev/null
-e2e_check "killed half-way: the streams end" e2e_wait 5 quick_gone "${call:-1}"
+e2e_check "killed half-way: the streams end" e2e_wait 120 quick_gone "${call:-1}"
 e2e_check "--undo after that" quick --undo
 e2e_check "nothing is left" quick_nothing_left
 e2e_check "--undo with nothing to undo" quick --undo

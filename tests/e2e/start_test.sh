@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# The ways to start and to go on: without a configuration; as a user of its own; SIGHUP under a
-# stream; and a stop in either order, after which nothing is left.
+# The ways to start and to go on: without a configuration; as users of their own, never as root
+# unasked; SIGHUP under a stream; and a stop in either order, after which nothing is left.
 . "$(dirname "$0")/_init.sh"
 
 e2e_need_turnpike
@@ -44,7 +44,7 @@ start_namespaces()
 	ip -n $host address add $host4/24 dev wan0
 	ip -n $client address add $client4/24 dev eth0
 	ip -n $host route add default via $client4
-	e2e_wait 5 ip netns exec $client ping -q -c 1 -W 1 $host4 > /dev/null
+	e2e_wait 120 ip netns exec $client ping -q -c 1 -W 20 $host4 > /dev/null
 }
 
 # start_control OPTION...
@@ -108,7 +108,7 @@ start_mint()
 # start_uclient: channels between two relayed addresses, with the minted credential.
 start_uclient()
 {
-	ip netns exec $client timeout 60 turnutils_uclient -s -y -c -m 2 -n 20 -z 20 -u "$user" \
+	ip netns exec $client timeout 300 turnutils_uclient -s -y -c -m 2 -n 20 -z 20 -u "$user" \
 		-w "$password" $host4 > "$E2E_TMP/uclient" 2>&1
 	grep -q 'tot_send_msgs=40, tot_recv_msgs=40' "$E2E_TMP/uclient" ||
 		{ tail -n 5 "$E2E_TMP/uclient"; return 1; }
@@ -129,18 +129,32 @@ start_config()
 	END
 }
 
-# start_users: a user and a group that only this test sees.
+# start_users: users and groups that only this test sees.
 start_users()
 {
 	local file
 
 	for file in passwd group; do
-		grep -v ^turnpike: /etc/$file > "$E2E_TMP/$file"
+		grep -v ^turnpike /etc/$file > "$E2E_TMP/$file"
 		chmod 644 "$E2E_TMP/$file"
 	done
-	echo "turnpike:x:64999:64999::/nonexistent:/usr/sbin/nologin" >> "$E2E_TMP/passwd"
-	[ "$1" = without-group ] || echo "turnpike:x:64999:" >> "$E2E_TMP/group"
+	echo "turnpike-control:x:64999:64999::/nonexistent:/usr/sbin/nologin" >> "$E2E_TMP/passwd"
+	echo "turnpike-dataplane:x:64998:64998::/nonexistent:/usr/sbin/nologin" >> "$E2E_TMP/passwd"
+	echo "turnpike:x:64996:" >> "$E2E_TMP/group"
+	[ "$1" = without-group ] || echo "turnpike-files:x:64997:" >> "$E2E_TMP/group"
 	mount --bind "$E2E_TMP/passwd" /etc/passwd && mount --bind "$E2E_TMP/group" /etc/group
+}
+
+# start_refused PROCESS REMEDY OPTION...: it does not start, and its last line names the remedy.
+start_refused()
+{
+	local process=$1 remedy=$2 pid
+
+	shift 2
+	start_$process "$@"
+	pid=${process}_pid
+	wait "${!pid}"
+	[ $? = 2 ] && grep -q "start_failed.*$remedy" "$E2E_TMP/$process.log"
 }
 
 trap start_end EXIT
@@ -148,10 +162,18 @@ trap 'exit 1' INT TERM
 e2e_check "two namespaces and a veth" start_namespaces || exit 1
 
 # ---- no configuration ---------------------------------------------------------------------------
-start_control
-start_dataplane
+for process in control dataplane; do
+	e2e_check "$process refuses to stay root" \
+		start_refused $process "uid 0.*--user turnpike-$process.*install-users.*--allow-root"
+	e2e_check "$process refuses root by name" \
+		start_refused $process "uid 0.*--allow-root" --user root
+	e2e_check "$process refuses a user that is not there" \
+		start_refused $process "no such user.*install-users" --user turnpike-no-such
+done
+start_control --allow-root
+start_dataplane --allow-root
 e2e_check "without a configuration it forwards on the default route's interface" \
-	e2e_wait 20 start_forwards
+	e2e_wait 120 start_forwards
 [ $e2e_failed = 0 ] || cat "$E2E_TMP"/*.log
 e2e_check "its secret is shown" grep -q '^secret: [0-9a-f]\{48,\}$' "$E2E_TMP/control.out"
 e2e_check "and is not in the log" \
@@ -164,18 +186,19 @@ e2e_check "control stopped first: nothing is left" start_nothing_left
 # ---- a user of its own --------------------------------------------------------------------------
 start_config
 start_users without-group
-start_control --config "$config" --user turnpike
+start_control --config "$config" --user turnpike-control
 wait $control_pid
-e2e_check "--user without its group fails" [ $? = 1 ]
-e2e_check "and says what to do" grep -q 'groupadd --system turnpike' "$E2E_TMP/control.log"
+e2e_check "--user without the files' group fails" [ $? = 1 ]
+e2e_check "and says what to do" grep -q 'tools/install-users.*segment.group' "$E2E_TMP/control.log"
 umount /etc/passwd /etc/group
 start_users with-group
-chown turnpike "$E2E_TMP"/*.secret
-start_control --config "$config" --user turnpike
-start_dataplane --config "$config"
-e2e_check "as user turnpike it forwards" e2e_wait 20 start_forwards
+chown turnpike-control "$E2E_TMP"/*.secret
+start_control --config "$config" --user turnpike-control
+start_dataplane --config "$config" --user turnpike-dataplane
+e2e_check "as users of their own they forward" e2e_wait 120 start_forwards
 [ $e2e_failed = 0 ] || cat "$E2E_TMP"/*.log
 e2e_check "it runs as that user" grep -q '^Uid:.64999.64999.64999' /proc/$control_pid/status
+e2e_check "the data plane as its own" grep -q '^Uid:.64998.64998.64998' /proc/$dataplane_pid/status
 e2e_check "with no capability" grep -q '^CapPrm:.0000000000000000' /proc/$control_pid/status
 e2e_check "a credential can be minted" start_mint
 e2e_check "coturn's client is relayed with it" start_uclient
@@ -184,17 +207,15 @@ e2e_check "coturn's client is relayed with it" start_uclient
 start_reloaded()
 {
 	kill -HUP $control_pid
-	e2e_wait 5 grep -q "$1" "$E2E_TMP/control.log"
+	e2e_wait 120 grep -q "$1" "$E2E_TMP/control.log"
 }
 
 start_stream()
 {
 	(umask 077 && echo "$password" > "$E2E_TMP/password")
-	"$E2E_STREAM" run --server $host4 --user "$user" --password-file "$E2E_TMP/password" \
-		--netns $client --peer-netns $client --rate 200 --seconds 4 --peer-relay \
-		> "$E2E_TMP/stream.json" &
-	stream_pid=$!
-	sleep 1.5
+	TP_NS_A=$client TP_NS_B=$client TP_PASSWORD_FILE=$E2E_TMP/password E2E_STREAM_SERVER=$host4
+	e2e_stream_open "$E2E_TMP/stream.json" --user "$user" --rate 200 --peer-relay
+	e2e_stream_works "a stream passes"
 }
 
 start_stream
@@ -203,16 +224,50 @@ echo 'limits: {allocation: 1}' >> "$config"
 e2e_check "SIGHUP with a mistake changes nothing" start_reloaded 'config_error.*limits.allocation'
 sed 's/id: first, secret_file: first/id: other, secret_file: other/' "$E2E_TMP/good" > "$config"
 e2e_check "SIGHUP takes the other secret" start_reloaded config_reloaded
-wait $stream_pid
+e2e_stream_works "the stream goes on"
+e2e_stream_close
 e2e_holds "$E2E_TMP/stream.json" "the stream across both lost nothing" \
-	"r['up']['sent'] > 700 and all(r[d]['lost'] == r[d]['corrupt'] == 0 for d in ('up', 'down'))"
+	"r['up']['sent'] > 100 and all(r[d]['lost'] == r[d]['corrupt'] == 0 for d in ('up', 'down'))"
 e2e_check "the old secret's credential is refused" e2e_not start_uclient
 e2e_check "a new one can be minted" start_mint
 e2e_check "and is taken" start_uclient
 start_stop dataplane control
 e2e_check "the data plane stopped first: nothing is left" start_nothing_left
-start_control --config "$config" --user turnpike
-start_dataplane --config "$config"
-e2e_check "they start again" e2e_wait 20 start_forwards
+start_control --config "$config" --user turnpike-control
+start_dataplane --config "$config" --user turnpike-dataplane
+e2e_check "they start again" e2e_wait 120 start_forwards
 start_stop control dataplane
 e2e_check "control stopped first, as another user: nothing is left" start_nothing_left
+
+# ---- as systemd starts them: never root -------------------------------------------------------
+start_as_units()
+{
+	local unit=$E2E_TOP/tools/systemd/turnpike-dataplane.service.in capabilities
+
+	capabilities=$(sed -n 's/^AmbientCapabilities=//p' "$unit" | sed 's/CAP_/+/g' | tr 'A-Z ' 'a-z,')
+	ip netns exec $host setpriv --reuid turnpike-control --regid turnpike-files --groups turnpike \
+		--inh-caps=-all --bounding-set=-all "$E2E_BUILD/control/turnpike-control" \
+		--instance $instance --config "$config" > /dev/null 2> "$E2E_TMP/control.log" &
+	control_pid=$!
+	ip netns exec $host setpriv --reuid turnpike-dataplane --regid turnpike-files --clear-groups \
+		--inh-caps="-all,$capabilities" --ambient-caps="-all,$capabilities" \
+		--bounding-set="-all,$capabilities" "$E2E_BUILD/dataplane/turnpike-dataplane" \
+		--instance $instance --config "$config" > /dev/null 2> "$E2E_TMP/dataplane.log" &
+	dataplane_pid=$!
+}
+
+# As tmpfiles.d makes it, and seen by this test alone.
+mount -t tmpfs -o mode=0775,gid=64997 start-run /run/turnpike
+start_as_units
+e2e_check "as the units start them, they forward" e2e_wait 120 start_forwards
+[ $e2e_failed = 0 ] || cat "$E2E_TMP"/*.log
+e2e_check "a credential can be minted" start_mint
+e2e_check "coturn's client is relayed with it" start_uclient
+kill -9 $dataplane_pid
+wait $dataplane_pid 2>/dev/null
+start_stop control
+start_as_units
+e2e_check "after a killed data plane they forward again" e2e_wait 120 start_forwards
+[ $e2e_failed = 0 ] || cat "$E2E_TMP"/*.log
+start_stop control dataplane
+e2e_check "and nothing is left" start_nothing_left

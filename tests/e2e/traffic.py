@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The relay host's own traffic, with a verdict: TCP with a checksum, DNS from many ports.
 
-traffic.py tcp-server ADDRESS PORT          answers each connection with the SHA-256 of what it got
+traffic.py tcp-server ADDRESS PORT          answers each connection with the SHA-256 of its data
 traffic.py tcp-client ADDRESS PORT MEGABYTES
 traffic.py dns-server ADDRESS PORT          answers A queries
 traffic.py dns-client ADDRESS PORT QUERIES  each query from a port of the kernel's choice
@@ -37,12 +37,12 @@ def tcp_server(address, port):
 
 def connect(address, port):
     """The server was started a moment ago: on a busy machine it may not listen yet."""
-    for _ in range(50):
+    for _ in range(600):
         try:
-            return socket.create_connection((address, port), timeout=60)
+            return socket.create_connection((address, port), timeout=300)
         except ConnectionRefusedError:
             time.sleep(0.1)
-    return socket.create_connection((address, port), timeout=60)
+    return socket.create_connection((address, port), timeout=300)
 
 
 def tcp_client(address, port, megabytes):
@@ -76,17 +76,25 @@ def dns_client(address, port, queries):
     ports = set()
     for number in range(queries):
         with socket.socket(family_of(address), socket.SOCK_DGRAM) as client:
-            client.settimeout(2)
+            client.settimeout(60)
             client.connect((address, port))
             ports.add(client.getsockname()[1])
             name = b"".join(bytes([len(part)]) + part for part in (b"q%d" % number, b"lab", b""))
             query = struct.pack("!HHHHHH", number & 0xffff, 0x100, 1, 0, 0, 0) + name + b"\0\1\0\1"
-            client.send(query)
-            try:
-                answer = client.recv(512)
-            except OSError:
-                continue
-            answered += answer[:2] == query[:2]
+            for _ in range(600):
+                client.send(query)
+                try:
+                    answer = client.recv(512)
+                except ConnectionRefusedError:
+                    # As with connect(): not there yet, at the first query.
+                    if answered > 0:
+                        break
+                    time.sleep(0.1)
+                    continue
+                except OSError:
+                    break
+                answered += answer[:2] == query[:2]
+                break
     print(f"{answered} of {queries} answered, from ports {min(ports)} to {max(ports)}")
     if answered != queries:
         sys.exit(1)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A main for fuzz targets without a fuzzer: replays files, and directories of files, as an ordinary
-// test, then what a few random changes make of them.
+// test, then the same with a few random changes.
 //
 //   TARGET [-m CHANGES] [-s SEED] FILE|DIRECTORY...
 //
@@ -94,7 +94,7 @@ static int load(const char *path)
 	return r;
 }
 
-// Some octets changed, sometimes the end cut off, sometimes two inputs joined.
+// Some bytes changed, sometimes the end cut off, sometimes two inputs joined.
 static void run_changed(void)
 {
 	const struct input *a = &inputs[random_below((uint32_t)n_inputs)];

@@ -116,7 +116,7 @@ static void run_frame(struct packet_world *w, struct cursor *c)
 		.tailroom = tailroom,
 		.rx_port = 0};
 	stage_run(w->r->worker, &pkt, 1, w->r->now_ns);
-	if (pkt.verdict == STAGE_SEND &&
+	if ((pkt.verdict == STAGE_SEND || pkt.verdict == STAGE_CUT) &&
 		(pkt.data < memory || pkt.data + pkt.len > memory + headroom + f.len + tailroom))
 		abort();
 	free(memory);
@@ -134,8 +134,8 @@ static void inject(struct packet_world *w, struct cursor *c)
 		abort();
 	slot = &w->r->slots[TP_PUNT_CLASSES * TP_RING_SLOTS + (head & (TP_RING_SLOTS - 1))];
 	slot->local_id = RELAY_LISTENER4;
-	slot->remote = w->client[0];
-	slot->next_hop = RELAY_HOP;
+	slot->remote = w->client[0][PACKET_WORLD_CALLER];
+	slot->egress = RELAY_HOP;
 	slot->len = 100;
 	write_octets(c, slot, 64, take8(c) % 64u);
 	stage_inject(w->r->worker, &pkt, 1);

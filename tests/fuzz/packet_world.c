@@ -3,50 +3,90 @@
 
 #include <turnpike/nonce.h>
 
-#define ENTRIES	     64u
-#define NUMBER	     0x4000u
-#define NUMBER_ROUND 0x4001u // to the other client
+#define ENTRIES	       64u
+#define NUMBER	       0x4000u
+#define NUMBER_PERMITS 0x4001u // to the other client with a permission alone
+#define NUMBER_CALLED  0x4002u // to the one with a channel
+#define NUMBER_OTHER   0x4003u // to the peer of the other family
+#define PORT	       50000u
 
 static const uint8_t txid[12] = "turnpikefuzz";
 
+static struct tp_addr client_addr(unsigned family, enum packet_world_role role)
+{
+	static const char *const hosts[2][PACKET_WORLD_ROLES] = {
+		{"10.77.1.2", "10.77.2.2", "10.77.2.3"}, {"fd77:1::2", "fd77:2::2", "fd77:2::3"}};
+	uint16_t port = (uint16_t)(50001 + role);
+
+	return family == 0 ? relay_addr4(hosts[0][role], port) : relay_addr6(hosts[1][role], port);
+}
+
+static struct tp_addr shown(const struct relay *r, const struct tp_entry_relay *at)
+{
+	struct tp_addr a = r->locals[at->relay_id].external;
+
+	a.port_be = at->port_be;
+	return a;
+}
+
+// The clients of one family.
+static void family_create(struct packet_world *w, unsigned family)
+{
+	static const uint16_t listeners[2] = {RELAY_LISTENER4, RELAY_LISTENER6};
+	static const uint16_t relays[2][PACKET_WORLD_ROLES] = {
+		{RELAY_RELAY4, RELAY_RELAY4_NAT, RELAY_RELAY4},
+		{RELAY_RELAY6, RELAY_RELAY6, RELAY_RELAY6}};
+	const struct tp_entry_relay none = {0};
+	uint32_t a[PACKET_WORLD_ROLES], caller;
+
+	w->listener[family] = w->r->locals[listeners[family]].addr;
+	for (unsigned role = 0; role < PACKET_WORLD_ROLES; role++) {
+		uint16_t port_be = tp_htons((uint16_t)(PORT + 4 * family + role));
+		struct tp_entry_relay at = {relays[family][role], port_be};
+		struct tp_entry_relay other = {relays[!family][PACKET_WORLD_CALLER], port_be};
+		bool both = role == PACKET_WORLD_CALLER;
+
+		w->client[family][role] = client_addr(family, role);
+		a[role] = relay_allocation(
+			w->r, &w->client[family][role], listeners[family], at, both ? other : none);
+		w->relayed[family][role] = shown(w->r, &at);
+		if (both)
+			w->relayed_other[family] = shown(w->r, &other);
+	}
+	caller = a[PACKET_WORLD_CALLER];
+	relay_channel(w->r, caller, 0, NUMBER, &w->peer[family]);
+	relay_permission(w->r, caller, 0, &w->visitor[family]);
+	relay_channel(w->r, caller, 1, NUMBER_OTHER, &w->peer[!family]);
+	relay_permission(w->r, caller, 1, &w->visitor[!family]);
+	relay_channel(
+		w->r, caller, 0, NUMBER_PERMITS, &w->relayed[family][PACKET_WORLD_PERMITTING]);
+	relay_channel(w->r, caller, 0, NUMBER_CALLED, &w->relayed[family][PACKET_WORLD_CALLED]);
+	relay_permission(w->r, caller, 0, &w->relayed[family][PACKET_WORLD_PERMITTING]);
+	relay_permission(
+		w->r, a[PACKET_WORLD_PERMITTING], 0, &w->relayed[family][PACKET_WORLD_CALLER]);
+	relay_channel(
+		w->r, a[PACKET_WORLD_CALLED], 0, NUMBER, &w->relayed[family][PACKET_WORLD_CALLER]);
+}
+
 static void create(struct packet_world *w)
 {
-	static const uint16_t listeners[3] = {RELAY_LISTENER4, RELAY_LISTENER4, RELAY_LISTENER6};
-	static const uint16_t relays[3] = {RELAY_RELAY4, RELAY_RELAY4_NAT, RELAY_RELAY6};
-	struct tp_entry_relay none = {0};
-	struct tp_addr shown[2];
-	uint32_t a[3];
-
-	w->r = relay_create(ENTRIES, TP_HASH_KIND_SIPHASH);
+	// Unit tests have the other kind.
+	w->r = relay_create(ENTRIES,
+		tp_hash_supported(TP_HASH_KIND_AES) ? TP_HASH_KIND_AES : TP_HASH_KIND_SIPHASH);
 	w->r->path.first_contact_rate = 100;
+	w->r->path.realm_len = 12;
+	w->r->path.realm_flags = TP_REALM_ONLY;
+	memcpy(w->r->path.realm, "fuzz.example", 12);
 	relay_locals_change(w->r);
-	w->client[0] = relay_addr4("10.77.1.2", 50001);
-	w->client[1] = relay_addr4("10.77.2.2", 50002);
-	w->client[2] = relay_addr6("fd77:1::2", 50003);
 	w->peer[0] = relay_addr4("10.77.2.2", 60001);
 	w->peer[1] = relay_addr6("fd77:2::2", 60001);
 	w->visitor[0] = relay_addr4("10.77.2.9", 60009);
 	w->visitor[1] = relay_addr6("fd77:2::9", 60009);
-	for (unsigned i = 0; i < 3; i++) {
-		struct tp_entry_relay at = {relays[i], tp_htons((uint16_t)(50000 + i))};
-
-		w->listener[i] = w->r->locals[listeners[i]].addr;
-		a[i] = relay_allocation(w->r, &w->client[i], listeners[i], at, none);
-		w->relayed[i] = relay_relayed(w->r, a[i], 0);
-	}
-	relay_channel(w->r, a[0], 0, NUMBER, &w->peer[0]);
-	relay_channel(w->r, a[2], 0, NUMBER, &w->peer[1]);
-	relay_permission(w->r, a[0], 0, &w->visitor[0]);
-	relay_permission(w->r, a[2], 0, &w->visitor[1]);
-	shown[0] = w->relayed[0];
-	shown[1] = w->r->locals[RELAY_RELAY4_NAT].external;
-	shown[1].port_be = w->relayed[1].port_be;
-	relay_channel(w->r, a[0], 0, NUMBER_ROUND, &shown[1]);
-	relay_permission(w->r, a[1], 0, &shown[0]);
-	relay_permission(w->r, a[0], 0, &shown[1]);
+	family_create(w, 0);
+	family_create(w, 1);
 }
 
-// What a test may have changed.
+// The state that a test may have changed.
 struct snapshot {
 	struct relay relay;
 	struct stage_worker worker;
@@ -103,10 +143,11 @@ struct packet_world *packet_world_restore(void)
 	return &world;
 }
 
-static void send_to(struct message *m, const struct tp_addr *peer)
+static void send_to(struct message *m, const struct tp_addr *peer, bool dont_fragment)
 {
 	message_begin(m, TP_TURN_SEND_INDICATION, txid);
-	message_attribute(m, TP_ATTR_DONT_FRAGMENT, NULL, 0);
+	if (dont_fragment)
+		message_attribute(m, TP_ATTR_DONT_FRAGMENT, NULL, 0);
 	message_address(m, TP_ATTR_XOR_PEER_ADDRESS, peer);
 	message_attribute(m, TP_ATTR_DATA, "media", 5);
 	message_fingerprint(m);
@@ -115,6 +156,7 @@ static void send_to(struct message *m, const struct tp_addr *peer)
 static void request(
 	struct message *m, uint16_t type, const struct tp_addr *from, const struct packet_world *w)
 {
+	static const uint8_t mac[20];
 	char nonce[24] = "0123456789abcdef";
 
 	message_begin(m, type, txid);
@@ -123,6 +165,7 @@ static void request(
 	tp_nonce_tag(w->r->path.punt_key, from, nonce + 16);
 	message_attribute(m, TP_ATTR_USERNAME, "user", 4);
 	message_attribute(m, TP_ATTR_NONCE, nonce, sizeof(nonce));
+	message_attribute(m, TP_ATTR_MESSAGE_INTEGRITY, mac, sizeof(mac));
 }
 
 static void binding(struct message *m, bool fingerprint)
@@ -133,59 +176,91 @@ static void binding(struct message *m, bool fingerprint)
 		message_fingerprint(m);
 }
 
-static void from_client(const struct packet_world *w, unsigned which, struct message *m)
-{
-	struct tp_addr round = w->r->locals[RELAY_RELAY4_NAT].external;
-	struct tp_addr stranger = w->client[0];
+// Kinds of frames; those from KIND_PEER on come from a peer.
+enum kind {
+	KIND_CHANNEL,
+	KIND_CHANNEL_PERMITS,
+	KIND_CHANNEL_CALLED,
+	KIND_CHANNEL_OTHER,
+	KIND_SEND,
+	KIND_SEND_ODD, // not the usual form
+	KIND_SEND_PERMITS,
+	KIND_SEND_OTHER,
+	KIND_STRANGER,
+	KIND_REQUEST,
+	KIND_BINDING_PRINTED,
+	KIND_BINDING,
+	KIND_PEER,
+	KIND_VISITOR,
+	KIND_PEER_OTHER, // to the caller of the other family
+	KIND_VISITOR_OTHER,
+};
 
-	round.port_be = w->relayed[1].port_be;
+static void from_client(
+	const struct packet_world *w, unsigned family, enum kind kind, struct message *m)
+{
+	struct tp_addr stranger = w->client[0][PACKET_WORLD_CALLER];
+
 	stranger.port_be = tp_htons(4444);
-	switch (which % 10) {
-	case 0:
+	switch (kind) {
+	case KIND_CHANNEL:
 		message_channel(m, NUMBER, "media in a channel", 18, 2);
 		break;
-	case 1:
-		message_channel(m, NUMBER_ROUND, "round", 5, 0);
+	case KIND_CHANNEL_PERMITS:
+		message_channel(m, NUMBER_PERMITS, "round", 5, 0);
 		break;
-	case 2:
-		send_to(m, &w->visitor[which / 10]);
+	case KIND_CHANNEL_CALLED:
+		message_channel(m, NUMBER_CALLED, "round", 5, 0);
 		break;
-	case 3:
-		send_to(m, &round);
+	case KIND_CHANNEL_OTHER:
+		message_channel(m, NUMBER_OTHER, "other", 5, 0);
 		break;
-	case 4:
+	case KIND_SEND:
+		send_to(m, &w->visitor[family], false);
+		break;
+	case KIND_SEND_ODD:
+		send_to(m, &w->visitor[family], true);
+		break;
+	case KIND_SEND_PERMITS:
+		send_to(m, &w->relayed[family][PACKET_WORLD_PERMITTING], false);
+		break;
+	case KIND_SEND_OTHER:
+		send_to(m, &w->visitor[!family], false);
+		break;
+	case KIND_STRANGER:
 		request(m, 0x0003, &stranger, w);
 		break;
-	case 5:
+	case KIND_REQUEST:
 		request(m, 0x0004, NULL, w);
 		break;
-	case 6:
-		binding(m, true);
-		break;
 	default:
-		binding(m, false);
+		binding(m, kind == KIND_BINDING_PRINTED);
 		break;
 	}
 }
 
 void packet_world_frame(const struct packet_world *w, unsigned which, struct frame *f)
 {
-	bool v6 = which >= 10;
-	struct frame_spec spec = {.src = w->client[v6 ? 2 : 0], .dst = w->listener[v6 ? 2 : 0]};
+	enum kind kind = which % PACKET_WORLD_KINDS;
+	unsigned family = which / PACKET_WORLD_KINDS % 2;
+	struct frame_spec spec = {.tos = 0xb8, .df = which % 2};
 	struct message m;
 
-	from_client(w, which, &m);
-	if (which % 10 == 4)
+	spec.src = w->client[family][PACKET_WORLD_CALLER];
+	spec.dst = w->listener[family];
+	from_client(w, family, kind, &m);
+	if (kind == KIND_STRANGER)
 		spec.src.port_be = tp_htons(4444);
-	if (which % 10 >= 8) {
-		spec.src = which % 10 == 8 ? w->peer[v6] : w->visitor[v6];
-		spec.dst = w->relayed[v6 ? 2 : 0];
+	if (kind >= KIND_PEER) {
+		bool other = kind >= KIND_PEER_OTHER;
+
+		spec.src = (kind - KIND_PEER) % 2 == 0 ? w->peer[family] : w->visitor[family];
+		spec.dst =
+			other ? w->relayed_other[!family] : w->relayed[family][PACKET_WORLD_CALLER];
 		memcpy(m.data, "a peer's datagram", 17);
 		m.len = 17;
 	}
 	spec.payload = m.data;
 	spec.len = m.len;
-	spec.tos = 0xb8;
-	spec.df = which % 2;
 	frame_build(f, &spec);
 }

@@ -7,30 +7,32 @@
 struct turn_known_user turn_users[4];
 struct turn_conf turn_conf;
 
+static struct turn_realm_conf turn_realm;
+
 static void users_init(void)
 {
 	static struct turn_user statics[2];
 	static const struct turn_secret secret = {"s", (const uint8_t *)"secret", 6};
 	char password[40] = "password";
 
-	turn_conf.secrets = &secret;
-	turn_conf.n_secrets = 1;
+	turn_realm.secrets = &secret;
+	turn_realm.n_secrets = 1;
 	strcpy(turn_users[0].name, "alice");
 	strcpy(turn_users[2].name, "nobody");
 	strcpy(turn_users[3].name, "bob");
 	for (unsigned i = 0; i < 4; i++) {
 		if (i == 1 &&
-			turn_mint_credential(&turn_conf, "carol", 2000000000, turn_users[i].name,
+			turn_mint_credential(&turn_realm, "carol", 2000000000, turn_users[i].name,
 				sizeof(turn_users[i].name), password, sizeof(password)) != 0)
 			abort();
 		msg_key(turn_users[i].name, TURN_REALM, password, turn_users[i].key);
 	}
 	statics[0].name = turn_users[0].name;
 	statics[1].name = turn_users[3].name;
-	memcpy(statics[0].key, turn_users[0].key, 16);
-	memcpy(statics[1].key, turn_users[3].key, 16);
-	turn_conf.users = statics;
-	turn_conf.n_users = 2;
+	statics[0].key = turn_key_md5(turn_users[0].key);
+	statics[1].key = turn_key_md5(turn_users[3].key);
+	turn_realm.users = statics;
+	turn_realm.n_users = 2;
 }
 
 void turn_conf_init(void)
@@ -47,24 +49,28 @@ void turn_conf_init(void)
 	own[3] = relays[0].advertised = tp_addr_ipv4(0x05050503, 0);
 	own[4] = relays[1].local = relays[1].advertised = tp_addr_ipv6(ip6[1], 0);
 	turn_conf = (struct turn_conf){
-		.realm = TURN_REALM,
+		.realms = &turn_realm,
+		.n_realms = 1,
 		.listeners = listeners,
 		.n_listeners = 2,
 		.relays = relays,
 		.n_relays = 2,
-		.policy = policy_create(&policy),
 		.port_min = 50000,
 		.port_max = 50005,
 		.channel_max = 0x4fff,
 		.max_allocations = 7,
-		.user_quota = 4,
 		.default_lifetime_s = 600,
 		.max_lifetime_s = 3600,
 		.permission_lifetime_s = 300,
 		.channel_lifetime_s = 600,
 		.nonce_lifetime_s = 600,
 	};
-	if (turn_conf.policy == NULL)
+	turn_realm = (struct turn_realm_conf){
+		.name = TURN_REALM,
+		.policy = policy_create(&policy),
+		.user_quota = 4,
+	};
+	if (turn_realm.policy == NULL)
 		abort();
 	users_init();
 }

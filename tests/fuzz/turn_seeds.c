@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Writes the seeds of the control process' targets: turn_seeds DIRECTORY, which must hold the
-// directories turn_server and stun_message. The seeds in corpus/ were made by it. What the clients
-// do was seen on the wire of real ones: the attributes each sends, and in which order.
+// directories turn_server and stun_message. The seeds in corpus/ were made by it. The clients
+// behave as real ones were seen to on the wire: the same attributes, in the same order.
 #include <rfc5769.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,7 +67,7 @@ static void step(struct script *s, enum turn_step step, unsigned operand)
 	put_u8(s, step);
 	if (step == STEP_SLEEP || step == STEP_LATE)
 		put_u16(s, operand);
-	else if (step == STEP_KILL || step == STEP_DRAIN)
+	else if (step == STEP_KILL)
 		put_u8(s, operand);
 }
 
@@ -277,7 +277,7 @@ static void seed_uclient(const char *directory)
 	script_end(&s);
 }
 
-// What is refused: peers, tables without room, a drain, other users, broken and repeated requests.
+// Refused requests: peers, full tables, a drain, other users, broken and repeated requests.
 static void seed_refusals(const char *directory)
 {
 	struct tp_addr peers[8];
@@ -300,7 +300,6 @@ static void seed_refusals(const char *directory)
 		bind_channel(&s, 0, FLAG_TRAILER, 0x4000, &peers[0]);
 		bind_channel(&s, 0, FLAG_SHA256, 0x4001, &peers[2]);
 	}
-	step(&s, STEP_DRAIN, 1);
 	allocate(&s, 5, 3, 0);
 	script_end(&s);
 }

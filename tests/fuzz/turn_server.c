@@ -289,9 +289,6 @@ static void step_run(struct target *t)
 		turn_destroy(t->s);
 		server_start(t);
 		break;
-	case STEP_DRAIN:
-		turn_set_draining(t->s, take_u8(t) % 2 != 0);
-		break;
 	case STEP_LIMIT:
 		step_limit(t);
 		break;
@@ -322,7 +319,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct target target;
 	struct target *t = &target;
 
-	if (turn_conf.realm == NULL)
+	if (turn_conf.realms == NULL)
 		turn_conf_init();
 	*t = (struct target){.at = data, .left = size, .now_ns = 1000 * TP_NS_PER_S, .random = 1};
 	for (unsigned i = 0; i < STEP_CLIENTS; i++) {

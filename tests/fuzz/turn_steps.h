@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The language of the turn_server target: an input is a list of steps, each an operation's octet
+// The language of the turn_server target: an input is a list of steps, each an operation's byte
 // and its operands. Numbers are in network order. Octets that are no operation are skipped.
 #pragma once
 
@@ -9,7 +9,6 @@ enum turn_step {
 	STEP_REQUEST,	// client, method, transaction, flags, length (16 bit), attributes
 	STEP_KILL,	// which
 	STEP_RESTART,	//
-	STEP_DRAIN,	// whether
 	STEP_LIMIT,	// table (0 to 2), objects it has room for
 	STEP_LOOK,	//
 	STEP_LATE,	// seconds (16 bit) during which no timer runs

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The stress test of the tables: a world of objects whose every entry is known beforehand, readers
-// that look them up without locks and hold each hit against what it must be, a writer that changes
-// everything all the time and is killed, and a check of all chains while nobody writes.
+// that look them up without locks and compare each hit with the expected entry, a writer that
+// changes everything all the time and is killed, and a check of all chains while nobody writes.
 #pragma once
 
 #include <pthread.h>
@@ -31,7 +31,7 @@ struct options {
 	bool expect_errors; // success means that at least one was found
 };
 
-// What everybody counts, in memory that the processes share.
+// Counters in memory that the processes share.
 struct tally {
 	_Atomic uint64_t lookups, hits, bursts;
 	_Atomic uint64_t torn;	// content that is not the key's
@@ -52,7 +52,8 @@ struct world {
 	struct tally *tally;
 	uint32_t n_allocations;
 	uint32_t n_stable; // the first ones, with all their objects: only ever replaced
-	// What each published entry holds, but for what is changed in place and what is the slot's.
+	// The expected content of each published entry, except fields changed in place and those of
+	// the slot.
 	struct tp_entry *expected; // [n_allocations][OBJECTS]
 	struct tables_local locals[4];
 };
@@ -84,18 +85,18 @@ static inline void stress_count(_Atomic uint64_t *word, uint64_t n)
 
 void world_init(struct world *w, const struct options *options);
 struct shm_tables_shape world_shape(const struct world *w);
-// Sets the ids of w->locals and works out what every entry holds. Exits on failure.
+// Sets the ids of w->locals and computes the content of every entry. Exits on failure.
 void world_configure(struct world *w, struct tables *t);
 struct turn_allocation_record world_record(const struct world *w, uint32_t n);
 struct tp_addr world_peer(const struct world *w, uint32_t n, uint32_t k);
 const struct tp_entry *world_expected(const struct world *w, uint32_t n, uint32_t object);
 // Which object a key is of; false: of none.
 bool world_locate(const struct world *w, const struct tp_key *key, uint32_t *n, uint32_t *object);
-// Whether an entry, copied by entry_copy, holds what the object's must hold.
+// Whether an entry, copied by entry_copy, has the object's content.
 bool world_content_right(const struct tp_entry *copy, const struct tp_entry *expected);
 // A copy by whole words where the writer may be changing them.
 void entry_copy(struct tp_entry *to, const struct tp_entry *from);
-// Our own words for what cannot go on.
+// Reports a failure that ends the test.
 void stress_die(const char *what, const struct shm_error *err);
 
 // ---- stress_reader.c ----

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The tables as a killed writer left them: whatever is published must be right, whole and once.
+// The tables as a killed writer left them: each published entry must be right, whole and unique.
 #include "stress.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Readers as workers are: bursts of 32 look-ups, use of what was found, one quiescent state.
+// Readers as workers are: bursts of 32 look-ups, use of the entries found, one quiescent state.
 #include "stress.h"
 
 #include <errno.h>
@@ -62,7 +62,8 @@ static bool allocation_is(const struct reader_set *s, uint32_t index, uint32_t n
 		       &world_expected(s->w, n, OBJECT_ALLOCATION)->key);
 }
 
-// Key, content and links of a hit. What an entry refers to outlives it, so links are checked too.
+// Key, content and links of a hit. The objects that an entry refers to outlive it, so links are
+// checked too.
 static void probe_check(struct reader *r, const struct probe *p)
 {
 	const struct reader_set *s = r->set;
@@ -129,7 +130,7 @@ static void burst_run(struct reader *r)
 		if (p->entry == 0 && p->n < s->w->n_stable)
 			r->lost++;
 	}
-	// Time for the writer to reuse what was found, if nothing holds it back.
+	// Gives the writer time to reuse the slots found, if nothing holds it back.
 	if (stress_random(&r->random) % 32 == 0)
 		sched_yield();
 	for (unsigned i = 0; i < BURST; i++) {

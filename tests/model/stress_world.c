@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "stress.h"
 
-#include <core/template.h>
+#include <entry/template.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,9 +119,9 @@ static void channel_expected(struct world *w, uint32_t n, uint32_t k, struct tp_
 	p->key = tp_key_permission(&peer, 0);
 	c->key = tp_key_channel(&client, listener_of(w, n)->id, number);
 	e->key = tp_key_peer(&peer, relay_id, relayed.port_be);
-	if (core_template_permission(p, &relayed, &peer) < 0 ||
-		core_template_channel(c, &listener, &client, number, &relayed, &peer) < 0 ||
-		core_template_peer(e, &listener, &client, number, &relayed, &peer) < 0)
+	if (entry_template_permission(p, &relayed, &peer) < 0 ||
+		entry_template_channel(c, &listener, &client, number, &relayed, &peer) < 0 ||
+		entry_template_peer(e, &listener, &client, number, &relayed, &peer) < 0)
 		stress_die("template", NULL);
 	p->relay_id = c->relay_id = e->relay_id = relay_id;
 	p->port_be = c->port_be = e->port_be = relayed.port_be;
@@ -151,7 +151,7 @@ void world_configure(struct world *w, struct tables *t)
 		all->key = tp_key_allocation(&client, listener_of(w, n)->id);
 		all->relay[0].relay_id = relay_of(w, n)->id;
 		all->relay[0].port_be = relayed_of(w, n).port_be;
-		if (core_template_allocation(all, &listener_of(w, n)->addr, &client) < 0)
+		if (entry_template_allocation(all, &listener_of(w, n)->addr, &client) < 0)
 			stress_die("template", NULL);
 		for (uint32_t k = 0; k < PEERS; k++)
 			channel_expected(w, n, k, all);

@@ -109,7 +109,7 @@ static void object_replace(struct writer *wr, uint32_t n, uint32_t k, unsigned w
 	if (which == 2)
 		i = atomic_load(&entry_of(wr->t, i)->partner);
 	content = *entry_of(wr->t, i);
-	fresh = entry_move(wr->t, i, &content);
+	fresh = tables_entry_move(wr->t, i, &content);
 	if (fresh == 0) {
 		stress_count(&wr->w->tally->full, 1);
 		return;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What should be in the tables, as arrays, and operations that do the same to both. Each fails the
-// test when the tables' writer answers otherwise than the model expects.
+// The expected content of the tables, as arrays, and operations that do the same to both. Each
+// fails the test when the tables' writer answers otherwise than the model expects.
 #pragma once
 
 #include "fixture.h"
@@ -29,7 +29,7 @@ struct model_allocation {
 	struct turn_allocation_record rec;
 	struct model_permission permissions[PEERS];
 	struct model_channel channels[NUMBERS];
-	struct tables_usage used; // octets are 100 times the packets
+	struct tables_usage used; // bytes are 100 times the packets
 };
 
 struct model {

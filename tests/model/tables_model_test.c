@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Random operations on the tables' writer against a model so simple that it is plainly right:
-// arrays of what should be there. Restarts, lost and new data planes, grace periods and route
-// changes come in between.
+// arrays of expected objects. Restarts, lost and new data planes, grace periods and route changes
+// come in between.
 //
 //   tables_model_test [SEED [STEPS]]
 #include <stdio.h>

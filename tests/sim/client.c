@@ -38,7 +38,7 @@ static struct tp_addr peer_choose(struct world *w, bool nonsense)
 	}
 }
 
-// Mostly what a client does, in a part of all cases nonsense.
+// Mostly sensible requests, in some cases nonsense.
 static void request_invent(struct world *w, unsigned client, struct model_request *r)
 {
 	struct world_client *c = &w->clients[client];
@@ -145,7 +145,7 @@ static void request_write(const struct world *w, const struct model_request *r, 
 	if (r->family != 0)
 		msg_u32(m, ATTR_REQUESTED_ADDRESS_FAMILY, (uint32_t)r->family << 24);
 	if (r->unknown_attr)
-		msg_attr(m, ATTR_DONT_FRAGMENT, NULL, 0);
+		msg_attr(m, 0x0021, NULL, 0);
 	if (!r->is_signed)
 		return;
 	msg_text(m, ATTR_USERNAME, u->name);
@@ -196,7 +196,7 @@ void world_client_act(struct world *w, uint64_t now_ns, const struct event *e)
 	if (c->pending == NULL)
 		transaction_start(w, e->client);
 	if (c->sent == SENDS_MAX) {
-		// Nobody knows what became of it.
+		// Its fate is unknown.
 		c->has_nonce = false;
 		transaction_end(w, now_ns, e->client);
 		return;

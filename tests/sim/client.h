@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A simulated client: what it asks for, how it writes that, and what it makes of the answers.
+// A simulated client: its requests, how it writes them, and how it takes the answers.
 #pragma once
 
 #include "world.h"

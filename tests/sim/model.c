@@ -14,22 +14,24 @@ static uint32_t after(uint64_t now_ns, uint32_t lifetime_s)
 static void close_allocation(struct model *m, uint64_t now_ns, unsigned client)
 {
 	struct model_allocation *a = &m->allocations[client];
-	struct model_tomb *tomb = &m->tombs[client][0];
-	struct model_rest *rest = &m->rest[0];
+	struct model_tombstone *tombstone = &m->tombstones[client][0];
+	struct model_cooldown *cooldown = &m->cooldowns[0];
+	unsigned user = a->user;
 
 	// In the place of the one that ends first.
-	for (unsigned i = 0; i < MODEL_TOMBS; i++) {
-		if (m->tombs[client][i].until_s < tomb->until_s)
-			tomb = &m->tombs[client][i];
+	for (unsigned i = 0; i < MODEL_TOMBSTONES; i++) {
+		if (m->tombstones[client][i].until_s < tombstone->until_s)
+			tombstone = &m->tombstones[client][i];
 	}
-	memcpy(tomb->txid, a->txid, sizeof(tomb->txid));
-	tomb->until_s = after(now_ns, 40);
-	for (unsigned i = 0; i < MODEL_REST; i++) {
-		if (m->rest[i].until_s < rest->until_s)
-			rest = &m->rest[i];
+	memcpy(tombstone->txid, a->txid, sizeof(tombstone->txid));
+	tombstone->until_s = after(now_ns, 40);
+	for (unsigned i = 0; i < MODEL_COOLDOWNS; i++) {
+		if (m->cooldowns[i].until_s < cooldown->until_s)
+			cooldown = &m->cooldowns[i];
 	}
-	rest->relayed = a->relayed;
-	rest->until_s = after(now_ns, 60);
+	cooldown->relayed = a->relayed;
+	cooldown->until_s = after(now_ns, 60);
+	cooldown->owner = m->users[user].quota_name;
 	memset(a, 0, sizeof(*a));
 }
 
@@ -50,11 +52,11 @@ static void client_expire(struct model *m, uint64_t now_ns, unsigned client)
 		close_allocation(m, now_ns, client);
 }
 
-static void rests_expire(struct model *m, uint64_t now_ns)
+static void cooldowns_expire(struct model *m, uint64_t now_ns)
 {
-	for (unsigned i = 0; i < MODEL_REST; i++) {
-		if (m->rest[i].until_s <= now_ns / TP_NS_PER_S)
-			m->rest[i].until_s = 0;
+	for (unsigned i = 0; i < MODEL_COOLDOWNS; i++) {
+		if (m->cooldowns[i].until_s <= now_ns / TP_NS_PER_S)
+			m->cooldowns[i].until_s = 0;
 	}
 }
 
@@ -62,7 +64,7 @@ void model_expire(struct model *m, uint64_t now_ns)
 {
 	for (unsigned c = 0; c < MODEL_CLIENTS; c++)
 		client_expire(m, now_ns, c);
-	rests_expire(m, now_ns);
+	cooldowns_expire(m, now_ns);
 }
 
 void model_kill(struct model *m, uint64_t now_ns, unsigned client)
@@ -73,33 +75,64 @@ void model_kill(struct model *m, uint64_t now_ns, unsigned client)
 
 void model_restart(struct model *m, uint64_t now_ns)
 {
-	rests_expire(m, now_ns);
-	m->draining = false;
+	cooldowns_expire(m, now_ns);
+	// Whose they were is not kept.
+	for (unsigned i = 0; i < MODEL_COOLDOWNS; i++)
+		m->cooldowns[i].owner = NULL;
 }
 
-bool model_port_is_free(const struct model *m, const struct tp_addr *relayed)
-{
-	for (unsigned c = 0; c < MODEL_CLIENTS; c++) {
-		if (m->allocations[c].expires_s != 0 &&
-			tp_addr_equal(&m->allocations[c].relayed, relayed))
-			return false;
-	}
-	for (unsigned i = 0; i < MODEL_REST; i++) {
-		if (m->rest[i].until_s != 0 && tp_addr_equal(&m->rest[i].relayed, relayed))
-			return false;
-	}
-	return true;
-}
-
-static unsigned ports_taken(const struct model *m, uint8_t family)
+static unsigned ports_live(const struct model *m, uint8_t family)
 {
 	unsigned n = 0;
 
 	for (unsigned c = 0; c < MODEL_CLIENTS; c++)
 		n += m->allocations[c].expires_s != 0 && m->allocations[c].family == family;
-	for (unsigned i = 0; i < MODEL_REST; i++)
-		n += m->rest[i].until_s != 0 && m->rest[i].relayed.family == family;
 	return n;
+}
+
+static bool owner_is(const struct model_cooldown *cooldown, const char *owner)
+{
+	return cooldown->owner != NULL && strcmp(cooldown->owner, owner) == 0;
+}
+
+// A cooling port is given when none is free, or to its user with more of them than half of the
+// free ones.
+static bool cooling_may_be_given(
+	const struct model *m, const struct model_cooldown *cooldown, const char *owner)
+{
+	uint8_t family = cooldown->relayed.family;
+	// The one that is given is live in the model already.
+	unsigned n_free = m->ports_per_family - (ports_live(m, family) - 1), n_own = 0;
+
+	for (unsigned i = 0; i < MODEL_COOLDOWNS; i++) {
+		if (m->cooldowns[i].until_s == 0)
+			continue;
+		n_free -= m->cooldowns[i].relayed.family == family;
+		n_own += owner_is(&m->cooldowns[i], owner);
+	}
+	return n_free == 0 || (owner_is(cooldown, owner) && n_own > n_free / 2);
+}
+
+bool model_port_give(struct model *m, unsigned client, const struct tp_addr *relayed)
+{
+	const char *owner = m->users[m->allocations[client].user].quota_name;
+
+	for (unsigned c = 0; c < MODEL_CLIENTS; c++) {
+		if (m->allocations[c].expires_s != 0 &&
+			tp_addr_equal(&m->allocations[c].relayed, relayed))
+			return false;
+	}
+	for (unsigned i = 0; i < MODEL_COOLDOWNS; i++) {
+		struct model_cooldown *cooldown = &m->cooldowns[i];
+
+		if (cooldown->until_s == 0 || !tp_addr_equal(&cooldown->relayed, relayed))
+			continue;
+		if (!cooling_may_be_given(m, cooldown, owner))
+			return false;
+		cooldown->until_s = 0;
+	}
+	m->allocations[client].relayed = *relayed;
+	return true;
 }
 
 static bool is_repeated(const struct model_allocation *a, const struct model_request *r)
@@ -132,8 +165,8 @@ static uint32_t lifetime(const struct model_request *r)
 
 static bool is_buried(const struct model *m, uint32_t now_s, const struct model_request *r)
 {
-	for (unsigned i = 0; i < MODEL_TOMBS; i++) {
-		const struct model_tomb *t = &m->tombs[r->client][i];
+	for (unsigned i = 0; i < MODEL_TOMBSTONES; i++) {
+		const struct model_tombstone *t = &m->tombstones[r->client][i];
 
 		if (t->until_s > now_s && memcmp(t->txid, r->txid, sizeof(t->txid)) == 0)
 			return true;
@@ -167,11 +200,9 @@ static unsigned allocate(struct model *m, uint64_t now_ns, const struct model_re
 		return 442;
 	if (family > TP_FAMILY_IPV6)
 		return 440;
-	if (m->draining)
-		return 508;
 	if (count(m, m->users[r->user].quota_name) >= m->user_quota)
 		return 486;
-	if (count(m, NULL) >= m->max_allocations || ports_taken(m, family) == m->ports_per_family)
+	if (count(m, NULL) >= m->max_allocations || ports_live(m, family) == m->ports_per_family)
 		return 508;
 	a->expires_s = after(now_ns, lifetime(r));
 	a->user = r->user;

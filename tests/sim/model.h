@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A TURN server in its simplest form: arrays, loops and the RFC's rules in their order. It says how
-// each request must be answered and what must be in the tables afterwards. It shares no code with
-// the server it judges.
+// A TURN server in its simplest form: arrays, loops and the RFC's rules in their order. It
+// determines the answer of each request and the content of the tables afterwards. It shares no code
+// with the server it judges.
 #pragma once
 
 #include <stun_client.h>
@@ -9,9 +9,9 @@
 #define MODEL_CLIENTS	  48u
 #define MODEL_PERMISSIONS 24u
 #define MODEL_CHANNELS	  24u
-#define MODEL_TOMBS	  16u
+#define MODEL_TOMBSTONES  16u
 #define MODEL_PEERS	  3u // that one request names at most
-#define MODEL_REST	  512u
+#define MODEL_COOLDOWNS	  512u
 #define MODEL_NO_LIFETIME UINT32_MAX
 
 struct model_user {
@@ -58,14 +58,15 @@ struct model_allocation {
 	struct model_channel channels[MODEL_CHANNELS];
 };
 
-struct model_tomb {
+struct model_tombstone {
 	uint8_t txid[12];
 	uint32_t until_s;
 };
 
-struct model_rest {
+struct model_cooldown {
 	struct tp_addr relayed;
 	uint32_t until_s;
+	const char *owner; // quota name of its user; NULL: not known
 };
 
 struct model {
@@ -78,20 +79,20 @@ struct model {
 	bool (*denied)(const struct tp_addr *peer, bool with_port);
 	struct tp_addr (*canonical)(const struct tp_addr *peer);
 	// state
-	bool draining;
 	struct model_allocation allocations[MODEL_CLIENTS];
-	struct model_tomb tombs[MODEL_CLIENTS][MODEL_TOMBS];
-	struct model_rest rest[MODEL_REST];
+	struct model_tombstone tombstones[MODEL_CLIENTS][MODEL_TOMBSTONES];
+	struct model_cooldown cooldowns[MODEL_COOLDOWNS];
 };
 
-// Ends what is over at this time. Until it is called, what is over has no effect for its own client
-// (model_handle sees to that), but counts as taken for others: so it is with a server that is late.
+// Ends the objects that have expired by this time. Until then an expired object has no effect for
+// its own client (model_handle sees to that), but counts as taken for others, as in a server that
+// is late.
 void model_expire(struct model *m, uint64_t now_ns);
 // The code that must be answered (0: success), with the state changed accordingly.
 unsigned model_handle(
 	struct model *m, uint64_t now_ns, uint64_t wall_s, const struct model_request *r);
-// Whether the transport address may be given out: not in use, not at rest.
-bool model_port_is_free(const struct model *m, const struct tp_addr *relayed);
+// The client's new allocation has this relayed address. False: the port may not be given.
+bool model_port_give(struct model *m, unsigned client, const struct tp_addr *relayed);
 void model_kill(struct model *m, uint64_t now_ns, unsigned client);
-// What a restarted server cannot know, and what it does not come late for.
+// Drops the state that a restarted server cannot know, and expires the rest at once.
 void model_restart(struct model *m, uint64_t now_ns);

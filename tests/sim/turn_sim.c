@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Many clients, one server and a bad network in virtual time: datagrams are lost, doubled and
-// overtake each other, clients repeat what is not answered and talk nonsense now and then, the
+// overtake each other, clients repeat unanswered requests and send nonsense now and then, the
 // operator kills and drains, the server process dies and starts again on the tables it left. Every
 // answer and the tables are compared with the model's.
 //
@@ -112,7 +112,7 @@ static void channels_compare(
 		fail(s, "channels nobody asked for", client);
 }
 
-// Whatever is not past its time must be the same on both sides, to the second.
+// All unexpired state must be the same on both sides, to the second.
 static void client_compare(const struct sim *s, unsigned client)
 {
 	const struct model_allocation *a = &s->model.allocations[client];
@@ -142,11 +142,8 @@ static void relayed_note(struct sim *s, unsigned client)
 	if (in_store == NULL)
 		fail(s, "a success without an allocation", client);
 	relayed = in_store->rec.relay[0].local;
-	if (a->relayed.family == TP_FAMILY_NONE) {
-		if (!model_port_is_free(&s->model, &relayed))
-			fail(s, "a port that rests was given away", client);
-		a->relayed = relayed;
-	}
+	if (a->relayed.family == TP_FAMILY_NONE && !model_port_give(&s->model, client, &relayed))
+		fail(s, "a port that cools down was given away", client);
 	if (!tp_addr_equal(&a->relayed, &relayed))
 		fail(s, "a repeated Allocate got another address", client);
 }
@@ -181,20 +178,10 @@ static void operator_acts(struct sim *s)
 	const struct fake_allocation *a =
 		fake_store_allocation(&s->w.store, &s->w.clients[client].tuple);
 
-	switch (world_below(&s->w, 4)) {
-	case 0:
+	if (world_below(&s->w, 4) == 0) {
 		if (a != NULL)
 			turn_kill(s->w.server, s->now_ns, a->ref);
 		model_kill(&s->model, s->now_ns, client);
-		break;
-	case 1:
-		s->model.draining = !s->model.draining;
-		turn_set_draining(s->w.server, s->model.draining);
-		break;
-	default:
-		s->model.draining = false;
-		turn_set_draining(s->w.server, false);
-		break;
 	}
 	world_outputs_skip(&s->w);
 }
@@ -248,7 +235,7 @@ static void run(struct sim *s)
 			return;
 		}
 		s->now_ns = e.at_ns;
-		// Now and then the server is busy, and requests come before what is due.
+		// Now and then the server is busy, and requests come before due timers.
 		if (s->now_ns >= s->late_until_ns)
 			timers_run(s);
 		if (world_below(&s->w, 256) == 0)

@@ -186,8 +186,8 @@ static void users_init(struct world *w)
 		"alice", "bob", "carol", "carol", "dave", "erin", "frank"};
 
 	w->secret = (struct turn_secret){"s", (const uint8_t *)"simulated", 9};
-	w->conf.secrets = &w->secret;
-	w->conf.n_secrets = 1;
+	w->realm.secrets = &w->secret;
+	w->realm.n_secrets = 1;
 	for (unsigned i = 0; i < WORLD_USERS; i++) {
 		struct world_user *u = &w->users[i];
 		char password[64] = "a password";
@@ -199,18 +199,18 @@ static void users_init(struct world *w)
 		} else {
 			// Some of them end during the run.
 			u->expires_wall_s = WORLD_WALL_START_S + 5000 + 3600 * (i + 1);
-			if (turn_mint_credential(&w->conf, names[i], u->expires_wall_s, u->name,
+			if (turn_mint_credential(&w->realm, names[i], u->expires_wall_s, u->name,
 				    sizeof(u->name), password, sizeof(password)) != 0)
 				abort();
 		}
 		msg_key(u->name, WORLD_REALM, password, u->key);
 		if (i < 2) {
 			w->static_users[i].name = u->name;
-			memcpy(w->static_users[i].key, u->key, sizeof(u->key));
+			w->static_users[i].key = turn_key_md5(u->key);
 		}
 	}
-	w->conf.users = w->static_users;
-	w->conf.n_users = TP_ARRAY_LEN(w->static_users);
+	w->realm.users = w->static_users;
+	w->realm.n_users = TP_ARRAY_LEN(w->static_users);
 }
 
 static void addresses_init(struct world *w)
@@ -242,7 +242,7 @@ static void policy_init(struct world *w)
 	w->policy = policy_create(&config);
 	if (w->policy == NULL)
 		abort();
-	w->conf.policy = w->policy;
+	w->realm.policy = w->policy;
 }
 
 void world_init(struct world *w, uint64_t seed, uint64_t now_ns)
@@ -253,13 +253,13 @@ void world_init(struct world *w, uint64_t seed, uint64_t now_ns)
 		world_below(w, 2);
 	fake_store_init(&w->store);
 	w->conf = (struct turn_conf){
-		.realm = WORLD_REALM,
+		.realms = &w->realm,
+		.n_realms = 1,
 		.port_min = PORT_MIN,
 		.port_max = PORT_MIN + WORLD_PORTS - 1,
 		.channel_max = 0x4fff,
 		.permission_follows_channel = world_below(w, 2) != 0,
 		.max_allocations = WORLD_MAX_ALLOCATIONS,
-		.user_quota = WORLD_USER_QUOTA,
 		.default_lifetime_s = 600,
 		.max_lifetime_s = 3600,
 		.permission_lifetime_s = 300,
@@ -268,6 +268,8 @@ void world_init(struct world *w, uint64_t seed, uint64_t now_ns)
 		.nonce_key = {42},
 		.punt_key = {43},
 	};
+	w->realm.name = WORLD_REALM;
+	w->realm.user_quota = WORLD_USER_QUOTA;
 	users_init(w);
 	addresses_init(w);
 	policy_init(w);

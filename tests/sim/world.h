@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What surrounds the server in the simulation: a clock of events, a network, clients.
+// The server's surroundings in the simulation: a clock of events, a network, clients.
 #pragma once
 
 #include <fake_store.h>
@@ -74,6 +74,7 @@ struct world {
 	struct turn_user static_users[2];
 	struct turn_secret secret;
 	struct policy *policy;
+	struct turn_realm_conf realm;
 	struct turn_conf conf;
 	struct turn_server *server;
 	struct world_user users[WORLD_USERS];

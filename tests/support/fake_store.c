@@ -20,7 +20,11 @@ static void require(bool ok, const char *what, uint32_t ref)
 void fake_store_init(struct fake_store *f)
 {
 	*f = (struct fake_store){
-		.max_allocations = SIZE_MAX, .max_permissions = SIZE_MAX, .max_channels = SIZE_MAX};
+		.max_allocations = SIZE_MAX,
+		.max_permissions = SIZE_MAX,
+		.max_channels = SIZE_MAX,
+		.max_reservations = SIZE_MAX,
+	};
 }
 
 void fake_store_fini(struct fake_store *f)
@@ -28,6 +32,7 @@ void fake_store_fini(struct fake_store *f)
 	free(f->allocations);
 	free(f->permissions);
 	free(f->channels);
+	free(f->reservations);
 	*f = (struct fake_store){0};
 }
 
@@ -131,7 +136,9 @@ static void record_check(const struct fake_store *f, const struct turn_allocatio
 	require(rec->relay[0].expires_s != 0, "an allocation without a relay slot", 0);
 	require(local->port_be != 0 && rec->relay[0].advertised.port_be == local->port_be,
 		"an allocation without a port", 0);
-	require(rec->key_len == 16 && rec->username_len <= TURN_USERNAME_MAX, "a bad user", 0);
+	require(rec->key_len > 0 && rec->key_len <= TURN_KEY_MAX &&
+			rec->username_len <= TURN_USERNAME_MAX,
+		"a bad user", 0);
 	for (size_t i = 0; i < f->n_allocations; i++) {
 		const struct fake_allocation *a = &f->allocations[i];
 
@@ -155,6 +162,7 @@ static int allocation_add(void *ctx, const struct turn_allocation_record *rec, u
 		offsetof(struct fake_allocation, live));
 	a->ref = ref_next(a->ref, (size_t)(a - f->allocations));
 	a->live = true;
+	a->path_mtu = 0;
 	a->rec = *rec;
 	f->live_allocations++;
 	*ref = a->ref;
@@ -287,7 +295,34 @@ static void channel_del(void *ctx, uint32_t ref)
 	f->live_channels--;
 }
 
-static void port_rest(void *ctx, uint16_t relay_id, uint16_t port, uint32_t until_s)
+static void path_mtu(void *ctx, uint32_t allocation, const struct tp_addr *peer, uint16_t mtu)
+{
+	struct fake_store *f = ctx;
+	struct fake_allocation *a = allocation_at(f, allocation);
+
+	f->calls++;
+	if (peer == NULL)
+		a->path_mtu = mtu;
+	for (size_t i = 0; i < f->n_permissions; i++) {
+		struct fake_permission *p = &f->permissions[i];
+
+		if (p->live && p->allocation == allocation && peer != NULL &&
+			tp_addr_same_ip(&p->peer, peer))
+			p->path_mtu = mtu;
+	}
+	for (size_t i = 0; i < f->n_channels; i++) {
+		struct fake_channel *c = &f->channels[i];
+
+		if (!c->live || c->allocation != allocation)
+			continue;
+		if (peer == NULL)
+			c->client_path_mtu = mtu;
+		else if (tp_addr_same_ip(&c->peer, peer))
+			c->path_mtu = mtu;
+	}
+}
+
+static void port_cooldown(void *ctx, uint16_t relay_id, uint16_t port, uint32_t until_s)
 {
 	struct fake_remains *r = &((struct fake_store *)ctx)->remains;
 	size_t i = r->n_ports++ % FAKE_REMAINS;
@@ -297,33 +332,91 @@ static void port_rest(void *ctx, uint16_t relay_id, uint16_t port, uint32_t unti
 	r->ports_until_s[i] = until_s;
 }
 
-static void tomb_add(
+static void tombstone_add(
 	void *ctx, const struct turn_tuple *client, const uint8_t txid[12], uint32_t until_s)
 {
 	struct fake_remains *r = &((struct fake_store *)ctx)->remains;
-	size_t i = r->n_tombs++ % FAKE_REMAINS;
+	size_t i = r->n_tombstones++ % FAKE_REMAINS;
 
 	r->clients[i] = *client;
 	memcpy(r->txids[i], txid, 12);
-	r->tombs_until_s[i] = until_s;
+	r->tombstones_until_s[i] = until_s;
+}
+
+static struct fake_reservation *reservation_at(struct fake_store *f, uint32_t ref)
+{
+	size_t i = ref_index(ref);
+
+	require(i < f->n_reservations && f->reservations[i].live && f->reservations[i].ref == ref,
+		"no such reservation", ref);
+	return &f->reservations[i];
+}
+
+static int reservation_add(void *ctx, const struct turn_reservation_record *rec, uint32_t *ref)
+{
+	struct fake_store *f = ctx;
+	struct fake_reservation *v;
+
+	f->calls++;
+	require(!rec->used && rec->port != 0 && rec->username_len <= TURN_USERNAME_MAX,
+		"a bad reservation", 0);
+	for (size_t i = 0; i < f->n_reservations; i++) {
+		const struct fake_reservation *other = &f->reservations[i];
+
+		require(!other->live || memcmp(other->rec.token, rec->token, TURN_TOKEN_LEN) != 0,
+			"a token given twice", other->ref);
+		require(!other->live || other->rec.used || other->rec.port != rec->port ||
+				other->rec.relay_id != rec->relay_id,
+			"a port reserved twice", other->ref);
+	}
+	if (f->live_reservations >= f->max_reservations)
+		return -ENOSPC;
+	v = slot_take((void **)&f->reservations, &f->n_reservations, sizeof(*v),
+		offsetof(struct fake_reservation, live));
+	v->ref = ref_next(v->ref, (size_t)(v - f->reservations));
+	v->live = true;
+	v->rec = *rec;
+	f->live_reservations++;
+	*ref = v->ref;
+	return 0;
+}
+
+static void reservation_use(void *ctx, uint32_t ref)
+{
+	struct fake_store *f = ctx;
+	struct fake_reservation *v = reservation_at(f, ref);
+
+	f->calls++;
+	require(!v->rec.used, "a reservation used twice", ref);
+	v->rec.used = true;
+}
+
+static void reservation_del(void *ctx, uint32_t ref)
+{
+	struct fake_store *f = ctx;
+
+	f->calls++;
+	reservation_at(f, ref)->live = false;
+	f->live_reservations--;
 }
 
 // Oldest first.
 static void remains_restore(const struct fake_remains *r, struct turn_server *s, uint64_t now_ns)
 {
 	size_t port = r->n_ports > FAKE_REMAINS ? r->n_ports - FAKE_REMAINS : 0;
-	size_t tomb = r->n_tombs > FAKE_REMAINS ? r->n_tombs - FAKE_REMAINS : 0;
+	size_t tombstone = r->n_tombstones > FAKE_REMAINS ? r->n_tombstones - FAKE_REMAINS : 0;
 
 	for (; port < r->n_ports; port++) {
 		size_t i = port % FAKE_REMAINS;
 
-		turn_restore_port_rest(
+		turn_restore_port_cooldown(
 			s, now_ns, r->relay_ids[i], r->ports[i], (uint16_t)r->ports_until_s[i]);
 	}
-	for (; tomb < r->n_tombs; tomb++) {
-		size_t i = tomb % FAKE_REMAINS;
+	for (; tombstone < r->n_tombstones; tombstone++) {
+		size_t i = tombstone % FAKE_REMAINS;
 
-		turn_restore_tomb(s, now_ns, &r->clients[i], r->txids[i], r->tombs_until_s[i]);
+		turn_restore_tombstone(
+			s, now_ns, &r->clients[i], r->txids[i], r->tombstones_until_s[i]);
 	}
 }
 
@@ -340,8 +433,12 @@ struct turn_store fake_store_ops(struct fake_store *f)
 		.channel_add = channel_add,
 		.channel_refresh = channel_refresh,
 		.channel_del = channel_del,
-		.port_rest = port_rest,
-		.tomb_add = tomb_add,
+		.path_mtu = path_mtu,
+		.port_cooldown = port_cooldown,
+		.tombstone_add = tombstone_add,
+		.reservation_add = reservation_add,
+		.reservation_use = reservation_use,
+		.reservation_del = reservation_del,
 	};
 }
 
@@ -366,6 +463,12 @@ void fake_store_restore(struct fake_store *f, struct turn_server *s, uint64_t no
 		if (c->live && turn_restore_channel(s, now_ns, c->allocation, c->number, &c->peer,
 				       c->expires_s, c->ref) != 0)
 			breach("channel not restored", c->ref);
+	}
+	for (size_t i = 0; i < f->n_reservations; i++) {
+		struct fake_reservation *v = &f->reservations[i];
+
+		if (v->live && turn_restore_reservation(s, now_ns, &v->rec, v->ref) != 0)
+			reservation_del(f, v->ref);
 	}
 	remains_restore(&f->remains, s, now_ns);
 }

@@ -8,6 +8,7 @@
 struct fake_allocation {
 	bool live;
 	uint32_t ref;
+	uint16_t path_mtu; // of the leg to the client; its channels have the same
 	struct turn_allocation_record rec;
 };
 
@@ -17,6 +18,7 @@ struct fake_permission {
 	uint32_t allocation;
 	struct tp_addr peer;
 	uint32_t expires_s;
+	uint16_t path_mtu;
 };
 
 struct fake_channel {
@@ -27,20 +29,28 @@ struct fake_channel {
 	uint32_t expires_s;
 	uint32_t permission_expires_s;
 	uint16_t number;
+	uint16_t path_mtu;	  // to the peer
+	uint16_t client_path_mtu; // to the client
+};
+
+struct fake_reservation {
+	bool live;
+	uint32_t ref;
+	struct turn_reservation_record rec;
 };
 
 #define FAKE_REMAINS 1024u
 
-// What has ended: the last of each kind.
+// Ended objects: the last of each kind.
 struct fake_remains {
 	uint16_t relay_ids[FAKE_REMAINS];
 	uint16_t ports[FAKE_REMAINS];
 	uint32_t ports_until_s[FAKE_REMAINS];
 	struct turn_tuple clients[FAKE_REMAINS];
 	uint8_t txids[FAKE_REMAINS][12];
-	uint32_t tombs_until_s[FAKE_REMAINS];
+	uint32_t tombstones_until_s[FAKE_REMAINS];
 	size_t n_ports; // so far
-	size_t n_tombs;
+	size_t n_tombstones;
 };
 
 struct fake_store {
@@ -48,15 +58,19 @@ struct fake_store {
 	struct fake_allocation *allocations;
 	struct fake_permission *permissions;
 	struct fake_channel *channels;
+	struct fake_reservation *reservations;
 	size_t n_allocations; // slots used at some time
 	size_t n_permissions;
 	size_t n_channels;
+	size_t n_reservations;
 	size_t max_allocations; // live ones; beyond: -ENOSPC
 	size_t max_permissions;
 	size_t max_channels;
+	size_t max_reservations;
 	size_t live_allocations;
 	size_t live_permissions;
 	size_t live_channels;
+	size_t live_reservations;
 	size_t calls;
 };
 
@@ -67,7 +81,7 @@ struct turn_store fake_store_ops(struct fake_store *f);
 // Hands everything to a server that just started, as a recovery scan would.
 void fake_store_restore(struct fake_store *f, struct turn_server *s, uint64_t now_ns);
 
-// What the packet path would find; NULL: nothing.
+// Finds an object as the packet path would; NULL: none.
 const struct fake_allocation *fake_store_allocation(
 	const struct fake_store *f, const struct turn_tuple *client);
 const struct fake_permission *fake_store_permission(

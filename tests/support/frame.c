@@ -178,3 +178,31 @@ void frame_random_fill(struct frame_random *r, void *p, size_t len)
 	for (size_t i = 0; i < len; i++)
 		b[i] = (uint8_t)frame_random_next(r);
 }
+
+void frame_icmp(struct frame *f, const struct frame_icmp_spec *s)
+{
+	uint8_t *ip = frame_data(f) + 14, *icmp;
+	bool v4 = s->src.family == TP_FAMILY_IPV4;
+	unsigned ip_len = v4 ? 20 : 40;
+	struct frame_spec outer = {
+		.src = s->src, .dst = s->dst, .payload = s->quote, .len = s->quote_len};
+	uint16_t len = (uint16_t)(8 + s->quote_len);
+	uint8_t pseudo[40] = {0};
+	uint64_t sum = 0;
+
+	// The eight bytes of an ICMP header take the place of the UDP header.
+	frame_build(f, &outer);
+	icmp = ip + ip_len;
+	ip[v4 ? 9 : 6] = v4 ? 1 : 58;
+	frame_fix_ip_csum(f);
+	memset(icmp, 0, 8);
+	icmp[0] = s->type;
+	icmp[1] = s->code;
+	tp_store_be32(icmp + 4, s->rest);
+	memcpy(pseudo, ip + 8, 32);
+	tp_store_be32(pseudo + 32, len);
+	pseudo[39] = 58;
+	if (!v4)
+		sum = add_octets(0, pseudo, sizeof(pseudo));
+	tp_store_be16(icmp + 2, (uint16_t)~add_octets((uint32_t)sum, icmp, len));
+}

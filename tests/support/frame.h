@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Ethernet frames with a UDP datagram, built and judged octet by octet: a second implementation,
-// slow and plain, of what dataplane/core does fast.
+// Ethernet frames with a UDP datagram, built and judged byte by byte: a second implementation,
+// slow and plain, of the fast one in dataplane/core.
 #pragma once
 
 #include <turnpike/addr.h>
 
 #define FRAME_MAX   2048u
-#define FRAME_FRONT 128u // octets in front of a frame in struct frame
+#define FRAME_FRONT 128u // bytes in front of a frame in struct frame
 
 static const uint8_t frame_mac_relay[6] = {0x02, 0, 0, 0, 0, 0x01};
 static const uint8_t frame_mac_other[6] = {0x02, 0, 0, 0, 0, 0x02};
@@ -37,6 +37,19 @@ struct frame_spec {
 // From frame_mac_other to frame_mac_relay.
 void frame_build(struct frame *f, const struct frame_spec *spec);
 
+struct frame_icmp_spec {
+	struct tp_addr src; // of the error; the ports count for nothing
+	struct tp_addr dst;
+	const void *quote;
+	uint16_t quote_len;
+	uint8_t type;
+	uint8_t code;
+	uint32_t rest; // the header's last four bytes
+};
+
+// An ICMP or ICMPv6 error from frame_mac_other to frame_mac_relay.
+void frame_icmp(struct frame *f, const struct frame_icmp_spec *spec);
+
 // Recomputes the IPv4 header's checksum, or the UDP one, after a test changed the frame. They go by
 // the header length and the UDP length that stand in the frame.
 void frame_fix_ip_csum(struct frame *f);
@@ -58,11 +71,11 @@ struct frame_view {
 	bool udp_csum_right; // zero counts as right for IPv4 only
 };
 
-// NULL, or what is wrong with the frame: every length must fit exactly, the IPv4 checksum must be
+// Returns NULL, or the fault of the frame: every length must fit exactly, the IPv4 checksum must be
 // right, nothing may follow the datagram.
 const char *frame_read(const uint8_t *data, size_t len, struct frame_view *view);
 
-// What the UDP checksum of a well-formed frame is off by, modulo 65,535; 0: right.
+// Returns the error of a well-formed frame's UDP checksum, modulo 65,535; 0: right.
 uint32_t frame_csum_off(const uint8_t *data);
 
 // The same pseudo random numbers for the same seed, on every machine.

@@ -18,15 +18,15 @@ void message_attribute(struct message *m, uint16_t type, const void *value, uint
 void message_address(struct message *m, uint16_t type, const struct tp_addr *a); // XOR-mapped
 void message_fingerprint(struct message *m);
 
-// ChannelData with `pad` octets of 0xa5 behind the data.
+// ChannelData with `pad` bytes of 0xa5 behind the data.
 void message_channel(
 	struct message *m, uint16_t number, const void *data, uint16_t len, unsigned pad);
 
-// A Data indication's parts. NULL, or what is wrong with it: it must hold XOR-PEER-ADDRESS and
+// Reads a Data indication's parts. Returns NULL, or its fault: it must hold XOR-PEER-ADDRESS and
 // DATA, in this order, zero padding, and nothing else.
 const char *message_read_data(const uint8_t *msg, size_t len, struct tp_addr *peer,
 	const uint8_t **data, uint16_t *data_len);
 
-// A Binding success response's XOR-MAPPED-ADDRESS. NULL, or what is wrong with it.
+// Reads a Binding success response's XOR-MAPPED-ADDRESS. Returns NULL, or its fault.
 const char *message_read_binding(const uint8_t *msg, size_t len, const uint8_t txid[12],
 	bool fingerprint, struct tp_addr *mapped);

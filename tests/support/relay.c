@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "relay.h"
 
-#include <core/template.h>
+#include <entry/template.h>
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -186,7 +186,7 @@ static struct tp_entry *entry_new(struct relay *r, uint32_t *index)
 	if (*index >= r->n_entries)
 		abort();
 	e = &r->entries[*index];
-	e->next_hop = RELAY_HOP;
+	e->egress = RELAY_HOP;
 	return e;
 }
 
@@ -227,7 +227,7 @@ uint32_t relay_allocation(struct relay *r, const struct tp_addr *client, uint16_
 	e->allocation = index;
 	e->relay[0] = first;
 	e->relay[1] = second;
-	if (core_template_allocation(e, &r->locals[listener_id].addr, client) != 0)
+	if (entry_template_allocation(e, &r->locals[listener_id].addr, client) != 0)
 		abort();
 	insert(r, index);
 	publish_port(r, first, index);
@@ -291,8 +291,8 @@ uint32_t relay_channel(struct relay *r, uint32_t allocation, unsigned slot, uint
 	in->expires_s = now_s + 300;
 	in->other_expires_s = now_s + 600;
 	in->partner = to_peer;
-	if (core_template_channel(out, listener, &client, number, &relayed, peer) != 0 ||
-		core_template_peer(in, listener, &client, number, &relayed, peer) != 0)
+	if (entry_template_channel(out, listener, &client, number, &relayed, peer) != 0 ||
+		entry_template_peer(in, listener, &client, number, &relayed, peer) != 0)
 		abort();
 	insert(r, to_client);
 	insert(r, to_peer);
@@ -310,7 +310,7 @@ uint32_t relay_permission(
 	e->key = tp_key_permission(peer, allocation);
 	e->expires_s = (uint32_t)(r->now_ns / TP_NS_PER_S) + 300;
 	entry_hairpin(r, e, peer);
-	if (core_template_permission(e, &relayed, peer) != 0)
+	if (entry_template_permission(e, &relayed, peer) != 0)
 		abort();
 	insert(r, index);
 	return index;

@@ -39,7 +39,7 @@ static inline void scratch_place_remove(const struct shm_place *p)
 	rmdir(p->directory);
 }
 
-// For cmocka's tests that need no more: the state is the place.
+// Set-up for cmocka's tests that need no more: the state is the place.
 static inline int scratch_place_setup(void **state)
 {
 	struct shm_place *p = calloc(1, sizeof(*p));

@@ -1,50 +1,53 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "stun_client.h"
 
-#include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define HEADER_LEN 20u
+#include <turnclient/stun.h>
+
+// Not zeros, as some clients send: a server must not look at padding.
+#define PADDING 0xa5
+
+static struct tc_stun open_again(struct msg *m)
+{
+	return (struct tc_stun){
+		.buf = m->octets,
+		.size = MSG_MAX,
+		.len = m->len,
+		.padding = PADDING,
+	};
+}
+
+static void close_again(struct msg *m, const struct tc_stun *t)
+{
+	if (t->full)
+		abort();
+	m->len = t->len;
+}
 
 void msg_key(const char *user, const char *realm, const char *password, uint8_t key[16])
 {
-	char text[2048];
-	int len = snprintf(text, sizeof(text), "%s:%s:%s", user, realm, password);
-
-	if (len < 0 || (size_t)len >= sizeof(text) ||
-		EVP_Digest(text, (size_t)len, key, NULL, EVP_md5(), NULL) != 1)
+	if (!tc_key(user, realm, password, key))
 		abort();
-}
-
-static void length_set(struct msg *m)
-{
-	tp_store_be16(m->octets + 2, (uint16_t)(m->len - HEADER_LEN));
 }
 
 void msg_start(struct msg *m, uint16_t type, const uint8_t txid[12])
 {
-	tp_store_be16(m->octets, type);
-	tp_store_be32(m->octets + 4, 0x2112a442);
-	memcpy(m->octets + 8, txid, 12);
-	m->len = HEADER_LEN;
-	length_set(m);
+	struct tc_stun t;
+
+	tc_stun_init(&t, m->octets, MSG_MAX, type, txid);
+	m->len = t.len;
 }
 
 void msg_attr(struct msg *m, uint16_t type, const void *value, size_t len)
 {
-	if (m->len + 8 + len > MSG_MAX)
-		abort();
-	tp_store_be16(m->octets + m->len, type);
-	tp_store_be16(m->octets + m->len + 2, (uint16_t)len);
-	m->len += 4;
-	if (len > 0)
-		memcpy(m->octets + m->len, value, len);
-	// Not zeros, as some clients do: nobody may look at padding.
-	for (m->len += len; m->len % 4 != 0; m->len++)
-		m->octets[m->len] = 0xa5;
-	length_set(m);
+	struct tc_stun t = open_again(m);
+
+	tc_stun_put(&t, type, value, len);
+	close_again(m, &t);
 }
 
 void msg_text(struct msg *m, uint16_t type, const char *text)
@@ -54,148 +57,150 @@ void msg_text(struct msg *m, uint16_t type, const char *text)
 
 void msg_u32(struct msg *m, uint16_t type, uint32_t value)
 {
-	uint8_t octets[4];
+	struct tc_stun t = open_again(m);
 
-	tp_store_be32(octets, value);
-	msg_attr(m, type, octets, sizeof(octets));
-}
-
-static void xor_mask(const uint8_t *octets, uint8_t value[20])
-{
-	value[2] ^= 0x21;
-	value[3] ^= 0x12;
-	for (unsigned i = 0; i < 16; i++)
-		value[4 + i] ^= octets[4 + i];
+	tc_stun_put_u32(&t, type, value);
+	close_again(m, &t);
 }
 
 void msg_xor_addr(struct msg *m, uint16_t type, const struct tp_addr *addr)
 {
-	uint8_t value[20] = {0, addr->family};
+	struct tc_stun t = open_again(m);
+	union tc_addr a = {.v4 = {.sin_family = AF_INET, .sin_port = addr->port_be}};
 
-	memcpy(value + 2, &addr->port_be, 2);
-	memcpy(value + 4, addr->ip, 16);
-	xor_mask(m->octets, value);
-	msg_attr(m, type, value, addr->family == TP_FAMILY_IPV6 ? 20 : 8);
-}
-
-static void integrity(struct msg *m, uint16_t type, const EVP_MD *md, const uint8_t key[16])
-{
-	uint8_t mac[EVP_MAX_MD_SIZE];
-	unsigned mac_len = (unsigned)EVP_MD_get_size(md);
-
-	tp_store_be16(m->octets + 2, (uint16_t)(m->len + 4 + mac_len - HEADER_LEN));
-	if (HMAC(md, key, 16, m->octets, m->len, mac, &mac_len) == NULL)
-		abort();
-	msg_attr(m, type, mac, mac_len);
+	if (addr->family == TP_FAMILY_IPV6) {
+		a.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = addr->port_be};
+		memcpy(&a.v6.sin6_addr, addr->ip, 16);
+	} else {
+		memcpy(&a.v4.sin_addr, addr->ip, 4);
+	}
+	tc_stun_put_addr(&t, type, &a);
+	close_again(m, &t);
 }
 
 void msg_integrity(struct msg *m, const uint8_t key[16])
 {
-	integrity(m, ATTR_MESSAGE_INTEGRITY, EVP_sha1(), key);
+	struct tc_stun t = open_again(m);
+
+	tc_stun_put_integrity(&t, key);
+	close_again(m, &t);
 }
 
 void msg_integrity_sha256(struct msg *m, const uint8_t key[16])
 {
-	integrity(m, ATTR_MESSAGE_INTEGRITY_SHA256, EVP_sha256(), key);
-}
+	struct tc_stun t = open_again(m);
 
-static uint32_t crc32_bitwise(const uint8_t *octets, size_t len)
-{
-	uint32_t crc = 0xffffffff;
-
-	for (size_t i = 0; i < 8 * len; i++) {
-		uint32_t bit = (crc ^ (uint32_t)octets[i / 8] >> i % 8) & 1;
-
-		crc = crc >> 1 ^ (bit != 0 ? 0xedb88320 : 0);
-	}
-	return ~crc;
+	tc_stun_put_integrity_sha256(&t, key);
+	close_again(m, &t);
 }
 
 void msg_fingerprint(struct msg *m)
 {
-	tp_store_be16(m->octets + 2, (uint16_t)(m->len + 8 - HEADER_LEN));
-	msg_u32(m, ATTR_FINGERPRINT, crc32_bitwise(m->octets, m->len) ^ 0x5354554e);
+	struct tc_stun t = open_again(m);
+
+	tc_stun_put_fingerprint(&t);
+	close_again(m, &t);
 }
 
 const uint8_t *reply_attr(
 	const uint8_t *octets, size_t len, uint16_t type, unsigned nth, uint16_t *value_len)
 {
-	size_t at = HEADER_LEN;
+	size_t n = 0;
+	const uint8_t *value = tc_stun_find_nth(octets, len, type, nth, &n);
 
-	while (at + 4 <= len) {
-		uint16_t l = tp_load_be16(octets + at + 2);
-
-		if (at + 4 + l > len)
-			return NULL;
-		if (tp_load_be16(octets + at) == type && nth-- == 0) {
-			*value_len = l;
-			return octets + at + 4;
-		}
-		at += 4 + (l + 3u) / 4 * 4;
-	}
-	return NULL;
+	if (value != NULL)
+		*value_len = (uint16_t)n;
+	return value;
 }
 
 unsigned reply_code(const uint8_t *octets, size_t len)
 {
-	uint16_t value_len;
-	const uint8_t *value;
-
-	if (len < HEADER_LEN || len != HEADER_LEN + tp_load_be16(octets + 2) || len % 4 != 0)
+	if (!tc_stun_valid(octets, len))
 		return 1;
-	switch (tp_load_be16(octets) & 0x0110) {
-	case 0x0100:
+	if ((tc_stun_type(octets) & TC_ERROR) == TC_SUCCESS)
 		return 0;
-	case 0x0110:
-		value = reply_attr(octets, len, ATTR_ERROR_CODE, 0, &value_len);
-		if (value == NULL || value_len < 4)
-			return 1;
-		return value[2] * 100u + value[3];
-	default:
+	if ((tc_stun_type(octets) & TC_ERROR) != TC_ERROR)
 		return 1;
-	}
+	return tc_stun_error(octets, len) != 0 ? (unsigned)tc_stun_error(octets, len) : 1;
 }
 
 bool reply_xor_addr(
 	const uint8_t *octets, size_t len, uint16_t type, unsigned nth, struct tp_addr *addr)
 {
-	uint8_t value[20] = {0};
-	uint16_t value_len;
-	const uint8_t *p = reply_attr(octets, len, type, nth, &value_len);
+	union tc_addr a;
+	size_t n = 0;
+	const uint8_t *value = tc_stun_find_nth(octets, len, type, nth, &n);
 
-	if (p == NULL || (value_len != 8 && value_len != 20))
+	if (value == NULL || !tc_stun_read_addr(octets, value, n, &a))
 		return false;
-	memcpy(value, p, value_len);
-	xor_mask(octets, value);
-	*addr = (struct tp_addr){.family = value[1]};
-	memcpy(&addr->port_be, value + 2, 2);
-	memcpy(addr->ip, value + 4, value_len - 4u);
-	return value_len == (addr->family == TP_FAMILY_IPV6 ? 20 : 8);
+	*addr = (struct tp_addr){.port_be = a.v4.sin_port, .family = value[1]};
+	if (a.sa.sa_family == AF_INET6)
+		memcpy(addr->ip, &a.v6.sin6_addr, 16);
+	else
+		memcpy(addr->ip, &a.v4.sin_addr, 4);
+	return true;
 }
 
 bool reply_verifies(const uint8_t *octets, size_t len, const uint8_t key[16])
 {
-	uint8_t copy[MSG_MAX];
-	uint8_t mac[20];
-	uint16_t value_len;
-	const uint8_t *value = reply_attr(octets, len, ATTR_MESSAGE_INTEGRITY, 0, &value_len);
-	size_t at;
-
-	if (value == NULL || value_len != 20 || len > sizeof(copy))
-		return false;
-	at = (size_t)(value - octets) - 4;
-	memcpy(copy, octets, at);
-	tp_store_be16(copy + 2, (uint16_t)(at + 24 - HEADER_LEN));
-	if (HMAC(EVP_sha1(), key, 16, copy, at, mac, NULL) == NULL)
-		abort();
-	return memcmp(mac, value, sizeof(mac)) == 0;
+	return tc_stun_integrity_ok(octets, len, key);
 }
 
 bool reply_fingerprint_ok(const uint8_t *octets, size_t len)
 {
-	uint16_t value_len;
-	const uint8_t *value = reply_attr(octets, len, ATTR_FINGERPRINT, 0, &value_len);
+	return tc_stun_fingerprint_ok(octets, len);
+}
 
-	return value != NULL && value_len == 4 && value + 4 == octets + len &&
-	       tp_load_be32(value) == (crc32_bitwise(octets, len - 8) ^ 0x5354554e);
+void msg_key_sha256(const char *user, const char *realm, const char *password, uint8_t key[32])
+{
+	char text[2048];
+	int len = snprintf(text, sizeof(text), "%s:%s:%s", user, realm, password);
+
+	SHA256((const uint8_t *)text, (size_t)len, key);
+}
+
+void msg_userhash(struct msg *m, const char *user, const char *realm)
+{
+	uint8_t hash[32];
+	char text[2048];
+	int len = snprintf(text, sizeof(text), "%s:%s", user, realm);
+
+	SHA256((const uint8_t *)text, (size_t)len, hash);
+	msg_attr(m, ATTR_USERHASH, hash, sizeof(hash));
+}
+
+// The MAC of the message in front of the attribute at `end`, whose value has that length.
+static void sha256_mac(const uint8_t *octets, size_t end, size_t value_len, const uint8_t *key,
+	size_t key_len, uint8_t mac[32])
+{
+	uint8_t *copy = malloc(end);
+
+	if (copy == NULL)
+		abort();
+	memcpy(copy, octets, end);
+	tp_store_be16(copy + 2, (uint16_t)(end + 4 + value_len - 20));
+	if (HMAC(EVP_sha256(), key, (int)key_len, copy, end, mac, NULL) == NULL)
+		abort();
+	free(copy);
+}
+
+void msg_integrity_sha256_by(struct msg *m, const uint8_t *key, size_t key_len, size_t mac_len)
+{
+	uint8_t mac[32];
+
+	sha256_mac(m->octets, m->len, mac_len, key, key_len, mac);
+	msg_attr(m, ATTR_MESSAGE_INTEGRITY_SHA256, mac, mac_len);
+}
+
+bool reply_verifies_sha256(const uint8_t *octets, size_t len, const uint8_t *key, size_t key_len)
+{
+	uint16_t value_len;
+	const uint8_t *value =
+		reply_attr(octets, len, ATTR_MESSAGE_INTEGRITY_SHA256, 0, &value_len);
+	uint8_t mac[32];
+
+	if (value == NULL || value_len != sizeof(mac))
+		return false;
+	sha256_mac(octets, (size_t)(value - octets) - 4, value_len, key, key_len, mac);
+	return memcmp(value, mac, sizeof(mac)) == 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A client's side of STUN and TURN, written without the server's library: what it sends and how it
-// reads answers must not share a mistake with the code under test.
+// The tools' TURN client (tools/turnclient) in the tests' terms: addresses of the contract, a
+// buffer of its own, abort where a message does not fit. Shares no code with the server.
 #pragma once
 
 #include <turnpike/addr.h>
@@ -33,6 +33,7 @@ enum {
 	ATTR_USERHASH = 0x001e,
 	ATTR_XOR_MAPPED_ADDRESS = 0x0020,
 	ATTR_RESERVATION_TOKEN = 0x0022,
+	ATTR_PASSWORD_ALGORITHMS = 0x8002,
 	ATTR_ADDITIONAL_ADDRESS_FAMILY = 0x8000,
 	ATTR_ADDRESS_ERROR_CODE = 0x8001,
 	ATTR_SOFTWARE = 0x8022,
@@ -57,6 +58,14 @@ void msg_xor_addr(struct msg *m, uint16_t type, const struct tp_addr *addr);
 void msg_integrity(struct msg *m, const uint8_t key[16]);
 void msg_integrity_sha256(struct msg *m, const uint8_t key[16]);
 void msg_fingerprint(struct msg *m);
+
+// RFC 8489: the key of SHA-256, USERHASH, and MESSAGE-INTEGRITY-SHA256 under a key of any length
+// with the first `mac_len` bytes.
+void msg_key_sha256(const char *user, const char *realm, const char *password, uint8_t key[32]);
+void msg_userhash(struct msg *m, const char *user, const char *realm);
+void msg_integrity_sha256_by(struct msg *m, const uint8_t *key, size_t key_len, size_t mac_len);
+// Whether MESSAGE-INTEGRITY-SHA256 is there, whole, and verifies.
+bool reply_verifies_sha256(const uint8_t *octets, size_t len, const uint8_t *key, size_t key_len);
 
 // Reading. An attribute's value; NULL: absent. `nth` counts from 0.
 const uint8_t *reply_attr(

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The sample messages of RFC 5769 (2.1 to 2.4) and of RFC 8489 B.1.
 //
-// RFC 5769's text was not at hand when this was written: its octets are those in general
+// RFC 5769's text was not at hand when this was written: its bytes are those in general
 // circulation among STUN implementations. Every message is closed by a digest of itself (HMAC-SHA1,
-// and CRC-32 in the first three) that the tests recompute, so an octet wrong here fails them.
+// and CRC-32 in the first three) that the tests recompute, so a byte wrong here fails them.
 #pragma once
 
 #include <stdint.h>
@@ -65,9 +65,9 @@ static const uint8_t rfc5769_request_long_term[] = {
 	0x02, 0xb8, 0xe0, 0x71, 0x2e, 0x85, 0xc9, 0xa2, 0x8c, 0xa8, 0x96, 0x66,
 };
 
-// RFC 8489 B.1, from its text. Its header counts 20 octets more than it has, and its nonce cookie
-// announces what its attributes do not carry (against 9.2 and 18.1): it is no message, but its HMAC
-// holds over the octets as printed, under the SHA-256 key.
+// RFC 8489 B.1, from its text. Its header counts 20 bytes more than it has, and its nonce cookie
+// announces features whose attributes are missing (against 9.2 and 18.1): it is no message, but its
+// HMAC holds over the bytes as printed, under the SHA-256 key.
 static const uint8_t rfc8489_b1_request[] = {
 	0x00, 0x01, 0x00, 0x9c, 0x21, 0x12, 0xa4, 0x42, 0x78, 0xad, 0x34, 0x33,
 	0xc6, 0xad, 0x72, 0xc0, 0x29, 0xda, 0x41, 0x2e,

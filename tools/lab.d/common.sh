@@ -125,8 +125,8 @@ process_end()
 	return 1
 }
 
-# Pids that live in one of the lab's namespaces and carry its mark in their environment: what
-# `start` and `run` began, and their children. Nothing else is ever signalled.
+# Pids that live in one of the lab's namespaces and carry its mark in their environment: processes
+# begun by `start` and `run`, and their children. No other process is ever signalled.
 process_marked()
 {
 	local ns pid

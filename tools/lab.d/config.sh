@@ -52,8 +52,24 @@ config_port()
 		echo "{device: \"net_memif0,role=client,socket-abstract=no,rsize=12,$(
 			)socket=$LAB_DIR/card.sock,mac=02:00:00:4d:00:01\", kernel: nic0}"
 	else
-		echo '{device: "net_af_xdp0,iface=nic0", interface: nic0}'
+		echo "{device: \"net_af_xdp0,iface=nic0\", interface: nic0$(
+			)${TURNPIKE_LAB_XDP:+, xdp: $TURNPIKE_LAB_XDP}}"
 	fi
+}
+
+# config_streams NODE: listeners of streams, and their certificate.
+config_streams()
+{
+	local address
+
+	for address in $(config_addresses "$1"); do
+		echo "    - {transport: tcp, address: \"$address\", port: 3478}"
+		echo "    - {transport: tls, address: \"$address\", port: 5349}"
+		echo "    - {transport: tcp, address: \"$address\", port: 443}"
+		echo "    - {transport: tls, address: \"$address\", port: 443}"
+	done
+	echo "edge:"
+	echo "    certificates: [{certificate: $LAB_DIR/relay.pem, key: $LAB_DIR/relay.key}]"
 }
 
 config_generate()
@@ -78,6 +94,7 @@ config_generate()
 			echo "    - {transport: udp, address: \"$address\", port: $port}"
 		done
 	done
+	[ -z "$LAB_STREAMS" ] || config_streams "$node"
 	echo "relay:"
 	echo "    addresses:"
 	for address in $(config_relay_addresses "$node"); do
@@ -97,12 +114,32 @@ config_generate()
 	echo "    directory: $(config_segment)"
 }
 
+# Dies before anything is made if --config names an interface that this lab will not have.
+config_need_interfaces()
+{
+	local name have="nic0"
+
+	[ -n "$LAB_CONFIG" ] || return 0
+	[ -z "$LAB_DIRECT" ] || have="nic0 nic1"
+	for name in $(sed 's/#.*//' "$LAB_CONFIG" |
+		grep -oE '(interface|kernel): *["'\'']?[A-Za-z0-9._-]+|iface=[A-Za-z0-9._-]+' |
+		sed "s/.*[:= \"']//" | sort -u); do
+		[[ " $have " == *" $name "* ]] && continue
+		lab_die "$LAB_CONFIG names the interface $name; this lab's relay has $have" \
+			"$([ "$name" != nic1 ] || echo "(nic1: with --direct)")"
+	done
+}
+
 config_install()
 {
 	local node
 
 	(umask 077 && printf 'demo-password\n' > "$LAB_DIR/demo.password")
 	(umask 077 && printf 'lab-secret\n' > "$LAB_DIR/lab.secret")
+	# Read again at each reload, as the control process's user.
+	[ -n "$LAB_NO_RELAY" ] ||
+		chown turnpike-control "$LAB_DIR/demo.password" "$LAB_DIR/lab.secret"
+	[ -z "$LAB_STREAMS" ] || chown turnpike-edge "$LAB_DIR/relay.key"
 	for ((node = 1; node <= LAB_NODES; node++)); do
 		mkdir -p "$(config_runtime $node)"
 		if [ -n "$LAB_CONFIG" ] && [ $node = 1 ]; then

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# The router's forward filter: what a side may reach. The router itself (the call page) stays
-# reachable in every mode. A side's rules hold in both directions and for both families.
+# The router's forward filter: the addresses that a side may reach. The router itself (the call
+# page) stays reachable in every mode. A side's rules hold in both directions and for both families.
 
 firewall_init()
 {
@@ -27,7 +27,7 @@ firewall_command()
 	firewall_load
 }
 
-# firewall_side SIDE MODE: two chains, for what comes from the side and for what goes to it.
+# firewall_side SIDE MODE: two chains, for packets from the side and for packets to it.
 firewall_side()
 {
 	local from to

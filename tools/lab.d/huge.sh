@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Hugepages: a machine-wide counter that several labs share, so each adds what it needs and later
-# takes away exactly that. Without pages to be had the relay runs without, and says so.
+# Hugepages: a machine-wide counter that several labs share, so each lab adds the pages it needs and
+# later takes away as many. If no pages can be had, the relay runs without them and logs it.
 
 HUGE_PAGES=${TURNPIKE_LAB_HUGEPAGES:-160}
 HUGE_COUNTER=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
@@ -37,15 +37,16 @@ huge_up()
 		return 0
 	fi
 	mkdir "$LAB_DIR/huge"
-	mount -t hugetlbfs -o pagesize=2M,mode=0755 turnpike-lab "$LAB_DIR/huge"
+	mount -t hugetlbfs -o pagesize=2M,mode=0770,gid="$(getent group turnpike-files | cut -d : -f 3)" turnpike-lab "$LAB_DIR/huge"
 	state_set huge yes
 }
 
-# Who names no $LAB_SHM has a place of its own for the segment.
+# Without $LAB_SHM the lab makes a place of its own for the segment.
 huge_none()
 {
 	[ -n "${LAB_SHM:-}" ] || return 0
 	mkdir -p "$LAB_SHM"
+	[ -n "$LAB_NO_RELAY" ] || { chgrp turnpike-files "$LAB_SHM" && chmod 0770 "$LAB_SHM"; }
 	ln -s "$LAB_SHM" "$LAB_DIR/huge"
 }
 

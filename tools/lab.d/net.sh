@@ -104,10 +104,12 @@ net_tap()
 	ip -n "$1" link set "$2" txqueuelen 10000 up
 }
 
-# A veth leaves checksums and segmentation to its reader, which AF_XDP and AF_PACKET readers see.
+# A veth leaves checksums, segmentation and tags to its reader, which AF_XDP and AF_PACKET readers
+# see.
 net_link()
 {
-	ip netns exec "$1" ethtool -K "$2" tx off tso off gso off gro off >/dev/null 2>&1 ||
+	ip netns exec "$1" ethtool -K "$2" tx off tso off gso off gro off \
+		rxvlan off txvlan off >/dev/null 2>&1 ||
 		lab_die "ethtool cannot turn off the offloads of $2 in $1"
 	ip -n "$1" link set "$2" up
 }

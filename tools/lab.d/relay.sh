@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# The relay's two processes in the lab: start, readiness, kill, status.
+# The relay's processes in the lab: start, readiness, kill, status.
 
 relay_binary()
 {
 	case $1 in
 	dataplane) echo "$LAB_BUILD/dataplane/turnpike-dataplane" ;;
 	control) echo "$LAB_BUILD/control/turnpike-control" ;;
+	edge) echo "$LAB_BUILD/control/edge/turnpike-edge" ;;
 	wire) echo "$LAB_BUILD/tools/lab.d/wire" ;;
 	relayctl) echo "$LAB_BUILD/tools/relayctl/relayctl" ;;
 	esac
@@ -15,7 +16,7 @@ relay_need_binaries()
 {
 	local name
 
-	for name in dataplane control relayctl ${LAB_TWIN:+wire}; do
+	for name in dataplane control relayctl ${LAB_TWIN:+wire} ${LAB_STREAMS:+edge}; do
 		[ -x "$(relay_binary $name)" ] ||
 			lab_die "no $(relay_binary $name); build first (ninja -C build), set TURNPIKE_BUILD," \
 				"or use --no-relay"
@@ -44,7 +45,18 @@ relay_start()
 		return 0
 	fi
 	process_spawn "$name" "$(relay_namespace "$2")" "$LAB_DIR/$name.log" \
-		"$(relay_binary "$1")" --config "$(config_file "$2")"
+		"$(relay_binary "$1")" --config "$(config_file "$2")" --user "turnpike-$1"
+}
+
+# The locks of interfaces lie beside the run directory, where the data plane's user removes nothing.
+relay_locks_remove()
+{
+	local ns inode
+
+	for ns in "$NS_RELAY" "$NS_RELAY2"; do
+		inode=$(stat -Lc %i "/run/netns/$ns" 2>/dev/null) || continue
+		rm -f "/run/turnpike-interface-$inode"-*.lock
+	done
 }
 
 # relay_ready NODE: true when the control process answers and this very data plane forwards.
@@ -108,7 +120,10 @@ wire_start()
 	process_spawn wire "$NS_NET" "$LAB_DIR/wire.log" "$(relay_binary wire)" \
 		"$LAB_DIR/card.sock" r0 02:00:00:4d:00:fe 2
 	for ((i = 0; i < 200; i++)); do
-		[ ! -S "$LAB_DIR/card.sock" ] || return 0
+		[ ! -S "$LAB_DIR/card.sock" ] || {
+			chgrp turnpike-files "$LAB_DIR/card.sock" && chmod 0660 "$LAB_DIR/card.sock"
+			return
+		}
 		process_pid wire > /dev/null || break
 		sleep 0.05
 	done
@@ -123,6 +138,7 @@ relay_start_all()
 	for ((node = 1; node <= LAB_NODES; node++)); do
 		relay_start dataplane $node
 		relay_start control $node
+		[ -z "$LAB_STREAMS" ] || relay_start edge $node
 	done
 	for ((node = 1; node <= LAB_NODES; node++)); do
 		relay_wait $node
@@ -133,7 +149,8 @@ relay_process_argument()
 {
 	case ${1:-} in
 	control | dataplane) ;;
-	*) lab_die "'${1:-}' is no process of the relay: control or dataplane" ;;
+	edge) [ "$(state_get streams)" = yes ] || lab_die "this lab has no edge (--streams)" ;;
+	*) lab_die "'${1:-}' is no process of the relay: control, dataplane or edge" ;;
 	esac
 	lab_need_root
 	lab_need_up
@@ -166,10 +183,11 @@ relay_start_command()
 
 relay_status()
 {
-	local node process name pid failed=0
+	local node process name pid failed=0 streams
 
+	streams=$(state_get streams)
 	for ((node = 1; node <= $(state_get nodes); node++)); do
-		for process in dataplane control; do
+		for process in dataplane control ${streams:+edge}; do
 			name=$(relay_name $process $node)
 			if pid=$(process_pid "$name"); then
 				printf '  %-14s runs, pid %s\n' "$name" "$pid"

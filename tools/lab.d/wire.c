@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The other end of the cable where the relay's card is net_memif: a TAP interface of this network
 // namespace on one side, a memif server on the other. Each frame takes one of the card's receive
-// queues by chance, as if it had no RSS at all: whatever depends on one worker seeing a whole flow
-// shows.
+// queues by chance, as if it had no RSS at all: code that depends on one worker seeing a whole flow
+// fails here.
 //
 //   wire SOCKET INTERFACE MAC QUEUES
 #include <errno.h>
@@ -50,7 +50,7 @@ static uint16_t throw(struct wire * w)
 	return (uint16_t)((w->dice >> 16) % w->port.n_tx_queues);
 }
 
-// Nothing is lost on a cable: what has no room waits, and the sender's queue fills.
+// A cable loses no frame: frames without room wait, and the sender's queue fills.
 static unsigned from_card(struct wire *w)
 {
 	unsigned n = 0;
@@ -129,6 +129,7 @@ static int open_port(struct wire *w, const char *device, const char *interface, 
 	bool leftover;
 	int err = io_device_parse(&w->port.device, device, NULL, 0, fault);
 
+	w->port.lock_directory = "/run";
 	if (err == 0)
 		err = io_device_set_twin(&w->port.device, interface, 0, fault);
 	if (err == 0)
@@ -140,7 +141,7 @@ static int open_port(struct wire *w, const char *device, const char *interface, 
 
 int main(int argc, char **argv)
 {
-	struct wire w = {.port = {.claim_fd = -1}, .dice = 1};
+	struct wire w = {.port = {.lock_fd = -1}, .dice = 1};
 	struct sigaction end = {.sa_handler = stop};
 	struct steer_fault fault = {.problem = ""};
 	unsigned core;
@@ -159,10 +160,10 @@ int main(int argc, char **argv)
 		"net_memif0,role=server,socket-abstract=no,socket=%s,mac=%s", argv[1], argv[3]);
 	snprintf(instance, sizeof(instance), "wire-%d", (int)getpid());
 	eal.instance = instance;
-	eal.memory_octets = pool_octets(BUFFERS, RTE_ETHER_MTU);
-	eal_cores_choose(&core, 1);
-	err = eal_start(&eal, &fault);
-	w.pool = err == 0 ? pool_create(0, BUFFERS, RTE_ETHER_MTU) : NULL;
+	eal.memory_octets = io_pool_octets(BUFFERS, RTE_ETHER_MTU);
+	io_eal_cores_choose(&core, 1);
+	err = io_eal_start(&eal, &fault);
+	w.pool = err == 0 ? io_pool_create(0, BUFFERS, RTE_ETHER_MTU) : NULL;
 	if (w.pool != NULL)
 		err = open_port(&w, device, argv[2], (unsigned)atoi(argv[4]), &fault);
 	if (err == 0 && w.pool != NULL)
@@ -171,7 +172,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "wire: %s (%s)\n", fault.problem, fault.remedy);
 	io_port_close(&w.port);
 	if (w.pool != NULL)
-		pool_destroy(w.pool);
-	eal_stop(&eal);
+		io_pool_destroy(w.pool);
+	io_eal_stop(&eal);
 	return err == 0 && w.pool != NULL ? 0 : 1;
 }

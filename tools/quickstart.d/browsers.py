@@ -92,7 +92,7 @@ class Room:
 
 
 def judge(room, before, counted):
-    """What went wrong, as sentences."""
+    """Returns the faults found, as sentences."""
     faults = []
     if before["lost"] or before["missing"] > SKEW_PACKETS:
         faults.append("before the data plane was killed the browsers lost %d packets, and %d sent "

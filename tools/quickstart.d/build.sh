@@ -2,8 +2,8 @@
 # Packages and the release build.
 
 quick_build=${TURNPIKE_BUILD:-$quick_top/build-quickstart}
-quick_programs="dataplane/turnpike-dataplane control/turnpike-control tools/relayctl/relayctl
-	tools/stream/stream"
+quick_programs="dataplane/turnpike-dataplane control/turnpike-control tools/turnpike/turnpike
+	tools/relayctl/relayctl tools/stream/stream"
 
 # quick_packages GROUP...
 quick_packages()
@@ -14,19 +14,20 @@ quick_packages()
 	quick_packages_settle
 	missing=$(packages_missing "$@") || exit 1
 	if [ -z "$missing" ]; then
-		echo "all there"
+		echo "all installed"
 		return
 	fi
-	[ -n "$quick_install" ] || quick_die "missing, and not installed (--no-install):" $missing
+	[ -n "$quick_install" ] || quick_die "missing packages (--no-install):" $missing
 	packages_installed > "$quick_state/packages.before"
 	packages_install "" "$@" 9>&- 2>&1 | quick_progress "$quick_state/packages.log" ||
-		quick_die "installing failed; all that apt said is in $quick_state/packages.log"
+		quick_die "installation failed; apt's output is in $quick_state/packages.log"
 	quick_packages_settle
-	echo "$(wc -l < "$quick_state/packages") packages are new on this machine:" \
+	echo "$(wc -l < "$quick_state/packages") packages were installed, listed in" \
 		"$quick_state/packages"
 }
 
-# What is new since packages.before was written is ours, also after a crash in the middle.
+# Packages that are new since packages.before was written are ours, also after a crash in the
+# middle.
 quick_packages_settle()
 {
 	[ -e "$quick_state/packages.before" ] || return 0
@@ -34,7 +35,7 @@ quick_packages_settle()
 	rm -f "$quick_state/packages.before"
 }
 
-# What apt says goes to a file; the terminal gets its errors and a line now and then.
+# apt's output goes to a file; the terminal gets its errors and a line now and then.
 quick_progress()
 {
 	local line unpacked=0 configured=0
@@ -60,7 +61,7 @@ quick_compile()
 {
 	quick_step "build"
 	if [ -n "${TURNPIKE_BUILD:-}" ]; then
-		echo "$quick_build, as it is"
+		echo "$quick_build, unchanged"
 	else
 		quick_record build "$quick_build"
 		echo "$quick_build, with optimisation"
@@ -78,7 +79,7 @@ quick_compile()
 quick_make()
 {
 	if [ ! -e "$quick_build/build.ninja" ]; then
-		# What a crash left half-made is no build directory.
+		# A half-made directory, left by a crash, is no build directory.
 		rm -rf "$quick_build"
 		meson setup "$quick_build" "$quick_top" -Dbuildtype=release -Dtests=false || return
 	fi

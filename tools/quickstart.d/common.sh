@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Messages, and the memory of what was done to the machine: the directory $quick_state, with
-# `changes` (what --undo takes back, a line each: KIND WHAT), `packages` and the build's log.
+# Messages, and the record of changes to the machine: the directory $quick_state, with `changes`
+# (one line for each that --undo takes back: KIND NAME), `packages` and the build's log.
 
 quick_say()
 {
@@ -40,17 +40,17 @@ quick_interrupted()
 	trap '' INT TERM HUP
 	[ -z "${quick_child:-}" ] || kill "$quick_child" 2>/dev/null
 	[ $quick_mode = undo ] ||
-		quick_say "interrupted; tools/quickstart --undo$(quick_name_option) takes back what was done"
+		quick_say "interrupted; tools/quickstart --undo$(quick_name_option) undoes the changes so far"
 	exit 130
 }
 
-# quick_record KIND WHAT: remembered until --undo, before it is done.
+# quick_record KIND NAME: records a change before it is made, until --undo.
 quick_record()
 {
 	grep -qsxF "$*" "$quick_state/changes" || echo "$*" >> "$quick_state/changes"
 }
 
-# quick_forget KIND WHAT: it has been taken back.
+# quick_forget KIND NAME: the change has been undone.
 quick_forget()
 {
 	grep -vxF "$*" "$quick_state/changes" > "$quick_state/changes.new"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# The relay on a real interface. What runs is remembered in $LAB_DIR as the lab does it, with the
-# lab's functions for processes and hugepages; the secret lives as long as $quick_state.
+# The relay on a real interface, run by the program turnpike. It is recorded in $LAB_DIR as the lab does
+# it, with the lab's functions for processes and hugepages; the secret lives as long as $quick_state.
 . "$quick_top/tools/lab.d/common.sh"
 . "$quick_top/tools/lab.d/huge.sh"
 
@@ -26,7 +26,7 @@ quick_host_mode()
 {
 	host_names "${quick_name:-quickstart}"
 	if [ -e "$LAB_DIR" ] && ! quick_recorded relay "$host_instance"; then
-		quick_die "$LAB_DIR exists and is not from here: choose another --name"
+		quick_die "$LAB_DIR exists and belongs to another program: choose another --name"
 	fi
 	[ -e "/sys/class/net/$quick_interface" ] || quick_die "no interface '$quick_interface':" \
 		"one of $(ls /sys/class/net | grep -vx lo | xargs)"
@@ -96,7 +96,9 @@ host_configure()
 		echo "    directory: $([ "$(state_get huge)" = yes ] && echo "$LAB_DIR/huge" ||
 			echo "$host_shm")"
 	} > "$host_config"
-	mkdir -p "$host_shm"
+	mkdir -p "$host_shm" && chgrp turnpike-files "$host_shm" && chmod 0770 "$host_shm" || return
+	# Read again at each reload, as the control process's user.
+	chown turnpike-control "$quick_state/rest.secret" || return
 	TURNPIKE_LAB= "$quick_build/control/turnpike-control" --check "$host_config"
 }
 
@@ -128,7 +130,7 @@ host_queues()
 	[ -n "$had" ] || return 0
 	state_set queues "$quick_interface ${had//:/ }"
 	ethtool -L "$quick_interface" ${want//:/ } ||
-		quick_say "$quick_interface keeps its queues; the relay will say what that means"
+		quick_say "$quick_interface keeps its queues; the relay will report the consequences"
 }
 
 # As they were before; `state` has "NAME combined 4" or "NAME rx 4 tx 4".
@@ -145,18 +147,20 @@ host_up()
 	mkdir -p "$LAB_DIR/pids" || return
 	state_set build "$(realpath "$quick_build")"
 	state_set interface "$quick_interface"
+	"$quick_top/tools/install-users" --for "quickstart-$host_instance" > /dev/null || return
+	chgrp turnpike-files "$LAB_DIR" && chmod 0771 "$LAB_DIR" || return
 	huge_up
 	host_configure || return
 	host_queues
-	host_spawn dataplane "$quick_build/dataplane/turnpike-dataplane"
-	host_spawn control "$quick_build/control/turnpike-control"
+	host_spawn turnpike tools/turnpike/turnpike
 	host_wait
 }
 
-# host_spawn NAME PROGRAM
+# host_spawn NAME PROGRAM OPTION...
 host_spawn()
 {
-	setsid "$2" --config "$host_config" < /dev/null >> "$LAB_DIR/$1.log" 2>&1 9>&- &
+	setsid "$quick_build/$2" --config "$host_config" "${@:3}" \
+		< /dev/null >> "$LAB_DIR/turnpike.log" 2>&1 9>&- &
 	process_record "$1" $!
 	disown $!
 }
@@ -166,30 +170,35 @@ host_ctl()
 	"$quick_build/tools/relayctl/relayctl" -s "$host_socket" "$@" 9>&-
 }
 
-# Up to 15 s for both to say that they forward; at once when one ends.
+# Up to 15 s for both to say that they forward; at once when turnpike gives up.
 host_wait()
 {
-	local i process
+	local i
 
 	for ((i = 0; i < 300; i++)); do
 		host_ctl -j status 2>/dev/null | grep -q '"forwarding": true' && return 0
-		for process in dataplane control; do
-			process_pid $process >/dev/null && continue
-			host_show_log $process "$process ended:"
+		process_pid turnpike > /dev/null || {
+			host_show_log "the relay ended:"
 			return 1
-		done
+		}
 		sleep 0.05
 	done
-	host_show_log dataplane "not forwarding after 15 s:"
-	host_show_log control "and the control process:"
+	host_show_log "not forwarding after 15 s:"
 	return 1
 }
 
-# host_show_log PROCESS WHY
+# host_show_log WHY
 host_show_log()
 {
-	quick_say "$2"
-	tail -n 8 "$LAB_DIR/$1.log" | sed 's/^/    /'
+	quick_say "$1"
+	tail -n 12 "$LAB_DIR/turnpike.log" | sed 's/^/    /'
+}
+
+# host_pid PROCESS: of the relay that runs.
+host_pid()
+{
+	host_ctl -j status 2>/dev/null | python3 -c 'import json, sys
+print(json.load(sys.stdin)[sys.argv[1]]["pid"])' "$1"
 }
 
 host_changes()
@@ -198,8 +207,10 @@ host_changes()
 	echo "changed on this machine:"
 	quick_packages_changes
 	quick_change build "$quick_build"
-	quick_change processes "turnpike-dataplane (pid $(process_pid dataplane))," \
-		"turnpike-control (pid $(process_pid control))"
+	quick_change processes "turnpike (pid $(process_pid turnpike)), which runs turnpike-dataplane" \
+		"(pid $(host_pid dataplane)) and"
+	quick_change "" "turnpike-control (pid $(host_pid control)) as users of these names"
+	quick_change users "turnpike-control, turnpike-dataplane; groups turnpike-files, turnpike"
 	quick_change interface "$quick_interface: an XDP program takes UDP 3478 and 49152-65535 of the"
 	quick_change "" "addresses below; all else (SSH, ARP, ping, TCP) stays with the kernel"
 	[ -z "$(state_get queues)" ] ||
@@ -233,8 +244,8 @@ print("valid until  " + time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(time.tim
 	echo "For programs, the REST secret is in $quick_state/rest.secret."
 	echo
 	echo "more credentials:    $quick_build/tools/relayctl/relayctl -s $host_socket credential mint NAME"
-	echo "ask the relay:       $quick_build/tools/relayctl/relayctl -s $host_socket"
-	echo "stop, take it back:  tools/quickstart --undo$(quick_name_option)"
+	echo "inspect the relay:   $quick_build/tools/relayctl/relayctl -s $host_socket"
+	echo "stop and undo:       tools/quickstart --undo$(quick_name_option)"
 	echo "open the call page:  TURNPIKE_BUILD=$quick_build tools/voicecall/voicecall serve \\"
 	echo "                         --relay-socket $host_socket"
 	echo "                     and open its link on another machine (this one's own packets do not"
@@ -272,8 +283,7 @@ host_down()
 {
 	local left
 
-	process_end control TERM 10 || process_end control KILL 5
-	host_end_dataplane
+	host_end
 	if [ -x "$quick_build/control/turnpike-control" ] && [ -e "$host_config" ]; then
 		"$quick_build/control/turnpike-control" --config "$host_config" --remove-segment \
 			> /dev/null 2>&1
@@ -282,36 +292,62 @@ host_down()
 	huge_down
 	left=$(host_left)
 	if [ -n "$left" ]; then
+		host_show_log "the data plane that was to take everything back:"
 		quick_say "left behind; these commands remove it:"
 		echo "$left"
 		return 1
 	fi
+	rm -f "/run/turnpike-interface-$(stat -Lc %i /proc/self/ns/net)-$(state_get interface).lock"
 	rm -rf "$LAB_DIR" "$host_shm"
+	[ ! -e "/var/lib/turnpike-users/for-quickstart-$host_instance" ] ||
+		"$quick_top/tools/install-users" --remove --for "quickstart-$host_instance" || return
 }
 
-# SIGTERM makes it take back program, table and sysctl. One that was killed left them: then a new one
-# starts, which takes them over, and ends.
-host_end_dataplane()
+# SIGTERM makes the data plane take back program, table and sysctl. One that was killed left them: then
+# a new one starts, which takes them over, and ends.
+host_end()
 {
 	local i
 
-	if ! process_pid dataplane >/dev/null && [ -n "$(host_left)" ]; then
-		[ -x "$quick_build/dataplane/turnpike-dataplane" ] || return 0
-		: > "$LAB_DIR/dataplane.log"
-		host_spawn dataplane "$quick_build/dataplane/turnpike-dataplane"
-		for ((i = 0; i < 200; i++)); do
-			grep -q process_started "$LAB_DIR/dataplane.log" && break
-			process_pid dataplane >/dev/null || break
+	host_stop
+	if [ -n "$(host_left)" ] && [ -x "$quick_build/dataplane/turnpike-dataplane" ]; then
+		: > "$LAB_DIR/turnpike.log"
+		host_spawn dataplane dataplane/turnpike-dataplane --user turnpike-dataplane
+		for ((i = 0; i < 600; i++)); do
+			grep -q process_started "$LAB_DIR/turnpike.log" && break
+			process_pid dataplane > /dev/null || break
 			sleep 0.05
 		done
+		process_end dataplane TERM 10 || process_end dataplane KILL 5
 	fi
-	process_end dataplane TERM 10 || {
-		process_end dataplane KILL 5
-		quick_say "the data plane ignored SIGTERM for 10 s"
-	}
 }
 
-# What of the data plane's is still in the kernel: the commands that remove it.
+host_stop()
+{
+	process_end turnpike TERM 20 || {
+		process_end turnpike KILL 5
+		quick_say "the relay ignored SIGTERM for 20 s"
+	}
+	host_end_orphan control
+	host_end_orphan dataplane
+}
+
+# host_end_orphan ROLE: a process that turnpike left when it was killed, by the pid in its lock.
+host_end_orphan()
+{
+	local pid i
+
+	pid=$(grep -xsE '[0-9]+' "$LAB_DIR/$1.lock") || return 0
+	[ "$(cut -c 1-15 "/proc/$pid/comm" 2>/dev/null)" = "$(cut -c 1-15 <<< "turnpike-$1")" ] || return 0
+	kill "$pid" 2>/dev/null
+	for ((i = 0; i < 500; i++)); do
+		[ -e "/proc/$pid" ] || return 0
+		sleep 0.02
+	done
+	kill -9 "$pid"
+}
+
+# Prints the commands that remove the data plane's remains from the kernel.
 host_left()
 {
 	local interface
@@ -324,7 +360,7 @@ host_left()
 		echo "  nft delete table inet turnpike-$host_instance"
 	fi
 	if [ -s "$LAB_DIR/reserved-ports" ]; then
-		echo "  sysctl -w net.ipv4.ip_local_reserved_ports=   # less what was there before:" \
+		echo "  sysctl -w net.ipv4.ip_local_reserved_ports=   # less the ports reserved before:" \
 			"$(cat "$LAB_DIR/reserved-ports")"
 	fi
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# The lab, the streams in it, and what is said at the end.
+# The lab, the streams in it, and the closing report.
 
 quick_lab_mode()
 {
@@ -37,7 +37,7 @@ quick_lab_tool()
 quick_lab_need_free()
 {
 	if [ -e "/run/turnpike-$quick_lab" ] && ! quick_recorded lab "$quick_lab"; then
-		quick_die "a lab '$quick_lab' is up and not from here: end it (tools/lab down)," \
+		quick_die "a lab '$quick_lab' is up that quickstart did not start: end it (tools/lab down)," \
 			"or choose another --name"
 	fi
 }
@@ -50,7 +50,7 @@ quick_lab_up()
 	fi
 	quick_record lab "$quick_lab"
 	quick_lab_tool up ${quick_no_huge:+--no-huge} 2>&1 || quick_die "the lab did not come up"
-	echo "two clients, a and b, whose firewall lets them reach the relay and nobody else:"
+	echo "two clients, a and b, whose firewall lets them reach only the relay:"
 	quick_lab_tool status | sed 1d
 }
 
@@ -64,12 +64,13 @@ quick_lab_changes()
 	quick_change namespaces "$TP_NS_NET $TP_NS_A $TP_NS_B $TP_NS_RELAY; every link, address, route,"
 	quick_change "" "sysctl and nft rule is inside them"
 	quick_change processes "turnpike-dataplane, turnpike-control in $TP_NS_RELAY"
+	quick_change users "those two, groups turnpike-files and turnpike, unless they were there"
 	quick_change files "$TP_LAB_DIR (logs, sockets, certificates), /etc/netns/*tp-*/,"
 	quick_change "" "$quick_state"
 	quick_change hugepages "$(quick_lab_tool status | sed -n 's/^ *hugepages *//p')"
 }
 
-# quick_change WHAT WORDS...
+# quick_change PROCESS WORDS...
 quick_change()
 {
 	printf '  %-11s %s\n' "$1" "${*:2}"
@@ -90,8 +91,8 @@ quick_lab_next()
 
 	[ "$quick_lab" = lab ] || option=" --lab $quick_lab"
 	echo
-	echo "take it all back:    tools/quickstart --undo$(quick_name_option)"
-	echo "ask the relay:       $TURNPIKE_BUILD/tools/relayctl/relayctl -s $TP_SOCKET"
+	echo "undo everything:     tools/quickstart --undo$(quick_name_option)"
+	echo "inspect the relay:   $TURNPIKE_BUILD/tools/relayctl/relayctl -s $TP_SOCKET"
 	if ! command -v chromium >/dev/null; then
 		echo "browsers:            tools/packages install browser"
 	fi

@@ -27,7 +27,7 @@ def lab(*words):
 
 
 def ask(*words):
-    """What relayctl answers, as data; None while the control process is away."""
+    """Returns relayctl's answer as data; None while the control process is away."""
     command = [ENV["TP_BUILD"] + "/tools/relayctl/relayctl", "-s", ENV["TP_SOCKET"], "-j", *words]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
@@ -92,7 +92,7 @@ def follow_parent():
 
 
 def main(run):
-    """Runs it and exits with its status; what it cannot do is said in a line."""
+    """Runs it and exits with its status; a failure is reported in one line."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     follow_parent()
     try:

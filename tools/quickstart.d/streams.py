@@ -175,7 +175,7 @@ def print_numbers(reports):
 
 
 def print_relay():
-    """What the relay itself says, since its data plane's last start."""
+    """Prints the relay's own figures since its data plane's last start."""
     workers, drops = ask("worker", "show"), ask("drop", "show")
     if not workers or drops is None:
         return

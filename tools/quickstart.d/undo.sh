@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Takes back what was recorded, newest first. Each step may have been done already, or half.
+# Undoes the recorded changes, newest first. Each step may have been done already, or half.
 
 quick_undo()
 {
@@ -53,7 +53,7 @@ quick_may_remove()
 
 	[ -z "$quick_yes" ] || return 0
 	if [ ! -t 0 ]; then
-		echo "quickstart: removing packages needs --yes where nobody can be asked;" \
+		echo "quickstart: without a terminal, removing packages needs --yes;" \
 			"they are listed in $quick_state/packages" >&2
 		quick_failed=yes
 		return 1

@@ -3,14 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "compare.h"
-#include "core.h"
-#ifdef HAVE_REPLAY
-#include "scale.h"
-#endif
+#include <bench/exit.h>
+#include <turnpike/base.h>
+
+#include "compare/compare.h"
+#include "core/core.h"
+#include "core/instructions.h"
 #include "export/export.h"
 #include "load/load.h"
-#include "setup.h"
+#include "setup/setup.h"
 
 static const char usage[] =
 	"relaybench core [OPTION...]    the packet path, without a NIC\n"
@@ -22,52 +23,6 @@ static const char usage[] =
 	"\n"
 	"relaybench core --help, and so on, tells a command's options.\n";
 
-static int run_core(struct bench_ground *g, void *arg)
-{
-	const struct bench_options *o = arg;
-
-#ifdef HAVE_REPLAY
-	if (o->workers > 1)
-		return bench_scale(g, o);
-#endif
-	return bench_core(g, o);
-}
-
-static int core(int argc, char **argv)
-{
-	struct bench_options o;
-
-	if (bench_options_read(&o, argc, argv) != 0)
-		return BENCH_EXIT_USAGE;
-	if (o.page != NULL && strcmp(o.page, "help") == 0)
-		bench_options_help(stdout);
-	else if (o.page != NULL)
-		printf("relaybench %s\n", TURNPIKE_VERSION);
-	else
-		return bench_ground_supervise(run_core, &o, !o.no_boost);
-	return BENCH_EXIT_OK;
-}
-
-static int run_setup(struct bench_ground *g, void *arg)
-{
-	return bench_setup(g, arg);
-}
-
-static int setup(int argc, char **argv)
-{
-	struct bench_setup_options o;
-
-	if (bench_setup_options_read(&o, argc, argv) != 0)
-		return BENCH_EXIT_USAGE;
-	if (o.page != NULL && strcmp(o.page, "help") == 0)
-		bench_setup_options_help(stdout);
-	else if (o.page != NULL)
-		printf("relaybench %s\n", TURNPIKE_VERSION);
-	else
-		return bench_ground_supervise(run_setup, &o, !o.no_boost);
-	return BENCH_EXIT_OK;
-}
-
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -75,10 +30,11 @@ int main(int argc, char **argv)
 		int (*run)(int argc, char **argv);
 	} commands[] = {
 		{"compare", bench_compare},
-		{"core", core},
+		{"core", bench_core_main},
+		{BENCH_COUNT_COMMAND, bench_count_main},
 		{"export", export_main},
 		{"load", load_main},
-		{"setup", setup},
+		{"setup", bench_setup_main},
 	};
 
 	for (size_t i = 0; argc > 1 && i < TP_ARRAY_LEN(commands); i++)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// `capture ALLOCATION`: the reader of <turnpike/capture.h>, which writes what comes as pcapng.
+// `capture ALLOCATION`: the reader of <turnpike/capture.h>, which writes the received frames as
+// pcapng.
 #pragma once
 
 #include <stdbool.h>

@@ -65,6 +65,8 @@ int rctl_check_run(const struct rctl_request *r, enum rctl_style style)
 	json_t *rows;
 	int rc = conf_load(&request, &conf, &errs);
 
+	if (rc == 0)
+		conf_host_judge(conf, conf_host_has, NULL, &errs);
 	conf_free(conf);
 	if (rc == -ENOMEM || errs.out_of_memory) {
 		fprintf(stderr, "relayctl: out of memory\n");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// relayctl: asks a running relay how it is, and tells it what to do.
+// relayctl: inspects and controls a running relay.
 #include <stdio.h>
 #include <string.h>
 

@@ -17,6 +17,7 @@ static const struct option_row {
 	{'t', "tsv", false},
 	{'s', "socket", true},
 	{'\0', "instance", true},
+	{'\0', "config", true},
 	{'f', "file", true},
 	{'n', "count", true},
 	{'c', "count", true},
@@ -52,6 +53,8 @@ static int option_set(struct rctl_options *o, const struct option_row *row, char
 		o->socket = value;
 	else if (strcmp(row->name, "instance") == 0)
 		o->instance = value;
+	else if (strcmp(row->name, "config") == 0)
+		o->config = value;
 	else if (strcmp(row->name, "file") == 0)
 		o->batch = value;
 	else if (strcmp(row->name, "count") == 0)
@@ -122,10 +125,9 @@ static int option_take(struct rctl_options *o, char ***word)
 
 int rctl_options_read(struct rctl_options *o, char **argv)
 {
-	const char *instance = getenv("TURNPIKE_INSTANCE");
 	size_t n = 0;
 
-	*o = (struct rctl_options){.instance = instance == NULL ? "default" : instance};
+	*o = (struct rctl_options){.instance = getenv("TURNPIKE_INSTANCE")};
 	for (char **word = argv + 1; *word != NULL; word++) {
 		int rc;
 

@@ -17,12 +17,13 @@ enum rctl_style {
 
 struct rctl_options {
 	enum rctl_style style;
-	const char *instance;
-	const char *socket; // NULL: that of the instance
-	const char *batch;  // file of commands, "-" for stdin; NULL: one from the command line
+	const char *instance; // NULL: not given
+	const char *socket;   // a socket or its directory; NULL: not given
+	const char *config;   // whose relay is meant; NULL: not given
+	const char *batch;    // file of commands, "-" for stdin; NULL: one from the command line
 	bool stop_on_error;
 	bool echo;
-	unsigned count; // of what repeats itself (top), of packets (trace, capture); 0: not given
+	unsigned count;	       // of screens (top), of packets (trace, capture); 0: not given
 	const char *write;     // capture's file; NULL: not given
 	const char *page;      // "help", "version", "man", "completion": print it and leave
 	const char *words[32]; // the command, NULL-terminated

@@ -15,7 +15,8 @@ static const struct {
 } options[] = {
 	{"-j, --json", "print JSON"},
 	{"-t, --tsv", "print tab-separated values"},
-	{"-s, --socket PATH", "the operator socket; default: that of the instance"},
+	{"-s, --socket PATH", "the operator socket, or its directory"},
+	{"--config FILE", "the configuration whose relay is meant"},
 	{"--instance NAME", "the instance; default: $TURNPIKE_INSTANCE, else \"default\""},
 	{"-n, --count COUNT", "top: so often, then end; trace start, capture: packets (-c too)"},
 	{"-w, --write FILE", "capture: the file, made with mode 0600; default: standard output"},
@@ -51,6 +52,8 @@ static void arguments_print(FILE *out, const struct ctl_command *c)
 
 		if (a->required)
 			name_print(out, a->name);
+		else if (a->type == CTL_ARGUMENT_FLAG)
+			fprintf(out, " [--%s]", a->name);
 		else if (a->values != NULL)
 			fprintf(out, " [%s]", a->values);
 		else
@@ -214,7 +217,7 @@ void rctl_page_completion(FILE *out)
 	      "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
 	      "\t\tif [[ -n $skip ]]; then skip=; continue; fi\n"
 	      "\t\tcase ${COMP_WORDS[i]} in\n"
-	      "\t\t-s|-f|-i|--socket|--file|--instance) skip=1 ;;\n"
+	      "\t\t-s|-f|-i|--socket|--file|--instance|--config) skip=1 ;;\n"
 	      "\t\t-*) ;;\n"
 	      "\t\t*) if [[ -z $first ]]; then first=${COMP_WORDS[i]};"
 	      " elif [[ -z $second ]]; then second=${COMP_WORDS[i]}; fi ;;\n"
@@ -241,7 +244,7 @@ void rctl_page_completion(FILE *out)
 		if (noun_is_new(i, len))
 			fprintf(out, "%.*s ", (int)len, name);
 	}
-	fputs("--json --tsv --socket --instance --file --help --version\"; fi\n"
+	fputs("--json --tsv --socket --instance --config --file --help --version\"; fi\n"
 	      "\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
 	      "\t[[ \"$first $second\" == \"config check\" ]] &&"
 	      " COMPREPLY+=($(compgen -f -- \"$cur\"))\n"

@@ -7,7 +7,7 @@
 
 enum block { INTERFACE = 1, STATISTICS = 5, PACKET = 6, SECTION = 0x0a0d0d0a };
 
-// Of every block, of sections, interfaces, packets and statistics.
+// Options of every block, of sections, interfaces, packets and statistics.
 enum option {
 	END = 0,
 	COMMENT = 1,

@@ -16,8 +16,8 @@ struct pcapng_packet {
 	uint32_t interface;
 	uint64_t time_ns; // since 1970
 	const void *data;
-	uint32_t taken; // octets of data
-	uint32_t len;	// octets of the packet
+	uint32_t taken; // bytes of data
+	uint32_t len;	// bytes of the packet
 	bool outbound;
 	const char *comment; // NULL: none
 };

@@ -15,6 +15,9 @@ void rctl_printer_init(
 
 // ---- tables -----------------------------------------------------------------------------------
 
+// Columns of a terminal that one cell takes at most.
+#define CELL_MAX 40u
+
 struct table {
 	FILE *out;
 	const struct ctl_column *columns;
@@ -42,6 +45,29 @@ static const char *cell_show(
 	return buf;
 }
 
+// Cuts a text to `max` columns, the last of which is a dot.
+static void text_cut(char *s, unsigned max)
+{
+	unsigned n = 0;
+
+	if (text_width(s) <= max)
+		return;
+	for (; n + 1 < max || ((unsigned char)*s & 0xc0) == 0x80; s++)
+		n += ((unsigned char)s[1] & 0xc0) != 0x80;
+	strcpy(s, "\u2026");
+}
+
+// A cell of a table. A name of 508 characters must not push the other columns off the screen; the
+// last column has none behind it.
+static const char *table_cell(
+	const struct table *t, const json_t *row, size_t c, char buf[RCTL_VALUE_SIZE])
+{
+	cell_show(row, &t->columns[c], buf);
+	if (c + 1 < t->n_columns)
+		text_cut(buf, CELL_MAX);
+	return buf;
+}
+
 static void table_measure(const struct table *t, const json_t *rows)
 {
 	char buf[RCTL_VALUE_SIZE];
@@ -51,7 +77,7 @@ static void table_measure(const struct table *t, const json_t *rows)
 	json_array_foreach((json_t *)rows, i, row)
 	{
 		for (size_t c = 0; c < t->n_columns; c++) {
-			unsigned width = text_width(cell_show(row, &t->columns[c], buf));
+			unsigned width = text_width(table_cell(t, row, c, buf));
 
 			if (width > t->widths[c])
 				t->widths[c] = width;
@@ -91,7 +117,7 @@ static void table_rows(const struct table *t, const json_t *rows)
 	json_array_foreach((json_t *)rows, i, row)
 	{
 		for (size_t c = 0; c < t->n_columns; c++)
-			cell_print(t, c, cell_show(row, &t->columns[c], buf));
+			cell_print(t, c, table_cell(t, row, c, buf));
 	}
 }
 

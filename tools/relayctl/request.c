@@ -92,7 +92,7 @@ static const struct ctl_argument *argument_next(const struct rctl_request *r)
 	for (size_t i = 0; i < r->command->n_arguments; i++) {
 		const struct ctl_argument *a = &r->command->arguments[i];
 
-		if (json_object_get(r->arguments, a->name) == NULL)
+		if (a->type != CTL_ARGUMENT_FLAG && json_object_get(r->arguments, a->name) == NULL)
 			return a;
 	}
 	return NULL;
@@ -109,12 +109,15 @@ static int arguments_read(
 	struct rctl_request *r, const char *const *words, char *error, size_t error_size)
 {
 	while (*words != NULL) {
-		const struct ctl_argument *a = NULL;
+		const struct ctl_argument *a = argument_named(r, words[0], !required_is_missing(r));
 		json_t *value;
 
-		if (words[1] != NULL)
-			a = argument_named(r, words[0], !required_is_missing(r));
-		if (a != NULL)
+		if (a != NULL && a->type == CTL_ARGUMENT_FLAG) {
+			json_object_set_new(r->arguments, a->name, json_true());
+			words++;
+			continue;
+		}
+		if (a != NULL && words[1] != NULL)
 			words++;
 		else
 			a = argument_next(r);

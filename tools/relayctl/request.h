@@ -11,8 +11,8 @@ struct rctl_request {
 	json_t *arguments; // an object
 };
 
-// `words` is NULL-terminated; without any it is `status`. 0, or -EINVAL with a message and what to
-// do about it in `error`.
+// `words` is NULL-terminated; without any it is `status`. 0, or -EINVAL with a message and the
+// remedy in `error`.
 int rctl_request_read(
 	struct rctl_request *r, const char *const *words, char *error, size_t error_size);
 void rctl_request_fini(struct rctl_request *r);

@@ -14,86 +14,105 @@
 #include "capture.h"
 #include "check.h"
 #include "printer.h"
+#include "rows.h"
+#include "trace.h"
 
 void rctl_session_init(struct rctl_session *s, const struct rctl_options *o)
 {
 	*s = (struct rctl_session){.options = o};
-	if (o->socket != NULL)
-		snprintf(s->socket, sizeof(s->socket), "%s", o->socket);
-	else
-		snprintf(s->socket, sizeof(s->socket), "/run/turnpike/%s/%s", o->instance,
-			TP_CTL_SOCKET_NAME);
 }
 
 void rctl_session_fini(struct rctl_session *s)
 {
 	if (s->connected)
-		rctl_client_close(&s->client);
+		ctl_client_close(&s->client);
 	s->connected = false;
 }
 
-// Whether the data plane of the same instance listens: the kernel's list tells without a
-// connection, which the data plane would take for the control process.
-static bool dataplane_listens(const char *control_socket)
+static const char *daemon_name(const struct rctl_session *s)
 {
-	const char *slash = strrchr(control_socket, '/');
-	char line[512], path[256];
-	bool found = false;
-	FILE *f;
+	return s->edge ? "turnpike-edge" : "turnpike-control";
+}
 
-	snprintf(path, sizeof(path), "%.*s/%s", slash == NULL ? 1 : (int)(slash - control_socket),
-		slash == NULL ? "." : control_socket, TP_PUNT_SOCKET_NAME);
-	f = fopen("/proc/net/unix", "r");
-	while (f != NULL && !found && fgets(line, sizeof(line), f) != NULL) {
-		line[strcspn(line, "\n")] = '\0';
-		found = strlen(line) > strlen(path) &&
-			strcmp(line + strlen(line) - strlen(path), path) == 0;
+static int not_running(const struct rctl_session *s)
+{
+	char other[RCTL_SOCKET_SIZE];
+
+	if (s->edge) {
+		fprintf(stderr,
+			"relayctl: turnpike-edge is not running: nothing listens on %s\n"
+			"  next: start it; it runs where the configuration has listeners of tcp or "
+			"tls\n",
+			s->place.control);
+		return RCTL_EXIT_NO_DAEMON;
 	}
-	if (f != NULL)
-		fclose(f);
-	return found;
+	fprintf(stderr, "relayctl: turnpike-control is not running: nothing listens on %s\n",
+		s->place.control);
+	if (rctl_socket_is_bound(s->place.dataplane))
+		fprintf(stderr,
+			"  turnpike-dataplane: running; existing allocations are relayed\n");
+	else if (rctl_socket_named(TP_PUNT_SOCKET_NAME, other))
+		fprintf(stderr, "  turnpike-dataplane: not running beside it; one listens on %s\n",
+			other);
+	else
+		fprintf(stderr, "  turnpike-dataplane: not running either\n");
+	fprintf(stderr, "  next: start turnpike-control, or name another --instance, --socket or "
+			"--config\n");
+	return RCTL_EXIT_NO_DAEMON;
 }
 
 static int connect_failed(const struct rctl_session *s, int rc)
 {
+	const char *path = s->place.control;
+
 	switch (rc) {
 	case -ENOENT:
 	case -ECONNREFUSED:
-		fprintf(stderr,
-			"relayctl: turnpike-control is not running: nobody listens on %s\n"
-			"  turnpike-dataplane: %s\n"
-			"  next: start turnpike-control, or name another --instance or --socket\n",
-			s->socket,
-			dataplane_listens(s->socket)
-				? "running; what is set up is relayed on"
-				: "not running either, or of another instance");
-		return RCTL_EXIT_NO_DAEMON;
+		return not_running(s);
 	case -EACCES:
 	case -EPERM:
 		fprintf(stderr,
 			"relayctl: %s: permission denied\n"
 			"  next: run relayctl as root or as a member of the socket's group\n",
-			s->socket);
+			path);
 		return RCTL_EXIT_REFUSED;
 	case -EBUSY:
-		fprintf(stderr, "relayctl: %s: too many operators are connected\n", s->socket);
+		fprintf(stderr, "relayctl: %s: too many operators are connected\n", path);
 		return RCTL_EXIT_REFUSED;
 	case -EPROTO:
 		fprintf(stderr,
-			"relayctl: %s: no turnpike-control of this version listens there\n"
+			"relayctl: %s: no %s of this version listens there\n"
 			"  next: use the relayctl of the same version\n",
-			s->socket);
+			path, daemon_name(s));
 		return RCTL_EXIT_NO_DAEMON;
 	case -EAGAIN:
 		fprintf(stderr,
-			"relayctl: turnpike-control listens on %s but does not answer\n"
+			"relayctl: %s listens on %s but does not answer\n"
 			"  next: look at its log\n",
-			s->socket);
+			daemon_name(s), path);
 		return RCTL_EXIT_NO_DAEMON;
 	default:
-		fprintf(stderr, "relayctl: %s: %s\n", s->socket, strerror(-rc));
+		fprintf(stderr, "relayctl: %s: %s\n", path, strerror(-rc));
 		return RCTL_EXIT_NO_DAEMON;
 	}
+}
+
+// Connects unless that is done. RCTL_EXIT_OK, or the exit code after a message.
+static int session_connect(struct rctl_session *s)
+{
+	int rc;
+
+	if (s->connected)
+		return RCTL_EXIT_OK;
+	rc = s->located ? RCTL_EXIT_OK : rctl_locate(s->options, &s->place);
+	if (rc != RCTL_EXIT_OK)
+		return rc;
+	s->located = true;
+	rc = ctl_client_open(&s->client, s->place.control);
+	if (rc < 0)
+		return connect_failed(s, rc);
+	s->connected = true;
+	return RCTL_EXIT_OK;
 }
 
 static int refusal_print(const json_t *answer)
@@ -111,61 +130,78 @@ static int refusal_print(const json_t *answer)
 		       : RCTL_EXIT_REFUSED;
 }
 
-// What is looked at again and again.
+// A command that is repeated until it is interrupted.
 static bool is_repeated(const struct rctl_request *r)
 {
 	return strcmp(r->command->name, "top") == 0;
 }
 
-static int answers_print(struct rctl_session *s, const struct rctl_request *r)
+static int answers_print(
+	struct rctl_session *s, const struct rctl_request *r, struct rctl_rows *rows)
 {
-	struct rctl_printer printer;
 	int status = RCTL_EXIT_OK;
 	bool more = true;
 
-	rctl_printer_init(&printer, stdout, s->options->style, r->command);
-	printer.lines = is_repeated(r);
 	while (more) {
 		json_t *answer;
-		int rc = rctl_client_receive(&s->client, &answer);
+		int rc = ctl_client_receive(&s->client, &answer);
 
-		if (rc < 0)
-			return rc;
-		if (!json_is_true(json_object_get(answer, "ok"))) {
+		if (rc == 0 && !json_is_true(json_object_get(answer, "ok"))) {
 			rc = refusal_print(answer);
 			json_decref(answer);
-			return rc;
+		} else if (rc == 0) {
+			more = json_is_true(json_object_get(answer, "more"));
+			rctl_rows_add(rows, json_object_get(answer, "result"));
+			rc = rctl_check_verdict(r, json_object_get(answer, "result"));
+			status = rc != RCTL_EXIT_OK ? rc : status;
+			json_decref(answer);
+			continue;
 		}
-		more = json_is_true(json_object_get(answer, "more"));
-		rctl_printer_add(&printer, json_object_get(answer, "result"));
-		rc = rctl_check_verdict(r, json_object_get(answer, "result"));
-		if (rc != RCTL_EXIT_OK)
-			status = rc;
-		json_decref(answer);
+		return rc;
 	}
-	rctl_printer_end(&printer);
+	rctl_rows_end(rows);
+	rctl_printer_end(rows->printer);
 	return status;
 }
 
 static int request_run(struct rctl_session *s, const struct rctl_request *r)
 {
-	int rc = 0;
+	struct rctl_printer printer;
+	struct rctl_rows rows;
+	int rc = session_connect(s);
 
-	if (!s->connected)
-		rc = rctl_client_open(&s->client, s->socket);
-	if (rc < 0)
-		return connect_failed(s, rc);
-	s->connected = true;
-	rc = rctl_client_send(&s->client, r->command->name, r->arguments);
+	if (rc != RCTL_EXIT_OK)
+		return rc;
+	rctl_printer_init(&printer, stdout, s->options->style, r->command);
+	printer.lines = is_repeated(r);
+	rctl_rows_init(&rows, r, &printer);
+	rc = ctl_client_send(&s->client, r->command->name, r->arguments);
 	if (rc == 0)
-		rc = answers_print(s, r);
+		rc = answers_print(s, r, &rows);
+	rctl_rows_fini(&rows);
 	if (rc >= 0)
 		return rc;
 	rctl_session_fini(s);
 	fflush(stdout);
-	fprintf(stderr, "relayctl: turnpike-control went away during %s: %s\n", r->command->name,
+	fprintf(stderr, "relayctl: %s went away during %s: %s\n", daemon_name(s), r->command->name,
 		strerror(-rc));
 	return RCTL_EXIT_NO_DAEMON;
+}
+
+// By a connection of its own.
+static int edge_run(struct rctl_session *s, const struct rctl_request *r)
+{
+	struct rctl_session edge = {.options = s->options, .located = true, .edge = true};
+	int rc = s->located ? RCTL_EXIT_OK : rctl_locate(s->options, &s->place);
+
+	if (rc != RCTL_EXIT_OK)
+		return rc;
+	s->located = true;
+	edge.place = s->place;
+	strcpy(edge.place.control, s->place.edge);
+	rc = request_run(&edge, r);
+	rctl_session_fini(&edge);
+	return rc;
 }
 
 static void second_pass(void)
@@ -175,18 +211,17 @@ static void second_pass(void)
 	nanosleep(&second, NULL);
 }
 
-// The first question only wakes what looks for busy allocations.
+// The first request only starts the search for busy allocations.
 static int top_prime(struct rctl_session *s, const struct rctl_request *r)
 {
 	json_t *answer = NULL;
-	int rc = rctl_client_open(&s->client, s->socket);
+	int rc = session_connect(s);
 
-	if (rc < 0)
-		return connect_failed(s, rc);
-	s->connected = true;
-	rc = rctl_client_send(&s->client, r->command->name, r->arguments);
+	if (rc != RCTL_EXIT_OK)
+		return rc;
+	rc = ctl_client_send(&s->client, r->command->name, r->arguments);
 	if (rc == 0)
-		rc = rctl_client_receive(&s->client, &answer);
+		rc = ctl_client_receive(&s->client, &answer);
 	json_decref(answer);
 	if (rc < 0)
 		rctl_session_fini(s);
@@ -213,14 +248,14 @@ static int top_run(struct rctl_session *s, const struct rctl_request *r)
 
 // One request's only answer: 0 with a new reference to its result, or the exit code after a
 // message.
-static int ask_with(
+static int ask(
 	struct rctl_session *s, const char *command, json_t *arguments, int fd, json_t **result)
 {
 	json_t *answer = NULL;
-	int rc = rctl_client_send_with(&s->client, command, arguments, fd);
+	int rc = ctl_client_send_with(&s->client, command, arguments, fd);
 
 	if (rc == 0)
-		rc = rctl_client_receive(&s->client, &answer);
+		rc = ctl_client_receive(&s->client, &answer);
 	if (rc < 0) {
 		rctl_session_fini(s);
 		fprintf(stderr, "relayctl: turnpike-control went away during %s: %s\n", command,
@@ -237,76 +272,55 @@ static int ask_with(
 	return rc;
 }
 
-static int ask(struct rctl_session *s, const char *command, json_t *arguments, json_t **result)
+// The records come from the data plane by a socket of which the other end goes with the request. 0
+// with the descriptor to read from and the request's result, or the exit code.
+static int observe_ask(
+	struct rctl_session *s, const struct rctl_request *r, int *fd, json_t **result)
 {
-	return ask_with(s, command, arguments, -1, result);
-}
+	int pair[2], rc;
 
-static int trace_follow(struct rctl_session *s, json_int_t packets, json_int_t seconds)
-{
-	const struct timespec gap = {.tv_nsec = 200000000};
-	json_int_t after = 0;
-	struct rctl_printer printer;
-	time_t end = time(NULL) + (time_t)seconds + 1;
-	int rc = RCTL_EXIT_OK;
-
-	rctl_printer_init(&printer, stdout, s->options->style, ctl_command_find("trace read"));
-	while (rc == RCTL_EXIT_OK && after < packets && time(NULL) <= end) {
-		json_t *arguments = json_pack("{s:I}", "after", after);
-		json_t *rows = NULL;
-		size_t n;
-
-		nanosleep(&gap, NULL);
-		rc = ask(s, "trace read", arguments, &rows);
-		json_decref(arguments);
-		n = json_array_size(rows);
-		if (n > 0) {
-			rctl_printer_add(&printer, rows);
-			fflush(stdout);
-			after = json_integer_value(
-				json_object_get(json_array_get(rows, n - 1), "n"));
-		}
-		json_decref(rows);
+	if (s->options->count != 0)
+		json_object_set_new(
+			r->arguments, "packets", json_integer((json_int_t)s->options->count));
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+		perror("relayctl: socketpair");
+		return RCTL_EXIT_REFUSED;
 	}
-	rctl_printer_end(&printer);
+	rc = ask(s, r->command->name, r->arguments, pair[0], result);
+	close(pair[0]);
+	if (rc == RCTL_EXIT_OK)
+		*fd = pair[1];
+	else
+		close(pair[1]);
 	return rc;
 }
 
 static int trace_run(struct rctl_session *s, const struct rctl_request *r)
 {
 	json_t *result = NULL;
-	int rc = s->connected ? 0 : rctl_client_open(&s->client, s->socket);
+	int fd, rc = session_connect(s);
 
-	if (rc < 0)
-		return connect_failed(s, rc);
-	s->connected = true;
-	if (s->options->count != 0)
-		json_object_set_new(
-			r->arguments, "packets", json_integer((json_int_t)s->options->count));
-	rc = ask(s, r->command->name, r->arguments, &result);
-	if (rc == RCTL_EXIT_OK)
-		rc = trace_follow(s, json_integer_value(json_object_get(result, "packets")),
-			json_integer_value(json_object_get(result, "seconds")));
+	if (rc != RCTL_EXIT_OK)
+		return rc;
+	rc = observe_ask(s, r, &fd, &result);
+	if (rc == RCTL_EXIT_OK) {
+		rc = rctl_trace_run(fd, result, s->options->style);
+		close(fd);
+	}
 	json_decref(result);
 	return rc;
 }
 
-// The frames come from the data plane by a socket of which the other end goes with the request.
 static int capture_ask(struct rctl_session *s, const struct rctl_request *r, const char *path)
 {
 	uint32_t snaplen = (uint32_t)json_integer_value(json_object_get(r->arguments, "snaplen"));
 	json_t *result = NULL;
-	int pair[2], rc;
+	int fd, rc = observe_ask(s, r, &fd, &result);
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-		perror("relayctl: socketpair");
-		return RCTL_EXIT_REFUSED;
+	if (rc == RCTL_EXIT_OK) {
+		rc = rctl_capture_run(fd, path, result, snaplen);
+		close(fd);
 	}
-	rc = ask_with(s, r->command->name, r->arguments, pair[0], &result);
-	close(pair[0]);
-	if (rc == RCTL_EXIT_OK)
-		rc = rctl_capture_run(pair[1], path, result, snaplen);
-	close(pair[1]);
 	json_decref(result);
 	return rc;
 }
@@ -315,20 +329,14 @@ static int capture_run(struct rctl_session *s, const struct rctl_request *r)
 {
 	json_t *write = json_incref(json_object_get(r->arguments, "write"));
 	const char *path = s->options->write != NULL ? s->options->write : json_string_value(write);
-	int rc = s->connected ? 0 : rctl_client_open(&s->client, s->socket);
+	int rc = session_connect(s);
 
-	if (rc < 0) {
-		rc = connect_failed(s, rc);
+	if (rc != RCTL_EXIT_OK)
 		goto end;
-	}
-	s->connected = true;
 	rc = RCTL_EXIT_USAGE;
 	if (!rctl_capture_may_write(path))
 		goto end;
 	json_object_del(r->arguments, "write");
-	if (s->options->count != 0)
-		json_object_set_new(
-			r->arguments, "packets", json_integer((json_int_t)s->options->count));
 	rc = capture_ask(s, r, path);
 end:
 	json_decref(write);
@@ -347,6 +355,8 @@ int rctl_session_run(struct rctl_session *s, const char *const *words)
 	}
 	if (rctl_check_is_local(&r))
 		rc = rctl_check_run(&r, s->options->style);
+	else if (r.command->edge)
+		rc = edge_run(s, &r);
 	else if (strcmp(r.command->name, "trace start") == 0)
 		rc = trace_run(s, &r);
 	else if (strcmp(r.command->name, "capture") == 0)

@@ -76,7 +76,7 @@ static void text_add(struct text_buf *b, const char *s, size_t len)
 	if (len <= room && text_is_printable(s, len))
 		text_buf_addf(b, "%.*s", (int)len, s);
 	else
-		// One octet may become six.
+		// One byte may become six.
 		text_buf_add_quoted(b, s, len, room / 6);
 }
 

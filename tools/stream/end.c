@@ -46,8 +46,8 @@ close_both:
 	return fd;
 }
 
-int sm_end_open(struct sm_end *e, const char *netns, const union sm_addr *bind_to,
-	const union sm_addr *server)
+int sm_end_open(struct sm_end *e, const char *netns, const union tc_addr *bind_to,
+	const union tc_addr *server)
 {
 	const int one = 1, size = SOCKET_BUFFER;
 	bool v6 = bind_to->sa.sa_family == AF_INET6;
@@ -63,8 +63,8 @@ int sm_end_open(struct sm_end *e, const char *netns, const union sm_addr *bind_t
 		(void)setsockopt(e->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	if (setsockopt(e->fd, v6 ? SOL_IPV6 : SOL_IP, v6 ? IPV6_RECVERR : IP_RECVERR, &one,
 		    sizeof(one)) < 0 ||
-		bind(e->fd, &bind_to->sa, sm_addr_len(bind_to)) < 0 ||
-		(server != NULL && connect(e->fd, &server->sa, sm_addr_len(server)) < 0) ||
+		bind(e->fd, &bind_to->sa, tc_addr_len(bind_to)) < 0 ||
+		(server != NULL && connect(e->fd, &server->sa, tc_addr_len(server)) < 0) ||
 		getsockname(e->fd, &e->own.sa, &len) < 0) {
 		err = -errno;
 		close(e->fd);
@@ -79,7 +79,7 @@ void sm_end_close(struct sm_end *e)
 	if (e->fd >= 0)
 		close(e->fd);
 	if (e->relayed)
-		sm_client_fini(&e->client);
+		tc_client_fini(&e->client);
 }
 
 static void collect_errors(struct sm_end *e)
@@ -114,7 +114,7 @@ static void collect_errors(struct sm_end *e)
 	}
 }
 
-int sm_end_receive(struct sm_end *e, uint8_t *buf, size_t len, union sm_addr *from)
+int sm_end_receive(struct sm_end *e, uint8_t *buf, size_t len, union tc_addr *from)
 {
 	for (;;) {
 		socklen_t from_len = sizeof(*from);

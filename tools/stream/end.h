@@ -3,9 +3,11 @@
 // peer's. Single-threaded.
 #pragma once
 
-#include "client.h"
+#include <turnclient/client.h>
 
-// What the network said by ICMP, from the socket's error queue.
+#define SM_CHECKS 3u // requests of a check
+
+// ICMP errors of the network, from the socket's error queue.
 struct sm_errors {
 	uint32_t count;
 	uint8_t type, code; // of the last one
@@ -15,21 +17,22 @@ struct sm_errors {
 struct sm_end {
 	int fd;
 	bool relayed; // a TURN client; else a plain socket
-	struct sm_client client;
-	union sm_addr own;
-	union sm_addr remote; // plain: where it sends, once known
+	struct tc_client client;
+	union tc_addr own;
+	union tc_addr remote; // plain: where it sends, once known
 	bool remote_known;
 	uint32_t other_source;	// plain: datagrams from elsewhere than the expected address
-	union sm_addr expected; // plain: the relayed address
+	union tc_addr expected; // plain: the relayed address
 	struct sm_errors errors;
+	struct tc_request *checks[SM_CHECKS]; // of a check that is under way
 };
 
 // Opens a socket in the namespace (NULL: this one), bound to `bind_to`, connected to `server` if
 // that is not NULL. Negative errno on failure.
-int sm_end_open(struct sm_end *e, const char *netns, const union sm_addr *bind_to,
-	const union sm_addr *server);
+int sm_end_open(struct sm_end *e, const char *netns, const union tc_addr *bind_to,
+	const union tc_addr *server);
 void sm_end_close(struct sm_end *e);
 
 // Receives one datagram without waiting: its length, or -EAGAIN. Errors reported by ICMP are
 // collected on the way.
-int sm_end_receive(struct sm_end *e, uint8_t *buf, size_t len, union sm_addr *from);
+int sm_end_receive(struct sm_end *e, uint8_t *buf, size_t len, union tc_addr *from);

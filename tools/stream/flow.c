@@ -101,6 +101,10 @@ void sm_flow_take(struct sm_flow *f, const uint8_t *payload, size_t len, uint64_
 		f->gap_ns = now_ns - f->last_ns;
 		f->gap_at_ns = f->last_ns;
 	}
+	if (f->last_ns != 0 && now_ns - f->last_ns > f->silence_ns) {
+		f->silence_ns = now_ns - f->last_ns;
+		f->silence_end_ns = now_ns;
+	}
 	f->last_ns = now_ns;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// One direction of a stream: numbered payloads, and what became of them. Sender and receiver are
-// the same process, so both sides of the count, and the delay between them, are exact.
+// One direction of a stream: numbered payloads, and their fate. Sender and receiver are the same
+// process, so both sides of the count, and the delay between them, are exact.
 #pragma once
 
 #include <stdbool.h>
@@ -20,6 +20,9 @@ struct sm_flow {
 	uint32_t highest;	    // highest number seen plus one
 	uint64_t last_ns;	    // of the latest arrival, 0 before the first
 	uint64_t gap_ns, gap_at_ns; // longest silence between two arrivals, and when it began
+	// The same since a mark, and when it ended; and the number sent when a check began.
+	uint64_t silence_ns, silence_end_ns;
+	uint32_t asked;
 };
 
 // Room for `capacity` numbers: 0 or -ENOMEM.

@@ -9,23 +9,9 @@
 
 static const char sm_usage[] =
 	"stream run --server ADDR[:PORT] --user NAME (--password-file F | --secret-file F)\n"
-	"    (--peer ADDR[:PORT] [--peer-netns NS] | --peer-relay [--peer-netns NS])\n"
-	"    [--netns NS] [--bind ADDR[:PORT]] [--peer-bind ADDR] [--data channel|send]\n"
-	"    [--family 4|6] [--streams N] [--rate PPS] [--size OCTETS] [--seconds S] [--drain-ms "
-	"MS]\n"
-	"    [--at MS:allocate-again|refresh|refresh-zero|permission|channel]... [--live]\n"
+	"    (--peer ADDR[:PORT] | --peer-relay) [OPTION...]\n"
 	"stream echo ADDR:PORT\n"
-	"\n"
-	"Allocates on a TURN server, relays numbered packets to a peer and back, and prints as "
-	"JSON what\n"
-	"was lost, doubled, reordered or late, which ICMP errors came, and how the requests given "
-	"by --at\n"
-	"(times count from the stream's start, sent by the first client) were answered.\n"
-	"--peer-netns NS opens the peer's socket in that namespace, where it sends a stream of its "
-	"own;\n"
-	"without it an echo is expected at --peer. With --peer-relay the peer is a second TURN "
-	"client.\n"
-	"Rate and size are per stream and direction. Exit: 0 ran, 1 set-up failed, 2 usage.\n";
+	"stream run --help lists the options.\n";
 
 static volatile sig_atomic_t sm_stop;
 
@@ -38,10 +24,10 @@ static void on_signal(int signal)
 static int echo(const char *where)
 {
 	struct sm_end e;
-	union sm_addr at, from;
+	union tc_addr at, from;
 	uint8_t buf[2048];
 
-	if (sm_addr_parse(&at, where, 0) < 0 || sm_end_open(&e, NULL, &at, NULL) < 0) {
+	if (tc_addr_parse(&at, where, 0) < 0 || sm_end_open(&e, NULL, &at, NULL) < 0) {
 		fprintf(stderr, "stream: cannot listen at '%s'\n", where);
 		return 1;
 	}
@@ -52,7 +38,7 @@ static int echo(const char *where)
 		(void)poll(&p, 1, -1);
 		while ((n = sm_end_receive(&e, buf, sizeof(buf), &from)) >= 0)
 			(void)sendto(
-				e.fd, buf, (size_t)n, MSG_DONTWAIT, &from.sa, sm_addr_len(&from));
+				e.fd, buf, (size_t)n, MSG_DONTWAIT, &from.sa, tc_addr_len(&from));
 	}
 	sm_end_close(&e);
 	return 0;
@@ -62,10 +48,10 @@ static int run(int argc, char **argv)
 {
 	static struct sm_options options;
 	struct sm_run r;
-	int status = 1;
+	int status = 1, rc = sm_options_read(&options, argc, argv);
 
-	if (sm_options_parse(&options, argc, argv) < 0)
-		return 2;
+	if (rc != 0)
+		return rc > 0 ? 0 : 2;
 	// Sleep as long as asked, not 50 microseconds longer.
 	(void)prctl(PR_SET_TIMERSLACK, 1ul);
 	if (sm_run_init(&r, &options, &sm_stop) == 0) {

@@ -2,230 +2,194 @@
 #include "options.h"
 
 #include <errno.h>
-#include <getopt.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include <options/options.h>
+
 #include "flow.h"
 
-enum {
-	O_SERVER = 256,
-	O_BIND,
-	O_PEER,
-	O_PEER_BIND,
-	O_PEER_RELAY,
-	O_NETNS,
-	O_PEER_NETNS,
-	O_USER,
-	O_PASSWORD_FILE,
-	O_SECRET_FILE,
-	O_DATA,
-	O_FAMILY,
-	O_STREAMS,
-	O_RATE,
-	O_SIZE,
-	O_SECONDS,
-	O_DRAIN,
-	O_AT,
-	O_LIVE,
-};
+#define CREDENTIAL_S 3600
 
-static const struct option sm_long[] = {
-	{"server", required_argument, NULL, O_SERVER},
-	{"bind", required_argument, NULL, O_BIND},
-	{"peer", required_argument, NULL, O_PEER},
-	{"peer-bind", required_argument, NULL, O_PEER_BIND},
-	{"peer-relay", no_argument, NULL, O_PEER_RELAY},
-	{"netns", required_argument, NULL, O_NETNS},
-	{"peer-netns", required_argument, NULL, O_PEER_NETNS},
-	{"user", required_argument, NULL, O_USER},
-	{"password-file", required_argument, NULL, O_PASSWORD_FILE},
-	{"secret-file", required_argument, NULL, O_SECRET_FILE},
-	{"data", required_argument, NULL, O_DATA},
-	{"family", required_argument, NULL, O_FAMILY},
-	{"streams", required_argument, NULL, O_STREAMS},
-	{"rate", required_argument, NULL, O_RATE},
-	{"size", required_argument, NULL, O_SIZE},
-	{"seconds", required_argument, NULL, O_SECONDS},
-	{"drain-ms", required_argument, NULL, O_DRAIN},
-	{"at", required_argument, NULL, O_AT},
-	{"live", no_argument, NULL, O_LIVE},
-	{NULL, 0, NULL, 0},
-};
-
-struct files {
-	const char *user, *password, *secret;
-};
-
-static int bad(const char *what, const char *value)
+static const char *address_read(union tc_addr *a, const char *text, uint16_t port)
 {
-	fprintf(stderr, "stream: %s '%s'\n", what, value);
-	return -EINVAL;
+	return tc_addr_parse(a, text, port) < 0 ? "a numeric address" : NULL;
 }
 
-// First line of a file, without its end.
-static int read_line(const char *path, char *to, size_t len)
+static const char *server_read(void *out, const char *text)
 {
-	FILE *f = fopen(path, "re");
-
-	if (f == NULL)
-		return bad("cannot read", path);
-	if (fgets(to, (int)len, f) == NULL)
-		to[0] = '\0';
-	fclose(f);
-	to[strcspn(to, "\r\n")] = '\0';
-	return to[0] != '\0' ? 0 : bad("empty file", path);
+	return address_read(&((struct sm_options *)out)->server, text, 3478);
 }
 
-// Time-limited credential: "expiry:name", and base64 of HMAC-SHA1 over that by the secret.
-static int credential_make(struct sm_credential *c, const struct files *f)
+static const char *bind_read(void *out, const char *text)
 {
-	char secret[256];
-	uint8_t mac[EVP_MAX_MD_SIZE];
-	unsigned mac_len = 0;
-
-	if (f->user == NULL || (f->password == NULL) == (f->secret == NULL))
-		return bad("needs --user and one of --password-file, --secret-file; user",
-			f->user != NULL ? f->user : "");
-	if (f->password != NULL) {
-		snprintf(c->user, sizeof(c->user), "%s", f->user);
-		return read_line(f->password, c->password, sizeof(c->password));
-	}
-	if (read_line(f->secret, secret, sizeof(secret)) < 0)
-		return -EINVAL;
-	snprintf(c->user, sizeof(c->user), "%lld:%s", (long long)time(NULL) + 3600, f->user);
-	HMAC(EVP_sha1(), secret, (int)strlen(secret), (const uint8_t *)c->user, strlen(c->user),
-		mac, &mac_len);
-	EVP_EncodeBlock((uint8_t *)c->password, mac, (int)mac_len);
-	return 0;
+	return address_read(&((struct sm_options *)out)->bind_to, text, 0);
 }
 
-static int number(uint32_t *to, const char *text, uint32_t low, uint32_t high, const char *what)
+static const char *peer_read(void *out, const char *text)
 {
-	char *end;
-	unsigned long v = strtoul(text, &end, 10);
+	return address_read(&((struct sm_options *)out)->peer, text, 0);
+}
 
-	if (end == text || *end != '\0' || v < low || v > high) {
-		fprintf(stderr, "stream: %s '%s': %u to %u\n", what, text, low, high);
-		return -EINVAL;
-	}
-	*to = (uint32_t)v;
-	return 0;
+static const char *peer_bind_read(void *out, const char *text)
+{
+	return address_read(&((struct sm_options *)out)->peer_bind, text, 0);
+}
+
+static const char *family_read(void *out, const char *text)
+{
+	bool v6 = strcmp(text, "6") == 0;
+
+	((struct sm_options *)out)->family = v6 ? AF_INET6 : AF_INET;
+	return v6 || strcmp(text, "4") == 0 ? NULL : "4 or 6";
 }
 
 // MS:REQUEST
-static int plan_add(struct sm_options *o, const char *text)
+static const char *plan_read(void *out, const char *text)
 {
+	struct sm_options *o = out;
 	const char *colon = strchr(text, ':');
 	struct sm_plan *p = &o->plans[o->n_plans];
 
 	if (colon == NULL || o->n_plans == SM_PLANS_MAX)
-		return bad("--at wants MS:REQUEST, up to 64 of them, not", text);
+		return "MS:REQUEST, up to 64 of them";
 	p->at_ms = (uint32_t)strtoul(text, NULL, 10);
-	p->kind = sm_kind_parse(colon + 1);
-	if (p->kind == SM_K_COUNT || p->kind == SM_K_ALLOCATE)
-		return bad("--at knows allocate-again, refresh, refresh-zero, permission, channel, "
-			   "not",
-			colon + 1);
+	p->kind = tc_kind_parse(colon + 1);
+	if (p->kind == TC_K_COUNT || p->kind == TC_K_ALLOCATE)
+		return "MS: and allocate-again, refresh, refresh-zero, permission or channel";
 	o->n_plans++;
-	return 0;
+	return NULL;
 }
 
-static int address(union sm_addr *a, const char *text, uint16_t port, const char *what)
+#define FIELD(name) OPTIONS_FIELD(struct sm_options, name)
+
+static const char *const carriers[] = {"channel", "send", NULL};
+
+static const struct options_row rows[] = {
+	{"server", "ADDR[:PORT]", "the TURN server (port 3478)", .kind = OPTIONS_CALL,
+		.read = server_read},
+	{"user", "NAME", "name of the credential", .kind = OPTIONS_TEXT, FIELD(user)},
+	{"password-file", "F", "its password", .kind = OPTIONS_TEXT, FIELD(password_file)},
+	{"secret-file", "F", "or the secret that makes a time-limited one", .kind = OPTIONS_TEXT,
+		FIELD(secret_file)},
+	{"peer", "ADDR[:PORT]", "the peer; without --peer-netns an echo", .kind = OPTIONS_CALL,
+		.read = peer_read},
+	{"peer-relay", NULL, "or a second TURN client", FIELD(peer_relayed)},
+	{"peer-netns", "NS", "namespace of the peer's socket, which sends a stream of its own",
+		.kind = OPTIONS_TEXT, FIELD(peer_netns)},
+	{"peer-bind", "ADDR", "address of the peer's socket", .kind = OPTIONS_CALL,
+		.read = peer_bind_read},
+	{"netns", "NS", "namespace of the clients' sockets", .kind = OPTIONS_TEXT, FIELD(netns)},
+	{"bind", "ADDR[:PORT]", "address of the clients' sockets", .kind = OPTIONS_CALL,
+		.read = bind_read},
+	{"data", "channel|send", "what carries the data (channel)", .kind = OPTIONS_WORD,
+		FIELD(by_indication), .words = carriers},
+	{"family", "4|6", "of the relayed address; without this none is asked for",
+		.kind = OPTIONS_CALL, .read = family_read},
+	{"streams", "N", "streams (1)", .kind = OPTIONS_WHOLE, FIELD(streams), .low = 1,
+		.high = SM_STREAMS_MAX},
+	{"rate", "PPS", "packets per second of a stream and direction (50)", .kind = OPTIONS_WHOLE,
+		FIELD(rate_pps), .low = 1, .high = 100000},
+	{"size", "BYTES", "of a payload (160)", .kind = OPTIONS_WHOLE, FIELD(size_len),
+		.low = SM_PAYLOAD_MIN, .high = SM_PAYLOAD_MAX},
+	{"seconds", "S", "of traffic (10)", .kind = OPTIONS_NUMBER, FIELD(seconds), .low = 0.001,
+		.high = 86400},
+	{"drain-ms", "MS", "wait for late packets (1000)", .kind = OPTIONS_WHOLE, FIELD(drain_ms),
+		.high = 60000},
+	{"at", "MS:REQUEST",
+		"a request of the first client at that time of the stream: allocate-again,\n"
+		"refresh, refresh-zero, permission or channel; may be given up to 64 times",
+		.kind = OPTIONS_CALL, .read = plan_read},
+	{"live", NULL, "a line of figures per second on standard error", FIELD(live)},
+	{"interactive", NULL,
+		"takes \"check SECONDS\" (does every allocation, permission and channel still "
+		"work?),\n"
+		"\"request KIND\" (as --at) and \"mark\" (measure silences from here) on standard "
+		"input;\n"
+		"its end ends the run",
+		FIELD(interactive)},
+};
+
+static const struct options_command command = {
+	.program = "stream",
+	.name = "run",
+	.synopsis = "--server ADDR[:PORT] --user NAME (--password-file F | --secret-file F)\n"
+		    "    (--peer ADDR[:PORT] | --peer-relay) [OPTION...]\n"
+		    "stream echo ADDR:PORT",
+	.about = "Allocates on a TURN server, relays numbered packets to a peer and back, and "
+		 "prints as\n"
+		 "JSON what was lost, doubled, reordered or late, which ICMP errors came, and how "
+		 "the\n"
+		 "requests given by --at were answered.\n",
+	.notes = "Exit: 0 ran, 1 set-up failed, 2 usage.\n",
+	.rows = rows,
+	.n_rows = sizeof(rows) / sizeof(rows[0]),
+};
+
+// First line of a file, without its end.
+static int line_read(const char *path, char *to, size_t len)
 {
-	return sm_addr_parse(a, text, port) < 0 ? bad(what, text) : 0;
+	FILE *f = fopen(path, "re");
+
+	if (f == NULL || fgets(to, (int)len, f) == NULL)
+		to[0] = '\0';
+	to[strcspn(to, "\r\n")] = '\0';
+	if (to[0] == '\0')
+		fprintf(stderr, "stream: %s: %s\n", path,
+			f == NULL ? strerror(errno) : "the first line is empty");
+	if (f != NULL)
+		fclose(f);
+	return to[0] != '\0' ? 0 : -EINVAL;
 }
 
-static int take(struct sm_options *o, struct files *f, int option, const char *v)
+// The name of a time-limited credential is "expiry:name".
+static int credential_make(struct sm_options *o)
 {
-	switch (option) {
-	case O_SERVER:
-		return address(&o->server, v, 3478, "no numeric address: --server");
-	case O_BIND:
-		return address(&o->bind_to, v, 0, "no numeric address: --bind");
-	case O_PEER:
-		return address(&o->peer, v, 0, "no numeric address: --peer");
-	case O_PEER_BIND:
-		return address(&o->peer_bind, v, 0, "no numeric address: --peer-bind");
-	case O_DATA:
-		o->by_indication = strcmp(v, "send") == 0;
-		return o->by_indication || strcmp(v, "channel") == 0
-			       ? 0
-			       : bad("--data is channel or send, not", v);
-	case O_FAMILY:
-		o->family = strcmp(v, "6") == 0 ? AF_INET6 : AF_INET;
-		return strcmp(v, "6") == 0 || strcmp(v, "4") == 0
-			       ? 0
-			       : bad("--family is 4 or 6, not", v);
-	case O_STREAMS:
-		return number(&o->streams, v, 1, SM_STREAMS_MAX, "--streams");
-	case O_RATE:
-		return number(&o->rate_pps, v, 1, 100000, "--rate");
-	case O_SIZE:
-		return number(&o->size_len, v, SM_PAYLOAD_MIN, SM_PAYLOAD_MAX, "--size");
-	case O_DRAIN:
-		return number(&o->drain_ms, v, 0, 60000, "--drain-ms");
-	case O_SECONDS:
-		o->seconds = strtod(v, NULL);
-		return o->seconds > 0 && o->seconds <= 86400 ? 0 : bad("--seconds", v);
-	case O_AT:
-		return plan_add(o, v);
-	case O_PEER_RELAY:
-		o->peer_relayed = true;
-		return 0;
-	case O_LIVE:
-		o->live = true;
-		return 0;
-	case O_NETNS:
-		o->netns = v;
-		return 0;
-	case O_PEER_NETNS:
-		o->peer_netns = v;
-		return 0;
-	case O_USER:
-		f->user = v;
-		return 0;
-	case O_PASSWORD_FILE:
-		f->password = v;
-		return 0;
-	case O_SECRET_FILE:
-		f->secret = v;
-		return 0;
-	default:
-		return -EINVAL;
+	struct tc_credential *c = &o->credential;
+	char secret[256];
+
+	if (o->user == NULL || (o->password_file == NULL) == (o->secret_file == NULL))
+		return options_refuse(
+			&command, "needs --user and one of --password-file and --secret-file");
+	if (o->password_file != NULL) {
+		snprintf(c->user, sizeof(c->user), "%s", o->user);
+		return line_read(o->password_file, c->password, sizeof(c->password));
 	}
+	if (line_read(o->secret_file, secret, sizeof(secret)) < 0)
+		return -EINVAL;
+	snprintf(
+		c->user, sizeof(c->user), "%lld:%s", (long long)time(NULL) + CREDENTIAL_S, o->user);
+	return tc_rest_password(secret, c->user, c->password) ? 0 : -EINVAL;
 }
 
-int sm_options_parse(struct sm_options *o, int argc, char **argv)
+int sm_options_read(struct sm_options *o, int argc, char **argv)
 {
-	struct files f = {NULL, NULL, NULL};
-	int option;
+	int rc;
 
-	memset(o, 0, sizeof(*o));
-	o->streams = 1;
-	o->rate_pps = 50;
-	o->size_len = 160;
-	o->seconds = 10;
-	o->drain_ms = 1000;
-	while ((option = getopt_long(argc, argv, "", sm_long, NULL)) != -1)
-		if (take(o, &f, option, optarg) < 0)
-			return -EINVAL;
-	if (optind != argc)
-		return bad("what is", argv[optind]);
+	*o = (struct sm_options){
+		.streams = 1,
+		.rate_pps = 50,
+		.size_len = 160,
+		.seconds = 10,
+		.drain_ms = 1000,
+	};
+	rc = options_read(&command, o, argc, argv);
+	if (rc != 0)
+		return rc;
 	if (o->server.sa.sa_family == 0)
-		return bad("needs --server ADDRESS[:PORT]", "");
+		return options_refuse(&command, "needs --server ADDRESS[:PORT]");
 	if (o->bind_to.sa.sa_family == 0)
 		o->bind_to.sa.sa_family = o->server.sa.sa_family;
 	if (o->peer_bind.sa.sa_family == 0)
 		o->peer_bind.sa.sa_family = o->server.sa.sa_family;
 	if ((o->peer.sa.sa_family == 0) != o->peer_relayed)
-		return bad("needs one of --peer ADDRESS[:PORT] and --peer-relay", "");
+		return options_refuse(
+			&command, "needs one of --peer ADDRESS[:PORT] and --peer-relay");
 	o->echo_peer = !o->peer_relayed && o->peer_netns == NULL;
-	if (o->echo_peer && sm_addr_port(&o->peer) == 0)
-		return bad("--peer needs a port, or --peer-netns for a peer of our own", "");
-	return credential_make(&o->credential, &f);
+	if (o->echo_peer && tc_addr_port(&o->peer) == 0)
+		return options_refuse(
+			&command, "--peer needs a port, or --peer-netns for a peer of our own");
+	return credential_make(o);
 }

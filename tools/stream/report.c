@@ -88,13 +88,13 @@ static void print_direction(const struct sm_run *r, const char *name, int direct
 
 static void print_requests(const struct sm_run *r, FILE *to)
 {
-	const struct sm_client *c = &r->streams[0].client.client;
+	const struct tc_client *c = &r->streams[0].client.client;
 	const char *comma = "";
 
 	fprintf(to, "  \"requests\": [");
 	for (unsigned i = 0; i < c->n_requests; i++) {
-		const struct sm_request *q = &c->requests[i];
-		bool answered = q->answer == SM_SUCCEEDED || q->answer == SM_FAILED;
+		const struct tc_request *q = &c->requests[i];
+		bool answered = q->answer == TC_SUCCEEDED || q->answer == TC_FAILED;
 
 		if (!q->reported)
 			continue;
@@ -102,14 +102,14 @@ static void print_requests(const struct sm_run *r, FILE *to)
 			"%s\n    {\"request\": \"%s\", \"at_ms\": %.1f, \"answer\": \"%s\", "
 			"\"code\": %d,"
 			" \"after_ms\": %.1f, \"tries\": %u, \"integrity\": %s",
-			comma, sm_kind_name(q->kind), (double)(q->sent_ns - r->start_ns) / 1e6,
-			q->answer == SM_SUCCEEDED ? "success"
+			comma, tc_kind_name(q->kind), (double)(q->sent_ns - r->start_ns) / 1e6,
+			q->answer == TC_SUCCEEDED ? "success"
 			: answered		  ? "error"
 						  : "none",
 			q->error_code,
 			answered ? (double)(q->answered_ns - q->sent_ns) / 1e6 : -1.0, q->tries,
 			q->integrity_ok ? "true" : "false");
-		if (q->kind == SM_K_ALLOCATE_AGAIN)
+		if (q->kind == TC_K_ALLOCATE_AGAIN)
 			fprintf(to, ", \"same_relayed\": %s", q->same_relayed ? "true" : "false");
 		fprintf(to, "}");
 		comma = ",";
@@ -151,8 +151,8 @@ void sm_report_print(const struct sm_run *r, FILE *to)
 		o->streams, o->rate_pps, o->size_len, (double)(r->end_ns - r->start_ns) / 1e9);
 	fprintf(to, "  \"data\": \"%s\", \"relayed\": \"%s\",",
 		o->by_indication ? "send" : "channel",
-		sm_addr_text(&r->streams[0].client.client.relayed, text));
-	fprintf(to, " \"peer\": \"%s\",\n", sm_addr_text(&r->streams[0].client.client.peer, text));
+		tc_addr_text(&r->streams[0].client.client.relayed, text));
+	fprintf(to, " \"peer\": \"%s\",\n", tc_addr_text(&r->streams[0].client.client.peer, text));
 	print_direction(r, o->echo_peer ? "loop" : "up", 0, to);
 	if (!o->echo_peer)
 		print_direction(r, "down", 1, to);

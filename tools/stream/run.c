@@ -59,8 +59,8 @@ void sm_run_fini(struct sm_run *r)
 static int end_send(struct sm_end *e, const uint8_t *payload, size_t len)
 {
 	if (e->relayed)
-		return sm_client_send(&e->client, payload, len);
-	return sendto(e->fd, payload, len, MSG_DONTWAIT, &e->remote.sa, sm_addr_len(&e->remote)) < 0
+		return tc_client_send(&e->client, payload, len);
+	return sendto(e->fd, payload, len, MSG_DONTWAIT, &e->remote.sa, tc_addr_len(&e->remote)) < 0
 		       ? -errno
 		       : 0;
 }
@@ -79,20 +79,20 @@ static void flow_send(struct sm_flow *f, struct sm_end *e, const struct sm_optio
 		f->send_errors++;
 }
 
-static void plain_source(struct sm_end *e, const union sm_addr *from)
+static void plain_source(struct sm_end *e, const union tc_addr *from)
 {
 	if (!e->remote_known) {
 		e->remote = *from;
 		e->remote_known = true;
 	}
-	if (!sm_addr_equal(from, &e->expected))
+	if (!tc_addr_equal(from, &e->expected))
 		e->other_source++;
 }
 
 static void end_drain(struct sm_end *e, struct sm_flow *f)
 {
 	uint8_t buf[2048];
-	union sm_addr from;
+	union tc_addr from;
 	int n;
 
 	while ((n = sm_end_receive(e, buf, sizeof(buf), &from)) >= 0) {
@@ -100,7 +100,7 @@ static void end_drain(struct sm_end *e, struct sm_flow *f)
 		const uint8_t *payload = buf;
 
 		if (e->relayed)
-			n = sm_client_input(&e->client, buf, (size_t)n, now_ns, &payload);
+			n = tc_client_input(&e->client, buf, (size_t)n, now_ns, &payload);
 		else
 			plain_source(e, &from);
 		if (n >= 0)
@@ -122,7 +122,7 @@ static void stream_receive(struct sm_run *r, struct sm_stream *s)
 	}
 }
 
-// Sends what is due and returns when the next is.
+// Sends due packets and returns the time of the next.
 static uint64_t stream_send(struct sm_run *r, struct sm_stream *s, uint64_t now_ns)
 {
 	uint64_t interval_ns = NS_PER_S / r->options->rate_pps;
@@ -146,12 +146,12 @@ static void plans_run(struct sm_run *r, struct sm_options *o, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < o->n_plans; i++) {
 		struct sm_plan *p = &o->plans[i];
-		struct sm_request *q;
+		struct tc_request *q;
 
 		if (p->done || now_ns - r->start_ns < p->at_ms * NS_PER_MS)
 			continue;
 		p->done = true;
-		q = sm_client_request(&r->streams[0].client.client, p->kind, now_ns);
+		q = tc_client_request(&r->streams[0].client.client, p->kind, now_ns);
 		if (q != NULL)
 			q->reported = true;
 	}
@@ -161,10 +161,10 @@ static void end_keep(struct sm_end *e, uint64_t now_ns)
 {
 	if (!e->relayed)
 		return;
-	(void)sm_client_request(&e->client, SM_K_REFRESH, now_ns);
-	(void)sm_client_request(&e->client, SM_K_PERMISSION, now_ns);
+	(void)tc_client_request(&e->client, TC_K_REFRESH, now_ns);
+	(void)tc_client_request(&e->client, TC_K_PERMISSION, now_ns);
 	if (e->client.channel != 0)
-		(void)sm_client_request(&e->client, SM_K_CHANNEL, now_ns);
+		(void)tc_client_request(&e->client, TC_K_CHANNEL, now_ns);
 }
 
 static void clients_tick(struct sm_run *r, uint64_t now_ns, bool keep)
@@ -176,7 +176,7 @@ static void clients_tick(struct sm_run *r, uint64_t now_ns, bool keep)
 			if (keep)
 				end_keep(ends[k], now_ns);
 			if (ends[k]->relayed)
-				sm_client_tick(&ends[k]->client, now_ns);
+				tc_client_tick(&ends[k]->client, now_ns);
 		}
 	}
 }
@@ -184,10 +184,10 @@ static void clients_tick(struct sm_run *r, uint64_t now_ns, bool keep)
 static bool requests_waiting(const struct sm_run *r)
 {
 	for (uint32_t i = 0; i < r->options->streams; i++) {
-		const struct sm_client *c = &r->streams[i].client.client;
+		const struct tc_client *c = &r->streams[i].client.client;
 
 		for (unsigned k = 0; k < c->n_requests; k++)
-			if (c->requests[k].answer == SM_WAITING)
+			if (c->requests[k].answer == TC_WAITING)
 				return true;
 	}
 	return false;
@@ -272,10 +272,10 @@ static void run_free(struct sm_run *r)
 	uint64_t start_ns = sm_now_ns();
 
 	for (uint32_t i = 0; i < r->options->streams; i++) {
-		(void)sm_client_request(&r->streams[i].client.client, SM_K_REFRESH_ZERO, start_ns);
+		(void)tc_client_request(&r->streams[i].client.client, TC_K_REFRESH_ZERO, start_ns);
 		if (r->streams[i].peer.relayed)
-			(void)sm_client_request(
-				&r->streams[i].peer.client, SM_K_REFRESH_ZERO, start_ns);
+			(void)tc_client_request(
+				&r->streams[i].peer.client, TC_K_REFRESH_ZERO, start_ns);
 	}
 	while (requests_waiting(r) && sm_now_ns() - start_ns < FREE_LIMIT_NS)
 		for (uint32_t i = 0; i < r->options->streams; i++)
@@ -320,6 +320,8 @@ void sm_run_go(struct sm_run *r)
 		clients_tick(r, now_ns, now_ns >= keep_ns);
 		if (now_ns >= keep_ns)
 			keep_ns += KEEP_EVERY_NS;
+		if (plan.interactive)
+			sm_ask_tick(&r->ask, r, now_ns);
 		if (plan.live && now_ns >= live_ns) {
 			live_line(r, now_ns);
 			live_ns += NS_PER_S;

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 
+#include "ask.h"
 #include "end.h"
 #include "flow.h"
 #include "options.h"
@@ -22,6 +23,7 @@ struct sm_run {
 	uint64_t start_ns, end_ns; // of sending
 	double started_at;	   // wall clock at start_ns, in seconds
 	volatile sig_atomic_t *stop;
+	struct sm_ask ask;
 };
 
 // Opens sockets, allocates, installs permissions and channels. Negative errno after a message.

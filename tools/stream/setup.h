@@ -4,7 +4,7 @@
 
 #include "run.h"
 
-// Waits up to 20 ms for answers to a relayed end, and retransmits what is due. Data is dropped.
+// Waits up to 20 ms for answers to a relayed end, and retransmits due requests. Data is dropped.
 void sm_end_wait(struct sm_end *e, uint64_t now_ns);
 // Opens both ends, allocates, installs permission and channel. Negative errno after a message.
 int sm_stream_setup(struct sm_stream *s, const struct sm_options *o, uint16_t number);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Is this a call? Verdicts over what the pages showed, without a browser.
+"""Is this a call? Verdicts over the pages' data, without a browser.
 
 A sample is voicecall.snapshot() of one page (tools/voicecall/page/call.js). A side's samples are
 taken at equal distances over the call, the first when both sides were connected.
@@ -60,14 +60,14 @@ def _judge_pair(when, peer, local_types, remote_types):
 
 def channel_packets(last, relayed):
     """Packets (media, RTCP, DTLS) of the selected pair that must have passed the relay inside
-    channels: what this side sent and received, if its own candidate is the relay's. `last` is its
-    last sample."""
+    channels: those that this side sent and received, if its own candidate is the relay's. `last`
+    is its last sample."""
     pair = peer_of(last)["pair"]
     return pair["packetsSent"] + pair["packetsReceived"] if relayed and pair else 0
 
 
 def judge_channels(counted, expected):
-    """Compares the data plane's channel packets with what the browsers say."""
+    """Compares the data plane's channel packets with the browsers' figures."""
     if expected <= 0:
         return ["no side of this call was relayed"]
     if counted < CHANNEL_SHARE_MIN * expected:

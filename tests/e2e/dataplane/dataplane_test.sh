@@ -1,13 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # The data plane beside the kernel, without a control process: two namespaces, one link, tables of
-# a stand-in. What is not ours stays with the kernel; kill -9, truncation and SIGTERM do no harm.
+# a stand-in. Other packets stay with the kernel; kill -9, truncation and SIGTERM do no harm.
 #
-#   dataplane_test.sh DATAPLANE TABLES_MAKE
+#   dataplane_test.sh DATAPLANE TABLES_MAKE FORBID UNMAP
 . "$(dirname "$0")/../_init.sh"
 
-dataplane=$1
+dataplane=$(realpath "$1")
 tables_make=$2
+forbid=$3
+unmap=$4
 probe="python3 $(dirname "$0")/probe.py"
 name=dpt$$
 relay=$name-relay host=$name-host
@@ -111,7 +113,7 @@ config_write()
 
 start_dataplane()
 {
-	spawn $relay dataplane "$dataplane" --config "$E2E_TMP/turnpike.yaml"
+	spawn $relay dataplane "$dataplane" --allow-root --config "$E2E_TMP/turnpike.yaml"
 	dataplane_pid=$pid
 }
 
@@ -162,10 +164,10 @@ e2e_check "starts" e2e_wait 10 logged process_started
 e2e_check "without tables our ports are silent" in_host $probe silent $relay4 3478 10
 e2e_check "and those of the relay range" in_host $probe silent $relay6 40001 10
 kernel_works "without tables"
-in_relay timeout 5 "$dataplane" --config "$E2E_TMP/turnpike.yaml" 2> "$E2E_TMP/second.log"
+in_relay timeout 5 "$dataplane" --allow-root --config "$E2E_TMP/turnpike.yaml" 2> "$E2E_TMP/second.log"
 e2e_check "a second data plane of the instance is refused" [ $? = 4 ]
 sed "s,/run\$,/other," "$E2E_TMP/turnpike.yaml" > "$E2E_TMP/other.yaml"
-in_relay timeout 5 "$dataplane" --config "$E2E_TMP/other.yaml" --instance other-$name \
+in_relay timeout 5 "$dataplane" --allow-root --config "$E2E_TMP/other.yaml" --instance other-$name \
 	2> "$E2E_TMP/other.log"
 e2e_check "another instance on the same interface is refused" [ $? = 4 ]
 e2e_check "and has not touched what is there" \
@@ -203,8 +205,8 @@ e2e_check "no XDP program is left" e2e_not eval "ip -n $relay link show nic0 | g
 e2e_check "no nft table is left" [ -z "$(in_relay nft list tables)" ]
 e2e_check "no port stays reserved" \
 	[ -z "$(in_relay cat /proc/sys/net/ipv4/ip_local_reserved_ports)" ]
-e2e_check "no file of the segment is left" \
-	[ -z "$(find "$E2E_TMP" -name 'turnpike-*' ! -name '*.yaml')" ]
+e2e_check "the files stay for the killed writer of the tables" \
+	[ -n "$(find "$E2E_TMP" -name 'turnpike-*' ! -name '*.yaml')" ]
 e2e_check "no socket is left" [ ! -e "$E2E_TMP/run/dataplane.sock" ]
 e2e_check "the kernel refuses our ports again" in_host $probe refused $relay4 3478
 
@@ -218,3 +220,91 @@ kernel_works "AF_PACKET"
 drop "$tables_pid" KILL
 e2e_check "AF_PACKET: SIGTERM" drop "$dataplane_pid" TERM
 e2e_check "AF_PACKET: no nft table is left" [ -z "$(in_relay nft list tables)" ]
+
+# Free huge pages that are not to be had, as when others take them first: only the kernel's list
+# of them is a fake, in a mount namespace of this process.
+start_without_pages()
+{
+	spawn $relay dataplane unshare -m --propagation private sh -c '
+		d=/sys/kernel/mm/hugepages
+		mount -t tmpfs none $d && mkdir $d/hugepages-2048kB && cd $d/hugepages-2048kB &&
+		echo 500 | tee nr_hugepages free_hugepages > /dev/null &&
+		echo 0 | tee resv_hugepages surplus_hugepages > /dev/null && exec "$@"' - \
+		"$dataplane" --allow-root --config "$E2E_TMP/turnpike.yaml"
+	dataplane_pid=$pid
+}
+
+config_write "{interface: nic0}"
+: > "$E2E_TMP/dataplane.log"
+start_without_pages
+e2e_check "huge pages taken by others: starts again without" e2e_wait 20 logged process_started
+e2e_check "and says why" logged 'hugepages_missing.*not to be had'
+start_tables
+e2e_check "and a Binding request is answered" in_host $probe binding $relay4 3478
+drop "$tables_pid" KILL
+e2e_check "SIGTERM ends it" drop "$dataplane_pid" TERM
+e2e_check "with status 0" [ "$status" = 0 ]
+
+# ---- drivers and units that have failed others --------------------------------------------------
+# fails_with FORBIDDEN PATTERN...: the data plane does not start, and its log has all of these.
+fails_with()
+{
+	local pattern
+
+	: > "$E2E_TMP/dataplane.log"
+	in_relay timeout 30 "$forbid" "$1" "$dataplane" --allow-root --config "$E2E_TMP/turnpike.yaml" \
+		>> "$E2E_TMP/dataplane.log" 2>&1
+	[ $? = 1 ] || return 1
+	for pattern in "${@:2}"; do
+		logged "$pattern" || { echo "no $pattern"; return 1; }
+	done
+}
+
+e2e_check "a unit without AF_XDP is named" \
+	fails_with af-xdp 'port_failed.*AF_XDP sockets are refused.*RestrictAddressFamilies='
+e2e_check "a first frame that does not leave: each mode is tried, then named" \
+	fails_with first-frame 'xdp_fallback.*next="native, copy"' 'xdp_fallback.*next=generic' \
+	'port_failed.*the first frame did not leave by nic0.*net_af_packet0'
+config_write "{interface: nic0, xdp: native}"
+e2e_check "a chosen mode is not left" \
+	fails_with first-frame 'port_failed.*the first frame did not leave.*xdp: generic'
+e2e_check "and no other is tried" e2e_not logged xdp_fallback
+
+config_write "{interface: nic0}"
+: > "$E2E_TMP/dataplane.log"
+start_dataplane
+start_tables
+e2e_check "served" in_host $probe binding $relay4 3478
+e2e_check "the sockets' map is emptied" in_relay "$unmap" nic0
+asked_in_vain()
+{
+	in_host $probe silent $relay4 3478 3 && logged 'queue_unserved.*found no socket'
+}
+e2e_check "packets that find no socket are named" e2e_wait 5 asked_in_vain
+drop "$tables_pid" KILL
+e2e_check "SIGTERM ends it" drop "$dataplane_pid" TERM
+
+# ---- budgets of busy polling --------------------------------------------------------------------
+flood()
+{
+	in_host python3 -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for i in range(60000):
+    try:
+        s.sendto(b'x' * 100, ('$relay4', 3478 if i % 2 else 40000))
+    except OSError:
+        pass"
+}
+
+for budget in 0 64 256; do
+	config_write "{device: \"net_af_xdp0,iface=nic0,busy_budget=$budget\", interface: nic0}"
+	: > "$E2E_TMP/dataplane.log"
+	start_dataplane
+	start_tables
+	e2e_check "busy polling, budget $budget: served" in_host $probe binding $relay4 3478
+	flood
+	e2e_check "and after an overload" in_host $probe binding $relay4 3478
+	drop "$tables_pid" KILL
+	e2e_check "SIGTERM ends it" drop "$dataplane_pid" TERM
+done

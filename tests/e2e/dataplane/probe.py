@@ -19,7 +19,7 @@ def udp(address):
     return socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
 
 
-def binding(address, port, seconds="5"):
+def binding(address, port, seconds="120"):
     start = time.monotonic()
     s = udp(address)
     s.settimeout(0.01)
@@ -59,7 +59,7 @@ def silent(address, port, count):
 def refused(address, port):
     s = udp(address)
     s.connect((address, int(port)))
-    s.settimeout(0.5)
+    s.settimeout(60)
     try:
         s.send(b"x")
         s.recv(2048)
@@ -94,7 +94,7 @@ def ask(address, port, count):
     answered = 0
     for _ in range(int(count)):
         with udp(address) as s:
-            s.settimeout(0.3)
+            s.settimeout(60)
             s.sendto(b"question", (address, int(port)))
             try:
                 answered += s.recv(2048) == b"question"

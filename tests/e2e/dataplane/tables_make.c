@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Stands in for the control process: makes the instance's tables with listeners and relay
 // addresses and nothing else, keeps the role until it is killed, and asks for a grace period every
-// 10 ms. What it prints tells whether the data plane runs them.
+// 10 ms. Its output shows whether the data plane runs them.
 //
 //   tables_make INSTANCE RUN_DIRECTORY SEGMENT_DIRECTORY LOW HIGH ADDRESS PORT...
 #include <arpa/inet.h>

@@ -50,7 +50,8 @@ static void ipv4_route(void **state)
 		FILE *f = stream(rows[i].text);
 		char name[IFNAMSIZ] = "";
 
-		assert_int_equal(defaults_route_find(f, name), rows[i].interface ? 0 : -ENOENT);
+		assert_int_equal(
+			conf_defaults_route_find(f, name), rows[i].interface ? 0 : -ENOENT);
 		assert_string_equal(name, rows[i].interface ? rows[i].interface : "");
 		fclose(f);
 	}
@@ -82,7 +83,8 @@ static void ipv6_route(void **state)
 		FILE *f = stream(rows[i].text);
 		char name[IFNAMSIZ] = "";
 
-		assert_int_equal(defaults_route6_find(f, name), rows[i].interface ? 0 : -ENOENT);
+		assert_int_equal(
+			conf_defaults_route6_find(f, name), rows[i].interface ? 0 : -ENOENT);
 		assert_string_equal(name, rows[i].interface ? rows[i].interface : "");
 		fclose(f);
 	}
@@ -104,7 +106,7 @@ static void ipv6_addresses(void **state)
 	FILE *f = stream(text);
 
 	(void)state;
-	assert_int_equal(defaults_ipv6_collect(f, "nic0", out, 1), 3);
+	assert_int_equal(conf_defaults_ipv6_collect(f, "nic0", out, 1), 3);
 	assert_string_equal(text_ip_format(&out[1], ip), "fd77::1");
 	assert_string_equal(text_ip_format(&out[2], ip), "2001:db8::6");
 	fclose(f);
@@ -123,7 +125,7 @@ static void addresses_are_bounded(void **state)
 		len += (size_t)sprintf(
 			text + len, "2001000000000000000000000000%04x 02 40 00 80 nic0\n", i);
 	f = stream(text);
-	assert_int_equal(defaults_ipv6_collect(f, "nic0", out, 0), DEFAULTS_ADDRESSES_MAX);
+	assert_int_equal(conf_defaults_ipv6_collect(f, "nic0", out, 0), DEFAULTS_ADDRESSES_MAX);
 	fclose(f);
 	free(text);
 }
@@ -172,7 +174,7 @@ static void no_such_interface(void **state)
 	(void)state;
 	assert_int_equal(conf_load(&req, &c, &errs), -EINVAL);
 	assert_int_equal(errs.len, 1);
-	assert_string_equal(errs.items[0].problem, "there is no interface \"nowhere\\n0\"");
+	assert_string_equal(errs.items[0].problem, "interface \"nowhere\\n0\" does not exist");
 	conf_errors_fini(&errs);
 }
 

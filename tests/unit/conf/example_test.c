@@ -14,7 +14,7 @@
 static char example[64 * 1024];
 static char uncommented[64 * 1024];
 
-// Takes in what is commented out: "#" without a blank behind it.
+// Activates the lines that are commented out: "#" without a blank behind it.
 static void uncomment(const char *from, char *to)
 {
 	while (*from != '\0') {
@@ -58,7 +58,7 @@ static void as_it_stands(void **state)
 	conf_free(support_load_good(CONF_FOR_DATAPLANE, example));
 }
 
-// What is said about the defaults is what they are.
+// The defaults are as documented.
 static void defaults_are_told_right(void **state)
 {
 	struct conf *a = support_load_good(CONF_FOR_CONTROL, example);
@@ -70,21 +70,36 @@ static void defaults_are_told_right(void **state)
 	assert_int_equal(a->dataplane.workers, b->dataplane.workers);
 	assert_int_equal(a->dataplane.poll, b->dataplane.poll);
 	assert_int_equal(a->dataplane.hugepages, b->dataplane.hugepages);
-	assert_int_equal(a->n_listeners, b->n_listeners);
+	assert_int_equal(a->n_listeners, 2);
+	assert_int_equal(b->n_listeners, 5);
 	assert_memory_equal(&a->listeners[0].addr, &b->listeners[0].addr, sizeof(struct tp_addr));
 	assert_int_equal(a->relay.n_addresses, b->relay.n_addresses);
 	assert_int_equal(a->relay.port_min, b->relay.port_min);
 	assert_int_equal(a->relay.port_max, b->relay.port_max);
 	assert_memory_equal(&a->limits, &b->limits, sizeof(a->limits));
+	assert_int_equal(a->edge.threads, b->edge.threads);
+	assert_int_equal(b->edge.n_certificates, 1);
+	assert_int_equal(a->edge.connections, b->edge.connections);
+	assert_int_equal(a->edge.connections_per_prefix, b->edge.connections_per_prefix);
+	assert_int_equal(a->edge.handshake_rate, b->edge.handshake_rate);
+	assert_int_equal(a->edge.handshake_rate_per_prefix, b->edge.handshake_rate_per_prefix);
+	assert_int_equal(a->edge.handshake_timeout_s, b->edge.handshake_timeout_s);
+	assert_int_equal(a->edge.idle_timeout_s, b->edge.idle_timeout_s);
+	assert_int_equal(a->edge.queue_age_ms, b->edge.queue_age_ms);
+	assert_int_equal(a->edge.queue_bytes, b->edge.queue_bytes);
 	assert_int_equal(a->protocol.channel_max, b->protocol.channel_max);
 	assert_int_equal(
 		a->protocol.permission_follows_channel, b->protocol.permission_follows_channel);
+	assert_int_equal(a->protocol.heal_black_holes, b->protocol.heal_black_holes);
 	assert_int_equal(a->protocol.software, b->protocol.software);
 	assert_int_equal(a->protocol.secure_stun, b->protocol.secure_stun);
+	assert_int_equal(a->protocol.sha256, b->protocol.sha256);
+	assert_int_equal(a->protocol.userhash, b->protocol.userhash);
 	assert_int_equal(a->log.format, b->log.format);
 	assert_int_equal(a->log.level, b->log.level);
 	assert_string_equal(a->control.socket, b->control.socket);
 	assert_string_equal(a->control.group, b->control.group);
+	assert_string_equal(a->segment.group, b->segment.group);
 	assert_int_equal(b->n_users, 3);
 	assert_int_equal(b->relay.n_external, 1);
 	conf_free(a);
@@ -107,7 +122,7 @@ static void assert_keys_are_there(const struct section *section)
 static void every_option_is_shown(void **state)
 {
 	(void)state;
-	assert_keys_are_there(&schema_top);
+	assert_keys_are_there(&conf_schema_top);
 }
 
 // A machine without the secret is told about the secret, and nothing else.

@@ -65,9 +65,9 @@ static void file_load(const char *path, const char *says)
 static void files_that_are_none(void **state)
 {
 	(void)state;
-	file_load("/nowhere/turnpike.yaml", "/nowhere/turnpike.yaml: there is no such file");
-	file_load("/dev/null", "/dev/null: is no regular file");
-	file_load("/tmp", "/tmp: is no regular file");
+	file_load("/nowhere/turnpike.yaml", "/nowhere/turnpike.yaml: does not exist");
+	file_load("/dev/null", "/dev/null: is not a regular file");
+	file_load("/tmp", "/tmp: is not a regular file");
 }
 
 static void huge_file(void **state)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What is right becomes the right struct.
+// A correct configuration becomes the right struct.
 #include "support.h"
 
 #include <errno.h>
@@ -15,11 +15,14 @@ static int setup(void **state)
 {
 	(void)state;
 	support_write("one.secret", "lab-secret\n", 0600);
-	support_write("two.secret", "other", 0640);
+	support_write("two.secret",
+		"\xef\xbb\xbf"
+		"other",
+		0640);
 	support_write("demo.password", "demo-password\r\n", 0600);
 	support_write("key", "0123456789abcdefABCDEF0123456789\n", 0600);
 	support_write("users",
-		"# of the old server\n\nbob:00112233445566778899aabbccddeeff\r\n"
+		"\xef\xbb\xbf# of the old server\n\nbob:00112233445566778899aabbccddeeff\r\n"
 		"12:a:ffeeddccbbaa99887766554433221100",
 		0600);
 	return 0;
@@ -53,54 +56,110 @@ static void assert_octets(const struct conf_octets *o, const char *text)
 	assert_memory_equal(o->data, text, o->len);
 }
 
+// The numbers of a struct conf: by default, and as `full` sets them.
+struct number {
+	const char *name;
+	size_t offset;
+	size_t size;
+	uint64_t by_default;
+	uint64_t in_full;
+};
+
+#define NUMBER(member, by_default, in_full)                                                        \
+	{                                                                                          \
+#member, offsetof(struct conf, member), sizeof(((struct conf *)0)->member),        \
+			by_default, in_full                                                        \
+	}
+
+// Read for both roles.
+static const struct number shared[] = {
+	NUMBER(dataplane.workers, 1, 2),
+	NUMBER(dataplane.n_cores, 0, 2),
+	NUMBER(dataplane.poll, CONF_POLL_ADAPTIVE, CONF_POLL_BUSY),
+	NUMBER(dataplane.hugepages, CONF_HUGEPAGES_AUTO, CONF_HUGEPAGES_NEVER),
+	NUMBER(dataplane.n_ports, 1, 2),
+	NUMBER(n_listeners, 1, 4),
+	NUMBER(relay.n_addresses, 1, 3),
+	NUMBER(relay.port_min, 49152, 50000),
+	NUMBER(relay.port_max, 65535, 50099),
+	NUMBER(relay.ttl, CONF_TTL_DECREMENT, CONF_TTL_RESET),
+	NUMBER(relay.n_external, 0, 2),
+	NUMBER(log.format, LOG_FORMAT_TEXT, LOG_FORMAT_JSON),
+	NUMBER(log.level, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG),
+};
+
+// Read for the control process.
+static const struct number control_only[] = {
+	NUMBER(n_users, 0, 4),
+	NUMBER(n_secrets, 1, 2),
+	NUMBER(peers.n_allow, 0, 2),
+	NUMBER(peers.n_deny, 0, 2),
+	NUMBER(limits.allocations, 16384, 100),
+	NUMBER(limits.entries, 8 * 16384, 2000),
+	NUMBER(limits.user_quota, 0, 7),
+	NUMBER(limits.secret_quota, 0, 8),
+	NUMBER(limits.allocate_rate, 0, 9),
+	NUMBER(limits.allocate_burst, 20, 10),
+	NUMBER(limits.max_lifetime_s, 3600, 7200),
+	NUMBER(limits.default_lifetime_s, 600, 900),
+	NUMBER(limits.permission_lifetime_s, 300, 301),
+	NUMBER(limits.channel_lifetime_s, 600, 601),
+	NUMBER(limits.nonce_lifetime_s, 600, 60),
+	NUMBER(limits.credential_lifetime_s, 31 * 86400, 3600),
+	NUMBER(limits.first_contact_rate, 200, 0),
+	NUMBER(protocol.channel_max, 0x4fff, 0x7fff),
+	NUMBER(protocol.permission_follows_channel, true, false),
+	NUMBER(protocol.heal_black_holes, true, false),
+	NUMBER(protocol.software, false, true),
+	NUMBER(protocol.secure_stun, false, true),
+	NUMBER(protocol.sha256, true, false),
+	NUMBER(protocol.userhash, true, false),
+	NUMBER(secret_generated, false, false),
+};
+
+static uint64_t number_of(const struct conf *c, const struct number *n)
+{
+	const char *at = (const char *)c + n->offset;
+	uint64_t v = 0;
+
+	memcpy(&v, at, n->size); // little-endian hosts, as the tables
+	return v;
+}
+
+static void assert_numbers(const struct conf *c, const struct number *rows, size_t n, bool full)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint64_t want = full ? rows[i].in_full : rows[i].by_default;
+
+		if (number_of(c, &rows[i]) != want)
+			fail_msg("%s is %llu", rows[i].name,
+				(unsigned long long)number_of(c, &rows[i]));
+	}
+}
+
 static void defaults_fill_the_rest(void **state)
 {
 	struct conf *c = support_load_good(CONF_FOR_CONTROL, SUPPORT_BASE SUPPORT_SECRET);
 
 	(void)state;
+	assert_numbers(c, shared, TP_ARRAY_LEN(shared), false);
+	assert_numbers(c, control_only, TP_ARRAY_LEN(control_only), false);
 	assert_null(c->path);
 	assert_string_equal(c->instance, "default");
 	assert_string_equal(c->runtime_directory, "/run/turnpike/default");
 	assert_string_equal(c->realm, "turnpike");
-	assert_int_equal(c->dataplane.workers, 1);
-	assert_int_equal(c->dataplane.n_cores, 0);
-	assert_int_equal(c->dataplane.poll, CONF_POLL_ADAPTIVE);
-	assert_int_equal(c->dataplane.hugepages, CONF_HUGEPAGES_AUTO);
-	assert_int_equal(c->dataplane.n_ports, 1);
 	assert_string_equal(c->dataplane.ports[0].interface, "nic0");
 	assert_null(c->dataplane.ports[0].device);
-	assert_int_equal(c->n_listeners, 1);
 	assert_int_equal(c->listeners[0].transport, CONF_TRANSPORT_UDP);
 	assert_addr(&c->listeners[0].addr, "10.77.0.1:3478");
 	assert_null(c->listeners[0].certificate);
-	assert_int_equal(c->relay.n_addresses, 1);
 	assert_ip(&c->relay.addresses[0], "10.77.0.1");
-	assert_int_equal(c->relay.port_min, 49152);
-	assert_int_equal(c->relay.port_max, 65535);
-	assert_int_equal(c->relay.n_external, 0);
-	assert_int_equal(c->n_users, 0);
-	assert_int_equal(c->n_secrets, 1);
 	assert_string_equal(c->secrets[0].id, "one");
 	assert_octets(&c->secrets[0].octets, "lab-secret");
-	assert_false(c->secret_generated);
-	assert_int_equal(c->limits.allocations, 16384);
-	assert_int_equal(c->limits.entries, 8 * 16384);
-	assert_int_equal(c->limits.user_quota, 0);
-	assert_int_equal(c->limits.max_lifetime_s, 3600);
-	assert_int_equal(c->limits.default_lifetime_s, 600);
-	assert_int_equal(c->limits.permission_lifetime_s, 300);
-	assert_int_equal(c->limits.channel_lifetime_s, 600);
-	assert_int_equal(c->limits.nonce_lifetime_s, 600);
-	assert_int_equal(c->limits.first_contact_rate, 200);
-	assert_int_equal(c->protocol.channel_max, 0x4fff);
-	assert_false(c->protocol.permission_follows_channel);
-	assert_false(c->protocol.software);
-	assert_false(c->protocol.secure_stun);
-	assert_int_equal(c->log.format, LOG_FORMAT_TEXT);
-	assert_int_equal(c->log.level, LOG_LEVEL_INFO);
 	assert_null(c->segment.directory);
 	assert_string_equal(c->control.socket, "/run/turnpike/default/control.sock");
 	assert_string_equal(c->control.group, "turnpike");
+	assert_string_equal(c->segment.group, "turnpike-files");
 	conf_free(c);
 }
 
@@ -124,6 +183,7 @@ static const char full[] =
 	"relay:\n"
 	"  addresses: [10.77.0.1, 'fd77::1', 10.77.0.3]\n"
 	"  ports: 50000-50099\n"
+	"  ttl: reset\n"
 	"  external:\n"
 	"    - {private: 10.77.0.1, public: 198.51.100.7}\n"
 	"    - {private: 'fd77::1', public: '2001:db8::7'}\n"
@@ -139,45 +199,39 @@ static const char full[] =
 	"  allocations: 100\n"
 	"  entries: 2000\n"
 	"  user_quota: 7\n"
+	"  secret_quota: 8\n"
+	"  allocate_rate: 9\n"
+	"  allocate_burst: 10\n"
 	"  max_lifetime: 7200\n"
 	"  default_lifetime: 900\n"
 	"  permission_lifetime: 301\n"
 	"  channel_lifetime: 601\n"
 	"  nonce_lifetime: 60\n"
+	"  credential_lifetime: 3600\n"
 	"  first_contact_rate: 0\n"
-	"protocol: {channel_max: 0x7fff, permission_follows_channel: true, software: on, "
-	"secure_stun: yes}\n"
+	"protocol: {channel_max: 0x7fff, permission_follows_channel: false, heal_black_holes: "
+	"false, software: on, "
+	"secure_stun: yes, sha256: no, userhash: false}\n"
 	"log: {format: json, level: debug}\n"
 	"segment: {directory: /run/turnpike-lab/huge}\n"
 	"control: {socket: ctl.sock, group: staff}\n";
 
 static void assert_full_shared(const struct conf *c)
 {
+	assert_numbers(c, shared, TP_ARRAY_LEN(shared), true);
 	assert_string_equal(c->instance, "lab");
 	assert_string_equal(c->runtime_directory, "/run/turnpike-lab");
-	assert_int_equal(c->dataplane.workers, 2);
-	assert_int_equal(c->dataplane.n_cores, 2);
 	assert_int_equal(c->dataplane.cores[0], 2);
 	assert_int_equal(c->dataplane.cores[1], 3);
-	assert_int_equal(c->dataplane.poll, CONF_POLL_BUSY);
-	assert_int_equal(c->dataplane.hugepages, CONF_HUGEPAGES_NEVER);
-	assert_int_equal(c->dataplane.n_ports, 2);
 	assert_string_equal(c->dataplane.ports[0].device, "0000:3b:00.0");
 	assert_null(c->dataplane.ports[0].interface);
 	assert_string_equal(c->dataplane.ports[1].device, "net_af_packet0,iface=nic1");
 	assert_string_equal(c->dataplane.ports[1].interface, "nic1");
-	assert_int_equal(c->n_listeners, 4);
 	assert_addr(&c->listeners[1].addr, "10.77.0.1:3479");
 	assert_addr(&c->listeners[2].addr, "[fd77::1]:3478");
 	assert_addr(&c->listeners[3].addr, "10.77.0.2:3478");
-	assert_int_equal(c->relay.n_addresses, 3);
 	assert_ip(&c->relay.addresses[1], "fd77::1");
 	assert_ip(&c->relay.addresses[2], "10.77.0.3");
-	assert_int_equal(c->relay.port_min, 50000);
-	assert_int_equal(c->relay.port_max, 50099);
-	assert_int_equal(c->relay.n_external, 2);
-	assert_int_equal(c->log.format, LOG_FORMAT_JSON);
-	assert_int_equal(c->log.level, LOG_LEVEL_DEBUG);
 	assert_string_equal(c->segment.directory, "/run/turnpike-lab/huge");
 }
 
@@ -190,8 +244,8 @@ static void everything_is_read(void **state)
 
 	(void)state;
 	assert_full_shared(c);
+	assert_numbers(c, control_only, TP_ARRAY_LEN(control_only), true);
 	assert_string_equal(c->realm, "lab.turnpike");
-	assert_int_equal(c->n_users, 4);
 	assert_string_equal(c->users[0].name, "demo");
 	assert_false(c->users[0].has_key);
 	assert_octets(&c->users[0].password, "demo-password");
@@ -202,28 +256,12 @@ static void everything_is_read(void **state)
 	assert_int_equal(c->users[2].key[15], 0xff);
 	assert_string_equal(c->users[3].name, "12:a");
 	assert_int_equal(c->users[3].key[15], 0x00);
-	assert_int_equal(c->n_secrets, 2);
 	assert_string_equal(c->secrets[0].id, "new");
 	assert_octets(&c->secrets[0].octets, "other");
 	assert_octets(&c->secrets[1].octets, "lab-secret");
-	assert_int_equal(c->peers.n_allow, 2);
 	assert_string_equal(text_cidr_format(&c->peers.allow[0], cidr), "10.77.0.0/16");
 	assert_string_equal(text_cidr_format(&c->peers.allow[1], cidr), "fd77::/16");
-	assert_int_equal(c->peers.n_deny, 2);
 	assert_string_equal(text_cidr_format(&c->peers.deny[1], cidr), "192.0.2.1/32");
-	assert_int_equal(c->limits.allocations, 100);
-	assert_int_equal(c->limits.entries, 2000);
-	assert_int_equal(c->limits.user_quota, 7);
-	assert_int_equal(c->limits.max_lifetime_s, 7200);
-	assert_int_equal(c->limits.default_lifetime_s, 900);
-	assert_int_equal(c->limits.permission_lifetime_s, 301);
-	assert_int_equal(c->limits.channel_lifetime_s, 601);
-	assert_int_equal(c->limits.nonce_lifetime_s, 60);
-	assert_int_equal(c->limits.first_contact_rate, 0);
-	assert_int_equal(c->protocol.channel_max, 0x7fff);
-	assert_true(c->protocol.permission_follows_channel);
-	assert_true(c->protocol.software);
-	assert_true(c->protocol.secure_stun);
 	snprintf(path, sizeof(path), "%s/ctl.sock", support_directory());
 	assert_string_equal(c->control.socket, path);
 	assert_string_equal(c->control.group, "staff");
@@ -260,10 +298,85 @@ static void dataplane_sees_no_secret(void **state)
 	assert_full_shared(c);
 	assert_int_equal(c->n_users, 0);
 	assert_int_equal(c->n_secrets, 0);
-	assert_int_equal(c->peers.n_allow, 0);
 	conf_free(c);
 	c = support_load_good(CONF_FOR_DATAPLANE,
 		SUPPORT_BASE "limits: nonsense\nsecrets: [{secret_file: /nowhere}]\n");
+	conf_free(c);
+}
+
+static const char streams[] =
+	SUPPORT_BASE "  - {address: 10.77.0.1, transport: tcp, proxies: [10.1.0.0/16, 'fd77::1']}\n"
+		     "  - {address: 10.77.0.1, transport: tls}\n"
+		     "  - {address: 10.77.0.2, transport: tls, port: 443, certificate: /own.pem}\n"
+		     "edge:\n"
+		     "  threads: 3\n"
+		     "  certificates:\n"
+		     "    - {certificate: /chain.pem, key: /key.pem}\n"
+		     "    - certificate: /both.pem\n"
+		     "  ticket_key_file: /tickets\n"
+		     "  connections: 5\n"
+		     "  connections_per_prefix: 4\n"
+		     "  handshake_rate: 0\n"
+		     "  handshake_rate_per_prefix: 3\n"
+		     "  handshake_timeout: 2\n"
+		     "  idle_timeout: 11\n"
+		     "  queue_age_ms: 500\n"
+		     "  queue_bytes: 20000\n";
+
+static void assert_streams(const struct conf *c)
+{
+	char cidr[TEXT_ADDR_SIZE];
+
+	assert_true(conf_has_edge(c));
+	assert_int_equal(c->n_listeners, 4);
+	assert_int_equal(c->listeners[1].transport, CONF_TRANSPORT_TCP);
+	assert_addr(&c->listeners[1].addr, "10.77.0.1:3478");
+	assert_int_equal(c->listeners[1].n_proxies, 2);
+	assert_string_equal(text_cidr_format(&c->listeners[1].proxies[0], cidr), "10.1.0.0/16");
+	assert_int_equal(c->listeners[2].transport, CONF_TRANSPORT_TLS);
+	assert_addr(&c->listeners[2].addr, "10.77.0.1:5349");
+	assert_int_equal(c->listeners[2].n_proxies, 0);
+	assert_null(c->listeners[2].certificate);
+	assert_string_equal(c->listeners[3].certificate, "/own.pem");
+	assert_int_equal(c->edge.threads, 3);
+	assert_int_equal(c->edge.n_certificates, 2);
+	assert_string_equal(c->edge.certificates[0].key, "/key.pem");
+	assert_string_equal(c->edge.certificates[1].key, "/both.pem");
+	assert_string_equal(c->edge.ticket_key_file, "/tickets");
+	assert_int_equal(c->edge.connections, 5);
+	assert_int_equal(c->edge.connections_per_prefix, 4);
+	assert_int_equal(c->edge.handshake_rate, 0);
+	assert_int_equal(c->edge.handshake_rate_per_prefix, 3);
+	assert_int_equal(c->edge.handshake_timeout_s, 2);
+	assert_int_equal(c->edge.idle_timeout_s, 11);
+	assert_int_equal(c->edge.queue_age_ms, 500);
+	assert_int_equal(c->edge.queue_bytes, 20000);
+}
+
+// The edge opens no secret, and reads no section of the TURN server.
+static void edge_reads_its_section(void **state)
+{
+	char text[2048];
+	struct conf *c;
+
+	(void)state;
+	snprintf(text, sizeof(text), "%s%s", streams, SUPPORT_SECRET);
+	support_write("one.secret", "lab-secret\n", 0600);
+	c = support_load_good(CONF_FOR_CONTROL, text);
+	assert_streams(c);
+	conf_free(c);
+	snprintf(text, sizeof(text), "%slimits: nonsense\nsecrets: [{secret_file: /nowhere}]\n",
+		streams);
+	c = support_load_good(CONF_FOR_EDGE, text);
+	assert_streams(c);
+	assert_int_equal(c->n_secrets, 0);
+	conf_free(c);
+	c = support_load_good(CONF_FOR_DATAPLANE, text);
+	assert_int_equal(c->edge.n_certificates, 0);
+	assert_int_equal(c->n_listeners, 4);
+	conf_free(c);
+	c = support_load_good(CONF_FOR_EDGE, SUPPORT_BASE);
+	assert_false(conf_has_edge(c));
 	conf_free(c);
 }
 
@@ -367,6 +480,7 @@ int main(void)
 		cmocka_unit_test(everything_is_read),
 		cmocka_unit_test(external_maps_both_families),
 		cmocka_unit_test(dataplane_sees_no_secret),
+		cmocka_unit_test(edge_reads_its_section),
 		cmocka_unit_test(file_starts_its_relative_paths),
 		cmocka_unit_test(instance_names_the_paths),
 		cmocka_unit_test(instance_names),

@@ -24,7 +24,7 @@ struct row {
 	struct mistake mistakes[6];
 };
 
-// Three lines each: what a row adds begins in line 4 or 5.
+// Three lines each: the lines of a row begin in line 4 or 5.
 #define BASE   SUPPORT_BASE
 #define SECRET SUPPORT_SECRET
 
@@ -59,7 +59,7 @@ static const struct row types[] = {
 	{BASE SECRET "realm:\n", {{5, "realm", "has no value", "remove the key"}}},
 	{BASE SECRET "realm: ''\n", {{5, "realm", "has no value", "remove the key"}}},
 	{BASE SECRET "realm: \"a\\0b\"\n", {{5, "realm", "NUL", "remove"}}},
-	{BASE SECRET "realm: \"a\\nb\"\n", {{5, "realm", "\"a\\nb\" holds characters", "control"}}},
+	{BASE SECRET "realm: \"a\\nb\"\n", {{5, "realm", "\"a\\nb\" contains control", "control"}}},
 	{BASE SECRET "log: debug\n", {{5, "log", "needs keys and values", "known here: format"}}},
 	{BASE SECRET "log: [debug]\n", {{5, "log", "needs keys and values", "known here: format"}}},
 	{BASE SECRET "relay: {addresses: 10.77.0.1}\n",
@@ -70,19 +70,19 @@ static const struct row types[] = {
 		{{5, "users[0]", "needs keys and values", "known here: name"},
 			{5, "users[0].name", "is missing", "add name: alice"}}},
 	{BASE SECRET "limits: {allocations: many}\n",
-		{{5, "limits.allocations", "\"many\" is no number", "from 1 to 4194304"}}},
+		{{5, "limits.allocations", "\"many\" is not a number", "from 1 to 4194304"}}},
 	{BASE SECRET "limits: {allocations: 0}\n",
 		{{5, "limits.allocations", "out of range", "from 1"}}},
 	{BASE SECRET "limits: {allocations: -1}\n",
-		{{5, "limits.allocations", "no number", "from 1"}}},
+		{{5, "limits.allocations", "not a number", "from 1"}}},
 	{BASE SECRET "limits: {allocations: 010}\n",
-		{{5, "limits.allocations", "no number", "from 1"}}},
+		{{5, "limits.allocations", "not a number", "from 1"}}},
 	{BASE SECRET "limits: {allocations: 1e3}\n",
-		{{5, "limits.allocations", "no number", "from 1"}}},
+		{{5, "limits.allocations", "not a number", "from 1"}}},
 	{BASE SECRET "limits: {user_quota: 4294967296}\n",
 		{{5, "limits.user_quota", "out of range", "a whole number"}}},
 	{BASE SECRET "limits: {user_quota: 0xfffffffffffffffffffff}\n",
-		{{5, "limits.user_quota", "no number", "a whole number"}}},
+		{{5, "limits.user_quota", "not a number", "a whole number"}}},
 	{BASE SECRET "protocol: {software: maybe}\n",
 		{{5, "protocol.software", "neither true nor false", "give true or false"}}},
 	{BASE SECRET "protocol: {channel_max: 0x8000}\n",
@@ -90,12 +90,13 @@ static const struct row types[] = {
 	{BASE SECRET "log: {level: loud}\n",
 		{{5, "log.level", "\"loud\" is not known", "error or warning or info or debug"}}},
 	{BASE SECRET "instance: a/b\n",
-		{{5, "instance", "no name of an instance", "letters, digits"}}},
+		{{5, "instance", "invalid instance name", "letters, digits"}}},
 };
 
 static const struct row addresses[] = {
 	{"dataplane: {ports: [{interface: nic0}]}\nlisteners:\n  - address: relay.example\n" SECRET,
-		{{3, "listeners[0].address", "\"relay.example\" is no IP address", "192.0.2.10"}}},
+		{{3, "listeners[0].address", "\"relay.example\" is not an IP address",
+			"192.0.2.10"}}},
 	{"dataplane: {ports: [{interface: nic0}]}\nlisteners:\n  - address: "
 	 "10.77.0.1:3478\n" SECRET,
 		{{3, "listeners[0].address", "has a port", "such as 192.0.2.10"}}},
@@ -124,13 +125,14 @@ static const struct row addresses[] = {
 		     "  deny: [example.com]\n",
 		{{7, "peers.allow[0]", "\"10.0.0.1/8\" has bits behind its prefix",
 			 "write 10.0.0.0/8"},
-			{8, "peers.allow[1]", "no address prefix", "such as"},
-			{9, "peers.allow[2]", "no address prefix", "such as"},
-			{10, "peers.deny[0]", "\"example.com\" is no address prefix", "such as"}}},
+			{8, "peers.allow[1]", "not an address prefix", "such as"},
+			{9, "peers.allow[2]", "not an address prefix", "such as"},
+			{10, "peers.deny[0]", "\"example.com\" is not an address prefix",
+				"such as"}}},
 	{BASE SECRET "relay: {ports: 65535-49152}\n",
 		{{5, "relay.ports", "begins above its end", "lower port first"}}},
 	{BASE SECRET "relay: {ports: 49152-70000}\n",
-		{{5, "relay.ports", "no range of ports", "49152-65535"}}},
+		{{5, "relay.ports", "not a range of ports", "49152-65535"}}},
 	{BASE SECRET "relay: {ports: 49152}\n", {{0}}},
 	{BASE SECRET "relay: {ports: 600-700}\n",
 		{{5, "relay.ports", WARN "services of this host", "1024"}}},
@@ -139,18 +141,18 @@ static const struct row addresses[] = {
 static const struct row missing[] = {
 	{"", {{0, "dataplane.ports", "is missing", "add ports: [{interface: eth0}]"},
 		     {0, "listeners", "is missing", "add listeners: [{address: 192.0.2.10}]"},
-		     {0, "secrets", "neither secrets nor users", "add secrets"}}},
+		     {0, "secrets", "no users or secrets configured", "add secrets"}}},
 	{"# nothing\n--- \n...\n",
 		{{3, "dataplane.ports", "is missing", "add ports: [{interface: eth0}]"},
 			{3, "listeners", "is missing", "add listeners: [{address: 192.0.2.10}]"},
-			{0, "secrets", "neither secrets nor users", "add secrets"}}},
+			{0, "secrets", "no users or secrets configured", "add secrets"}}},
 	{"[]\n", {{1, "", "needs keys and values", "known here: instance"},
 			 {1, "dataplane.ports", "is missing", "add ports: [{interface: eth0}]"},
 			 {1, "listeners", "is missing", "add listeners: [{address: 192.0.2.10}]"},
-			 {0, "secrets", "neither secrets nor users", "add secrets"}}},
-	{BASE, {{0, "secrets", "neither secrets nor users", "add secrets"}}},
+			 {0, "secrets", "no users or secrets configured", "add secrets"}}},
+	{BASE, {{0, "secrets", "no users or secrets configured", "add secrets"}}},
 	{BASE "users: []\nsecrets:\n",
-		{{0, "secrets", "neither secrets nor users", "add secrets"}}},
+		{{0, "secrets", "no users or secrets configured", "add secrets"}}},
 	{"listeners: []\ndataplane:\n  ports: []\n" SECRET,
 		{{1, "listeners", "is empty", "at least one"},
 			{3, "dataplane.ports", "is empty", "at least one"}}},
@@ -164,15 +166,26 @@ static const struct row missing[] = {
 };
 
 static const struct row relations[] = {
-	{BASE "  - {transport: tcp, address: 10.77.0.1}\n"
-	      "  - {transport: tls, address: 10.77.0.1, certificate: relay.pem}\n"
+	{BASE "  - {transport: tcp, address: 10.77.0.1, certificate: relay.pem}\n"
+	      "  - {transport: tls, address: 10.77.0.1}\n"
 	      "  - {transport: dtls, address: 10.77.0.1}\n"
-	      "  - {transport: sctp, address: 10.77.0.1}\n" SECRET,
-		{{4, "listeners[1].transport", "tcp: stream transports are not in this version",
-			 "use udp"},
-			{5, "listeners[2].transport", "tls: stream transports", "use udp"},
-			{6, "listeners[3].transport", "dtls: stream transports", "use udp"},
-			{7, "listeners[4].transport", "\"sctp\" is not known here", "give udp"}}},
+	      "  - {transport: sctp, address: 10.77.0.1}\n"
+	      "  - {address: 10.77.0.2, proxies: [10.0.0.0/8]}\n" SECRET,
+		{{4, "listeners[1].certificate", "tcp uses no certificate", "remove it"},
+			{5, "listeners[2]", "a tls listener has no certificate",
+				"add edge: {certificates:"},
+			{6, "listeners[3].transport", "dtls: DTLS is not in this version",
+				"use udp"},
+			{7, "listeners[4].transport", "\"sctp\" is not known here",
+				"give udp or tcp or tls"},
+			{8, "listeners[5]", "no PROXY protocol goes ahead of udp",
+				"remove proxies"}}},
+	{BASE "  - {transport: tls, address: 10.77.0.1, port: 3478}\n"
+	      "edge: {threads: 65, certificates: [{key: a}], idle_timeout: 9}\n" SECRET,
+		{{5, "edge.threads", "out of range", "from 1 to 64"},
+			{5, "edge.certificates[0].certificate", "is missing",
+				"add certificate: fullchain.pem"},
+			{5, "edge.idle_timeout", "out of range", "from 10 to 86400"}}},
 	{BASE "    certificate: relay.pem\n" SECRET,
 		{{4, "listeners[0].certificate", "udp uses no certificate", "remove it"}}},
 	{BASE "  - {address: 10.77.0.1, port: 3479}\n  - {address: '::ffff:10.77.0.1'}\n" SECRET,
@@ -206,21 +219,33 @@ static const struct row relations[] = {
 			{2, "dataplane.ports[3]", "same device", "once"}}},
 	{"dataplane:\n  ports: [{interface: a b}, {interface: abcdefghijklmnop}, {interface: ..}]\n"
 	 "listeners: [{address: 10.77.0.1}]\n" SECRET,
-		{{2, "dataplane.ports[0].interface", "no name of an interface", "ip link"},
-			{2, "dataplane.ports[1].interface", "no name of an interface", "ip link"},
-			{2, "dataplane.ports[2].interface", "no name of an interface", "ip link"}}},
+		{{2, "dataplane.ports[0].interface", "invalid interface name", "ip link"},
+			{2, "dataplane.ports[1].interface", "invalid interface name", "ip link"},
+			{2, "dataplane.ports[2].interface", "invalid interface name", "ip link"}}},
 	{"dataplane:\n  ports: [{device: x, kernel: a/b}, {interface: a, kernel: b},\n"
 	 "    {device: y, kernel: c}, {device: z, kernel: c}]\n"
 	 "listeners: [{address: 10.77.0.1}]\n" SECRET,
-		{{2, "dataplane.ports[0].kernel", "no name of an interface", "tp0"},
+		{{2, "dataplane.ports[0].kernel", "invalid interface name", "tp0"},
 			{2, "dataplane.ports[1].kernel", "without an interface", "interface:"},
 			{3, "dataplane.ports[3]", "same interface as line 3", "once"}}},
 	{"dataplane:\n  workers: 2\n  cores: [1]\n  ports: [{interface: a}]\n"
 	 "listeners: [{address: 10.77.0.1}]\n" SECRET,
-		{{2, "dataplane.workers", "2 workers do not fit 1 cores", "workers: 1"}}},
+		{{2, "dataplane.workers", "2 workers for 1 cores", "workers: 1"}}},
 	{"dataplane:\n  workers: 3\n  cores: [1, 2, 1]\n  ports: [{interface: a}]\n"
 	 "listeners: [{address: 10.77.0.1}]\n" SECRET,
 		{{3, "dataplane.cores[2]", "the same as dataplane.cores[0]", "keep one"}}},
+	{BASE SECRET "peers:\n  local: ['10.77.0.1:20000', '10.77.0.9:20000',\n"
+		     "    '10.77.0.1:3000-4000', '10.77.0.1:65000']\n",
+		{{6, "peers.local[1]", "10.77.0.9 is not an address of this relay", "listener"},
+			{7, "peers.local[2]", "port 3478 is a listener's", "leave"},
+			{7, "peers.local[3]", "among the relayed ports 49152-65535", "move"}}},
+	{BASE SECRET "peers:\n  local: ['10.77.0.1', 'fd77::1:20000', '10.77.0.1:9-8',\n"
+		     "    '0.0.0.0:9', '10.77.0.1:x']\n",
+		{{6, "peers.local[0]", "not an address with ports", "20000-20999"},
+			{6, "peers.local[1]", "not an address with ports", "[2001:db8::1]"},
+			{6, "peers.local[2]", "begins above its end", "lower port first"},
+			{7, "peers.local[3]", "unspecified", "name each"},
+			{7, "peers.local[4]", "not a range of ports", "range"}}},
 	{BASE SECRET "limits:\n  default_lifetime: 4000\n",
 		{{6, "limits.default_lifetime", "longer than max_lifetime 3600", "lower"}}},
 	{BASE SECRET "limits:\n  max_lifetime: 300\n",
@@ -231,7 +256,8 @@ static const struct row relations[] = {
 	{BASE SECRET "limits:\n  allocations: 1000\n  entries: 3999\n",
 		{{7, "limits.entries", WARN "too few for 1000", "at least 4000"}}},
 	{BASE SECRET "limits: {allocations: 101}\nrelay: {ports: 5000-5099}\n",
-		{{5, "limits.allocations", WARN "more than the 1 relay addresses", "widen"}}},
+		{{5, "limits.allocations", WARN "exceed the ports of the 1 relay addresses",
+			"widen"}}},
 	{BASE SECRET "peers:\n  allow: [10.0.0.0/8, 10.0.0.0/8]\n",
 		{{6, "peers.allow[1]", WARN "the same as peers.allow[0]", "keep one"}}},
 	{BASE SECRET "peers:\n  allow: [10.0.0.0/8, 127.0.0.0/8, 0.0.0.0/0, 'ff02::/16']\n",
@@ -242,11 +268,11 @@ static const struct row relations[] = {
 	{BASE SECRET "control: {socket: "
 		     "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 		     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}\n",
-		{{5, "control.socket", "longer than 107 octets", "shorten"}}},
+		{{5, "control.socket", "longer than 107 bytes", "shorten"}}},
 	// The damage of one entry does not spread to checks between entries.
 	{BASE "  - {address: 10.77.0.x}\n  - {address: 10.77.0.y}\n" SECRET,
-		{{4, "listeners[1].address", "no IP address", "such as"},
-			{5, "listeners[2].address", "no IP address", "such as"}}},
+		{{4, "listeners[1].address", "not an IP address", "such as"},
+			{5, "listeners[2].address", "not an IP address", "such as"}}},
 };
 
 static const struct row syntax[] = {
@@ -256,10 +282,24 @@ static const struct row syntax[] = {
 		{{7, "", "not YAML", "YAML indents"}}},
 	{BASE SECRET "realm: @home\n", {{5, "", "not YAML", "quote values"}}},
 	{BASE SECRET "realm: *nowhere\n", {{5, "", "not YAML", "YAML indents"}}},
-	{BASE SECRET "realm: \x01\n", {{5, "", "not a text", "UTF-8"}}},
-	{BASE SECRET "realm: \xff\n", {{5, "", "not a text", "UTF-8"}}},
+	{BASE SECRET "realm: \x01\n", {{5, "", "not UTF-8 text", "UTF-8"}}},
+	{BASE SECRET "realm: \xff\n", {{5, "", "not UTF-8 text", "UTF-8"}}},
 	{BASE SECRET "---\nrealm: b\n", {{5, "", "second YAML document", "one document"}}},
-	{BASE SECRET "---\n  - [\n", {{7, "", "not YAML", "YAML indents"}}},
+	{BASE SECRET "---\n  - [\n", {{5, "", "second YAML document", "one document"}}},
+};
+
+// Small files on which libyaml would spend minutes: `piece` many times, then `end`.
+static const struct {
+	const char *piece;
+	unsigned times;
+	const char *end;
+	struct mistake mistake;
+} bounds[] = {
+	{"[", 400000, "", {1, "", "nested deeper than 16", "brackets"}},
+	{"{a: ", 100000, "", {1, "", "nested deeper than 16", "brackets"}},
+	{"- ", 100000, "", {1, "", "nested deeper than 16", "indentation"}},
+	{"- &a b\n", 150000, "", {65, "", "more than 64 anchors", "write the values"}},
+	{"%TAG !a! a:\n", 80000, "--- {}\n", {0, "", "more than 16 directives", "begin with %"}},
 };
 
 static bool is_warning(const struct mistake *m)
@@ -275,7 +315,7 @@ static void row_check(const struct row *row)
 	char line[1024];
 	int rc = support_load(CONF_FOR_CONTROL, row->text, &c, &errs);
 
-	print_message("%s\n", row->text);
+	print_message("%.400s\n", row->text);
 	for (size_t i = 0; i < errs.len; i++)
 		print_message("  %s\n", conf_error_format(&errs.items[i], line, sizeof(line)));
 	for (; n < TP_ARRAY_LEN(row->mistakes) && row->mistakes[n].says != NULL; n++)
@@ -320,6 +360,23 @@ ROWS_TEST(missing)
 ROWS_TEST(relations)
 ROWS_TEST(syntax)
 
+static void mistakes_of_bounds(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < TP_ARRAY_LEN(bounds); i++) {
+		size_t len = strlen(bounds[i].piece), all = len * bounds[i].times;
+		char *text = malloc(all + strlen(bounds[i].end) + 1);
+		struct row row = {.text = text, .mistakes = {bounds[i].mistake}};
+
+		assert_non_null(text);
+		for (unsigned k = 0; k < bounds[i].times; k++)
+			memcpy(text + k * len, bounds[i].piece, len);
+		strcpy(text + all, bounds[i].end);
+		row_check(&row);
+		free(text);
+	}
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -344,6 +401,7 @@ int main(void)
 		cmocka_unit_test(mistakes_of_missing),
 		cmocka_unit_test(mistakes_of_relations),
 		cmocka_unit_test(mistakes_of_syntax),
+		cmocka_unit_test(mistakes_of_bounds),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Files that hold passwords, keys and secrets: what is refused, and that nothing of them is shown
-// or left behind.
+// Files that hold passwords, keys and secrets: refused ones, and that nothing of them is shown or
+// left behind.
 #include "support.h"
 
 #include <dirent.h>
@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-// What must never be in a message.
+// Must never appear in a message.
 #define PLANTED "hunter2-planted"
 
 static int setup(void **state)
@@ -58,33 +58,52 @@ static void secret_refuse(const char *says, const char *remedy)
 		"secrets[0].secret_file", says, remedy);
 }
 
+// Files whose line is not taken as it is.
+static const struct {
+	const char *text;
+	unsigned mode;
+	const char *says;
+	const char *remedy;
+} bad_files[] = {
+	{PLANTED "\n", 0644, "is accessible to all users (mode 0644)", "chmod 0640"},
+	{PLANTED "\n", 0642, "is accessible to all users", "chmod 0640"},
+	{"", 0600, "is empty", "exactly one line"},
+	{"\n", 0600, "is empty", "exactly one line"},
+	{"\xef\xbb\xbf\n", 0600, "is empty", "exactly one line"},
+	{PLANTED "\n" PLANTED "\n", 0600, "more than one line", "exactly one line"},
+	{" " PLANTED, 0600, "begins with a blank", "remove"},
+	{"\xef\xbb\xbf\t" PLANTED, 0600, "begins with a blank", "remove"},
+	{"\xc2\xa0" PLANTED, 0600, "begins with a blank", "remove"},
+	{PLANTED " \n", 0600, "ends with a blank", "remove"},
+	{PLANTED "\t\r\n", 0600, "ends with a blank", "remove"},
+	{PLANTED "\xc2\xa0", 0600, "ends with a blank", "remove"},
+	{"\xff\xfe" PLANTED, 0600, "is UTF-16", "UTF-8"},
+};
+
 static void secret_files(void **state)
 {
 	char path[256], *big = malloc(5000);
 
 	(void)state;
-	secret_refuse("there is no file", "install -m 0640");
-	support_write("secret", PLANTED "\n", 0644);
-	secret_refuse("may be read or written by everybody (mode 0644)", "chmod 0640");
-	support_write("secret", PLANTED "\n", 0642);
-	secret_refuse("may be read or written by everybody", "chmod 0640");
-	support_write("secret", "", 0600);
-	secret_refuse("is empty", "exactly one line");
-	support_write("secret", "\n", 0600);
-	secret_refuse("is empty", "exactly one line");
-	support_write("secret", PLANTED "\n" PLANTED "\n", 0600);
-	secret_refuse("more than one line", "exactly one line");
+	secret_refuse("does not exist", "install -m 0640");
+	for (size_t i = 0; i < TP_ARRAY_LEN(bad_files); i++) {
+		support_write("secret", bad_files[i].text, bad_files[i].mode);
+		secret_refuse(bad_files[i].says, bad_files[i].remedy);
+	}
 	assert_non_null(big);
 	memset(big, 'x', 4999);
 	big[4999] = '\0';
 	support_write("secret", big, 0600);
-	secret_refuse("larger than 4096", "another file");
+	secret_refuse("larger than 4101", "another file");
+	big[CONF_SECRET_MAX + 1] = '\0';
+	support_write("secret", big, 0600);
+	secret_refuse("is too long", "shorter");
 	free(big);
 	snprintf(path, sizeof(path), "%s/secret", support_directory());
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(mkfifo(path, 0600), 0);
 	alarm(10); // a FIFO must not make it wait
-	secret_refuse("is no regular file", "name a file");
+	secret_refuse("is not a regular file", "name a file");
 	alarm(0);
 	assert_int_equal(unlink(path), 0);
 }
@@ -100,7 +119,7 @@ static void unreadable_file(void **state)
 		assert_int_equal(chmod(support_directory(), 0755), 0);
 		assert_int_equal(seteuid(65534), 0);
 	}
-	secret_refuse("may not be read", "readable for the user");
+	secret_refuse("may not be read", "readable by the user");
 	assert_int_equal(seteuid(self), 0);
 }
 
@@ -112,14 +131,14 @@ static void users_and_their_files(void **state)
 	refuse(USERS "  - {name: a}\n", "users[0]", "neither password nor key", "either");
 	refuse(USERS "  - {name: a, password_file: good, key_file: good}\n", "users[0]",
 		"a password and a key", "either");
-	refuse(USERS "  - {name: a, key_file: good}\n", "users[0].key_file", "is no key",
+	refuse(USERS "  - {name: a, key_file: good}\n", "users[0].key_file", "does not hold a key",
 		"32 hexadecimal");
 	support_write("key", "0123456789abcdef0123456789abcdeg", 0600);
-	refuse(USERS "  - {name: a, key_file: key}\n", "users[0].key_file", "is no key",
+	refuse(USERS "  - {name: a, key_file: key}\n", "users[0].key_file", "does not hold a key",
 		"32 hexadecimal");
 	support_write("typed", "a\tb", 0600);
 	refuse(USERS "  - {name: a, password_file: typed}\n", "users[0].password_file",
-		"can't be typed", "UTF-8");
+		"contains control characters", "UTF-8");
 }
 
 static void same_user_twice(void **state)
@@ -147,7 +166,7 @@ static void same_user_twice(void **state)
 	assert_int_equal(errs.items[1].line, 1);
 	assert_string_equal(errs.items[2].file, file);
 	assert_int_equal(errs.items[2].line, 3);
-	assert_non_null(strstr(errs.items[2].problem, "the user \"b\" is there a second time"));
+	assert_non_null(strstr(errs.items[2].problem, "user \"b\" is defined twice"));
 	conf_errors_fini(&errs);
 }
 
@@ -156,9 +175,9 @@ static void users_file_lines(void **state)
 	static const struct {
 		unsigned line;
 		const char *says;
-	} want[] = {{2, "no name and key"}, {3, "is no key"}, {4, "no name and key"},
-		{5, "too long or can't be shown"}, {6, "is no key"},
-		{7, "too long or can't be shown"}};
+	} want[] = {{2, "name or key missing"}, {3, "is not a key"}, {4, "name or key missing"},
+		{5, "too long or contains control"}, {6, "is not a key"},
+		{7, "too long or contains control"}};
 	static char text[2048];
 	struct conf_errors errs = {0};
 	struct conf *c = NULL;
@@ -190,7 +209,7 @@ static void users_file_lines(void **state)
 		support_load(CONF_FOR_CONTROL, SUPPORT_BASE "users_file: users\n", &c, &errs),
 		-EINVAL);
 	assert_int_equal(errs.len, 1);
-	assert_non_null(strstr(errs.items[0].problem, "by everybody"));
+	assert_non_null(strstr(errs.items[0].problem, "to all users"));
 	conf_errors_fini(&errs);
 }
 
@@ -213,7 +232,7 @@ static void users_file_of_many(void **state)
 	free(text);
 }
 
-// Address sanitizers keep terabytes of writable shadow, and what was freed.
+// Address sanitizers keep terabytes of writable shadow, and freed memory.
 #if defined(__SANITIZE_ADDRESS__)
 #define MEMORY_IS_OURS 0
 #elif defined(__has_feature)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The worker's share of STUN against the sample messages of RFC 5769.
 #include <core/message.h>
+#include <stun/fingerprint.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,7 +33,7 @@ static void test_fingerprints(void **state)
 	}
 }
 
-// A response like the sample: the address attribute must be octet for octet the sample's.
+// A response like the sample: the address attribute must be byte for byte the sample's.
 static void test_binding_answers(void **state)
 {
 	const uint8_t ip6[16] = {0x20, 0x01, 0x0d, 0xb8, 0x12, 0x34, 0x56, 0x78, 0x00, 0x11, 0x22,
@@ -45,7 +46,7 @@ static void test_binding_answers(void **state)
 	assert_int_equal(core_binding_answer(out, txid, &a, true), 40);
 	assert_memory_equal(out + 4, rfc5769_response_ipv4 + 4, 16);
 	assert_memory_equal(out + 20, rfc5769_response_ipv4 + 36, 12);
-	assert_int_equal(tp_load_be32(out + 36), core_fingerprint(out, 32));
+	assert_int_equal(tp_load_be32(out + 36), stun_fingerprint(out, 32));
 	assert_int_equal(core_binding_answer(out, txid, &b, false), 44);
 	assert_memory_equal(out + 20, rfc5769_response_ipv6 + 36, 24);
 }

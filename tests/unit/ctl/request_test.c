@@ -27,7 +27,7 @@ static void test_requests_in_a_row(void **state)
 	for (unsigned round = 0; round < 2; round++) {
 		for (unsigned i = 0; i < 50; i++)
 			stand_put(fd, "{\"id\": 1, \"command\": \"status\"}");
-		// What was asked before the end is answered after it.
+		// Requests sent before the end are answered after it.
 		if (round == 1)
 			assert_int_equal(shutdown(fd, SHUT_WR), 0);
 		for (unsigned i = 0; i < 50; i++)
@@ -116,7 +116,7 @@ static void test_list_in_parts(void **state)
 	close(fd);
 }
 
-// Who asks is told by the kernel, not by the client.
+// The kernel, not the client, identifies the operator.
 static void test_operator(void **state)
 {
 	struct stand *f = *state;

@@ -99,12 +99,14 @@ struct ctl_server_conf stand_conf(struct stand *f)
 		.ctx = f,
 		.max_clients = MAX_CLIENTS,
 		.patience_ns = PATIENCE_NS,
+		.idle_ns = IDLE_NS,
 	};
 }
 
 int stand_open(void **state)
 {
 	struct stand *f = test_calloc(1, sizeof(*f));
+	char instance[] = "unit";
 	struct ctl_server_conf conf;
 
 	strcpy(f->dir, "/tmp/ctl_test.XXXXXX");
@@ -112,7 +114,10 @@ int stand_open(void **state)
 	snprintf(f->path, sizeof(f->path), "%s/control.sock", f->dir);
 	f->now_ns = 1000 * TP_NS_PER_S;
 	conf = stand_conf(f);
+	conf.instance = instance;
 	assert_int_equal(ctl_server_create(&conf, &f->s), 0);
+	// As a reload frees the configuration.
+	memset(instance, 'x', sizeof(instance) - 1);
 	*state = f;
 	return 0;
 }
@@ -208,6 +213,8 @@ int stand_greeted_client(struct stand *f)
 {
 	int fd = stand_client(f);
 
-	stand_expect(f, fd, "{\"layout\":7,\"turnpike\":1,\"version\":\"1.2.3\"}");
+	stand_expect(f, fd,
+		"{\"instance\":\"unit\",\"layout\":7,\"turnpike\":1,"
+		"\"version\":\"1.2.3\"}");
 	return fd;
 }

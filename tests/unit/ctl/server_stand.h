@@ -17,6 +17,7 @@
 #define LIST_PARTS  400u // of `allocation list`, 32 rows each
 #define MAX_CLIENTS 4u
 #define PATIENCE_NS (5 * TP_NS_PER_S)
+#define IDLE_NS	    (60 * TP_NS_PER_S)
 
 struct stand {
 	char dir[64];
@@ -26,7 +27,7 @@ struct stand {
 	unsigned steps; // of `allocation list`
 };
 
-// For cmocka's tests: the state is a struct stand.
+// Set-up for cmocka's tests: the state is a struct stand.
 int stand_open(void **state);
 int stand_close(void **state);
 

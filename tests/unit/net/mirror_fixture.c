@@ -118,8 +118,31 @@ void route_feed(struct fixture *f, uint16_t type, const struct route_spec *r)
 	}
 	if (r->ifindex != 0)
 		mnl_attr_put_u32(nlh, RTA_OIF, r->ifindex);
+	if (r->nexthop != 0)
+		mnl_attr_put_u32(nlh, RTA_NH_ID, r->nexthop);
 	if (r->metric != 0)
 		mnl_attr_put_u32(nlh, RTA_PRIORITY, r->metric);
+	assert_int_equal(feed(f, nlh), 0);
+}
+
+void nexthop_feed(struct fixture *f, uint16_t type, uint32_t id, const char *gateway,
+	uint32_t ifindex, const uint32_t *members, size_t n)
+{
+	uint8_t buf[MESSAGE_MAX] TP_ALIGNED(8);
+	struct nlmsghdr *nlh = message(buf, type, f->seq);
+	struct nhmsg *nhm = mnl_nlmsg_put_extra_header(nlh, sizeof(*nhm));
+	struct nexthop_grp group[8] = {{0}};
+
+	nhm->nh_family = gateway == NULL ? AF_UNSPEC : family_of(gateway);
+	mnl_attr_put_u32(nlh, NHA_ID, id);
+	for (size_t i = 0; i < n; i++)
+		group[i].id = members[i];
+	if (n > 0)
+		mnl_attr_put(nlh, NHA_GROUP, n * sizeof(group[0]), group);
+	if (gateway != NULL)
+		put_ip(nlh, NHA_GATEWAY, gateway);
+	if (ifindex != 0)
+		mnl_attr_put_u32(nlh, NHA_OIF, ifindex);
 	assert_int_equal(feed(f, nlh), 0);
 }
 

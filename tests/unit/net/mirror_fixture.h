@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <linux/if.h>
 #include <linux/neighbour.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +27,7 @@ struct fixture {
 	uint32_t seq;
 };
 
-// For cmocka: *state becomes the fixture.
+// cmocka set-up: *state becomes the fixture.
 int setup(void **state);
 int teardown(void **state);
 
@@ -51,12 +52,17 @@ struct route_spec {
 	const char *gateway; // NULL: on-link
 	uint32_t ifindex;
 	uint32_t metric;
-	uint8_t type;	 // 0: unicast
-	uint32_t table;	 // 0: main
-	const char *via; // of the other family
+	uint8_t type;	  // 0: unicast
+	uint32_t table;	  // 0: main
+	const char *via;  // of the other family
+	uint32_t nexthop; // id of an object; 0: none
 };
 
 void route_feed(struct fixture *f, uint16_t type, const struct route_spec *r);
+
+// gateway: NULL for a group of n members.
+void nexthop_feed(struct fixture *f, uint16_t type, uint32_t id, const char *gateway,
+	uint32_t ifindex, const uint32_t *members, size_t n);
 
 // mac: NULL for none.
 void neighbour_feed(struct fixture *f, uint16_t type, const char *addr, int ifindex, uint16_t nud,

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The data plane's end of the segment against files as the control process makes them. No worker
 // is registered: grace periods pass at once.
-#include "attach.h"
+#include <plane/attach.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
+
+#include <urcu-qsbr.h>
 
 #include <shm/guard.h>
 
@@ -71,7 +75,7 @@ static void begin(struct fixture *f)
 		.tsc_hz = 2300000000,
 		.flags = TP_STATE_NO_HUGE};
 
-	assert_int_equal(attach_init(&f->attach, &s), 0);
+	assert_int_equal(plane_attach_init(&f->attach, &s), 0);
 }
 
 static int setup(void **state)
@@ -94,7 +98,7 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	attach_fini(&f->attach);
+	plane_attach_fini(&f->attach);
 	close_tables(f);
 	close(f->role_fd);
 	scratch_place_remove(&f->place);
@@ -107,7 +111,7 @@ static enum attach_event tick(struct fixture *f)
 	enum attach_event event = ATTACH_NOTHING;
 
 	for (unsigned i = 0; i < 10 && event == ATTACH_NOTHING; i++)
-		event = attach_tick(&f->attach, &f->err);
+		event = plane_attach_tick(&f->attach, &f->err);
 	return event;
 }
 
@@ -117,17 +121,18 @@ static void test_attach(void **state)
 	struct tp_state_header *h;
 
 	assert_int_equal(tick(f), ATTACH_NOTHING);
-	assert_null(view_read(&f->attach.slot)->locals);
+	assert_null(snapshot_read(&f->attach.slot)->locals);
 	make_tables(f);
 	atomic_store(&f->tables.header->gp_req, 0xfffffff0);
 	assert_int_equal(tick(f), ATTACH_DONE);
-	assert_non_null(view_read(&f->attach.slot)->locals);
-	assert_ptr_equal(view_read(&f->attach.slot)->segment, &f->attach.segment);
-	assert_int_equal(f->attach.own.n, 1);
-	assert_int_equal(f->attach.own.items[0].port_min, 3478);
+	assert_non_null(snapshot_read(&f->attach.slot)->locals);
+	assert_ptr_equal(snapshot_read(&f->attach.slot)->segment, &f->attach.segment);
+	assert_int_equal(f->attach.claimed.n, 1);
+	assert_int_equal(f->attach.claimed.items[0].port_min, 3478);
 	h = f->attach.segment.state.header;
 	assert_int_equal(h->n_ports, 2);
 	assert_int_equal(h->tsc_hz, 2300000000);
+	assert_true(atomic_load(&h->started_ns) > 0);
 	assert_string_equal(h->ports[0].interface, "eth0");
 	assert_string_equal(h->ports[1].device, "net_null0");
 	assert_int_equal(h->ports[0].ifindex, 7);
@@ -143,17 +148,17 @@ static void test_change(void **state)
 
 	make_tables(f);
 	assert_int_equal(tick(f), ATTACH_DONE);
-	serial = view_read(&f->attach.slot)->serial;
+	serial = snapshot_read(&f->attach.slot)->serial;
 	set_listener(f, 2, 3479);
 	assert_int_equal(tick(f), ATTACH_CHANGED);
-	assert_int_equal(f->attach.own.n, 2);
-	assert_true(view_read(&f->attach.slot)->serial > serial);
+	assert_int_equal(f->attach.claimed.n, 2);
+	assert_true(snapshot_read(&f->attach.slot)->serial > serial);
 
-	// A writer that died half way: what was there stays until one has finished.
-	serial = view_read(&f->attach.slot)->serial;
+	// A writer that died half way: the previous state stays until one has finished.
+	serial = snapshot_read(&f->attach.slot)->serial;
 	atomic_fetch_add(&f->tables.header->config_seq, 1);
 	assert_int_equal(tick(f), ATTACH_NOTHING);
-	assert_int_equal(view_read(&f->attach.slot)->serial, serial);
+	assert_int_equal(snapshot_read(&f->attach.slot)->serial, serial);
 	atomic_fetch_add(&f->tables.header->config_seq, 1);
 	assert_int_equal(tick(f), ATTACH_CHANGED);
 }
@@ -167,51 +172,130 @@ static void test_grace(void **state)
 	atomic_store(&f->tables.header->gp_req, 0xffffffff);
 	assert_int_equal(tick(f), ATTACH_DONE);
 	h = f->attach.segment.state.header;
-	attach_grace(&f->attach, TP_NS_PER_MS);
+	plane_attach_grace(&f->attach, 10 * TP_NS_PER_S);
 	assert_int_equal(atomic_load(&h->gp_done), 0xffffffff);
 	atomic_fetch_add(&f->tables.header->gp_req, 1);
-	attach_grace(&f->attach, 10 * TP_NS_PER_S); // must not wait
+	plane_attach_grace(&f->attach, 10 * TP_NS_PER_S); // must not wait
 	assert_int_equal(atomic_load(&h->gp_done), 0);
 	assert_int_equal(atomic_load(&h->gp_open_ns), 0);
 	assert_true(atomic_load(&h->gp_max_ns) > 0);
+}
+
+struct reader {
+	pthread_t thread;
+	atomic_int state; // 1: online, 2: it may go
+};
+
+static void *reader_run(void *arg)
+{
+	struct reader *r = arg;
+
+	urcu_qsbr_register_thread();
+	atomic_store(&r->state, 1);
+	while (atomic_load(&r->state) == 1)
+		sched_yield();
+	urcu_qsbr_unregister_thread();
+	return NULL;
+}
+
+// A worker that is stuck keeps the grace period open, and nothing else from going on.
+static void test_stuck(void **state)
+{
+	struct fixture *f = *state;
+	struct reader r = {.state = 0};
+	struct tp_state_header *h;
+
+	make_tables(f);
+	assert_int_equal(tick(f), ATTACH_DONE);
+	h = f->attach.segment.state.header;
+	assert_int_equal(pthread_create(&r.thread, NULL, reader_run, &r), 0);
+	while (atomic_load(&r.state) == 0)
+		sched_yield();
+	atomic_fetch_add(&f->tables.header->gp_req, 1);
+	for (unsigned i = 0; i < 3; i++) {
+		plane_attach_grace(&f->attach, TP_NS_PER_MS);
+		assert_int_not_equal(
+			atomic_load(&h->gp_done), atomic_load(&f->tables.header->gp_req));
+		assert_true(atomic_load(&h->gp_open_ns) != 0);
+		assert_int_equal(plane_attach_tick(&f->attach, &f->err), ATTACH_NOTHING);
+	}
+	atomic_store(&r.state, 2);
+	pthread_join(r.thread, NULL);
+	while (atomic_load(&h->gp_done) != atomic_load(&f->tables.header->gp_req))
+		plane_attach_grace(&f->attach, TP_NS_PER_S);
+	assert_int_equal(atomic_load(&h->gp_open_ns), 0);
 }
 
 // The data plane started again: counters go on; with other ports the file is made anew.
 static void test_restart(void **state)
 {
 	const struct io_port_counters more = {
-		.rx_missed = 5, .rx_no_buffer = 7, .rx_errors = 11, .tx_errors = 13};
+		.rx_missed = 5,
+		.rx_no_buffer = 7,
+		.rx_errors = 11,
+		.tx_errors = 13,
+		.rx_unserved = 17,
+		.rx_ring_full = 19,
+		.tx_invalid = 23,
+		.rx_fill_empty = 29,
+	};
 	struct fixture *f = *state;
 	struct tp_worker_stats *w;
 	const struct tp_port *port;
 
 	// Nowhere to count yet.
-	assert_false(attach_count(&f->attach, 1, &more));
+	assert_false(plane_attach_count(&f->attach, 1, &more));
 	make_tables(f);
 	assert_int_equal(tick(f), ATTACH_DONE);
 	w = &f->attach.segment.state.workers[0];
 	atomic_store(&w->rx_packets, 42);
-	assert_true(attach_count(&f->attach, 1, &more));
-	assert_true(attach_count(&f->attach, 1, &more));
-	attach_fini(&f->attach);
+	assert_true(plane_attach_count(&f->attach, 1, &more));
+	assert_true(plane_attach_count(&f->attach, 1, &more));
+	plane_attach_fini(&f->attach);
 	begin(f);
 	assert_int_equal(tick(f), ATTACH_DONE);
 	w = &f->attach.segment.state.workers[0];
 	assert_int_equal(atomic_load(&w->rx_packets), 42);
-	assert_true(attach_count(&f->attach, 1, &more));
+	assert_true(plane_attach_count(&f->attach, 1, &more));
 	port = &f->attach.segment.state.header->ports[1];
 	assert_int_equal(atomic_load(&port->rx_missed), 15);
 	assert_int_equal(atomic_load(&port->rx_no_buffer), 21);
 	assert_int_equal(atomic_load(&port->rx_errors), 33);
 	assert_int_equal(atomic_load(&port->tx_errors), 39);
+	assert_int_equal(atomic_load(&port->rx_unserved), 51);
+	assert_int_equal(atomic_load(&port->rx_ring_full), 57);
+	assert_int_equal(atomic_load(&port->tx_invalid), 69);
+	assert_int_equal(atomic_load(&port->rx_fill_empty), 87);
 	assert_int_equal(atomic_load(&port[-1].rx_missed), 0);
-	attach_fini(&f->attach);
+	plane_attach_fini(&f->attach);
 	f->ports[0].mtu = 1400;
 	begin(f);
 	assert_int_equal(tick(f), ATTACH_DONE);
 	w = &f->attach.segment.state.workers[0];
 	assert_int_equal(atomic_load(&w->rx_packets), 0);
 	assert_int_equal(f->attach.segment.state.header->ports[0].mtu, 1400);
+}
+
+// News of a port and of the host reach the state file, and stay for the next one.
+static void test_news(void **state)
+{
+	struct fixture *f = *state;
+	const struct tp_state_header *h;
+
+	plane_attach_flag(&f->attach, TP_STATE_GUARD_OFF, true);
+	make_tables(f);
+	assert_int_equal(tick(f), ATTACH_DONE);
+	h = f->attach.segment.state.header;
+	assert_true((atomic_load(&h->flags) & TP_STATE_GUARD_OFF) != 0);
+	plane_attach_flag(&f->attach, TP_STATE_STEERING_OFF, true);
+	plane_attach_flag(&f->attach, TP_STATE_GUARD_OFF, false);
+	assert_true((atomic_load(&h->flags) & TP_STATE_GUARD_OFF) == 0);
+	assert_true((atomic_load(&h->flags) & TP_STATE_STEERING_OFF) != 0);
+	f->ports[1].mac[5] ^= 1;
+	atomic_store(&f->ports[1].mtu, 1300);
+	plane_attach_port(&f->attach, 1);
+	assert_memory_equal(h->ports[1].mac, f->ports[1].mac, 6);
+	assert_int_equal(h->ports[1].mtu, 1300);
 }
 
 // Truncated under a reader: it reads zeros, says so, and comes back with good files.
@@ -232,11 +316,11 @@ static void test_truncated_tables(void **state)
 	assert_int_equal(tick(f), ATTACH_DONE);
 	truncate_file(f, "tables");
 	assert_int_equal(f->attach.segment.tables.entries[1].expires_s, 0);
-	assert_int_equal(attach_tick(&f->attach, &f->err), ATTACH_LOST);
+	assert_int_equal(plane_attach_tick(&f->attach, &f->err), ATTACH_LOST);
 	assert_int_equal(f->attach.segments_lost, 1);
-	assert_null(view_read(&f->attach.slot)->locals);
+	assert_null(snapshot_read(&f->attach.slot)->locals);
 	tick(f);
-	assert_null(view_read(&f->attach.slot)->locals);
+	assert_null(snapshot_read(&f->attach.slot)->locals);
 	close_tables(f);
 	make_tables(f);
 	assert_int_equal(tick(f), ATTACH_DONE);
@@ -274,7 +358,34 @@ static void test_replaced(void **state)
 	assert_int_equal(tick(f), ATTACH_REPLACED);
 	assert_int_equal(tick(f), ATTACH_DONE);
 	assert_true(f->attach.segment.tables.pair_id != pair);
-	assert_int_equal(f->attach.own.items[0].port_min, 5000);
+	assert_int_equal(f->attach.claimed.items[0].port_min, 5000);
+}
+
+// Some cleaner took names away: packets go on. The data plane's own name comes back.
+static void test_unnamed(void **state)
+{
+	struct fixture *f = *state;
+	char path[2 * SHM_PATH_MAX];
+
+	make_tables(f);
+	set_listener(f, 1, 5000);
+	assert_int_equal(tick(f), ATTACH_DONE);
+	snprintf(path, sizeof(path), "%s/turnpike-test.state", f->place.directory);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(tick(f), ATTACH_NOTHING);
+	assert_int_equal(access(path, F_OK), 0);
+	snprintf(path, sizeof(path), "%s/turnpike-test.tables", f->place.directory);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(tick(f), ATTACH_UNNAMED);
+	assert_int_equal(tick(f), ATTACH_NOTHING);
+	assert_true(f->attach.mapped);
+	set_listener(f, 2, 6000);
+	assert_int_equal(tick(f), ATTACH_CHANGED);
+	// The writer gives it back; the next time is reported again.
+	assert_int_equal(shm_file_fate(&f->tables.file), SHM_FATE_SAME);
+	assert_int_equal(tick(f), ATTACH_NOTHING);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(tick(f), ATTACH_UNNAMED);
 }
 
 static void test_refused(void **state)
@@ -290,7 +401,7 @@ static void test_refused(void **state)
 	assert_int_equal(pwrite(fd, &layout, sizeof(layout),
 				 offsetof(struct tp_file_header, layout_version)),
 		sizeof(layout));
-	assert_int_equal(attach_tick(&f->attach, &f->err), ATTACH_REFUSED);
+	assert_int_equal(plane_attach_tick(&f->attach, &f->err), ATTACH_REFUSED);
 	assert_true(strlen(f->err.text) > 0);
 	assert_int_equal(tick(f), ATTACH_NOTHING); // said once
 	layout = TP_LAYOUT_VERSION;
@@ -308,7 +419,7 @@ static void test_nowhere(void **state)
 	unsigned told = 0, at = 0;
 
 	for (unsigned i = 0; i < 2000; i++) {
-		if (attach_tick(&f->attach, &f->err) == ATTACH_REFUSED && ++told == 1)
+		if (plane_attach_tick(&f->attach, &f->err) == ATTACH_REFUSED && ++told == 1)
 			at = i;
 	}
 	assert_int_equal(told, 1);
@@ -318,8 +429,8 @@ static void test_nowhere(void **state)
 	assert_int_equal(tick(f), ATTACH_DONE);
 }
 
-// The last process of the instance takes the files away; before that they stay for the other one.
-static void test_last_one_out(void **state)
+// Files are not the attachment's to remove, whether the other process runs or not.
+static void test_files_stay(void **state)
 {
 	struct fixture *f = *state;
 	char tables[2 * SHM_PATH_MAX], made[2 * SHM_PATH_MAX];
@@ -328,31 +439,135 @@ static void test_last_one_out(void **state)
 	snprintf(made, sizeof(made), "%s/turnpike-test.state", f->place.directory);
 	make_tables(f);
 	assert_int_equal(tick(f), ATTACH_DONE);
-	attach_fini(&f->attach);
+	plane_attach_fini(&f->attach);
 	assert_int_equal(access(tables, F_OK), 0);
 	assert_int_equal(access(made, F_OK), 0);
 	begin(f);
 	assert_int_equal(tick(f), ATTACH_DONE);
 	close(f->role_fd);
-	attach_fini(&f->attach);
-	assert_int_equal(access(tables, F_OK), -1);
-	assert_int_equal(access(made, F_OK), -1);
+	plane_attach_fini(&f->attach);
+	assert_int_equal(access(tables, F_OK), 0);
+	assert_int_equal(access(made, F_OK), 0);
 	begin(f);
+}
+
+// ---- cells --------------------------------------------------------------------------------------
+
+static void make_wide_tables(struct fixture *f)
+{
+	static const struct shm_tables_shape wide = {.n_entries = 5 * SHM_CELLS_STEP,
+		.n_next_hops = 16,
+		.n_port_indexes = 1,
+		.n_allocations = 100,
+		.n_workers = 1};
+
+	assert_int_equal(shm_tables_create(&f->tables, &f->place, &wide, &f->err), 0);
+	assert_int_equal(shm_inject_create(&f->inject, &f->place, &f->tables, 1, &f->err), 0);
+	assert_int_equal(shm_file_publish(&f->inject.file, &f->place, &f->err), 0);
+	assert_int_equal(shm_file_publish(&f->tables.file, &f->place, &f->err), 0);
+}
+
+static uint32_t told(const struct fixture *f)
+{
+	return shm_state_ready(&f->attach.segment.state);
+}
+
+static void test_cells_follow_the_wish(void **state)
+{
+	struct fixture *f = *state;
+	struct tp_tables_header *h;
+
+	make_wide_tables(f);
+	h = f->tables.header;
+	assert_int_equal(tick(f), ATTACH_DONE);
+	assert_int_equal(told(f), SHM_CELLS_STEP);
+	atomic_store(&h->cells_wanted, 3 * SHM_CELLS_STEP);
+	// A step at a time, and the workers know before the control process does.
+	for (unsigned n = 2; n <= 3; n++) {
+		assert_int_equal(plane_attach_tick(&f->attach, &f->err), ATTACH_NOTHING);
+		assert_int_equal(told(f), n * SHM_CELLS_STEP);
+		assert_int_equal(snapshot_read(&f->attach.slot)->n_entries, n * SHM_CELLS_STEP);
+	}
+	assert_int_equal(tick(f), ATTACH_NOTHING);
+	assert_int_equal(told(f), 3 * SHM_CELLS_STEP);
+	// Again, with the same file.
+	plane_attach_fini(&f->attach);
+	begin(f);
+	assert_int_equal(tick(f), ATTACH_DONE);
+	assert_int_equal(told(f), 3 * SHM_CELLS_STEP);
+	assert_int_equal(snapshot_read(&f->attach.slot)->n_entries, 3 * SHM_CELLS_STEP);
+	// Whatever is asked for, there are no more than the tables' entries.
+	atomic_store(&h->cells_wanted, UINT32_MAX);
+	tick(f);
+	assert_int_equal(told(f), 5 * SHM_CELLS_STEP);
+}
+
+// The configuration is half written: workers can't be told of the entries, so nobody is.
+static void test_cells_wait_for_the_workers(void **state)
+{
+	struct fixture *f = *state;
+	struct tp_tables_header *h;
+
+	make_wide_tables(f);
+	h = f->tables.header;
+	assert_int_equal(tick(f), ATTACH_DONE);
+	atomic_store(&h->config_seq, 1);
+	atomic_store(&h->cells_wanted, 2 * SHM_CELLS_STEP);
+	tick(f);
+	assert_int_equal(told(f), SHM_CELLS_STEP);
+	assert_int_equal(snapshot_read(&f->attach.slot)->n_entries, SHM_CELLS_STEP);
+	atomic_store(&h->config_seq, 2);
+	assert_int_equal(tick(f), ATTACH_CHANGED);
+	tick(f);
+	assert_int_equal(told(f), 2 * SHM_CELLS_STEP);
+	assert_int_equal(snapshot_read(&f->attach.slot)->n_entries, 2 * SHM_CELLS_STEP);
+}
+
+static void test_cells_without_memory(void **state)
+{
+	struct fixture *f = *state;
+	struct shm_file *file = &f->attach.segment.state.file;
+	struct tp_state_header *h;
+	int good;
+
+	make_wide_tables(f);
+	assert_int_equal(tick(f), ATTACH_DONE);
+	h = f->attach.segment.state.header;
+	good = dup(file->fd);
+	close(file->fd);
+	assert_int_equal(open("/dev/null", O_RDONLY | O_CLOEXEC), file->fd);
+	atomic_store(&f->tables.header->cells_wanted, 2 * SHM_CELLS_STEP);
+	assert_int_equal(plane_attach_tick(&f->attach, &f->err), ATTACH_SHORT);
+	assert_int_equal(told(f), SHM_CELLS_STEP);
+	assert_true((atomic_load(&h->flags) & TP_STATE_CELLS_SHORT) != 0);
+	assert_non_null(strstr(f->err.text, "state"));
+	assert_int_equal(dup2(good, file->fd), file->fd);
+	close(good);
+	for (unsigned i = 0; i < 1000 && told(f) == SHM_CELLS_STEP; i++)
+		assert_int_equal(plane_attach_tick(&f->attach, &f->err), ATTACH_NOTHING);
+	assert_int_equal(told(f), 2 * SHM_CELLS_STEP);
+	assert_int_equal(atomic_load(&h->flags) & TP_STATE_CELLS_SHORT, 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_attach, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cells_follow_the_wish, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cells_wait_for_the_workers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cells_without_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_grace, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stuck, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_news, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_truncated_tables, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_truncated_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_replaced, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unnamed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nowhere, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_last_one_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_files_stay, setup, teardown),
 	};
 
 	if (shm_guard_install() != 0 || sigaction(SIGBUS, NULL, &guard) != 0)

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Which frames are captured and what the records say.
+// Which frames are captured, and the content of the records.
 #include "captured.h"
 
 static void arm(const struct call *c, uint32_t frames)
 {
 	struct tp_capture_request r = captured_request(c, frames);
 
-	assert_true(capture_request_is_right(&r));
-	capture_disarm(&watch.capture);
-	assert_int_equal(capture_arm(&watch.capture, &r), 0);
+	assert_true(observe_capture_request_is_right(&r));
+	observe_records_disarm(&observed.capture.records);
+	assert_int_equal(observe_capture_arm(&observed.capture, &r), 0);
 }
 
 // The next record, in a buffer that is good until the next call. NULL: there is none.
@@ -20,12 +20,12 @@ static const struct tp_capture_record *take(void)
 
 	if (at == len) {
 		at = 0;
-		len = capture_take(&watch.capture, room, sizeof(room));
+		len = observe_records_take(&observed.capture.records, room, sizeof(room));
 	}
 	if (at == len)
 		return NULL;
 	rec = (const struct tp_capture_record *)(room + at);
-	at += rec->size;
+	at += rec->head.size;
 	return rec;
 }
 
@@ -41,34 +41,34 @@ static void both_ends_are_taken(struct call *c)
 	uint16_t received;
 
 	arm(c, 100);
-	pkt = watched_channel(c, CALL_NUMBER);
+	pkt = observed_channel(c, CALL_NUMBER);
 	call_read(&pkt);
 	rec = take();
 	assert_non_null(rec);
-	assert_int_equal(rec->way, TP_CAPTURE_RECEIVED);
-	assert_int_equal(rec->number, 7);
+	assert_int_equal(rec->direction, TP_CAPTURE_RECEIVED);
+	assert_int_equal(rec->head.number, 7);
 	assert_int_equal(rec->verdict, STAGE_SEND);
-	assert_int_equal(rec->time_ns, c->r->now_ns);
+	assert_int_equal(rec->head.time_ns, c->r->now_ns);
 	assert_int_equal(rec->taken, rec->len);
 	assert_memory_equal(payload_of(rec), "abcd", 4);
 	received = rec->len;
 	rec = take();
 	assert_non_null(rec);
-	assert_int_equal(rec->way, TP_CAPTURE_SENT);
+	assert_int_equal(rec->direction, TP_CAPTURE_SENT);
 	assert_int_equal(rec->verdict, STAGE_SEND);
 	// Without the channel's header.
 	assert_int_equal(rec->len, received - 4);
 	assert_memory_equal(rec + 1, pkt.data, pkt.len);
 	assert_null(take());
 
-	pkt = watched_datagram(c, &c->peer);
+	pkt = observed_datagram(c, &c->peer);
 	call_read(&pkt);
 	rec = take();
 	assert_non_null(rec);
-	assert_int_equal(rec->way, TP_CAPTURE_RECEIVED);
+	assert_int_equal(rec->direction, TP_CAPTURE_RECEIVED);
 	rec = take();
 	assert_non_null(rec);
-	assert_int_equal(rec->way, TP_CAPTURE_SENT);
+	assert_int_equal(rec->direction, TP_CAPTURE_SENT);
 	assert_int_equal(rec->len, received);
 	assert_null(take());
 }
@@ -80,9 +80,9 @@ static void take_both_ends(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
-		watched_start(&c, families[i]);
+		observed_start(&c, families[i]);
 		both_ends_are_taken(&c);
-		watched_end(&c);
+		observed_end(&c);
 	}
 }
 
@@ -93,47 +93,47 @@ static void tell_drops(void **state)
 	struct call c;
 
 	(void)state;
-	watched_start(&c, TP_FAMILY_IPV4);
+	observed_start(&c, TP_FAMILY_IPV4);
 	arm(&c, 100);
-	pkt = watched_channel(&c, CALL_NUMBER + 1);
+	pkt = observed_channel(&c, CALL_NUMBER + 1);
 	call_assert_drop(&pkt, TP_DROP_no_channel);
 	rec = take();
 	assert_non_null(rec);
 	assert_int_equal(rec->verdict, STAGE_DROP);
 	assert_int_equal(rec->reason, TP_DROP_no_channel);
 	assert_null(take());
-	// Of a stranger, to the relayed address.
+	// From a stranger, to the relayed address.
 	c.visitor.ip[3]++;
-	pkt = watched_datagram(&c, &c.visitor);
+	pkt = observed_datagram(&c, &c.visitor);
 	rec = take();
 	assert_non_null(rec);
 	assert_int_equal(rec->reason, TP_DROP_no_permission);
 	assert_null(take());
-	watched_end(&c);
+	observed_end(&c);
 }
 
-// What the port refuses is not shown as sent.
+// A frame that the port refuses is not shown as sent.
 static void tell_refused(void **state)
 {
 	const struct tp_capture_record *rec;
 	struct call c;
 
 	(void)state;
-	watched_start(&c, TP_FAMILY_IPV4);
+	observed_start(&c, TP_FAMILY_IPV4);
 	arm(&c, 100);
-	watched_port_is_full = true;
-	watched_channel(&c, CALL_NUMBER);
-	watched_port_is_full = false;
+	observed_port_is_full = true;
+	observed_channel(&c, CALL_NUMBER);
+	observed_port_is_full = false;
 	rec = take();
 	assert_non_null(rec);
 	assert_int_equal(rec->verdict, STAGE_SEND);
 	rec = take();
 	assert_non_null(rec);
-	assert_int_equal(rec->way, TP_CAPTURE_SENT);
+	assert_int_equal(rec->direction, TP_CAPTURE_SENT);
 	assert_int_equal(rec->verdict, STAGE_DROP);
 	assert_int_equal(rec->reason, TP_DROP_tx_full);
 	assert_null(take());
-	watched_end(&c);
+	observed_end(&c);
 }
 
 static void leave_others_out(void **state)
@@ -142,23 +142,23 @@ static void leave_others_out(void **state)
 	struct call c;
 
 	(void)state;
-	watched_start(&c, TP_FAMILY_IPV4);
+	observed_start(&c, TP_FAMILY_IPV4);
 	r = captured_request(&c, 100);
 	r.client.port_be = (uint16_t)~r.client.port_be;
 	r.relayed[0].port_be = (uint16_t)~r.relayed[0].port_be;
-	assert_int_equal(capture_arm(&watch.capture, &r), 0);
-	watched_channel(&c, CALL_NUMBER);
-	watched_datagram(&c, &c.peer);
+	assert_int_equal(observe_capture_arm(&observed.capture, &r), 0);
+	observed_channel(&c, CALL_NUMBER);
+	observed_datagram(&c, &c.peer);
 	assert_null(take());
 	// The client's messages to another listener are not this allocation's.
-	capture_disarm(&watch.capture);
+	observe_records_disarm(&observed.capture.records);
 	r = captured_request(&c, 100);
 	r.listener.port_be = (uint16_t)~r.listener.port_be;
 	r.n_relayed = 0;
-	assert_int_equal(capture_arm(&watch.capture, &r), 0);
-	watched_channel(&c, CALL_NUMBER);
+	assert_int_equal(observe_capture_arm(&observed.capture, &r), 0);
+	observed_channel(&c, CALL_NUMBER);
 	assert_null(take());
-	watched_end(&c);
+	observed_end(&c);
 }
 
 static void count_and_cut(void **state)
@@ -169,53 +169,54 @@ static void count_and_cut(void **state)
 	unsigned n = 0;
 
 	(void)state;
-	watched_start(&c, TP_FAMILY_IPV4);
+	observed_start(&c, TP_FAMILY_IPV4);
 	r = captured_request(&c, 3);
 	r.snaplen = 42;
-	assert_int_equal(capture_arm(&watch.capture, &r), 0);
+	assert_int_equal(observe_capture_arm(&observed.capture, &r), 0);
 	for (unsigned i = 0; i < 4; i++)
-		watched_channel(&c, CALL_NUMBER);
-	assert_false(watch_is_on(&watch));
+		observed_channel(&c, CALL_NUMBER);
+	assert_false(observe_is_on(&observed));
 	for (; (rec = take()) != NULL; n++) {
 		assert_int_equal(rec->taken, 42);
 		assert_true(rec->len > 42);
-		assert_int_equal(rec->size, 32 + 48);
+		assert_int_equal(rec->head.size, 32 + 48);
 	}
 	assert_int_equal(n, 3);
-	watched_end(&c);
+	observed_end(&c);
 }
 
-// More than the ring holds, over its end again and again: nothing is torn, what found no room is
+// More than the ring holds, over its end again and again: nothing is torn, records without room are
 // counted, and packets are forwarded all the same.
 static void full_rings_are_counted(void **state)
 {
 	const struct tp_capture_record *rec;
 	uint8_t guard[4096];
-	struct capture_ring *ring;
+	struct record_ring *ring;
 	struct call c;
 	unsigned n = 0, runs = 0;
 
 	(void)state;
-	watched_start(&c, TP_FAMILY_IPV4);
+	observed_start(&c, TP_FAMILY_IPV4);
 	arm(&c, TP_CAPTURE_FRAMES_MAX);
-	ring = &watch.capture.rings[0];
-	free(ring->octets);
-	ring->octets = aligned_alloc(TP_CACHE_LINE, CAPTURE_RING + sizeof(guard));
-	assert_non_null(ring->octets);
+	ring = &observed.capture.records.rings[0];
+	free(ring->bytes);
+	ring->bytes = aligned_alloc(TP_CACHE_LINE, CAPTURE_RING + sizeof(guard));
+	assert_non_null(ring->bytes);
 	memset(guard, 0xee, sizeof(guard));
-	memset(ring->octets, 0xee, CAPTURE_RING + sizeof(guard));
-	// Never full, over the end with what does not fit before it: two records more than pairs.
-	watched_channel(&c, CALL_NUMBER + 1);
-	watched_channel(&c, CALL_NUMBER + 1);
+	memset(ring->bytes, 0xee, CAPTURE_RING + sizeof(guard));
+	// Never full, over the end with records that do not fit before it: two records more than
+	// pairs.
+	observed_channel(&c, CALL_NUMBER + 1);
+	observed_channel(&c, CALL_NUMBER + 1);
 	for (unsigned i = 0; i < CAPTURE_RING / 150; i++, runs++) {
-		watched_channel(&c, CALL_NUMBER);
+		observed_channel(&c, CALL_NUMBER);
 		for (; (rec = take()) != NULL; n++)
 			assert_memory_equal(payload_of(rec), "abcd", 4);
 	}
 	assert_int_equal(n, 2 * runs + 2);
 	for (unsigned turn = 0; turn < 3; turn++) {
 		for (unsigned i = 0; i < CAPTURE_RING / 150; i++, runs++) {
-			struct stage_pkt pkt = watched_channel(&c, CALL_NUMBER);
+			struct stage_pkt pkt = observed_channel(&c, CALL_NUMBER);
 
 			assert_int_equal(pkt.verdict, STAGE_SEND);
 		}
@@ -223,14 +224,15 @@ static void full_rings_are_counted(void **state)
 			assert_memory_equal(payload_of(rec), "abcd", 4);
 		assert_true(n > 0);
 	}
-	assert_true(capture_missed(&watch.capture, 0) > 0);
-	assert_int_equal(n + capture_missed(&watch.capture, 0) + capture_missed(&watch.capture, 1),
+	assert_true(observe_records_missed(&observed.capture.records, 0) > 0);
+	assert_int_equal(n + observe_records_missed(&observed.capture.records, 0) +
+				 observe_records_missed(&observed.capture.records, 1),
 		2 * runs + 2);
-	assert_memory_equal(ring->octets + CAPTURE_RING, guard, sizeof(guard));
+	assert_memory_equal(ring->bytes + CAPTURE_RING, guard, sizeof(guard));
 	// Counted anew for the next one.
 	arm(&c, 1);
-	assert_int_equal(capture_missed(&watch.capture, 0), 0);
-	watched_end(&c);
+	assert_int_equal(observe_records_missed(&observed.capture.records, 0), 0);
+	observed_end(&c);
 }
 
 static void refuse_nonsense(void **state)
@@ -239,20 +241,20 @@ static void refuse_nonsense(void **state)
 	struct call c;
 
 	(void)state;
-	watched_start(&c, TP_FAMILY_IPV4);
+	observed_start(&c, TP_FAMILY_IPV4);
 	r = captured_request(&c, 1);
-	assert_true(capture_request_is_right(&r));
+	assert_true(observe_capture_request_is_right(&r));
 	r.n_relayed = 3;
-	assert_false(capture_request_is_right(&r));
+	assert_false(observe_capture_request_is_right(&r));
 	r = captured_request(&c, TP_CAPTURE_FRAMES_MAX + 1);
-	assert_false(capture_request_is_right(&r));
+	assert_false(observe_capture_request_is_right(&r));
 	r = captured_request(&c, 1);
 	r.client.family = 9;
-	assert_false(capture_request_is_right(&r));
+	assert_false(observe_capture_request_is_right(&r));
 	r = captured_request(&c, 1);
-	r.seconds = 0;
-	assert_false(capture_request_is_right(&r));
-	watched_end(&c);
+	r.ask.seconds = 0;
+	assert_false(observe_capture_request_is_right(&r));
+	observed_end(&c);
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "clock.h"
+#include <worker/clock.h>
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -159,10 +159,27 @@ static void test_bond(void **state)
 	assert_false(io_device_member(&d, 0, name, sizeof(name)));
 }
 
+static void test_xdp(void **state)
+{
+	struct steer_fault fault;
+	struct io_device d;
+
+	(void)state;
+	assert_int_equal(io_device_parse(&d, NULL, "eth0", 0, &fault), 0);
+	assert_int_equal(d.xdp, IO_XDP_AUTO);
+	assert_int_equal(io_device_set_xdp(&d, IO_XDP_GENERIC, 0, &fault), 0);
+	assert_int_equal(d.xdp, IO_XDP_GENERIC);
+	assert_int_equal(io_device_parse(&d, "0000:3b:00.0", NULL, 2, &fault), 0);
+	assert_int_equal(io_device_set_xdp(&d, IO_XDP_AUTO, 2, &fault), 0);
+	assert_int_equal(io_device_set_xdp(&d, IO_XDP_NATIVE, 2, &fault), -EINVAL);
+	assert_non_null(strstr(fault.problem, "ports[2]"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_xdp),
 		cmocka_unit_test(test_arguments),
 		cmocka_unit_test(test_twin),
 		cmocka_unit_test(test_bond),

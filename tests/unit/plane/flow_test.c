@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The card's rules, on a card that is made of memory: it keeps what it is given and says which
-// queue, if any, a packet would go to.
+// The card's rules, on a card that is made of memory: it keeps its rules and tells which queue, if
+// any, a packet would go to.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -165,9 +165,9 @@ static unsigned rules_on_card(void)
 	return n;
 }
 
-static struct steer_own own_of(const char *ip, uint16_t min, uint16_t max, enum steer_kind kind)
+static struct steer_claim own_of(const char *ip, uint16_t min, uint16_t max, enum steer_kind kind)
 {
-	struct steer_own own = {.port_min = min, .port_max = max, .kind = kind};
+	struct steer_claim own = {.port_min = min, .port_max = max, .kind = kind};
 	uint8_t octets[16];
 
 	if (inet_pton(AF_INET, ip, octets) == 1)
@@ -177,7 +177,8 @@ static struct steer_own own_of(const char *ip, uint16_t min, uint16_t max, enum 
 	return own;
 }
 
-static bool is_own(const struct steer_own *own, size_t n, const struct tp_addr *addr, uint32_t port)
+static bool is_own(
+	const struct steer_claim *own, size_t n, const struct tp_addr *addr, uint32_t port)
 {
 	for (size_t i = 0; i < n; i++)
 		if (tp_addr_equal(&own[i].addr, addr) && port >= own[i].port_min &&
@@ -187,9 +188,9 @@ static bool is_own(const struct steer_own *own, size_t n, const struct tp_addr *
 }
 
 // Every port of every address: taken once if it is ours, else not at all.
-static void check_all_ports(const struct steer_own *own, size_t n)
+static void check_all_ports(const struct steer_claim *own, size_t n)
 {
-	const struct steer_own stranger = own_of("10.77.0.9", 1, 1, STEER_LISTENER);
+	const struct steer_claim stranger = own_of("10.77.0.9", 1, 1, STEER_LISTENER);
 
 	for (size_t i = 0; i <= n; i++) {
 		const struct tp_addr *addr = i < n ? &own[i].addr : &stranger.addr;
@@ -206,7 +207,7 @@ static void check_all_ports(const struct steer_own *own, size_t n)
 
 static void test_rules_take_ours_only(void **state)
 {
-	const struct steer_own own[] = {
+	const struct steer_claim own[] = {
 		own_of("10.77.0.1", 3478, 3478, STEER_LISTENER),
 		own_of("10.77.0.1", 49152, 65535, STEER_RELAY),
 		own_of("10.77.0.1", 50000, 50000, STEER_LISTENER), // within the range
@@ -232,11 +233,11 @@ static void test_rules_take_ours_only(void **state)
 
 static void test_changes_leave_the_rest(void **state)
 {
-	const struct steer_own before[] = {
+	const struct steer_claim before[] = {
 		own_of("10.77.0.1", 3478, 3478, STEER_LISTENER),
 		own_of("10.77.0.1", 49152, 65535, STEER_RELAY),
 	};
-	const struct steer_own after[] = {
+	const struct steer_claim after[] = {
 		own_of("10.77.0.1", 3479, 3479, STEER_LISTENER),
 		own_of("10.77.0.1", 49152, 65535, STEER_RELAY),
 	};
@@ -257,7 +258,7 @@ static void test_changes_leave_the_rest(void **state)
 
 static void test_refusals_say_why(void **state)
 {
-	const struct steer_own own = own_of("10.77.0.1", 1, 65534, STEER_RELAY);
+	const struct steer_claim own = own_of("10.77.0.1", 1, 65534, STEER_RELAY);
 	struct steer_fault fault = {.problem = ""};
 	struct io_flow_rule rules[4];
 	struct io_flow *f;

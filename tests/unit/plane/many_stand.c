@@ -45,7 +45,7 @@ static void port_make(unsigned i)
 	snprintf(name, sizeof(name), "wire%u", i);
 	id = rte_eth_from_rings(name, ground.rx[i], WORKERS, ground.tx[i], WORKERS, 0);
 	assert_true(id >= 0);
-	*p = (struct io_port){.claim_fd = -1,
+	*p = (struct io_port){.lock_fd = -1,
 		.id = (uint16_t)id,
 		.probed = true,
 		.any_mac = true,
@@ -62,15 +62,15 @@ int ground_make(void **state)
 
 	(void)state;
 	log_level_set(LOG_LEVEL_WARNING);
-	eal_cores_choose(ground.cores, WORKERS);
+	io_eal_cores_choose(ground.cores, WORKERS);
 	ground.eal = (struct eal_settings){.instance = program_invocation_short_name,
 		.cores = ground.cores,
 		.n_cores = WORKERS,
-		.memory_octets = pool_octets(BUFFERS, MTU),
+		.memory_octets = io_pool_octets(BUFFERS, MTU),
 		.no_huge = true};
-	if (eal_start(&ground.eal, &fault) != 0)
+	if (io_eal_start(&ground.eal, &fault) != 0)
 		fail_msg("%s", fault.problem);
-	ground.pool = pool_create(0, BUFFERS, MTU);
+	ground.pool = io_pool_create(0, BUFFERS, MTU);
 	assert_non_null(ground.pool);
 	for (unsigned i = 0; i < PORTS; i++)
 		port_make(i);
@@ -82,8 +82,8 @@ int ground_clear(void **state)
 	(void)state;
 	for (unsigned i = 0; i < PORTS; i++)
 		io_port_close(&ground.ports[i]);
-	pool_destroy(ground.pool);
-	eal_stop(&ground.eal);
+	io_pool_destroy(ground.pool);
+	io_eal_stop(&ground.eal);
 	return 0;
 }
 
@@ -97,15 +97,15 @@ static void stand_attach(struct stand *s)
 	enum attach_event event = ATTACH_NOTHING;
 	struct shm_error err = {.text = ""};
 
-	if (shm_inject_create(&s->inject, &s->place, bench_scene_shm(s->scene), WORKERS, &err) !=
-			0 ||
+	if (shm_inject_create(
+		    &s->inject, &s->place, bench_fixture_shm(s->fixture), WORKERS, &err) != 0 ||
 		shm_file_publish(&s->inject.file, &s->place, &err) != 0)
 		fail_msg("%s", err.text);
-	assert_int_equal(attach_init(&s->attach, &settings), 0);
+	assert_int_equal(plane_attach_init(&s->attach, &settings), 0);
 	for (unsigned i = 0; i < GROUND_TRIES && event == ATTACH_NOTHING; i++)
-		event = attach_tick(&s->attach, &err);
+		event = plane_attach_tick(&s->attach, &err);
 	assert_int_equal(event, ATTACH_DONE);
-	tables_attach_state(s->scene->tables, &s->attach.segment.state);
+	tables_attach_state(s->fixture->tables, &s->attach.segment.state);
 }
 
 static void stand_launch(struct stand *s)
@@ -118,13 +118,15 @@ static void stand_launch(struct stand *s)
 			.n_ports = PORTS,
 			.hold_us = ground.hold_us,
 			.pool = ground.pool,
-			.view = &s->attach.slot,
+			.exchange = s->exchange,
+			.snapshot = &s->attach.slot,
 			.kick_fd = -1,
+			.wake_fd = -1,
 			.stop = &s->stop};
 
 		s->workers[i] = worker_create(&settings);
 		assert_non_null(s->workers[i]);
-		assert_int_equal(eal_launch(i, worker_run, s->workers[i]), 0);
+		assert_int_equal(io_eal_launch(i, worker_run, s->workers[i]), 0);
 		s->launched++;
 	}
 }
@@ -136,17 +138,19 @@ void stand_open(struct stand *s, bool hairpin)
 	struct shm_error err = {.text = ""};
 
 	memset(s, 0, sizeof(*s));
-	bench_pick_init(&s->dice, WORKERS, 0, SEED);
+	bench_distribution_init(&s->dice, WORKERS, 0, SEED);
 	scratch_place_make(&s->place);
-	if (bench_scene_create(&s->scene, &population, PORT_OUT, &s->place, &err) != 0)
+	if (bench_fixture_create(&s->fixture, &population, PORT_OUT, &s->place, &err) != 0)
 		fail_msg("%s", err.text);
 	stand_attach(s);
+	s->exchange = fragments_exchange_create(WORKERS);
+	assert_non_null(s->exchange);
 	stand_launch(s);
 }
 
 void stand_join(struct stand *s)
 {
-	eal_join(s->launched);
+	io_eal_join(s->launched);
 	s->launched = 0;
 }
 
@@ -154,19 +158,20 @@ void stand_close(struct stand *s)
 {
 	atomic_store(&s->stop, true);
 	stand_join(s);
-	tables_attach_state(s->scene->tables, NULL);
-	attach_fini(&s->attach);
+	tables_attach_state(s->fixture->tables, NULL);
+	plane_attach_fini(&s->attach);
 	for (unsigned i = 0; i < WORKERS; i++)
 		worker_destroy(s->workers[i]);
+	fragments_exchange_destroy(s->exchange);
 	shm_inject_close(&s->inject);
-	bench_scene_destroy(s->scene);
+	bench_fixture_destroy(s->fixture);
 	scratch_place_remove(&s->place);
 	assert_int_equal(rte_mempool_in_use_count(ground.pool), 0);
 }
 
 unsigned stand_throw(struct stand *s)
 {
-	return bench_pick_next(&s->dice);
+	return bench_distribution_next(&s->dice);
 }
 
 const struct tp_worker_stats *stand_stats(const struct stand *s, unsigned worker)
@@ -202,7 +207,7 @@ unsigned stand_take(struct stand *s, const struct bench_template *t, unsigned po
 
 	for (unsigned q = 0; q < WORKERS; q++) {
 		while (rte_ring_dequeue(ground.tx[port][q], (void **)&m) == 0) {
-			const char *wrong = bench_frame_judge(
+			const char *wrong = bench_frame_verify(
 				t, m->hash.usr, rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
 
 			if (wrong != NULL)

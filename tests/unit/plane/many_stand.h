@@ -11,14 +11,15 @@
 
 #include <cmocka.h>
 
-#include <attach.h>
+#include <plane/attach.h>
 #include <io/eal.h>
-#include <relaybench/frame.h>
-#include <relaybench/pick.h>
-#include <relaybench/scene.h>
+#include <traffic/frame.h>
+#include <traffic/distribution.h>
+#include <fixture/fixture.h>
 #include <rte_mbuf.h>
 #include <rte_ring.h>
-#include <worker.h>
+#include <worker/fragments.h>
+#include <worker/worker.h>
 
 #define WORKERS	    2u
 #define PORTS	    2u
@@ -27,9 +28,9 @@
 #define FLOWS	    1000u
 #define SEED	    20260730u
 #define PAYLOAD	    161u // odd, and padded in a Send indication
-#define PATIENCE_NS (10 * TP_NS_PER_S)
+#define PATIENCE_NS (60 * TP_NS_PER_S)
 
-// What all stands share: EAL runs once per process.
+// Shared by all stands: EAL runs once per process.
 struct ground {
 	struct eal_settings eal;
 	unsigned cores[WORKERS];
@@ -44,17 +45,18 @@ extern struct ground ground;
 
 struct stand {
 	struct shm_place place;
-	struct bench_scene *scene;
+	struct bench_fixture *fixture;
 	struct shm_inject inject; // the control process's
 	struct attach attach;
+	struct fragments_exchange *exchange;
 	struct worker *workers[WORKERS];
 	unsigned launched;
 	atomic_bool stop;
-	struct bench_pick dice;
+	struct bench_distribution dice;
 	uint32_t left_by[WORKERS]; // packets that came out, by the worker that sent them
 };
 
-// For cmocka's group.
+// Set-up of cmocka's group.
 int ground_make(void **state);
 int ground_clear(void **state);
 
@@ -80,7 +82,7 @@ unsigned stand_take(struct stand *s, const struct bench_template *t, unsigned po
 // Fails unless no worker has dropped anything.
 void stand_no_drops(const struct stand *s);
 
-// Fails unless each worker's own count is what came out of its queues.
+// Fails unless each worker's own count equals the packets out of its queues.
 void stand_sent_by_each(const struct stand *s);
 
 // CLOCK_BOOTTIME.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Which of two workers meets a packet is a throw of the dice, so that both directions of a flow,
 // both ends of a hairpin and the messages of one client meet both workers all the time. Every
-// packet must leave right, and what the workers counted separately must add up to what was sent.
+// packet must leave right, and the workers' separate counts must add up to the number sent.
 #include "many_stand.h"
 
 #include <time.h>
@@ -22,7 +22,7 @@ static void direction_run(struct stand *s, enum bench_direction direction)
 	unsigned given = 0, taken = 0;
 	struct bench_template t;
 
-	bench_template_init(&t, &s->scene->population, direction, PAYLOAD, SEED);
+	bench_template_init(&t, &s->fixture->population, direction, PAYLOAD, SEED);
 	while (taken < PACKETS) {
 		unsigned n = stand_take(s, &t, port);
 
@@ -54,7 +54,7 @@ static uint64_t path_sum(const struct stand *s, enum tp_path path)
 	return n;
 }
 
-// Each worker's cells hold what that worker relayed, and nothing else.
+// Each worker's cells count the packets that it relayed, and no others.
 static void cells_of_each(const struct stand *s)
 {
 	const struct shm_state *state = &s->attach.segment.state;
@@ -73,15 +73,15 @@ static void cells_of_each(const struct stand *s)
 	}
 }
 
-// What each allocation used, as the control process adds it up.
+// The usage of each allocation, as the control process adds it up.
 static void usage_is(const struct stand *s, uint64_t to_peer, uint64_t to_client)
 {
-	const struct tp_table *table = &bench_scene_shm(s->scene)->table;
+	const struct tp_table *table = &bench_fixture_shm(s->fixture)->table;
 	struct tables_usage u;
 	unsigned n = 0;
 
 	for (uint32_t i = 1; i < table->n_entries; i++) {
-		if (tables_allocation_usage(s->scene->tables, i, &u) != 0)
+		if (tables_allocation_usage(s->fixture->tables, i, &u) != 0)
 			continue;
 		n++;
 		assert_int_equal(u.to_peer_packets, to_peer);
@@ -203,8 +203,8 @@ static void test_messages(void **state)
 		struct bench_flow flow;
 		struct rte_mbuf *m;
 
-		bench_flow_at(&s.scene->population, flow_i, &flow);
-		m = request_make(&s.scene->population, flow_i);
+		bench_flow_at(&s.fixture->population, flow_i, &flow);
+		m = request_make(&s.fixture->population, flow_i);
 		assert_int_equal(rte_ring_enqueue(ground.rx[n % PORTS][w], m), 0);
 		assert_true(await(look, &punt[w]));
 		slot = tp_ring_peek(&punt[w]);
@@ -215,8 +215,8 @@ static void test_messages(void **state)
 		answer = tp_ring_reserve(&inject[w]);
 		assert_non_null(answer);
 		*answer = (struct tp_ring_slot){.len = 4,
-			.local_id = s.scene->listener_id,
-			.next_hop = 1,
+			.local_id = s.fixture->listener_id,
+			.egress = 1,
 			.remote = flow.client};
 		memcpy(answer->data, &n, 4);
 		tp_ring_publish(&inject[w]);
@@ -228,7 +228,7 @@ static void test_messages(void **state)
 	stand_close(&s);
 }
 
-// What is held leaves when nothing more comes.
+// Held packets leave when nothing more comes.
 static void test_held(void **state)
 {
 	struct stand s;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the kernel is told about neighbours, on a pair of virtual interfaces in an own namespace.
-#include "neighbour.h"
+// The requests to the kernel about neighbours, on a pair of virtual interfaces in an own namespace.
+#include <plane/neighbour.h>
 
 #include <net/if.h>
 #include <sched.h>
@@ -50,7 +50,7 @@ static void want(unsigned slot, uint32_t ip, bool wanted)
 
 static void tick(uint64_t now_s)
 {
-	while (!neighbour_tick(nb, infos, TP_ARRAY_LEN(infos), now_s * TP_NS_PER_S))
+	while (!plane_neighbour_tick(nb, infos, TP_ARRAY_LEN(infos), now_s * TP_NS_PER_S))
 		;
 }
 
@@ -60,7 +60,7 @@ static int setup(void **state)
 	command("ip link add dpn0 type veth peer name dpn1 && ip link set dpn0 up && "
 		"ip link set dpn1 up && ip addr add 192.0.2.1/24 dev dpn0");
 	ifindex = if_nametoindex("dpn0");
-	nb = neighbour_create(&ifindex, 1);
+	nb = plane_neighbour_create(&ifindex, 1);
 	memset(infos, 0, sizeof(infos));
 	return nb != NULL ? 0 : -1;
 }
@@ -68,7 +68,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	neighbour_destroy(nb);
+	plane_neighbour_destroy(nb);
 	command("ip link del dpn0");
 	return 0;
 }
@@ -90,6 +90,11 @@ static void test_manage(void **state)
 	command("ip neigh del 192.0.2.4 dev dpn0");
 	tick(3);
 	assert_false(managed("192.0.2.4"));
+	tick(60);
+	assert_true(managed("192.0.2.4"));
+	// The control process says that it is gone: asked for again at once.
+	command("ip neigh del 192.0.2.4 dev dpn0");
+	atomic_store(&infos[3].wanted, 2);
 	tick(60);
 	assert_true(managed("192.0.2.4"));
 	want(3, 0xc0000204, false);
@@ -120,7 +125,7 @@ static void test_bounds(void **state)
 	infos[2].addr.family = 77;
 	for (unsigned i = 10; i < 210; i++)
 		want(i, 0xc0000200 + i, true);
-	assert_false(neighbour_tick(nb, infos, TP_ARRAY_LEN(infos), TP_NS_PER_S));
+	assert_false(plane_neighbour_tick(nb, infos, TP_ARRAY_LEN(infos), TP_NS_PER_S));
 	assert_true(managed("192.0.2.10"));
 	assert_false(managed("192.0.2.209"));
 	tick(1);
@@ -128,7 +133,7 @@ static void test_bounds(void **state)
 	assert_string_equal(entry("192.0.2.5"), "");
 	assert_string_equal(entry("192.0.2.6"), "");
 	// No tables any more: nothing is wanted.
-	while (!neighbour_tick(nb, NULL, 0, 2 * TP_NS_PER_S))
+	while (!plane_neighbour_tick(nb, NULL, 0, 2 * TP_NS_PER_S))
 		;
 	assert_false(managed("192.0.2.10"));
 	assert_false(managed("192.0.2.209"));
@@ -140,7 +145,7 @@ static void test_destroy(void **state)
 	want(3, 0xc0000202, true);
 	tick(1);
 	assert_true(managed("192.0.2.2"));
-	neighbour_destroy(nb);
+	plane_neighbour_destroy(nb);
 	assert_false(managed("192.0.2.2"));
 	nb = NULL;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What a worker does beside forwarding: frames in pieces, its end, where its memory is.
+// A worker's duties beside forwarding: frames in pieces, its end, the place of its memory.
 #include "many_stand.h"
 
+#include <core/cut.h>
 #include <numa.h>
 #include <numaif.h>
 #include <rte_ethdev.h>
@@ -23,7 +24,7 @@ static uint16_t stop_at_packets(uint16_t port, uint16_t queue, struct rte_mbuf *
 	return n;
 }
 
-// What is held when the worker stops leaves all the same.
+// Packets held when the worker stops leave all the same.
 static void test_held_at_stop(void **state)
 {
 	const struct rte_eth_rxtx_callback *callback;
@@ -35,7 +36,7 @@ static void test_held_at_stop(void **state)
 	stand_open(&s, false);
 	callback = rte_eth_add_rx_callback(ground.ports[PORT_OUT].id, 0, stop_at_packets, &s);
 	assert_non_null(callback);
-	bench_template_init(&t, &s.scene->population, BENCH_CLIENT_TO_PEER, PAYLOAD, SEED);
+	bench_template_init(&t, &s.fixture->population, BENCH_CLIENT_TO_PEER, PAYLOAD, SEED);
 	assert_int_equal(rte_ring_enqueue(ground.rx[PORT_OUT][0], frame_make(&t, 0)), 0);
 	stand_join(&s);
 	assert_int_equal(rte_eth_remove_rx_callback(ground.ports[PORT_OUT].id, 0, callback), 0);
@@ -57,7 +58,7 @@ static void test_chains(void **state)
 
 	(void)state;
 	stand_open(&s, false);
-	bench_template_init(&t, &s.scene->population, BENCH_CLIENT_TO_PEER, PAYLOAD, SEED);
+	bench_template_init(&t, &s.fixture->population, BENCH_CLIENT_TO_PEER, PAYLOAD, SEED);
 	for (uint32_t i = 0; i < TP_ARRAY_LEN(frames); i++) {
 		frames[i] = frame_make(&t, i);
 		if (i % 4 == 0)
@@ -75,6 +76,125 @@ static void test_chains(void **state)
 	assert_int_equal(taken, 7);
 	stand_sent_by_each(&s);
 	stand_close(&s);
+}
+
+// The frame of flow i in fragments, each to another worker's queue, the last ones first.
+static unsigned fragments_send(const struct bench_template *t, uint32_t i, unsigned mtu)
+{
+	struct rte_mbuf *whole = frame_make(t, i), *parts[8];
+	uint8_t *frame = rte_pktmbuf_mtod(whole, uint8_t *);
+	struct core_cut c;
+	unsigned n;
+
+	tp_store_be16(frame + 14 + 4, (uint16_t)i); // id
+	n = core_cut_begin(&c, frame, whole->data_len, mtu, i);
+	assert_in_range(n, 2, TP_ARRAY_LEN(parts));
+	for (unsigned p = 0; p < n; p++) {
+		parts[p] = rte_pktmbuf_alloc(ground.pool);
+		assert_non_null(parts[p]);
+		parts[p]->data_len =
+			(uint16_t)core_cut_next(&c, rte_pktmbuf_mtod(parts[p], uint8_t *));
+		parts[p]->pkt_len = parts[p]->data_len;
+	}
+	rte_pktmbuf_free(whole);
+	for (unsigned p = n; p-- > 0;)
+		assert_int_equal(
+			rte_ring_enqueue(ground.rx[PORT_IN][(i + p) % WORKERS], parts[p]), 0);
+	return n;
+}
+
+// The next packet out of the port, by any worker.
+static struct rte_mbuf *stand_wait(struct stand *s, unsigned port)
+{
+	uint64_t end = stand_now_ns() + PATIENCE_NS;
+	struct rte_mbuf *m;
+
+	for (;;) {
+		for (unsigned q = 0; q < WORKERS; q++) {
+			if (rte_ring_dequeue(ground.tx[port][q], (void **)&m) == 0) {
+				s->left_by[q]++;
+				return m;
+			}
+		}
+		if (stand_now_ns() > end)
+			fail_msg("no packet came out");
+	}
+}
+
+static uint64_t stand_path(const struct stand *s, enum tp_path path)
+{
+	uint64_t n = 0;
+
+	for (unsigned w = 0; w < WORKERS; w++)
+		n += stand_stats(s, w)->path_packets[path];
+	return n;
+}
+
+// Fragments that meet both workers become one packet, of each flow.
+static void test_fragments_in(void **state)
+{
+	struct bench_template t;
+	struct stand s;
+	uint64_t n = 0, received = 0;
+
+	(void)state;
+	stand_open(&s, false);
+	bench_template_init(&t, &s.fixture->population, BENCH_CLIENT_TO_PEER, PAYLOAD, SEED);
+	for (uint32_t i = 1; i <= 40; i++) {
+		struct rte_mbuf *m;
+		const char *wrong;
+
+		n += fragments_send(&t, i, 100);
+		m = stand_wait(&s, PORT_OUT);
+		wrong = bench_frame_verify(&t, i, rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
+		if (wrong != NULL)
+			fail_msg("flow %u: wrong %s", i, wrong);
+		rte_pktmbuf_free(m);
+	}
+	assert_int_equal(stand_path(&s, TP_PATH_joined), 40);
+	// Fragments of each came to both.
+	for (unsigned w = 0; w < WORKERS; w++) {
+		assert_true(stand_stats(&s, w)->rx_packets >= 40);
+		received += stand_stats(&s, w)->rx_packets;
+	}
+	assert_int_equal(received, n);
+	stand_no_drops(&s);
+	stand_close(&s);
+}
+
+// Packets that are too long for their port leave in fragments, which are the packet again.
+static void test_fragments_out(void **state)
+{
+	struct bench_template t;
+	uint8_t joined[256];
+	struct stand s;
+
+	(void)state;
+	atomic_store(&ground.ports[PORT_OUT].mtu, 100);
+	stand_open(&s, false);
+	bench_template_init(&t, &s.fixture->population, BENCH_CLIENT_TO_PEER, PAYLOAD, SEED);
+	for (uint32_t i = 1; i <= 10; i++) {
+		unsigned len = 0, word;
+
+		fragments_send(&t, i, 120);
+		do {
+			struct rte_mbuf *m = stand_wait(&s, PORT_OUT);
+			const uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
+
+			assert_true(m->data_len <= 114);
+			word = tp_load_be16(frame + 14 + 6);
+			assert_int_equal((word & 0x1fff) * 8u, len);
+			memcpy(joined + 34 + len, frame + 34, m->data_len - 34u);
+			memcpy(joined, frame, 34);
+			len += m->data_len - 34u;
+			rte_pktmbuf_free(m);
+		} while (word & 0x2000);
+		assert_int_equal(len, 8 + PAYLOAD);
+	}
+	assert_int_equal(stand_path(&s, TP_PATH_cut), 10);
+	stand_no_drops(&s);
+	stand_close(&s);
+	atomic_store(&ground.ports[PORT_OUT].mtu, 1500);
 }
 
 // A worker's memory is of the node of the core that it runs on: so says the kernel of its pages,
@@ -105,6 +225,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_held_at_stop),
 		cmocka_unit_test(test_chains),
+		cmocka_unit_test(test_fragments_in),
+		cmocka_unit_test(test_fragments_out),
 		cmocka_unit_test(test_memory_is_near),
 	};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Every special range in every spelling, and what opens it.
+// Every special range in every spelling, and the rules that open it.
 #include "support.h"
 
 #include <setjmp.h>
@@ -147,7 +147,7 @@ static void special_addresses_are_denied(void **state)
 	policy_destroy(p);
 }
 
-// An operator who allows everything opens no special range by that.
+// Allowing everything opens no special range.
 static void wide_allow_opens_nothing_special(void **state)
 {
 	struct policy *p = support_policy("0.0.0.0/0 ::/0 128.0.0.0/1", "", "");
@@ -159,7 +159,7 @@ static void wide_allow_opens_nothing_special(void **state)
 	policy_destroy(p);
 }
 
-// Naming each range opens what is not "never"; naming the address does too, and never the others.
+// Naming each range opens all but "never"; naming the address does too, and never the others.
 static void exact_allow_opens_all_but_never(void **state)
 {
 	(void)state;

@@ -46,7 +46,7 @@ static const struct case_row cases[] = {
 		POLICY_BY_DENY, "::/0"},
 	// One family's deny says nothing about the other.
 	{"", "0.0.0.0/0", "2001:4860::1", POLICY_ALLOWED, POLICY_BY_PUBLIC, "::/0"},
-	// Ranges that end inside an octet (compared octet by octet they would leak).
+	// Ranges that end inside a byte (compared byte by byte they would leak).
 	{"", "8.8.0.0/13", "8.15.255.255", POLICY_DENIED, POLICY_BY_DENY, "8.8.0.0/13"},
 	{"", "8.8.0.0/13", "8.16.0.0", POLICY_ALLOWED, POLICY_BY_PUBLIC, "0.0.0.0/0"},
 	{"", "2a00:1450:8000::/33", "2a00:1450:ffff:0:1::", POLICY_DENIED, POLICY_BY_DENY,
@@ -87,7 +87,7 @@ static void operator_rules(void **state)
 	}
 }
 
-// What the IPv4 address inside decides, once the IPv6 range around it is opened.
+// The verdict on the IPv4 address inside, once the IPv6 range around it is opened.
 static const struct {
 	const char *allow, *peer, *rule; // rule NULL: allowed
 } embeds[] = {

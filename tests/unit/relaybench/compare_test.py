@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""What relaybench compare makes of its rounds: which are kept, the ratios, page and pictures."""
+"""The evaluation of relaybench compare: the rounds kept, the ratios, page and pictures."""
 
 import os
 import sys
@@ -45,23 +45,30 @@ def example():
              {"turnpike": rate(400e3, 1100), "coturn": None},
              {"turnpike": rate(400e3, 1000), "coturn": rate(100e3, 4000)}]
     delays = [{"turnpike": delay(10000), "coturn": delay(40000), "kernel": delay(3000)}]
-    big = {"turnpike": rate(249e3, 1000), "coturn": rate(100e3, 5000),
+    thousand = [{"turnpike": rate(600e3, 1000), "coturn": rate(100e3, 5000)}]
+    big = {"turnpike": rate(699e3, 1000), "coturn": rate(100e3, 7500),
            "replay": {"cpu_ns": 50, "spin": 5.0, "spin_least": 5.0}}
+    large = [{"turnpike": dict(rate(1, 1), bits=6e9), "coturn": dict(rate(1, 1), bits=2e9)}]
     floor = {"turnpike": rate(180e3, 1000), "testpmd": rate(200e3, 500)}
-    parts = {"rate 100": rates, "rate 1000": rates[:2], "rate 5000": [big], "floor": [floor],
+    parts = {"rate 100": rates, "rate 1000": thousand, "rate 5000": [big], "large": large, "floor": [floor],
              "delay": delays}
     for rounds in parts.values():
         spread.settle(rounds)
     core = [core_cell("client-to-peer", 1000, 0.6, 0.65, 9),
             core_cell("peer-to-client", 1000, 0.61, 0.64, 4), core_cell("send", 1000, 0.9, 0, 4),
-            core_cell("data", 1000, 0.91, 0, 4), core_cell("client-to-peer", 1000000, 1.15, 0, 4),
-            core_cell("peer-to-client", 1000000, 1.16, 0, 4)]
+            core_cell("data", 1000, 0.91, 0, 4), core_cell("client-to-peer", 1000000, 1.15, 0, 4)]
+    memory = [dict(core_cell(way, 1000000, 0, 0, 4), lines_bar={"lines": 4, "cycles": cycles})
+              for way, cycles in (("client-to-peer", 100), ("peer-to-client", 99))]
+    counted = [{"direction": d, "instructions_per_packet": n} for d, n in (
+        ("client-to-peer", 290.0), ("peer-to-client", 320.1), ("send", 470), ("data", 521), ("hairpin", 520))]
     return {"parts": parts, "core": {"cells": core, "command": ["relaybench", "core"],
                                      "machine": {"tsc_ghz": 2.0}},
+            "memory": {"cells": memory}, "instructions": {"cells": counted},
+            "large_payload": 1200, "coturn_settings": ["multiplex-peer", "udp-gso"],
             "workers": {"cells": [{"direction": "hairpin", "ratio": 0.94,
                                    "rounds": [{"ratio": 0.9}, {"ratio": 0.96}]}]},
-            "setup": {"setups_per_second": spread_of(100000), "batches": 5,
-                      "memory": {"segment_octets_per_allocation": 1025}},
+            "setup": {"setups_per_second": spread_of(130000), "batches": 5,
+                      "memory": {"segment_bytes_per_allocation": 1025}},
             "command": ["relaybench", "compare", "--quick", "--lock", "/here/lock"], "coturn": "4.6.1",
             "machine": {"cpu": "A CPU <&>", "cores": 2, "virtual": True, "tsc_ghz": 2.0,
                         "kernel": "6", "dpdk": "DPDK 22.11"}}
@@ -105,8 +112,11 @@ def bars_are_judged(result):
             ("relay logic, cycles to those of all of 5tswap: peer to client, 1,000 ", False),
             ("relay logic, cycles to those of all of 5tswap: Send to datagram", True),
             ("relay logic, cycles to those of all of 5tswap: datagram to Data", False),
-            ("relay logic, cycles to those of all of 5tswap: client to peer, 1,000,000", True),
-            ("relay logic, cycles to those of all of 5tswap: peer to client, 1,000,000", False),
+            ("instructions per packet: client to peer", True), ("instructions per packet: peer to client", False),
+            ("instructions per packet: Send", True), ("instructions per packet: datagram to Data", False),
+            ("instructions per packet: hairpin", True),
+            ("cycles at 1,000,000 channels to 1.2 times those at 1,000 and four random cache lines: client", True),
+            ("cycles at 1,000,000 channels to 1.2 times those at 1,000 and four random cache lines: peer", False),
             ("whole loop, packets to those of 5tswap: client to peer", True),
             ("whole loop, packets to those of 5tswap: peer to client", False),
             ("coturn's CPU time", True), ("AF_XDP on direct veths, to testpmd mac: rate", True),
@@ -140,11 +150,14 @@ def page_is_remade(result, directory):
           first.endswith("\n\nafter\n") and "old" not in first)
     check("the median ratio is told", "| 4.00 (3.00 to 5.00) × |" in first)
     check("kept rounds are told", "| 3 of 6 |" in first)
-    check("bars are told", "| at least 75.0 × | 100.0 (100.0 to 100.0) × | yes | 1 |" in first and
+    check("bars are told", "| at least 150.0 × | 150.0 (150.0 to 150.0) × | yes | 1 |" in first and
           "| at most 0.60 × | 0.60 (0.60 to 0.60) × | yes | 0 of 9 |" in first)
-    check("what is the generator's work is marked", "| client to peer | 1,000,000 ‡ |" in first and
-          "| client to peer | 1,000 |" in first)
-    check("replay has its label", "| replay, no NIC, no kernel; cycles per packet |" in first)
+    check("figures are told beside another's", "| cycles of relay logic per packet, client to peer, "
+          "channels: 1,000 | all of testpmd `5tswap` | 100 | 100 |" in first)
+    check("large payloads", "| Gbit/s of 1,200-byte payloads under 0.1 % loss, allocations: 1,000 | coturn | 6.00 | "
+          "2.00 | 3.00 (3.00 to 3.00) × | 1 of 1 |" in first)
+    check("coturn's settings are told", "coturn 4.6.1 --multiplex-peer --udp-gso;" in first)
+    check("replay has its label", "replay, no NIC, no kernel, allocations: 5,000 | coturn |" in first)
     check("the command, without places", "`relaybench compare --quick`" in first)
     check("CPU is told the other way round", "5.00 (4.00 to 5.00) ×" in first)
     for name in ("rate.svg", "cpu.svg", "delay.svg"):

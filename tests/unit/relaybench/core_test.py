@@ -3,6 +3,7 @@
 """relaybench core runs on a hundred channels in memory: every direction, every family, each packet
 forwarded and judged, and a report of the promised shape. Nothing here looks at a time."""
 import json
+import os
 import sys
 
 from program import check, run
@@ -23,6 +24,7 @@ def check_cell(cell):
     for name in ("relay", "relay_burst_median", "relay_burst_p99"):
         spread = cell["cycles_per_packet"][name]
         check(what + name, 0 < spread["low"] <= spread["median"] <= spread["high"])
+    check(what + "random lines", cell["random_line_cycles"]["median"] > 0)
     check(what + "no loop without receive", "loop" not in cell["cycles_per_packet"])
 
 
@@ -54,6 +56,32 @@ def check_table(relaybench):
         "memory", "send", "4", "160", "100"])
 
 
+def check_lines_bar(relaybench):
+    """Of more than a thousand channels, from the same packets over a thousand."""
+    r = run(relaybench, "core", "--source", "memory", "--channels", "1000,4000", "--rounds", "1", "--seconds", "0.002",
+            "--direction", "send", "--small-pages", "--no-boost", "-j")
+    few, many = json.loads(r.stdout)["cells"]
+    check("no bar of few", "lines_bar" not in few)
+    bar = many["lines_bar"]
+    cycles = 1.2 * (few["cycles_per_packet"]["relay"]["median"] + bar["lines"] * many["random_line_cycles"]["median"])
+    check(f"bar {bar}, {cycles}", bar["lines"] == 4 and abs(bar["cycles"] - cycles) < 0.1)
+    check("ratio", abs(bar["ratio"] - many["cycles_per_packet"]["relay"]["median"] / cycles) < 0.01)
+
+
+def check_no_testpmd(relaybench):
+    """Asked first; the figures that need none are measured."""
+    path = os.environ["PATH"]
+    os.environ["PATH"] = "/nowhere"
+    r = run(relaybench, "core", "--channels", "100", "--rounds", "1", "--seconds", "0.002", "--direction", "send",
+            "--small-pages", "--no-boost", "-j")
+    check(f"exit {r.returncode}: {r.stderr}", r.returncode == 0)
+    check("names the package first: " + r.stderr, "package dpdk-dev" in r.stderr.splitlines()[0])
+    check("sources", {c["source"] for c in json.loads(r.stdout)["cells"]} == {"memory", "replay"})
+    r = run(relaybench, "core", "--workers", "2", "--small-pages", "--no-boost")
+    check(f"workers: exit {r.returncode}", r.returncode == 1 and "package dpdk-dev" in r.stderr)
+    os.environ["PATH"] = path
+
+
 def check_refusals(relaybench):
     for options in (["--direction", "mix", "--channels", "2"], ["--channels", "0"], ["--channels", "3"], ["--direction", "up"],
                     ["--family", "5"], ["--payload", "1500"], ["--rounds", "x"], ["extra"]):
@@ -65,6 +93,9 @@ def check_refusals(relaybench):
 def main():
     check_report(sys.argv[1])
     check_table(sys.argv[1])
+    check_lines_bar(sys.argv[1])
+    if sys.argv[2] == "true":
+        check_no_testpmd(sys.argv[1])
     check_refusals(sys.argv[1])
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""What relaybench export writes: right packets in every format, and a capture that the replay of
+"""The output of relaybench export: right packets in every format, and a capture that the replay of
 `relaybench core` counts as its own."""
 
 import ipaddress
@@ -110,7 +110,7 @@ def load_formats(directory, options, server, clients):
 
 
 def trex_run(directory, options):
-    """What the profile makes of TRex's interface, each call by its name."""
+    """Returns the profile's calls of TRex's interface, by name."""
     path = directory + "/a.py"
     export(path, "--format", "trex", "--rate", "5000", *options)
     calls = []
@@ -209,7 +209,7 @@ def core_counts(directory):
             direction, done.stderr), cells[0].get("packets_forwarded", 0) > 0)
     # Packets of one kind are no mix.
     check("shares are judged", replayed(directory, path, "mix").returncode == 1)
-    # What another population sends is no traffic of these channels.
+    # Traffic of another population is no traffic of these channels.
     export(path, "--format", "pcap", *SERVER)
     check("a strange capture is refused", replayed(directory, path, "client-to-peer").returncode == 1)
 

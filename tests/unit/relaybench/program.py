@@ -11,11 +11,11 @@ def check(what, good):
 
 
 def run(relaybench, command, *options):
-    """Runs it and looks for what it leaves behind. Other runs may be under way: this one's names
-    begin with its number."""
+    """Runs it and looks for files and processes that it leaves behind. Other runs may be under
+    way: this one's names begin with its number."""
     with subprocess.Popen([relaybench, command, *options], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True) as p:
-        out, err = p.communicate(timeout=60)
+        out, err = p.communicate(timeout=600)
     left = [n for n in os.listdir("/dev/shm") if n.startswith(f"relaybench-{p.pid}-")]
     check(f"left behind: {left}", not left)
     return subprocess.CompletedProcess(p.args, p.returncode, out, err)

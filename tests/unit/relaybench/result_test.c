@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include <relaybench/result.h>
+#include <result.h>
 
 static double relay_of(const struct bench_round *r)
 {

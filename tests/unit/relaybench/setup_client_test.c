@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the clients of relaybench setup send, and that they let no wrong answer pass.
+// The requests of relaybench setup's clients, and that they let no wrong answer pass.
 #include <stun_client.h>
 
-#include <setup_client.h>
-#include <setup_user.h>
+#include <client.h>
+#include <user.h>
 
 #include <errno.h>
 #include <setjmp.h>
@@ -169,15 +169,15 @@ static void good_answers_pass(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(bench_clients_judge(&f->clients), 0);
+	assert_int_equal(bench_clients_verify(&f->clients), 0);
 }
 
 static void assert_wrong(struct fixture *f, const char *why)
 {
-	assert_int_equal(bench_clients_judge(&f->clients), -EPROTO);
+	assert_int_equal(bench_clients_verify(&f->clients), -EPROTO);
 	assert_non_null(strstr(f->clients.wrong, why));
 	answers_make(f);
-	assert_int_equal(bench_clients_judge(&f->clients), 0);
+	assert_int_equal(bench_clients_verify(&f->clients), 0);
 }
 
 static void wrong_answers_do_not(void **state)

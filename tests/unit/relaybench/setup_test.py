@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""relaybench setup sets two thousand allocations up, takes them over and ends them, and reports it in
+"""relaybench setup sets two thousand allocations up, reloads, takes them over and ends them, and reports it in
 the promised shape. Nothing here looks at a time."""
 import json
 import sys
@@ -23,7 +23,7 @@ def check_report(relaybench, credentials, *options):
     check("credentials", j["credentials"] == credentials)
     for name in ("setups_per_second", "setups_per_cpu_second", "cpu_us_per_setup"):
         check_spread(j, name)
-    check("memory", j["memory"]["segment_octets_per_allocation"] > 4 * 128)
+    check("memory", j["memory"]["segment_bytes_per_allocation"] > 4 * 128)
     return j
 
 
@@ -31,6 +31,13 @@ def check_end(relaybench):
     end = check_report(relaybench, "static", "--end")["end"]
     check("recovery", end["recovery_seconds"] > 0)
     check("steps", end["steps"] > 0 and 0 < end["longest_step_cpu_us"])
+
+
+def check_reload(relaybench):
+    """The tool itself fails where an allocation, a counter or too many permissions are lost."""
+    reload = check_report(relaybench, "static", "--reload")["reload"]
+    check("some permissions ended, not all", 0 < reload["permissions_revoked"] < 2000)
+    check("steps", reload["steps"] > 1 and reload["call_us"] > 0)
 
 
 def check_refusals(relaybench):
@@ -43,6 +50,7 @@ def check_refusals(relaybench):
 def main():
     check_end(sys.argv[1])
     check("not ended", check_report(sys.argv[1], "rest", "--rest")["end"] is None)
+    check_reload(sys.argv[1])
     check_refusals(sys.argv[1])
 
 

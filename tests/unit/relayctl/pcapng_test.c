@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The blocks octet by octet, as the format's draft draws them; another reader has its say in the
+// The blocks byte by byte, as the format's draft draws them; another reader has its say in the
 // capture end-to-end test.
 #include <setjmp.h>
 #include <stdarg.h>

@@ -61,6 +61,19 @@ static void expect(const struct ctl_command *command, enum rctl_style style, con
 	"{\"name\":\"longer\",\"in\":{\"octets\":0},\"what\":\"\"}],"                              \
 	"[],[{\"name\":\"c\",\"what\":\"tab\\there\"}]]"
 
+// A long name is cut, not the last column.
+static void test_long_cells_are_cut(void **state)
+{
+#define TEN  "\u00e41234567\u00e48"
+#define LONG TEN TEN TEN TEN
+	(void)state;
+	expect(&list_command, RCTL_TABLE,
+		"[[{\"name\":\"" LONG "x\",\"in\":{\"octets\":1},\"what\":\"" LONG "x\"},"
+		"{\"name\":\"" LONG "\"}]]",
+		"name                                      received  what\n" TEN TEN TEN
+		"\u00e41234567\u00e4\u2026       1 B  " LONG "x\n" LONG "         -  -\n");
+}
+
 static void test_list(void **state)
 {
 	(void)state;
@@ -135,7 +148,7 @@ static void test_values(void **state)
 	shown("\"J\\u00f6rg\"", CTL_FORMAT_TEXT, "J\xc3\xb6rg");
 }
 
-// A user name is whatever a client likes.
+// A user name may hold any bytes.
 static void test_hostile_text(void **state)
 {
 	char longest[5000];
@@ -163,6 +176,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_long_cells_are_cut),
 		cmocka_unit_test(test_empty_list),
 		cmocka_unit_test(test_object),
 		cmocka_unit_test(test_values),

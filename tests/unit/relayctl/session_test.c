@@ -8,11 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <ctl/server.h>
 #include <turnpike/base.h>
+#include <turnpike/drop.h>
+#include <turnpike/stats.h>
+#include <turnpike/trace.h>
 
 #include <cmocka.h>
 
@@ -28,7 +33,9 @@ struct fixture {
 static enum ctl_step run_list(void *ctx, struct ctl_call *call)
 {
 	(void)ctx;
-	call->result = json_pack("[{s:s, s:s}]", "id", call->cursor == 0 ? "1" : "2", "user", "u");
+	call->result =
+		json_pack("[{s:s, s:i}, {s:s, s:i}]", "id", call->cursor == 0 ? "1" : "4", "age_s",
+			5, "id", call->cursor == 0 ? "2" : "3", "age_s", call->cursor == 0 ? 4 : 9);
 	return call->cursor++ == 0 ? CTL_MORE : CTL_DONE;
 }
 
@@ -67,22 +74,52 @@ static enum ctl_step run_top(void *ctx, struct ctl_call *call)
 	return CTL_DONE;
 }
 
+struct trace_message {
+	struct tp_observe_message head;
+	union {
+		struct tp_observe_begin begin;
+		struct tp_observe_end end;
+		struct tp_trace_record records[2];
+	};
+};
+
+static void trace_send(int fd, enum tp_observe_kind kind, struct trace_message *m, size_t size)
+{
+	m->head = (struct tp_observe_message){TP_OBSERVE_MESSAGE_MAGIC, kind};
+	assert_int_equal(send(fd, m, sizeof(m->head) + size, MSG_NOSIGNAL), sizeof(m->head) + size);
+}
+
+// Two packets as the data plane tells of them: one of the client, one to it that is dropped.
 static enum ctl_step run_trace(void *ctx, struct ctl_call *call)
 {
+	struct trace_message m = {.begin = {.state = TP_OBSERVE_RUNS}};
+
 	(void)ctx;
 	if (strcmp(ctl_call_text(call, "client"), "nobody") == 0)
 		return ctl_call_fail(call, "usage", "give an address", "client is no address");
-	call->result = json_pack("{s:i, s:I, s:i}", "trace", 1, "packets",
-		(json_int_t)ctl_call_number(call, "packets"), "seconds", 60);
-	return CTL_DONE;
-}
-
-// One more each time.
-static enum ctl_step run_trace_read(void *ctx, struct ctl_call *call)
-{
-	(void)ctx;
-	call->result = json_pack("[{s:I, s:s}]", "n",
-		(json_int_t)ctl_call_number(call, "after") + 1, "result", "sent");
+	trace_send(call->fd, TP_OBSERVE_BEGIN, &m, sizeof(m.begin));
+	for (unsigned i = 0; i < 2; i++)
+		m.records[i] = (struct tp_trace_record){
+			.head = {sizeof(m.records[i]), 1, 1000},
+			.from = tp_addr_ipv4(0x0a000001, 7),
+			.to = tp_addr_ipv4(0x0a000002, i == 0 ? 3478 : 50000),
+			.first = 0x4001,
+			.len = 60,
+			.cycles = 300,
+			.verdict = i == 0 ? 1 : 0,
+			.reason = i == 0 ? 0 : TP_DROP_no_permission,
+			.paths = i == 0 ? 1u << TP_PATH_channel_to_peer : 0,
+			.sent_from = tp_addr_ipv4(0x0a000002, 50000),
+			.sent_to = tp_addr_ipv4(0x0a000003, 5000),
+			.sent_len = i == 0 ? 56 : 0,
+			.mac = {2, 0, 0, 0, 0, 9},
+		};
+	trace_send(call->fd, TP_OBSERVE_RECORDS, &m, sizeof(m.records));
+	memset(&m, 0, sizeof(m));
+	trace_send(call->fd, TP_OBSERVE_END, &m, sizeof(m.end));
+	call->result = json_pack("{s:i, s:I, s:i, s:[s]}", "trace", 1, "packets",
+		(json_int_t)ctl_call_number(call, "packets"), "seconds", 60, "listeners",
+		"10.0.0.2:3478");
 	return CTL_DONE;
 }
 
@@ -102,11 +139,11 @@ static void serve(const char *path, int ready)
 		{"config check", run_check},
 		{"top", run_top},
 		{"trace start", run_trace},
-		{"trace read", run_trace_read},
 		{"worker show", run_crash},
 	};
 	struct ctl_server_conf conf = {.path = path,
 		.version = "1",
+		.instance = path,
 		.layout_version = 1,
 		.handlers = handlers,
 		.n_handlers = TP_ARRAY_LEN(handlers),
@@ -160,17 +197,19 @@ static int teardown(void **state)
 }
 
 // The exit code; standard output and error, in this order, are in f->out.
-static int run(struct fixture *f, const char *input, const char *arguments)
+// `socket`: for -s; "": none.
+static int run_at(struct fixture *f, const char *input, const char *socket, const char *arguments)
 {
-	char command[512];
+	char command[1024];
 	size_t len;
 	FILE *p;
 	int rc;
 
 	snprintf(command, sizeof(command),
-		"printf '%%b' '%s' | %s -s %s %s 2>%s/err; rc=$?; "
+		"printf '%%b' '%s' | %s %s %s %s 2>%s/err; rc=$?; "
 		"cat %s/err; rm %s/err; exit $rc",
-		input, relayctl, f->path, arguments, f->dir, f->dir, f->dir);
+		input, relayctl, *socket == '\0' ? "" : "-s", socket, arguments, f->dir, f->dir,
+		f->dir);
 	p = popen(command, "r");
 	assert_non_null(p);
 	len = fread(f->out, 1, sizeof(f->out) - 1, p);
@@ -178,6 +217,11 @@ static int run(struct fixture *f, const char *input, const char *arguments)
 	rc = pclose(p);
 	assert_true(WIFEXITED(rc));
 	return WEXITSTATUS(rc);
+}
+
+static int run(struct fixture *f, const char *input, const char *arguments)
+{
+	return run_at(f, input, f->path, arguments);
 }
 
 static void test_exit_codes(void **state)
@@ -211,7 +255,7 @@ static void test_exit_codes(void **state)
 	assert_non_null(strstr(f->out, "turnpike-control is not running"));
 }
 
-// What the first question only woke is not shown.
+// The answer to the first request, which only starts the sampling, is not shown.
 static void test_top_repeats(void **state)
 {
 	struct fixture *f = *state;
@@ -228,8 +272,14 @@ static void test_trace_follows(void **state)
 	struct fixture *f = *state;
 
 	assert_int_equal(run(f, "", "-j trace start --client 10.0.0.1 -n 2"), 0);
-	assert_string_equal(f->out,
-		"[\n  {\"n\": 1, \"result\": \"sent\"},\n  {\"n\": 2, \"result\": \"sent\"}\n]\n");
+	assert_non_null(strstr(f->out, "\"n\": 1,"));
+	assert_non_null(strstr(f->out, "\"message\": \"ChannelData 0x4001\""));
+	assert_non_null(strstr(f->out, "channel 0x4001 of 10.0.0.1:7 at 10.0.0.2:3478"));
+	assert_non_null(strstr(f->out, "\"way\": \"channel_to_peer\", \"result\": \"sent\""));
+	assert_non_null(strstr(f->out, "\"next_hop\": \"02:00:00:00:00:09\""));
+	assert_non_null(strstr(f->out, "\"n\": 2,"));
+	assert_non_null(strstr(f->out, "peer 10.0.0.1:7 at 10.0.0.2:50000"));
+	assert_non_null(strstr(f->out, "\"reason\": \"no_permission\""));
 	assert_int_equal(run(f, "", "trace start nobody -n 2"), 2);
 	assert_int_equal(run(f, "", "trace start"), 2);
 }
@@ -240,7 +290,71 @@ static void test_parts_are_one_list(void **state)
 
 	assert_int_equal(run(f, "", "-j allocation list"), 0);
 	assert_string_equal(f->out,
-		"[\n  {\"id\": \"1\", \"user\": \"u\"},\n  {\"id\": \"2\", \"user\": \"u\"}\n]\n");
+		"[\n  {\"id\": \"3\", \"age_s\": 9},\n  {\"id\": \"1\", \"age_s\": 5},\n"
+		"  {\"id\": \"4\", \"age_s\": 5},\n  {\"id\": \"2\", \"age_s\": 4}\n]\n");
+}
+
+// The limit is applied to the ordered rows and says that there are more.
+static void test_limit_leaves_the_youngest_out(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(run(f, "", "-j allocation list limit 1"), 0);
+	assert_string_equal(f->out, "[\n  {\"id\": \"3\", \"age_s\": 9}\n]\n"
+				    "relayctl: 1 of 4 are shown; raise the limit\n");
+	assert_int_equal(run(f, "", "-t allocation list limit 4"), 0);
+	assert_null(strstr(f->out, "are shown"));
+}
+
+// A directory, an instance with a runtime directory of its own, a configuration.
+static void test_the_socket_is_found(void **state)
+{
+	struct fixture *f = *state;
+	char arguments[512], path[128];
+	FILE *conf;
+
+	snprintf(arguments, sizeof(arguments), "-t -s %s log level", f->dir);
+	assert_int_equal(run(f, "", arguments), 0);
+	assert_string_equal(f->out, "level\tinfo\n");
+	// The server of this test gives its socket's path for its instance.
+	assert_int_equal(run_at(f, "", "", "-t --instance no-such log level"), 3);
+	assert_non_null(strstr(f->out, "nothing listens on /run/turnpike/no-such/control.sock"));
+	snprintf(arguments, sizeof(arguments), "-t --instance %s log level", f->path);
+	assert_int_equal(run_at(f, "", "", arguments), 0);
+	assert_string_equal(f->out, "level\tinfo\n");
+	snprintf(path, sizeof(path), "%s/turnpike.yaml", f->dir);
+	conf = fopen(path, "w");
+	assert_non_null(conf);
+	fprintf(conf,
+		"runtime_directory: %s\ndataplane: {ports: [{interface: nic0}]}\n"
+		"listeners: [{address: 10.77.0.1}]\n",
+		f->dir);
+	fclose(conf);
+	snprintf(arguments, sizeof(arguments), "-t --config %s log level", path);
+	assert_int_equal(run_at(f, "", "", arguments), 0);
+	assert_string_equal(f->out, "level\tinfo\n");
+	unlink(path);
+	assert_int_equal(run_at(f, "", "", arguments), 2);
+	assert_non_null(strstr(f->out, "does not exist"));
+}
+
+// A data plane that runs without its control process is said to run.
+static void test_dataplane_beside_the_socket(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/dataplane.sock", f->dir);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	kill(f->pid, SIGKILL);
+	waitpid(f->pid, NULL, 0);
+	assert_int_equal(run_at(f, "", f->dir, "log level"), 3);
+	assert_non_null(strstr(f->out, "turnpike-dataplane: running"));
+	assert_int_equal(run_at(f, "", "/tmp", "log level"), 3);
+	assert_non_null(strstr(f->out, a.sun_path));
+	close(fd);
+	unlink(a.sun_path);
 }
 
 static void test_batch(void **state)
@@ -295,6 +409,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_top_repeats, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_trace_follows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_parts_are_one_list, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_limit_leaves_the_youngest_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_the_socket_is_found, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_dataplane_beside_the_socket, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_batch, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_configuration_with_mistakes, setup, teardown),

@@ -68,12 +68,12 @@ static void created_reads_back(void **state)
 	assert_int_equal(t.pair_id, f->tables.pair_id);
 	assert_int_equal(t.table.n_entries, 1000);
 	assert_int_equal(t.n_main_buckets, 256);
-	assert_int_equal(t.table.n_buckets, 256 + 17);
+	assert_int_equal(t.table.n_buckets, 375);
 	assert_int_equal(t.n_next_hops, 16);
 	assert_int_equal(t.n_allocations, 100);
 	assert_memory_equal(t.table.hash_key, f->tables.table.hash_key, sizeof(t.table.hash_key));
-	atomic_store(&f->tables.entries[999].next_hop, 7);
-	assert_int_equal(atomic_load(&t.entries[999].next_hop), 7);
+	atomic_store(&f->tables.entries[999].egress, 7);
+	assert_int_equal(atomic_load(&t.entries[999].egress), 7);
 	atomic_store(shm_tables_port(&f->tables, 0, 65535), 9);
 	assert_int_equal(atomic_load(shm_tables_port(&t, 0, 65535)), 9);
 	assert_null(shm_tables_port(&t, 1, 0));
@@ -122,7 +122,7 @@ static void unpublished_is_invisible(void **state)
 	assert_int_equal(shm_tables_create(&t, &f->place, &shape, &f->err), 0);
 	open_fails(f, false, SHM_MISSING);
 	shm_tables_close(&t);
-	// Nothing is left of it, and what a dead maker leaves is no obstacle.
+	// Nothing is left of it, and the remains of a dead maker are no obstacle.
 	assert_int_equal(shm_tables_create(&t, &f->place, &shape, &f->err), 0);
 	memset(&t, 0, sizeof(t));
 	assert_int_equal(shm_tables_create(&t, &f->place, &shape, &f->err), 0);
@@ -297,8 +297,53 @@ static void fate_is_told(void **state)
 	assert_int_equal(shm_file_fate(&t.file), SHM_FATE_TRUNCATED);
 	shm_tables_close(&t);
 	shm_file_remove(&f->place, SHM_TABLES, &f->err);
-	assert_int_equal(shm_file_fate(&fresh.file), SHM_FATE_REPLACED);
+	assert_int_equal(shm_file_fate(&fresh.file), SHM_FATE_UNNAMED);
 	shm_tables_close(&fresh);
+}
+
+// Some cleaner took the name away: the mapping stays, and the writer gives the name back.
+static void a_name_that_vanished_comes_back(void **state)
+{
+	struct fixture *f = *state;
+	struct shm_tables t, again;
+
+	assert_int_equal(shm_tables_open(&t, &f->place, false, &f->err), 0);
+	assert_int_equal(unlink(f->path), 0);
+	assert_int_equal(shm_file_fate(&t.file), SHM_FATE_UNNAMED); // a reader can't
+	assert_int_equal(shm_file_fate(&f->tables.file), SHM_FATE_SAME);
+	assert_int_equal(shm_file_fate(&t.file), SHM_FATE_SAME);
+	assert_int_equal(shm_tables_open(&again, &f->place, false, &f->err), 0);
+	assert_int_equal(again.file.ino, t.file.ino);
+	shm_tables_close(&again);
+	// Removed on purpose it stays away, both names.
+	assert_int_equal(shm_file_remove(&f->place, SHM_TABLES, &f->err), 0);
+	assert_int_equal(shm_file_fate(&f->tables.file), SHM_FATE_UNNAMED);
+	assert_int_equal(shm_file_fate(&t.file), SHM_FATE_UNNAMED);
+	shm_tables_close(&t);
+}
+
+// The name vanished while no writer had the file: the next one finds it all the same.
+static void a_name_that_vanished_unseen_comes_back(void **state)
+{
+	struct fixture *f = *state;
+	struct shm_tables reader, writer;
+	uint64_t pair_id = f->tables.pair_id;
+
+	shm_tables_close(&f->tables);
+	assert_int_equal(unlink(f->path), 0);
+	assert_int_equal(shm_tables_open(&reader, &f->place, false, &f->err), 0);
+	assert_int_equal(reader.pair_id, pair_id);
+	assert_int_equal(shm_file_fate(&reader.file), SHM_FATE_UNNAMED);
+	assert_int_equal(shm_tables_open(&writer, &f->place, true, &f->err), 0);
+	assert_int_equal(writer.pair_id, pair_id);
+	assert_int_equal(shm_file_fate(&reader.file), SHM_FATE_SAME);
+	assert_int_equal(access(f->path, F_OK), 0);
+	shm_tables_close(&writer);
+	shm_tables_close(&reader);
+	// Removed on purpose, it does not.
+	assert_int_equal(shm_file_remove(&f->place, SHM_TABLES, &f->err), 0);
+	open_fails(f, false, SHM_MISSING);
+	open_fails(f, true, SHM_MISSING);
 }
 
 static void full_file_system_is_told(void **state)
@@ -331,6 +376,8 @@ int main(void)
 		TEST(live_layout_is_kept),
 		TEST(writers_are_counted),
 		TEST(fate_is_told),
+		TEST(a_name_that_vanished_comes_back),
+		TEST(a_name_that_vanished_unseen_comes_back),
 		TEST(full_file_system_is_told),
 	};
 

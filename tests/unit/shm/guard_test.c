@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A hijacked writer truncates what a reader maps. The cases run in children: a SIGBUS that is not
-// caught must end a process.
+// A hijacked writer truncates a file that a reader maps. The cases run in children: a SIGBUS that
+// is not caught must end a process.
 #include <shm/guard.h>
 #include <shm/segment.h>
 

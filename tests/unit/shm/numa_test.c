@@ -20,7 +20,7 @@ static const struct shm_tables_shape shape = {.n_entries = 1000,
 	.n_allocations = 100,
 	.n_workers = 1};
 
-// What sysfs would hold.
+// Contents of sysfs.
 static const struct {
 	const char *path;
 	const char *text;
@@ -141,7 +141,7 @@ static void files_keep_their_wish(void **state)
 	made_with(p, NODES_ABSENT, "default", false);
 }
 
-// Whoever maps it later sees the same.
+// A later mapping sees the same.
 static void the_wish_stays_with_the_file(void **state)
 {
 	struct shm_place *p = *state;
@@ -160,6 +160,22 @@ static void the_wish_stays_with_the_file(void **state)
 	shm_tables_close(&t);
 }
 
+// The machine has node 0 alone: pages lie there, and not where they were not asked for.
+static void the_place_is_looked_at(void **state)
+{
+	struct shm_place *p = *state;
+	struct shm_error err;
+	struct shm_tables t;
+
+	p->nodes = 1;
+	assert_int_equal(shm_tables_create(&t, p, &shape, &err), 0);
+	assert_true(shm_numa_lies_on(t.file.base, t.file.size, 1));
+	assert_true(shm_numa_lies_on(t.file.base, t.file.size, UINT64_MAX));
+	if (access("/sys/devices/system/node/node1", F_OK) != 0)
+		assert_false(shm_numa_lies_on(t.file.base, t.file.size, NODES_ABSENT));
+	shm_tables_close(&t);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_place_setup, scratch_place_teardown)
@@ -168,6 +184,7 @@ int main(void)
 		TEST(ports_add_their_nodes),
 		TEST(files_keep_their_wish),
 		TEST(the_wish_stays_with_the_file),
+		TEST(the_place_is_looked_at),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

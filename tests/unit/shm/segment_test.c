@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The files beside the tables: state, punt, inject; and what passes through the tables' header.
+// The files beside the tables: state, punt, inject; and the exchange through the tables' header.
 #include <shm/futex.h>
 #include <shm/segment.h>
 
@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -93,6 +94,82 @@ static void state_keeps_its_counters(void **state)
 	assert_int_equal(atomic_load(&shm_state_cell(&w, 0, 1)->packets), 5);
 	assert_int_equal(atomic_load(&w.header->gp_done), 77);
 	shm_state_close(&w);
+}
+
+static uint64_t memory_of(const struct shm_file *file)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(file->fd, &st), 0);
+	return (uint64_t)st.st_blocks * 512;
+}
+
+// Cells of entries that nobody uses take no memory, not by being mapped or read either.
+static void cells_get_memory_by_steps(void **state)
+{
+	static const struct shm_tables_shape wide = {.n_entries = 4 * SHM_CELLS_STEP + 10,
+		.n_next_hops = 4,
+		.n_port_indexes = 1,
+		.n_allocations = 50};
+	const uint64_t step = 3ull * SHM_CELLS_STEP * sizeof(struct tp_cell), slack = 3 * 2 * 4096;
+	struct fixture *f = *state;
+	struct shm_tables t;
+	struct shm_state w, r;
+	uint64_t first;
+
+	assert_int_equal(shm_tables_create(&t, &f->place, &wide, &f->err), 0);
+	assert_int_equal(shm_state_create(&w, &f->place, &t, 3, &f->err), 0);
+	assert_int_equal(shm_file_publish(&w.file, &f->place, &f->err), 0);
+	assert_int_equal(shm_state_ready(&w), SHM_CELLS_STEP);
+	first = memory_of(&w.file);
+	assert_in_range(first, step, step + slack + 3 * sizeof(struct tp_worker_stats) + 8192);
+	assert_true(shm_state_used(3, wide.n_entries, 0, 1) <= first);
+	assert_true(first <= shm_state_used(3, wide.n_entries, 0, 1) + slack);
+	tp_count(&shm_state_cell(&w, 2, SHM_CELLS_STEP - 1)->packets, 7);
+
+	assert_int_equal(shm_state_reserve(&w, &f->place, SHM_CELLS_STEP + 1, &f->err), 0);
+	assert_int_equal(w.n_ready, 2 * SHM_CELLS_STEP);
+	assert_int_equal(shm_state_ready(&w), SHM_CELLS_STEP); // not told yet
+	shm_state_tell(&w);
+	assert_in_range(memory_of(&w.file), first + step, first + step + slack);
+
+	assert_int_equal(shm_state_open(&r, &f->place, &t, 0, false, &f->err), 0);
+	assert_int_equal(shm_state_ready(&r), 2 * SHM_CELLS_STEP);
+	assert_int_equal(atomic_load(&shm_state_cell(&r, 2, SHM_CELLS_STEP - 1)->packets), 7);
+	assert_int_equal(atomic_load(&shm_state_cell(&r, 1, 2 * SHM_CELLS_STEP - 1)->packets), 0);
+	shm_state_close(&r);
+	shm_state_close(&w);
+	assert_int_equal(shm_state_open(&w, &f->place, &t, 3, true, &f->err), 0);
+	assert_int_equal(w.n_ready, 2 * SHM_CELLS_STEP);
+	assert_in_range(memory_of(&w.file), first + step, first + step + slack);
+
+	assert_int_equal(shm_state_reserve(&w, &f->place, UINT32_MAX, &f->err), 0);
+	assert_int_equal(w.n_ready, wide.n_entries);
+	assert_true(memory_of(&w.file) >= shm_state_size(3, wide.n_entries, 0));
+	shm_state_close(&w);
+	shm_tables_close(&t);
+}
+
+// A later data plane has cells for what an earlier one was asked for.
+static void a_new_state_has_the_cells_that_are_wanted(void **state)
+{
+	static const struct shm_tables_shape wide = {.n_entries = 4 * SHM_CELLS_STEP,
+		.n_next_hops = 4,
+		.n_port_indexes = 1,
+		.n_allocations = 50};
+	struct fixture *f = *state;
+	struct shm_tables t;
+	struct shm_state w;
+
+	assert_int_equal(shm_tables_create(&t, &f->place, &wide, &f->err), 0);
+	atomic_store(&t.header->cells_wanted, 2 * SHM_CELLS_STEP + 1);
+	assert_int_equal(shm_state_create(&w, &f->place, &t, 2, &f->err), 0);
+	assert_int_equal(shm_state_ready(&w), 3 * SHM_CELLS_STEP);
+	// A file that says more than it can hold.
+	atomic_store(&w.header->cells_ready, UINT32_MAX);
+	assert_int_equal(shm_state_ready(&w), 4 * SHM_CELLS_STEP);
+	shm_state_close(&w);
+	shm_tables_close(&t);
 }
 
 static void state_of_other_tables_is_refused(void **state)
@@ -216,6 +293,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(state_is_shared),
 		TEST(state_keeps_its_counters),
+		TEST(cells_get_memory_by_steps),
+		TEST(a_new_state_has_the_cells_that_are_wanted),
 		TEST(state_of_other_tables_is_refused),
 		TEST(state_of_another_shape_is_refused),
 		TEST(ring_files_are_checked),

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Bursts that are run once by the quick ways and once by the general one alone: what comes out must
-// be the same to the last octet and counter.
+// Bursts that are run once by both paths and once by the slow path alone: the results must be the
+// same to the last byte and counter.
 #pragma once
 
 #include "call.h"
 
-#define BURST 3u  // more than one: the first of a burst goes no quick way
-#define ROOM  64u // octets in front and behind
+#define BURST 3u  // more than one: the fast path learns from the packets before
+#define ROOM  64u // bytes in front and behind
 
 struct outcome {
 	struct frame frames[BURST];
@@ -16,26 +16,27 @@ struct outcome {
 	struct core_context context;
 };
 
-// What is done to the packet in the middle.
+// A change of the packet in the middle.
 struct change {
 	uint8_t rx_port;
-	int16_t headroom, longer; // -1: as it is; octets behind the datagram
+	int16_t headroom, longer; // -1: as it is; bytes behind the datagram
 	uint8_t less_tailroom;
 };
 
+static const uint8_t alike_families[2] = {TP_FAMILY_IPV4, TP_FAMILY_IPV6};
 static const struct change nothing = {0, -1, 0, 0};
 
-// What is left on the stack must not be what the next run would have put there.
+// Fills the stack with a pattern that no run leaves there.
 __attribute__((noinline)) static void stack_spoil(void)
 {
-	volatile uint8_t octets[32768];
+	volatile uint64_t words[8192];
 
-	for (unsigned i = 0; i < sizeof(octets); i++)
-		octets[i] = 0xa5;
+	for (unsigned i = 0; i < TP_ARRAY_LEN(words); i++)
+		words[i] = 0xa5a5a5a5a5a5a5a5;
 }
 
 static inline void alike_run(struct call *c, const struct frame *frames,
-	const struct change *change, bool general_only, struct outcome *o)
+	const struct change *change, bool slow_only, struct outcome *o)
 {
 	struct stage_worker *w = c->r->worker;
 
@@ -54,7 +55,8 @@ static inline void alike_run(struct call *c, const struct frame *frames,
 	o->pkts[1].tailroom = (uint16_t)(o->pkts[1].tailroom - change->less_tailroom);
 	memset(c->r->stats, 0, sizeof(*c->r->stats));
 	memset(c->r->cells, 0, c->r->n_entries * sizeof(*c->r->cells));
-	w->general_only = general_only;
+	memset(w->buckets, 0, sizeof(w->buckets));
+	w->slow_only = slow_only;
 	w->context = (struct core_context){.txid_state = 1, .ip_id = 1};
 	stack_spoil();
 	stage_run(w, o->pkts, BURST, c->r->now_ns);
@@ -70,29 +72,28 @@ static inline void alike_run(struct call *c, const struct frame *frames,
 static inline uint8_t assert_alike(
 	struct call *c, const struct frame *frames, const struct change *change)
 {
-	static struct outcome quick, general;
+	static struct outcome fast, slow;
 
-	alike_run(c, frames, change, false, &quick);
-	alike_run(c, frames, change, true, &general);
+	alike_run(c, frames, change, false, &fast);
+	alike_run(c, frames, change, true, &slow);
 	for (unsigned i = 0; i < BURST; i++) {
-		const struct stage_pkt *p = &quick.pkts[i], *q = &general.pkts[i];
+		const struct stage_pkt *p = &fast.pkts[i], *q = &slow.pkts[i];
 
 		assert_int_equal(p->verdict, q->verdict);
 		if (p->verdict == STAGE_DROP)
 			assert_int_equal(p->reason, q->reason);
 		if (p->verdict == STAGE_SEND)
 			assert_int_equal(p->tx_port, q->tx_port);
-		assert_int_equal(
-			p->data - quick.frames[i].memory, q->data - general.frames[i].memory);
+		assert_int_equal(p->data - fast.frames[i].memory, q->data - slow.frames[i].memory);
 		assert_int_equal(p->len, q->len);
 		assert_int_equal(p->headroom, q->headroom);
 		assert_int_equal(p->tailroom, q->tailroom);
 	}
-	assert_memory_equal(quick.frames, general.frames, sizeof(quick.frames));
-	assert_memory_equal(&quick.stats, &general.stats, sizeof(quick.stats));
-	assert_memory_equal(quick.cells, general.cells, sizeof(quick.cells));
-	assert_memory_equal(&quick.context, &general.context, sizeof(quick.context));
-	return quick.pkts[0].verdict;
+	assert_memory_equal(fast.frames, slow.frames, sizeof(fast.frames));
+	assert_memory_equal(&fast.stats, &slow.stats, sizeof(fast.stats));
+	assert_memory_equal(fast.cells, slow.cells, sizeof(fast.cells));
+	assert_memory_equal(&fast.context, &slow.context, sizeof(fast.context));
+	return fast.pkts[0].verdict;
 }
 
 static inline void frames_make(struct frame frames[BURST], const struct frame_spec *spec)
@@ -124,23 +125,23 @@ static inline void assert_mtus_alike(struct call *c, const struct frame *frames,
 {
 	uint16_t before = c->r->worker->ports[0].mtu;
 
-	for (uint16_t mtu = least; mtu < 110; mtu++) {
+	for (uint16_t mtu = least; mtu < 150; mtu++) {
 		c->r->worker->ports[0].mtu = mtu;
 		assert_alike(c, frames, &nothing);
 	}
 	c->r->worker->ports[0].mtu = before;
 }
 
-// What an entry says otherwise; 0: the same.
+// Changes of an entry; 0: none.
 struct entry_change {
 	uint32_t next_hop, expires_s, other_expires_s;
-	uint8_t flags, header_len, first, relay_id, port, kind; // first: octet of the header
+	uint8_t flags, header_len, first, relay_id, port, kind; // first: byte of the header
 };
 
 static inline void entry_change(struct tp_entry *e, const struct entry_change *change)
 {
 	if (change->next_hop != 0)
-		e->next_hop = change->next_hop;
+		e->egress = change->next_hop;
 	if (change->expires_s != 0)
 		e->expires_s = change->expires_s;
 	if (change->other_expires_s != 0)

@@ -3,12 +3,13 @@
 // been relayed, spoils it, and names its own end.
 #include "call.h"
 
-#define KERNEL TP_DROP_none // not dropped: the kernel's
+#define KERNEL	 TP_DROP_none  // not dropped: the kernel's
+#define FRAGMENT TP_DROP_COUNT // not dropped: to be put together
 
 // Where an edit counts from.
 enum place { END, ETH, IP, L4, MSG };
 
-// What the frame is before it is spoilt.
+// The frame before it is spoilt.
 enum base {
 	CHANNEL4, // ChannelData over IPv4
 	CHANNEL6,
@@ -31,9 +32,9 @@ struct edit {
 struct row {
 	const char *name;
 	enum base base;
-	enum tp_drop reason; // or KERNEL
+	enum tp_drop reason; // or KERNEL, FRAGMENT
 	enum fix fix;
-	int16_t grow; // octets cut off (negative) or added behind the frame
+	int16_t grow; // bytes cut off (negative) or added behind the frame
 	struct edit edits[3];
 };
 
@@ -42,31 +43,31 @@ struct row {
 		place, offset, octets, sizeof(octets) - 1                                          \
 	}
 
-// Octets of the IPv6 address `fd77::1` and others, as they stand in a header.
+// Bytes of the IPv6 address `fd77::1` and others, as they stand in a header.
 #define FD77_1	"\xfd\x77\0\0\0\0\0\0\0\0\0\0\0\0\0\x01"
 #define LOCAL6	"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01"
 #define NONE6	"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 #define MULTI6	"\xff\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\x01"
 #define MAPPED6 "\0\0\0\0\0\0\0\0\0\0\xff\xff\x0a\x4d\x01\x02"
 
-// Frames carry ChannelData or a datagram with eight octets of data: 14 + 20 + 8 + 4 + 8 = 54.
+// Frames carry ChannelData or a datagram with eight bytes of data: 14 + 20 + 8 + 4 + 8 = 54.
 static const struct row rows[] = {
 	// Cut and padded frames.
-	{"no octet", CHANNEL4, TP_DROP_short_frame, FIX_NONE, -54, {{0}}},
+	{"no byte", CHANNEL4, TP_DROP_short_frame, FIX_NONE, -54, {{0}}},
 	{"Ethernet header cut", CHANNEL4, TP_DROP_short_frame, FIX_NONE, -41, {{0}}},
 	{"Ethernet header alone", CHANNEL4, TP_DROP_short_frame, FIX_NONE, -40, {{0}}},
 	{"IPv4 header cut", CHANNEL4, TP_DROP_short_frame, FIX_NONE, -21, {{0}}},
 	{"IPv6 header cut", CHANNEL6, TP_DROP_short_frame, FIX_NONE, -21, {{0}}},
 	{"IPv4 header alone", CHANNEL4, TP_DROP_bad_ip, FIX_NONE, -20, {{0}}},
-	{"last octet missing", CHANNEL4, TP_DROP_bad_ip, FIX_NONE, -1, {{0}}},
-	{"last octet missing, IPv6", CHANNEL6, TP_DROP_bad_ip, FIX_NONE, -1, {{0}}},
+	{"last byte missing", CHANNEL4, TP_DROP_bad_ip, FIX_NONE, -1, {{0}}},
+	{"last byte missing, IPv6", CHANNEL6, TP_DROP_bad_ip, FIX_NONE, -1, {{0}}},
 
 	// IPv4.
 	{"IPv4 with version 6", CHANNEL4, TP_DROP_bad_ip, FIX_NONE, 0, {AT(IP, 0, "\x65")}},
 	{"IPv4 with version 0", CHANNEL4, TP_DROP_bad_ip, FIX_NONE, 0, {AT(IP, 0, "\x05")}},
-	{"header of 16 octets", CHANNEL4, TP_DROP_bad_ip, FIX_NONE, 0, {AT(IP, 0, "\x44")}},
-	{"header of 0 octets", CHANNEL4, TP_DROP_bad_ip, FIX_NONE, 0, {AT(IP, 0, "\x40")}},
-	{"header of 60 octets in 40", PEER4, TP_DROP_bad_ip, FIX_NONE, 0, {AT(IP, 0, "\x4f")}},
+	{"header of 16 bytes", CHANNEL4, TP_DROP_bad_ip, FIX_NONE, 0, {AT(IP, 0, "\x44")}},
+	{"header of 0 bytes", CHANNEL4, TP_DROP_bad_ip, FIX_NONE, 0, {AT(IP, 0, "\x40")}},
+	{"header of 60 bytes in 40", PEER4, TP_DROP_bad_ip, FIX_NONE, 0, {AT(IP, 0, "\x4f")}},
 	{"total length 0", CHANNEL4, TP_DROP_bad_ip, FIX_IP, 0, {AT(IP, 2, "\0\0")}},
 	{"total length 19", CHANNEL4, TP_DROP_bad_ip, FIX_IP, 0, {AT(IP, 2, "\0\x13")}},
 	{"total length one too long", CHANNEL4, TP_DROP_bad_ip, FIX_IP, 0, {AT(IP, 3, "\x29")}},
@@ -74,13 +75,13 @@ static const struct row rows[] = {
 	{"header checksum wrong", CHANNEL4, TP_DROP_bad_ip_checksum, FIX_NONE, 0,
 		{AT(IP, 10, "\x12\x34")}},
 	{"header checksum zero", PEER4, TP_DROP_bad_ip_checksum, FIX_NONE, 0, {AT(IP, 10, "\0\0")}},
-	// The first four octets of the datagram become no-operation options, ports follow.
+	// The first four bytes of the datagram become no-operation options, ports follow.
 	{"IPv4 options", CHANNEL4, TP_DROP_ip_options, FIX_IP, 4,
 		{AT(IP, 0, "\x46"), AT(IP, 3, "\x2c"),
 			AT(L4, 0, "\x01\x01\x01\x01\xc3\x51\x0d\x96")}},
-	{"more fragments", CHANNEL4, TP_DROP_fragment, FIX_IP, 0, {AT(IP, 6, "\x20\0")}},
-	{"last fragment", CHANNEL4, TP_DROP_fragment, FIX_IP, 0, {AT(IP, 6, "\0\x01")}},
-	{"fragment in the middle, to the relay", PEER4, TP_DROP_fragment, FIX_IP, 0,
+	{"more fragments", CHANNEL4, FRAGMENT, FIX_IP, 0, {AT(IP, 6, "\x20\0")}},
+	{"last fragment", CHANNEL4, FRAGMENT, FIX_IP, 0, {AT(IP, 6, "\0\x01")}},
+	{"fragment in the middle, to the relay", PEER4, FRAGMENT, FIX_IP, 0,
 		{AT(IP, 6, "\x3f\xff")}},
 	{"TTL 1", CHANNEL4, TP_DROP_ttl_expired, FIX_IP, 0, {AT(IP, 8, "\x01")}},
 	{"TTL 0", PEER4, TP_DROP_ttl_expired, FIX_IP, 0, {AT(IP, 8, "\0")}},
@@ -103,9 +104,11 @@ static const struct row rows[] = {
 			AT(L4, 0, "\x3c\0\x01\x04\0\0\0\0\x11\0\x01\x04\0\0\0\0\xc3\x51\x0d\x96")}},
 	{"extension over the end", CHANNEL6, TP_DROP_ip6_extension, FIX_NONE, 0,
 		{AT(IP, 6, "\0"), AT(L4, 0, "\x11\xff")}},
-	{"IPv6 fragment", CHANNEL6, TP_DROP_fragment, FIX_NONE, 0,
+	{"fragment with options", CHANNEL4, TP_DROP_ip_options, FIX_IP, 4,
+		{AT(IP, 0, "\x46"), AT(IP, 3, "\x2c"), AT(IP, 6, "\x20\0")}},
+	{"IPv6 fragment", CHANNEL6, FRAGMENT, FIX_NONE, 0,
 		{AT(IP, 6, "\x2c"), AT(L4, 0, "\x11\0\0\x01\0\0\0\x01")}},
-	{"IPv6 fragment behind options", CHANNEL6, TP_DROP_fragment, FIX_NONE, 0,
+	{"IPv6 fragment behind options", CHANNEL6, TP_DROP_ip6_extension, FIX_NONE, 0,
 		{AT(IP, 6, "\x3c"), AT(L4, 0, "\x2c\0\x01\x04\0\0\0\0\x11\0\0\x08\0\0\0\x01")}},
 
 	// UDP.
@@ -170,6 +173,10 @@ static const struct row rows[] = {
 	{"to another MAC", CHANNEL4, KERNEL, FIX_NONE, 0, {AT(ETH, 5, "\x77")}},
 	{"to all MACs", CHANNEL4, KERNEL, FIX_NONE, 0, {AT(ETH, 0, "\xff\xff\xff\xff\xff\xff")}},
 	{"TCP", CHANNEL4, KERNEL, FIX_IP, 0, {AT(IP, 9, "\x06")}},
+	{"fragment to another MAC", CHANNEL4, KERNEL, FIX_IP, 0,
+		{AT(ETH, 5, "\x77"), AT(IP, 6, "\x20\0")}},
+	{"fragment of TCP over IPv6", CHANNEL6, KERNEL, FIX_NONE, 0,
+		{AT(IP, 6, "\x2c"), AT(L4, 0, "\x06\0\0\x01\0\0\0\x01")}},
 	{"fragment of TCP", CHANNEL4, KERNEL, FIX_IP, 0, {AT(IP, 9, "\x06"), AT(IP, 6, "\x20\0")}},
 	{"ICMP echo", CHANNEL4, KERNEL, FIX_IP, 0, {AT(IP, 9, "\x01"), AT(L4, 0, "\x08\0")}},
 	{"TCP over IPv6", CHANNEL6, KERNEL, FIX_NONE, 0, {AT(IP, 6, "\x06")}},
@@ -242,7 +249,10 @@ static void check_row(const struct row *row)
 	spoil(&f, row);
 	before = f;
 	pkt = relay_run(c.r, &f);
-	if (row->reason != KERNEL) {
+	if (row->reason == FRAGMENT) {
+		assert_int_equal(pkt.verdict, STAGE_FRAGMENT);
+		assert_memory_equal(&f, &before, sizeof(f));
+	} else if (row->reason != KERNEL) {
 		call_assert_drop(&pkt, row->reason);
 		assert_int_equal(c.r->stats->drops[row->reason], 1);
 	} else {
@@ -260,7 +270,7 @@ static void test_each_bad_packet(void **state)
 		check_row(&rows[i]);
 }
 
-// What the kernel would get is dropped by name where there is none.
+// Frames for the kernel are dropped by name where there is none.
 static void test_no_kernel_behind(void **state)
 {
 	(void)state;
@@ -314,7 +324,7 @@ static void test_twin_without_tables(void **state)
 	}
 }
 
-// Ethernet pads short packets: what lies behind the IP packet is not part of it.
+// Ethernet pads short packets: the padding is not part of the IP packet.
 static void test_padding_of_short_frames_ignored(void **state)
 {
 	struct stage_pkt pkt;

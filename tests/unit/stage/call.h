@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// One client, its allocation and its peers, in every pair of address families: what most tests of
-// the packet path start from.
+// One client, its allocation and its peers, in every pair of address families: the starting point
+// of most tests of the packet path.
 #pragma once
 
 #include "frame.h"
@@ -73,7 +73,7 @@ static inline void call_each_family(void (*f)(struct call *c))
 	}
 }
 
-// A datagram from a stranger's or client's address, for whoever runs it by itself.
+// A datagram from a stranger's or client's address, for tests that run it by itself.
 static inline struct stage_pkt call_packet(struct frame *f, const struct tp_addr *src,
 	const struct tp_addr *dst, const void *payload, uint16_t len)
 {

@@ -148,12 +148,13 @@ static void test_next_hops_and_mtu(void **state)
 	static const struct {
 		uint32_t slot;
 		uint16_t len;
-		enum tp_drop reason; // none: sent
+		enum tp_drop reason; // none: sent; too_big: sent in fragments
 	} rows[] = {{RELAY_HOP, 1472, TP_DROP_none}, {RELAY_HOP, 1473, TP_DROP_too_big},
 		{RELAY_HOP_SMALL, 1252, TP_DROP_none}, {RELAY_HOP_SMALL, 1253, TP_DROP_too_big},
 		{0, 10, TP_DROP_no_route}, {RELAY_HOP_NONE, 10, TP_DROP_no_next_hop},
 		{RELAY_HOP_ASTRAY, 10, TP_DROP_no_route}, {RELAY_NEXT_HOPS, 10, TP_DROP_no_route},
-		{UINT32_MAX, 10, TP_DROP_no_route}};
+		{TP_EGRESS_STREAM - 1, 10, TP_DROP_no_route},
+		{UINT32_MAX, 10, TP_DROP_table_corrupt}};
 	static uint8_t data[1500];
 	struct stage_pkt pkt;
 	struct message m;
@@ -163,9 +164,15 @@ static void test_next_hops_and_mtu(void **state)
 	(void)state;
 	call_start(&c, TP_FAMILY_IPV4, TP_FAMILY_IPV4);
 	for (unsigned i = 0; i < TP_ARRAY_LEN(rows); i++) {
-		c.r->entries[c.channel].next_hop = rows[i].slot;
+		c.r->entries[c.channel].egress = rows[i].slot;
 		message_channel(&m, CALL_NUMBER, data, rows[i].len, 0);
 		pkt = call_send_bytes(&c, &f, &c.client, &c.listener, m.data, m.len);
+		if (rows[i].reason == TP_DROP_too_big) {
+			assert_int_equal(pkt.verdict, STAGE_CUT);
+			assert_int_equal(pkt.tx_port, rows[i].slot == RELAY_HOP_SMALL);
+			assert_int_equal(pkt.mtu, rows[i].slot == RELAY_HOP_SMALL ? 1280 : 1500);
+			continue;
+		}
 		if (rows[i].reason != TP_DROP_none) {
 			call_assert_drop(&pkt, rows[i].reason);
 			continue;
@@ -174,7 +181,7 @@ static void test_next_hops_and_mtu(void **state)
 		assert_int_equal(pkt.tx_port, rows[i].slot == RELAY_HOP_SMALL);
 		assert_memory_equal(pkt.data + 6, c.r->worker->ports[pkt.tx_port].mac, 6);
 	}
-	assert_int_equal(c.r->cells[c.channel].packets, 2);
+	assert_int_equal(c.r->cells[c.channel].packets, 4);
 	call_end(&c);
 }
 

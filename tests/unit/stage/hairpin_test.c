@@ -211,7 +211,7 @@ static void point_at_listener(struct pair *p)
 	p->r->entries[p->a_entry].hairpin_relay_id = RELAY_LISTENER4;
 }
 
-// What each row takes away, and what A's packet is then dropped for.
+// The part that each row takes away, and the drop reason of A's packet then.
 static const struct {
 	const char *what;
 	enum sending sending;

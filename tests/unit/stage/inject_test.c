@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Messages of the control process: what becomes a frame, and what is refused. The control process
+// Messages of the control process: which become frames, and which are refused. The control process
 // is not trusted here: it may answer from a listener and do nothing else.
 #include "call.h"
 
@@ -40,7 +40,7 @@ static void answer_put(struct relay *r, uint16_t listener, const struct tp_addr 
 
 	slot->local_id = listener;
 	slot->remote = *to;
-	slot->next_hop = RELAY_HOP;
+	slot->egress = RELAY_HOP;
 	slot->len = len;
 	for (unsigned i = 0; i < len && i < TP_RING_DATA_MAX; i++)
 		slot->data[i] = (uint8_t)(i + len);
@@ -83,6 +83,34 @@ static void test_answers(void **state)
 	call_each_family(check_answers);
 }
 
+// Our own messages have no DF.
+static void check_long_answer(struct call *c)
+{
+	static struct buffers b;
+	bool v4 = c->client.family == TP_FAMILY_IPV4;
+	uint16_t fits = v4 ? 1472 : 1452;
+	struct frame_view v;
+
+	buffers_reset(&b);
+	answer_put(c->r, v4 ? RELAY_LISTENER4 : RELAY_LISTENER6, &c->client, fits);
+	answer_put(c->r, v4 ? RELAY_LISTENER4 : RELAY_LISTENER6, &c->client, fits + 1);
+	assert_int_equal(stage_inject(c->r->worker, b.pkts, 8), 2);
+	assert_int_equal(b.pkts[0].verdict, STAGE_SEND);
+	assert_int_equal(b.pkts[1].verdict, STAGE_CUT);
+	assert_int_equal(b.pkts[1].mtu, 1500);
+	assert_int_equal(b.pkts[1].tx_port, 0);
+	assert_null(frame_read(b.pkts[1].data, b.pkts[1].len, &v));
+	assert_int_equal(v.len, fits + 1);
+	assert_false(v.df);
+	assert_true(v.udp_csum_right);
+}
+
+static void test_long_answers(void **state)
+{
+	(void)state;
+	call_each_family(check_long_answer);
+}
+
 struct refusal {
 	const char *what;
 	uint16_t local_id;
@@ -106,10 +134,10 @@ static void test_refusals(void **state)
 		{"no family", RELAY_LISTENER4, 20, 1, {.port_be = 1}, TP_DROP_inject_bad},
 		{"strange family", RELAY_LISTENER4, 20, 1, strange, TP_DROP_inject_bad},
 		{"port 0", RELAY_LISTENER4, 20, 1, relay_addr4("10.77.1.2", 0), TP_DROP_inject_bad},
-		{"no octets", RELAY_LISTENER4, 0, 1, client, TP_DROP_inject_bad},
-		{"too many octets", RELAY_LISTENER4, TP_RING_DATA_MAX + 1, 1, client,
+		{"no bytes", RELAY_LISTENER4, 0, 1, client, TP_DROP_inject_bad},
+		{"too many bytes", RELAY_LISTENER4, TP_RING_DATA_MAX + 1, 1, client,
 			TP_DROP_inject_bad},
-		{"65,535 octets", RELAY_LISTENER4, 65535, 1, client, TP_DROP_inject_bad},
+		{"65,535 bytes", RELAY_LISTENER4, 65535, 1, client, TP_DROP_inject_bad},
 		{"to ourselves", RELAY_LISTENER4, 20, 1, relay_addr4("10.77.0.1", 22),
 			TP_DROP_inject_bad},
 		{"to our external address", RELAY_LISTENER4, 20, 1, relay_addr4("198.51.100.2", 22),
@@ -123,7 +151,6 @@ static void test_refusals(void **state)
 			TP_DROP_no_next_hop},
 		{"next hop on no port", RELAY_LISTENER4, 20, RELAY_HOP_ASTRAY, client,
 			TP_DROP_no_route},
-		{"longer than the MTU", RELAY_LISTENER4, 1473, 1, client, TP_DROP_too_big},
 	};
 	uint64_t expected[TP_DROP_COUNT] = {0};
 	static struct buffers b;
@@ -139,7 +166,7 @@ static void test_refusals(void **state)
 		slot = ring_put(r);
 		slot->local_id = rows[i].local_id;
 		slot->len = rows[i].len;
-		slot->next_hop = rows[i].next_hop;
+		slot->egress = rows[i].next_hop;
 		slot->remote = rows[i].to;
 		answer_put(r, RELAY_LISTENER4, &client, 20); // takes no harm from its neighbour
 		buffers_reset(&b);
@@ -212,6 +239,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_long_answers),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_small_buffer),
 		cmocka_unit_test(test_no_more_than_asked),

@@ -227,10 +227,12 @@ static void test_peer_to_data(void **state)
 	call_each_family(check_peer_to_data);
 }
 
-// Firefox's largest: a datagram of 1,436 octets becomes a Data indication of 1,472, which is a
-// packet of 1,500 octets exactly; one octet more, padded to four, is too long for the port.
+// Firefox's largest: a datagram of 1,436 bytes becomes a Data indication of 1,472, which is a
+// packet of 1,500 bytes exactly; one byte more, padded to four, is too long for the port and leaves
+// in fragments, unless DF forbids them.
 static void test_firefox_fills_the_mtu(void **state)
 {
+	struct frame_spec spec;
 	struct stage_pkt pkt;
 	struct frame_view v;
 	struct frame f;
@@ -243,7 +245,14 @@ static void test_firefox_fills_the_mtu(void **state)
 	assert_int_equal(v.len, 1472);
 	assert_int_equal(pkt.len, 1514);
 	pkt = call_send_bytes(&c, &f, &c.visitor, &c.relayed, data, 1437);
-	call_assert_drop(&pkt, TP_DROP_too_big);
+	assert_int_equal(pkt.verdict, STAGE_CUT);
+	assert_int_equal(pkt.len, 1518);
+	spec = (struct frame_spec){
+		.src = c.visitor, .dst = c.relayed, .payload = data, .len = 1437, .df = true};
+	frame_build(&f, &spec);
+	pkt = relay_run(c.r, &f);
+	assert_int_equal(pkt.verdict, STAGE_SEND);
+	assert_int_equal(c.r->stats->path_packets[TP_PATH_too_big], 1);
 	call_end(&c);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What goes to the control process, on which ring, and what the worker answers itself.
+// Packets that go to the control process, their ring, and those that the worker answers itself.
 #include "call.h"
 
 #include <turnpike/nonce.h>
@@ -263,6 +263,114 @@ static void test_binding_answered(void **state)
 	call_each_family(check_binding);
 }
 
+// A Binding request of RFC 3489, as Debian's stun-client sends it; `change` as on the wire.
+static void classic_request(struct message *m, uint32_t change)
+{
+	uint8_t value[4];
+
+	message_begin(m, 0x0001, call_txid);
+	memcpy(m->data + 4, "\x01\x02\x03\x04", 4); // part of the transaction id
+	tp_store_be32(value, change);
+	message_attribute(m, 0x0003, value, sizeof(value));
+}
+
+static void check_classic(struct call *c)
+{
+	unsigned ip_len = tp_family_ip_len(c->client.family);
+	struct stage_pkt pkt;
+	struct frame_view v;
+	struct message m;
+	struct frame f;
+
+	classic_request(&m, 0);
+	pkt = call_send_bytes(c, &f, &c->client, &c->listener, m.data, m.len);
+	v = call_read(&pkt);
+	assert_true(v.udp_csum_right);
+	call_assert_addr(&v.src, &c->listener);
+	call_assert_addr(&v.dst, &c->client);
+	assert_int_equal(v.len, 28 + ip_len);
+	assert_int_equal(tp_load_be16(v.payload), 0x0101);
+	assert_int_equal(tp_load_be16(v.payload + 2), 8 + ip_len);
+	assert_memory_equal(v.payload + 4, m.data + 4, 16);
+	assert_int_equal(tp_load_be16(v.payload + 20), 0x0001);
+	assert_int_equal(tp_load_be16(v.payload + 22), 4 + ip_len);
+	assert_int_equal(tp_load_be16(v.payload + 24), c->client.family);
+	assert_memory_equal(v.payload + 26, &c->client.port_be, 2);
+	assert_memory_equal(v.payload + 28, c->client.ip, ip_len);
+	assert_int_equal(c->r->stats->path_packets[TP_PATH_binding], 1);
+}
+
+static void test_classic_answered(void **state)
+{
+	(void)state;
+	call_each_family(check_classic);
+}
+
+static void test_classic_refused(void **state)
+{
+	static const uint16_t types[] = {0x0002, 0x0006, 0x0008, ATTR_UNKNOWN};
+	struct stage_pkt pkt;
+	struct message m;
+	struct frame f;
+	struct call c;
+
+	(void)state;
+	call_start(&c, TP_FAMILY_IPV4, TP_FAMILY_IPV4);
+	// An answer from or to another address.
+	for (uint32_t change = 2; change <= 6; change += 2) {
+		classic_request(&m, change);
+		pkt = call_send_bytes(&c, &f, &c.client, &c.listener, m.data, m.len);
+		call_assert_drop(&pkt, TP_DROP_classic_stun);
+	}
+	for (unsigned i = 0; i < TP_ARRAY_LEN(types); i++) {
+		classic_request(&m, 0);
+		message_attribute(&m, types[i], "\0\1\2\3\4\5\6\7", 8);
+		pkt = call_send_bytes(&c, &f, &c.client, &c.listener, m.data, m.len);
+		call_assert_drop(&pkt, TP_DROP_classic_stun);
+	}
+	// Not a Binding request; an attribute over the end.
+	classic_request(&m, 0);
+	m.data[1] = 2;
+	pkt = call_send_bytes(&c, &f, &c.client, &c.listener, m.data, m.len);
+	call_assert_drop(&pkt, TP_DROP_bad_stun);
+	classic_request(&m, 0);
+	m.data[23] = 8;
+	pkt = call_send_bytes(&c, &f, &c.client, &c.listener, m.data, m.len);
+	call_assert_drop(&pkt, TP_DROP_classic_stun);
+	c.r->path.secure_stun = 1;
+	relay_locals_change(c.r);
+	classic_request(&m, 0);
+	pkt = call_send_bytes(&c, &f, &c.client, &c.listener, m.data, m.len);
+	call_assert_drop(&pkt, TP_DROP_classic_stun);
+	call_end(&c);
+}
+
+static void test_classic_limited(void **state)
+{
+	struct tp_addr neighbour;
+	struct stage_pkt pkt;
+	unsigned sent = 0;
+	struct message m;
+	struct frame f;
+	struct call c;
+
+	(void)state;
+	call_start(&c, TP_FAMILY_IPV4, TP_FAMILY_IPV4);
+	neighbour = c.client;
+	neighbour.port_be = tp_htons(4000);
+	classic_request(&m, 0);
+	for (unsigned i = 0; i < 100; i++) {
+		pkt = call_send_bytes(&c, &f, &c.client, &c.listener, m.data, m.len);
+		sent += pkt.verdict == STAGE_SEND;
+		if (pkt.verdict != STAGE_SEND)
+			call_assert_drop(&pkt, TP_DROP_client_rate);
+	}
+	assert_int_equal(sent, 32);
+	pkt = call_send_bytes(&c, &f, &neighbour, &c.listener, m.data, m.len);
+	assert_int_equal(pkt.verdict, STAGE_SEND);
+	call_end(&c);
+}
+
 // RFC 5780's CHANGE-REQUEST, RESPONSE-PORT and PADDING, credentials, anything required: not for the
 // worker. Nor is any Binding when the operator wants credentials for it.
 static void test_binding_left_to_control(void **state)
@@ -324,6 +432,9 @@ int main(void)
 		cmocka_unit_test(test_rate_limit_under_flood),
 		cmocka_unit_test(test_binding_answered),
 		cmocka_unit_test(test_binding_left_to_control),
+		cmocka_unit_test(test_classic_answered),
+		cmocka_unit_test(test_classic_refused),
+		cmocka_unit_test(test_classic_limited),
 		cmocka_unit_test(test_channels_above_4fff_by_option),
 	};
 

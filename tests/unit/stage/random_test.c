@@ -16,7 +16,7 @@ struct sample {
 	uint8_t payload[PAYLOAD_MAX];
 	uint16_t len;
 	struct message m;
-	uint16_t damage_from; // octets of the message that may be damaged without changing its
+	uint16_t damage_from; // bytes of the message that may be damaged without changing its
 	uint16_t damage_to;   // meaning: payload and padding
 	struct frame_spec spec;
 };
@@ -79,7 +79,7 @@ static void sample_make(struct sample *s, const struct call *c)
 	s->spec.no_csum = s->spec.src.family == TP_FAMILY_IPV4 && !frame_random_below(&rng, 4);
 }
 
-// Flips bits of payload, padding or checksum. Returns what the checksum is off by.
+// Flips bits of payload, padding or checksum. Returns the error of the checksum.
 static uint32_t damage(struct frame *f, const struct sample *s)
 {
 	uint8_t *end = frame_data(f) + f->len, *msg = end - s->m.len;
@@ -93,7 +93,7 @@ static uint32_t damage(struct frame *f, const struct sample *s)
 	return frame_csum_off(frame_data(f));
 }
 
-// What the payload was when it arrived, damage included.
+// The payload as it arrived, damage included.
 static void read_payload(
 	const struct sample *s, const struct frame_view *v, const uint8_t **data, uint16_t *len)
 {

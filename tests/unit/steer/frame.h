@@ -31,7 +31,7 @@ static inline void frame_ether(struct frame *f, uint16_t type)
 	frame_put_u16(f, type);
 }
 
-// `fragment`: flags and offset as in the header; `options`: octets of IPv4 options.
+// `fragment`: flags and offset as in the header; `options`: bytes of IPv4 options.
 static inline void frame_ipv4(struct frame *f, const struct tp_addr *from, const struct tp_addr *to,
 	uint8_t protocol, uint16_t fragment, uint16_t id, unsigned options)
 {

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -44,7 +45,7 @@ static struct tp_addr ip6(uint8_t last)
 	return tp_addr_ipv6(ip, 0);
 }
 
-// With no socket in the map, what is taken is dropped.
+// With no socket in the map, packets taken are dropped.
 static bool taken(const struct frame *f)
 {
 	struct bpf_test_run_opts opts = {
@@ -70,19 +71,19 @@ static bool udp_taken(const struct tp_addr *to, uint16_t port)
 	return taken(&f);
 }
 
-static struct steer_own listener(struct tp_addr ip, uint16_t port)
+static struct steer_claim listener(struct tp_addr ip, uint16_t port)
 {
-	return (struct steer_own){ip, port, port, STEER_LISTENER};
+	return (struct steer_claim){ip, port, port, STEER_LISTENER};
 }
 
-static struct steer_own relay(struct tp_addr ip, uint16_t min, uint16_t max)
+static struct steer_claim relay(struct tp_addr ip, uint16_t min, uint16_t max)
 {
-	return (struct steer_own){ip, min, max, STEER_RELAY};
+	return (struct steer_claim){ip, min, max, STEER_RELAY};
 }
 
 static int setup(void **state)
 {
-	struct steer_own own[4];
+	struct steer_claim own[4];
 	char path[64];
 	int fd = steer_object_open(path, sizeof(path));
 
@@ -220,21 +221,29 @@ static bool fragment6_taken(uint32_t id, uint16_t offset, bool more, uint16_t po
 	return taken(&f);
 }
 
-// The first fragment says whose the datagram is; the rest follows it.
+// The first fragment says whose the datagram is; the rest follows it. A later one that comes before
+// its first follows the last datagram between the two addresses; with none it is the kernel's.
 static void test_fragments(void **state)
 {
 	(void)state;
+	assert_false(fragment4_taken(6, 4, false, 3478));
 	assert_true(fragment4_taken(7, 0, true, 3478));
 	assert_true(fragment4_taken(7, 4, false, 53));
+	assert_true(fragment4_taken(10, 4, false, 53));
 	assert_false(fragment4_taken(8, 0, true, 53));
 	assert_false(fragment4_taken(8, 4, true, 3478));
 	assert_false(fragment4_taken(8, 8, false, 3478));
-	assert_true(fragment4_taken(9, 4, false, 53));
+	assert_false(fragment4_taken(9, 4, false, 53));
+	assert_true(fragment4_taken(7, 8, false, 53));
+	assert_false(fragment6_taken(69999, 4, false, 3478));
 	assert_true(fragment6_taken(70000, 0, true, 3478));
 	assert_true(fragment6_taken(70000, 4, false, 53));
 	assert_false(fragment6_taken(70001, 0, true, 53));
 	assert_false(fragment6_taken(70001, 4, false, 53));
-	assert_true(fragment6_taken(70002, 4, false, 53));
+	assert_false(fragment6_taken(70002, 4, false, 53));
+	assert_true(fragment6_taken(70000, 8, false, 53));
+	assert_true(fragment6_taken(70003, 0, false, 3478));
+	assert_false(fragment6_taken(70003, 0, false, 53));
 }
 
 static bool error4_taken(uint8_t type, uint8_t quoted_last, uint8_t protocol, uint16_t quoted_port)
@@ -287,9 +296,9 @@ static void test_errors(void **state)
 
 static void test_update(void **state)
 {
-	struct steer_own before[4] = {listener(ip4(1), 3478), listener(ip6(1), 3478),
+	struct steer_claim before[4] = {listener(ip4(1), 3478), listener(ip6(1), 3478),
 		relay(ip4(2), 50000, 50099), relay(ip6(1), 50000, 50099)};
-	struct steer_own after[2] = {listener(ip4(1), 3479), relay(ip4(1), 60000, 60001)};
+	struct steer_claim after[2] = {listener(ip4(1), 3479), relay(ip4(1), 60000, 60001)};
 	struct tp_addr v4 = ip4(1), v4b = ip4(2), v6 = ip6(1);
 
 	(void)state;
@@ -308,7 +317,7 @@ static void test_update(void **state)
 
 static void test_too_many(void **state)
 {
-	static struct steer_own own[STEER_LISTENERS_MAX + 1];
+	static struct steer_claim own[STEER_LISTENERS_MAX + 1];
 	struct tp_addr v4 = ip4(1);
 
 	(void)state;
@@ -337,12 +346,16 @@ static void test_clear(void **state)
 	other = bpf_prog_load(BPF_PROG_TYPE_XDP, "others", "GPL", pass, TP_ARRAY_LEN(pass), NULL);
 	assert_true(other >= 0);
 	assert_int_equal(bpf_xdp_attach(lo, other, 0, NULL), 0);
+	assert_int_equal(steer_try("lo"), -EBUSY);
 	assert_int_equal(steer_clear("lo", &fault), -EBUSY);
 	assert_non_null(strstr(fault.problem, "others"));
 	assert_non_null(strstr(fault.remedy, "xdp off"));
 	assert_int_equal(steer_find(&s, "lo", &fault), -ENOENT);
 	assert_int_equal(bpf_xdp_detach(lo, 0, NULL), 0);
 	close(other);
+	assert_int_equal(steer_try("lo"), 0);
+	assert_int_equal(steer_clear("lo", &fault), 0);
+	assert_int_equal(steer_try("nowhere"), -ENODEV);
 
 	// Removing takes ours away, and only ours.
 	assert_int_equal(bpf_xdp_attach(lo, program, 0, NULL), 0);
@@ -351,20 +364,80 @@ static void test_clear(void **state)
 	assert_int_equal(steer_clear("lo", &fault), 0);
 }
 
-static void test_claim(void **state)
+// The file can't be held by others than those who may write to the directory, and goes with its
+// owner.
+static void test_lock(void **state)
 {
+	char directory[] = "/tmp/turnpike-lock-XXXXXX";
 	struct steer_fault fault;
-	int fd = steer_claim("lo", &fault);
-	int other = steer_claim("lo2", &fault);
+	int fd, other;
 
 	(void)state;
+	assert_non_null(mkdtemp(directory));
+	fd = steer_interface_lock(directory, "lo", &fault);
+	other = steer_interface_lock(directory, "lo2", &fault);
 	assert_true(fd >= 0 && other >= 0);
-	assert_int_equal(steer_claim("lo", &fault), -EADDRINUSE);
-	close(fd);
-	fd = steer_claim("lo", &fault);
+	assert_int_equal(steer_interface_lock(directory, "lo", &fault), -EADDRINUSE);
+	steer_interface_unlock(directory, "lo", fd);
+	fd = steer_interface_lock(directory, "lo", &fault);
 	assert_true(fd >= 0);
+	// A crash leaves the file, not the lock.
 	close(fd);
+	fd = steer_interface_lock(directory, "lo", &fault);
+	assert_true(fd >= 0);
+	steer_interface_unlock(directory, "lo", fd);
+	steer_interface_unlock(directory, "lo2", other);
+	assert_int_equal(rmdir(directory), 0);
+	assert_int_equal(steer_interface_lock("/nowhere", "lo", &fault), -ENOENT);
+	assert_non_null(strstr(fault.problem, "/nowhere"));
+}
+
+// Taken off: put back, in its mode. Somebody else's in its place: left alone, and named.
+static void test_verify(void **state)
+{
+	const struct bpf_insn pass[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = XDP_PASS},
+		{.code = BPF_JMP | BPF_EXIT}};
+	int lo = (int)if_nametoindex("lo");
+	struct steer_fault fault;
+	int other;
+
+	(void)state;
+	assert_int_equal(steer_mode(steer), STEER_MODE_GENERIC);
+	assert_int_equal(steer_verify(steer, &fault), 0);
+	assert_int_equal(bpf_xdp_detach(lo, 0, NULL), 0);
+	assert_int_equal(steer_verify(steer, &fault), 1);
+	assert_non_null(strstr(fault.remedy, "done"));
+	assert_int_equal(steer_verify(steer, &fault), 0);
+	assert_int_equal(bpf_xdp_detach(lo, 0, NULL), 0);
+	other = bpf_prog_load(BPF_PROG_TYPE_XDP, "others", "GPL", pass, TP_ARRAY_LEN(pass), NULL);
+	assert_true(other >= 0);
+	assert_int_equal(bpf_xdp_attach(lo, other, 0, NULL), 0);
+	assert_int_equal(steer_verify(steer, &fault), -EBUSY);
+	assert_non_null(strstr(fault.problem, "another XDP program"));
+	assert_int_equal(bpf_xdp_detach(lo, 0, NULL), 0);
 	close(other);
+	assert_int_equal(steer_verify(steer, &fault), 1);
+	assert_int_equal(steer_make_generic(steer, &fault), 0);
+	assert_int_equal(steer_verify(steer, &fault), 0);
+}
+
+// Packets of ours that find no socket are counted, those of the kernel are not.
+static void test_unserved(void **state)
+{
+	const struct steer_claim own[] = {listener(ip4(1), 3478)};
+	uint64_t before;
+
+	(void)state;
+	assert_int_equal(steer_update(steer, own, TP_ARRAY_LEN(own)), 0);
+	before = steer_unserved(steer, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		struct tp_addr to = ip4(1);
+
+		assert_true(udp_taken(&to, 3478));
+		assert_false(udp_taken(&to, 3479));
+	}
+	assert_int_equal(steer_unserved(steer, 0), before + 3);
+	assert_int_equal(steer_unserved(steer, 1), 0);
 }
 
 int main(void)
@@ -377,7 +450,9 @@ int main(void)
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_update),
 		cmocka_unit_test(test_too_many),
-		cmocka_unit_test(test_claim),
+		cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_verify),
+		cmocka_unit_test(test_unserved),
 		cmocka_unit_test(test_clear),
 	};
 

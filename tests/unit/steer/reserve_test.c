@@ -58,7 +58,7 @@ static struct reserve_ports ports(const char *text)
 {
 	struct reserve_ports p;
 
-	assert_int_equal(reserve_ports_parse(&p, text), 0);
+	assert_int_equal(steer_reserve_ports_parse(&p, text), 0);
 	return p;
 }
 
@@ -92,7 +92,7 @@ static void test_text(void **state)
 	for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++) {
 		struct reserve_ports p;
 		char text[256];
-		int err = reserve_ports_parse(&p, rows[i].in);
+		int err = steer_reserve_ports_parse(&p, rows[i].in);
 
 		if (rows[i].out == NULL) {
 			if (err != -EINVAL)
@@ -100,8 +100,8 @@ static void test_text(void **state)
 			continue;
 		}
 		assert_int_equal(err, 0);
-		assert_int_equal(
-			reserve_ports_print(&p, text, sizeof(text)), (int)strlen(rows[i].out));
+		assert_int_equal(steer_reserve_ports_print(&p, text, sizeof(text)),
+			(int)strlen(rows[i].out));
 		assert_string_equal(text, rows[i].out);
 	}
 }
@@ -112,26 +112,26 @@ static void test_print_bounds(void **state)
 	char text[16];
 
 	(void)state;
-	assert_int_equal(reserve_ports_print(&p, text, sizeof("100-200,300")), 11);
-	assert_int_equal(reserve_ports_print(&p, text, sizeof("100-200,300") - 1), -E2BIG);
-	assert_int_equal(reserve_ports_print(&p, text, 0), -E2BIG);
+	assert_int_equal(steer_reserve_ports_print(&p, text, sizeof("100-200,300")), 11);
+	assert_int_equal(steer_reserve_ports_print(&p, text, sizeof("100-200,300") - 1), -E2BIG);
+	assert_int_equal(steer_reserve_ports_print(&p, text, 0), -E2BIG);
 }
 
-// What somebody else reserved stays when we leave, be it within our range or beside it.
+// Ports that others reserved stay reserved when we leave, within our range or beside it.
 static void test_merge(void **state)
 {
 	struct reserve_ports want = ports("3478,50000-50099");
 
 	(void)state;
 	write_file(sysctl_path, "8080,50010-50020\n");
-	assert_int_equal(reserve_verify(sysctl_path, &want), 0);
-	assert_int_equal(reserve_apply(sysctl_path, range_path, record_path, &want), 0);
+	assert_int_equal(steer_reserve_verify(sysctl_path, &want), 0);
+	assert_int_equal(steer_reserve_apply(sysctl_path, range_path, record_path, &want), 0);
 	assert_sysctl("3478,8080,50000-50099\n");
-	assert_int_equal(reserve_verify(sysctl_path, &want), 1);
-	assert_int_equal(reserve_release(sysctl_path, record_path), 0);
+	assert_int_equal(steer_reserve_verify(sysctl_path, &want), 1);
+	assert_int_equal(steer_reserve_release(sysctl_path, record_path), 0);
 	assert_sysctl("8080,50010-50020\n");
 	assert_int_equal(access(record_path, F_OK), -1);
-	assert_int_equal(reserve_release(sysctl_path, record_path), 0);
+	assert_int_equal(steer_reserve_release(sysctl_path, record_path), 0);
 }
 
 // Killed, started again with other ports, then stopped.
@@ -142,11 +142,11 @@ static void test_crash(void **state)
 
 	(void)state;
 	write_file(sysctl_path, "50060\n");
-	assert_int_equal(reserve_apply(sysctl_path, range_path, record_path, &before), 0);
-	assert_int_equal(reserve_apply(sysctl_path, range_path, record_path, &after), 0);
+	assert_int_equal(steer_reserve_apply(sysctl_path, range_path, record_path, &before), 0);
+	assert_int_equal(steer_reserve_apply(sysctl_path, range_path, record_path, &after), 0);
 	assert_sysctl("50050-50149\n");
-	assert_int_equal(reserve_apply(sysctl_path, range_path, record_path, &after), 0);
-	assert_int_equal(reserve_release(sysctl_path, record_path), 0);
+	assert_int_equal(steer_reserve_apply(sysctl_path, range_path, record_path, &after), 0);
+	assert_int_equal(steer_reserve_release(sysctl_path, record_path), 0);
 	assert_sysctl("50060\n");
 }
 
@@ -158,11 +158,12 @@ static void test_too_many(void **state)
 	(void)state;
 	write_file(range_path, "32768\t60999\n");
 	write_file(sysctl_path, "1\n");
-	assert_int_equal(reserve_apply(sysctl_path, range_path, record_path, &too_many), -ENOSPC);
+	assert_int_equal(
+		steer_reserve_apply(sysctl_path, range_path, record_path, &too_many), -ENOSPC);
 	assert_sysctl("1\n");
 	assert_int_equal(access(record_path, F_OK), -1);
-	assert_int_equal(reserve_apply(sysctl_path, range_path, record_path, &most), 0);
-	assert_int_equal(reserve_release(sysctl_path, record_path), 0);
+	assert_int_equal(steer_reserve_apply(sysctl_path, range_path, record_path, &most), 0);
+	assert_int_equal(steer_reserve_release(sysctl_path, record_path), 0);
 	unlink(range_path);
 }
 
@@ -172,20 +173,20 @@ static void test_missing(void **state)
 
 	(void)state;
 	unlink(sysctl_path);
-	assert_int_equal(reserve_apply(sysctl_path, range_path, record_path, &want), -ENOENT);
-	assert_int_equal(reserve_verify(sysctl_path, &want), -ENOENT);
+	assert_int_equal(steer_reserve_apply(sysctl_path, range_path, record_path, &want), -ENOENT);
+	assert_int_equal(steer_reserve_verify(sysctl_path, &want), -ENOENT);
 }
 
 static void test_of_own(void **state)
 {
-	const struct steer_own own[] = {
+	const struct steer_claim own[] = {
 		{tp_addr_ipv4(0x0a000001, 0), 3478, 3478, STEER_LISTENER},
 		{tp_addr_ipv4(0x0a000002, 0), 49152, 65535, STEER_RELAY},
 	};
 	struct reserve_ports p, want = ports("3478,49152-65535");
 
 	(void)state;
-	reserve_ports_of(&p, own, TP_ARRAY_LEN(own));
+	steer_reserve_ports_of(&p, own, TP_ARRAY_LEN(own));
 	assert_memory_equal(&p, &want, sizeof(p));
 }
 

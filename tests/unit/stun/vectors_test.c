@@ -69,7 +69,7 @@ static void response_verifies(
 	assert_int_equal(stun_message_parse(&m, copy, len), STUN_PARSE_BAD_FINGERPRINT);
 }
 
-// The same response from our own writer, octet for octet but for the padding, which the RFC's
+// The same response from our own writer, byte for byte but for the padding, which the RFC's
 // authors filled with a space and we must zero.
 static void response_writes(const uint8_t *octets, size_t len, const struct tp_addr *mapped)
 {

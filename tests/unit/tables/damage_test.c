@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A new writer on files with damage that no order of stores explains: what is whole stays, what is
-// not is cut out, and is counted.
+// A new writer on files with damage that no order of stores explains: whole objects stay, damaged
+// ones are cut out and counted.
 #include "recovery.h"
 
 #include "private.h"
@@ -189,11 +189,11 @@ static void damaged_records_take_their_allocation(void **state)
 
 	for (uint32_t i = 0; i < 5; i++)
 		refs[i] = fixture_allocate(f, i);
-	assert_int_equal(private_open(&p, &f->place, tables_shm(f->t), &f->err), 0);
+	assert_int_equal(tables_private_open(&p, &f->place, tables_shm(f->t), &f->err), 0);
 	p.records[fixture_entry(f, refs[0])->partner].key_len = 255;
 	p.records[fixture_entry(f, refs[1])->partner].name_block = 1;
 	p.records[fixture_entry(f, refs[2])->partner].generation++;
-	private_close(&p);
+	tables_private_close(&p);
 	atomic_store(&tables_shm(f->t)->entries[refs[3]].partner, 0xffffff);
 	recover(w);
 	assert_int_equal(w->result.allocations, 1);

@@ -25,12 +25,14 @@ struct fixture {
 	struct tables *t;
 	struct turn_store store;
 	struct shm_state state;
-	struct tables_local locals[4];
+	struct tables_local locals[8];
+	unsigned n_locals;
 	struct tp_path_config path;
 	uint64_t now_ns;
 	// env
 	bool routes_known;
 	uint32_t ifindex; // of every route; 0: no route
+	unsigned n_asked; // for a route
 	uint64_t mac_word;
 	unsigned n_ended;
 	uint8_t ended_reason;
@@ -43,12 +45,13 @@ struct fixture {
 static int fixture_next_hop(
 	void *ctx, const struct tp_addr *dst, struct tp_addr *gateway, uint32_t *ifindex)
 {
-	const struct fixture *f = ctx;
+	struct fixture *f = ctx;
 	static const uint8_t link6[8] = {0xfd, 0x77};
 	struct tp_addr gateway6 = {.ip = {0xfd, 0x77, [15] = 0xfe}, .family = TP_FAMILY_IPV6};
 	bool on_link = dst->family == TP_FAMILY_IPV4 ? tp_load_be32(dst->ip) >> 8 == 0x0a4d00
 						     : memcmp(dst->ip, link6, 8) == 0;
 
+	f->n_asked++;
 	assert_int_equal(dst->port_be, 0);
 	if (!f->routes_known)
 		return -EAGAIN;
@@ -111,6 +114,7 @@ static inline void fixture_locals(struct fixture *f)
 	};
 
 	memcpy(f->locals, locals, sizeof(locals));
+	f->n_locals = 4;
 	for (unsigned i = 0; i < 4; i++)
 		f->locals[i].external = f->locals[i].addr;
 	f->locals[RELAY_V4].external = tp_addr_ipv4(0xcb007101, 0); // 203.0.113.1
@@ -120,7 +124,7 @@ static inline void fixture_locals(struct fixture *f)
 
 static inline void fixture_configure(struct fixture *f)
 {
-	if (tables_configure(f->t, f->locals, 4, &f->path, &f->err) < 0)
+	if (tables_configure(f->t, f->locals, f->n_locals, &f->path, &f->err) < 0)
 		fail_msg("%s", f->err.text);
 }
 

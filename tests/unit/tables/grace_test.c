@@ -6,7 +6,7 @@
 static const struct shm_tables_shape shape = {.n_entries = 128,
 	.n_buckets = 2,
 	.n_overflow = 20,
-	.n_next_hops = 8,
+	.n_next_hops = 256,
 	.n_port_indexes = 2,
 	.n_allocations = 60};
 
@@ -50,7 +50,7 @@ static void retired_slots_rest(void **state)
 	assert_int_equal(fixture_entry(f, a)->generation, generation + 1);
 }
 
-// What is retired while a request is open may have been seen by readers it does not wait for.
+// A slot retired while a request is open may have been seen by readers it does not wait for.
 static void an_open_request_covers_only_what_was_before(void **state)
 {
 	struct fixture *f = *state;
@@ -92,7 +92,7 @@ static void requests_are_rare_unless_slots_are_few(void **state)
 		atomic_store(&f->state.header->gp_done, atomic_load(gp_req(f)));
 		n += tables_deadline(f->t, f->now_ns) <= f->now_ns + TP_NS_PER_MS;
 	}
-	// The pool is drained by what waits: then it asks every millisecond.
+	// Waiting slots drain the pool: then it asks every millisecond.
 	assert_true(n > 0);
 	assert_in_range(atomic_load(gp_req(f)) - asked, 10, 100);
 
@@ -193,6 +193,24 @@ static void a_full_chain_is_no_space(void **state)
 	fixture_free(f);
 }
 
+// The last writer's request is open, and nothing of this one's waits: it is watched until it has
+// passed, and no alarm grows out of it.
+static void a_request_of_the_last_writer_is_watched(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(tables_deadline(f->t, f->now_ns), UINT64_MAX);
+	atomic_fetch_add(gp_req(f), 1);
+	tables_advance(f->t, f->now_ns += 20 * TP_NS_PER_MS);
+	assert_true(tables_deadline(f->t, f->now_ns) <= f->now_ns + 10 * TP_NS_PER_MS);
+	f->now_ns += 5 * TP_NS_PER_S;
+	assert_int_equal(fixture_counts(f).grace_open_ns, 5 * TP_NS_PER_S);
+	atomic_store(&f->state.header->gp_done, atomic_load(gp_req(f)));
+	assert_int_equal(fixture_counts(f).grace_open_ns, 0);
+	tables_advance(f->t, f->now_ns);
+	assert_int_equal(tables_deadline(f->t, f->now_ns), UINT64_MAX);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -205,6 +223,7 @@ int main(void)
 		TEST(an_add_sees_a_grace_period_that_passed),
 		TEST(chains_grow_and_shrink),
 		TEST(a_full_chain_is_no_space),
+		TEST(a_request_of_the_last_writer_is_watched),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A new writer after one that died, at a quiet moment and half-way through each operation. Damage
-// is the business of damage_test.c; what a kill at a random instruction leaves, of
+// is the business of damage_test.c; the remains of a kill at a random instruction, that of
 // tests/model/stress.
 #include "recovery.h"
 
@@ -12,9 +12,9 @@ static void record_state_set(struct world *w, uint32_t allocation, uint32_t stat
 	struct private_file p;
 	uint32_t record = fixture_entry(f, allocation)->partner;
 
-	assert_int_equal(private_open(&p, &f->place, tables_shm(f->t), &f->err), 0);
+	assert_int_equal(tables_private_open(&p, &f->place, tables_shm(f->t), &f->err), 0);
 	atomic_store(&p.records[record].state, state);
-	private_close(&p);
+	tables_private_close(&p);
 }
 
 static void everything_comes_back(void **state)
@@ -272,7 +272,7 @@ static void a_new_external_address_makes_hairpins(void **state)
 	assert_int_equal(c->flags, TP_ENTRY_HAIRPIN);
 	assert_int_equal(p->flags, TP_ENTRY_HAIRPIN);
 	assert_int_equal(c->hairpin_relay_id, f->locals[RELAY_V4].id);
-	assert_int_equal(c->next_hop, 0);
+	assert_int_equal(c->egress, 0);
 	assert_int_equal(fixture_entry(f, c->partner)->partner, fixture_find(f, &ckey));
 	assert_int_equal(fixture_entry(f, was)->flags, 0); // the old slot rests untouched
 	recover_settled(w, 1, 1, 2);
@@ -313,18 +313,18 @@ static void next_hops_stay(void **state)
 
 	f->mac_word = TP_NEXT_HOP_VALID | 3;
 	a = fixture_allocate(f, 0);
-	slot = fixture_entry(f, a)->next_hop;
+	slot = fixture_entry(f, a)->egress;
 	f->mac_word = 0;
 	f->routes_known = false;
-	recover(w); // the mirror is not there yet: what worked goes on
-	assert_int_equal(fixture_entry(f, a)->next_hop, slot);
+	recover(w); // the mirror is not there yet: working hops go on
+	assert_int_equal(fixture_entry(f, a)->egress, slot);
 	assert_int_equal(atomic_load(&tables_shm(f->t)->next_hops[slot]), TP_NEXT_HOP_VALID | 3);
 	f->routes_known = true;
 	b = fixture_allocate(f, 1);
-	assert_int_equal(fixture_entry(f, b)->next_hop, slot);
+	assert_int_equal(fixture_entry(f, b)->egress, slot);
 	f->ifindex = 9;
 	recover(w);
-	assert_int_not_equal(fixture_entry(f, a)->next_hop, slot);
+	assert_int_not_equal(fixture_entry(f, a)->egress, slot);
 	assert_int_equal(fixture_counts(f).next_hops_used, 1);
 	fixture_grace(f);
 	assert_int_equal(atomic_load(&tables_shm(f->t)->next_hops[slot]), 0);

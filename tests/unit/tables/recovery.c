@@ -70,13 +70,25 @@ static void see_expect(void *ctx, uint32_t allocations)
 	s->n_expected = allocations;
 }
 
+static void see_path_mtu(void *ctx, uint32_t allocation, const struct tp_addr *peer, uint16_t mtu)
+{
+	struct seen *s = ctx;
+
+	s->order_broken |= allocation == 0 || s->n_allocations == 0;
+	if (peer == NULL)
+		s->client_mtu = mtu;
+	else
+		s->peer_mtu = mtu;
+}
+
 void recover(struct world *w)
 {
 	struct tables_visitor v = {.ctx = &w->seen,
 		.expect = see_expect,
 		.allocation = see_allocation,
 		.permission = see_permission,
-		.channel = see_channel};
+		.channel = see_channel,
+		.path_mtu = see_path_mtu};
 
 	fixture_take_over(w->f);
 	w->seen.n_allocations = w->seen.n_permissions = w->seen.n_channels = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A writer that takes the tables over from one that died, and what it tells the TURN server.
+// A writer that takes the tables over from one that died, and the state it gives the TURN server.
 #pragma once
 
 #include "fixture.h"
@@ -13,6 +13,7 @@ struct seen {
 	uint32_t refuse_allocation, refuse_permission, refuse_channel; // refs
 	struct tp_addr peer;					       // of the last channel
 	uint32_t channel;
+	uint16_t client_mtu, peer_mtu; // the last ones
 	bool order_broken;
 };
 
@@ -24,14 +25,14 @@ struct world {
 
 extern const struct shm_tables_shape recovery_shape;
 
-// For cmocka: *state becomes the world.
+// cmocka set-up: *state becomes the world.
 int recovery_setup(void **state);
 int recovery_teardown(void **state);
 
 // Takes over.
 void recover(struct world *w);
 
-// Once more finds nothing to do: what the first one left is whole.
+// A second recovery finds nothing to do: the first one left whole tables.
 void recover_settled(
 	struct world *w, unsigned allocations, unsigned permissions, unsigned channels);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the TURN server's calls put into the tables, and what they take away again.
+// The effect of the TURN server's calls on the tables.
 #include <errno.h>
 
-#include <core/csum.h>
+#include <entry/csum.h>
 
 #include "fixture.h"
 
@@ -202,8 +202,8 @@ static void own_addresses_are_hairpins(void **state)
 		assert_int_equal(p->flags, rows[i].own ? TP_ENTRY_HAIRPIN : 0);
 		assert_int_equal(c->hairpin_relay_id, rows[i].relay ? f->locals[RELAY_V4].id : 0);
 		assert_int_equal(p->hairpin_relay_id, rows[i].relay ? f->locals[RELAY_V4].id : 0);
-		assert_int_equal(c->next_hop == 0, rows[i].own);
-		assert_int_not_equal(fixture_entry(f, c->partner)->next_hop, 0);
+		assert_int_equal(c->egress == 0, rows[i].own);
+		assert_int_not_equal(fixture_entry(f, c->partner)->egress, 0);
 	}
 }
 

@@ -127,7 +127,7 @@ static void cidrs_parse(void **state)
 	assert_int_equal(text_cidr_parse("2001:db8:8000::/32", &c), -ERANGE);
 }
 
-// Ranges that end inside an octet: comparing octet by octet would let addresses slip out.
+// Ranges that end inside a byte: comparing byte by byte would let addresses slip out.
 static void cidr_contains_unaligned(void **state)
 {
 	static const struct {

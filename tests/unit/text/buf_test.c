@@ -2,7 +2,9 @@
 #include <text/buf.h>
 
 #include <setjmp.h>
+#include <inttypes.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -106,6 +108,42 @@ static void never_past_its_end(void **state)
 	}
 }
 
+// printf is the second implementation.
+static void numbers_are_those_of_printf(void **state)
+{
+	static const uint64_t numbers[] = {0, 1, 9, 10, 15, 16, 99, 255, 65535, 1000000007,
+		UINT64_C(0x8000000000000000), UINT64_MAX};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		for (unsigned width = 1; width < 24; width++) {
+			char data[64], expected[64];
+			struct text_buf b;
+
+			text_buf_init(&b, data, sizeof(data));
+			text_buf_add_number(&b, numbers[i], 10, width);
+			text_buf_add(&b, " ");
+			text_buf_add_number(&b, numbers[i], 16, width);
+			snprintf(expected, sizeof(expected), "%0*" PRIu64 " %0*" PRIx64, (int)width,
+				numbers[i], (int)width, numbers[i]);
+			assert_string_equal(data, expected);
+			assert_false(b.truncated);
+		}
+	}
+}
+
+static void numbers_are_whole_or_not_there(void **state)
+{
+	char data[4];
+	struct text_buf b;
+
+	(void)state;
+	text_buf_init(&b, data, sizeof(data));
+	text_buf_add_number(&b, 1234, 10, 1);
+	assert_true(b.truncated);
+	assert_string_equal(data, "");
+}
+
 static void printable(void **state)
 {
 	(void)state;
@@ -122,6 +160,8 @@ int main(void)
 		cmocka_unit_test(long_text_is_cut_and_marked),
 		cmocka_unit_test(words_stay_bare),
 		cmocka_unit_test(never_past_its_end),
+		cmocka_unit_test(numbers_are_those_of_printf),
+		cmocka_unit_test(numbers_are_whole_or_not_there),
 		cmocka_unit_test(printable),
 	};
 

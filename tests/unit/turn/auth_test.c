@@ -1,19 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Long-term credentials: what is asked for, in which order, and what each failure tells.
+// Long-term credentials: the order of the checks, and the answer to each failure.
 #include "harness.h"
-
-struct fixture {
-	struct harness h;
-	struct client c;
-};
-
-static void fixture_init(struct fixture *f)
-{
-	harness_init(&f->h);
-	harness_start(&f->h);
-	client_init(&f->c, 0xc6336401, 5000);
-	client_challenge(&f->h, &f->c);
-}
 
 // RFC 8489 9.2.4: REALM and a fresh NONCE, and no integrity under any key.
 static void assert_challenge(const struct fixture *f)
@@ -53,12 +40,12 @@ static void unsigned_is_challenged(void **state)
 	struct msg m;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_challenge(&f);
 	for (size_t i = 0; i < TP_ARRAY_LEN(methods); i++) {
 		client_start(&f.c, &m, methods[i]);
 		assert_int_equal(client_send(&f.h, &f.c, &m), 401);
 		assert_challenge(&f);
-		// Even with what is unknown: the client learns of it when it has a name.
+		// Also with unknown attributes: the client learns of them after authentication.
 		client_start(&f.c, &m, methods[i]);
 		msg_attr(&m, ATTR_DONT_FRAGMENT, NULL, 0);
 		msg_text(&m, ATTR_USERNAME, USER);
@@ -76,7 +63,7 @@ static void amplification_is_bounded(void **state)
 	struct msg m;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_challenge(&f);
 	client_start(&f.c, &m, MSG_ALLOCATE);
 	assert_int_equal(client_send(&f.h, &f.c, &m), 401);
 	assert_true(f.h.reply_len + below <= 3 * (m.len + below));
@@ -100,7 +87,7 @@ static void incomplete_is_400(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_challenge(&f);
 	for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++) {
 		struct msg m;
 
@@ -129,7 +116,7 @@ static void wrong_credentials_are_401(void **state)
 	struct msg m;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_challenge(&f);
 	client_user(&f.c, USER, "wrong");
 	assert_int_equal(allocate(&f), 401);
 	assert_challenge(&f);
@@ -160,7 +147,7 @@ static void stale_nonce_is_438(void **state)
 	struct msg m;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_challenge(&f);
 	for (size_t i = 0; i < TP_ARRAY_LEN(nonces); i++) {
 		strcpy(f.c.nonce, nonces[i]);
 		client_start(&f.c, &m, MSG_ALLOCATE);
@@ -179,7 +166,7 @@ static void nonce_of_another_client_is_stale(void **state)
 	struct client other;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_challenge(&f);
 	client_init(&other, 0xc6336401, 5001);
 	strcpy(other.nonce, f.c.nonce);
 	f.c.tuple = other.tuple;
@@ -192,7 +179,7 @@ static void nonce_lives_600_s(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_challenge(&f);
 	assert_int_equal(client_allocate(&f.h, &f.c, 3600), 0);
 	harness_sleep(&f.h, 599 * SECOND);
 	assert_int_equal(client_refresh(&f.h, &f.c, 3600), 0);
@@ -213,7 +200,7 @@ static void allocates_txid_is_no_pass(void **state)
 	uint8_t txid[TXID_LEN];
 
 	(void)state;
-	fixture_init(&f);
+	fixture_challenge(&f);
 	assert_int_equal(client_allocate(&f.h, &f.c, 3600), 0);
 	memcpy(txid, f.c.txid, sizeof(txid));
 	harness_sleep(&f.h, 700 * SECOND);
@@ -230,7 +217,7 @@ static void foreign_realm(void **state)
 	char nonce[256];
 
 	(void)state;
-	fixture_init(&f);
+	fixture_challenge(&f);
 	strcpy(nonce, f.c.nonce);
 	f.c.realm = "elsewhere.org";
 	client_user(&f.c, USER, PASSWORD);
@@ -252,7 +239,7 @@ static void sha256_is_verified(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_challenge(&f);
 	f.c.sha256 = true;
 	assert_int_equal(allocate(&f), 0);
 	assert_false(reply_has(&f.h, ATTR_MESSAGE_INTEGRITY_SHA256));
@@ -269,7 +256,7 @@ static void attributes_behind_integrity_do_nothing(void **state)
 	struct msg m;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_challenge(&f);
 	assert_int_equal(allocate(&f), 0);
 	client_start(&f.c, &m, MSG_REFRESH);
 	client_auth(&f.c, &m);
@@ -282,20 +269,22 @@ static void attributes_behind_integrity_do_nothing(void **state)
 	harness_stop(&f.h);
 }
 
-// RFC 8489 14.3: 763 octets parse; more is malformed.
+// RFC 8489 14.3: 763 bytes parse; more is malformed.
 static void long_user_names(void **state)
 {
 	char name[TURN_USERNAME_MAX + 2];
 	struct fixture f;
 	struct turn_user user = {.name = name};
+	uint8_t key[16];
 
 	(void)state;
 	memset(name, 'u', sizeof(name));
 	name[TURN_USERNAME_MAX] = '\0';
 	harness_init(&f.h);
-	msg_key(name, REALM, "pw", user.key);
-	f.h.conf.users = &user;
-	f.h.conf.n_users = 1;
+	msg_key(name, REALM, "pw", key);
+	user.key = turn_key_md5(key);
+	f.h.realms[0].users = &user;
+	f.h.realms[0].n_users = 1;
 	harness_start(&f.h);
 	client_init(&f.c, 0xc6336401, 5000);
 	client_user(&f.c, name, "pw");

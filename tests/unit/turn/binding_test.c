@@ -1,18 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Binding requests, and what stands in any answer.
+// Binding requests, and the parts of every answer.
 #include "harness.h"
-
-struct fixture {
-	struct harness h;
-	struct client c;
-};
-
-static void fixture_init(struct fixture *f)
-{
-	harness_init(&f->h);
-	harness_start(&f->h);
-	client_init(&f->c, 0xc6336401, 5000);
-}
 
 static void binding_needs_no_credentials(void **state)
 {

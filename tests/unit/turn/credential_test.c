@@ -5,13 +5,13 @@
 
 #define NAMES 20000u // more than are kept
 
-struct fixture {
+struct traveller {
 	struct harness h;
 	struct client c;
 	uint16_t port;
 };
 
-static void fixture_init(struct fixture *f)
+static void traveller_init(struct traveller *f)
 {
 	harness_init(&f->h);
 	harness_start(&f->h);
@@ -20,7 +20,7 @@ static void fixture_init(struct fixture *f)
 }
 
 // Another allocation of the same user, from the next port.
-static unsigned allocate(struct fixture *f)
+static unsigned allocate(struct traveller *f)
 {
 	struct client old = f->c;
 
@@ -30,9 +30,9 @@ static unsigned allocate(struct fixture *f)
 	return client_allocate(&f->h, &f->c, 600);
 }
 
-static unsigned kept(const struct fixture *f)
+static unsigned kept(const struct traveller *f)
 {
-	return (unsigned)turn_get_counters(f->h.s)->credential_kept;
+	return (unsigned)turn_get_counters(f->h.s)->key_cached;
 }
 
 static void second_allocation_derives_nothing(void **state)
@@ -41,9 +41,9 @@ static void second_allocation_derives_nothing(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < TP_ARRAY_LEN(secrets); i++) {
-		struct fixture f;
+		struct traveller f;
 
-		fixture_init(&f);
+		traveller_init(&f);
 		client_rest_user(&f.c, secrets[i], f.h.wall_s + 60, "carol");
 		assert_int_equal(allocate(&f), 0);
 		assert_int_equal(kept(&f), 0);
@@ -62,10 +62,10 @@ static void second_allocation_derives_nothing(void **state)
 // without one gets in by it.
 static void both_secrets_hold(void **state)
 {
-	struct fixture f;
+	struct traveller f;
 
 	(void)state;
-	fixture_init(&f);
+	traveller_init(&f);
 	for (unsigned i = 0; i < 3; i++) {
 		client_rest_user(&f.c, "new secret", f.h.wall_s + 60, "carol");
 		assert_int_equal(allocate(&f), 0);
@@ -79,11 +79,11 @@ static void both_secrets_hold(void **state)
 
 static void kept_key_ends_with_its_credential(void **state)
 {
-	struct fixture f;
+	struct traveller f;
 	uint64_t end_s;
 
 	(void)state;
-	fixture_init(&f);
+	traveller_init(&f);
 	end_s = f.h.wall_s + 60;
 	client_rest_user(&f.c, "new secret", end_s, "carol");
 	assert_int_equal(allocate(&f), 0);
@@ -108,10 +108,10 @@ static void kept_key_ends_with_its_credential(void **state)
 // The wall clock was set forward: the timer does not know, the request does.
 static void wall_clock_decides(void **state)
 {
-	struct fixture f;
+	struct traveller f;
 
 	(void)state;
-	fixture_init(&f);
+	traveller_init(&f);
 	client_rest_user(&f.c, "new secret", f.h.wall_s + 60, "carol");
 	assert_int_equal(allocate(&f), 0);
 	f.h.wall_s += 61;
@@ -122,10 +122,10 @@ static void wall_clock_decides(void **state)
 
 static void kept_for_an_hour(void **state)
 {
-	struct fixture f;
+	struct traveller f;
 
 	(void)state;
-	fixture_init(&f);
+	traveller_init(&f);
 	// 32 bits of seconds hold the rest of it only.
 	client_rest_user(&f.c, "new secret", f.h.wall_s + (UINT64_C(1) << 32) + 5, "carol");
 	assert_int_equal(allocate(&f), 0);
@@ -138,18 +138,18 @@ static void kept_for_an_hour(void **state)
 	harness_stop(&f.h);
 }
 
-// What a reload does: a server with other secrets, users or another realm starts with no keys.
+// A reload: a server with other secrets, users or another realm starts with no keys.
 static void reload_forgets(void **state)
 {
-	struct fixture f;
+	struct traveller f;
 
 	(void)state;
-	fixture_init(&f);
+	traveller_init(&f);
 	client_rest_user(&f.c, "old secret", f.h.wall_s + 60, "carol");
 	assert_int_equal(allocate(&f), 0);
 	assert_int_equal(allocate(&f), 0);
 	assert_int_equal(kept(&f), 1);
-	f.h.conf.n_secrets = 1;
+	f.h.realms[0].n_secrets = 1;
 	harness_restart(&f.h);
 	assert_int_equal(allocate(&f), 401);
 	assert_int_equal(kept(&f), 0);
@@ -159,12 +159,12 @@ static void reload_forgets(void **state)
 // Names that are invented, past their time or not, cost no key its place.
 static void invented_names_change_nothing(void **state)
 {
-	struct fixture f;
+	struct traveller f;
 	struct client honest;
 	char name[32];
 
 	(void)state;
-	fixture_init(&f);
+	traveller_init(&f);
 	client_rest_user(&f.c, "new secret", f.h.wall_s + 60, "carol");
 	assert_int_equal(allocate(&f), 0);
 	honest = f.c;

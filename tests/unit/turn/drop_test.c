@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What is not answered, and where it is counted.
+// Unanswered datagrams, and their counters.
 #include "harness.h"
 
 #include <errno.h>
@@ -102,12 +102,34 @@ static void rows_are_dropped_and_counted(void **state)
 
 static void no_realm(struct turn_conf *c)
 {
-	c->realm = NULL;
+	c->n_realms = 0;
 }
 
-static void no_policy(struct turn_conf *c)
+static void realm_without_a_policy(struct turn_conf *c)
 {
-	c->policy = NULL;
+	static const struct turn_realm_conf realm = {.name = REALM};
+
+	c->realms = &realm;
+}
+
+static void two_realms_of_one_id(struct turn_conf *c)
+{
+	static struct turn_realm_conf realms[2];
+
+	realms[0] = realms[1] = c->realms[0];
+	realms[1].name = "another.example";
+	c->realms = realms;
+	c->n_realms = 2;
+}
+
+static void listener_without_a_realm(struct turn_conf *c)
+{
+	static struct turn_listener listener;
+
+	listener = c->listeners[0];
+	listener.realm = 1;
+	c->listeners = &listener;
+	c->n_listeners = 1;
 }
 
 static void no_listeners(struct turn_conf *c)
@@ -158,8 +180,9 @@ static void channels_beyond_the_format(struct turn_conf *c)
 
 static void unusable_configuration_is_refused(void **state)
 {
-	static void (*const spoil[])(struct turn_conf *) = {no_realm, no_policy, no_listeners,
-		no_relays, ports_reversed, port_zero, no_default_lifetime, lifetimes_reversed,
+	static void (*const spoil[])(struct turn_conf *) = {no_realm, realm_without_a_policy,
+		two_realms_of_one_id, listener_without_a_realm, no_listeners, no_relays,
+		ports_reversed, port_zero, no_default_lifetime, lifetimes_reversed,
 		no_permission_lifetime, no_channel_lifetime, channels_beyond_the_format};
 	struct turn_store ops;
 	struct harness h;

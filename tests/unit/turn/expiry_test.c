@@ -8,21 +8,12 @@ static const struct tp_addr peer = {
 static const struct tp_addr peer_b = {
 	.family = TP_FAMILY_IPV4, .ip = {9, 9, 9, 9}, .port_be = 0xa00f};
 
-struct fixture {
-	struct harness h;
-	struct client c;
-	uint32_t ref;
-};
-
-static void fixture_init(struct fixture *f, uint64_t start_ns)
+static void fixture_begin(struct fixture *f, uint64_t start_ns)
 {
 	harness_init(&f->h);
 	f->h.now_ns = start_ns;
 	f->h.conf.nonce_lifetime_s = 3600;
-	harness_start(&f->h);
-	client_init(&f->c, 0xc6336401, 5000);
-	assert_int_equal(client_allocate(&f->h, &f->c, 3600), 0);
-	f->ref = client_allocation(&f->h, &f->c)->ref;
+	fixture_allocate(f);
 }
 
 // Starts within a second: on it, just after, in the middle, just before the next.
@@ -35,7 +26,7 @@ static void permission_ends(void **state)
 	for (size_t i = 0; i < TP_ARRAY_LEN(starts_ns); i++) {
 		struct fixture f;
 
-		fixture_init(&f, starts_ns[i]);
+		fixture_begin(&f, starts_ns[i]);
 		assert_int_equal(client_permit(&f.h, &f.c, &peer), 0);
 		harness_sleep(&f.h, 300 * SECOND - 1);
 		assert_non_null(fake_store_permission(&f.h.store, f.ref, &peer));
@@ -54,7 +45,7 @@ static void channel_ends(void **state)
 		struct fixture f;
 		const struct fake_channel *c;
 
-		fixture_init(&f, starts_ns[i]);
+		fixture_begin(&f, starts_ns[i]);
 		assert_int_equal(client_bind(&f.h, &f.c, 0x4000, &peer), 0);
 		c = fake_store_channel(&f.h.store, f.ref, 0x4000);
 		harness_sleep(&f.h, 400 * SECOND);
@@ -80,7 +71,7 @@ static void allocation_ends(void **state)
 	for (size_t i = 0; i < TP_ARRAY_LEN(starts_ns); i++) {
 		struct fixture f;
 
-		fixture_init(&f, starts_ns[i]);
+		fixture_begin(&f, starts_ns[i]);
 		assert_int_equal(client_refresh(&f.h, &f.c, 700), 0);
 		assert_int_equal(client_bind(&f.h, &f.c, 0x4000, &peer), 0);
 		harness_sleep(&f.h, 500 * SECOND);
@@ -98,13 +89,13 @@ static void allocation_ends(void **state)
 	}
 }
 
-// Nobody called turn_advance: what is past its time has no effect all the same.
+// turn_advance was not called: expired objects have no effect all the same.
 static void late_server_gives_no_time_away(void **state)
 {
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f, 1000 * SECOND);
+	fixture_begin(&f, 1000 * SECOND);
 	assert_int_equal(client_bind(&f.h, &f.c, 0x4000, &peer), 0);
 	f.h.now_ns += 600 * SECOND - 1;
 	assert_int_equal(client_bind(&f.h, &f.c, 0x4000, &peer_b), 400);
@@ -130,7 +121,7 @@ static void late_server_counts_the_living(void **state)
 
 	(void)state;
 	harness_init(&h);
-	h.conf.user_quota = 1;
+	h.realms[0].user_quota = 1;
 	harness_start(&h);
 	client_init(&c, 0xc6336401, 5000);
 	assert_int_equal(client_allocate(&h, &c, 0), 0);
@@ -150,7 +141,7 @@ static void firefox_keeps_its_call(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f, 1000 * SECOND + 999999999);
+	fixture_begin(&f, 1000 * SECOND + 999999999);
 	for (unsigned i = 0; i < 12; i++) {
 		assert_int_equal(client_permit(&f.h, &f.c, &peer), 0);
 		harness_sleep(&f.h, 291 * SECOND);

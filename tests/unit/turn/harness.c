@@ -18,6 +18,7 @@ void harness_init(struct harness *h)
 	static const uint8_t relay6[16] = {0x2a, 0x01, 0, 2, [15] = 1};
 	static const uint8_t secret_new[] = "new secret";
 	static const uint8_t secret_old[] = "old secret";
+	uint8_t key[16];
 
 	memset(h, 0, sizeof(*h));
 	fake_store_init(&h->store);
@@ -38,17 +39,23 @@ void harness_init(struct harness *h)
 	h->relays[1].advertised = h->relays[1].local;
 	h->relays[1].id = RELAY6_ID;
 	h->users[0].name = USER;
-	msg_key(USER, REALM, PASSWORD, h->users[0].key);
+	msg_key(USER, REALM, PASSWORD, key);
+	h->users[0].key = turn_key_md5(key);
 	h->users[1].name = "bob";
-	msg_key("bob", REALM, "builder", h->users[1].key);
+	msg_key("bob", REALM, "builder", key);
+	h->users[1].key = turn_key_md5(key);
 	h->secrets[0] = (struct turn_secret){"new", secret_new, sizeof(secret_new) - 1};
 	h->secrets[1] = (struct turn_secret){"old", secret_old, sizeof(secret_old) - 1};
-	h->conf = (struct turn_conf){
-		.realm = REALM,
+	h->realms[0] = (struct turn_realm_conf){
+		.name = REALM,
 		.users = h->users,
 		.n_users = TP_ARRAY_LEN(h->users),
 		.secrets = h->secrets,
 		.n_secrets = TP_ARRAY_LEN(h->secrets),
+	};
+	h->conf = (struct turn_conf){
+		.realms = h->realms,
+		.n_realms = 1,
 		.listeners = h->listeners,
 		.n_listeners = TP_ARRAY_LEN(h->listeners),
 		.relays = h->relays,
@@ -81,7 +88,8 @@ void harness_start(struct harness *h)
 	policy_destroy(h->policy);
 	h->policy = policy_create(&policy);
 	assert_non_null(h->policy);
-	h->conf.policy = h->policy;
+	for (size_t i = 0; i < h->conf.n_realms; i++)
+		h->realms[i].policy = h->policy;
 	h->s = turn_create(&h->env, &ops, &h->conf);
 	assert_non_null(h->s);
 }
@@ -103,6 +111,7 @@ void harness_restart(struct harness *h)
 static void event_note(struct harness *h, const struct turn_out *out)
 {
 	assert_non_null(out->record);
+	h->record = *out->record;
 	if (out->kind == TURN_OUT_ALLOCATION_OPENED) {
 		h->n_opened++;
 	} else {
@@ -110,6 +119,15 @@ static void event_note(struct harness *h, const struct turn_out *out)
 		h->reason = out->reason;
 		h->closed_ref = out->ref;
 	}
+}
+
+static void lookup_note(struct harness *h, const struct turn_lookup *lookup)
+{
+	assert_true(lookup->key_len < sizeof(h->lookup_key));
+	h->n_lookups++;
+	h->lookup = *lookup;
+	memcpy(h->lookup_key, lookup->key, lookup->key_len);
+	h->lookup_key[lookup->key_len] = '\0';
 }
 
 void harness_drain(struct harness *h)
@@ -121,12 +139,18 @@ void harness_drain(struct harness *h)
 			h->refusal = *out.refusal;
 			continue;
 		}
+		if (out.kind == TURN_OUT_LOOKUP) {
+			lookup_note(h, out.lookup);
+			continue;
+		}
 		if (out.kind != TURN_OUT_SEND) {
 			event_note(h, &out);
 			continue;
 		}
-		assert_int_equal(h->reply_len, 0);
+		assert_true(h->many_replies || h->reply_len == 0);
 		assert_true(out.len <= sizeof(h->reply));
+		h->to = out.tuple;
+		h->n_replies++;
 		memcpy(h->reply, out.data, out.len);
 		h->reply_len = out.len;
 	}
@@ -172,9 +196,9 @@ void client_rest_user(struct client *c, const char *secret, uint64_t expiry_s, c
 	static char username[64];
 	char password[64];
 	struct turn_secret s = {"s", (const uint8_t *)secret, strlen(secret)};
-	struct turn_conf conf = {.secrets = &s, .n_secrets = 1};
+	struct turn_realm_conf realm = {.secrets = &s, .n_secrets = 1};
 
-	assert_int_equal(turn_mint_credential(&conf, name, expiry_s, username, sizeof(username),
+	assert_int_equal(turn_mint_credential(&realm, name, expiry_s, username, sizeof(username),
 				 password, sizeof(password)),
 		0);
 	client_user(c, username, password);
@@ -194,7 +218,7 @@ unsigned client_send(struct harness *h, struct client *c, const struct msg *m)
 	harness_drain(h);
 	if (h->reply_len == 0)
 		return 1;
-	// Whatever is answered belongs to the request.
+	// An answer belongs to the request.
 	assert_memory_equal(h->reply + 8, m->octets + 8, TXID_LEN);
 	assert_int_equal(tp_load_be16(h->reply) & 0x3eef, tp_load_be16(m->octets) & 0x3eef);
 	return reply_code(h->reply, h->reply_len);
@@ -219,7 +243,7 @@ unsigned client_finish(struct harness *h, struct client *c, struct msg *m)
 
 	client_auth(c, m);
 	code = client_send(h, c, m);
-	// A client drops what it cannot verify, so this is part of every answer being right.
+	// A client drops answers that it cannot verify, so a right answer must verify.
 	if (code != 1 && code != 400 && code != 401 && code != 438)
 		assert_true(reply_verifies(h->reply, h->reply_len, c->key));
 	if (code != 1 && c->fingerprint)
@@ -296,6 +320,38 @@ unsigned client_bind(
 const struct fake_allocation *client_allocation(const struct harness *h, const struct client *c)
 {
 	return fake_store_allocation(&h->store, &c->tuple);
+}
+
+void fixture_start(struct fixture *f)
+{
+	harness_start(&f->h);
+	client_init(&f->c, 0xc6336401, 5000);
+}
+
+void fixture_init(struct fixture *f)
+{
+	harness_init(&f->h);
+	fixture_start(f);
+}
+
+void fixture_challenge(struct fixture *f)
+{
+	fixture_init(f);
+	client_challenge(&f->h, &f->c);
+}
+
+void fixture_allocate(struct fixture *f)
+{
+	fixture_start(f);
+	assert_int_equal(client_allocate(&f->h, &f->c, 3600), 0);
+	f->ref = client_allocation(&f->h, &f->c)->ref;
+}
+
+void fixture_hold(struct fixture *f)
+{
+	harness_init(&f->h);
+	f->h.conf.nonce_lifetime_s = 3600;
+	fixture_allocate(f);
 }
 
 bool reply_has(const struct harness *h, uint16_t type)

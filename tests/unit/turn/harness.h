@@ -14,15 +14,17 @@
 
 #include <cmocka.h>
 
-#define SECOND	     TP_NS_PER_S
-#define REALM	     "example.org"
-#define USER	     "alice"
-#define PASSWORD     "wonder:land"
-#define LISTENER_ID  7
-#define LISTENER6_ID 8
-#define RELAY_ID     21
-#define RELAY6_ID    22
-#define TXID_LEN     12u
+#define SECOND	       TP_NS_PER_S
+#define REALM	       "example.org"
+#define USER	       "alice"
+#define PASSWORD       "wonder:land"
+#define LISTENER_ID    7
+#define LISTENER6_ID   8
+#define RELAY_ID       21
+#define RELAY6_ID      22
+#define TXID_LEN       12u
+
+#define HARNESS_REALMS 3u
 
 struct harness {
 	struct fake_store store;
@@ -30,6 +32,7 @@ struct harness {
 	struct turn_relay_address relays[2];
 	struct turn_user users[2];
 	struct turn_secret secrets[2];
+	struct turn_realm_conf realms[HARNESS_REALMS]; // conf.n_realms of them; one at first
 	struct turn_conf conf;
 	struct turn_env env;
 	struct tp_addr own[8];
@@ -40,11 +43,18 @@ struct harness {
 	uint64_t wall_s;
 	// of the last input
 	uint8_t reply[2048];
-	size_t reply_len; // 0: no answer
+	size_t reply_len;  // 0: no answer
+	bool many_replies; // one input may bring several
 	unsigned n_opened;
 	unsigned n_closed;
 	enum turn_close_reason reason; // of the last CLOSED
 	uint32_t closed_ref;
+	struct turn_allocation_record record; // of the last OPENED or CLOSED
+	struct turn_tuple to;		      // of the last answer
+	unsigned n_replies;		      // ever
+	unsigned n_lookups;		      // ever
+	struct turn_lookup lookup;	      // the last; its key is in lookup_key
+	char lookup_key[TURN_USERNAME_MAX + 1];
 	struct turn_refusal refusal; // of the last input; cause 0: none
 };
 
@@ -63,7 +73,7 @@ struct client {
 // Fills in a configuration; change it, then start.
 void harness_init(struct harness *h);
 void harness_start(struct harness *h);
-// Ends, whatever is left in the store.
+// Ends, even with objects left in the store.
 void harness_stop(struct harness *h);
 // Another server process on the same store.
 void harness_restart(struct harness *h);
@@ -93,6 +103,24 @@ unsigned client_bind(
 	struct harness *h, struct client *c, uint16_t number, const struct tp_addr *peer);
 // The client's allocation in the store.
 const struct fake_allocation *client_allocation(const struct harness *h, const struct client *c);
+
+// One server and one client, as nearly every test needs them.
+struct fixture {
+	struct harness h;
+	struct client c;
+	uint32_t ref; // of the client's allocation, after fixture_allocate
+};
+
+// Starts the server that harness_init has configured, and makes the client.
+void fixture_start(struct fixture *f);
+// The same with the harness's own configuration,
+void fixture_init(struct fixture *f);
+// and with a nonce for the client.
+void fixture_challenge(struct fixture *f);
+// Starts, and allocates for an hour.
+void fixture_allocate(struct fixture *f);
+// The same with the harness's own configuration, but nonces of an hour.
+void fixture_hold(struct fixture *f);
 
 bool reply_has(const struct harness *h, uint16_t type);
 uint32_t reply_u32(const struct harness *h, uint16_t type);

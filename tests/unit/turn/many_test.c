@@ -1,25 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Allocations of every size, up to a thousand channels: what is found by going through it and what
-// is found by hash must be found alike.
+// Allocations of every size, up to a thousand channels: objects are found alike by linear search
+// and by hash.
 #include "harness.h"
 
 #define CHANNELS 1000u
-
-struct fixture {
-	struct harness h;
-	struct client c;
-	uint32_t ref;
-};
-
-static void fixture_init(struct fixture *f)
-{
-	harness_init(&f->h);
-	f->h.conf.nonce_lifetime_s = 3600;
-	harness_start(&f->h);
-	client_init(&f->c, 0xc6336401, 5000);
-	assert_int_equal(client_allocate(&f->h, &f->c, 3600), 0);
-	f->ref = client_allocation(&f->h, &f->c)->ref;
-}
 
 // Four channels per peer's host.
 static struct tp_addr peer(unsigned i)
@@ -48,7 +32,7 @@ static void assert_bound(const struct fixture *f, unsigned n)
 	}
 }
 
-// What is bound is refreshed, not made again; what contradicts it is refused.
+// An existing binding is refreshed, not made again; a contradicting one is refused.
 static void assert_found(struct fixture *f, unsigned n)
 {
 	for (unsigned i = 0; i<n; i += n> 50 ? 37 : 1) {
@@ -68,7 +52,7 @@ static void few_and_some(void **state)
 	for (unsigned n = 1; n <= 24; n++) {
 		struct fixture f;
 
-		fixture_init(&f);
+		fixture_hold(&f);
 		for (unsigned i = 0; i < n; i++)
 			assert_int_equal(bind(&f, i, i), 0);
 		assert_bound(&f, n);
@@ -88,7 +72,7 @@ static void permissions_alone(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_hold(&f);
 	for (unsigned round = 0; round < 2; round++) {
 		for (unsigned i = 0; i < 12; i++) {
 			struct tp_addr p = peer(4 * i);
@@ -110,7 +94,7 @@ static void a_thousand_channels(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_hold(&f);
 	for (unsigned i = 0; i < CHANNELS; i++)
 		assert_int_equal(bind(&f, i, i), 0);
 	assert_bound(&f, CHANNELS);
@@ -128,14 +112,14 @@ static void a_thousand_channels(void **state)
 	harness_stop(&f.h);
 }
 
-// What has expired is found no more, under its own key or another's: its place holds something else
-// by then.
+// An expired object is not found, under its own key or another's: its place is in use again by
+// then.
 static void what_expired_is_made_anew(void **state)
 {
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_hold(&f);
 	for (unsigned round = 0; round < 20; round++) {
 		client_challenge(&f.h, &f.c);
 		// In another order each time, so that places are used for other keys.
@@ -164,7 +148,7 @@ static void some_expire_beside_others(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_hold(&f);
 	for (unsigned round = 0; round < 60; round++) {
 		unsigned live = 0;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the operator sees and ends.
+// The operator's views, and ending allocations.
 #include "harness.h"
 
 #include <errno.h>

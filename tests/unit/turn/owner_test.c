@@ -1,19 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Whose an allocation is: of the user who made it, also when the credential has had its time.
+// An allocation belongs to the user that made it, even after the credential has expired.
 #include "harness.h"
-
-struct fixture {
-	struct harness h;
-	struct client c;
-};
-
-static void fixture_init(struct fixture *f)
-{
-	harness_init(&f->h);
-	harness_start(&f->h);
-	client_init(&f->c, 0xc6336401, 5000);
-	client_challenge(&f->h, &f->c);
-}
 
 static void time_limited_credentials(void **state)
 {
@@ -33,7 +20,7 @@ static void time_limited_credentials(void **state)
 	for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++) {
 		struct fixture f;
 
-		fixture_init(&f);
+		fixture_challenge(&f);
 		client_rest_user(
 			&f.c, rows[i].secret, f.h.wall_s + (uint64_t)rows[i].expiry_s, "carol");
 		assert_int_equal(client_allocate(&f.h, &f.c, 0), rows[i].code);
@@ -50,14 +37,14 @@ static void allocation_outlives_its_credential(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_challenge(&f);
 	client_rest_user(&f.c, "old secret", f.h.wall_s + 60, "carol");
 	assert_int_equal(client_allocate(&f.h, &f.c, 0), 0);
 	harness_sleep(&f.h, 100 * SECOND);
 	assert_int_equal(client_refresh(&f.h, &f.c, 600), 0);
 	assert_int_equal(client_bind(&f.h, &f.c, 0x4000, &peer), 0);
 	// Taken away at the next start.
-	f.h.conf.n_secrets = 1;
+	f.h.realms[0].n_secrets = 1;
 	harness_restart(&f.h);
 	assert_int_equal(client_refresh(&f.h, &f.c, 600), 0);
 	assert_int_equal(client_refresh(&f.h, &f.c, 0), 0);
@@ -73,7 +60,7 @@ static void other_user_is_441(void **state)
 	struct msg m;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_challenge(&f);
 	client_rest_user(&f.c, "new secret", f.h.wall_s + 60, "carol");
 	assert_int_equal(client_allocate(&f.h, &f.c, 0), 0);
 	for (size_t i = 0; i < TP_ARRAY_LEN(methods); i++) {

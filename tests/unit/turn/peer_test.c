@@ -1,32 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Permissions and channels: what is made, refreshed, refused and taken back.
+// Permissions and channels: made, refreshed, refused and undone.
 #include "harness.h"
-
-struct fixture {
-	struct harness h;
-	struct client c;
-	uint32_t ref; // of the client's allocation
-};
 
 static const struct tp_addr peer_a = {
 	.family = TP_FAMILY_IPV4, .ip = {8, 8, 8, 8}, .port_be = 0xa00f};
 static const struct tp_addr peer_b = {
 	.family = TP_FAMILY_IPV4, .ip = {9, 9, 9, 9}, .port_be = 0xa00f};
-
-static void fixture_start(struct fixture *f)
-{
-	harness_start(&f->h);
-	client_init(&f->c, 0xc6336401, 5000);
-	assert_int_equal(client_allocate(&f->h, &f->c, 3600), 0);
-	f->ref = client_allocation(&f->h, &f->c)->ref;
-}
-
-static void fixture_init(struct fixture *f)
-{
-	harness_init(&f->h);
-	f->h.conf.nonce_lifetime_s = 3600;
-	fixture_start(f);
-}
 
 static const struct fake_permission *permission(const struct fixture *f, const struct tp_addr *peer)
 {
@@ -55,7 +34,7 @@ static void permission_is_for_an_address(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_hold(&f);
 	assert_int_equal(client_permit(&f.h, &f.c, &peer_a), 0);
 	assert_int_equal(permission(&f, &peer_a)->peer.port_be, 0);
 	other_port.port_be = 0x0100;
@@ -72,7 +51,7 @@ static void several_peers_at_once(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_hold(&f);
 	for (uint32_t i = 0; i < TP_ARRAY_LEN(peers); i++)
 		peers[i] = tp_addr_ipv4(0x08080000 + i / 2, (uint16_t)i); // each twice
 	assert_int_equal(permit_several(&f, peers, TP_ARRAY_LEN(peers)), 0);
@@ -87,7 +66,7 @@ static void failed_permissions_leave_no_trace(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_hold(&f);
 	for (uint32_t i = 0; i < TP_ARRAY_LEN(peers); i++)
 		peers[i] = tp_addr_ipv4(0x08080000 + i, 1);
 	peers[2] = peers[1];
@@ -109,7 +88,7 @@ static void too_many_peers_are_508(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_hold(&f);
 	for (uint32_t i = 0; i < TP_ARRAY_LEN(peers); i++)
 		peers[i] = tp_addr_ipv4(0x08080000 + i, 1);
 	assert_int_equal(permit_several(&f, peers, 129), 508);
@@ -129,14 +108,14 @@ static void too_many_peers_are_508(void **state)
 	harness_stop(&f.h);
 }
 
-// Channels outlive their permissions; what was kept for them goes when they go.
+// Channels outlive their permissions; their remains go with them.
 static void ended_channels_take_no_room(void **state)
 {
 	struct tp_addr peers[128];
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_hold(&f);
 	for (uint16_t i = 0; i < 1024; i++) {
 		struct tp_addr peer = tp_addr_ipv4(0x08090000u + i, 1);
 
@@ -160,7 +139,7 @@ static void channels_per_allocation_are_bounded(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_hold(&f);
 	for (uint16_t i = 0; i <= 1024; i++) {
 		struct tp_addr peer = tp_addr_ipv4(0x08080808, 1000 + i);
 
@@ -180,7 +159,7 @@ static void bindings_are_one_to_one(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_hold(&f);
 	other_port.port_be = 0x0100;
 	assert_int_equal(client_bind(&f.h, &f.c, 0x4000, &peer_a), 0);
 	assert_int_equal(client_bind(&f.h, &f.c, 0x4000, &peer_b), 400);
@@ -202,7 +181,7 @@ static void bindings_of_allocations_are_apart(void **state)
 	struct client other;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_hold(&f);
 	client_init(&other, 0xc6336401, 5001);
 	assert_int_equal(client_allocate(&f.h, &other, 0), 0);
 	assert_int_equal(client_bind(&f.h, &f.c, 0x4000, &peer_a), 0);
@@ -220,7 +199,7 @@ static void refreshes_reach_channels(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_hold(&f);
 	other_port.port_be = 0x0100;
 	assert_int_equal(client_bind(&f.h, &f.c, 0x4000, &peer_a), 0);
 	harness_sleep(&f.h, 10 * SECOND);
@@ -251,7 +230,7 @@ static void permission_follows_channel(void **state)
 	harness_init(&f.h);
 	f.h.conf.permission_follows_channel = true;
 	f.h.conf.nonce_lifetime_s = 3600;
-	fixture_start(&f);
+	fixture_allocate(&f);
 	assert_int_equal(client_bind(&f.h, &f.c, 0x4000, &peer_a), 0);
 	assert_int_equal(permission(&f, &peer_a)->expires_s, 1601);
 	assert_int_equal(channel(&f, 0x4000)->permission_expires_s, 1601);
@@ -263,7 +242,7 @@ static void permission_follows_channel(void **state)
 	assert_int_equal(client_bind(&f.h, &f.c, 0x4000, &peer_a), 0);
 	assert_int_equal(permission(&f, &peer_a)->expires_s, 2101);
 	assert_int_equal(channel(&f, 0x4000)->permission_expires_s, 2101);
-	// What was given stays given when the option is taken away.
+	// Lifetimes already given stay when the option is turned off.
 	f.h.conf.permission_follows_channel = false;
 	harness_restart(&f.h);
 	other_port.port_be = 0x0100;
@@ -277,7 +256,7 @@ static void failed_channel_leaves_no_trace(void **state)
 	struct fixture f;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_hold(&f);
 	f.h.store.max_channels = 0;
 	assert_int_equal(client_bind(&f.h, &f.c, 0x4000, &peer_a), 508);
 	assert_int_equal(f.h.store.live_permissions, 0);
@@ -295,7 +274,7 @@ static void failed_channel_leaves_no_trace(void **state)
 }
 
 // A client may name a relay address of this server by its internal or its external name: the tables
-// know it by the external one, which is what peers on this relay show as their source.
+// know it by the external one, which peers on this relay show as their source.
 static void own_relay_has_one_name(void **state)
 {
 	struct tp_addr internal = tp_addr_ipv4(0x05050502, 50000);
@@ -305,7 +284,7 @@ static void own_relay_has_one_name(void **state)
 	(void)state;
 	harness_init(&f.h);
 	f.h.relays[0].advertised = tp_addr_ipv4(0xcb007107, 0);
-	fixture_start(&f);
+	fixture_allocate(&f);
 	assert_int_equal(client_permit(&f.h, &f.c, &internal), 0);
 	assert_non_null(permission(&f, &external));
 	assert_int_equal(client_permit(&f.h, &f.c, &external), 0);
@@ -325,7 +304,7 @@ static void mapped_peer_is_ipv4(void **state)
 	struct msg m;
 
 	(void)state;
-	fixture_init(&f);
+	fixture_hold(&f);
 	client_start(&f.c, &m, MSG_CREATE_PERMISSION);
 	for (unsigned i = 0; i < 16; i++)
 		value[4 + i] ^= m.octets[4 + i];

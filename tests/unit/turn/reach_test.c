@@ -26,6 +26,36 @@ static void external_listener_is_forbidden(void **state)
 	harness_stop(&h);
 }
 
+// A media server beside the relay: the ports that the configuration opens, and no others.
+static void local_peers_are_allowed(void **state)
+{
+	struct tp_addr external = tp_addr_ipv4(0xcb007108, 20000), own;
+	struct harness h;
+	struct client c;
+
+	(void)state;
+	harness_init(&h);
+	h.listeners[0].advertised = external;
+	h.listeners[0].advertised.port_be = tp_htons(3478);
+	own = h.listeners[0].local;
+	own.port_be = tp_htons(20009);
+	h.conf.local_peers[0] = (struct turn_local_peer){
+		.ip = h.listeners[0].local, .port_min = 20000, .port_max = 20009};
+	h.conf.local_peers[0].ip.port_be = 0;
+	h.conf.n_local_peers = 1;
+	start(&h, &c);
+	assert_int_equal(client_permit(&h, &c, &external), 0);
+	assert_int_equal(client_bind(&h, &c, 0x4000, &external), 0);
+	assert_int_equal(client_bind(&h, &c, 0x4001, &own), 0);
+	own.port_be = tp_htons(20010);
+	assert_int_equal(client_bind(&h, &c, 0x4002, &own), 403);
+	own.port_be = tp_htons(3478);
+	assert_int_equal(client_bind(&h, &c, 0x4002, &own), 403);
+	own.port_be = 0;
+	assert_int_equal(client_bind(&h, &c, 0x4002, &own), 403);
+	harness_stop(&h);
+}
+
 static void policy_decides(void **state)
 {
 	static const struct tp_addr denied[] = {
@@ -51,6 +81,31 @@ static void policy_decides(void **state)
 	harness_stop(&h);
 }
 
+static bool ends_in_255(void *ctx, const struct tp_addr *peer)
+{
+	(void)ctx;
+	return peer->ip[3] == 255;
+}
+
+// A directed broadcast would reach every host of the relay's own network.
+static void broadcast_is_no_peer(void **state)
+{
+	const struct tp_addr all = tp_addr_ipv4(0x080808ff, 9);
+	const struct tp_addr one = tp_addr_ipv4(0x08080808, 9);
+	struct harness h;
+	struct client c;
+
+	(void)state;
+	harness_init(&h);
+	h.env.is_broadcast = ends_in_255;
+	start(&h, &c);
+	assert_int_equal(client_permit(&h, &c, &all), 403);
+	assert_int_equal(h.refusal.why.origin, POLICY_BY_NEVER);
+	assert_int_equal(client_bind(&h, &c, 0x4000, &all), 403);
+	assert_int_equal(client_permit(&h, &c, &one), 0);
+	harness_stop(&h);
+}
+
 // One IP address for both, told apart by the port.
 static void listener_may_be_relay(void **state)
 {
@@ -73,7 +128,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(external_listener_is_forbidden),
+		cmocka_unit_test(local_peers_are_allowed),
 		cmocka_unit_test(policy_decides),
+		cmocka_unit_test(broadcast_is_no_peer),
 		cmocka_unit_test(listener_may_be_relay),
 	};
 

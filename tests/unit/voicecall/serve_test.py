@@ -2,8 +2,10 @@
 import ipaddress
 import json
 import os
+import subprocess
 import tempfile
 import unittest
+from unittest import mock
 
 from call.cli import build_parser, room_name
 from call.credentials import SecretMint
@@ -61,10 +63,27 @@ class ArgumentsTest(unittest.TestCase):
                 room_name(name)
 
 
+LAB_NAMES = """TP_LAB_DIR=/run/turnpike-unit
+TP_BUILD=/nowhere
+TP_NET4=10.77.0.254
+TP_CALL_NAME=call.lab.turnpike
+TP_CA=/run/turnpike-unit/ca.pem
+TP_SECRET_FILE=/run/turnpike-unit/secret
+TP_SOCKET=/run/turnpike-unit/control.sock
+"""
+
+
+def lab_that_is_up(name):
+    """A lab whose `tools/lab env` answered, without one."""
+    answer = subprocess.CompletedProcess([], 0, stdout=LAB_NAMES, stderr="")
+    with mock.patch("call.lab.subprocess.run", return_value=answer):
+        return Lab(name)
+
+
 class LabTest(unittest.TestCase):
     def test_fills_what_was_not_given(self):
         args = serve("--lab", "unit")
-        Lab("unit").fill(args)
+        lab_that_is_up("unit").fill(args)
         self.assertEqual(args.listen, "10.77.0.254:8443")
         self.assertEqual(args.certificate, "/run/turnpike-unit/call.pem")
         self.assertEqual(args.origin, ["https://call.lab.turnpike:8443"])
@@ -74,7 +93,7 @@ class LabTest(unittest.TestCase):
     def test_keeps_what_was_given(self):
         args = serve("--lab", "unit", "--listen", "127.0.0.1:1", "--origin", "https://o",
                      "--relay-socket", "/s", "--links-file", "/l")
-        Lab("unit").fill(args)
+        lab_that_is_up("unit").fill(args)
         self.assertEqual((args.listen, args.origin, args.relay_socket, args.links_file),
                          ("127.0.0.1:1", ["https://o"], "/s", "/l"))
 

@@ -54,7 +54,7 @@ class ServerCase(unittest.IsolatedAsyncioTestCase):
         return socket
 
     async def next(self, socket, kind):
-        message = await socket.receive(timeout=2)
+        message = await socket.receive(timeout=30)
         self.assertEqual(message.type, WSMsgType.TEXT, message)
         data = json.loads(message.data)
         self.assertEqual(data["type"], kind, data)
@@ -62,7 +62,7 @@ class ServerCase(unittest.IsolatedAsyncioTestCase):
 
     async def refused(self, socket, code):
         self.assertEqual((await self.next(socket, "error"))["code"], code)
-        self.assertEqual((await socket.receive(timeout=2)).type, WSMsgType.CLOSE)
+        self.assertEqual((await socket.receive(timeout=30)).type, WSMsgType.CLOSE)
 
 
 class PageTest(ServerCase):
@@ -212,7 +212,7 @@ class MemberTest(ServerCase):
 
     async def test_too_large(self):
         await self.bob.send_str("x" * (MESSAGE_OCTETS_MAX + 1))
-        message = await self.bob.receive(timeout=2)
+        message = await self.bob.receive(timeout=30)
         self.assertEqual((message.type, message.data), (WSMsgType.CLOSE, 1009))
         await self.next(self.ada, "left")
 
@@ -236,5 +236,5 @@ class MemberTest(ServerCase):
     async def test_stopping_server_tells_nobody_to_hang_up(self):
         await self.runner.cleanup()
         for socket in (self.ada, self.bob):
-            message = await socket.receive(timeout=2)
+            message = await socket.receive(timeout=30)
             self.assertEqual((message.type, message.data), (WSMsgType.CLOSE, 1001))

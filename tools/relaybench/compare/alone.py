@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What is measured without a lab, by relaybench itself: no NIC, no kernel."""
+"""Measurements without a lab, by relaybench itself: no NIC, no kernel."""
 
 import json
 import subprocess
@@ -7,7 +7,7 @@ import subprocess
 from host import Failure, say
 from servers import CORE
 
-# Short spans and many of them: the host changes its core's speed more often than once in a second.
+# Short intervals and many of them: the host changes its core's speed more often than once in a second.
 CORE_ROUNDS, CORE_SECONDS = 21, 0.08
 
 
@@ -20,7 +20,7 @@ def answer(context, *words):
 
 
 def replay_cell(context, server, channels):
-    """The worker from a capture to nowhere: what a card would let it do."""
+    """The worker from a capture to nowhere: its rate with an infinitely fast card."""
     r = answer(context, "core", "--source", "replay", "--no-testpmd", "--direction",
                "client-to-peer", "--channels", str(max(2, channels)),
                "--rounds", "5", "--seconds", "0.1")
@@ -36,6 +36,17 @@ def core(context):
                   "--rounds", str(9 if quick else CORE_ROUNDS), "--seconds", str(CORE_SECONDS))
 
 
+def memory(context):
+    """The packet path alone, beside random cache lines of the same tables."""
+    return answer(context, "core", "--source", "memory", "--channels", "1000,1000000",
+                  "--direction", "client-to-peer,peer-to-client",
+                  "--rounds", str(9 if context.a.quick else CORE_ROUNDS), "--seconds", str(CORE_SECONDS))
+
+
+def instructions(context):
+    return answer(context, "core", "--instructions")
+
+
 def workers(context):
     return answer(context, "core", "--workers", "2", "--channels", "1000", "--direction",
                   "client-to-peer,peer-to-client,hairpin",
@@ -46,7 +57,7 @@ def setup(context):
     return answer(context, "setup", "--allocations", str(50000 if context.a.quick else 250000))
 
 
-PARTS = {"core": core, "workers": workers, "setup": setup}
+PARTS = {"core": core, "memory": memory, "instructions": instructions, "workers": workers, "setup": setup}
 
 
 def measure(context, wanted):

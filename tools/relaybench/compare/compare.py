@@ -17,12 +17,12 @@ import report
 import spread
 from host import Failure, Lab, Lock, many_files, run, say, spin
 from load import Load
-from measure import DELAY_RATE, delay_cell, floor_cell, rate_cell
+from measure import DELAY_RATE, LARGE, delay_cell, floor_cell, large_cell, rate_cell
 from servers import (CORE, COTURN, KERNEL, REPLAY, TESTPMD, TURNPIKE, Coturn, Kernel, Replay, Testpmd,
-                     Turnpike)
+                     Turnpike, coturn_settings)
 
 FLOOR_FLOWS = 1000
-LAB_PARTS = ("rate", "floor", "delay")
+LAB_PARTS = ("rate", "large", "floor", "delay")
 
 
 def arguments():
@@ -32,9 +32,9 @@ def arguments():
         "Exit: 0 measured, 1 something failed, 2 usage.")
     p.add_argument("--coturn", default="turnserver", metavar="PATH", help="coturn's server program")
     p.add_argument("--rounds", type=int, default=5, help="of every figure (5)")
-    p.add_argument("--seconds", type=float, default=2, help="of each span of traffic (2)")
+    p.add_argument("--seconds", type=float, default=2, help="of each interval of traffic (2)")
     p.add_argument("--allocations", default="1,100,1000,5000", help="numbers of them")
-    p.add_argument("--quick", action="store_true", help="3 rounds, spans of 0.6 s, and less of the rest")
+    p.add_argument("--quick", action="store_true", help="3 rounds, intervals of 0.6 s, and less of the rest")
     p.add_argument("--only", choices=[*LAB_PARTS, *alone.PARTS], action="append",
                    help="parts of it; may be repeated")
     p.add_argument("--lock", help="a file to lock while measuring, against other benchmarks")
@@ -61,7 +61,7 @@ def arguments():
 
 
 class Context:
-    """What every measurement needs."""
+    """Shared by all measurements."""
 
     def __init__(self, a, lab_tool, build):
         self.a = a
@@ -93,7 +93,7 @@ def cell(context, name, what, measure, *rest):
     try:
         with Lock(context.a.lock):
             before = spin(CORE)
-            # Not a `with`: what a start left half-way is taken down, too.
+            # Not a `with`: a half-way start is taken down, too.
             try:
                 done = measure(context, server.__enter__(), *rest)
             finally:
@@ -123,6 +123,10 @@ def measure_all(context, a):
                     name: cell(context, name, "round %d, %s" % (number + 1, key),
                                alone.replay_cell if name == REPLAY else rate_cell, n)
                     for name in turn_about([TURNPIKE, COTURN, REPLAY], number)})
+        if "large" in wanted:
+            parts.setdefault("large", []).append({
+                name: cell(context, name, "round %d, large payloads" % (number + 1), large_cell, FLOOR_FLOWS)
+                for name in turn_about([TURNPIKE, COTURN], number)})
         if "floor" in wanted:
             done = {}
             for name in turn_about([TURNPIKE, TESTPMD], number):
@@ -161,7 +165,7 @@ def measure(a):
         context.lab.down()
     return {"tool": "relaybench compare", "command": ["relaybench", "compare"] + sys.argv[1:],
             "machine": context.machine, "coturn": coturn_version(a.coturn),
-            "seconds": a.seconds, "delay_rate": DELAY_RATE, "parts": parts, **others}
+            "coturn_settings": coturn_settings(a.coturn), "large_payload": LARGE, "seconds": a.seconds, "delay_rate": DELAY_RATE, "parts": parts, **others}
 
 
 def main():

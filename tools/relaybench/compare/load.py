@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""relaybench load as a child that runs spans on demand."""
+"""relaybench load as a child that runs intervals on demand."""
 
 import json
 import subprocess
@@ -34,9 +34,9 @@ class Load:
             raise Failure("relaybench load: " + self.process.stderr.read()[-500:])
         return json.loads(line)
 
-    def span(self, **settings):
+    def interval(self, **settings):
         words = " ".join("%s=%s" % item for item in settings.items())
-        self.process.stdin.write("span " + words + "\n")
+        self.process.stdin.write("interval " + words + "\n")
         answer = self.answer()
         if "error" in answer:
             raise Failure("relaybench load: " + answer["error"])
@@ -51,19 +51,19 @@ class Load:
             self.process.wait()
 
 
-def highest_rate(load, seconds, steps=5):
-    """The highest rate with less than LOSS lost, by halving; the span at it, and whether the
+def highest_rate(load, seconds, steps=5, **settings):
+    """The highest rate with less than LOSS lost, by halving; the interval at it, and whether the
     generator was what set the limit."""
-    flat = load.span(rate=0, seconds=seconds, sink="count")
+    flat = load.interval(rate=0, seconds=seconds, sink="count", **settings)
     if flat["up"]["loss"] < LOSS:
         return flat["up"]["arrived_per_second"], flat, True
     arrived = flat["up"]["arrived_per_second"]
     low, high, best = 0.0, arrived * 1.1, None
     rate = arrived * 0.8
     for _ in range(steps):
-        span = load.span(rate=int(rate), seconds=seconds, sink="count")
-        if span["up"]["loss"] < LOSS and span["up"]["sent_per_second"] > 0.97 * rate:
-            low, best = rate, span
+        interval = load.interval(rate=int(rate), seconds=seconds, sink="count", **settings)
+        if interval["up"]["loss"] < LOSS and interval["up"]["sent_per_second"] > 0.97 * rate:
+            low, best = rate, interval
         else:
             high = rate
         rate = (low + high) / 2 if low > 0 else rate / 2

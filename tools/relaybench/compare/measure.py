@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What is measured of one server in one round. Each function returns a cell: plain figures."""
+"""Measures one server in one round. Each function returns a cell: plain figures."""
 
 from load import Load, highest_rate
 from servers import TESTPMD
 
 DELAY_RATE = 10000
+LARGE = 1200
 DELAY_ALLOCATIONS = 100
 
 
 def cpu_per_packet(server, load, seconds):
     """Flat out, so that the server has its core full of work."""
     before = server.cpu()
-    span = load.span(rate=0, seconds=seconds, sink="count")
+    interval = load.interval(rate=0, seconds=seconds, sink="count")
     after = server.cpu()
-    spent = None if before is None else (after - before) / max(1, span["up"]["arrived"])
-    return spent, span
+    spent = None if before is None else (after - before) / max(1, interval["up"]["arrived"])
+    return spent, interval
 
 
 def rate_cell(context, server, allocations):
@@ -23,10 +24,10 @@ def rate_cell(context, server, allocations):
     with Load(context.relaybench, context.lab, server, allocations) as load:
         grown = server.memory()
         cpu_ns, flat = cpu_per_packet(server, load, seconds)
-        highest, span, bound = highest_rate(load, seconds)
+        highest, interval, bound = highest_rate(load, seconds)
         cell = {"flat_out": flat["up"]["arrived_per_second"],
                 "offered": flat["up"]["sent_per_second"], "highest": highest,
-                "generator_bound": bound, "wrong": flat["up"]["wrong"] + span["up"]["wrong"], "cpu_ns": cpu_ns}
+                "generator_bound": bound, "wrong": flat["up"]["wrong"] + interval["up"]["wrong"], "cpu_ns": cpu_ns}
         if load.setup is not None:
             cell["set_ups"] = load.setup["per_second"]
         if memory is not None:
@@ -36,14 +37,22 @@ def rate_cell(context, server, allocations):
     return cell
 
 
+def large_cell(context, server, allocations):
+    """Rates of large payloads, in bits of payload per second."""
+    with Load(context.relaybench, context.lab, server, allocations) as load:
+        highest, interval, bound = highest_rate(load, context.seconds, payload=LARGE)
+    return {"highest": highest, "bits": highest * LARGE * 8, "generator_bound": bound,
+            "wrong": interval["up"]["wrong"]}
+
+
 def floor_cell(context, server, flows):
-    """DPDK's forwarder between the same ports: what no relay on this path undercuts."""
+    """DPDK's forwarder between the same ports: the lower bound for a relay on this path."""
     with Load(context.relaybench, context.lab, server, flows) as load:
         server.begin()
-        flat = load.span(rate=0, seconds=context.seconds, sink="count")
+        flat = load.interval(rate=0, seconds=context.seconds, sink="count")
         cycles = server.end()
         server.begin()
-        highest, span, bound = highest_rate(load, context.seconds)
+        highest, interval, bound = highest_rate(load, context.seconds)
         server.end()
     return {"flat_out": flat["up"]["arrived_per_second"], "offered": flat["up"]["sent_per_second"],
             "highest": highest, "generator_bound": bound,
@@ -54,10 +63,10 @@ def delay_cell(context, server):
     with Load(context.relaybench, context.lab, server, DELAY_ALLOCATIONS) as load:
         if server.__class__.__name__.lower() == TESTPMD:
             server.begin()
-        load.span(rate=DELAY_RATE, seconds=0.3)
-        span = load.span(rate=DELAY_RATE, seconds=context.delay_seconds)
+        load.interval(rate=DELAY_RATE, seconds=0.3)
+        interval = load.interval(rate=DELAY_RATE, seconds=context.delay_seconds)
         if server.__class__.__name__.lower() == TESTPMD:
             server.end()
-    delay = span["up"]["delay_ns"]
+    delay = interval["up"]["delay_ns"]
     return {"p50": delay["p50"], "p99": delay["p99"], "p99_9": delay["p99_9"],
-            "least": delay["least"], "slots": delay["slots"], "lost": span["up"]["lost"]}
+            "least": delay["least"], "slots": delay["slots"], "lost": interval["up"]["lost"]}

@@ -139,7 +139,7 @@ def with_lines(series):
 
 
 def write_all(result, foot, directory):
-    """Returns (file, what it shows) of those for which there were figures."""
+    """Returns (file, caption) of those for which there were figures."""
     parts, made, core = result["parts"], [], result.get("core")
     replay = "Turnpike, replay, no NIC, no kernel"
     rate = with_lines({

@@ -41,77 +41,104 @@ def inverse(rounds, name):
     return spread.ratio(rounds, COTURN, name, "cpu_ns")
 
 
-def rates(parts):
+def middle(s, scale=1.0, digits=0):
+    """The median alone."""
+    return "-" if s is None else ("{:,.%df}" % digits).format(s["median"] / scale)
+
+
+def of_rounds(rounds, *names):
+    return "%d of %d" % (len(spread.undisturbed(rounds, *names)), len(rounds))
+
+
+def load_figures(key, rounds):
+    """One number of allocations: rate, CPU time, and set-ups with their memory."""
+    n = "{:,}".format(int(key.split()[1]))
+    of = of_rounds(rounds, TURNPIKE, COTURN)
+    bound = all(r[TURNPIKE]["generator_bound"] for r in spread.kept(rounds, TURNPIKE))
+
+    def beside(figure, name, ratio, scale=1.0, digits=0, mark=""):
+        return row("%s, allocations: %s" % (figure, n), "coturn",
+                   middle(spread.figure(rounds, TURNPIKE, name), scale, digits) + mark,
+                   middle(spread.figure(rounds, COTURN, name), scale, digits), times(ratio), of)
+
+    rows = [beside("thousand packets per second under 0.1 % loss", "highest",
+                   spread.ratio(rounds, TURNPIKE, COTURN, "highest"), 1e3,
+                   mark=" †" if bound else ""),
+            beside("ns of CPU per packet, flat out", "cpu_ns", inverse(rounds, TURNPIKE))]
+    replay = spread.figure(rounds, REPLAY, "cpu_ns")
+    if replay:
+        rows.append(row("ns of CPU per packet, replay, no NIC, no kernel, allocations: " + n, "coturn",
+                        middle(replay), middle(spread.figure(rounds, COTURN, "cpu_ns")),
+                        times(inverse(rounds, REPLAY), 1), of))
+    # Fewer allocations are set up too quickly to time.
+    if int(key.split()[1]) >= 1000:
+        rows.append(beside("full set-ups per second", "set_ups",
+                           spread.ratio(rounds, TURNPIKE, COTURN, "set_ups")))
+        rows.append(beside("KiB of memory grown per allocation", "resident_per_allocation",
+                           spread.ratio(rounds, COTURN, TURNPIKE, "resident_per_allocation"),
+                           1024, 1))
+    return rows
+
+
+def large_figures(rounds, payload):
+    return [row("Gbit/s of %s-byte payloads under 0.1 %% loss, allocations: 1,000" % "{:,}".format(payload), "coturn",
+                *(middle(spread.figure(rounds, name, "bits"), 1e9, 2) for name in (TURNPIKE, COTURN)),
+                times(spread.ratio(rounds, TURNPIKE, COTURN, "bits")), of_rounds(rounds, TURNPIKE, COTURN))]
+
+
+def floor_figures(rounds):
+    of = of_rounds(rounds, TURNPIKE, TESTPMD)
+    return [row(figure + ", 1,000 flows over AF_XDP", "testpmd `mac`",
+                *(middle(spread.figure(rounds, name, key), scale) for name in (TURNPIKE, TESTPMD)),
+                times(spread.ratio(rounds, TURNPIKE, TESTPMD, key)), of)
+            for figure, key, scale in (("thousand packets per second flat out", "flat_out", 1e3),
+                                       ("ns of CPU per packet", "cpu_ns", 1.0))]
+
+
+def delay_figures(rounds):
     rows = []
-    for key in rate_keys(parts):
-        rounds = parts[key]
-        bound = all(r[TURNPIKE]["generator_bound"] for r in spread.kept(rounds, TURNPIKE))
-        rows.append(row(
-            "{:,}".format(int(key.split()[1])),
-            text(spread.figure(rounds, TURNPIKE, "highest"), 1e3) + (" †" if bound else ""),
-            text(spread.figure(rounds, COTURN, "highest"), 1e3),
-            times(spread.ratio(rounds, TURNPIKE, COTURN, "highest")),
-            times(spread.ratio(rounds, TURNPIKE, COTURN, "flat_out")),
-            "%d of %d" % (len(spread.undisturbed(rounds, TURNPIKE, COTURN)), len(rounds))))
-    return table(["allocations", "Turnpike, kpps under 0.1 % loss", "coturn, kpps",
-                  "Turnpike / coturn", "the same flat out", "undisturbed rounds"], rows)
+    for other, name in ((COTURN, "coturn"), (KERNEL, "kernel forwarding, no relay")):
+        of = of_rounds(rounds, TURNPIKE, other)
+        for figure, key in (("median", "p50"), ("p99", "p99"), ("p99.9", "p99_9")):
+            rows.append(row("µs of one-way delay, " + figure, name,
+                            *(middle(spread.figure(rounds, n, key), 1e3, 1)
+                              for n in (TURNPIKE, other)),
+                            times(spread.ratio(rounds, TURNPIKE, other, key)), of))
+    return rows
 
 
-def cpu(parts):
+def core_figures(core):
+    """Relay logic in replay, for the smallest and the largest number of channels."""
+    cells = core["cells"]
+    shown = {f(c["channels"] for c in cells) for f in (min, max)}
     rows = []
-    for key in rate_keys(parts):
-        rounds = parts[key]
-        rows.append(row("{:,}".format(int(key.split()[1])),
-                        text(spread.figure(rounds, TURNPIKE, "cpu_ns")),
-                        text(spread.figure(rounds, COTURN, "cpu_ns")),
-                        times(inverse(rounds, TURNPIKE)),
-                        text(spread.figure(rounds, REPLAY, "cpu_ns")),
-                        times(inverse(rounds, REPLAY), 1)))
-    return table(["allocations", "Turnpike, ns of CPU per packet", "coturn, ns", "coturn / Turnpike",
-                  "Turnpike, replay, no NIC, no kernel, ns", "coturn / replay"], rows)
-
-
-def set_ups(parts):
-    rows = []
-    for key in rate_keys(parts):
-        n = int(key.split()[1])
-        # Of fewer there are too few to time.
-        if n < 1000:
+    for c in cells:
+        if c["channels"] not in shown:
             continue
-        rounds = parts[key]
         rows.append(row(
-            "{:,}".format(n), text(spread.figure(rounds, TURNPIKE, "set_ups")),
-            text(spread.figure(rounds, COTURN, "set_ups")),
-            times(spread.ratio(rounds, TURNPIKE, COTURN, "set_ups")),
-            text(spread.figure(rounds, TURNPIKE, "segment_per_place"), 1024, 2),
-            text(spread.figure(rounds, TURNPIKE, "resident_per_allocation"), 1024, 2),
-            text(spread.figure(rounds, COTURN, "resident_per_allocation"), 1024, 1)))
-    return table(["allocations", "Turnpike, full set-ups per second", "coturn", "Turnpike / coturn",
-                  "Turnpike: KiB of segment per place", "KiB grown per allocation",
-                  "coturn: KiB grown per allocation (and a socket)"], rows)
+            "cycles of relay logic per packet, %s, channels: %s" % (
+                bars.WAYS[c["direction"]], "{:,}".format(c["channels"])),
+            "all of testpmd `5tswap`",
+            middle(c["cycles_per_packet"].get("relay")),
+            middle(c["cycles_per_packet"].get("testpmd_5tswap")),
+            times(c["ratios"].get("relay_cycles_to_5tswap_cycles")),
+            "%d of %d" % (c["rounds"] - c["rounds_throttled"], c["rounds"])))
+    return rows
 
 
-def floor(parts):
-    rounds = parts["floor"]
-    rows = [row(name, text(spread.figure(rounds, key, "highest"), 1e3),
-                text(spread.figure(rounds, key, "flat_out"), 1e3),
-                text(spread.figure(rounds, key, "cpu_ns")))
-            for name, key in (("Turnpike", TURNPIKE), ("testpmd `mac`", TESTPMD))]
-    rows.append(row("Turnpike / testpmd", times(spread.ratio(rounds, TURNPIKE, TESTPMD, "highest")),
-                    times(spread.ratio(rounds, TURNPIKE, TESTPMD, "flat_out")),
-                    times(spread.ratio(rounds, TURNPIKE, TESTPMD, "cpu_ns"))))
-    return table(["1,000 flows over AF_XDP", "kpps under 0.1 % loss", "kpps flat out",
-                  "ns of CPU per packet"], rows)
-
-
-def delay(parts):
-    rounds = parts["delay"]
-    rows = [row(name, *(text(spread.figure(rounds, key, k), 1e3, 1) for k in ("p50", "p99", "p99_9")))
-            for name, key in (("Turnpike", TURNPIKE), ("coturn", COTURN),
-                              ("kernel forwarding, no relay", KERNEL))]
-    rows.append(row("Turnpike / coturn", *(times(spread.ratio(rounds, TURNPIKE, COTURN, k))
-                                           for k in ("p50", "p99", "p99_9"))))
-    return table(["one way, µs", "p50", "p99", "p99.9"], rows)
+def figures(result):
+    """One table: each figure of Turnpike beside one of another program."""
+    parts = result["parts"]
+    rows = [r for key in rate_keys(parts) for r in load_figures(key, parts[key])]
+    if parts.get("large"):
+        rows += large_figures(parts["large"], result["large_payload"])
+    if parts.get("floor"):
+        rows += floor_figures(parts["floor"])
+    if parts.get("delay"):
+        rows += delay_figures(parts["delay"])
+    if result.get("core"):
+        rows += core_figures(result["core"])
+    return table(["figure", "compared with", "Turnpike", "the other", "ratio", "undisturbed rounds"], rows)
 
 
 def every_bar(result):
@@ -127,25 +154,8 @@ def every_bar(result):
     return table(["figure", "bar", "seen", "met", "rounds"], rows)
 
 
-def replayed(core):
-    rows = []
-    for c in core["cells"]:
-        cycles, ratios = c["cycles_per_packet"], c["ratios"]
-        rows.append(row(
-            bars.WAYS[c["direction"]],
-            "{:,}".format(c["channels"]) + (" ‡" if c["readdressed"] else ""),
-            *(text(cycles.get(k)) for k in ("relay", "receive", "transmit", "loop",
-                                            "testpmd_5tswap")),
-            times(ratios.get("relay_cycles_to_5tswap_cycles")),
-            times(ratios.get("loop_rate_to_5tswap_rate")),
-            "%d of %d" % (c["rounds"] - c["rounds_throttled"], c["rounds"])))
-    return table(["replay, no NIC, no kernel; cycles per packet", "channels", "relay logic",
-                  "receive", "transmit", "whole loop", "5tswap", "relay logic / 5tswap",
-                  "rate / 5tswap's", "undisturbed rounds"], rows)
-
-
 def command(words):
-    """What another machine would have to be told: no names and places of this one."""
+    """The command as another machine needs it: without names and places of this one."""
     out, skip = [], False
     for word in words:
         if skip:
@@ -161,34 +171,23 @@ def caption(result):
     m = result["machine"]
     return ("%s, %d cores%s, time stamp counter %.3f GHz, kernel %s, DPDK %s, coturn %s; `%s`" % (
         m["cpu"], m["cores"], ", virtual machine" if m["virtual"] else "", m["tsc_ghz"],
-        m["kernel"], m["dpdk"].replace("DPDK ", ""), result["coturn"], command(result["command"])))
+        m["kernel"], m["dpdk"].replace("DPDK ", ""),
+        " ".join([result["coturn"]] + ["--" + name for name in result.get("coturn_settings", [])]), command(result["command"])))
 
 
 def tables(result):
-    parts = result["parts"]
-    out = ["Machine and command: " + caption(result) + ".",
-           "Every bar of section 9 of the design but the one on TLS: medians, lowest and highest of "
-           "the rounds that the spin loop found undisturbed (of all, where it found none); ratios "
-           "are of rounds in which both sides were undisturbed, or else of all.",
-           every_bar(result)]
-    if result.get("core"):
-        out += [replayed(result["core"]), "`%s`" % command(result["core"]["command"]),
-                "‡ more channels than the capture has packets: receive, the whole loop and its rate "
-                "contain giving each packet another channel's addresses, which is the generator's "
-                "work; testpmd has none of it."]
-    if parts:
-        out.append("The rest on direct veths, one core for each server and one for the generator "
-                   "with the sink; 160 octets, client to peer.")
-    if rate_keys(parts):
-        out += [rates(parts), "† nothing was lost: the generator offered no more.", cpu(parts),
-                "Flat out. Turnpike: counter cycles of bursts that carried packets, system calls and "
-                "the peer's receive path in them included, plus the control process; coturn: run "
-                "time of its threads.", set_ups(parts)]
-    if parts.get("floor"):
-        out.append(floor(parts))
-    if parts.get("delay"):
-        out += [delay(parts), "10,000 packets per second over 100 allocations."]
-    return "\n\n".join(out)
+    return "\n\n".join([
+        "Machine and command: " + caption(result) + ".",
+        "## Bars",
+        "Median, lowest and highest of the rounds that the spin loop found undisturbed, or of all "
+        "where it found none. A ratio is of rounds in which both sides were undisturbed.",
+        every_bar(result),
+        "## Figures",
+        "Medians; the ratio with its lowest and highest round. Payload 160 bytes, client to peer, "
+        "on direct veths with one core for each server, except for replay, which has no NIC and no "
+        "kernel. Delay is at 10,000 packets per second over 100 allocations. † Nothing was lost: "
+        "the generator offered no more.",
+        figures(result)])
 
 
 def write(result, directory):

@@ -46,6 +46,6 @@ def figure(rounds, name, key):
 
 
 def ratio(rounds, one, other, key):
-    """Of one to the other, within each round."""
+    """The ratio of one to the other, within each round."""
     pairs = [(r[one].get(key), r[other].get(key)) for r in kept(rounds, one, other)]
     return of([a / b for a, b in pairs if a is not None and b])

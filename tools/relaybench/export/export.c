@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../capture.h"
-#include "../load/value.h"
+#include <traffic/capture.h>
+#include <bench/exit.h>
+#include <load/value.h>
 #include "text.h"
 
 #define PATH_MAX_OCTETS 4096u
@@ -18,7 +19,7 @@ struct sink {
 	uint32_t n;
 };
 
-// The frame's own family decides what follows Ethernet.
+// The frame's own family decides the header after Ethernet.
 static struct load_road road_of(const struct export_options *o, bool v6)
 {
 	struct load_road road = o->road;
@@ -69,7 +70,7 @@ static bool addr_scan(const char **at, struct load_addr *a)
 	int n = 0;
 
 	if (sscanf(*at, " %63s %u%n", ip, &port, &n) != 2 || port == 0 || port > 65535 ||
-		load_value_address("--map", ip, (uint16_t)port, a) != 0)
+		load_value_address(ip, (uint16_t)port, a) != NULL)
 		return false;
 	*at += n;
 	return true;
@@ -143,14 +144,15 @@ static int core_write(const struct export_options *o)
 		.hairpin = o->direction == BENCH_HAIRPIN,
 		.mixed = o->direction == BENCH_MIX};
 	struct bench_traffic *t = malloc(sizeof(*t));
-	struct bench_pick pick;
+	struct bench_distribution distribution;
 	int rc;
 
 	if (t == NULL)
 		return -ENOMEM;
 	bench_traffic_init(t, &population, o->direction, o->payload, o->seed);
-	bench_pick_init(&pick, o->channels, 0, o->seed);
-	rc = bench_capture_write(o->output, t, &pick, o->packets != 0 ? o->packets : o->channels);
+	bench_distribution_init(&distribution, o->channels, 0, o->seed);
+	rc = bench_capture_write(
+		o->output, t, &distribution, o->packets != 0 ? o->packets : o->channels);
 	free(t);
 	return rc;
 }
@@ -174,17 +176,10 @@ static int text_write(const struct export_options *o)
 int export_main(int argc, char **argv)
 {
 	struct export_options o;
-	int rc;
+	int rc = export_options_read(&o, argc, argv);
 
-	if (export_options_read(&o, argc, argv) != 0)
-		return 2;
-	if (o.page != NULL) {
-		if (strcmp(o.page, "help") == 0)
-			export_options_help(stdout);
-		else
-			printf("relaybench %s\n", TURNPIKE_VERSION);
-		return 0;
-	}
+	if (rc != 0)
+		return rc > 0 ? BENCH_EXIT_OK : BENCH_EXIT_USAGE;
 	if (o.core)
 		rc = core_write(&o);
 	else if (o.format == EXPORT_PCAP || o.format == EXPORT_TRAFGEN)
@@ -193,5 +188,5 @@ int export_main(int argc, char **argv)
 		rc = text_write(&o);
 	if (rc != 0 && rc != -EINVAL)
 		fprintf(stderr, "relaybench: %s: %s\n", o.output, strerror(-rc));
-	return rc == 0 ? 0 : 1;
+	return rc == 0 ? BENCH_EXIT_OK : BENCH_EXIT_WRONG;
 }

@@ -2,10 +2,8 @@
 // The command line of relaybench export.
 #pragma once
 
-#include <stdio.h>
-
-#include "../frame.h"
-#include "../load/population.h"
+#include <traffic/frame.h>
+#include <load/population.h>
 
 enum export_format { EXPORT_PCAP, EXPORT_TREX, EXPORT_PKTGEN, EXPORT_TRAFGEN, EXPORT_FORMATS };
 
@@ -24,9 +22,7 @@ struct export_options {
 	uint32_t seed;
 	double rate;
 	const char *output;
-	const char *page; // "help" or "version"
 };
 
-// argv[0] is the command's name. 0, or -EINVAL after a message on stderr.
+// As options_read.
 int export_options_read(struct export_options *o, int argc, char **argv);
-void export_options_help(FILE *out);

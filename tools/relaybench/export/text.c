@@ -55,7 +55,7 @@ static void trex_clients(FILE *f, const struct export_options *o)
 	bool v6 = p->server.net.v6;
 
 	fprintf(f, "        vm = STLScVmRaw([\n            STLVmTupleGen(ip_min=\"");
-	// Of an IPv6 address the generator counts the last 32 bits.
+	// The generator counts in the last 32 bits of an IPv6 address.
 	put_ip(f, p->client_ip);
 	fprintf(f, "\", ip_max=\"");
 	put_ip(f, p->client_ip + p->n_client_ips - 1);
@@ -102,7 +102,7 @@ int export_pktgen(FILE *f, const struct export_options *o, const char *capture)
 	fprintf(f,
 		"-- Made by relaybench export. Start with:\n"
 		"--   pktgen -l 0-2 -- -P -m \"[1:2].0\" -s 0:%s -f THIS-FILE\n"
-		"-- Pktgen's rate is a share of the link in percent: %.0f packets of %u octets "
+		"-- Pktgen's rate is a share of the link in percent: %.0f packets of %u bytes "
 		"per\n"
 		"-- second, with preamble and gap; set LINK to the link's bits per second.\n"
 		"package.path = package.path .. \";?.lua;test/?.lua;app/?.lua;\"\n"

@@ -2,6 +2,8 @@
 // Exports that are programs for another generator. 0 or -EIO.
 #pragma once
 
+#include <stdio.h>
+
 #include "options.h"
 
 // A profile of TRex's stateless mode: one stream per channel, the clients by its tuple generator.

@@ -2,27 +2,17 @@
 #include "client_private.h"
 
 #include <arpa/inet.h>
-#include <openssl/evp.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "request.h"
-
-static void key_make(struct load_client *c)
-{
-	char text[512];
-	int n = snprintf(text, sizeof(text), "%s:%s:%s", c->o.user, c->realm, c->o.password);
-
-	EVP_Digest(text, (size_t)n, c->key, NULL, EVP_md5(), NULL);
-}
 
 // Takes realm and nonce of a 401 or 438; false if they are missing or too long for us.
 static bool challenge_take(
 	struct load_client *c, struct load_slot *s, const uint8_t *msg, size_t len)
 {
 	size_t realm_len = 0, nonce_len = 0;
-	const uint8_t *realm = sm_stun_find(msg, len, SM_A_REALM, &realm_len);
-	const uint8_t *nonce = sm_stun_find(msg, len, SM_A_NONCE, &nonce_len);
+	const uint8_t *realm = tc_stun_find(msg, len, TC_A_REALM, &realm_len);
+	const uint8_t *nonce = tc_stun_find(msg, len, TC_A_NONCE, &nonce_len);
 
 	if (nonce == NULL || nonce_len > LOAD_NONCE_MAX)
 		return false;
@@ -32,7 +22,7 @@ static bool challenge_take(
 		if (realm == NULL || realm_len >= sizeof(c->realm))
 			return false;
 		memcpy(c->realm, realm, realm_len);
-		key_make(c);
+		return tc_key(c->o.user, c->realm, c->o.password, c->key);
 	}
 	return true;
 }
@@ -40,7 +30,7 @@ static bool challenge_take(
 static void on_error(
 	struct load_client *c, struct load_slot *s, const uint8_t *msg, size_t len, uint64_t now_ns)
 {
-	int code = sm_stun_error(msg, len);
+	int code = tc_stun_error(msg, len);
 	bool first = code == 401 && s->state == LOAD_CHALLENGE;
 
 	if (code >= 0 && code < (int)LOAD_CODES_MAX)
@@ -49,7 +39,7 @@ static void on_error(
 		load_client_begin(c, s, first ? LOAD_ALLOCATE : s->state, now_ns);
 		return;
 	}
-	// What is to be deleted is gone, whatever the server says of it.
+	// An allocation to be deleted is gone, with any answer.
 	if (s->state == LOAD_DELETE) {
 		load_client_end(c, s, LOAD_ABSENT);
 		return;
@@ -91,13 +81,13 @@ static void on_deleted(struct load_client *c, struct load_slot *s)
 }
 
 // False for an address of another family than the peers'.
-static bool relayed_take(const struct load_client *c, const union sm_addr *a, struct load_addr *out)
+static bool relayed_take(const struct load_client *c, const union tc_addr *a, struct load_addr *out)
 {
 	const uint8_t *ip = a->v6.sin6_addr.s6_addr;
 	uint32_t low;
 
 	*out = (struct load_addr){
-		.port = sm_addr_port(a), .net = {.v6 = a->sa.sa_family == AF_INET6}};
+		.port = tc_addr_port(a), .net = {.v6 = a->sa.sa_family == AF_INET6}};
 	if (out->net.v6) {
 		memcpy(out->net.prefix, ip, sizeof(out->net.prefix));
 		memcpy(&low, ip + sizeof(out->net.prefix), sizeof(low));
@@ -111,9 +101,9 @@ static bool relayed_take(const struct load_client *c, const union sm_addr *a, st
 static void on_success(
 	struct load_client *c, struct load_slot *s, const uint8_t *msg, size_t len, uint64_t now_ns)
 {
-	union sm_addr relayed;
+	union tc_addr relayed;
 
-	if (!sm_stun_integrity_ok(msg, len, c->key)) {
+	if (!tc_stun_integrity_ok(msg, len, c->key)) {
 		c->counts.bad_integrity++;
 		return;
 	}
@@ -122,7 +112,7 @@ static void on_success(
 		c->counts.strange++; // a server that asks for no credentials
 		break;
 	case LOAD_ALLOCATE:
-		if (!sm_stun_find_addr(msg, len, SM_A_XOR_RELAYED, &relayed) ||
+		if (!tc_stun_find_addr(msg, len, TC_A_XOR_RELAYED, &relayed) ||
 			!relayed_take(c, &relayed, &s->relayed)) {
 			load_client_give_up(c, s);
 			return;
@@ -152,20 +142,20 @@ bool load_client_input(
 	struct load_slot *s;
 	uint16_t type;
 
-	if (!sm_stun_valid(msg, len))
+	if (!tc_stun_valid(msg, len))
 		return false;
-	type = sm_stun_type(msg);
+	type = tc_stun_type(msg);
 	memcpy(id, msg + 8, sizeof(id));
 	s = id[0] < c->n ? &c->slots[id[0]] : NULL;
 	// A late answer to a request that was sent again is one of those nobody waits for.
-	if (s == NULL || id[1] != s->serial || id[2] != c->o.seed || s->client != client ||
+	if (s == NULL || id[1] != s->serial || id[2] != c->o.run || s->client != client ||
 		s->flight == LOAD_NO_FLIGHT) {
 		c->counts.strange++;
 		return true;
 	}
-	if (type == (load_request_method(s->state) | SM_ERROR))
+	if (type == (load_request_method(s->state) | TC_ERROR))
 		on_error(c, s, msg, len, now_ns);
-	else if (type == (load_request_method(s->state) | SM_SUCCESS))
+	else if (type == (load_request_method(s->state) | TC_SUCCESS))
 		on_success(c, s, msg, len, now_ns);
 	else
 		c->counts.strange++;

@@ -82,13 +82,13 @@ static uint32_t index_of(const struct load_client *c, const struct load_slot *s)
 
 static void request_send(struct load_client *c, struct load_slot *s)
 {
-	uint8_t buf[SM_STUN_MAX];
+	uint8_t buf[TC_STUN_MAX];
 	const struct load_request r = {.population = &c->o.population,
 		.user = c->o.user,
 		.realm = c->realm,
 		.key = c->key,
 		.lifetime_s = c->o.lifetime_s,
-		.id = {index_of(c, s), s->serial, c->o.seed}};
+		.id = {index_of(c, s), s->serial, c->o.run}};
 	size_t len = load_request_build(&r, s, buf);
 
 	c->counts.requests++;
@@ -127,7 +127,7 @@ void load_client_give_up(struct load_client *c, struct load_slot *s)
 	load_client_end(c, s, LOAD_FAILED);
 }
 
-// ---- what waits ---------------------------------------------------------------------------------
+// ---- waiting ------------------------------------------------------------------------------------
 
 void load_client_queue(struct load_client *c, struct load_slot *s)
 {

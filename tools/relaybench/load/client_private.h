@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What client.c (asking) and answer.c (being answered) share.
+// Shared by client.c (requests) and answer.c (answers).
 #pragma once
 
-#include "client.h"
+#include <load/client.h>
 
 #define LOAD_NO_FLIGHT UINT32_MAX // of a slot without a request
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "frame.h"
+#include <load/frame.h>
 
 #include <string.h>
 
@@ -100,7 +100,7 @@ static uint8_t *headers(uint8_t *frame, const struct load_road *road, const stru
 	return udp;
 }
 
-// `sum` covers the octets behind the first `summed` ones of the UDP payload.
+// `sum` covers the bytes behind the first `summed` ones of the UDP payload.
 static void seal(uint8_t *udp, bool v6, size_t udp_payload, size_t summed, uint32_t sum)
 {
 	size_t addresses = v6 ? 32 : 8; // right in front of UDP

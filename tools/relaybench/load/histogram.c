@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "histogram.h"
+#include <load/histogram.h>
 
 #include <math.h>
 #include <string.h>

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RING_FRAME    1024u // what is longer is cut: only its beginning is read
+#define RING_FRAME    1024u // longer frames are cut: only their beginning is read
 #define RING_BLOCK    (1u << 20)
 #define RING_BLOCKS   48u
 #define RING_FRAMES   (RING_BLOCK / RING_FRAME * RING_BLOCKS)

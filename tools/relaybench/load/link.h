@@ -4,7 +4,7 @@
 // kernel, which stamps them. Nobody is woken by them. One thread.
 #pragma once
 
-#include "frame.h"
+#include <load/frame.h>
 #include "netns.h"
 
 #define LOAD_BATCH 64u
@@ -28,12 +28,12 @@ struct load_link {
 	uint64_t sent, refused; // frames the kernel took, and did not take
 	uint32_t filler_sum;	// of each batch buffer
 	uint16_t lens[LOAD_BATCH];
-	uint8_t frames[LOAD_BATCH][LOAD_FRAME_MAX + 6]; // a round number of octets
+	uint8_t frames[LOAD_BATCH][LOAD_FRAME_MAX + 6]; // a round number of bytes
 };
 
 // Opens the socket and learns the road to `towards` from the kernel, by a datagram it sends there.
-// `netns` is named already. Without `learn` there is no road: nothing can be sent. Says on stderr
-// what failed.
+// `netns` is named already. Without `learn` there is no road: nothing can be sent. Prints the
+// failure on stderr.
 int load_link_open(struct load_link *l, struct load_addr towards, bool learn, uint16_t port_low,
 	uint16_t port_high);
 void load_link_close(struct load_link *l); // the namespace too

@@ -8,21 +8,21 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../cores.h"
-#include "../ground.h"
-#include "../machine.h"
-#include "../options.h"
-#include "../output.h"
+#include <bench/cores.h>
+#include <bench/host.h>
+#include <bench/machine.h>
+#include <bench/exit.h>
+#include <bench/output.h>
 #include "session.h"
 
 #define LINE_MAX_OCTETS 512u
 
-static struct load_span span_default(const struct load_options *o)
+static struct load_interval interval_default(const struct load_options *o)
 {
-	return (struct load_span){.rate = o->rate,
+	return (struct load_interval){.rate = o->rate,
 		.seconds = o->seconds,
 		.directions = o->directions,
-		.sink = o->count_sink ? LOAD_SINK_COUNT : LOAD_SINK_FULL,
+		.sink = o->sink,
 		.payload = o->payload,
 		.churn = o->churn,
 		.flood_binding = o->flood_binding,
@@ -31,36 +31,36 @@ static struct load_span span_default(const struct load_options *o)
 
 // ---- interactive --------------------------------------------------------------------------------
 
-static bool word_take(struct load_span *span, const char *name, const char *value)
+static bool word_take(struct load_interval *interval, const char *name, const char *value)
 {
 	double v = atof(value);
 
 	if (strcmp(name, "rate") == 0 && v >= 0)
-		span->rate = v;
+		interval->rate = v;
 	else if (strcmp(name, "seconds") == 0 && v > 0 && v <= 3600)
-		span->seconds = v;
+		interval->seconds = v;
 	else if (strcmp(name, "direction") == 0)
-		span->directions = value[0] == 'u' ? 1 : value[0] == 'd' ? 2 : 3;
+		interval->directions = value[0] == 'u' ? 1 : value[0] == 'd' ? 2 : 3;
 	else if (strcmp(name, "sink") == 0)
-		span->sink = value[0] == 'c' ? LOAD_SINK_COUNT : LOAD_SINK_FULL;
+		interval->sink = value[0] == 'c' ? LOAD_SINK_COUNT : LOAD_SINK_FULL;
 	else if (strcmp(name, "payload") == 0 && v >= LOAD_PAYLOAD_MIN && v <= LOAD_PAYLOAD_MAX)
-		span->payload = (uint16_t)v;
+		interval->payload = (uint16_t)v;
 	else if (strcmp(name, "churn") == 0 && v >= 0)
-		span->churn = v;
+		interval->churn = v;
 	else if (strcmp(name, "flood_binding") == 0 && v >= 0)
-		span->flood_binding = v;
+		interval->flood_binding = v;
 	else if (strcmp(name, "flood_allocate") == 0 && v >= 0)
-		span->flood_allocate = v;
+		interval->flood_allocate = v;
 	else
 		return false;
 	return true;
 }
 
-static bool line_take(struct load_span *span, char *line)
+static bool line_take(struct load_interval *interval, char *line)
 {
 	char *rest, *word = strtok_r(line, " \t\r\n", &rest);
 
-	if (word == NULL || strcmp(word, "span") != 0)
+	if (word == NULL || strcmp(word, "interval") != 0)
 		return false;
 	while ((word = strtok_r(NULL, " \t\r\n", &rest)) != NULL) {
 		char *value = strchr(word, '=');
@@ -68,7 +68,7 @@ static bool line_take(struct load_span *span, char *line)
 		if (value == NULL)
 			return false;
 		*value++ = '\0';
-		if (!word_take(span, word, value))
+		if (!word_take(interval, word, value))
 			return false;
 	}
 	return true;
@@ -88,7 +88,7 @@ static bool line_wait(struct load_session *s, uint64_t end_ns, char *line)
 	struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
 	size_t n = 0;
 
-	while (!bench_ground_stopped() && load_now_ns() < end_ns) {
+	while (!bench_host_stopped() && load_now_ns() < end_ns) {
 		load_session_serve(s);
 		if (poll(&p, 1, 1) <= 0)
 			continue;
@@ -111,15 +111,15 @@ static int interact(struct load_session *s, uint64_t end_ns)
 		stdout, JSON_COMPACT);
 
 	while (rc == 0 && line_wait(s, end_ns, line)) {
-		struct load_span span = span_default(s->o);
+		struct load_interval interval = interval_default(s->o);
 		json_t *j = NULL;
 
 		if (strcmp(line, "setup") == 0)
 			j = load_setup_describe(s);
-		else if (!line_take(&span, line))
-			j = json_pack("{s:s}", "error", "span NAME=VALUE..., or setup");
+		else if (!line_take(&interval, line))
+			j = json_pack("{s:s}", "error", "interval NAME=VALUE..., or setup");
 		else
-			rc = load_span_run(s, &span, &j);
+			rc = load_interval_run(s, &interval, &j);
 		if (rc == 0)
 			rc = json_out(j, stdout, JSON_COMPACT);
 	}
@@ -168,32 +168,47 @@ static void hold(struct load_session *s)
 
 	fprintf(stderr, "relaybench: holding %u allocations for %.0f s\n",
 		load_client_live(s->client), s->o->hold_s);
-	while (!bench_ground_stopped() &&
-		load_now_ns() - start_ns < (uint64_t)(s->o->hold_s * 1e9)) {
+	while (!bench_host_stopped() && load_now_ns() - start_ns < (uint64_t)(s->o->hold_s * 1e9)) {
 		load_session_serve(s);
 		nanosleep(&pause, NULL);
 	}
 }
 
-static json_t *report_make(const struct load_session *s, json_t *span)
+// The set-up with the answers to the deletions, which end it.
+static json_t *deletions_describe(struct load_session *s)
+{
+	json_t *before = load_setup_describe(s), *after;
+
+	load_session_delete(s);
+	after = load_setup_describe(s);
+	if (json_is_object(after)) {
+		json_object_set(after, "live", json_object_get(before, "live"));
+		json_object_set(after, "per_second", json_object_get(before, "per_second"));
+	}
+	json_decref(before);
+	return after;
+}
+
+static json_t *report_make(struct load_session *s, json_t *interval)
 {
 	const struct load_options *o = s->o;
 
 	return bench_output_make(o->argc, o->argv,
 		json_pack("{s:i, s:i, s:o, s:o}", "allocations", (int)o->population.n_allocations,
-			"channels", (int)o->population.n_channels, "setup", load_setup_describe(s),
-			"span", span == NULL ? json_null() : span));
+			"channels", (int)o->population.n_channels, "setup", deletions_describe(s),
+			"interval", interval == NULL ? json_null() : interval));
 }
 
-static void print_direction(const json_t *span, const char *name)
+static void print_direction(FILE *out, const json_t *interval, const char *name)
 {
-	const json_t *d = json_object_get(span, name), *delay = json_object_get(d, "delay_ns");
+	const json_t *d = json_object_get(interval, name), *delay = json_object_get(d, "delay_ns");
 
 	if (d == NULL)
 		return;
-	printf("%-4s sent %lld (%.0f/s), arrived %lld, lost %lld (%.4f %%), not sent %lld, "
-	       "reordered %lld, duplicate %lld, wrong %lld\n"
-	       "     delay p50 %.1f us, p99 %.1f us, p99.9 %.1f us, most %.1f us\n",
+	fprintf(out,
+		"%-4s sent %lld (%.0f/s), arrived %lld, lost %lld (%.4f %%), not sent %lld, "
+		"reordered %lld, duplicate %lld, wrong %lld\n"
+		"     delay p50 %.1f us, p99 %.1f us, p99.9 %.1f us, most %.1f us\n",
 		name, json_integer_value(json_object_get(d, "sent")),
 		json_real_value(json_object_get(d, "sent_per_second")),
 		json_integer_value(json_object_get(d, "arrived")),
@@ -211,12 +226,14 @@ static void print_direction(const json_t *span, const char *name)
 
 static int run_once(struct load_session *s)
 {
-	struct load_span span = span_default(s->o);
+	struct load_interval interval = interval_default(s->o);
+	// Standard output is for JSON alone where that was asked for.
+	FILE *out = s->o->json ? stderr : stdout;
 	json_t *described = NULL;
 	int rc = 0;
 
 	if (s->client != NULL)
-		printf("%u allocations with %u channels each in %.2f s: %.0f set-ups/s\n",
+		fprintf(out, "%u allocations with %u channels each in %.2f s: %.0f set-ups/s\n",
 			load_client_live(s->client), s->population.n_channels, s->setup_s,
 			load_client_live(s->client) / s->setup_s);
 	if (s->o->map != NULL && s->client != NULL)
@@ -224,15 +241,15 @@ static int run_once(struct load_session *s)
 	if (rc == 0 && s->o->hold_s >= 0)
 		hold(s);
 	else if (rc == 0)
-		rc = load_span_run(s, &span, &described);
+		rc = load_interval_run(s, &interval, &described);
 	if (rc != 0)
 		return rc;
-	print_direction(described, "up");
-	print_direction(described, "down");
+	print_direction(out, described, "up");
+	print_direction(out, described, "down");
 	return bench_output_write(report_make(s, described), s->o->output, s->o->json);
 }
 
-static int run(struct bench_ground *g, void *arg)
+static int run(struct bench_host *g, void *arg)
 {
 	const struct load_options *o = arg;
 	struct load_session s;
@@ -258,13 +275,9 @@ int load_main(int argc, char **argv)
 {
 	struct load_options o;
 
-	if (load_options_read(&o, argc, argv) != 0)
-		return BENCH_EXIT_USAGE;
-	if (o.page != NULL && strcmp(o.page, "help") == 0)
-		load_options_help(stdout);
-	else if (o.page != NULL)
-		printf("relaybench %s\n", TURNPIKE_VERSION);
-	else
-		return bench_ground_supervise(run, &o, !o.no_boost);
-	return BENCH_EXIT_OK;
+	int rc = load_options_read(&o, argc, argv);
+
+	if (rc != 0)
+		return rc > 0 ? BENCH_EXIT_OK : BENCH_EXIT_USAGE;
+	return bench_host_supervise(run, &o, !o.no_boost);
 }

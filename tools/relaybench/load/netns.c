@@ -52,7 +52,7 @@ static FILE *run(const struct load_netns *n, const char *command, const char *mo
 static int routes(const struct load_netns *n, const char *verb)
 {
 	bool undo = strcmp(verb, "del") == 0;
-	// What was there before under its own name goes with an error, and the rest must go too.
+	// Removing an object that existed before fails, and the rest must be removed all the same.
 	const char *command = undo ? "ip -force -batch - 2>/dev/null" : "ip -batch -";
 	FILE *ip = n->n_ips == 0 ? NULL : run(n, command, "we");
 
@@ -93,7 +93,7 @@ int load_netns_make(struct load_netns *n, uint16_t port_low, uint16_t port_high)
 	nft = run(n, "nft -f -", "we");
 	if (nft == NULL)
 		return -errno;
-	// STUN's cookie stands in the fifth to eighth octet behind the UDP header.
+	// STUN's cookie stands in the fifth to eighth byte behind the UDP header.
 	fprintf(nft,
 		"table netdev relaybench { }\n"
 		"delete table netdev relaybench\n"

@@ -2,346 +2,199 @@
 #include "options.h"
 
 #include <errno.h>
-#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
+#include <load/value.h>
+#include <options/options.h>
+#include <turnpike/base.h>
+
 #include "netns.h"
-#include "../value.h"
-#include "value.h"
 
-static const char help[] =
-	"relaybench load --server ADDRESS[:PORT] --peer ADDRESS [OPTION...]\n"
-	"\n"
-	"A population of TURN clients against any server: allocations by real requests, then "
-	"traffic\n"
-	"through them, with loss, reordering and one-way delay. Packets are made here: no socket "
-	"per\n"
-	"allocation. IPv4 or IPv6, all addresses of one family.\n"
-	"\n"
-	"  --server A[:P]        the TURN server (port 3478)\n"
-	"  --peer A              the peers' address, one of --peer-netns\n"
-	"  --client A            the first client address (the client interface's own)\n"
-	"  --client-addresses N  client addresses from there on (1); 22,000 clients each\n"
-	"  --first-client N      of these (one by the clock: servers remember those that left)\n"
-	"  --client-netns NAME   network namespace of the clients, --client-interface IF (eth0)\n"
-	"  --peer-netns NAME     network namespace of the peers, --peer-interface IF (eth0)\n"
-	"  --user NAME           of the long-term credential (demo)\n"
-	"  --password-file FILE  its password; default: $RELAYBENCH_PASSWORD\n"
-	"  --allocations N       (100), --channels N of each (1), --window N requests at once "
-	"(64)\n"
-	"  --direction D         up: client to peer; down; both (up)\n"
-	"  --rate N              packets per second in each direction; 0: as many as go (10000)\n"
-	"  --seconds S           of traffic (5; at most 3600)\n"
-	"  --payload N           octets, 20 to 1400 (160)\n"
-	"  --sink full|count     count: nft counts what arrives and one packet in 64 is read, "
-	"which\n"
-	"                        takes less of the server's core (full)\n"
-	"  --churn N             allocations replaced per second (0)\n"
-	"  --flood-binding N     Binding requests per second beside it, --flood-allocate N "
-	"Allocates\n"
-	"                        without credentials; --flood-addresses N they come from (1)\n"
-	"  --plain               no TURN: datagrams to the peer, through whatever forwards them\n"
-	"  --interactive         spans by lines of standard input: span rate=N seconds=S "
-	"direction=D\n"
-	"                        sink=full|count payload=N churn=N ...; each answered by a JSON "
-	"line\n"
-	"  --hold S              keep the allocations for S seconds without traffic, for another\n"
-	"                        generator; --map FILE lists them. --keep: do not delete them\n"
-	"  --core N              run there; --server-core N: tell how fast that core is, too\n"
-	"  --setup-limit S       (60), --limit S of everything (4000)\n"
-	"  --seed N              (1), --no-boost: compete with other programs for the core\n"
-	"  --i-own-this-target   outside of namespaces made by tools/lab\n"
-	"  -j, --json            JSON on standard output; -o, --output FILE: to a file\n"
-	"  -h, --help, -V, --version\n"
-	"\n"
-	"Needs root. Exit: 0 done, 1 something failed, 2 usage.\n";
+static const char *server_read(void *out, const char *text)
+{
+	struct load_options *o = out;
 
-enum {
-	OPT_SERVER = 256,
-	OPT_PEER,
-	OPT_CLIENT,
-	OPT_CLIENT_ADDRESSES,
-	OPT_FIRST_CLIENT,
-	OPT_CLIENT_NETNS,
-	OPT_CLIENT_INTERFACE,
-	OPT_PEER_NETNS,
-	OPT_PEER_INTERFACE,
-	OPT_USER,
-	OPT_PASSWORD_FILE,
-	OPT_ALLOCATIONS,
-	OPT_CHANNELS,
-	OPT_WINDOW,
-	OPT_DIRECTION,
-	OPT_RATE,
-	OPT_SECONDS,
-	OPT_PAYLOAD,
-	OPT_SINK,
-	OPT_CHURN,
-	OPT_FLOOD_BINDING,
-	OPT_FLOOD_ALLOCATE,
-	OPT_FLOOD_ADDRESSES,
-	OPT_PLAIN,
-	OPT_INTERACTIVE,
-	OPT_HOLD,
-	OPT_MAP,
-	OPT_KEEP,
-	OPT_CORE,
-	OPT_SERVER_CORE,
-	OPT_SETUP_LIMIT,
-	OPT_LIMIT,
-	OPT_SEED,
-	OPT_NO_BOOST,
-	OPT_OWN_TARGET,
+	return load_value_address(text, 3478, &o->population.server);
+}
+
+static const char *peer_read(void *out, const char *text)
+{
+	struct load_population *p = &((struct load_options *)out)->population;
+	struct load_addr a = {0};
+	const char *wanted = load_value_address(text, 0, &a);
+
+	p->peer_ip = a.ip;
+	p->peer_net = a.net;
+	return wanted;
+}
+
+static const char *client_read(void *out, const char *text)
+{
+	struct load_population *p = &((struct load_options *)out)->population;
+	struct load_addr a = {0};
+	const char *wanted = load_value_address(text, 0, &a);
+
+	p->client_ip = a.ip;
+	p->client_net = a.net;
+	return wanted;
+}
+
+#define FIELD(name) OPTIONS_FIELD(struct load_options, name)
+
+static const char *const directions[] = {"up", "down", "both", NULL};
+static const char *const sinks[] = {"full", "count", NULL};
+
+static const struct options_row rows[] = {
+	{"server", "A[:P]", "the TURN server (port 3478)", .kind = OPTIONS_CALL,
+		.read = server_read},
+	{"peer", "A", "the peers' address, one of --peer-netns", .kind = OPTIONS_CALL,
+		.read = peer_read},
+	{"client", "A", "the first client address (the client interface's own)",
+		.kind = OPTIONS_CALL, .read = client_read},
+	{"client-addresses", "N", "client addresses from there on (1); 22,000 clients each",
+		.kind = OPTIONS_WHOLE, FIELD(population.n_client_ips), .low = 1, .high = 4096},
+	{"first-client", "N",
+		"number of the first client (one by the clock: servers remember those\n"
+		"that left)",
+		.kind = OPTIONS_WHOLE, FIELD(population.first_client), .high = 1e8},
+	{"client-netns", "NAME", "network namespace of the clients", .kind = OPTIONS_TEXT,
+		FIELD(client_netns)},
+	{"client-interface", "IF", "interface of the clients (eth0)", .kind = OPTIONS_TEXT,
+		FIELD(client_interface)},
+	{"peer-netns", "NAME", "network namespace of the peers", .kind = OPTIONS_TEXT,
+		FIELD(peer_netns)},
+	{"peer-interface", "IF", "interface of the peers (eth0)", .kind = OPTIONS_TEXT,
+		FIELD(peer_interface)},
+	{"user", "NAME", "of the long-term credential (demo)", .kind = OPTIONS_TEXT, FIELD(user)},
+	{"password-file", "FILE", "its password; without this: $RELAYBENCH_PASSWORD",
+		.kind = OPTIONS_TEXT, FIELD(password_file)},
+	{"allocations", "N", "allocations (100)", .kind = OPTIONS_WHOLE,
+		FIELD(population.n_allocations), .low = 1, .high = 4e6},
+	{"channels", "N", "channels of each allocation (1)", .kind = OPTIONS_WHOLE,
+		FIELD(population.n_channels), .low = 1, .high = 4096},
+	{"window", "N", "requests in flight (64)", .kind = OPTIONS_WHOLE, FIELD(window), .low = 1,
+		.high = 65536},
+	{"direction", "D", "up: client to peer; down; both (up)", .kind = OPTIONS_WORD,
+		FIELD(directions), .words = directions, .low = 1},
+	{"rate", "N", "packets per second in each direction; 0: as many as go (10000)",
+		.kind = OPTIONS_NUMBER, FIELD(rate), .high = 1e8},
+	{"seconds", "S", "of traffic (5; at most 3600)", .kind = OPTIONS_NUMBER, FIELD(seconds),
+		.low = 0.01, .high = 3600},
+	{"payload", "N", "bytes, 20 to 1400 (160)", .kind = OPTIONS_WHOLE, FIELD(payload),
+		.low = LOAD_PAYLOAD_MIN, .high = LOAD_PAYLOAD_MAX},
+	{"sink", "full|count",
+		"count: nft counts what arrives and one packet in 64 is read, which\n"
+		"takes less of the server's core (full)",
+		.kind = OPTIONS_WORD, FIELD(sink), .words = sinks},
+	{"churn", "N", "allocations replaced per second (0)", .kind = OPTIONS_NUMBER, FIELD(churn),
+		.high = 1e6},
+	{"flood-binding", "N", "Binding requests per second beside it (0)", .kind = OPTIONS_NUMBER,
+		FIELD(flood_binding), .high = 1e7},
+	{"flood-allocate", "N", "Allocates without credentials per second beside it (0)",
+		.kind = OPTIONS_NUMBER, FIELD(flood_allocate), .high = 1e7},
+	{"flood-addresses", "N", "addresses that both come from (1)", .kind = OPTIONS_WHOLE,
+		FIELD(flood_ips), .low = 1, .high = 4096},
+	{"plain", NULL, "no TURN: datagrams to the peer, through any forwarder on the way",
+		FIELD(plain)},
+	{"interactive", NULL,
+		"intervals by lines of standard input: interval rate=N seconds=S\n"
+		"direction=D sink=full|count payload=N churn=N ...; each answered by a\n"
+		"JSON line",
+		FIELD(interactive)},
+	{"hold", "S",
+		"keep the allocations for S seconds without traffic, for another\n"
+		"generator",
+		.kind = OPTIONS_NUMBER, FIELD(hold_s), .high = 86400},
+	{"map", "FILE", "list the allocations in FILE", .kind = OPTIONS_TEXT, FIELD(map)},
+	{"keep", NULL, "do not delete the allocations at the end", FIELD(keep)},
+	{"core", "N", "run there", .kind = OPTIONS_WHOLE, FIELD(core), .high = 1023},
+	{"server-core", "N", "report how fast that core is as well", .kind = OPTIONS_WHOLE,
+		FIELD(server_core), .high = 1023},
+	{"setup-limit", "S", "longest time of the set-up (60)", .kind = OPTIONS_NUMBER,
+		FIELD(setup_limit_s), .low = 1, .high = 3600},
+	{"limit", "S", "longest time of everything (4000)", .kind = OPTIONS_NUMBER, FIELD(limit_s),
+		.low = 1, .high = 90000},
+	{"seed", "N", "of everything random (1)", .kind = OPTIONS_WHOLE, FIELD(seed),
+		.high = UINT32_MAX},
+	{"no-boost", NULL, "compete with other programs for the core", FIELD(no_boost)},
+	{"i-own-this-target", NULL, "run outside of namespaces made by tools/lab",
+		FIELD(own_target)},
+	{"json", NULL, "JSON on standard output", 'j', FIELD(json)},
+	{"output", "FILE", "JSON to a file as well", 'o', .kind = OPTIONS_TEXT, FIELD(output)},
 };
 
-static const struct option long_options[] = {
-	{"server", required_argument, NULL, OPT_SERVER},
-	{"peer", required_argument, NULL, OPT_PEER},
-	{"client", required_argument, NULL, OPT_CLIENT},
-	{"client-addresses", required_argument, NULL, OPT_CLIENT_ADDRESSES},
-	{"first-client", required_argument, NULL, OPT_FIRST_CLIENT},
-	{"client-netns", required_argument, NULL, OPT_CLIENT_NETNS},
-	{"client-interface", required_argument, NULL, OPT_CLIENT_INTERFACE},
-	{"peer-netns", required_argument, NULL, OPT_PEER_NETNS},
-	{"peer-interface", required_argument, NULL, OPT_PEER_INTERFACE},
-	{"user", required_argument, NULL, OPT_USER},
-	{"password-file", required_argument, NULL, OPT_PASSWORD_FILE},
-	{"allocations", required_argument, NULL, OPT_ALLOCATIONS},
-	{"channels", required_argument, NULL, OPT_CHANNELS},
-	{"window", required_argument, NULL, OPT_WINDOW},
-	{"direction", required_argument, NULL, OPT_DIRECTION},
-	{"rate", required_argument, NULL, OPT_RATE},
-	{"seconds", required_argument, NULL, OPT_SECONDS},
-	{"payload", required_argument, NULL, OPT_PAYLOAD},
-	{"sink", required_argument, NULL, OPT_SINK},
-	{"churn", required_argument, NULL, OPT_CHURN},
-	{"flood-binding", required_argument, NULL, OPT_FLOOD_BINDING},
-	{"flood-allocate", required_argument, NULL, OPT_FLOOD_ALLOCATE},
-	{"flood-addresses", required_argument, NULL, OPT_FLOOD_ADDRESSES},
-	{"plain", no_argument, NULL, OPT_PLAIN},
-	{"interactive", no_argument, NULL, OPT_INTERACTIVE},
-	{"hold", required_argument, NULL, OPT_HOLD},
-	{"map", required_argument, NULL, OPT_MAP},
-	{"keep", no_argument, NULL, OPT_KEEP},
-	{"core", required_argument, NULL, OPT_CORE},
-	{"server-core", required_argument, NULL, OPT_SERVER_CORE},
-	{"setup-limit", required_argument, NULL, OPT_SETUP_LIMIT},
-	{"limit", required_argument, NULL, OPT_LIMIT},
-	{"seed", required_argument, NULL, OPT_SEED},
-	{"no-boost", no_argument, NULL, OPT_NO_BOOST},
-	{"i-own-this-target", no_argument, NULL, OPT_OWN_TARGET},
-	{"json", no_argument, NULL, 'j'},
-	{"output", required_argument, NULL, 'o'},
-	{"help", no_argument, NULL, 'h'},
-	{"version", no_argument, NULL, 'V'},
-	{NULL, 0, NULL, 0},
+static const struct options_command command = {
+	.program = "relaybench",
+	.name = "load",
+	.synopsis = "--server ADDRESS[:PORT] --peer ADDRESS [OPTION...]",
+	.about = "A population of TURN clients against any server: allocations by real requests, "
+		 "then\n"
+		 "traffic through them, with loss, reordering and one-way delay. Packets are made "
+		 "here:\n"
+		 "no socket per allocation. IPv4 or IPv6, all addresses of one family.\n",
+	.notes = "Needs root. Exit: 0 done, 1 something failed, 2 usage.\n",
+	.rows = rows,
+	.n_rows = TP_ARRAY_LEN(rows),
 };
 
-static int population_option(struct load_options *o, int option, const char *v)
+// The first line of the file, or $RELAYBENCH_PASSWORD, or nothing.
+static int password_read(struct load_options *o)
 {
-	struct load_population *p = &o->population;
-	struct load_addr a;
+	const char *text = getenv("RELAYBENCH_PASSWORD");
+	FILE *f;
 
-	switch (option) {
-	case OPT_SERVER:
-		return load_value_address("--server", v, 3478, &p->server);
-	case OPT_PEER:
-		if (load_value_address("--peer", v, 0, &a) != 0)
-			return -EINVAL;
-		p->peer_ip = a.ip;
-		p->peer_net = a.net;
-		return 0;
-	case OPT_CLIENT:
-		if (load_value_address("--client", v, 0, &a) != 0)
-			return -EINVAL;
-		p->client_ip = a.ip;
-		p->client_net = a.net;
-		return 0;
-	case OPT_CLIENT_ADDRESSES:
-		return bench_value_whole("--client-addresses", v, 1, 4096, &p->n_client_ips);
-	case OPT_FIRST_CLIENT:
-		return bench_value_whole("--first-client", v, 0, 1e8, &p->first_client);
-	case OPT_ALLOCATIONS:
-		return bench_value_whole("--allocations", v, 1, 4e6, &p->n_allocations);
-	default:
-		return bench_value_whole("--channels", v, 1, 4096, &p->n_channels);
-	}
-}
-
-static int traffic_option(struct load_options *o, int option, const char *v)
-{
-	static const char *const directions[] = {"up", "down", "both"};
-	static const char *const sinks[] = {"full", "count"};
-	unsigned word;
-	uint32_t n;
-
-	switch (option) {
-	case OPT_DIRECTION:
-		if (bench_value_word("--direction", v, directions, 3, &word) != 0)
-			return -EINVAL;
-		o->directions = word + 1;
-		return 0;
-	case OPT_SINK:
-		if (bench_value_word("--sink", v, sinks, 2, &word) != 0)
-			return -EINVAL;
-		o->count_sink = word == 1;
-		return 0;
-	case OPT_RATE:
-		return bench_value_number("--rate", v, 0, 1e8, &o->rate);
-	case OPT_SECONDS:
-		return bench_value_number("--seconds", v, 0.01, 3600, &o->seconds);
-	case OPT_PAYLOAD:
-		if (bench_value_whole("--payload", v, LOAD_PAYLOAD_MIN, LOAD_PAYLOAD_MAX, &n) != 0)
-			return -EINVAL;
-		o->payload = (uint16_t)n;
-		return 0;
-	case OPT_CHURN:
-		return bench_value_number("--churn", v, 0, 1e6, &o->churn);
-	case OPT_FLOOD_BINDING:
-		return bench_value_number("--flood-binding", v, 0, 1e7, &o->flood_binding);
-	case OPT_FLOOD_ALLOCATE:
-		return bench_value_number("--flood-allocate", v, 0, 1e7, &o->flood_allocate);
-	default:
-		return bench_value_whole("--flood-addresses", v, 1, 4096, &o->flood_ips);
-	}
-}
-
-static int run_option(struct load_options *o, int option, const char *v)
-{
-	double n;
-
-	switch (option) {
-	case OPT_WINDOW:
-		return bench_value_whole("--window", v, 1, 65536, &o->window);
-	case OPT_HOLD:
-		return bench_value_number("--hold", v, 0, 86400, &o->hold_s);
-	case OPT_SETUP_LIMIT:
-		return bench_value_number("--setup-limit", v, 1, 3600, &o->setup_limit_s);
-	case OPT_LIMIT:
-		return bench_value_number("--limit", v, 1, 90000, &o->limit_s);
-	case OPT_SEED:
-		return bench_value_whole("--seed", v, 0, UINT32_MAX, &o->seed);
-	default:
-		if (bench_value_number(
-			    option == OPT_CORE ? "--core" : "--server-core", v, 0, 1023, &n))
-			return -EINVAL;
-		*(option == OPT_CORE ? &o->core : &o->server_core) = (int)n;
+	if (o->password_file == NULL) {
+		snprintf(o->password, sizeof(o->password), "%s", text == NULL ? "" : text);
 		return 0;
 	}
-}
-
-static int text_option(struct load_options *o, int option, char *v)
-{
-	switch (option) {
-	case OPT_CLIENT_NETNS:
-		o->client_netns = v;
-		return 0;
-	case OPT_CLIENT_INTERFACE:
-		o->client_interface = v;
-		return 0;
-	case OPT_PEER_NETNS:
-		o->peer_netns = v;
-		return 0;
-	case OPT_PEER_INTERFACE:
-		o->peer_interface = v;
-		return 0;
-	case OPT_USER:
-		o->user = v;
-		return 0;
-	case OPT_MAP:
-		o->map = v;
-		return 0;
-	case OPT_PLAIN:
-		o->plain = true;
-		return 0;
-	case OPT_INTERACTIVE:
-		o->interactive = true;
-		return 0;
-	case OPT_KEEP:
-		o->keep = true;
-		return 0;
-	case OPT_NO_BOOST:
-		o->no_boost = true;
-		return 0;
-	case OPT_OWN_TARGET:
-		o->own_target = true;
-		return 0;
-	case 'j':
-		o->json = true;
-		return 0;
-	case 'o':
-		o->output = v;
-		return 0;
-	case 'h':
-		o->page = "help";
-		return 0;
-	case 'V':
-		o->page = "version";
-		return 0;
-	default:
-		return -ENOENT;
+	f = fopen(o->password_file, "re");
+	if (f == NULL) {
+		fprintf(stderr, "relaybench: --password-file: %s: %s\n", o->password_file,
+			strerror(errno));
+		return -EINVAL;
 	}
+	if (fgets(o->password, sizeof(o->password), f) == NULL)
+		o->password[0] = '\0';
+	fclose(f);
+	o->password[strcspn(o->password, "\r\n")] = '\0';
+	return 0;
 }
 
-static int option_take(struct load_options *o, int option, char *v)
-{
-	int rc = text_option(o, option, v);
-
-	if (rc != -ENOENT)
-		return rc;
-	if (option == OPT_SERVER || option == OPT_PEER || option == OPT_CLIENT ||
-		option == OPT_CLIENT_ADDRESSES || option == OPT_FIRST_CLIENT ||
-		option == OPT_ALLOCATIONS || option == OPT_CHANNELS)
-		return population_option(o, option, v);
-	if (option == OPT_WINDOW || option == OPT_HOLD || option == OPT_SETUP_LIMIT ||
-		option == OPT_LIMIT || option == OPT_SEED || option == OPT_CORE ||
-		option == OPT_SERVER_CORE)
-		return run_option(o, option, v);
-	return option >= OPT_SERVER ? traffic_option(o, option, v) : -EINVAL;
-}
-
-// What only the whole command line tells.
+// Problems between options.
 static int options_check(const struct load_options *o)
 {
 	const struct load_population *p = &o->population;
+	char problem[160];
 
-	if (p->peer_ip == 0 || (p->server.ip == 0 && !o->plain)) {
-		fprintf(stderr, "relaybench: --server and --peer are needed; see --help\n");
-		return -EINVAL;
-	}
+	if (p->peer_ip == 0 || (p->server.ip == 0 && !o->plain))
+		return options_refuse(&command, "--server and --peer are needed");
 	if ((!o->plain && p->server.net.v6 != p->peer_net.v6) ||
-		(p->client_ip != 0 && p->client_net.v6 != p->peer_net.v6)) {
-		fprintf(stderr,
-			"relaybench: --server, --client and --peer are not of one family\n");
-		return -EINVAL;
-	}
+		(p->client_ip != 0 && p->client_net.v6 != p->peer_net.v6))
+		return options_refuse(
+			&command, "--server, --client and --peer are not of one family");
 	if (p->n_allocations > load_clients_max(p)) {
-		fprintf(stderr, "relaybench: %u allocations need --client-addresses %u\n",
+		snprintf(problem, sizeof(problem), "%u allocations need --client-addresses %u",
 			p->n_allocations, (p->n_allocations - 1) / LOAD_PORTS + 1);
-		return -EINVAL;
+		return options_refuse(&command, problem);
 	}
-	if ((uint64_t)p->n_allocations * p->n_channels > 1u << 26) {
-		fprintf(stderr, "relaybench: at most %u channels in all\n", 1u << 26);
-		return -EINVAL;
-	}
-	if (o->plain && o->directions != 1) {
-		fprintf(stderr, "relaybench: --plain goes --direction up only\n");
-		return -EINVAL;
-	}
+	if ((uint64_t)p->n_allocations * p->n_channels > 1u << 26)
+		return options_refuse(&command, "more than 67108864 channels in all");
+	if (o->plain && o->directions != 1)
+		return options_refuse(&command, "--plain goes --direction up only");
 	if (!o->own_target &&
-		(!load_netns_is_lab(o->client_netns) || !load_netns_is_lab(o->peer_netns))) {
-		fprintf(stderr,
-			"relaybench: --client-netns and --peer-netns are not both a lab's "
-			"(tools/lab up); load on anything else needs --i-own-this-target\n");
-		return -EINVAL;
-	}
+		(!load_netns_is_lab(o->client_netns) || !load_netns_is_lab(o->peer_netns)))
+		return options_refuse(&command, "--client-netns and --peer-netns are not both a "
+						"lab's (tools/lab up); load on "
+						"anything else needs --i-own-this-target");
 	return 0;
 }
 
 int load_options_read(struct load_options *o, int argc, char **argv)
 {
-	const char *password_file = NULL;
-	int option, rc = 0;
+	int rc;
 
 	*o = (struct load_options){
 		.population = {.n_client_ips = 1,
@@ -366,23 +219,10 @@ int load_options_read(struct load_options *o, int argc, char **argv)
 		.payload = 160,
 		.seed = 1,
 		.argc = argc,
-		.argv = argv};
-	optind = 1;
-	while (rc == 0 && (option = getopt_long(argc, argv, "jo:hV", long_options, NULL)) != -1) {
-		if (option == OPT_PASSWORD_FILE)
-			password_file = optarg;
-		else
-			rc = option_take(o, option, optarg);
-	}
-	if (rc != 0 || o->page != NULL)
-		return rc;
-	if (optind < argc)
-		return bench_value_refuse("argument", argv[optind], "understood");
-	rc = options_check(o);
-	return rc != 0 ? rc : load_value_password(o->password, sizeof(o->password), password_file);
-}
-
-void load_options_help(FILE *out)
-{
-	fputs(help, out);
+		.argv = argv,
+	};
+	rc = options_read(&command, o, argc, argv);
+	if (rc == 0)
+		rc = options_check(o);
+	return rc == 0 ? password_read(o) : rc;
 }

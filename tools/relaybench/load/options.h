@@ -4,23 +4,24 @@
 
 #include <stdio.h>
 
-#include "population.h"
+#include <load/population.h>
 
 struct load_options {
 	struct load_population population; // n_client_ips without the flood's
 	bool plain;			   // no TURN: datagrams straight to the peer
 	const char *client_netns, *client_interface;
 	const char *peer_netns, *peer_interface;
-	struct load_addr relay_probe; // what the peer's side reaches the relay by
+	struct load_addr relay_probe; // an address by which the peer's side reaches the relay
 	const char *user;
 	char password[256];
+	const char *password_file;
 	uint32_t window;
 	uint32_t flood_ips;
 	double seconds, rate, churn, flood_binding, flood_allocate;
 	double setup_limit_s, limit_s;
 	double hold_s;
 	unsigned directions; // bits of enum load_direction
-	bool count_sink;
+	unsigned sink;	     // enum load_sink
 	bool interactive;
 	bool keep; // leave the allocations to the server at the end
 	bool own_target;
@@ -30,11 +31,9 @@ struct load_options {
 	uint32_t seed;
 	bool json;
 	const char *output, *map;
-	const char *page; // "help" or "version"
 	int argc;
 	char **argv;
 };
 
-// argv[0] is the command's name. 0, or -EINVAL after a message on stderr.
+// As options_read.
 int load_options_read(struct load_options *o, int argc, char **argv);
-void load_options_help(FILE *out);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "population.h"
+#include <load/population.h>
 
 uint32_t load_clients_max(const struct load_population *p)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "sequence.h"
+#include <load/sequence.h>
 
 enum load_arrival load_sequence_take(struct load_sequence *s, uint32_t number)
 {

@@ -5,10 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
 
-#include "../ground.h"
+#include <bench/host.h>
 
 #define NS_PER_S    1000000000ull
 #define POLL_MAX    512u
@@ -23,7 +24,7 @@ uint64_t load_now_ns(void)
 	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
-// ---- what arrives -------------------------------------------------------------------------------
+// ---- receiving ----------------------------------------------------------------------------------
 
 static bool same(struct load_addr a, struct load_addr b)
 {
@@ -165,13 +166,15 @@ int load_session_open(struct load_session *s, const struct load_options *o)
 		.password = o->password,
 		.window = o->window,
 		.lifetime_s = 3600,
-		.seed = o->seed,
 		.send = request_out,
 		.ctx = s};
 	int rc;
 
 	memset(s, 0, sizeof(*s));
 	s->o = o;
+	// With the transaction ids of an earlier run, a late answer to that one would be taken.
+	if (getrandom(&c.run, sizeof(c.run), 0) != (ssize_t)sizeof(c.run))
+		return -EIO;
 	s->population = o->population;
 	s->payload = o->payload;
 	s->n_flows = load_flows(&s->population);
@@ -233,7 +236,7 @@ int load_session_set_up(struct load_session *s)
 	if (s->client == NULL)
 		return 0;
 	load_client_open(s->client);
-	while (load_client_pending(s->client) > 0 && !bench_ground_stopped()) {
+	while (load_client_pending(s->client) > 0 && !bench_host_stopped()) {
 		load_session_serve(s);
 		now_ns = load_now_ns();
 		if (now_ns - start_ns > limit_ns)

@@ -4,11 +4,11 @@
 
 #include <jansson.h>
 
-#include "client.h"
-#include "histogram.h"
+#include <load/client.h>
+#include <load/histogram.h>
 #include "link.h"
 #include "options.h"
-#include "sequence.h"
+#include <load/sequence.h>
 
 enum load_direction { LOAD_UP, LOAD_DOWN, LOAD_DIRECTIONS }; // client to peer; back
 
@@ -17,7 +17,7 @@ struct load_flow {
 	struct load_sequence seen[LOAD_DIRECTIONS];
 };
 
-// What one direction saw during a span.
+// The counts of one direction during an interval.
 struct load_tally {
 	uint64_t sent;	  // frames that the kernel took
 	uint64_t refused; // frames it did not: lost by the generator
@@ -38,7 +38,7 @@ struct load_session {
 	struct load_flow *flows;
 	uint32_t n_flows, stride, at[LOAD_DIRECTIONS];
 	uint16_t payload;
-	bool media; // a span runs: tallies count
+	bool media; // an interval runs: tallies count
 	uint64_t flood_answers;
 	struct load_tally tally[LOAD_DIRECTIONS];
 	double setup_s;
@@ -50,10 +50,10 @@ void load_session_close(struct load_session *s);
 // All allocations asked for and answered; -ETIMEDOUT after o->setup_limit_s, -EIO when some failed.
 int load_session_set_up(struct load_session *s);
 void load_session_delete(struct load_session *s);
-// Reads what came and sends what is due.
+// Reads received frames and sends due ones.
 void load_session_serve(struct load_session *s);
 
-struct load_span {
+struct load_interval {
 	double rate; // packets per second in each direction; 0: as many as go
 	double seconds;
 	unsigned directions; // bit n: enum load_direction
@@ -63,8 +63,8 @@ struct load_span {
 	double flood_binding, flood_allocate; // requests per second
 };
 
-// Runs one span and describes it in *out. 0 or a negative errno.
-int load_span_run(struct load_session *s, const struct load_span *span, json_t **out);
+// Runs one interval and describes it in *out. 0 or a negative errno.
+int load_interval_run(struct load_session *s, const struct load_interval *interval, json_t **out);
 
 json_t *load_setup_describe(const struct load_session *s);
 

@@ -2,8 +2,8 @@
 """The voice call's server side.
 
 Serving:
-  messages     what may be said over the WebSocket, checked field by field
-  hall         rooms and who is in them (no I/O: calls in, deliveries out)
+  messages     the messages of the WebSocket, checked field by field
+  hall         rooms and their members (no I/O: calls in, deliveries out)
   bucket       a rate limit with the time as argument
   credentials  TURN credentials, from the relay's operator socket or from a REST secret
   web          HTTP and WebSocket: headers, origin, token, one session per browser
@@ -14,7 +14,7 @@ Visiting, in the lab:
   lab          tools/lab's names, and how to run something inside
   devtools     Chromium's pipe
   chromium     a browser with a fresh profile that trusts the lab
-  visit        join through the page's own form, and read what it shows
+  visit        join through the page's own form, and read its state
   tone         a generated voice
   open, screenshot  the commands
 """

@@ -98,7 +98,7 @@ class Chromium:
         return page
 
     def log(self):
-        """The last of what the browser said, for a message about its failure."""
+        """Returns the end of the browser's log, for a message about its failure."""
         text = (self._home / "chromium.log").read_text(encoding="utf-8", errors="replace")
         return "\n".join(text.splitlines()[-10:])
 

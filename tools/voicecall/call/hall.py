@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The rooms and who is in them. No I/O: each call returns what is to be delivered to whom.
+"""The rooms and their members. No I/O: each call returns the messages to deliver, with addressees.
 
 The rooms are fixed at start, so their number is bounded by the operator; the members of a room
 are bounded because the call is a mesh: everybody sends to everybody.
@@ -15,7 +15,7 @@ MEMBERS_MAX = 6
 
 
 class Member:
-    """One browser in one room. `channel` is whatever the shell uses to reach it. The id is made
+    """One browser in one room. `channel` is the shell's handle to reach it. The id is made
     by the shell from a CSPRNG: it is also the user that its TURN credential is minted for."""
 
     def __init__(self, member_id, room, name, muted, channel):
@@ -42,7 +42,7 @@ class Hall:
         return tuple(self._rooms)
 
     def token(self, room):
-        """The token that opens this room and no other: what its link carries."""
+        """The token that opens this room and no other, as its link carries it."""
         mac = hmac.new(self._key, b"room:" + _octets(room), hashlib.sha256).digest()
         return base64.urlsafe_b64encode(mac[:18]).decode("ascii")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the call needs to know of tools/lab: its names, and how to run something inside."""
+"""The call's interface to tools/lab: its names, and how to run a command inside."""
 import os
 import pathlib
 import subprocess

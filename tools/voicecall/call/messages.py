@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a browser may say over the WebSocket. Everything not named here is refused.
+"""The messages that a browser may send over the WebSocket. All others are refused.
 
 A message is one JSON object in one text frame, with a `type` and exactly the fields of that type.
 The SDP and candidates inside are opaque to the server: it checks their form and size and passes
@@ -82,7 +82,7 @@ def clean_name(name):
 
 
 def parse(text):
-    """One frame's text -> the message as a dict. Raises Refusal with what is wrong with it."""
+    """One frame's text -> the message as a dict. Raises Refusal with the reason."""
     try:
         message = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The command `open`: a browser in the lab, and on the terminal what its page shows."""
+"""The command `open`: a browser in the lab, and its page's state on the terminal."""
 import json
 import os
 import subprocess
@@ -11,7 +11,7 @@ from .devtools import Gone
 from .lab import Lab
 from .visit import Visit, describe_pair
 
-SERVER_SECONDS_MAX = 10
+SERVER_SECONDS_MAX = 60        # a busy machine
 FIGURES_EVERY_S = 5
 
 
@@ -38,16 +38,25 @@ def _start_server(lab):
                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
                                   start_new_session=True)
     deadline = time.monotonic() + SERVER_SECONDS_MAX
-    while not lab.links_file.exists():
-        if server.poll() is not None or time.monotonic() > deadline:
-            said = lab.log_file.read_text(encoding="utf-8", errors="replace").splitlines()
-            raise ValueError(f"the call's server did not start: {said[-1] if said else ''} "
-                             f"(log: {lab.log_file})")
+    while not _server_answers(lab):
+        if server.poll() is not None:
+            raise ValueError(why_not_started(lab.log_file, server.returncode))
+        if time.monotonic() > deadline:
+            raise ValueError(why_not_started(lab.log_file, None))
         time.sleep(0.05)
 
 
+def why_not_started(log_file, status):
+    """The reason for people, which is never empty. `status`: None while the server still runs."""
+    lines = log_file.read_text(encoding="utf-8", errors="replace").split("\n")
+    said = [line for line in lines if line.strip()][-1:]
+    why = f"does not answer after {SERVER_SECONDS_MAX} s; is the machine too busy?" \
+        if status is None else f"ended with status {status}"
+    return f"the call's server {why}{': ' + said[0].strip() if said else ''} (log: {log_file})"
+
+
 def lines_of(snapshot):
-    """What changes rarely, one line per other member; printed when it differs from before."""
+    """The slowly changing state, one line per other member; printed when it changes."""
     lines = {}
     for peer in snapshot["peers"]:
         muted = ", muted" if peer["muted"] else ""
@@ -57,7 +66,7 @@ def lines_of(snapshot):
 
 
 class Watch:
-    """Prints what the page shows when it changes, and figures every few seconds."""
+    """Prints the page's state when it changes, and figures every few seconds."""
 
     def __init__(self, visit, out):
         self._visit = visit

@@ -8,6 +8,7 @@ import time
 
 from . import tone
 from .chromium import need_programs
+from .devtools import Gone
 from .lab import Lab
 from .open import find_link
 from .visit import Visit, describe_pair
@@ -29,9 +30,12 @@ def run(args):
         try:
             visits = [_join(browsers, lab, link, index, name, audio_file)
                       for index, name in enumerate(names)]
-        except RuntimeError as error:
-            raise ValueError(str(error)) from None
-        _take(visits[0], args)
+            _take(visits[0], args)
+        except (RuntimeError, TimeoutError) as error:
+            raise ValueError(f"no picture: {error}") from None
+        except Gone:
+            raise ValueError("no picture: a browser ended by itself; is there memory left?") \
+                from None
     return 0
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One browser's visit to the call: join through the page's own form, then watch what it shows."""
+"""One browser's visit to the call: join through the page's own form, then watch its state."""
 import json
 import time
 import urllib.parse
@@ -36,7 +36,7 @@ class Visit:
             raise
 
     def snapshot(self):
-        """What the page shows, as data (voicecall.snapshot of main.js)."""
+        """Returns the page's state as data (voicecall.snapshot of main.js)."""
         return self.page.evaluate("voicecall.snapshot()")
 
     def trouble(self):

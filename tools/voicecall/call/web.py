@@ -173,7 +173,7 @@ def _send_all(deliveries):
 
 
 class Server:
-    """What the sessions share."""
+    """State shared by the sessions."""
 
     def __init__(self, hall, mint, origins, log, *, policy="relay", ttl_s=3600, test_pages=False):
         self.hall = hall

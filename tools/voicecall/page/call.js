@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The call: who is in the room, and one Peer for each of them.
+// The call: the members of the room, and one Peer for each of them.
 
 import { LocalLevel } from "./levels.js";
 import { Peer } from "./peer.js";
@@ -33,7 +33,7 @@ export class Call extends EventTarget {
         this.#wish = POLICIES.includes(wish) ? wish : null;
     }
 
-    // Throws what getUserMedia throws; everything later comes as an event.
+    // Throws the errors of getUserMedia; later failures arrive as events.
     async join({ room, token, name }) {
         this.#stream = await navigator.mediaDevices.getUserMedia({ audio: true });
         this.#level = new LocalLevel(this.#stream);

@@ -36,7 +36,7 @@ export class LocalLevel {
     }
 }
 
-// What a receiver plays now, from the last packet's decoded audio.
+// The level that a receiver plays now, from the last packet's decoded audio.
 export function remoteLevel(receiver) {
     const source = receiver?.getSynchronizationSources()[0];
     return source?.audioLevel ?? 0;

@@ -92,5 +92,5 @@ setInterval(() => view.drawLevels(), LEVELS_MS);
 prepareDoor();
 view.draw();
 
-// For those who drive the page by program: what it shows, as data.
+// The page's state as data, for programs that drive the page.
 globalThis.voicecall = Object.freeze({ snapshot: () => call.snapshot() });

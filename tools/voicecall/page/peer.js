@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// One connection to one other member. Whoever came later offers, so offers never cross.
+// One connection to one other member. The later member offers, so offers never cross.
 
 import { remoteLevel } from "./levels.js";
 import { Rates, readStats } from "./stats.js";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What getStats() knows about one connection, boiled down to what the page and the tests show.
+// Reduces getStats() of one connection to the figures that the page and the tests show.
 
 const HISTORY_MAX = 60;
 const INTERVAL_MS_MIN = 500;

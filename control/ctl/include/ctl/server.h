@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The operator socket: bounded clients, bounded frames, never a wait. What a command does is the
-// handlers' business, brought in a const table by whoever owns the event loop. One thread.
+// The operator socket: bounded clients, bounded frames, never a wait. The owner of the event loop
+// supplies the handlers of the commands in a const table. One thread.
 //
 // The wire is described in <turnpike/ctl.h>, the commands in <ctl/command.h>.
 #pragma once
@@ -17,7 +17,7 @@ struct ctl_call {
 	const struct ctl_command *command;
 	const json_t *arguments; // checked: only known members, required ones there, types right
 	uint64_t now_ns;
-	uint32_t uid; // of who connected, as the kernel tells
+	uint32_t uid; // of the connected process, as reported by the kernel
 	int32_t pid;  // likewise; 0: of a namespace that we don't see
 	int fd; // the descriptor that came with the request, or -1; closed unless it is taken over
 		// by setting this to -1
@@ -45,40 +45,44 @@ struct ctl_handler {
 const char *ctl_call_text(const struct ctl_call *call, const char *name);
 uint64_t ctl_call_number(const struct ctl_call *call, const char *name);
 // The request is refused: `code` is a word for programs ("not_found", "refused", "internal"), the
-// message says what, the remedy what to do.
+// message names the problem, the remedy the way out.
 enum ctl_step ctl_call_fail(struct ctl_call *call, const char *code, const char *remedy,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 struct ctl_server;
 
 struct ctl_server_conf {
-	const char *path;    // of the socket; a stale one is replaced
-	const char *group;   // owner group of the socket where it exists; NULL: left alone
-	const char *version; // in the hello
+	const char *path;     // of the socket; a stale one is replaced
+	const char *group;    // owner group of the socket where it exists; NULL: left alone
+	const char *version;  // in the hello
+	const char *instance; // in the hello; NULL: left out
 	unsigned layout_version;
 	const struct ctl_handler *handlers;
 	size_t n_handlers;
-	void *ctx; // the handlers'
-	unsigned max_clients;
+	void *ctx;	      // the handlers'
+	unsigned max_clients; // at least 3: one place is for refusals, one for uid 0
 	uint64_t patience_ns; // a client that takes longer to read or to end a frame is dropped
+	uint64_t idle_ns;     // a client without a request for this long is dropped; 0: never
 };
 
 struct ctl_server_counters {
 	uint64_t accepted;
-	uint64_t refused; // too many clients
+	uint64_t refused; // too many clients, or no descriptor left
+	uint64_t evicted; // idle for too long, or idle while all places were taken
 	uint64_t dropped; // too slow, or their frames were no frames
 	uint64_t requests;
 };
 
-// Strings and handlers are borrowed for the server's life. 0; -EINVAL for a handler of no command;
-// -EADDRINUSE when another process listens there; another negative errno.
+// Copies path, group and instance; borrows version and handlers for the life of the server. 0;
+// -EINVAL for a handler of no command; -EADDRINUSE when another process listens there; another
+// negative errno.
 int ctl_server_create(const struct ctl_server_conf *conf, struct ctl_server **out);
 // Ends all connections and removes the socket.
 void ctl_server_destroy(struct ctl_server *s);
 
-// For epoll, level-triggered: readable while ctl_server_poll has something to do.
+// Returns the descriptor for epoll, level-triggered: readable while ctl_server_poll has work.
 int ctl_server_fd(const struct ctl_server *s);
-// Serves what is there, a bounded amount.
+// Serves pending requests, a bounded amount of work.
 void ctl_server_poll(struct ctl_server *s, uint64_t now_ns);
 // Drops clients that exhausted the patience.
 void ctl_server_advance(struct ctl_server *s, uint64_t now_ns);

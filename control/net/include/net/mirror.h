@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The kernel's links, addresses, routes and neighbours, mirrored from rtnetlink: what the relay
-// needs to know where a packet goes, without a system call per packet or client.
+// The kernel's links, addresses, routes and neighbours, mirrored from rtnetlink: enough to find the
+// route of a packet without a system call per packet or client.
 //
 // Sans-I/O: datagrams of the netlink socket go in, changes come out by callback; <net/watch.h>
 // owns the socket. Only the main routing table counts: policy routing is bypassed, as the
@@ -13,6 +13,7 @@
 enum net_kind {
 	NET_LINK,
 	NET_ADDRESS,
+	NET_NEXTHOP, // objects that routes name; a change is told as one of NET_ROUTE
 	NET_ROUTE,
 	NET_NEIGHBOUR,
 	NET_KINDS,
@@ -45,9 +46,11 @@ struct net_next_hop {
 };
 
 struct net_change {
-	enum net_kind kind;  // ROUTE: any route may have changed
-	uint32_t ifindex;    // LINK, ADDRESS, NEIGHBOUR
-	struct tp_addr addr; // ADDRESS, NEIGHBOUR
+	enum net_kind kind;
+	uint32_t ifindex; // LINK, ADDRESS, NEIGHBOUR
+	struct tp_addr
+		addr;	    // ADDRESS, NEIGHBOUR; ROUTE: its prefix, family 0: any may have changed
+	uint8_t prefix_len; // ROUTE
 };
 
 typedef void (*net_change_fn)(void *ctx, const struct net_change *change);
@@ -68,7 +71,8 @@ void net_mirror_lost(struct net_mirror *m);
 
 // The next dump to ask the kernel for, if one is wanted and none is under way.
 bool net_mirror_wants_dump(const struct net_mirror *m, enum net_kind *kind);
-// The dump was asked for with this sequence number. What it does not bring is dropped at its end.
+// The dump was asked for with this sequence number. Objects missing from the dump are removed at
+// its end.
 void net_mirror_dump_begin(struct net_mirror *m, enum net_kind kind, uint32_t seq);
 // Everything was dumped at least once.
 bool net_mirror_complete(const struct net_mirror *m);
@@ -81,5 +85,8 @@ struct net_neighbour net_mirror_neighbour(
 	const struct net_mirror *m, const struct tp_addr *addr, uint32_t ifindex);
 // 0 or -ENOENT.
 int net_mirror_link(const struct net_mirror *m, uint32_t ifindex, struct net_link *out);
+// Whether the address stands for all hosts of a network that an address of this host is in: the
+// first or the last of an IPv4 network with a prefix of at most 30 bits.
+bool net_mirror_is_broadcast(const struct net_mirror *m, const struct tp_addr *addr);
 // The interface that has this address, 0 for none.
 uint32_t net_mirror_address_owner(const struct net_mirror *m, const struct tp_addr *addr);

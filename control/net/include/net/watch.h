@@ -12,10 +12,10 @@ struct net_watch;
 struct net_watch *net_watch_create(struct net_mirror *m);
 void net_watch_destroy(struct net_watch *w);
 
-// For epoll: readable when net_watch_read has something to do.
+// Returns the descriptor for epoll: readable when net_watch_read has work.
 int net_watch_fd(const struct net_watch *w);
-// Reads what is there (a bounded amount: call again while readable) and asks for due dumps. 0 or
-// a negative errno, after which the mirror is asked for again in full.
+// Reads pending messages (a bounded amount: call again while readable) and requests due dumps. 0 or
+// a negative errno, after which the whole mirror is requested again.
 int net_watch_read(struct net_watch *w, uint64_t now_ns);
 // Asks for a dump that was held back (at most one of a kind per 100 ms).
 int net_watch_advance(struct net_watch *w, uint64_t now_ns);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The tables as the TURN server sees them: what it asks of whoever keeps allocations, permissions
-// and channels. `control/tables` implements it over the RCU segment; tests and the simulator bring
+// The tables as the TURN server sees them: the interface of a store of allocations, permissions and
+// channels. `control/tables` implements it over the RCU segment; tests and the simulator bring
 // their own. Every call is synchronous memory work: no call blocks, sleeps or does I/O.
 //
 // A reference (`ref`) is the store's name for an object; it stays the same until the matching _del,
@@ -18,9 +18,11 @@
 // RFC 8656 7.2 and ADDITIONAL-ADDRESS-FAMILY: an allocation has at most one address per family.
 #define TURN_RELAY_SLOTS  2u
 
-// A client's side of its 5-tuple: the local side is the listener.
+// A client's side of its 5-tuple: the local side is the listener. Remote address and listener
+// make the key; the connection belongs to it.
 struct turn_tuple {
 	struct tp_addr remote;
+	uint64_t connection;  // handle of a stream client's connection; 0: a datagram's
 	uint16_t listener_id; // id in the segment's address table
 };
 
@@ -32,6 +34,10 @@ struct turn_relay_slot {
 	uint16_t relay_id;  // id of local's IP address in the segment's address table
 };
 
+// turn_allocation_record.flags
+#define TURN_RECORD_DONT_FRAGMENT 0x01u // the Allocate request asked for it
+#define TURN_RECORD_MOBILE	  0x02u // it asked for a mobility ticket
+
 // Everything a restarted server needs to go on with an allocation.
 struct turn_allocation_record {
 	struct turn_tuple client;
@@ -42,7 +48,36 @@ struct turn_allocation_record {
 	uint16_t username_len;
 	uint16_t key_len;
 	uint8_t key[TURN_KEY_MAX]; // integrity key: never logged
+	uint8_t key_algorithm;	   // of `key`, the server's own number
 	uint8_t requested_family;  // TP_FAMILY_*
+	uint8_t client_transport;  // TP_TRANSPORT_* of the client's listener
+	uint8_t relayed_transport; // TP_TRANSPORT_UDP or TP_TRANSPORT_TCP
+	uint8_t flags;		   // TURN_RECORD_*
+	uint8_t identity_kind;	   // static, directory, REST, token: the server's own number
+	uint16_t realm_id;
+	uint32_t secret_id;  // REST secret or token key that signed the credential; 0: none
+	uint32_t partner;    // ref of the allocation that holds the other family; 0: none
+	uint64_t connection; // handle of a stream client's connection, else 0
+	uint64_t ticket_id;  // of the mobility ticket given out last; 0: none
+	uint64_t credential_expires_s; // wall clock; 0: it does not expire
+	uint8_t username[TURN_USERNAME_MAX];
+};
+
+// RFC 8656 18.10.
+#define TURN_TOKEN_LEN 8u
+
+// A relayed port held for the bearer of a token.
+struct turn_reservation_record {
+	uint8_t token[TURN_TOKEN_LEN]; // never logged
+	uint8_t txid[12];	       // transaction id of the Allocate request that made it
+	uint32_t expires_s;	       // CLOCK_BOOTTIME seconds
+	uint32_t secret_id;	       // these four as in struct turn_allocation_record
+	uint16_t realm_id;
+	uint16_t username_len;
+	uint8_t identity_kind;
+	bool used;	   // an allocation has the port, or had it
+	uint16_t relay_id; // id of its IP address in the segment's address table
+	uint16_t port;
 	uint8_t username[TURN_USERNAME_MAX];
 };
 
@@ -52,7 +87,7 @@ struct turn_store {
 	int (*allocation_add)(void *ctx, const struct turn_allocation_record *rec, uint32_t *ref);
 	// A new expiry for one relay slot (CLOCK_BOOTTIME seconds).
 	void (*allocation_refresh)(void *ctx, uint32_t ref, unsigned slot, uint32_t expires_s);
-	// Also ends what is left of its permissions and channels. The references die with it.
+	// Also ends its remaining permissions and channels. The references die with it.
 	void (*allocation_del)(void *ctx, uint32_t ref);
 
 	// A permission for the peer's IP address; the port in `peer` is 0.
@@ -70,10 +105,20 @@ struct turn_store {
 		void *ctx, uint32_t ref, uint32_t expires_s, uint32_t permission_expires_s);
 	void (*channel_del)(void *ctx, uint32_t ref);
 
-	// What must outlive a restart of the process, until a second of CLOCK_BOOTTIME: a relayed
-	// port that nobody may get yet, and by what a late duplicate of an Allocate request is
-	// known. A bounded number of tombs is kept, the youngest. Either may be NULL.
-	void (*port_rest)(void *ctx, uint16_t relay_id, uint16_t port, uint32_t until_s);
-	void (*tomb_add)(void *ctx, const struct turn_tuple *client, const uint8_t txid[12],
+	// The longest IP packet that leaves towards the client (`peer` NULL), or towards a peer's
+	// IP address; 0: not known. Concerns the objects that are there. May be NULL.
+	void (*path_mtu)(void *ctx, uint32_t allocation, const struct tp_addr *peer, uint16_t mtu);
+
+	// State that must outlive a restart of the process, until a second of CLOCK_BOOTTIME: a
+	// relayed port in its cool-down, and the mark of a late duplicate of an Allocate request. A
+	// bounded number of tombstones is kept, the youngest. Either may be NULL.
+	void (*port_cooldown)(void *ctx, uint16_t relay_id, uint16_t port, uint32_t until_s);
+	void (*tombstone_add)(void *ctx, const struct turn_tuple *client, const uint8_t txid[12],
 		uint32_t until_s);
+
+	// Reservations, until they end. -ENOSPC when there are as many as the store keeps. All
+	// three may be NULL: they do not survive a restart then.
+	int (*reservation_add)(void *ctx, const struct turn_reservation_record *rec, uint32_t *ref);
+	void (*reservation_use)(void *ctx, uint32_t ref);
+	void (*reservation_del)(void *ctx, uint32_t ref);
 };

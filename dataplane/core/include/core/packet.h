@@ -7,7 +7,7 @@
 
 enum core_kind {
 	CORE_OTHER,    // ARP, VLAN, TCP, anything that is not below: the kernel's
-	CORE_BROKEN,   // not even addresses could be read; `fault` says why
+	CORE_BROKEN,   // not even addresses could be read; `fault` is the reason
 	CORE_UDP,      // one whole UDP datagram
 	CORE_FRAGMENT, // a fragment of a UDP datagram
 	CORE_ICMP,     // ICMP over IPv4 or ICMPv6 over IPv6
@@ -21,16 +21,16 @@ struct core_ports {
 
 struct core_packet {
 	// The memory a rewrite may use; set by the caller of core_parse.
-	uint8_t *low;  // first writable octet, at or in front of the frame
-	uint8_t *high; // behind the last writable octet, at or behind the frame's end
+	uint8_t *low;  // first writable byte, at or in front of the frame
+	uint8_t *high; // behind the last writable byte, at or behind the frame's end
 
 	// Into the frame:
 	const uint8_t *src_ip; // set unless OTHER or BROKEN
 	const uint8_t *dst_ip;
-	uint8_t *l4; // UDP or ICMP header. UDP without fault: at least 8 octets and the payload
+	uint8_t *l4; // UDP or ICMP header. UDP without fault: at least 8 bytes and the payload
 
 	struct core_ports ports; // UDP, when has_ports
-	uint32_t l4_len;	 // octets of it; UDP without fault: header and payload
+	uint32_t l4_len;	 // bytes of it; UDP without fault: header and payload
 	uint32_t l4_len_be;	 // UDP without fault: the same as stored
 	uint32_t csum;		 // UDP: as stored
 	uint32_t tos;		 // TOS or traffic class
@@ -40,10 +40,14 @@ struct core_packet {
 	uint8_t family; // TP_FAMILY_*
 	bool df;	// IPv4: don't fragment
 	bool has_ports; // UDP: the ports could be read
+	// IPv6: a fragment header stands in between, of a packet that is whole (RFC 6946).
+	bool atomic;
+	// It was put together from fragments; set by the caller of core_parse.
+	bool fragmented;
 };
 
 // Fills in all but low and high. Reads frame[0..len) only. A datagram that is malformed still gets
-// its kind, addresses and (if they are there) ports, so that the caller can tell whether it is
+// its kind, addresses and (if they are there) ports, so that the caller knows whether it is
 // ours. UDP checksums are not verified, but for the zero that IPv6 forbids (RFC 8200 8.1).
 void core_parse(struct core_packet *p, uint8_t *frame, size_t len);
 
@@ -62,7 +66,7 @@ static inline uint8_t *core_packet_payload(const struct core_packet *p)
 	return p->l4 + 8;
 }
 
-// Octets of the UDP payload; UDP without fault.
+// Bytes of the UDP payload; UDP without fault.
 static inline uint32_t core_packet_payload_len(const struct core_packet *p)
 {
 	return p->l4_len - 8;
@@ -81,6 +85,3 @@ static inline bool core_source_bad(uint8_t family, const uint8_t *ip)
 		return ip[0] == 0 || ip[0] == 127 || ip[0] >= 224;
 	return core_source_bad_ipv6(ip);
 }
-
-// An ICMP error quoting a UDP datagram: source address and port of the quoted one.
-bool core_icmp_quoted_source(const struct core_packet *p, struct tp_addr *source);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Rewriting, one function per direction. The payload stays where it is; the new header is written
 // in front of it, over the old one. Each returns TP_DROP_none with `out` filled in, or the reason
-// why not: ttl_expired, too_big (over 65,535 octets), no_memory (no room in low..high),
-// table_corrupt (the entry's header is none). A packet that fails may have been written to.
+// why not: ttl_expired, too_big (longer than it may be, <core/fit.h>), no_memory (no room in
+// low..high), table_corrupt (the entry's header is none). A packet that fails is as it was.
 //
 // Header fields (RFC 8656 13 and 14, RFC 7915): TTL or hop limit less one, DSCP and ECN copied,
-// flow label 0; IPv4 to IPv4 copies DF, IPv6 to IPv4 sets it above 1,260 octets; the IPv4 id is 0
-// with DF and counts up without.
+// flow label 0; IPv4 to IPv4 copies DF, IPv6 to IPv4 sets it above 1,260 bytes, neither for what
+// came in fragments; the IPv4 id is 0 with DF and counts up without.
 //
-// UDP checksums are updated, see <core/csum.h>: wrong ones stay wrong. A missing one (IPv4) stays
+// UDP checksums are updated, see <entry/csum.h>: wrong ones stay wrong. A missing one (IPv4) stays
 // missing towards IPv4 and is computed towards IPv6.
 //
 // Entries are the caller's choice and are not checked but for their header's shape:
@@ -35,13 +35,13 @@ CORE_INLINE enum tp_drop core_send_to_peer(struct core_context *c, const struct 
 	const struct tp_entry *permission, struct core_out *out)
 {
 	struct core_payload d = core_take_send(p, send, client);
-	uint32_t csum = core_udp_csum(p, &d, out->ip_len, CORE_UDP_HEADER_LEN + d.len,
+	uint32_t csum = core_udp_csum(p, &d, out->ip_len, WIRE_UDP_HEADER_LEN + d.len,
 		(uint32_t)permission->sum_out + send->peer.port_be);
 	enum tp_drop why = core_put_header(c, p, permission, &d, 0, 0, out);
 
 	if (why != TP_DROP_none)
 		return why;
-	memcpy(out->ip + out->ip_len + CORE_UDP_DPORT, &send->peer.port_be, 2);
+	memcpy(out->ip + out->ip_len + WIRE_UDP_DPORT, &send->peer.port_be, 2);
 	core_put_udp(out, csum);
 	return TP_DROP_none;
 }
@@ -111,10 +111,7 @@ CORE_INLINE enum tp_drop core_send_to_data(struct core_context *c, const struct 
 
 // ---- datagrams of our own -----------------------------------------------------------------------
 
-// A datagram of our own with `len` octets of payload already at `payload`, in front of which there
+// A datagram of our own with `len` bytes of payload already at `payload`, in front of which there
 // is room for the headers; the checksum is computed. One family for both addresses.
 void core_datagram_write(struct core_context *c, uint8_t *payload, uint16_t len,
 	const struct tp_addr *src, const struct tp_addr *dst, struct core_out *out);
-
-// The Ethernet header in front of an IP packet; 14 octets must be writable there.
-void core_ethernet_write(const struct core_out *out, const uint8_t dst[6], const uint8_t src[6]);

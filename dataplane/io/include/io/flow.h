@@ -5,7 +5,7 @@
 // front of our ports. One thread at a time.
 #pragma once
 
-#include <steer/own.h>
+#include <steer/claim.h>
 
 struct rte_flow;
 struct rte_flow_action;
@@ -24,9 +24,9 @@ struct io_flow_rule {
 #define IO_FLOW_RULES_MAX 4096u
 
 // The rules for `own`, without duplicates. Their number, or -E2BIG.
-int io_flow_rules(struct io_flow_rule *rules, size_t max, const struct steer_own *own, size_t n);
+int io_flow_rules(struct io_flow_rule *rules, size_t max, const struct steer_claim *own, size_t n);
 
-// What is asked of a card; DPDK's functions, or a test's.
+// The operations needed of a card: DPDK's functions, or a test's.
 struct io_flow_card {
 	int (*isolate)(uint16_t port, int on, struct rte_flow_error *e);
 	struct rte_flow *(*create)(uint16_t port, const struct rte_flow_attr *attr,
@@ -36,18 +36,18 @@ struct io_flow_card {
 };
 extern const struct io_flow_card io_flow_dpdk;
 
-// Before the port is configured. -ENOTSUP and the like with *fault filled in: the card can't leave
-// to the kernel what is the kernel's.
+// Before the port is configured. -ENOTSUP and the like with *fault filled in: the card cannot leave
+// the kernel's packets to the kernel.
 int io_flow_isolate(const struct io_flow_card *card, uint16_t port, const char *device,
 	struct steer_fault *fault);
 
 struct io_flow;
 
-// For a started port with this many receive queues.
+// Creates the rules of a started port with this many receive queues.
 int io_flow_create(struct io_flow **out, const struct io_flow_card *card, uint16_t port,
 	uint16_t n_queues, struct steer_fault *fault);
 // Makes the card's rules those for `own`, additions first.
 int io_flow_update(
-	struct io_flow *f, const struct steer_own *own, size_t n, struct steer_fault *fault);
+	struct io_flow *f, const struct steer_claim *own, size_t n, struct steer_fault *fault);
 // Takes the rules off the card. NULL is fine.
 void io_flow_destroy(struct io_flow *f);

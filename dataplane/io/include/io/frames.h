@@ -12,11 +12,11 @@
 struct io_frames {
 	_Atomic uint32_t head TP_ALIGNED(64); // the putting thread's; runs free
 	_Atomic uint32_t tail TP_ALIGNED(64); // the taking thread's
-	uint8_t *slots TP_ALIGNED(64);	      // [IO_FRAMES_SLOTS][stride]: length, octets
+	uint8_t *slots TP_ALIGNED(64);	      // [IO_FRAMES_SLOTS][stride]: length, bytes
 	uint32_t stride;
 };
 
-// For frames of up to `frame_max` octets. -ENOMEM.
+// Prepares room for frames of up to `frame_max` bytes. -ENOMEM.
 int io_frames_init(struct io_frames *f, uint16_t frame_max);
 void io_frames_fini(struct io_frames *f);
 

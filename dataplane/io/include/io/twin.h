@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The kernel's side of a port whose device the kernel does not see (vfio-pci, memif): a TAP
-// interface with the device's MAC address and MTU. What is not ours goes to it, and what the kernel
-// sends by it goes out of the port.
+// interface with the device's MAC address and MTU. Frames that are not ours go to it, and frames
+// that the kernel sends through it leave by the port.
 //
 // Workers copy frames into and out of queues; a thread of its own, kept off the workers' cores,
 // does the system calls. No DPDK in here: DPDK's own net_tap would do them in the worker, gives
@@ -11,7 +11,7 @@
 // stays, with its addresses and routes; else one is made, and goes with the process.
 #pragma once
 
-#include <steer/own.h>
+#include <steer/claim.h>
 
 struct io_twin;
 
@@ -20,13 +20,6 @@ struct io_twin_settings {
 	uint8_t mac[6];
 	uint16_t mtu;
 	unsigned n_workers;
-};
-
-// What the thread has counted; relaxed.
-struct io_twin_counters {
-	uint64_t to_kernel;
-	uint64_t from_kernel;
-	uint64_t refused; // by the kernel: interface down, out of memory
 };
 
 // Opens the interface, gives it MAC address and MTU, turns it on. Needs CAP_NET_ADMIN.
@@ -41,7 +34,6 @@ void io_twin_stop(struct io_twin *t);
 
 // The device's link, as the interface's carrier. Any thread but a worker.
 void io_twin_carrier(struct io_twin *t, bool up);
-void io_twin_count(const struct io_twin *t, struct io_twin_counters *c);
 
 // ---- workers ----------------------------------------------------------------------------------
 

@@ -3,15 +3,16 @@
 // verdict. No DPDK, no system call, no clock, no lock, no allocation, no log.
 //
 // Ownership: the caller owns frames, worker and everything a worker points to. The worker is used
-// by one thread at a time. What it points to in the segment may hold anything at all: no content of
-// it makes these functions read or write out of bounds; what the caller fills in is trusted.
+// by one thread at a time. The segment's memory may hold any values: no content of it makes these
+// functions read or write out of bounds; the caller's fields are trusted.
 #pragma once
 
+#include <core/hole.h>
 #include <core/rewrite.h>
 #include <turnpike/drop.h>
 #include <turnpike/segment.h>
 
-// Octets a caller must leave free in front of and behind each received frame for the headers of the
+// Bytes a caller must leave free in front of and behind each received frame for the headers of the
 // longest way (IPv4 datagram to an IPv6 client's Data indication). A frame with less that needs
 // them is dropped (no_memory).
 #define STAGE_HEADROOM 64u
@@ -20,41 +21,75 @@
 // Frames one pass works on; longer arrays are cut into bursts of this many.
 #define STAGE_BURST    32u
 
-// What the caller does with a frame. Nothing is left to be counted but what the caller itself adds:
-// tx_packets, tx_octets, and tx_full where the port refused a frame (stage_drop_count).
+// The caller's action for a frame. The caller must count only tx_packets, tx_octets, and tx_full
+// where the port refused a frame (stage_drop_count).
 enum stage_verdict {
-	STAGE_DROP,   // free it; `reason` says why, counted
-	STAGE_SEND,   // transmit data[0..len) on port `tx_port`
-	STAGE_PUNT,   // copied to a punt ring, or it wanted no answer; free it
-	STAGE_KERNEL, // not ours, unchanged: hand it to the kernel where there is a way, else free
-		      // it
+	// Free it; `reason` says why, counted.
+	STAGE_DROP,
+	// Transmit data[0..len) on port `tx_port`.
+	STAGE_SEND,
+	// Copied to a punt ring, or it wanted no answer; free it.
+	STAGE_PUNT,
+	// Not ours, unchanged: hand it to the kernel where there is a way, else free it.
+	STAGE_KERNEL,
+	// data[0..len) is a message for a stream client; worker.stream_out lists it.
+	STAGE_STREAM,
+	// data[0..len) is a frame for a peer on this host: hand it to the kernel as its own.
+	STAGE_LOCAL,
+	// A fragment of a UDP datagram to an address of ours, unchanged: the caller puts the
+	// datagram together (<frag/table.h>) and runs it with `worker.whole`.
+	STAGE_FRAGMENT,
+	// Transmit data[0..len) on port `tx_port` in fragments of at most `mtu` bytes
+	// (<core/cut.h>).
+	STAGE_CUT,
 };
 
 struct stage_pkt {
-	uint8_t *data;	   // in: the frame's first octet (Ethernet); out: moved, for STAGE_SEND
-	uint16_t len;	   // octets of the frame, in one piece
-	uint16_t headroom; // octets that may be written in front of data; out: adjusted
-	uint16_t tailroom; // octets that may be written behind data[len); out: adjusted
+	uint8_t *data;	   // in: the frame's first byte (Ethernet); out: moved, for SEND and CUT
+	uint16_t len;	   // bytes of the frame, in one piece
+	uint16_t headroom; // bytes that may be written in front of data; out: adjusted
+	uint16_t tailroom; // bytes that may be written behind data[len); out: adjusted
 	uint8_t rx_port;   // port it came from
-	uint8_t verdict;   // out: enum stage_verdict
 	uint8_t reason;	   // out: enum tp_drop, for STAGE_DROP
-	uint8_t tx_port;   // out, for STAGE_SEND
+	uint8_t verdict;   // out: enum stage_verdict
+	uint8_t tx_port;   // out, for STAGE_SEND and STAGE_CUT
+	uint16_t mtu;	   // out, for STAGE_CUT: bytes of the longest IP packet
 	void *cookie;	   // the caller's
 };
 
-// What becomes of a port's frames that are not ours.
+// The origin of a message of a client that came by TCP, TLS or DTLS.
+struct stage_message {
+	struct tp_addr remote;
+	uint64_t connection;
+	uint16_t listener_id;
+};
+
+// A message for such a client.
+struct stage_stream_out {
+	uint64_t connection;
+	struct stage_pkt *pkt;
+};
+
+// The destination of a port's frames that are not ours.
 enum stage_kernel {
 	STAGE_KERNEL_SEES, // the kernel has its own copy, or was given them before us
 	STAGE_KERNEL_TWIN, // the caller hands them on: it is asked about everything, tables or not
-	STAGE_KERNEL_NONE, // nobody wants them: dropped by name
+	STAGE_KERNEL_NONE, // dropped by name
 };
 
 // A port as the packet path knows it.
 struct stage_port {
 	uint8_t mac[6]; // source of frames we send, destination of frames we take
-	uint16_t mtu;	// octets of the longest IP packet
-	bool any_mac;	// take frames whatever their destination MAC address is (replay ports)
+	uint16_t mtu;	// bytes of the longest IP packet
+	bool any_mac;	// accept any destination MAC address (replay ports)
 	uint8_t kernel; // enum stage_kernel
+};
+
+// Ports of a peer on one of this host's own addresses, in host order, inclusive.
+struct stage_local_peer {
+	struct tp_addr ip; // port 0
+	uint16_t port_min;
+	uint16_t port_max;
 };
 
 // Own addresses, the roles of their ports and the configuration of the packet path, as private
@@ -68,7 +103,7 @@ struct stage_locals *stage_locals_create(
 void stage_locals_destroy(struct stage_locals *locals); // NULL is fine
 
 // Limiter of first contacts: exact counts of the source prefixes seen in this second, sets of four,
-// the stalest gives way. Keyed, so that nobody chooses whom to collide with.
+// the stalest gives way. Keyed, so that an attacker cannot choose collisions.
 #define STAGE_LIMITER_SETS 4096u
 #define STAGE_LIMITER_WAYS 4u
 
@@ -82,13 +117,36 @@ struct stage_limiter {
 	struct stage_limiter_way ways[STAGE_LIMITER_SETS][STAGE_LIMITER_WAYS];
 };
 
-// One worker. 128 KiB; zeroed and then stage_worker_init'ed by its owner, who fills in the rest and
-// may change it between two calls (locals under RCU: read once per call).
+// Token buckets of clients, one for each, of which the fullest give way.
+#define STAGE_BUCKET_SETS   2048u
+#define STAGE_BUCKET_WAYS   4u
+#define STAGE_BUCKET_MAX_US 30000000u
+
+struct stage_bucket {
+	uint32_t tag;	  // of the client; 0: never used
+	uint32_t full_us; // when it is full again; wraps
+};
+
+// Legs whose long packets are watched, by entry. One that meets another's place takes it.
+#define STAGE_HOLES 1024u
+
+struct stage_hole {
+	struct core_hole hole;
+	uint64_t seen; // long packets so far
+	uint32_t entry;
+	uint32_t generation;
+};
+
+// One worker. 240 KiB; zeroed and then stage_worker_init'ed by its owner, which fills in the rest
+// and may change it between two calls (locals under RCU: read once per call).
 struct stage_worker {
 	// Filled in by the owner.
 	uint32_t id; // worker number, written to punted messages
 	uint32_t n_ports;
 	struct stage_port ports[TP_PORTS_MAX];
+	const struct stage_local_peer *local_peers; // that clients may reach
+	uint32_t n_local_peers;
+	uint16_t local_mtu;		   // on the way there
 	const struct stage_locals *locals; // NULL: no tables yet; all UDP is dropped (not_ready)
 	struct tp_table table;		   // validated view of the tables file
 	const _Atomic uint64_t *next_hops; // [n_next_hops]
@@ -100,8 +158,19 @@ struct stage_worker {
 	struct tp_ring_producer punt[TP_PUNT_CLASSES]; // by TP_PUNT_*; slots NULL: no ring
 	struct tp_ring_consumer inject;
 
-	// Every packet goes the general way: what the quick one is tested against.
-	bool general_only;
+	// Messages for stream clients, in the order to keep: the calls below add to them, the owner
+	// takes them off. One too many is dropped (edge_full).
+	struct stage_stream_out *stream_out;
+	uint32_t stream_out_max;
+	uint32_t n_stream_out;
+
+	// The packets are datagrams that were put together from fragments. The owner sets it around
+	// a call.
+	bool whole;
+
+	// Every packet takes the slow path, as on a processor without SSE4.1. For tests, which
+	// compare both.
+	bool slow_only;
 
 	// Set by stage_run when it put a message on a punt ring; the owner clears it when it has
 	// kicked the control process.
@@ -111,31 +180,60 @@ struct stage_worker {
 	struct core_context context;
 	uint8_t limiter_key[16];
 	struct stage_limiter limiter;
+	struct stage_bucket buckets[STAGE_BUCKET_SETS][STAGE_BUCKET_WAYS];
+	struct stage_hole holes[STAGE_HOLES];
+
+	// The rings of the edge's threads; the owner's. n_edge 0: there is no edge.
+	struct tp_ring_consumer *edge_in;  // [n_edge]
+	struct tp_ring_producer *edge_out; // [n_edge]
+	uint32_t n_edge;
+	// Threads that have been given messages, a bit each; the owner clears it when they are
+	// awake.
+	uint64_t edge_given;
+	uint32_t edge_next; // private: the thread whose turn it is
 };
 
-// Seeds what must not be guessed: 32 octets of a CSPRNG, different for each worker.
+// Seeds the unpredictable numbers: 32 bytes of a CSPRNG, different for each worker.
 void stage_worker_init(struct stage_worker *w, const uint8_t seed[32]);
 
 // One burst, whose frames' first lines the caller has begun to fetch. `now_ns` is CLOCK_BOOTTIME.
 // Counts received frames, ways, drops and the entries' cells.
 void stage_run(struct stage_worker *w, struct stage_pkt *pkts, unsigned n, uint64_t now_ns);
 
-// The stages of a burst: headers read and the first question asked; buckets compared and entries
-// prefetched; entries compared, settled and packets rewritten. The latter two once per question.
-enum stage_lap { STAGE_LAP_CLASSIFY, STAGE_LAP_LOOKUP, STAGE_LAP_SETTLE, STAGE_LAPS };
+// The same for messages of stream clients, which came from the edge: data[0..len) is a whole STUN
+// message or a ChannelData message without padding, and messages[i] belongs to pkts[i]. The edge is
+// not trusted: it can name no listener but those of its own clients (edge_bad).
+void stage_run_messages(struct stage_worker *w, struct stage_pkt *pkts,
+	const struct stage_message *messages, unsigned n, uint64_t now_ns);
 
-// The same, and adds to `laps` what `cycles` counts in each stage.
-void stage_run_timed(struct stage_worker *w, struct stage_pkt *pkts, unsigned n, uint64_t now_ns,
-	uint64_t (*cycles)(void), uint64_t laps[STAGE_LAPS]);
+// The same for frames that the kernel's loopback has for relayed addresses: only those of listed
+// peers go on (own_source).
+void stage_run_local(struct stage_worker *w, struct stage_pkt *pkts, unsigned n, uint64_t now_ns);
 
 // Messages waiting on the inject ring, 0 to TP_RING_SLOTS.
 unsigned stage_inject_pending(const struct stage_worker *w);
 
 // Turns up to `n` of them into frames. Each of `pkts` is an empty buffer: `data` where a frame may
-// start, `tailroom` octets from there, `len` 0. Returns how many of pkts[0..) became frames, all
-// STAGE_SEND. Messages that are refused (inject_bad: no listener, another family, bad length; no
-// route, no next hop, too big) are taken off the ring, counted, and use no buffer.
+// start, `tailroom` bytes from there, `len` 0. Returns how many of pkts[0..) became frames,
+// STAGE_SEND or STAGE_CUT, or messages for stream clients (STAGE_STREAM). Messages that are refused
+// (inject_bad: no listener, another family, bad length; no route, no next hop, too big) are taken
+// off the ring, counted, and use no buffer.
 unsigned stage_inject(struct stage_worker *w, struct stage_pkt *pkts, unsigned n);
+
+// Messages waiting on the edge's rings, at most `max`.
+unsigned stage_edge_pending(const struct stage_worker *w, unsigned max);
+
+// Takes up to `n` of them, at most STAGE_BURST, off the rings of all threads in turn, and runs
+// them. Each of `pkts` is an empty buffer as for stage_inject. Returns how many of pkts[0..) were
+// used: each has a verdict. The edge is not trusted: a slot is copied first, and a message of
+// another form is dropped (edge_bad).
+unsigned stage_edge_run(
+	struct stage_worker *w, struct stage_pkt *pkts, unsigned n, uint64_t now_ns);
+
+// Hands all of stream_out to the rings of the threads that own the connections, and empties it. A
+// message for no thread (stale_connection) or without room in the ring (edge_full) is dropped. The
+// packets stay the caller's.
+void stage_edge_give(struct stage_worker *w, uint64_t now_ns);
 
 // A frame that the caller itself has to give up (tx_full, no_memory).
 static inline void stage_drop_count(struct stage_worker *w, enum tp_drop reason, unsigned n)

@@ -6,16 +6,18 @@
 #include <linux/types.h>
 
 // Fits BPF_OBJ_NAME_LEN with its NUL: it tells our program from somebody else's.
-#define STEER_PROGRAM_NAME  "turnpike_steer"
-#define STEER_MAP_ADDRESSES "addresses"
-#define STEER_MAP_LISTENERS "listeners"
-#define STEER_QUEUES_MAX    64
-#define STEER_ADDRESSES_MAX 1024
-#define STEER_LISTENERS_MAX 1024
-#define STEER_FRAGMENTS_MAX 1024
+#define STEER_PROGRAM_NAME	 "turnpike_steer"
+#define STEER_MAP_ADDRESSES	 "addresses"
+#define STEER_MAP_LISTENERS	 "listeners"
+#define STEER_MAP_UNSERVED	 "unserved"
+#define STEER_QUEUES_MAX	 64
+#define STEER_ADDRESSES_MAX	 1024
+#define STEER_LISTENERS_MAX	 1024
+#define STEER_FRAGMENTS_MAX	 16384
+#define STEER_FRAGMENT_PAIRS_MAX 4096
 
-#define STEER_FAMILY_IPV4   1
-#define STEER_FAMILY_IPV6   2
+#define STEER_FAMILY_IPV4	 1
+#define STEER_FAMILY_IPV6	 2
 
 struct steer_address_key {
 	__u8 ip[16];

@@ -5,7 +5,7 @@
 // crash gives back those and no others. One thread at a time.
 #pragma once
 
-#include <steer/own.h>
+#include <steer/claim.h>
 
 #define RESERVE_SYSCTL	 "/proc/sys/net/ipv4/ip_local_reserved_ports"
 #define RESERVE_RANGE	 "/proc/sys/net/ipv4/ip_local_port_range"
@@ -16,21 +16,21 @@ struct reserve_ports {
 	uint64_t bits[65536 / 64];
 };
 
-void reserve_ports_of(struct reserve_ports *ports, const struct steer_own *own, size_t n);
-bool reserve_ports_cover(const struct reserve_ports *have, const struct reserve_ports *want);
+void steer_reserve_ports_of(struct reserve_ports *ports, const struct steer_claim *own, size_t n);
+bool steer_reserve_ports_cover(const struct reserve_ports *have, const struct reserve_ports *want);
 // "1-3,5"; -EINVAL for anything else. White space at the end is ignored.
-int reserve_ports_parse(struct reserve_ports *ports, const char *text);
+int steer_reserve_ports_parse(struct reserve_ports *ports, const char *text);
 // The text's length, or -E2BIG.
-int reserve_ports_print(const struct reserve_ports *ports, char *text, size_t size);
+int steer_reserve_ports_print(const struct reserve_ports *ports, char *text, size_t size);
 
-// Reserves `want`, gives back what `record` names beyond it, and rewrites `record`. -ENOSPC, and
+// Reserves `want`, releases the other ports named in `record`, and rewrites `record`. -ENOSPC, and
 // nothing is reserved, when the host would keep less than RESERVE_LEFT_MIN ephemeral ports of
 // `range`: without any it could send nothing at all.
-int reserve_apply(const char *sysctl, const char *range, const char *record,
+int steer_reserve_apply(const char *sysctl, const char *range, const char *record,
 	const struct reserve_ports *want);
 
 // 1: all of `want` is reserved; 0: not; or a negative errno.
-int reserve_verify(const char *sysctl, const struct reserve_ports *want);
+int steer_reserve_verify(const char *sysctl, const struct reserve_ports *want);
 
-// Gives back what `record` names and removes it; 0 also when there is none.
-int reserve_release(const char *sysctl, const char *record);
+// Releases the ports named in `record` and removes it; 0 also when there is none.
+int steer_reserve_release(const char *sysctl, const char *record);

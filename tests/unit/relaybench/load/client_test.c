@@ -7,11 +7,10 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
-#include <openssl/evp.h>
 #include <string.h>
 
 #include <load/client.h>
-#include <stream/stun.h>
+#include <turnclient/stun.h>
 
 #define N  50u
 #define MS 1000000ull
@@ -30,42 +29,42 @@ struct server {
 	struct {
 		uint32_t client;
 		size_t len;
-		uint8_t msg[SM_STUN_MAX];
+		uint8_t msg[TC_STUN_MAX];
 	} out[256];
 	unsigned n_out;
 };
 
-static void answer_error(struct sm_stun *m, int code, const char *nonce)
+static void answer_error(struct tc_stun *m, int code, const char *nonce)
 {
 	const uint8_t value[4] = {0, 0, (uint8_t)(code / 100), (uint8_t)(code % 100)};
 
-	sm_stun_put(m, SM_A_ERROR, value, sizeof(value));
-	sm_stun_put(m, SM_A_REALM, "r", 1);
-	sm_stun_put(m, SM_A_NONCE, nonce, strlen(nonce));
+	tc_stun_put(m, TC_A_ERROR, value, sizeof(value));
+	tc_stun_put(m, TC_A_REALM, "r", 1);
+	tc_stun_put(m, TC_A_NONCE, nonce, strlen(nonce));
 }
 
 static void key_of(uint8_t key[16])
 {
-	EVP_Digest("u:r:p", 5, key, NULL, EVP_md5(), NULL);
+	assert_true(tc_key("u", "r", "p", key));
 }
 
 static void on_request(void *ctx, uint32_t client, const uint8_t *msg, size_t len)
 {
 	struct server *s = ctx;
-	uint16_t method = sm_stun_type(msg);
-	const union sm_addr relayed = {.v4 = {.sin_family = AF_INET,
+	uint16_t method = tc_stun_type(msg);
+	const union tc_addr relayed = {.v4 = {.sin_family = AF_INET,
 					       .sin_port = htons((uint16_t)(49152 + client)),
 					       .sin_addr.s_addr = htonl(0x0a4d0001)}};
 	uint8_t key[16], *out = s->out[s->n_out].msg;
 	size_t n;
-	const uint8_t *nonce = sm_stun_find(msg, len, SM_A_NONCE, &n);
-	const uint8_t *lifetime = sm_stun_find(msg, len, SM_A_LIFETIME, &n);
-	struct sm_stun m;
+	const uint8_t *nonce = tc_stun_find(msg, len, TC_A_NONCE, &n);
+	const uint8_t *lifetime = tc_stun_find(msg, len, TC_A_LIFETIME, &n);
+	struct tc_stun m;
 	int code = 0;
 
-	assert_true(sm_stun_valid(msg, len));
-	if (lifetime != NULL && method != SM_PERMISSION)
-		s->lifetime[method == SM_REFRESH] = (uint32_t)lifetime[2] << 8 | lifetime[3];
+	assert_true(tc_stun_valid(msg, len));
+	if (lifetime != NULL && method != TC_PERMISSION)
+		s->lifetime[method == TC_REFRESH] = (uint32_t)lifetime[2] << 8 | lifetime[3];
 	if (s->lose != 0 && s->seen++ % s->lose == 0)
 		return;
 	key_of(key);
@@ -73,21 +72,21 @@ static void on_request(void *ctx, uint32_t client, const uint8_t *msg, size_t le
 		code = 401;
 	else if (s->stale > 0)
 		code = 438;
-	else if (method == SM_ALLOCATE)
+	else if (method == TC_ALLOCATE)
 		code = s->refuse;
-	sm_stun_init(&m, out, method | (code == 0 ? SM_SUCCESS : SM_ERROR), msg + 8);
+	tc_stun_init(&m, out, TC_STUN_MAX, method | (code == 0 ? TC_SUCCESS : TC_ERROR), msg + 8);
 	if (nonce != NULL)
-		assert_true(sm_stun_integrity_ok(msg, len, key));
+		assert_true(tc_stun_integrity_ok(msg, len, key));
 	if (code == 438)
 		s->stale--;
 	if (code != 0) {
 		answer_error(&m, code, "n1");
 	} else {
 		s->by_method[method]++;
-		if (method == SM_ALLOCATE)
-			sm_stun_put_addr(&m, SM_A_XOR_RELAYED, &relayed);
+		if (method == TC_ALLOCATE)
+			tc_stun_put_addr(&m, TC_A_XOR_RELAYED, &relayed);
 		if (!s->unsigned_ok)
-			sm_stun_put_integrity(&m, key);
+			tc_stun_put_integrity(&m, key);
 	}
 	s->out[s->n_out].client = client;
 	s->out[s->n_out++].len = m.len;
@@ -100,7 +99,7 @@ static void run(struct server *s, unsigned ms)
 		s->now_ns += MS;
 		load_client_tick(s->client, s->now_ns);
 		while (s->n_out > 0) {
-			uint8_t msg[SM_STUN_MAX];
+			uint8_t msg[TC_STUN_MAX];
 			unsigned last = --s->n_out;
 			size_t len = s->out[last].len;
 
@@ -124,7 +123,7 @@ static struct server *begin(struct server *s, uint32_t channels)
 		.password = "p",
 		.window = 16,
 		.lifetime_s = 3600,
-		.seed = 7,
+		.run = 7,
 		.send = on_request,
 		.ctx = s};
 
@@ -147,7 +146,7 @@ static void all_are_set_up_and_deleted(void **state)
 	assert_int_equal(load_client_pending(s.client), 0);
 	assert_int_equal(c->codes[401], N);
 	assert_int_equal(c->requests, N * (2 + 1 + 3));
-	assert_int_equal(s.by_method[SM_CHANNEL], 3 * N);
+	assert_int_equal(s.by_method[TC_CHANNEL], 3 * N);
 	assert_int_equal(s.lifetime[0], 3600);
 	for (uint32_t i = 0; i < N; i++) {
 		assert_true(load_client_slot(s.client, i)->media);
@@ -232,7 +231,7 @@ static void a_replaced_one_falls_silent_first(void **state)
 	assert_false(load_client_slot(s.client, 5)->media);
 	assert_false(load_client_replace(s.client, 5, s.now_ns));
 	run(&s, 250);
-	assert_int_equal(s.by_method[SM_REFRESH], 0);
+	assert_int_equal(s.by_method[TC_REFRESH], 0);
 	run(&s, 150);
 	assert_int_equal(load_client_counts(s.client)->replaced, 1);
 	assert_int_equal(load_client_live(s.client), N);
@@ -250,8 +249,8 @@ static void live_ones_are_kept_alive(void **state)
 	run(&s, 100);
 	run(&s, 201000);
 	assert_int_equal(load_client_counts(s.client)->refreshed, N);
-	assert_int_equal(s.by_method[SM_REFRESH], N);
-	assert_int_equal(s.by_method[SM_CHANNEL], 4 * N);
+	assert_int_equal(s.by_method[TC_REFRESH], N);
+	assert_int_equal(s.by_method[TC_CHANNEL], 4 * N);
 	assert_int_equal(s.lifetime[1], 3600);
 	assert_int_equal(load_client_live(s.client), N);
 	load_client_destroy(s.client);

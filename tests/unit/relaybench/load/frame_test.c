@@ -10,7 +10,7 @@
 
 #include <load/frame.h>
 
-// Of each family.
+// One of each family.
 static const struct load_addr froms[] = {{.ip = 0x0a4d0102, .port = 10001},
 	{.ip = 0x00a50002, .port = 10001, .net = {true, {0xfd, 0x77, 0, 1, 0xff, 0xee}}}};
 static const struct load_addr tos[] = {{.ip = 0x0a4d0001, .port = 3478},
@@ -126,7 +126,7 @@ static void what_is_not_ours(void **state)
 	frame[23] = 17;
 	frame[12] = 0x86;
 	assert_false(load_frame_read(frame, len, len, &seen));
-	// IPv6, and what may stand between its header and UDP.
+	// IPv6, with extension headers in front of UDP.
 	len = load_frame_datagram(frame, &roads[1], froms[1], tos[1], payload, sizeof(payload));
 	assert_true(load_frame_read(frame, LOAD_HEADERS6_LEN, len, &seen));
 	assert_false(load_frame_read(frame, LOAD_HEADERS6_LEN - 1, len, &seen));

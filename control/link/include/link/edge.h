@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The edge as seen from control: its session (<turnpike/session.h>). Listener ids go out; reports
+// of connections come in. One edge at a time: the role's lock sees to it. One thread.
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include <turnpike/session.h>
+
+struct link_edge_handler {
+	void *ctx;
+	void (*opened)(void *ctx, const struct tp_session_report *r);
+	void (*closed)(void *ctx, const struct tp_session_report *r);
+	// Every connection that there is has been reported.
+	void (*synced)(void *ctx);
+	// The edge is gone, and all connections with it.
+	void (*lost)(void *ctx);
+};
+
+struct link_edge_counters {
+	uint64_t reports;
+	uint64_t bad; // messages that no edge of ours sends: each ended a session
+};
+
+struct link_edge {
+	struct link_edge_handler handler;
+	int epoll_fd;	// borrowed
+	uint32_t tag;	// epoll data of both descriptors
+	int listen_fd;	// -1: not open
+	int fd;		// -1: no edge
+	bool is_synced; // of the present session
+	char path[108];
+	struct link_edge_counters counters;
+	struct {
+		struct tp_session_message head;
+		struct tp_session_listener items[TP_SESSION_LISTENERS_MAX];
+	} listeners;
+};
+
+// Makes the socket in the run directory, 0660, of `group` unless that is (gid_t)-1. 0 or a negative
+// errno.
+int link_edge_init(struct link_edge *e, const char *run_directory, gid_t group, int epoll_fd,
+	uint32_t tag, const struct link_edge_handler *handler);
+// Closes and removes the socket. Fine on one that was never made: fd and listen_fd are -1.
+void link_edge_fini(struct link_edge *e);
+
+static inline bool link_edge_is_up(const struct link_edge *e)
+{
+	return e->fd >= 0;
+}
+
+// Listeners of streams, at most TP_SESSION_LISTENERS_MAX, and the tables' pair id; told to the edge
+// now and at each connection.
+void link_edge_listeners(struct link_edge *e, uint64_t pair_id,
+	const struct tp_session_listener *listeners, unsigned n);
+
+// Accepts, and takes at most `budget` messages that have come.
+void link_edge_read(struct link_edge *e, unsigned budget);

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <settings/diff.h>
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <text/buf.h>
+
+#include "parts.h"
+
+void settings_diff_add(
+	struct settings_diff *d, const char *key, bool restart, const char *format, ...)
+{
+	struct settings_change *c;
+	va_list ap;
+
+	d->n_restart += restart;
+	if (d->n++ >= SETTINGS_CHANGES_MAX)
+		return;
+	c = &d->changes[d->n - 1];
+	c->key = key;
+	c->restart = restart;
+	va_start(ap, format);
+	vsnprintf(c->text, sizeof(c->text), format, ap);
+	va_end(ap);
+}
+
+static void text_compare(
+	struct settings_diff *d, const char *key, bool restart, const char *from, const char *to)
+{
+	if (from == NULL)
+		from = "";
+	if (to == NULL)
+		to = "";
+	if (strcmp(from, to) != 0)
+		settings_diff_add(d, key, restart, "%.48s to %.48s",
+			from[0] == '\0' ? "none" : from, to[0] == '\0' ? "none" : to);
+}
+
+void settings_diff_number(
+	struct settings_diff *d, const char *key, bool restart, uint64_t from, uint64_t to)
+{
+	if (from != to)
+		settings_diff_add(d, key, restart, "%llu to %llu", (unsigned long long)from,
+			(unsigned long long)to);
+}
+
+// ---- fixed at start ---------------------------------------------------------------------------
+
+static bool ports_equal(const struct conf_port *a, const struct conf_port *b)
+{
+	const char *const x[] = {a->device, a->interface, a->kernel};
+	const char *const y[] = {b->device, b->interface, b->kernel};
+
+	for (unsigned i = 0; i < 3; i++) {
+		if ((x[i] == NULL) != (y[i] == NULL) || (x[i] != NULL && strcmp(x[i], y[i]) != 0))
+			return false;
+	}
+	return a->mtu == b->mtu;
+}
+
+static void dataplane_compare(
+	struct settings_diff *d, const struct conf_dataplane *from, const struct conf_dataplane *to)
+{
+	bool ports = from->n_ports == to->n_ports;
+	bool cores = from->n_cores == to->n_cores;
+
+	settings_diff_number(d, "dataplane.workers", true, from->workers, to->workers);
+	text_compare(d, "dataplane.poll", true, from->poll == CONF_POLL_BUSY ? "busy" : "adaptive",
+		to->poll == CONF_POLL_BUSY ? "busy" : "adaptive");
+	text_compare(d, "dataplane.priority", true,
+		from->priority == CONF_PRIORITY_NORMAL ? "normal" : "realtime",
+		to->priority == CONF_PRIORITY_NORMAL ? "normal" : "realtime");
+	text_compare(d, "dataplane.hugepages", true,
+		from->hugepages == CONF_HUGEPAGES_NEVER ? "never" : "auto",
+		to->hugepages == CONF_HUGEPAGES_NEVER ? "never" : "auto");
+	settings_diff_number(d, "dataplane.hold_us", true, from->hold_us, to->hold_us);
+	settings_diff_number(d, "dataplane.mbufs", true, from->mbufs, to->mbufs);
+	for (size_t i = 0; ports && i < from->n_ports; i++)
+		ports = ports_equal(&from->ports[i], &to->ports[i]);
+	for (size_t i = 0; cores && i < from->n_cores; i++)
+		cores = from->cores[i] == to->cores[i];
+	if (!ports)
+		settings_diff_add(d, "dataplane.ports", true, "changed");
+	if (!cores)
+		settings_diff_add(d, "dataplane.cores", true, "changed");
+}
+
+static void restart_compare(struct settings_diff *d, const struct conf *from, const struct conf *to)
+{
+	text_compare(d, "instance", true, from->instance, to->instance);
+	text_compare(d, "runtime_directory", true, from->runtime_directory, to->runtime_directory);
+	text_compare(d, "segment.directory", true, from->segment.directory, to->segment.directory);
+	text_compare(d, "segment.numa", true,
+		from->segment.numa == CONF_NUMA_NONE ? "none" : "ports",
+		to->segment.numa == CONF_NUMA_NONE ? "none" : "ports");
+	text_compare(d, "segment.group", true, from->segment.group, to->segment.group);
+	text_compare(d, "control.socket", true, from->control.socket, to->control.socket);
+	text_compare(d, "control.group", true, from->control.group, to->control.group);
+	settings_diff_number(
+		d, "limits.allocations", true, from->limits.allocations, to->limits.allocations);
+	settings_diff_number(d, "limits.entries", true, from->limits.entries, to->limits.entries);
+	settings_diff_number(d, "log.format", true, from->log.format, to->log.format);
+	if (from->relay.port_min != to->relay.port_min ||
+		from->relay.port_max != to->relay.port_max)
+		settings_diff_add(d, "relay.ports", true, "%u-%u to %u-%u", from->relay.port_min,
+			from->relay.port_max, to->relay.port_min, to->relay.port_max);
+	if (from->peers.n_local != to->peers.n_local ||
+		(to->peers.n_local != 0 &&
+			memcmp(from->peers.local, to->peers.local,
+				to->peers.n_local * sizeof(*to->peers.local)) != 0))
+		settings_diff_add(d, "peers.local", true, "changed");
+	dataplane_compare(d, &from->dataplane, &to->dataplane);
+}
+
+// ---- addresses --------------------------------------------------------------------------------
+
+static bool relay_holds(const struct conf *c, const struct tp_addr *a)
+{
+	for (size_t i = 0; i < c->relay.n_addresses; i++) {
+		if (tp_addr_equal(&c->relay.addresses[i], a))
+			return true;
+	}
+	return false;
+}
+
+static const struct conf_listener *listener_find(
+	const struct conf *c, const struct conf_listener *l)
+{
+	for (size_t i = 0; i < c->n_listeners; i++) {
+		if (tp_addr_equal(&c->listeners[i].addr, &l->addr) &&
+			c->listeners[i].transport == l->transport)
+			return &c->listeners[i];
+	}
+	return NULL;
+}
+
+static bool listeners_hold(const struct conf *c, const struct conf_listener *l)
+{
+	return listener_find(c, l) != NULL;
+}
+
+static uint16_t realm_of(const struct conf *c, const struct conf_listener *l)
+{
+	return l->realm == 0 ? 0 : c->realms[l->realm - 1].id;
+}
+
+// Clients were told the external address: it is part of an allocation's identity.
+static void external_compare(struct settings_diff *d, const struct conf *from,
+	const struct conf *to, const struct tp_addr *a, const char *key, bool restart)
+{
+	struct tp_addr x = conf_external_of(from, a), y = conf_external_of(to, a);
+	char was[TEXT_ADDR_SIZE], is[TEXT_ADDR_SIZE];
+
+	if (!tp_addr_equal(&x, &y))
+		settings_diff_add(d, key, restart, "%s to %s", text_ip_format(&x, was),
+			text_ip_format(&y, is));
+}
+
+static void addresses_compare(
+	struct settings_diff *d, const struct conf *from, const struct conf *to)
+{
+	char text[TEXT_ADDR_SIZE];
+
+	for (size_t i = 0; i < from->n_listeners; i++) {
+		const struct conf_listener *l = &from->listeners[i];
+
+		if (!listeners_hold(to, l))
+			settings_diff_add(d, "listeners", false, "%s removed",
+				text_addr_format(&l->addr, text));
+		else if (realm_of(from, l) != realm_of(to, listener_find(to, l)))
+			settings_diff_add(d, "listeners", false, "%s has another realm",
+				text_addr_format(&l->addr, text));
+		else if (!relay_holds(from, &l->addr))
+			external_compare(d, from, to, &l->addr, "relay.external", false);
+	}
+	for (size_t i = 0; i < to->n_listeners; i++) {
+		if (!listeners_hold(from, &to->listeners[i]))
+			settings_diff_add(d, "listeners", false, "%s added",
+				text_addr_format(&to->listeners[i].addr, text));
+	}
+	for (size_t i = 0; i < from->relay.n_addresses; i++) {
+		const struct tp_addr *a = &from->relay.addresses[i];
+
+		if (!relay_holds(to, a))
+			settings_diff_add(
+				d, "relay.addresses", false, "%s removed", text_ip_format(a, text));
+		else
+			external_compare(d, from, to, a, "relay.external", true);
+	}
+	for (size_t i = 0; i < to->relay.n_addresses; i++) {
+		if (!relay_holds(from, &to->relay.addresses[i]))
+			settings_diff_add(d, "relay.addresses", false, "%s added",
+				text_ip_format(&to->relay.addresses[i], text));
+	}
+}
+
+// ---- values in force at once --------------------------------------------------------------------
+
+static bool texts_equal(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool sources_equal(const struct conf_source *a, const struct conf_source *b)
+{
+	bool same = texts_equal(a->name, b->name) && a->type == b->type &&
+		    texts_equal(a->path, b->path) &&
+		    texts_equal(a->connection_file, b->connection_file) &&
+		    texts_equal(a->url, b->url) && texts_equal(a->bearer_file, b->bearer_file) &&
+		    texts_equal(a->ca_file, b->ca_file) &&
+		    texts_equal(a->certificate, b->certificate) &&
+		    texts_equal(a->key_file, b->key_file) && a->n_realms == b->n_realms &&
+		    a->timeout_ms == b->timeout_ms && a->life_s == b->life_s &&
+		    a->negative_life_s == b->negative_life_s && a->connections == b->connections &&
+		    a->queue == b->queue;
+
+	for (size_t i = 0; same && i < a->n_realms; i++)
+		same = texts_equal(a->realms[i], b->realms[i]);
+	return same;
+}
+
+// The sources that differ by place: their order is of no meaning, and seldom changes.
+static void sources_compare(struct settings_diff *d, const struct conf *from, const struct conf *to)
+{
+	const struct conf_directory *a = &from->directory, *b = &to->directory;
+	size_t common = a->n_sources < b->n_sources ? a->n_sources : b->n_sources;
+	size_t changed = 0;
+
+	for (size_t i = 0; i < common; i++)
+		changed += !sources_equal(&a->sources[i], &b->sources[i]);
+	settings_diff_counts(
+		d, "directory.sources", b->n_sources - common, a->n_sources - common, changed);
+}
+
+static void values_compare(struct settings_diff *d, const struct conf *from, const struct conf *to)
+{
+	const struct conf_limits *a = &from->limits, *b = &to->limits;
+	const struct conf_protocol *p = &from->protocol, *q = &to->protocol;
+
+	text_compare(d, "realm", false, from->realm, to->realm);
+	text_compare(d, "relay.ttl", false,
+		from->relay.ttl == CONF_TTL_RESET ? "reset" : "decrement",
+		to->relay.ttl == CONF_TTL_RESET ? "reset" : "decrement");
+	settings_diff_number(d, "limits.user_quota", false, a->user_quota, b->user_quota);
+	settings_diff_number(d, "limits.secret_quota", false, a->secret_quota, b->secret_quota);
+	settings_diff_number(d, "limits.allocate_rate", false, a->allocate_rate, b->allocate_rate);
+	settings_diff_number(
+		d, "limits.allocate_burst", false, a->allocate_burst, b->allocate_burst);
+	settings_diff_number(d, "limits.max_lifetime", false, a->max_lifetime_s, b->max_lifetime_s);
+	settings_diff_number(
+		d, "limits.default_lifetime", false, a->default_lifetime_s, b->default_lifetime_s);
+	settings_diff_number(d, "limits.permission_lifetime", false, a->permission_lifetime_s,
+		b->permission_lifetime_s);
+	settings_diff_number(
+		d, "limits.channel_lifetime", false, a->channel_lifetime_s, b->channel_lifetime_s);
+	settings_diff_number(
+		d, "limits.nonce_lifetime", false, a->nonce_lifetime_s, b->nonce_lifetime_s);
+	settings_diff_number(d, "limits.credential_lifetime", false, a->credential_lifetime_s,
+		b->credential_lifetime_s);
+	settings_diff_number(d, "limits.first_contact_rate", false, a->first_contact_rate,
+		b->first_contact_rate);
+	settings_diff_number(d, "protocol.channel_max", false, p->channel_max, q->channel_max);
+	settings_diff_number(d, "protocol.permission_follows_channel", false,
+		p->permission_follows_channel, q->permission_follows_channel);
+	settings_diff_number(
+		d, "protocol.heal_black_holes", false, p->heal_black_holes, q->heal_black_holes);
+	settings_diff_number(d, "protocol.software", false, p->software, q->software);
+	settings_diff_number(d, "protocol.secure_stun", false, p->secure_stun, q->secure_stun);
+	settings_diff_number(d, "protocol.sha256", false, p->sha256, q->sha256);
+	settings_diff_number(d, "protocol.userhash", false, p->userhash, q->userhash);
+	text_compare(d, "log.level", false, log_level_name(from->log.level),
+		log_level_name(to->log.level));
+}
+
+int settings_diff(struct settings_diff *d, const struct conf *from, const struct conf *to)
+{
+	d->n = d->n_restart = 0;
+	restart_compare(d, from, to);
+	values_compare(d, from, to);
+	addresses_compare(d, from, to);
+	sources_compare(d, from, to);
+	return settings_diff_realms(d, from, to);
+}
+
+const char *settings_diff_format(
+	const struct settings_diff *d, bool restart_only, char *text, size_t size)
+{
+	struct text_buf b;
+
+	text_buf_init(&b, text, size);
+	for (unsigned i = 0; i < d->n && i < SETTINGS_CHANGES_MAX; i++) {
+		const struct settings_change *c = &d->changes[i];
+
+		if (restart_only && !c->restart)
+			continue;
+		text_buf_addf(&b, "%s%s: %s", b.len > 0 ? "; " : "", c->key, c->text);
+	}
+	return text;
+}

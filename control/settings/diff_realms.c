@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Users, secrets and peers of each realm in the difference of two configurations.
+#include "parts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+// ---- users, secrets, policy -------------------------------------------------------------------
+
+static int by_name(const void *a, const void *b)
+{
+	const struct conf_user *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+static const struct conf_user **users_sort(const struct conf_realm *c)
+{
+	const struct conf_user **list = calloc(c->n_users + 1, sizeof(*list));
+
+	for (size_t i = 0; list != NULL && i < c->n_users; i++)
+		list[i] = &c->users[i];
+	if (list != NULL)
+		qsort(list, c->n_users, sizeof(*list), by_name);
+	return list;
+}
+
+static bool octets_equal(const struct conf_octets *a, const struct conf_octets *b)
+{
+	return a->len == b->len && (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
+}
+
+static bool users_equal(const struct conf_user *a, const struct conf_user *b)
+{
+	if (a->has_key != b->has_key)
+		return false;
+	return a->has_key ? memcmp(a->key, b->key, sizeof(a->key)) == 0
+			  : octets_equal(&a->password, &b->password);
+}
+
+void settings_diff_counts(
+	struct settings_diff *d, const char *key, size_t added, size_t removed, size_t changed)
+{
+	if (added + removed + changed > 0)
+		settings_diff_add(d, key, false, "%zu added, %zu removed, %zu changed", added,
+			removed, changed);
+}
+
+static int users_compare(
+	struct settings_diff *d, const struct conf_realm *from, const struct conf_realm *to)
+{
+	const struct conf_user **a = users_sort(from), **b = users_sort(to);
+	size_t added = 0, removed = 0, changed = 0, i = 0, k = 0;
+	int rc = a == NULL || b == NULL ? -ENOMEM : 0;
+
+	while (rc == 0 && (i < from->n_users || k < to->n_users)) {
+		int order = i == from->n_users ? 1
+			    : k == to->n_users ? -1
+					       : strcmp(a[i]->name, b[k]->name);
+
+		added += order > 0;
+		removed += order < 0;
+		changed += order == 0 && !users_equal(a[i], b[k]);
+		i += order <= 0;
+		k += order >= 0;
+	}
+	free(a);
+	free(b);
+	settings_diff_counts(d, "users", added, removed, changed);
+	return rc;
+}
+
+static const struct conf_secret *secret_find(const struct conf_realm *c, const char *id)
+{
+	for (size_t i = 0; i < c->n_secrets; i++) {
+		if (strcmp(c->secrets[i].id, id) == 0)
+			return &c->secrets[i];
+	}
+	return NULL;
+}
+
+static void secrets_compare(
+	struct settings_diff *d, const struct conf_realm *from, const struct conf_realm *to)
+{
+	size_t added = 0, removed = 0, changed = 0;
+	bool moved = false;
+
+	for (size_t i = 0; i < from->n_secrets; i++) {
+		const struct conf_secret *is = secret_find(to, from->secrets[i].id);
+
+		removed += is == NULL;
+		changed += is != NULL && !octets_equal(&from->secrets[i].octets, &is->octets);
+		moved |= i < to->n_secrets && strcmp(from->secrets[i].id, to->secrets[i].id) != 0;
+	}
+	for (size_t i = 0; i < to->n_secrets; i++)
+		added += secret_find(from, to->secrets[i].id) == NULL;
+	settings_diff_counts(d, "secrets", added, removed, changed);
+	if (added + removed + changed == 0 && moved)
+		settings_diff_add(d, "secrets", false, "another order");
+}
+
+static void rules_compare(struct settings_diff *d, const char *key, const struct text_cidr *from,
+	size_t n_from, const struct text_cidr *to, size_t n_to)
+{
+	bool same = n_from == n_to;
+
+	for (size_t i = 0; same && i < n_from; i++)
+		same = tp_addr_equal(&from[i].ip, &to[i].ip) &&
+		       from[i].prefix_len == to[i].prefix_len;
+	if (!same)
+		settings_diff_add(d, key, false, "%zu to %zu prefixes", n_from, n_to);
+}
+
+static int credentials_compare(
+	struct settings_diff *d, const struct conf_realm *from, const struct conf_realm *to)
+{
+	secrets_compare(d, from, to);
+	rules_compare(d, "peers.allow", from->peers.allow, from->peers.n_allow, to->peers.allow,
+		to->peers.n_allow);
+	rules_compare(d, "peers.deny", from->peers.deny, from->peers.n_deny, to->peers.deny,
+		to->peers.n_deny);
+	return users_compare(d, from, to);
+}
+
+// ---- further realms ---------------------------------------------------------------------------
+
+static struct conf_realm own_realm(const struct conf *c)
+{
+	return (struct conf_realm){.users = c->users,
+		.n_users = c->n_users,
+		.secrets = c->secrets,
+		.n_secrets = c->n_secrets,
+		.peers = c->peers};
+}
+
+static const struct conf_realm *realm_find(const struct conf *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_realms; i++) {
+		if (strcmp(c->realms[i].name, name) == 0)
+			return &c->realms[i];
+	}
+	return NULL;
+}
+
+static void origins_compare(
+	struct settings_diff *d, const struct conf_realm *from, const struct conf_realm *to)
+{
+	bool same = from->n_origins == to->n_origins;
+
+	for (size_t i = 0; same && i < from->n_origins; i++)
+		same = strcmp(from->origins[i], to->origins[i]) == 0;
+	if (!same)
+		settings_diff_add(
+			d, "origins", false, "%zu to %zu", from->n_origins, to->n_origins);
+}
+
+// One line a realm, which names the keys in it.
+static int realm_compare(
+	struct settings_diff *d, const struct conf_realm *from, const struct conf_realm *to)
+{
+	struct settings_diff *part = calloc(1, sizeof(*part));
+	char text[sizeof(part->changes[0].text)];
+	int rc;
+
+	if (part == NULL)
+		return -ENOMEM;
+	origins_compare(part, from, to);
+	settings_diff_number(part, "allocations", false, from->allocations, to->allocations);
+	settings_diff_number(part, "user_quota", false, from->user_quota, to->user_quota);
+	settings_diff_number(part, "secret_quota", false, from->secret_quota, to->secret_quota);
+	settings_diff_number(part, "allocate_rate", false, from->allocate_rate, to->allocate_rate);
+	settings_diff_number(
+		part, "allocate_burst", false, from->allocate_burst, to->allocate_burst);
+	rc = credentials_compare(part, from, to);
+	if (rc == 0 && part->n > 0)
+		settings_diff_add(d, "realms", false, "%.40s: %s", to->name,
+			settings_diff_format(part, false, text, sizeof(text)));
+	free(part);
+	return rc;
+}
+
+// Allocations belong to their realm for their life: realms come and go with a restart.
+static int realms_compare(struct settings_diff *d, const struct conf *from, const struct conf *to)
+{
+	bool moved = false;
+	int rc = 0;
+
+	for (size_t i = 0; i < from->n_realms; i++) {
+		if (realm_find(to, from->realms[i].name) == NULL)
+			settings_diff_add(d, "realms", true, "%.64s removed", from->realms[i].name);
+	}
+	for (size_t i = 0; i < to->n_realms && rc == 0; i++) {
+		const struct conf_realm *was = realm_find(from, to->realms[i].name);
+
+		moved |= i < from->n_realms && was != &from->realms[i];
+		if (was == NULL)
+			settings_diff_add(d, "realms", true, "%.64s added", to->realms[i].name);
+		else
+			rc = realm_compare(d, was, &to->realms[i]);
+	}
+	if (moved && from->n_realms == to->n_realms)
+		settings_diff_add(d, "realms", true, "another order");
+	return rc;
+}
+
+int settings_diff_realms(struct settings_diff *d, const struct conf *from, const struct conf *to)
+{
+	const struct conf_realm was = own_realm(from), is = own_realm(to);
+	int rc = credentials_compare(d, &was, &is);
+
+	return rc < 0 ? rc : realms_compare(d, from, to);
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The difference between two configurations, by key, for a reload: which of them can be put into
+// force at once, and which need a restart.
+#pragma once
+
+#include <conf/conf.h>
+
+#define SETTINGS_CHANGES_MAX 64u
+
+struct settings_change {
+	const char *key; // of the configuration
+	char text[128];	 // "60 to 120", "10.0.0.2 added"; holds no secret
+	bool restart;	 // takes effect at a start only
+};
+
+struct settings_diff {
+	unsigned n; // may exceed SETTINGS_CHANGES_MAX: the rest is only counted
+	unsigned n_restart;
+	struct settings_change changes[SETTINGS_CHANGES_MAX];
+};
+
+// 0 or -ENOMEM.
+int settings_diff(struct settings_diff *d, const struct conf *from, const struct conf *to);
+// Writes the changes, or those alone that need a restart, as one line of text, cut to size.
+const char *settings_diff_format(
+	const struct settings_diff *d, bool restart_only, char *text, size_t size);

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "realms.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <stun/integrity.h>
+
+void settings_wipe_free(const void *p, size_t len)
+{
+	if (p != NULL)
+		explicit_bzero((void *)(uintptr_t)p, len);
+	free((void *)(uintptr_t)p);
+}
+
+static int users_make(struct settings_realm *part, struct turn_realm_conf *realm,
+	const struct conf_user *users, size_t n)
+{
+	struct stun_text name_of_realm = {realm->name, strlen(realm->name)};
+	struct stun_crypto *crypto = stun_crypto_create();
+	uint8_t key[STUN_KEY_MD5_LEN] = {0}, sha256[STUN_KEY_SHA256_LEN] = {0};
+	int rc = crypto == NULL ? -errno : 0;
+
+	part->users = calloc(n + 1, sizeof(*part->users));
+	if (part->users == NULL)
+		rc = -ENOMEM;
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		const struct conf_user *u = &users[i];
+		struct stun_text name = {u->name, strlen(u->name)};
+		struct stun_text password = {(const char *)u->password.data, u->password.len};
+
+		part->users[i].name = u->name;
+		if (u->has_key)
+			memcpy(key, u->key, sizeof(key));
+		else
+			rc = stun_key_md5(crypto, name, name_of_realm, password, key);
+		part->users[i].key = turn_key_md5(key);
+		if (u->has_key || rc != 0)
+			continue;
+		rc = stun_key_sha256(crypto, name, name_of_realm, password, sha256);
+		part->users[i].key_sha256 = turn_key_sha256(sha256);
+	}
+	explicit_bzero(key, sizeof(key));
+	explicit_bzero(sha256, sizeof(sha256));
+	if (crypto != NULL)
+		stun_crypto_destroy(crypto);
+	realm->users = part->users;
+	realm->n_users = n;
+	return rc;
+}
+
+static int secrets_make(struct settings_realm *part, struct turn_realm_conf *realm,
+	const struct conf_secret *secrets, size_t n)
+{
+	part->secrets = calloc(n + 1, sizeof(*part->secrets));
+	if (part->secrets == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		part->secrets[i] = (struct turn_secret){.id = secrets[i].id,
+			.octets = secrets[i].octets.data,
+			.len = secrets[i].octets.len};
+	realm->secrets = part->secrets;
+	realm->n_secrets = n;
+	return 0;
+}
+
+static int policy_make(const struct settings *s, struct settings_realm *part,
+	struct turn_realm_conf *realm, const struct conf_peers *peers)
+{
+	struct policy_config config = {.allow = peers->allow,
+		.n_allow = peers->n_allow,
+		.deny = peers->deny,
+		.n_deny = peers->n_deny};
+	struct tp_addr *own = calloc(2 * s->n_locals, sizeof(*own));
+
+	if (own == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->n_locals; i++) {
+		own[config.n_own++] = s->locals[i].addr;
+		own[config.n_own++] = s->locals[i].external;
+	}
+	config.own = own;
+	part->policy = policy_create(&config);
+	free(own);
+	realm->policy = part->policy;
+	return part->policy == NULL ? -errno : 0;
+}
+
+static struct turn_realm_conf own_realm(const struct conf *c)
+{
+	return (struct turn_realm_conf){
+		.name = c->realm,
+		.user_quota = c->limits.user_quota,
+		.secret_quota = c->limits.secret_quota,
+		.allocate_rate = c->limits.allocate_rate,
+		.allocate_burst = c->limits.allocate_burst,
+	};
+}
+
+static struct turn_realm_conf further_realm(const struct conf_realm *c)
+{
+	return (struct turn_realm_conf){
+		.id = c->id,
+		.name = c->name,
+		.origins = c->origins,
+		.n_origins = c->n_origins,
+		.max_allocations = c->allocations,
+		.user_quota = c->user_quota,
+		.secret_quota = c->secret_quota,
+		.allocate_rate = c->allocate_rate,
+		.allocate_burst = c->allocate_burst,
+	};
+}
+
+// The first realm's users, secrets and peers are the file's own.
+static int realm_make(struct settings *s, size_t i)
+{
+	const struct conf *c = s->conf;
+	const struct conf_realm own = {.users = c->users,
+		.n_users = c->n_users,
+		.secrets = c->secrets,
+		.n_secrets = c->n_secrets,
+		.peers = c->peers};
+	const struct conf_realm *from = i == 0 ? &own : &c->realms[i - 1];
+	struct turn_realm_conf *realm = &s->realms[i];
+	int rc;
+
+	*realm = i == 0 ? own_realm(c) : further_realm(from);
+	if (c->protocol.sha256)
+		realm->features |= TP_FEATURE_PASSWORD_ALGORITHMS;
+	if (c->protocol.userhash)
+		realm->features |= TP_FEATURE_USERHASH;
+	realm->directory = conf_source_of(&c->directory, realm->name) != NULL;
+	rc = users_make(&s->parts[i], realm, from->users, from->n_users);
+	if (rc == 0)
+		rc = secrets_make(&s->parts[i], realm, from->secrets, from->n_secrets);
+	if (rc == 0)
+		rc = policy_make(s, &s->parts[i], realm, &from->peers);
+	return rc;
+}
+
+int settings_realms_make(struct settings *s)
+{
+	int rc = 0;
+
+	s->n_realms = 1 + s->conf->n_realms;
+	s->realms = calloc(s->n_realms, sizeof(*s->realms));
+	s->parts = calloc(s->n_realms, sizeof(*s->parts));
+	if (s->realms == NULL || s->parts == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->n_realms && rc == 0; i++)
+		rc = realm_make(s, i);
+	s->turn.realms = s->realms;
+	s->turn.n_realms = s->n_realms;
+	return rc;
+}
+
+void settings_realms_free(struct settings *s)
+{
+	for (size_t i = 0; s->parts != NULL && i < s->n_realms; i++) {
+		policy_destroy(s->parts[i].policy);
+		settings_wipe_free(
+			s->parts[i].users, s->realms[i].n_users * sizeof(*s->parts[i].users));
+		free(s->parts[i].secrets);
+	}
+	free(s->parts);
+	free(s->realms);
+}

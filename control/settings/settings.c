@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <settings/settings.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "realms.h"
+
+#define NEXT_HOPS	   4096u
+#define SPARE_PORT_INDEXES 2u  // an address that leaves rests while another comes
+#define RESET_TTL	   64u // as most systems send
+#define SECRET_CHARS	   (2 * sizeof(((struct tables_secrets *)0)->rest_secret))
+
+static uint8_t transport_of(enum conf_transport t)
+{
+	static const uint8_t transports[] = {
+		[CONF_TRANSPORT_UDP] = TP_TRANSPORT_UDP,
+		[CONF_TRANSPORT_TCP] = TP_TRANSPORT_TCP,
+		[CONF_TRANSPORT_TLS] = TP_TRANSPORT_TLS,
+		[CONF_TRANSPORT_DTLS] = TP_TRANSPORT_DTLS,
+	};
+
+	return transports[t];
+}
+
+static int addresses_make(struct settings *s)
+{
+	const struct conf *c = s->conf;
+	struct tables_local *local;
+
+	s->n_locals = c->n_listeners + c->relay.n_addresses;
+	s->listeners = calloc(c->n_listeners, sizeof(*s->listeners));
+	s->relays = calloc(c->relay.n_addresses, sizeof(*s->relays));
+	s->locals = calloc(s->n_locals, sizeof(*s->locals));
+	if (s->listeners == NULL || s->relays == NULL || s->locals == NULL)
+		return -ENOMEM;
+	local = s->locals;
+	for (size_t i = 0; i < c->n_listeners; i++, local++) {
+		local->addr = c->listeners[i].addr;
+		local->external = conf_external_of(c, &local->addr);
+		local->role = TP_ROLE_LISTENER;
+		local->transport = transport_of(c->listeners[i].transport);
+		s->listeners[i].realm = (uint16_t)c->listeners[i].realm;
+		s->listeners[i].local = local->addr;
+		s->listeners[i].advertised = local->external;
+		s->listeners[i].transport = local->transport;
+	}
+	for (size_t i = 0; i < c->relay.n_addresses; i++, local++) {
+		local->addr = c->relay.addresses[i];
+		local->external = conf_external_of(c, &local->addr);
+		local->role = TP_ROLE_RELAY;
+		s->relays[i].local = local->addr;
+		s->relays[i].advertised = local->external;
+	}
+	s->turn.listeners = s->listeners;
+	s->turn.n_listeners = c->n_listeners;
+	s->turn.relays = s->relays;
+	s->turn.n_relays = c->relay.n_addresses;
+	return 0;
+}
+
+// The realm for which workers answer. One that is too long for them, or one of several that the
+// listeners' records do not name, is the TURN server's.
+static void path_realm_set(struct tp_path_config *path, const struct turn_conf *t)
+{
+	size_t len = strlen(t->realms[0].name);
+
+	if (t->n_realms != 1 || len > sizeof(path->realm))
+		return;
+	path->realm_id = t->realms[0].id;
+	path->realm_len = (uint8_t)len;
+	path->realm_flags = TP_REALM_ONLY;
+	if ((turn_realm_features(&t->realms[0]) & TP_FEATURE_PASSWORD_ALGORITHMS) != 0)
+		path->realm_flags |= TP_REALM_SHA256;
+	if ((turn_realm_features(&t->realms[0]) & TP_FEATURE_USERHASH) != 0)
+		path->realm_flags |= TP_REALM_USERHASH;
+	memcpy(path->realm, t->realms[0].name, len);
+}
+
+_Static_assert(CONF_LOCAL_PEERS_MAX <= TURN_LOCAL_PEERS_MAX, "all of peers.local fit");
+
+static void values_copy(struct settings *s)
+{
+	const struct conf *c = s->conf;
+	struct turn_conf *t = &s->turn;
+
+	t->software = c->protocol.software ? "Turnpike " TURNPIKE_VERSION : NULL;
+	t->port_min = c->relay.port_min;
+	t->port_max = c->relay.port_max;
+	for (size_t i = 0; i < c->peers.n_local; i++)
+		t->local_peers[i] = (struct turn_local_peer){.ip = c->peers.local[i].ip,
+			.port_min = c->peers.local[i].port_min,
+			.port_max = c->peers.local[i].port_max};
+	t->n_local_peers = c->peers.n_local;
+	t->channel_max = c->protocol.channel_max;
+	t->permission_follows_channel = c->protocol.permission_follows_channel;
+	t->secure_stun = c->protocol.secure_stun;
+	t->max_allocations = c->limits.allocations;
+	t->max_entries = c->limits.entries;
+	t->default_lifetime_s = c->limits.default_lifetime_s;
+	t->max_lifetime_s = c->limits.max_lifetime_s;
+	t->permission_lifetime_s = c->limits.permission_lifetime_s;
+	t->channel_lifetime_s = c->limits.channel_lifetime_s;
+	t->nonce_lifetime_s = c->limits.nonce_lifetime_s;
+	t->credential_lifetime_s = c->limits.credential_lifetime_s;
+	s->path = (struct tp_path_config){.relay_port_min = t->port_min,
+		.relay_port_max = t->port_max,
+		.channel_max = t->channel_max,
+		.secure_stun = t->secure_stun,
+		.first_contact_rate = c->limits.first_contact_rate,
+		.ttl = c->relay.ttl == CONF_TTL_RESET ? RESET_TTL : 0,
+		.black_holes =
+			c->protocol.heal_black_holes ? TP_BLACK_HOLES_HEALED : TP_BLACK_HOLES_LEFT};
+	path_realm_set(&s->path, t);
+}
+
+struct settings *settings_create(struct conf *conf)
+{
+	struct settings *s = calloc(1, sizeof(*s));
+	int rc;
+
+	if (s == NULL) {
+		conf_free(conf);
+		return NULL;
+	}
+	s->conf = conf;
+	rc = addresses_make(s);
+	if (rc == 0)
+		rc = settings_realms_make(s);
+	if (rc == 0)
+		values_copy(s);
+	if (rc < 0) {
+		settings_destroy(s);
+		errno = -rc;
+		return NULL;
+	}
+	return s;
+}
+
+// The made-up secret where it is not the configuration's any more.
+static struct turn_secret *made_up_of(const struct settings *s)
+{
+	struct turn_secret *secret;
+
+	if (!s->conf->secret_generated || s->parts == NULL || s->parts[0].secrets == NULL)
+		return NULL;
+	secret = &s->parts[0].secrets[0];
+	return secret->octets != s->conf->secrets[0].octets.data ? secret : NULL;
+}
+
+void settings_destroy(struct settings *s)
+{
+	if (s == NULL)
+		return;
+	// The configuration's own octets are wiped with it; a made-up secret is ours.
+	if (made_up_of(s) != NULL)
+		settings_wipe_free(made_up_of(s)->octets, made_up_of(s)->len);
+	settings_realms_free(s);
+	free(s->listeners);
+	free(s->relays);
+	free(s->locals);
+	explicit_bzero(&s->turn, sizeof(s->turn));
+	conf_free(s->conf);
+	free(s);
+}
+
+// The made-up secret is that of the tables, so that a restart invalidates no credential.
+static int secret_adopt(struct settings *s, const struct tables_secrets *secrets)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint8_t *text = malloc(SECRET_CHARS);
+
+	if (text == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < SECRET_CHARS; i++)
+		text[i] = (uint8_t)digits[secrets->rest_secret[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
+	if (made_up_of(s) != NULL)
+		settings_wipe_free(made_up_of(s)->octets, made_up_of(s)->len);
+	s->parts[0].secrets[0].octets = text;
+	s->parts[0].secrets[0].len = SECRET_CHARS;
+	return 0;
+}
+
+int settings_ids(struct settings *s, const struct tables_secrets *secrets)
+{
+	const struct tables_local *local = s->locals;
+
+	for (size_t i = 0; i < s->turn.n_listeners; i++)
+		s->listeners[i].id = local++->id;
+	for (size_t i = 0; i < s->turn.n_relays; i++)
+		s->relays[i].id = local++->id;
+	memcpy(s->turn.nonce_key, secrets->nonce_key, sizeof(s->turn.nonce_key));
+	memcpy(s->turn.punt_key, secrets->punt_key, sizeof(s->turn.punt_key));
+	return s->conf->secret_generated ? secret_adopt(s, secrets) : 0;
+}
+
+struct shm_tables_shape settings_shape(const struct conf *conf)
+{
+	return (struct shm_tables_shape){.n_entries = conf->limits.entries,
+		.n_next_hops = NEXT_HOPS,
+		.n_port_indexes = (uint32_t)conf->relay.n_addresses + SPARE_PORT_INDEXES,
+		.n_allocations = conf->limits.allocations,
+		.n_workers = conf->dataplane.workers};
+}
+
+bool settings_shape_fits(const struct conf *conf, const struct shm_tables *have)
+{
+	return have->table.n_entries == conf->limits.entries &&
+	       have->n_allocations == conf->limits.allocations &&
+	       have->n_port_indexes >= conf->relay.n_addresses;
+}
+
+// Allocations, permissions and channels in the TURN server, as `relaybench setup` measures them,
+// and the process itself.
+#define HEAP_PER_ALLOCATION 950ull
+#define HEAP_BASE	    (32ull << 20)
+
+uint64_t settings_memory(const struct conf *conf)
+{
+	const struct shm_tables_shape shape = settings_shape(conf);
+
+	return HEAP_BASE + HEAP_PER_ALLOCATION * conf->limits.allocations +
+	       shm_tables_size(&shape) + tables_private_octets(&shape);
+}

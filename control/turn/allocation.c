@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "allocation.h"
+
+#include "channel.h"
+#include "credential.h"
+#include "permission.h"
+#include "tuple.h"
+
+struct turn_allocation *turn_allocation_by_tuple(
+	const struct turn_server *s, const struct turn_tuple *client)
+{
+	struct ds_map_node *n =
+		ds_map_first(&s->by_tuple, turn_tuple_hash(&s->by_tuple, client, NULL));
+
+	for (; n != NULL; n = ds_map_next(n)) {
+		struct turn_allocation *a = DS_CONTAINER(n, struct turn_allocation, by_tuple);
+
+		if (turn_tuple_equal(&a->client, client))
+			return a;
+	}
+	return NULL;
+}
+
+struct turn_allocation *turn_allocation_of(
+	struct turn_server *s, uint64_t now_ns, const struct turn_tuple *client)
+{
+	struct turn_allocation *a = turn_allocation_by_tuple(s, client);
+
+	if (a == NULL || a->timer.expires_s > turn_seconds(now_ns))
+		return a;
+	// Its timer is due, but turn_advance has not come to it yet.
+	turn_allocation_close(s, now_ns, a, TURN_CLOSE_EXPIRED);
+	return NULL;
+}
+
+// The store's own numbers, so strangers cannot choose them. Neighbours stay neighbours, for a
+// restart that visits them in order; an allocation with its objects usually takes four.
+static uint64_t ref_hash(uint32_t ref)
+{
+	return (uint64_t)(ref & 3) << 32 | ref >> 2;
+}
+
+struct turn_allocation *turn_allocation_by_ref(const struct turn_server *s, uint32_t ref)
+{
+	struct ds_map_node *n = ds_map_first(&s->by_ref, ref_hash(ref));
+
+	for (; n != NULL; n = ds_map_next(n)) {
+		struct turn_allocation *a = DS_CONTAINER(n, struct turn_allocation, by_ref);
+
+		if (a->ref == ref)
+			return a;
+	}
+	return NULL;
+}
+
+struct turn_allocation *turn_allocation_new(struct turn_server *s)
+{
+	uint32_t index;
+	struct turn_allocation *a = ds_pool_take(&s->allocation_pool, &index);
+
+	if (a == NULL)
+		return NULL;
+	a->index = index;
+	ds_timer_init(&a->timer, TURN_TIMER_ALLOCATION);
+	ds_list_init(&a->permissions);
+	return a;
+}
+
+static void account_return(struct turn_server *s, struct turn_allocation *a)
+{
+	if (a->account == NULL)
+		return;
+	turn_account_close(a->account);
+	turn_account_return(&s->accounts, a->account);
+	a->account = NULL;
+}
+
+bool turn_allocation_own(struct turn_server *s, struct turn_allocation *a,
+	const struct turn_principal *principal, const struct turn_key *key)
+{
+	a->user = turn_identity_take(&s->identities, principal, key);
+	a->account = turn_account_take(&s->accounts, principal);
+	if (a->account != NULL)
+		turn_account_open(a->account);
+	return a->user != NULL && a->account != NULL;
+}
+
+void turn_allocation_free(struct turn_server *s, struct turn_allocation *a)
+{
+	account_return(s, a);
+	if (a->user != NULL)
+		turn_identity_return(&s->identities, a->user);
+	ds_pool_return(&s->allocation_pool, a->index);
+}
+
+// When the first of its slots ends.
+static uint32_t allocation_expires_s(const struct turn_allocation *a)
+{
+	uint32_t first = UINT32_MAX;
+
+	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++) {
+		if (a->slot[i].expires_s != 0 && a->slot[i].expires_s < first)
+			first = a->slot[i].expires_s;
+	}
+	return first;
+}
+
+void turn_allocation_link(struct turn_server *s, struct turn_allocation *a)
+{
+	ds_map_add(&s->by_tuple, &a->by_tuple, turn_tuple_hash(&s->by_tuple, &a->client, NULL));
+	ds_map_add(&s->by_ref, &a->by_ref, ref_hash(a->ref));
+	ds_wheel_set(&s->wheel, &a->timer, allocation_expires_s(a));
+	a->live = true;
+	s->n_allocations++;
+	a->user->realm->n_allocations++;
+	turn_entries_count(s, a->account, TURN_ENTRIES_ALLOCATION);
+}
+
+void turn_allocation_extend(struct turn_server *s, struct turn_allocation *a, uint32_t expires_s)
+{
+	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++) {
+		if (a->slot[i].expires_s == 0)
+			continue;
+		a->slot[i].expires_s = expires_s;
+		s->store.allocation_refresh(s->store.ctx, a->ref, i, expires_s);
+	}
+	ds_wheel_set(&s->wheel, &a->timer, allocation_expires_s(a));
+}
+
+void turn_port_give(struct turn_server *s, uint64_t now_ns, uint16_t relay, uint16_t port,
+	struct turn_account *account)
+{
+	turn_ports_release(&s->ports, now_ns, relay, port, account);
+	if (s->store.port_cooldown != NULL)
+		s->store.port_cooldown(s->store.ctx, s->conf.relays[relay].id, port,
+			tp_expiry_s(now_ns, TURN_PORT_COOLDOWN_S));
+}
+
+static void slots_release(struct turn_server *s, uint64_t now_ns, struct turn_allocation *a)
+{
+	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++) {
+		const struct turn_slot *slot = &a->slot[i];
+
+		if (slot->expires_s != 0)
+			turn_port_give(s, now_ns, slot->relay, slot->port, a->account);
+	}
+}
+
+static void tombstone_make(struct turn_server *s, uint64_t now_ns, const struct turn_allocation *a)
+{
+	turn_tombstones_add(&s->tombstones, now_ns, &a->client, a->txid);
+	if (s->store.tombstone_add != NULL)
+		s->store.tombstone_add(
+			s->store.ctx, &a->client, a->txid, tp_expiry_s(now_ns, TURN_TOMBSTONE_S));
+}
+
+void turn_allocation_close(struct turn_server *s, uint64_t now_ns, struct turn_allocation *a,
+	enum turn_close_reason reason)
+{
+	struct ds_list *l, *next;
+
+	s->store.allocation_del(s->store.ctx, a->ref);
+	for (l = a->permissions.next; l != &a->permissions; l = next) {
+		next = l->next;
+		turn_permission_forget(s, DS_CONTAINER(l, struct turn_permission, link));
+	}
+	ds_wheel_stop(&s->wheel, &a->timer);
+	ds_map_del(&s->by_tuple, &a->by_tuple);
+	ds_map_del(&s->by_ref, &a->by_ref);
+	slots_release(s, now_ns, a);
+	turn_entries_count(s, a->account, -(int)TURN_ENTRIES_ALLOCATION);
+	account_return(s, a);
+	tombstone_make(s, now_ns, a);
+	a->live = false;
+	s->n_allocations--;
+	a->user->realm->n_allocations--;
+	s->counters.allocations_closed++;
+	a->user->realm->counters.allocations_closed++;
+	// Without memory for the event nobody waits for the allocation.
+	if (!turn_outs_add(&s->outs, (struct turn_event){
+					     .allocation = a,
+					     .kind = TURN_OUT_ALLOCATION_CLOSED,
+					     .reason = reason,
+				     }))
+		turn_allocation_free(s, a);
+}
+
+struct tp_addr turn_slot_local(const struct turn_server *s, const struct turn_slot *slot)
+{
+	struct tp_addr addr = s->conf.relays[slot->relay].local;
+
+	addr.port_be = tp_htons(slot->port);
+	return addr;
+}
+
+struct tp_addr turn_slot_advertised(const struct turn_server *s, const struct turn_slot *slot)
+{
+	struct tp_addr addr = s->conf.relays[slot->relay].advertised;
+
+	addr.port_be = tp_htons(slot->port);
+	return addr;
+}
+
+bool turn_allocation_has_family(
+	const struct turn_server *s, const struct turn_allocation *a, uint8_t family)
+{
+	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++) {
+		if (a->slot[i].expires_s != 0 &&
+			s->conf.relays[a->slot[i].relay].local.family == family)
+			return true;
+	}
+	return false;
+}
+
+// 0: it has no end.
+static uint64_t credential_expires_s(const struct turn_identity *user)
+{
+	struct stun_text rest_name;
+	uint64_t expiry_s;
+
+	if (user->kind != TURN_IDENTITY_REST ||
+		!turn_credential_parse(turn_identity_principal(user).name, &expiry_s, &rest_name))
+		return 0;
+	return expiry_s;
+}
+
+void turn_allocation_record(const struct turn_server *s, const struct turn_allocation *a,
+	struct turn_allocation_record *rec)
+{
+	// A new configuration may have taken the listener away.
+	const struct turn_listener *listener =
+		turn_locals_listener(&s->locals, a->client.listener_id);
+
+	// The name is as long as it says.
+	memset(rec, 0, offsetof(struct turn_allocation_record, username));
+	rec->client = a->client;
+	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++) {
+		const struct turn_slot *slot = &a->slot[i];
+
+		if (slot->expires_s == 0)
+			continue;
+		rec->relay[i].local = turn_slot_local(s, slot);
+		rec->relay[i].advertised = turn_slot_advertised(s, slot);
+		rec->relay[i].expires_s = slot->expires_s;
+		rec->relay[i].relay_id = s->conf.relays[slot->relay].id;
+	}
+	rec->created_ns = a->created_ns;
+	rec->lifetime_s = a->lifetime_s;
+	rec->requested_family = a->requested_family;
+	memcpy(rec->txid, a->txid, sizeof(rec->txid));
+	rec->client_transport = listener != NULL ? listener->transport : TP_TRANSPORT_UDP;
+	rec->relayed_transport = TP_TRANSPORT_UDP;
+	rec->connection = a->client.connection;
+	rec->realm_id = a->user->realm->conf.id;
+	rec->identity_kind = (uint8_t)a->user->kind;
+	rec->secret_id = a->user->secret_id;
+	rec->credential_expires_s = credential_expires_s(a->user);
+	rec->key_algorithm = (uint8_t)a->user->key.algorithm;
+	rec->key_len = a->user->key.len;
+	memcpy(rec->key, a->user->key.octets, a->user->key.len);
+	rec->username_len = a->user->name_len;
+	memcpy(rec->username, a->user->name, a->user->name_len);
+}

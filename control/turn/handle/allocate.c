@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Allocate (RFC 8656 7.2).
+#include "request.h"
+
+#include "allocation.h"
+#include "reservation.h"
+
+#define TRANSPORT_UDP	  17u
+#define EVEN_PORT_RESERVE 0x80u // RFC 8656 18.7: the R bit
+
+// The wishes of the request.
+struct wish {
+	uint32_t lifetime_s;
+	uint8_t family;		  // that is allocated
+	uint8_t requested_family; // TP_FAMILY_NONE: none was named
+	uint8_t declined;	  // of an additional family (ADDITIONAL-ADDRESS-FAMILY), or NONE
+	enum turn_port_kind kind;
+	struct turn_reservation *reserved; // that the request's token names; NULL: no token
+};
+
+static unsigned transport_check(const struct stun_message *m)
+{
+	uint8_t transport;
+
+	if (!stun_get_u8(m, STUN_REQUESTED_TRANSPORT, &transport))
+		return 400;
+	return transport == TRANSPORT_UDP ? 0 : 442;
+}
+
+// This version allocates one address: IPv4 of the two where the relay has it.
+static uint8_t declined_family(const struct turn_request *r)
+{
+	return turn_ports_have_family(&r->s->ports, TP_FAMILY_IPV4) ? TP_FAMILY_IPV6
+								    : TP_FAMILY_IPV4;
+}
+
+// The port that an earlier request reserved. Its address decides on the family.
+static unsigned token_check(struct turn_request *r, struct wish *wish)
+{
+	const struct stun_message *m = r->m;
+
+	if (stun_has(m, STUN_EVEN_PORT) || stun_has(m, STUN_REQUESTED_ADDRESS_FAMILY) ||
+		stun_has(m, STUN_ADDITIONAL_ADDRESS_FAMILY) ||
+		stun_is_malformed(m, STUN_RESERVATION_TOKEN))
+		return 400;
+	wish->reserved = turn_reservation_find(r);
+	return wish->reserved != NULL ? 0 : turn_refuse(r, TURN_REFUSED_RESERVATION, 508);
+}
+
+static unsigned port_kind_check(const struct stun_message *m, struct wish *wish)
+{
+	uint8_t bits;
+
+	if (!stun_has(m, STUN_EVEN_PORT))
+		return 0;
+	if (!stun_get_u8(m, STUN_EVEN_PORT, &bits))
+		return 400;
+	wish->kind = (bits & EVEN_PORT_RESERVE) != 0 ? TURN_PORT_PAIR : TURN_PORT_EVEN;
+	return 0;
+}
+
+static unsigned family_check(const struct turn_request *r, struct wish *wish)
+{
+	const struct stun_message *m = r->m;
+	uint8_t additional;
+
+	wish->family = TP_FAMILY_IPV4;
+	if (stun_has(m, STUN_REQUESTED_ADDRESS_FAMILY)) {
+		if (stun_has(m, STUN_ADDITIONAL_ADDRESS_FAMILY) ||
+			!stun_get_u8(m, STUN_REQUESTED_ADDRESS_FAMILY, &wish->family))
+			return 400;
+		wish->requested_family = wish->family;
+	}
+	if (stun_has(m, STUN_ADDITIONAL_ADDRESS_FAMILY)) {
+		if (!stun_get_u8(m, STUN_ADDITIONAL_ADDRESS_FAMILY, &additional) ||
+			additional != TP_FAMILY_IPV6 || wish->kind == TURN_PORT_PAIR)
+			return 400;
+		// RFC 8656 7.2: one of both is enough.
+		wish->declined = declined_family(r);
+		if (wish->declined == TP_FAMILY_IPV4)
+			wish->family = TP_FAMILY_IPV6;
+	}
+	return turn_ports_have_family(&r->s->ports, wish->family) ? 0 : 440;
+}
+
+static bool limit_is_reached(uint32_t limit, size_t n)
+{
+	return limit > 0 && n >= limit;
+}
+
+static unsigned capacity_check(struct turn_request *r, struct turn_account *account, uint32_t n)
+{
+	const struct turn_server *s = r->s;
+
+	if (!turn_account_may_open(account, n))
+		return turn_refuse(r, TURN_REFUSED_QUOTA, 486);
+	if (!turn_account_may_ask(account, r->now_ns))
+		return turn_refuse(r, TURN_REFUSED_RATE, 486);
+	if (!turn_entries_are_left(s, account, TURN_ENTRIES_ALLOCATION))
+		return turn_refuse(r, TURN_REFUSED_SHARE, 508);
+	if (limit_is_reached(s->conf.max_allocations, s->n_allocations) ||
+		limit_is_reached(r->realm->conf.max_allocations, r->realm->n_allocations))
+		return turn_refuse(r, TURN_REFUSED_ALLOCATIONS, 508);
+	return 0;
+}
+
+static unsigned wish_check(struct turn_request *r, struct wish *wish)
+{
+	int64_t lifetime_s;
+	unsigned code;
+
+	if (policy_client_is_tunnel(&r->from->remote))
+		return turn_refuse(r, TURN_REFUSED_TUNNEL, 403);
+	code = transport_check(r->m);
+	if (code != 0)
+		return code;
+	lifetime_s = turn_lifetime_of(r);
+	if (lifetime_s < 0)
+		return 400;
+	// Zero means deletion in a Refresh only.
+	wish->lifetime_s = lifetime_s > 0 ? (uint32_t)lifetime_s : r->s->conf.default_lifetime_s;
+	// Wanted for an answer of 420, or none (RFC 8656 7.2): the packet path does it anyway.
+	if (stun_is_malformed(r->m, STUN_DONT_FRAGMENT))
+		return 400;
+	if (stun_has(r->m, STUN_RESERVATION_TOKEN))
+		return token_check(r, wish);
+	code = port_kind_check(r->m, wish);
+	return code == 0 ? family_check(r, wish) : code;
+}
+
+static void success_put(
+	const struct turn_request *r, const struct turn_allocation *a, struct stun_writer *w)
+{
+	const struct turn_reservation *reserved = turn_reservation_of(r, a);
+
+	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++) {
+		struct tp_addr relayed;
+
+		if (a->slot[i].expires_s == 0)
+			continue;
+		relayed = turn_slot_advertised(r->s, &a->slot[i]);
+		stun_put_xor_address(w, stun_attr_table[STUN_XOR_RELAYED_ADDRESS].type, &relayed);
+	}
+	stun_put_u32(w, TP_ATTR_LIFETIME, a->lifetime_s);
+	if (reserved != NULL)
+		stun_put(w, stun_attr_table[STUN_RESERVATION_TOKEN].type, reserved->token,
+			sizeof(reserved->token));
+	stun_put_xor_address(w, TP_ATTR_XOR_MAPPED_ADDRESS, &r->from->remote);
+}
+
+// RFC 8656 18.12: the additional family is not supported. The client gets the other one.
+static void address_error_put(struct stun_writer *w, uint8_t family)
+{
+	const uint8_t value[] = {family, 0, 4, 40};
+
+	stun_put(w, stun_attr_table[STUN_ADDRESS_ERROR_CODE].type, value, sizeof(value));
+}
+
+// The user, within the limits. A reserved port is one of the user's allocations already, and one
+// that is to be reserved is one more.
+static unsigned owner_set(
+	struct turn_request *r, const struct wish *wish, struct turn_allocation *a)
+{
+	struct turn_server *s = r->s;
+	struct turn_account *account = turn_account_take(&s->accounts, &r->principal);
+	uint32_t n = wish->kind == TURN_PORT_PAIR ? 2 : 1;
+	unsigned code = account != NULL ? capacity_check(r, account, n) : 508;
+
+	if (code == 0 && !turn_allocation_own(s, a, &r->principal, &r->key))
+		code = 508;
+	if (account != NULL)
+		turn_account_return(&s->accounts, account);
+	return code;
+}
+
+static bool port_get(struct turn_request *r, const struct wish *wish, struct turn_allocation *a)
+{
+	struct turn_server *s = r->s;
+	struct turn_slot *slot = &a->slot[0];
+
+	slot->expires_s = tp_expiry_s(r->now_ns, wish->lifetime_s);
+	if (wish->reserved != NULL) {
+		slot->relay = wish->reserved->relay;
+		slot->port = wish->reserved->port;
+		return true;
+	}
+	return turn_ports_take(&s->ports, &s->random, a->account, wish->family, wish->kind,
+		       &slot->relay, &slot->port) == 0;
+}
+
+// The port of a reservation stays reserved.
+static void port_put_back(
+	struct turn_server *s, const struct wish *wish, const struct turn_slot *slot)
+{
+	if (wish->reserved == NULL)
+		turn_ports_cancel(&s->ports, slot->relay, slot->port);
+}
+
+// Into the store and the tables; everything is undone when a step fails.
+static unsigned allocation_publish(
+	struct turn_request *r, const struct wish *wish, struct turn_allocation *a)
+{
+	struct turn_server *s = r->s;
+	const struct turn_slot *slot = &a->slot[0];
+	struct turn_reservation *next = NULL;
+	struct turn_allocation_record rec;
+
+	if (wish->kind == TURN_PORT_PAIR) {
+		next = turn_reservation_make(r, a, slot->relay, slot->port + 1);
+		if (next == NULL) {
+			turn_ports_cancel(&s->ports, slot->relay, slot->port + 1);
+			return turn_refuse(r, TURN_REFUSED_TABLES, 508);
+		}
+	}
+	turn_allocation_record(s, a, &rec);
+	if (s->store.allocation_add(s->store.ctx, &rec, &a->ref) == 0) {
+		s->counters.reservations_made += next != NULL;
+		return 0;
+	}
+	if (next != NULL) {
+		turn_reservation_cancel(s, next);
+		turn_ports_cancel(&s->ports, slot->relay, slot->port + 1);
+	}
+	return turn_refuse(r, TURN_REFUSED_TABLES, 508);
+}
+
+static unsigned allocation_open(
+	struct turn_request *r, const struct wish *wish, struct turn_allocation *a)
+{
+	struct turn_server *s = r->s;
+	unsigned code;
+
+	a->client = *r->from;
+	a->created_ns = r->now_ns;
+	a->lifetime_s = wish->lifetime_s;
+	a->requested_family = wish->requested_family;
+	memcpy(a->txid, r->m->txid, sizeof(a->txid));
+	code = owner_set(r, wish, a);
+	if (code != 0)
+		return code;
+	if (!port_get(r, wish, a))
+		return turn_refuse(r, TURN_REFUSED_PORTS, 508);
+	code = allocation_publish(r, wish, a);
+	if (code != 0) {
+		port_put_back(s, wish, &a->slot[0]);
+		return code;
+	}
+	turn_allocation_link(s, a);
+	s->counters.allocations_opened++;
+	r->realm->counters.allocations_opened++;
+	(void)turn_outs_add(
+		&s->outs, (struct turn_event){.allocation = a, .kind = TURN_OUT_ALLOCATION_OPENED});
+	return 0;
+}
+
+// A reservation that becomes an allocation leaves the quota first.
+static unsigned allocation_settle(
+	struct turn_request *r, const struct wish *wish, struct turn_allocation *a)
+{
+	unsigned code;
+
+	if (wish->reserved != NULL)
+		turn_reservation_lift(wish->reserved);
+	code = allocation_open(r, wish, a);
+	if (wish->reserved == NULL)
+		return code;
+	if (code == 0)
+		turn_reservation_use(r->s, wish->reserved);
+	else
+		turn_reservation_lower(wish->reserved);
+	return code;
+}
+
+unsigned turn_handle_allocate(struct turn_request *r, struct stun_writer *w)
+{
+	struct turn_server *s = r->s;
+	struct turn_allocation *a;
+	struct wish wish = {0};
+	unsigned code;
+
+	if (r->retransmission) {
+		s->counters.retransmissions++;
+		success_put(r, r->a, w);
+		if (stun_has(r->m, STUN_ADDITIONAL_ADDRESS_FAMILY))
+			address_error_put(w, declined_family(r));
+		return 0;
+	}
+	if (r->a != NULL || turn_tombstones_have(&s->tombstones, r->now_s, r->from, r->m->txid))
+		return 437;
+	code = wish_check(r, &wish);
+	if (code != 0)
+		return code;
+	a = turn_allocation_new(s);
+	if (a == NULL)
+		return 508;
+	code = allocation_settle(r, &wish, a);
+	if (code != 0) {
+		turn_allocation_free(s, a);
+		return code;
+	}
+	success_put(r, a, w);
+	if (wish.declined != TP_FAMILY_NONE)
+		address_error_put(w, wish.declined);
+	return 0;
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Refresh (RFC 8656 8.2).
+#include "request.h"
+
+#include "allocation.h"
+
+int64_t turn_lifetime_of(const struct turn_request *r)
+{
+	const struct turn_conf *conf = &r->s->conf;
+	uint32_t asked_s;
+
+	if (!stun_has(r->m, STUN_LIFETIME))
+		return conf->default_lifetime_s;
+	if (!stun_get_u32(r->m, STUN_LIFETIME, &asked_s))
+		return -1;
+	if (asked_s == 0)
+		return 0;
+	if (asked_s > conf->max_lifetime_s)
+		asked_s = conf->max_lifetime_s;
+	return asked_s > conf->default_lifetime_s ? asked_s : conf->default_lifetime_s;
+}
+
+unsigned turn_handle_refresh(struct turn_request *r, struct stun_writer *w)
+{
+	int64_t lifetime_s = turn_lifetime_of(r);
+	uint8_t family;
+
+	if (lifetime_s < 0 || stun_is_malformed(r->m, STUN_REQUESTED_ADDRESS_FAMILY))
+		return 400;
+	if (stun_get_u8(r->m, STUN_REQUESTED_ADDRESS_FAMILY, &family) &&
+		!turn_allocation_has_family(r->s, r->a, family))
+		return 443;
+	stun_put_u32(w, TP_ATTR_LIFETIME, (uint32_t)lifetime_s);
+	if (lifetime_s == 0)
+		turn_allocation_close(r->s, r->now_ns, r->a, TURN_CLOSE_REFRESH);
+	else
+		turn_allocation_extend(r->s, r->a, tp_expiry_s(r->now_ns, (uint32_t)lifetime_s));
+	return 0;
+}

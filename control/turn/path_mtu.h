@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Path MTUs that the packet path learnt: of each allocation's leg to its client, and to each peer's
+// IP address. They are forgotten after ten minutes, as a route may have changed (RFC 8201 5.3).
+#pragma once
+
+#include <ds/list.h>
+#include <ds/pool.h>
+#include <turn/server.h>
+
+#define TURN_MTU_LIFETIME_S 600u
+// Those remembered; beyond that the oldest are forgotten early.
+#define TURN_MTU_MAX	    65536u
+
+struct turn_allocation;
+struct turn_permission;
+
+// The leg of an allocation, or of a permission.
+struct turn_leg {
+	uint32_t until_s;
+	uint16_t mtu;	// 0: not known
+	uint8_t source; // enum turn_mtu_source
+};
+
+// Legs in the order of their times; all live equally long.
+struct turn_mtus {
+	struct ds_pool pool;
+	struct ds_list queue;
+};
+
+void turn_mtus_init(struct turn_mtus *m);
+void turn_mtus_fini(struct turn_mtus *m);
+// Forgets what is due.
+void turn_mtus_advance(struct turn_server *s, uint32_t now_s, unsigned *budget);
+// The second of the next one; UINT32_MAX without any.
+uint32_t turn_mtus_next_s(const struct turn_mtus *m);
+
+// The store's new objects of this permission get what is known of the legs.
+void turn_mtu_renew(struct turn_server *s, const struct turn_permission *p);

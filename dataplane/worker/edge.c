@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <worker/edge.h>
+
+#include <sys/timerfd.h>
+
+#define WAKE_GAP_NS (50 * TP_NS_PER_US)
+
+void worker_edge_apply(
+	struct worker_edge *e, struct stage_worker *stage, const struct edge_rings *rings)
+{
+	e->rings = rings != NULL && stage->id < rings->n_workers ? rings : NULL;
+	e->says_sleeping = false;
+	stage->edge_in = e->in;
+	stage->edge_out = e->out;
+	stage->n_edge = e->rings == NULL ? 0 : rings->n_threads;
+	stage->edge_given = 0;
+	stage->stream_out = e->stream_out;
+	stage->stream_out_max = e->rings == NULL ? 0 : STAGE_BURST;
+	for (unsigned t = 0; t < stage->n_edge; t++) {
+		e->in[t] = shm_streams_consumer(&rings->stream, &rings->edge, stage->id, t);
+		e->out[t] = shm_streams_producer(&rings->stream, &rings->edge, stage->id, t);
+	}
+}
+
+// A thread publishes that it sleeps, then looks at its rings; the fence stands between the rings'
+// heads and its flag.
+void worker_edge_wake(struct worker_edge *e, struct stage_worker *stage, uint64_t now_ns)
+{
+	const struct itimerspec at_once = {.it_value = {.tv_nsec = 1}};
+
+	atomic_thread_fence(memory_order_seq_cst);
+	for (uint64_t left = stage->edge_given; left != 0; left &= left - 1) {
+		unsigned t = (unsigned)__builtin_ctzll(left);
+		bool sleeps = atomic_load_explicit(&e->rings->edge.header->sides[t].sleeping,
+				      memory_order_relaxed) != 0;
+
+		if (sleeps && now_ns - e->woken_ns[t] < WAKE_GAP_NS)
+			continue;
+		stage->edge_given &= ~(1ull << t);
+		if (!sleeps)
+			continue;
+		e->woken_ns[t] = now_ns;
+		// Not a timer: an error, which harms nobody but the edge.
+		(void)timerfd_settime(e->rings->timers[t], TFD_TIMER_ABSTIME, &at_once, NULL);
+	}
+}
+
+static void say(struct worker_edge *e, unsigned worker, bool sleeps)
+{
+	e->says_sleeping = sleeps;
+	atomic_store(&e->rings->stream.header->sides[worker].sleeping, sleeps ? 1 : 0);
+}
+
+bool worker_edge_sleep(struct worker_edge *e, const struct stage_worker *stage)
+{
+	if (e->rings == NULL)
+		return true;
+	say(e, stage->id, true);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (stage_edge_pending(stage, 1) == 0)
+		return true;
+	say(e, stage->id, false);
+	return false;
+}
+
+void worker_edge_awake(struct worker_edge *e, const struct stage_worker *stage)
+{
+	if (e->says_sleeping)
+		say(e, stage->id, false);
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A worker's ends of the rings to and from the edge, and the waking of both sides. The worker's
+// thread alone.
+#pragma once
+
+#include <worker/snapshot.h>
+
+struct worker_edge {
+	const struct edge_rings *rings; // NULL: there is no edge
+	bool says_sleeping;
+	uint64_t woken_ns[TP_EDGE_THREADS_MAX];
+	struct tp_ring_consumer in[TP_EDGE_THREADS_MAX];
+	struct tp_ring_producer out[TP_EDGE_THREADS_MAX];
+	struct stage_stream_out stream_out[STAGE_BURST];
+};
+
+// Gives the packet path the rings, or none.
+void worker_edge_apply(
+	struct worker_edge *e, struct stage_worker *stage, const struct edge_rings *rings);
+
+// Wakes threads that sleep and have been given messages, each at most every 50 us: one held back
+// stays pending in stage->edge_given.
+void worker_edge_wake(struct worker_edge *e, struct stage_worker *stage, uint64_t now_ns);
+
+// Before a sleep that a timer of the edge ends. False: there is something to be polled.
+bool worker_edge_sleep(struct worker_edge *e, const struct stage_worker *stage);
+// After it, when the snapshot has been looked at.
+void worker_edge_awake(struct worker_edge *e, const struct stage_worker *stage);

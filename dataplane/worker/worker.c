@@ -1,0 +1,648 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <worker/worker.h>
+
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <io/eal.h>
+#include <io/local.h>
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_malloc.h>
+#include <rte_mbuf.h>
+#include <urcu-qsbr.h>
+
+#include <worker/clock.h>
+#include <worker/edge.h>
+#include <worker/cut.h>
+#include <worker/fragments.h>
+#include <worker/idle.h>
+#include <worker/pace.h>
+#include <worker/txqueue.h>
+#include <worker/whole.h>
+
+#define KICK_GAP_NS TP_NS_PER_MS
+
+struct queue {
+	uint16_t id; // DPDK's port
+	uint16_t queue;
+	uint8_t port; // ours
+};
+
+struct worker {
+	struct stage_worker stage;
+	struct worker_settings settings;
+	uint64_t snapshot_serial;	  // of the one applied; 0: none yet
+	const _Atomic uint32_t *sleeping; // the control process's flag, or NULL
+	struct clock clock;
+	uint64_t cycles; // at the start of this loop
+	uint64_t now_ns; // likewise
+	uint64_t kicked_ns;
+	struct fragments fragments;
+	bool wake;	   // a fragment waits for another worker, which may sleep
+	uint64_t woken_ns; // last wake of other workers
+	struct worker_idle idle;
+	struct worker_pace pace;
+	bool is_realtime;
+	atomic_bool shared; // other programs want the core
+	bool twins;	    // some port has one
+	unsigned n_queues;
+	struct queue queues[TP_PORTS_MAX * TP_WORKERS_MAX];
+	struct txqueue txqueue;
+	struct worker_edge edge;
+	struct tp_worker_stats own_stats;
+	_Atomic int tid;
+};
+
+// Zeroed memory of the node that the worker runs on, or of another that has some.
+static struct worker *worker_alloc(unsigned id)
+{
+	struct worker *w =
+		rte_zmalloc_socket("worker", sizeof(*w), TP_CACHE_LINE, io_eal_worker_node(id));
+
+	return w != NULL ? w : rte_zmalloc("worker", sizeof(*w), TP_CACHE_LINE);
+}
+
+// A twin hands its frames over without a descriptor.
+static void idle_start(struct worker *w)
+{
+	int fds[TP_ARRAY_LEN(w->queues)];
+
+	worker_idle_init(&w->idle);
+	if (w->settings.busy || w->twins)
+		return;
+	for (unsigned i = 0; i < w->n_queues; i++) {
+		const struct queue *q = &w->queues[i];
+		const struct io_port *p = &w->settings.ports[q->port];
+
+		fds[i] = q->queue < p->n_xsk_fds ? p->xsk_fds[q->queue] : -1;
+	}
+	worker_idle_watch(&w->idle, w->settings.wake_fd, fds, w->n_queues);
+	if (w->settings.local != NULL && w->settings.id == 0)
+		worker_idle_add(&w->idle, io_local_ready_fd(w->settings.local));
+}
+
+struct worker *worker_create(const struct worker_settings *s)
+{
+	struct worker *w = worker_alloc(s->id);
+	uint8_t seed[32];
+
+	if (w == NULL || getrandom(seed, sizeof(seed), 0) != sizeof(seed)) {
+		rte_free(w);
+		return NULL;
+	}
+	w->settings = *s;
+	w->stage.id = s->id;
+	w->stage.stats = &w->own_stats;
+	w->stage.n_ports = s->n_ports;
+	for (unsigned i = 0; i < s->n_ports; i++) {
+		const struct io_port *p = &s->ports[i];
+		struct stage_port *sp = &w->stage.ports[i];
+
+		memcpy(sp->mac, p->mac, sizeof(sp->mac));
+		sp->mtu = p->mtu;
+		sp->any_mac = p->any_mac;
+		sp->kernel = io_port_kernel(p);
+		w->twins = w->twins || p->twin != NULL;
+		for (uint16_t q = (uint16_t)s->id;
+			q < p->n_rx_queues && w->n_queues < TP_ARRAY_LEN(w->queues);
+			q += (uint16_t)s->n_workers)
+			w->queues[w->n_queues++] = (struct queue){p->id, q, (uint8_t)i};
+	}
+	w->stage.local_peers = s->local_peers;
+	w->stage.n_local_peers = s->n_local_peers;
+	w->stage.local_mtu = s->local_mtu;
+	txqueue_init(&w->txqueue, &w->stage, s->ports, s->n_ports, (uint16_t)s->id,
+		rte_get_tsc_hz() / 1000000 * s->hold_us);
+	txqueue_observe(&w->txqueue, s->observe, &w->clock);
+	stage_worker_init(&w->stage, seed);
+	if (fragments_init(&w->fragments, s->exchange, s->id) != 0) {
+		rte_free(w);
+		return NULL;
+	}
+	idle_start(w);
+	return w;
+}
+
+void worker_destroy(struct worker *w)
+{
+	if (w != NULL) {
+		worker_idle_fini(&w->idle);
+		fragments_fini(&w->fragments);
+	}
+	rte_free(w);
+}
+
+void worker_share(struct worker *w, bool shared)
+{
+	atomic_store_explicit(&w->shared, shared, memory_order_relaxed);
+}
+
+int worker_tid(const struct worker *w)
+{
+	return atomic_load_explicit(&w->tid, memory_order_relaxed);
+}
+
+struct tp_worker_stats *worker_stats(struct worker *w, const struct snapshot *snapshot)
+{
+	return snapshot->segment == NULL ? &w->own_stats
+					 : &snapshot->segment->state.workers[w->settings.id];
+}
+
+// The numbers in the snapshot's structs were checked when the files were mapped.
+static void apply_snapshot(struct worker *w, const struct snapshot *v)
+{
+	const struct segment *s = v->segment;
+	struct stage_worker *stage = &w->stage;
+	unsigned id = w->settings.id;
+
+	w->snapshot_serial = v->serial;
+	w->sleeping = s != NULL ? &s->inject.header->sleeping : NULL;
+	stage->locals = v->locals;
+	stage->stats = worker_stats(w, v);
+	memset(&stage->table, 0, sizeof(stage->table));
+	memset(stage->punt, 0, sizeof(stage->punt));
+	memset(&stage->inject, 0, sizeof(stage->inject));
+	stage->n_next_hops = 0;
+	stage->n_port_indexes = 0;
+	stage->cells = NULL;
+	worker_edge_apply(&w->edge, stage, s == NULL ? NULL : v->edge);
+	if (s == NULL)
+		return;
+	stage->table = s->tables.table;
+	stage->table.n_entries = v->n_entries;
+	stage->next_hops = s->tables.next_hops;
+	stage->n_next_hops = s->tables.n_next_hops;
+	stage->port_indexes = s->tables.port_indexes;
+	stage->n_port_indexes = s->tables.n_port_indexes;
+	stage->cells = shm_state_cell(&s->state, id, 0);
+	atomic_store_explicit(&stage->stats->lcore, w->settings.core, memory_order_relaxed);
+	atomic_store_explicit(&stage->stats->online, 1, memory_order_relaxed);
+	for (unsigned c = 0; c < TP_PUNT_CLASSES; c++)
+		stage->punt[c] = shm_punt_producer(&s->punt, &s->inject, id, c);
+	// With fewer inject rings than workers the answers leave by the others.
+	if (id < s->inject.n_workers)
+		stage->inject = shm_inject_consumer(&s->punt, &s->inject, id);
+}
+
+// ---- from mbufs to the packet path and back: one burst at most, the packets taken -------------
+
+static inline void fill_pkt(struct stage_pkt *pkt, struct rte_mbuf *m, uint8_t port)
+{
+	rte_prefetch0(rte_pktmbuf_mtod(m, void *));
+	pkt->data = rte_pktmbuf_mtod(m, uint8_t *);
+	pkt->len = m->data_len;
+	pkt->headroom = rte_pktmbuf_headroom(m);
+	pkt->tailroom = rte_pktmbuf_tailroom(m);
+	pkt->rx_port = port;
+	pkt->cookie = m;
+}
+
+static inline struct rte_mbuf *settle_mbuf(const struct stage_pkt *pkt)
+{
+	struct rte_mbuf *m = pkt->cookie;
+
+	m->data_off = (uint16_t)(pkt->data - (uint8_t *)m->buf_addr);
+	m->data_len = pkt->len;
+	m->pkt_len = pkt->len;
+	m->ol_flags = 0;
+	return m;
+}
+
+static void post_whole(struct worker *w, struct stage_pkt *whole)
+{
+	const struct whole_way way = {.stage = &w->stage,
+		.txqueue = &w->txqueue,
+		.pool = w->settings.pool,
+		.observe = w->settings.observe,
+		.ports = w->settings.ports,
+		.local = w->settings.local};
+
+	whole_run(&way, whole, w->now_ns, w->cycles);
+}
+
+// True: the buffer is another worker's.
+static bool post_fragment(struct worker *w, const struct stage_pkt *pkt)
+{
+	struct stage_pkt whole;
+
+	switch (fragments_take(&w->fragments, &w->stage, pkt, w->now_ns, &whole)) {
+	case FRAGMENTS_WHOLE:
+		post_whole(w, &whole);
+		return false;
+	case FRAGMENTS_HANDED:
+		w->wake = !w->settings.busy;
+		return true;
+	default:
+		return false;
+	}
+}
+
+// Frames longer than a buffer come as chains: nothing that the port's MTU allows.
+__attribute__((noinline)) static uint16_t drop_chains(
+	struct worker *w, struct rte_mbuf **packets, struct stage_pkt *pkts, uint16_t n)
+{
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		if (packets[i]->nb_segs == 1) {
+			packets[kept] = packets[i];
+			pkts[kept++] = pkts[i];
+			continue;
+		}
+		stage_drop_count(&w->stage, TP_DROP_too_big, 1);
+		rte_pktmbuf_free(packets[i]);
+	}
+	return kept;
+}
+
+static inline uint16_t fill_pkts(struct worker *w, const struct queue *q, struct rte_mbuf **packets,
+	struct stage_pkt *pkts, uint16_t n)
+{
+	unsigned chained = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		fill_pkt(&pkts[i], packets[i], q->port);
+		chained |= packets[i]->nb_segs ^ 1u;
+	}
+	return chained == 0 ? n : drop_chains(w, packets, pkts, n);
+}
+
+// A copy: the frame's buffer stays with this core's cache of them.
+static void give_kernel(struct worker *w, const struct stage_pkt *pkt)
+{
+	struct io_twin *twin = w->settings.ports[pkt->rx_port].twin;
+
+	if (twin != NULL && !io_twin_give(twin, w->settings.id, pkt->data, pkt->len))
+		stage_drop_count(&w->stage, TP_DROP_kernel_full, 1);
+}
+
+// Fragments, and packets that leave as such. True: the buffer is another worker's.
+static bool post_long(struct worker *w, const struct stage_pkt *pkt)
+{
+	if (pkt->verdict == STAGE_FRAGMENT)
+		return post_fragment(w, pkt);
+	worker_cut(&w->txqueue, w->settings.pool, pkt, w->cycles);
+	return false;
+}
+
+static void give_local(struct worker *w, const struct stage_pkt *pkt)
+{
+	struct io_twin *local = w->settings.local;
+
+	if (!io_twin_give(local, w->settings.id, pkt->data, pkt->len))
+		stage_drop_count(&w->stage, TP_DROP_kernel_full, 1);
+}
+
+// Packets that are not sent are freed. Neighbours mostly leave by the same port, so they are put in
+// its box together.
+static void post_burst(struct worker *w, const struct stage_pkt *pkts, uint16_t n)
+{
+	struct rte_mbuf *run[STAGE_BURST], *done[STAGE_BURST];
+	unsigned n_run = 0, n_done = 0, port = 0;
+	uint64_t octets = 0;
+
+	if (w->stage.n_stream_out > 0)
+		stage_edge_give(&w->stage, w->now_ns);
+	for (uint16_t i = 0; i < n; i++) {
+		const struct stage_pkt *pkt = &pkts[i];
+
+		if (pkt->verdict != STAGE_SEND) {
+			if (pkt->verdict == STAGE_KERNEL)
+				give_kernel(w, pkt);
+			if (pkt->verdict == STAGE_LOCAL)
+				give_local(w, pkt);
+			if (pkt->verdict >= STAGE_FRAGMENT) {
+				// Those before it leave before it.
+				txqueue_put_run(&w->txqueue, port, run, n_run, octets, w->cycles);
+				n_run = 0;
+				octets = 0;
+				if (post_long(w, pkt))
+					continue;
+			}
+			done[n_done++] = pkt->cookie;
+			continue;
+		}
+		if (pkt->tx_port != port) {
+			txqueue_put_run(&w->txqueue, port, run, n_run, octets, w->cycles);
+			n_run = 0;
+			octets = 0;
+			port = pkt->tx_port;
+		}
+		octets += pkt->len;
+		run[n_run++] = settle_mbuf(pkt);
+	}
+	txqueue_put_run(&w->txqueue, port, run, n_run, octets, w->cycles);
+	txqueue_end_burst(&w->txqueue);
+	if (n_done > 0)
+		rte_pktmbuf_free_bulk(done, n_done);
+}
+
+static unsigned poll_queue(struct worker *w, const struct queue *q)
+{
+	struct rte_mbuf *packets[STAGE_BURST];
+	struct stage_pkt pkts[STAGE_BURST];
+	uint16_t received = rte_eth_rx_burst(q->id, q->queue, packets, STAGE_BURST), n;
+
+	if (received == 0) {
+		txqueue_flush(&w->txqueue);
+		return 0;
+	}
+	n = fill_pkts(w, q, packets, pkts, received);
+	if (observe_is_on(w->settings.observe))
+		observe_run(w->settings.observe, &w->stage, pkts, n, w->now_ns);
+	else
+		stage_run(&w->stage, pkts, n, w->now_ns);
+	post_burst(w, pkts, n);
+	return received;
+}
+
+// At most a burst, so that a flood of them does not hold the worker.
+static unsigned poll_fragments(struct worker *w)
+{
+	struct stage_pkt whole;
+	bool is_whole;
+	unsigned n = 0;
+
+	if (!fragments_waiting(&w->fragments))
+		return 0;
+	while (n < STAGE_BURST &&
+		fragments_next(&w->fragments, &w->stage, w->now_ns, &whole, &is_whole)) {
+		if (is_whole)
+			post_whole(w, &whole);
+		n++;
+	}
+	txqueue_end_burst(&w->txqueue);
+	return n;
+}
+
+static unsigned poll_inject(struct worker *w)
+{
+	struct rte_mbuf *packets[STAGE_BURST];
+	struct stage_pkt pkts[STAGE_BURST];
+	unsigned n = stage_inject_pending(&w->stage);
+	unsigned made;
+
+	if (n == 0)
+		return 0;
+	if (n > STAGE_BURST)
+		n = STAGE_BURST;
+	// No buffer free: the messages wait on their ring.
+	if (rte_pktmbuf_alloc_bulk(w->settings.pool, packets, n) != 0)
+		return 0;
+	for (unsigned i = 0; i < n; i++)
+		fill_pkt(&pkts[i], packets[i], 0);
+	made = stage_inject(&w->stage, pkts, n);
+	rte_pktmbuf_free_bulk(packets + made, n - made);
+	post_burst(w, pkts, (uint16_t)made);
+	return n;
+}
+
+// Messages of stream clients.
+static unsigned poll_edge(struct worker *w)
+{
+	struct rte_mbuf *packets[STAGE_BURST];
+	struct stage_pkt pkts[STAGE_BURST];
+	unsigned n = stage_edge_pending(&w->stage, STAGE_BURST), used;
+
+	if (n == 0)
+		return 0;
+	// No buffer free: the messages wait on their rings.
+	if (rte_pktmbuf_alloc_bulk(w->settings.pool, packets, n) != 0)
+		return 0;
+	for (unsigned i = 0; i < n; i++)
+		fill_pkt(&pkts[i], packets[i], 0);
+	used = stage_edge_run(&w->stage, pkts, n, w->now_ns);
+	rte_pktmbuf_free_bulk(packets + used, n - used);
+	post_burst(w, pkts, (uint16_t)used);
+	return n;
+}
+
+// Frames that the kernel sends by a twin leave by one worker, so that their order stays.
+static unsigned take_kernel(struct worker *w, unsigned port)
+{
+	struct rte_mbuf *packets[STAGE_BURST];
+	uint64_t octets;
+	unsigned n;
+
+	if (port % w->settings.n_workers != w->settings.id)
+		return 0;
+	n = io_port_take_kernel(
+		w->settings.ports[port].twin, w->settings.pool, packets, STAGE_BURST, &octets);
+	tp_count(&w->stage.stats->path_packets[TP_PATH_from_kernel], n);
+	tp_count(&w->stage.stats->path_octets[TP_PATH_from_kernel], octets);
+	for (unsigned i = 0; i < n; i++)
+		txqueue_put(&w->txqueue, port, packets[i], w->cycles);
+	if (n > 0)
+		txqueue_end_burst(&w->txqueue);
+	return n;
+}
+
+static unsigned poll_twins(struct worker *w)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < w->settings.n_ports; i++) {
+		if (w->settings.ports[i].twin == NULL)
+			continue;
+		io_twin_wake(w->settings.ports[i].twin, w->settings.id, w->now_ns);
+		n += take_kernel(w, i);
+	}
+	return n;
+}
+
+// Answers of local peers; one worker takes them.
+static unsigned poll_local(struct worker *w)
+{
+	struct rte_mbuf *packets[STAGE_BURST];
+	struct stage_pkt pkts[STAGE_BURST];
+	uint64_t octets;
+	unsigned n;
+
+	io_twin_wake(w->settings.local, w->settings.id, w->now_ns);
+	if (w->settings.id != 0)
+		return 0;
+	n = io_port_take_kernel(w->settings.local, w->settings.pool, packets, STAGE_BURST, &octets);
+	if (n == 0)
+		return 0;
+	for (unsigned i = 0; i < n; i++)
+		fill_pkt(&pkts[i], packets[i], 0);
+	stage_run_local(&w->stage, pkts, n, w->now_ns);
+	post_burst(w, pkts, (uint16_t)n);
+	return n;
+}
+
+// ---- the loop ---------------------------------------------------------------------------------
+
+// At most one wake per millisecond; one held back stays pending. The fence stands between the
+// ring's head and the flag: the control process sets the flag, then looks at the rings again.
+static void kick(struct worker *w)
+{
+	const struct itimerspec at_once = {.it_value = {.tv_nsec = 1}};
+
+	if (w->sleeping == NULL) {
+		w->stage.kick = false;
+		return;
+	}
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load_explicit(w->sleeping, memory_order_relaxed) == 0) {
+		w->stage.kick = false;
+		return;
+	}
+	if (w->now_ns - w->kicked_ns < KICK_GAP_NS)
+		return;
+	w->stage.kick = false;
+	w->kicked_ns = w->now_ns;
+	// A timer that is long over: neither the other side's flags nor its counts can make this
+	// wait, as a write to an eventfd might.
+	if (timerfd_settime(w->settings.kick_fd, TFD_TIMER_ABSTIME, &at_once, NULL) == 0)
+		tp_count(&w->stage.stats->kicks, 1);
+}
+
+// Likewise for workers that sleep on their sockets; the others look by themselves.
+static void wake_others(struct worker *w)
+{
+	const struct itimerspec at_once = {.it_value = {.tv_nsec = 1}};
+
+	if (w->now_ns - w->woken_ns < KICK_GAP_NS)
+		return;
+	w->wake = false;
+	w->woken_ns = w->now_ns;
+	if (w->settings.wake_fd >= 0)
+		timerfd_settime(w->settings.wake_fd, TFD_TIMER_ABSTIME, &at_once, NULL);
+}
+
+// MTU and MAC address follow the kernel interface's.
+static void follow_ports(struct worker *w)
+{
+	for (unsigned i = 0; i < w->settings.n_ports; i++) {
+		const struct io_port *p = &w->settings.ports[i];
+		uint64_t mac = atomic_load_explicit(&p->mac_now, memory_order_relaxed);
+
+		w->stage.ports[i].mtu = atomic_load_explicit(&p->mtu, memory_order_relaxed);
+		for (unsigned b = 0; b < 6 && mac != 0; b++)
+			w->stage.ports[i].mac[b] = (uint8_t)(mac >> 8 * b);
+	}
+}
+
+static void count_residence(struct worker *w, uint64_t span, unsigned packets)
+{
+	if (packets > 0)
+		stage_residence_count(&w->stage,
+			clock_span_ns(&w->clock,
+				span < w->clock.limit_cycles ? span : w->clock.limit_cycles),
+			packets);
+}
+
+// One reading of the clock per loop: it ends the burst before and begins the next.
+static void read_clock(struct worker *w, unsigned packets)
+{
+	struct tp_worker_stats *stats = w->stage.stats;
+	struct txqueue *o = &w->txqueue;
+	uint64_t cycles = rte_rdtsc();
+	uint64_t span = cycles - w->cycles;
+
+	count_residence(w, cycles - o->held_since, o->flushed_held);
+	if (packets > 0) {
+		tp_count(&stats->busy_cycles, span);
+		count_residence(w, span, txqueue_left(o, packets));
+	} else {
+		tp_count(&stats->idle_cycles, span);
+		tp_count(&stats->empty_polls, 1);
+	}
+	if (clock_stale(&w->clock, cycles)) {
+		clock_anchor(&w->clock, cycles, clock_boottime_ns());
+		follow_ports(w);
+		frag_table_expire(w->fragments.table, w->now_ns, stats->drops);
+	}
+	txqueue_next_loop(o);
+	w->cycles = cycles;
+	w->now_ns = clock_read_ns(&w->clock, cycles);
+	tp_count(&stats->loops, 1);
+	atomic_store_explicit(&stats->heartbeat_ns, w->now_ns, memory_order_relaxed);
+}
+
+// The lowest real-time priority stands above all ordinary programs, and below whatever else an
+// operator has made real-time.
+static void set_realtime(struct worker *w, bool on)
+{
+	const struct sched_param param = {.sched_priority = on ? 1 : 0};
+
+	if (!w->settings.realtime || w->is_realtime == on)
+		return;
+	if (sched_setscheduler(0, on ? SCHED_RR : SCHED_OTHER, &param) == 0)
+		w->is_realtime = on;
+}
+
+static void rest(struct worker *w)
+{
+	uint64_t from;
+
+	txqueue_flush(&w->txqueue);
+	if (w->settings.busy || !worker_pace_sleeps(&w->pace, w->cycles,
+					atomic_load_explicit(&w->shared, memory_order_relaxed)))
+		return;
+	if (w->idle.epoll_fd >= 0 && !worker_edge_sleep(&w->edge, &w->stage))
+		return;
+	tp_count(&w->stage.stats->sleeps, 1);
+	// From here to the next look at the snapshot nothing of the segment may be touched.
+	urcu_qsbr_thread_offline();
+	from = rte_rdtsc();
+	set_realtime(w, true);
+	worker_idle_sleep(&w->idle, w->stage.kick || w->stage.edge_given != 0 || w->wake);
+	worker_pace_slept(&w->pace, from, rte_rdtsc());
+	urcu_qsbr_thread_online();
+}
+
+int worker_run(void *arg)
+{
+	struct worker *w = arg;
+	unsigned packets = 0;
+
+	// The default slack would double the shortest sleeps.
+	prctl(PR_SET_TIMERSLACK, 1000);
+	atomic_store_explicit(&w->tid, gettid(), memory_order_relaxed);
+	urcu_qsbr_register_thread();
+	w->cycles = rte_rdtsc();
+	clock_init(&w->clock, rte_get_tsc_hz(), w->cycles, clock_boottime_ns());
+	worker_pace_init(&w->pace, rte_get_tsc_hz(), w->cycles);
+	set_realtime(w, true);
+	while (!atomic_load_explicit(w->settings.stop, memory_order_relaxed)) {
+		const struct snapshot *v = snapshot_read(w->settings.snapshot);
+
+		if (v->serial != w->snapshot_serial)
+			apply_snapshot(w, v);
+		worker_edge_awake(&w->edge, &w->stage);
+		read_clock(w, packets);
+		packets = 0;
+		for (unsigned i = 0; i < w->n_queues; i++)
+			packets += poll_queue(w, &w->queues[i]);
+		packets += poll_inject(w);
+		if (w->edge.rings != NULL)
+			packets += poll_edge(w);
+		packets += poll_fragments(w);
+		if (w->twins)
+			packets += poll_twins(w);
+		if (w->settings.local != NULL)
+			packets += poll_local(w);
+		if (w->stage.kick)
+			kick(w);
+		if (w->stage.edge_given != 0)
+			worker_edge_wake(&w->edge, &w->stage, w->now_ns);
+		if (w->wake)
+			wake_others(w);
+		urcu_qsbr_quiescent_state();
+		if (packets > 0)
+			worker_pace_busy(&w->pace);
+		else
+			rest(w);
+		if (w->is_realtime && worker_pace_worn(&w->pace, w->cycles))
+			set_realtime(w, false);
+	}
+	txqueue_flush(&w->txqueue);
+	urcu_qsbr_unregister_thread();
+	return 0;
+}

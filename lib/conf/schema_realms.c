@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Options of users, secrets and peers, and of further realms.
+#include "schema.h"
+
+static const struct rule user_rules[] = {
+	{.key = "name",
+		.type = RULE_TEXT,
+		RULE_AT(struct draft_user, name),
+		.required = true,
+		.example = "alice",
+		.text = "User name, up to 508 bytes."},
+	{.key = "password_file",
+		.type = RULE_PATH,
+		RULE_AT(struct draft_user, password_file),
+		.example = "alice.password",
+		.text = "File that holds the password in one line. Not readable by others: "
+			"mode 0640 or less."},
+	{.key = "key_file",
+		.type = RULE_PATH,
+		RULE_AT(struct draft_user, key_file),
+		.example = "alice.key",
+		.text = "Instead of the password: file that holds the long-term key, MD5 of "
+			"`name:realm:password`, as 32 hexadecimal digits."},
+	{.key = NULL},
+};
+
+const struct section conf_schema_user = {
+	.rules = user_rules,
+	.size = sizeof(struct draft_user),
+	.text = "Users with a password of their own (long-term credentials).",
+};
+
+static const struct rule secret_rules[] = {
+	{.key = "id",
+		.type = RULE_TEXT,
+		RULE_AT(struct draft_secret, id),
+		.required = true,
+		.example = "2026-11",
+		.text = "Name of the secret in logs and counters."},
+	{.key = "secret_file",
+		.type = RULE_PATH,
+		RULE_AT(struct draft_secret, secret_file),
+		.required = true,
+		.example = "rest.secret",
+		.text = "File that holds the secret in one line. Not readable by others."},
+	{.key = NULL},
+};
+
+const struct section conf_schema_secret = {
+	.rules = secret_rules,
+	.size = sizeof(struct draft_secret),
+	.text = "Secrets shared with the application that mints time-limited credentials (REST). "
+		"The "
+		"first is used to mint; all are accepted, so a secret is rotated by putting the "
+		"new "
+		"one first and removing the old one when its last credential has expired.",
+};
+
+#define PEERS_ALLOW                                                                                \
+	{                                                                                          \
+		.key = "allow", .type = RULE_LIST, RULE_AT_LIST(struct conf_peers, allow),         \
+		.item = RULE_CIDR, .example = "[10.20.0.0/16]",                                    \
+		.text = "Prefixes that clients may reach although they are not public."            \
+	}
+#define PEERS_DENY                                                                                 \
+	{                                                                                          \
+		.key = "deny", .type = RULE_LIST, RULE_AT_LIST(struct conf_peers, deny),           \
+		.item = RULE_CIDR, .example = "[198.18.0.0/15]",                                   \
+		.text = "Prefixes that clients may not reach."                                     \
+	}
+
+static const struct rule realm_peers_rules[] = {PEERS_ALLOW, PEERS_DENY, {.key = NULL}};
+
+static const struct rule peers_rules[] = {
+	PEERS_ALLOW,
+	PEERS_DENY,
+	{.key = "local",
+		.type = RULE_LIST,
+		RULE_AT_LIST(struct conf_peers, local),
+		.item = RULE_PLACE,
+		.example = "[\"192.0.2.10:20000-20999\"]",
+		.text = "Ports of a media server on this host's own addresses, those of the "
+			"relay, that clients may reach: the kernel hands packets over, and "
+			"answers come back. Everything else on these addresses stays closed. A "
+			"change takes effect when the data plane starts."},
+	{.key = NULL},
+};
+
+const struct section conf_schema_peers = {
+	.rules = peers_rules,
+	.size = sizeof(struct conf_peers),
+	.text = "Which peers clients may reach. Everything that is not public unicast is denied "
+		"unless "
+		"`allow` names it: private, shared, link-local, documentation, transition and "
+		"cloud "
+		"metadata addresses. The most specific prefix decides, `deny` before `allow` where "
+		"both are equally specific; a wide `allow` such as `0.0.0.0/0` opens no special "
+		"range, which has to be named itself. Some can't be opened at all: unspecified, "
+		"loopback, multicast and broadcast addresses, IPv6 addresses that hold a denied "
+		"IPv4 "
+		"address, and the relay's own addresses beyond its live relayed ports.",
+};
+
+static const struct section realm_peers = {
+	.rules = realm_peers_rules,
+	.size = sizeof(struct conf_peers),
+	.text = "As the file's own `peers`, for clients of the realm; `peers.local` holds for "
+		"all realms.",
+};
+
+static const struct rule realm_rules[] = {
+	{.key = "name",
+		.type = RULE_TEXT,
+		RULE_AT(struct draft_realm, conf.name),
+		.required = true,
+		.example = "business.example.org",
+		.text = "Name of the realm, as clients are told it."},
+	{.key = "origins",
+		.type = RULE_LIST,
+		.offset = offsetof(struct draft_realm, conf.origins),
+		.n_offset = offsetof(struct draft_realm, conf.n_origins),
+		.item = RULE_TEXT,
+		.example = "[\"https://meet.example.org\"]",
+		.text = "Values of the attribute ORIGIN that choose the realm on any listener. "
+			"Clients choose them: they keep realms apart by mistake, not by force."},
+	{.key = "users",
+		.type = RULE_LIST,
+		RULE_AT_OWN(struct draft_realm, users),
+		.section = &conf_schema_user},
+	{.key = "users_file",
+		.type = RULE_PATH,
+		RULE_AT(struct draft_realm, own.users_file),
+		.example = "business.users",
+		.text = "As the file's own `users_file`."},
+	{.key = "secrets",
+		.type = RULE_LIST,
+		RULE_AT_OWN(struct draft_realm, secrets),
+		.section = &conf_schema_secret},
+	{.key = "peers",
+		.type = RULE_MAP,
+		RULE_AT(struct draft_realm, conf.peers),
+		.section = &realm_peers},
+	{.key = "allocations",
+		.type = RULE_U32,
+		RULE_AT(struct draft_realm, conf.allocations),
+		.max = 4u << 20,
+		.initial = "0",
+		.text = "Allocations of all its users; 0: as many as the relay has."},
+	{.key = "user_quota",
+		.type = RULE_U32,
+		RULE_AT(struct draft_realm, conf.user_quota),
+		.max = UINT32_MAX,
+		.initial = "0",
+		.text = "Allocations of one user; 0: no limit."},
+	{.key = "secret_quota",
+		.type = RULE_U32,
+		RULE_AT(struct draft_realm, conf.secret_quota),
+		.max = UINT32_MAX,
+		.initial = "0",
+		.text = "As `limits.secret_quota`."},
+	{.key = "allocate_rate",
+		.type = RULE_U32,
+		RULE_AT(struct draft_realm, conf.allocate_rate),
+		.max = 1000000,
+		.initial = "0",
+		.unit = "requests/s",
+		.text = "As `limits.allocate_rate`."},
+	{.key = "allocate_burst",
+		.type = RULE_U32,
+		RULE_AT(struct draft_realm, conf.allocate_burst),
+		.max = 1000000,
+		.initial = "20",
+		.text = "As `limits.allocate_burst`."},
+	{.key = NULL},
+};
+
+const struct section conf_schema_realm = {
+	.rules = realm_rules,
+	.size = sizeof(struct draft_realm),
+	.text = "Further realms beside `realm`, each with users, secrets, peers and limits of its "
+		"own: "
+		"business and social traffic kept apart. Nothing of the file's own realm holds for "
+		"them. A database of users serves a realm by `directory.sources[].realms`.",
+};

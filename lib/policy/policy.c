@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <policy/policy.h>
+
+#include "builtin.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+// The order is the precedence of equal prefixes.
+enum rule_kind {
+	KIND_DENY,
+	KIND_ALLOW,
+	KIND_BUILTIN,
+};
+
+struct rule {
+	struct text_cidr cidr;
+	enum rule_kind kind;
+	const char *reason; // BUILTIN
+};
+
+// Rules of one family and prefix length stand together, sorted by address.
+struct group {
+	size_t first;
+	size_t n;
+};
+
+struct policy {
+	struct tp_addr *own; // sorted
+	size_t n_own;
+	struct rule *never; // the built-in ones
+	size_t n_never;
+	struct rule *rules;
+	size_t n_rules;
+	struct group groups[2][129]; // IPv4, IPv6; by prefix length
+};
+
+static int addr_compare(const void *a, const void *b)
+{
+	const struct tp_addr *x = a, *y = b;
+	int c = (int)x->family - (int)y->family;
+
+	return c != 0 ? c : memcmp(x->ip, y->ip, sizeof(x->ip));
+}
+
+static unsigned family_index(uint8_t family)
+{
+	return family == TP_FAMILY_IPV6;
+}
+
+static int rule_compare(const void *a, const void *b)
+{
+	const struct rule *x = a, *y = b;
+	int c = (int)x->cidr.ip.family - (int)y->cidr.ip.family;
+
+	if (c == 0)
+		c = (int)x->cidr.prefix_len - (int)y->cidr.prefix_len;
+	if (c == 0)
+		c = memcmp(x->cidr.ip.ip, y->cidr.ip.ip, sizeof(x->cidr.ip.ip));
+	return c != 0 ? c : (int)x->kind - (int)y->kind;
+}
+
+// The table is constant and tested: a text in it that does not parse is a broken build.
+static struct text_cidr cidr_of(const char *text)
+{
+	struct text_cidr c;
+
+	if (text_cidr_parse(text, &c) < 0)
+		abort();
+	return c;
+}
+
+static void rules_add(struct policy *p, const struct text_cidr *list, size_t n, enum rule_kind kind)
+{
+	for (size_t i = 0; i < n; i++)
+		p->rules[p->n_rules++] = (struct rule){.cidr = list[i], .kind = kind};
+}
+
+static void never_fill(struct policy *p)
+{
+	for (const struct builtin_range *r = policy_builtin_never; r->cidr != NULL; r++)
+		p->never[p->n_never++] =
+			(struct rule){.cidr = cidr_of(r->cidr), .reason = r->reason};
+}
+
+static void rules_fill(struct policy *p, const struct policy_config *config)
+{
+	rules_add(p, config->deny, config->n_deny, KIND_DENY);
+	rules_add(p, config->allow, config->n_allow, KIND_ALLOW);
+	for (const struct builtin_range *r = policy_builtin_denied; r->cidr != NULL; r++) {
+		p->rules[p->n_rules++] = (struct rule){
+			.cidr = cidr_of(r->cidr), .kind = KIND_BUILTIN, .reason = r->reason};
+	}
+	qsort(p->rules, p->n_rules, sizeof(*p->rules), rule_compare);
+	for (size_t i = 0; i < p->n_rules; i++) {
+		const struct text_cidr *c = &p->rules[i].cidr;
+		struct group *g = &p->groups[family_index(c->ip.family)][c->prefix_len];
+
+		if (g->n++ == 0)
+			g->first = i;
+	}
+}
+
+static size_t ranges_count(const struct builtin_range *r)
+{
+	size_t n = 0;
+
+	while (r[n].cidr != NULL)
+		n++;
+	return n;
+}
+
+struct policy *policy_create(const struct policy_config *config)
+{
+	struct policy *p = calloc(1, sizeof(*p));
+	size_t n_rules = config->n_deny + config->n_allow + ranges_count(policy_builtin_denied);
+
+	if (p == NULL)
+		return NULL;
+	p->never = calloc(ranges_count(policy_builtin_never), sizeof(*p->never));
+	p->rules = calloc(n_rules, sizeof(*p->rules));
+	p->own = calloc(config->n_own + 1, sizeof(*p->own));
+	if (p->never == NULL || p->rules == NULL || p->own == NULL) {
+		policy_destroy(p);
+		errno = ENOMEM;
+		return NULL;
+	}
+	for (size_t i = 0; i < config->n_own; i++)
+		p->own[p->n_own++] = config->own[i];
+	qsort(p->own, p->n_own, sizeof(*p->own), addr_compare);
+	never_fill(p);
+	rules_fill(p, config);
+	return p;
+}
+
+void policy_destroy(struct policy *p)
+{
+	if (p == NULL)
+		return;
+	free(p->never);
+	free(p->rules);
+	free(p->own);
+	free(p);
+}
+
+// The strongest rule of exactly this prefix length that holds the address.
+static const struct rule *group_find(
+	const struct policy *p, const struct group *g, const struct tp_addr *ip, uint8_t prefix_len)
+{
+	const struct text_cidr want = text_cidr_make(ip, prefix_len);
+	const struct rule *low = p->rules + g->first, *end = low + g->n;
+	size_t n = g->n;
+
+	while (n > 0) {
+		size_t half = n / 2;
+
+		if (memcmp(low[half].cidr.ip.ip, want.ip.ip, sizeof(want.ip.ip)) < 0) {
+			low += half + 1;
+			n -= half + 1;
+		} else {
+			n = half;
+		}
+	}
+	if (low == end || memcmp(low->cidr.ip.ip, want.ip.ip, sizeof(want.ip.ip)) != 0)
+		return NULL;
+	return low;
+}
+
+static const struct rule *rule_find(const struct policy *p, const struct tp_addr *ip)
+{
+	const struct group *groups = p->groups[family_index(ip->family)];
+
+	for (int len = (int)tp_family_ip_len(ip->family) * 8; len >= 0; len--) {
+		const struct rule *rule;
+
+		if (groups[len].n == 0)
+			continue;
+		rule = group_find(p, &groups[len], ip, (uint8_t)len);
+		if (rule != NULL)
+			return rule;
+	}
+	return NULL;
+}
+
+static const struct rule *never_find(const struct policy *p, const struct tp_addr *ip)
+{
+	for (size_t i = 0; i < p->n_never; i++) {
+		if (text_cidr_contains(&p->never[i].cidr, ip))
+			return &p->never[i];
+	}
+	return NULL;
+}
+
+const char *policy_never_opens(const struct text_cidr *allow)
+{
+	for (const struct builtin_range *r = policy_builtin_never; r->cidr != NULL; r++) {
+		struct text_cidr range = cidr_of(r->cidr);
+
+		if (range.prefix_len <= allow->prefix_len && text_cidr_contains(&range, &allow->ip))
+			return r->reason;
+	}
+	return NULL;
+}
+
+// The IPv4 addresses inside; at most 2. `prefix_len` is that of the rule that allowed the address.
+// Negative: nobody can tell where they stand.
+static int embedded_find(const struct tp_addr *ip, uint8_t prefix_len, struct tp_addr out[2])
+{
+	const struct builtin_embed *e = policy_builtin_embeds;
+	const uint8_t *o = ip->ip;
+
+	for (; e->cidr != NULL; e++) {
+		struct text_cidr range = cidr_of(e->cidr);
+
+		if (text_cidr_contains(&range, ip))
+			break;
+	}
+	if (e->cidr == NULL)
+		return 0;
+	if (e->embedding == BUILTIN_6TO4) {
+		out[0] = tp_addr_ipv4(tp_load_be32(o + 2), 0);
+		return 1;
+	}
+	if (e->embedding == BUILTIN_TEREDO) {
+		out[0] = tp_addr_ipv4(tp_load_be32(o + 4), 0);
+		out[1] = tp_addr_ipv4(~tp_load_be32(o + 12), 0);
+		return 2;
+	}
+	if (e->embedding == BUILTIN_LAST || prefix_len == 96)
+		out[0] = tp_addr_ipv4(tp_load_be32(o + 12), 0);
+	else if (prefix_len == 48)
+		out[0] = tp_addr_ipv4((uint32_t)tp_load_be16(o + 6) << 16 | tp_load_be16(o + 9), 0);
+	else if (prefix_len == 56)
+		out[0] = tp_addr_ipv4((uint32_t)o[7] << 24 | (tp_load_be32(o + 8) & 0xffffff), 0);
+	else if (prefix_len == 64)
+		out[0] = tp_addr_ipv4(tp_load_be32(o + 9), 0);
+	else
+		return -EINVAL;
+	return 1;
+}
+
+static void decide(struct policy_decision *d, enum policy_verdict verdict,
+	enum policy_origin origin, const struct text_cidr *rule, const char *reason)
+{
+	*d = (struct policy_decision){
+		.verdict = verdict, .origin = origin, .rule = *rule, .reason = reason};
+}
+
+// All rules except those about an IPv4 address inside an IPv6 one.
+static void judge_plain(const struct policy *p, const struct tp_addr *ip, struct policy_decision *d)
+{
+	const struct rule *rule;
+	struct text_cidr range;
+
+	if (bsearch(ip, p->own, p->n_own, sizeof(*p->own), addr_compare) != NULL) {
+		range = text_cidr_make(ip, (uint8_t)(tp_family_ip_len(ip->family) * 8));
+		decide(d, POLICY_OWN, POLICY_BY_OWN, &range, "this relay");
+		return;
+	}
+	rule = never_find(p, ip);
+	if (rule != NULL) {
+		decide(d, POLICY_DENIED, POLICY_BY_NEVER, &rule->cidr, rule->reason);
+		return;
+	}
+	rule = rule_find(p, ip);
+	if (rule == NULL) {
+		range = text_cidr_make(ip, 0);
+		decide(d, POLICY_ALLOWED, POLICY_BY_PUBLIC, &range, "public");
+	} else if (rule->kind == KIND_ALLOW) {
+		decide(d, POLICY_ALLOWED, POLICY_BY_ALLOW, &rule->cidr, "peers.allow");
+	} else if (rule->kind == KIND_DENY) {
+		decide(d, POLICY_DENIED, POLICY_BY_DENY, &rule->cidr, "peers.deny");
+	} else {
+		decide(d, POLICY_DENIED, POLICY_BY_BUILTIN, &rule->cidr, rule->reason);
+	}
+}
+
+static void judge_embedded(
+	const struct policy *p, const struct tp_addr *ip, struct policy_decision *d)
+{
+	struct tp_addr inside[2];
+	int n = embedded_find(ip, d->rule.prefix_len, inside);
+
+	if (n < 0)
+		decide(d, POLICY_DENIED, POLICY_BY_NEVER, &d->rule,
+			"NAT64 that is allowed by a prefix of no length of RFC 6052");
+	for (int i = 0; i < n && d->verdict == POLICY_ALLOWED; i++) {
+		struct policy_decision inner;
+
+		judge_plain(p, &inside[i], &inner);
+		if (inner.verdict == POLICY_ALLOWED)
+			continue;
+		*d = inner;
+		d->verdict = POLICY_DENIED;
+		d->embedded = true;
+	}
+}
+
+enum policy_verdict policy_judge(
+	const struct policy *p, const struct tp_addr *peer, struct policy_decision *why)
+{
+	struct policy_decision d;
+	struct tp_addr ip = *peer;
+
+	if (ip.family == TP_FAMILY_IPV6)
+		ip = tp_addr_ipv6(peer->ip, 0); // in case the caller has not folded it
+	ip.port_be = 0;
+	if (ip.family != TP_FAMILY_IPV4 && ip.family != TP_FAMILY_IPV6) {
+		struct text_cidr none = {.ip = {.family = TP_FAMILY_NONE}};
+
+		decide(&d, POLICY_DENIED, POLICY_BY_NEVER, &none, "no address");
+	} else {
+		judge_plain(p, &ip, &d);
+		if (d.origin == POLICY_BY_ALLOW && ip.family == TP_FAMILY_IPV6)
+			judge_embedded(p, &ip, &d);
+	}
+	if (why != NULL)
+		*why = d;
+	return d.verdict;
+}
+
+struct policy_decision policy_broadcast(const struct tp_addr *peer)
+{
+	return (struct policy_decision){
+		.verdict = POLICY_DENIED,
+		.origin = POLICY_BY_NEVER,
+		.rule = text_cidr_make(peer, (uint8_t)(8 * tp_family_ip_len(peer->family))),
+		.reason = "the broadcast address of a network of this host",
+	};
+}
+
+const char *policy_decision_format(const struct policy_decision *d, char *buf, size_t size)
+{
+	static const char *const verdicts[] = {
+		[POLICY_ALLOWED] = "allowed",
+		[POLICY_DENIED] = "denied",
+		[POLICY_OWN] = "own",
+	};
+	const char *remedy = "";
+	char cidr[TEXT_ADDR_SIZE];
+
+	if (d->origin == POLICY_BY_PUBLIC) {
+		snprintf(buf, size, "allowed: a public address");
+		return buf;
+	}
+	if (d->origin == POLICY_BY_NEVER)
+		remedy = "; nothing opens it";
+	else if (d->origin == POLICY_BY_BUILTIN)
+		remedy = "; peers.allow opens it";
+	snprintf(buf, size, "%s: %s %s, %s%s", verdicts[d->verdict],
+		d->embedded ? "holds an address of" : "in", text_cidr_format(&d->rule, cidr),
+		d->reason, remedy);
+	return buf;
+}
+
+bool policy_client_is_tunnel(const struct tp_addr *client)
+{
+	static const struct text_cidr teredo = {
+		.ip = {.ip = {0x20, 0x01}, .family = TP_FAMILY_IPV6}, .prefix_len = 32};
+	static const struct text_cidr six_to_four = {
+		.ip = {.ip = {0x20, 0x02}, .family = TP_FAMILY_IPV6}, .prefix_len = 16};
+
+	return text_cidr_contains(&teredo, client) || text_cidr_contains(&six_to_four, client);
+}

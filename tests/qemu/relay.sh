@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Sourced by qemu_test.sh: the relay in the emulated machine, and the streams that judge it. Verdicts
+# are counts, answers and lines of the log; nothing here depends on the machine's speed.
+relay4=10.99.0.1 relay6=fd99::1
+log=/run/dataplane.log
+
+# Of e2e_stream_open.
+E2E_STREAM_SERVER=$relay4 TP_NS_A=$qemu_name-a TP_NS_B=$qemu_name-b TP_PASSWORD_FILE=
+
+card()
+{
+	echo "0000:00:1$1.0"
+}
+
+# interface_of N: the kernel's name of card N.
+interface_of()
+{
+	guest "ls -d /sys/bus/pci/devices/$(card "$1")/{net,virtio*/net}/* 2>/dev/null" | sed 's,.*/,,'
+}
+
+bind_vfio()
+{
+	guest "d=/sys/bus/pci/devices/$1; echo vfio-pci > \$d/driver_override
+		[ ! -e \$d/driver ] || echo $1 > \$d/driver/unbind
+		echo $1 > /sys/bus/pci/drivers_probe; readlink \$d/driver"
+}
+
+# addresses INTERFACE: the relay's, and the interface up.
+addresses()
+{
+	echo "ip addr add $relay4/24 dev $1; ip addr add $relay6/64 dev $1 nodad; ip link set $1 up"
+}
+
+twin_up()
+{
+	guest "ip link del tp0 2> /dev/null; ip tuntap add dev tp0 mode tap; $(addresses tp0)"
+}
+
+# config PORT [DATAPLANE-KEYS [MORE]]
+config()
+{
+	guest "umask 077; mkdir -p /run/t; cd /run/t; echo demo-password > password; cat > t.yaml <<-END
+	realm: qemu.example
+	dataplane: {ports: [$1]${2:+, $2}}
+	listeners: [{address: $relay4}, {address: \"$relay6\"}]
+	relay: {ports: 50000-50999}
+	users: [{name: demo, password_file: password}]
+	peers: {allow: [10.99.0.0/24, \"fd99::/64\"]}
+	${3:-}
+	END"
+	TP_PASSWORD_FILE=$E2E_TMP/password
+	echo demo-password > "$TP_PASSWORD_FILE"
+}
+
+# launch PROCESS [PREFIX...]: in the background of the machine.
+launch()
+{
+	guest "cd /run/t; ${*:2} $bin/$1/turnpike-$1 --allow-root --config t.yaml > /run/$1.log 2>&1 &
+		echo \$! > $1.pid"
+}
+
+# until_logged PROCESS EVENT: its log has the line; false if the process ends before.
+until_logged()
+{
+	guest "cd /run/t; for i in \$(seq 2400); do
+			! grep -q '$2' /run/$1.log || exit 0
+			[ -d /proc/\$(cat $1.pid) ] || exit 1
+			sleep 0.2
+		done; exit 1"
+}
+
+# start: both processes; true once packets are forwarded.
+start()
+{
+	launch dataplane && launch control "${control_prefix:-}" && until_logged control process_started &&
+		until_logged dataplane segment_attached
+}
+
+# stop: SIGTERM to both; true if each ended with nothing left behind.
+stop()
+{
+	guest "cd /run/t; for p in control dataplane; do
+			pid=\$(cat \$p.pid); kill \$pid
+			for i in \$(seq 600); do [ ! -d /proc/\$pid ] || sleep 0.2; done
+			! kill -9 \$pid 2> /dev/null || echo \$p did not end
+		done
+		left=\$(nft list tables; ls -A /dev/hugepages; ls -A /dev/shm)
+		[ -z \"\$left\" ] && grep -q process_stopped $log && exit
+		echo \"left: \$left\"; tail -n 5 $log /run/control.log; exit 1"
+}
+
+# killed PROCESS EVENT: kill -9, and a new start until its log has the line.
+killed()
+{
+	guest "kill -9 \$(cat /run/t/$1.pid)"
+	launch "$1" && until_logged "$1" "$2"
+}
+
+# refused PATTERN...: the data plane, behind $prefix, ends by itself, and its log has all of these.
+refused()
+{
+	local pattern
+
+	guest "cd /run/t; ${prefix:-} timeout 300 $bin/dataplane/turnpike-dataplane --allow-root \
+		--config t.yaml > $log 2>&1; [ \$? = 1 ]" || { guest "cat $log"; return 1; }
+	for pattern; do
+		logged "$pattern" || { guest "cat $log"; return 1; }
+	done
+}
+
+logged()
+{
+	guest "grep -q '$1' $log"
+}
+
+# The relay comes back with another MAC address.
+neighbours_forget()
+{
+	local side
+
+	for side in a b; do
+		ip -n "$qemu_name-$side" neigh flush all
+		ip -n "$qemu_name-$side" -6 neigh flush all
+	done
+}
+
+# stream NAME OPTION...: packets of both directions; nearly all of them must arrive, none changed.
+stream()
+{
+	"$E2E_STREAM" run --user demo --password-file "$TP_PASSWORD_FILE" --netns "$TP_NS_A" \
+		--peer-netns "$TP_NS_B" --rate 25 --seconds 6 --drain-ms 4000 "${@:2}" \
+		> "$E2E_TMP/stream.json" 2> "$E2E_TMP/stream.err" || cat "$E2E_TMP/stream.err"
+	e2e_holds "$E2E_TMP/stream.json" "$1" \
+		"all(r[d]['sent'] > 100 and r[d]['received'] > 0.9 * r[d]['sent']
+			and r[d]['corrupt'] == 0 for d in ('up', 'down'))"
+}
+
+# streams NAME: each way through the relay.
+streams()
+{
+	stream "$1: channels" --server $relay4 --peer 10.99.0.13:3490
+	stream "$1: indications, large" --server $relay4 --peer 10.99.0.13:3490 --data send --size 1300
+	stream "$1: two clients of the relay" --server $relay4 --peer-relay --bind 10.99.0.11 \
+		--peer-bind 10.99.0.13
+	stream "$1: IPv6" --server $relay6 --peer "[fd99::13]:3490" --family 6
+	stream "$1: IPv4 client, IPv6 peer" --server $relay4 --peer "[fd99::13]:3490" --family 6
+}
+
+# The relay alone has these addresses' UDP; its kernel keeps the rest.
+kernel_answers()
+{
+	qemu_in a ping -c 5 -i 0.5 -W 10 "$1" | grep -q ' [1-5] received'
+}
+
+# served NAME: start, kernel, streams. False: it does not forward.
+served()
+{
+	neighbours_forget
+	if ! start; then
+		e2e_not_ok "$1: forwards"
+		guest "cat $log /run/control.log"
+		stop
+		return 1
+	fi
+	e2e_ok "$1: forwards"
+	e2e_check "$1: the kernel answers pings beside it" kernel_answers $relay4
+	e2e_check "$1: and over IPv6" kernel_answers $relay6
+	streams "$1"
+}
+
+left()
+{
+	e2e_check "$1: SIGTERM leaves nothing" stop
+}
+
+link_returned()
+{
+	guest "for i in \$(seq 2400); do
+			! grep port_link $log | tail -n 1 | grep -q up=true || exit 0
+			sleep 0.2
+		done; exit 1"
+}
+
+# endured NAME N: calls outlive both processes' kills, and the link of card N off and on.
+endured()
+{
+	e2e_stream_open "$E2E_TMP/calls" --streams 3 --rate 10 --peer 10.99.0.13
+	e2e_stream_works "$1: three calls"
+	e2e_check "$1: control is killed and starts again" killed control process_started
+	e2e_stream_works "$1: the calls go on"
+	e2e_check "$1: the data plane is killed and starts again" killed dataplane segment_attached
+	e2e_stream_works "$1: the calls go on"
+	qemu_monitor set_link "card$2" off
+	e2e_check "$1: a lost link is reported" until_logged dataplane "port_link.*up=false"
+	qemu_monitor set_link "card$2" on
+	e2e_check "$1: and its return" link_returned
+	e2e_stream_works "$1: the calls go on"
+	e2e_check "$1: the stream ends" e2e_stream_close
+	e2e_holds "$E2E_TMP/calls" "$1: nothing was changed" \
+		"all(r[d]['received'] > 0 and r[d]['corrupt'] == 0 for d in ('up', 'down'))"
+}

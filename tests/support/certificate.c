@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "certificate.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+static void require(int ok, const char *text)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "certificate: %s\n", text);
+	exit(1);
+}
+
+static X509 *certificate_sign(EVP_PKEY *key, long seconds)
+{
+	X509 *x = X509_new();
+	X509_NAME *name;
+
+	require(x != NULL, "no memory");
+	name = X509_get_subject_name(x);
+	require(X509_set_version(x, X509_VERSION_3) &&
+			ASN1_INTEGER_set(X509_get_serialNumber(x), 1) &&
+			X509_gmtime_adj(X509_getm_notBefore(x), -3600) != NULL &&
+			X509_gmtime_adj(X509_getm_notAfter(x), seconds) != NULL &&
+			X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+				(const unsigned char *)"relay.example", -1, -1, 0) &&
+			X509_set_issuer_name(x, name) && X509_set_pubkey(x, key) &&
+			X509_sign(x, key, EVP_sha256()) > 0,
+		"can't be made");
+	return x;
+}
+
+void certificate_make(
+	enum certificate_kind kind, long seconds, const char *certificate, const char *key)
+{
+	EVP_PKEY *pair = kind == CERTIFICATE_RSA ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
+	X509 *x;
+	FILE *f;
+	int fd;
+
+	require(pair != NULL, "no key");
+	x = certificate_sign(pair, seconds);
+	f = fopen(certificate, "w");
+	require(f != NULL && PEM_write_X509(f, x) && fclose(f) == 0, "can't be written");
+	unlink(key);
+	fd = open(key, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	f = fd < 0 ? NULL : fdopen(fd, "w");
+	require(f != NULL && PEM_write_PrivateKey(f, pair, NULL, NULL, 0, NULL, NULL) &&
+			fclose(f) == 0,
+		"the key can't be written");
+	X509_free(x);
+	EVP_PKEY_free(pair);
+}

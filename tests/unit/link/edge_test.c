@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The edge's session as control sees it, with an edge that keeps to the contract and one that does
+// not.
+#include <link/edge.h>
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <turnpike/entry.h>
+#include <turnpike/segment.h>
+
+struct fixture {
+	char directory[64];
+	struct link_edge e;
+	int epoll_fd;
+	unsigned opened, closed, synced, lost;
+	struct tp_session_report last;
+};
+
+struct message {
+	struct tp_session_message head;
+	struct tp_session_report items[2];
+};
+
+static void on_opened(void *ctx, const struct tp_session_report *r)
+{
+	struct fixture *f = ctx;
+
+	f->opened++;
+	f->last = *r;
+}
+
+static void on_closed(void *ctx, const struct tp_session_report *r)
+{
+	struct fixture *f = ctx;
+
+	f->closed++;
+	f->last = *r;
+}
+
+static void on_synced(void *ctx)
+{
+	((struct fixture *)ctx)->synced++;
+}
+
+static void on_lost(void *ctx)
+{
+	((struct fixture *)ctx)->lost++;
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	const struct link_edge_handler h = {f, on_opened, on_closed, on_synced, on_lost};
+	struct tp_session_listener l = {.id = 4, .transport = TP_TRANSPORT_TCP};
+
+	strcpy(f->directory, "/tmp/turnpike-edge-XXXXXX");
+	assert_non_null(mkdtemp(f->directory));
+	f->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	f->e.fd = f->e.listen_fd = -1;
+	link_edge_listeners(&f->e, 99, &l, 1);
+	assert_int_equal(link_edge_init(&f->e, f->directory, (gid_t)-1, f->epoll_fd, 3, &h), 0);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	link_edge_fini(&f->e);
+	close(f->epoll_fd);
+	assert_int_equal(rmdir(f->directory), 0);
+	free(f);
+	return 0;
+}
+
+static int dial(struct fixture *f)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
+
+	strcpy(a.sun_path, f->e.path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	link_edge_read(&f->e, 10);
+	assert_true(link_edge_is_up(&f->e));
+	return fd;
+}
+
+static struct message message_of(enum tp_session_kind kind, uint32_t n)
+{
+	struct message m = {.head = {.magic = TP_SESSION_MAGIC, .kind = kind, .n = n}};
+
+	for (unsigned i = 0; i < 2; i++)
+		m.items[i] = (struct tp_session_report){.connection = tp_connection(1, 2, 3 + i),
+			.remote = tp_addr_ipv4(0x0a000001, (uint16_t)(1000 + i)),
+			.listener_id = 4};
+	return m;
+}
+
+static void say(struct fixture *f, int fd, const struct message *m)
+{
+	size_t size = sizeof(m->head) + m->head.n * sizeof(m->items[0]);
+
+	assert_int_equal(send(fd, m, size, 0), size);
+	link_edge_read(&f->e, 10);
+}
+
+static void reports_arrive(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = message_of(TP_SESSION_OPENED, 2);
+	struct {
+		struct tp_session_message head;
+		struct tp_session_listener item;
+	} named;
+	struct stat st;
+	int fd = dial(f);
+
+	assert_int_equal(stat(f->e.path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0660);
+	assert_int_equal(recv(fd, &named, sizeof(named), 0), sizeof(named));
+	assert_true(named.head.kind == TP_SESSION_LISTENERS && named.head.pair_id == 99);
+	assert_true(named.head.n == 1 && named.item.id == 4);
+	// Bytes that no address has are cleared.
+	m.items[1].remote.ip[9] = 7;
+	m.items[1].remote.reserved = 7;
+	say(f, fd, &m);
+	assert_int_equal(f->opened, 2);
+	assert_true(f->last.remote.ip[9] == 0 && f->last.remote.reserved == 0);
+	m = message_of(TP_SESSION_SYNCED, 0);
+	say(f, fd, &m);
+	assert_true(f->synced == 1 && f->e.is_synced);
+	m = message_of(TP_SESSION_CLOSED, 1);
+	say(f, fd, &m);
+	assert_int_equal(f->closed, 1);
+	assert_true(f->last.connection == m.items[0].connection);
+	// Another configuration.
+	link_edge_listeners(&f->e, 99, NULL, 0);
+	assert_int_equal(recv(fd, &named, sizeof(named), 0), sizeof(named.head));
+	close(fd);
+	link_edge_read(&f->e, 10);
+	assert_true(f->lost == 1 && !link_edge_is_up(&f->e) && !f->e.is_synced);
+	close(dial(f));
+}
+
+static void assert_ends(struct fixture *f, const struct message *m, size_t size)
+{
+	unsigned lost = f->lost;
+	int fd = dial(f);
+
+	assert_int_equal(send(fd, m, size, 0), size);
+	link_edge_read(&f->e, 10);
+	assert_int_equal(f->lost, lost + 1);
+	assert_false(link_edge_is_up(&f->e));
+	close(fd);
+}
+
+static void wrong_messages_end_the_session(void **state)
+{
+	struct fixture *f = *state;
+	const size_t two = sizeof(struct message);
+	const size_t one = two - sizeof(struct tp_session_report);
+	struct message m = message_of(TP_SESSION_OPENED, 2);
+
+	assert_ends(f, &m, one);
+	assert_ends(f, &m, 5);
+	m.head.n = UINT32_MAX;
+	assert_ends(f, &m, two);
+	m = message_of(TP_SESSION_LISTENERS, 2);
+	assert_ends(f, &m, two);
+	m = message_of(TP_SESSION_SYNCED, 2);
+	assert_ends(f, &m, two);
+	m = message_of(TP_SESSION_OPENED, 1);
+	m.head.magic++;
+	assert_ends(f, &m, one);
+	m = message_of(TP_SESSION_OPENED, 1);
+	m.items[0].remote.family = 7;
+	assert_ends(f, &m, one);
+	m = message_of(TP_SESSION_OPENED, 1);
+	m.items[0].remote.port_be = 0;
+	assert_ends(f, &m, one);
+	m = message_of(TP_SESSION_OPENED, 1);
+	m.items[0].listener_id = TP_LOCALS_MAX;
+	assert_ends(f, &m, one);
+	m = message_of(TP_SESSION_OPENED, 1);
+	m.items[0].connection = 5;
+	assert_ends(f, &m, one);
+	assert_int_equal(f->opened, 0);
+	assert_int_equal(f->e.counters.bad, 10);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(reports_arrive, setup, teardown),
+		cmocka_unit_test_setup_teardown(wrong_messages_end_the_session, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

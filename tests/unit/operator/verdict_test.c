@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The verdict of `status`: a loss of all packets is named first, with its cause and a remedy, at a
+// few packets per second as at many; a quiet relay on a shared machine is ok.
+#include "desk.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static void add(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_fetch_add(counter, n);
+}
+
+// The verdict, and that the first warning says both texts.
+static void assert_first(struct desk *d, const char *verdict, const char *what, const char *next)
+{
+	json_t *status = desk_ask(d, "status", NULL);
+	const json_t *first = json_array_get(json_object_get(status, "warnings"), 0);
+	const char *is = json_string_value(json_object_get(first, "what"));
+	const char *then = json_string_value(json_object_get(first, "next"));
+
+	if (is == NULL || strstr(is, what) == NULL)
+		fail_msg("first is \"%s\", not \"%s\"", is == NULL ? "nothing" : is, what);
+	if (strstr(then, next) == NULL)
+		fail_msg("next is \"%s\", not \"%s\"", then, next);
+	assert_string_equal(json_string_value(json_object_get(status, "verdict")), verdict);
+	json_decref(status);
+}
+
+static void assert_ok(struct desk *d)
+{
+	json_t *status = desk_ask(d, "status", NULL);
+	const json_t *first = json_array_get(json_object_get(status, "warnings"), 0);
+
+	if (first != NULL)
+		fail_msg("%s", json_string_value(json_object_get(first, "what")));
+	assert_string_equal(json_string_value(json_object_get(status, "verdict")), "ok");
+	json_decref(status);
+}
+
+static void quiet_is_ok(void **state)
+{
+	struct desk *d = desk_make(true);
+
+	(void)state;
+	// As on any shared machine without huge pages.
+	atomic_store(&d->header->flags, TP_STATE_CORES_SHARED | TP_STATE_NO_HUGE);
+	for (unsigned s = 0; s < 90; s++) {
+		add(&d->workers[0].involuntary_switches, 500);
+		// Chatter of the network, and a scan now and then.
+		add(&d->workers[0].drops[TP_DROP_not_stun], 1);
+		desk_second(d);
+	}
+	assert_ok(d);
+	desk_free(d);
+}
+
+static void load_on_a_shared_machine_is_a_warning(void **state)
+{
+	struct desk *d = desk_make(true);
+
+	(void)state;
+	atomic_store(&d->header->flags, TP_STATE_NO_HUGE);
+	add(&d->workers[0].rx_packets, 5000);
+	add(&d->workers[0].path_packets[TP_PATH_channel_to_peer], 5000);
+	desk_second(d);
+	assert_first(d, "warning", "huge pages", "vm.nr_hugepages");
+	desk_free(d);
+}
+
+// Four requests a second from containers of this host, none with a finished checksum.
+static void unfinished_checksums(void **state)
+{
+	struct desk *d = desk_make(false);
+
+	(void)state;
+	atomic_store(&d->header->flags, TP_STATE_CORES_SHARED | TP_STATE_NO_HUGE);
+	for (unsigned s = 0; s < 3; s++) {
+		add(&d->workers[0].rx_packets, 4);
+		add(&d->workers[0].drops[TP_DROP_bad_udp_checksum], 4);
+		desk_second(d);
+	}
+	assert_first(d, "down", "12 of 12 were dropped, reason bad_udp_checksum", "veth");
+	// Mended: the first answer ends it.
+	add(&d->workers[0].path_packets[TP_PATH_channel_to_peer], 1);
+	desk_second(d);
+	assert_ok(d);
+	desk_free(d);
+}
+
+// Answers show that the relay serves somebody; one given before the loss shows nothing.
+static void answers_before_the_loss(void **state)
+{
+	struct desk *d = desk_make(false);
+
+	(void)state;
+	for (unsigned s = 0; s < 4; s++) {
+		add(&d->workers[0].path_packets[TP_PATH_binding], 1);
+		add(&d->workers[0].drops[TP_DROP_bad_udp_checksum], 4);
+		desk_second(d);
+	}
+	assert_ok(d);
+	for (unsigned s = 0; s < 3; s++) {
+		add(&d->workers[0].drops[TP_DROP_bad_udp_checksum], 4);
+		desk_second(d);
+	}
+	assert_first(d, "down", "28 of 28 were dropped, reason bad_udp_checksum", "veth");
+	desk_free(d);
+}
+
+// It is history a minute after the last one.
+static void an_old_loss_is_none(void **state)
+{
+	struct desk *d = desk_make(true);
+
+	(void)state;
+	add(&d->workers[0].drops[TP_DROP_no_route], 40);
+	desk_second(d);
+	assert_first(d, "down", "no_route", "ip route get");
+	for (unsigned s = 0; s < 62; s++)
+		desk_second(d);
+	assert_ok(d);
+	desk_free(d);
+}
+
+static void some_drops_beside_media_are_no_loss(void **state)
+{
+	struct desk *d = desk_make(true);
+
+	(void)state;
+	for (unsigned s = 0; s < 5; s++) {
+		add(&d->workers[0].rx_packets, 100);
+		add(&d->workers[0].path_packets[TP_PATH_peer_to_channel], 50);
+		add(&d->workers[0].drops[TP_DROP_no_next_hop], 50);
+		desk_second(d);
+	}
+	assert_ok(d);
+	desk_free(d);
+}
+
+// Strangers send as they like; a client's own media ending is another matter.
+static void strangers_bring_nothing_down(void **state)
+{
+	struct desk *d = desk_make(true);
+
+	(void)state;
+	for (unsigned s = 0; s < 5; s++) {
+		add(&d->workers[0].rx_packets, 500);
+		add(&d->workers[0].drops[TP_DROP_not_stun], 500);
+		desk_second(d);
+	}
+	assert_ok(d);
+	for (unsigned s = 0; s < 3; s++) {
+		add(&d->workers[0].rx_packets, 50000);
+		add(&d->workers[0].drops[TP_DROP_fragment_late], 50000);
+		desk_second(d);
+	}
+	assert_first(d, "down", "reason fragment_late", "packet size");
+	desk_free(d);
+}
+
+static void program_taken_away(void **state)
+{
+	struct desk *d = desk_make(true);
+
+	(void)state;
+	atomic_store(&d->header->flags, TP_STATE_STEERING_OFF);
+	desk_second(d);
+	assert_first(d, "down", "steering program is off", "xdp off");
+	desk_free(d);
+}
+
+// As program_taken_away, where no flag says it: no worker sees the frames of the interface.
+static void frames_of_the_interface_are_seen_by_none(void **state)
+{
+	struct desk *d = desk_make(true);
+
+	(void)state;
+	add(&d->workers[0].rx_packets, 200);
+	add(&d->workers[0].path_packets[TP_PATH_channel_to_peer], 200);
+	desk_second(d);
+	for (unsigned s = 0; s < 4; s++)
+		desk_second(d);
+	// The call is over, somebody works over SSH.
+	d->op.rates.ports[0].interface_per_s = 30;
+	assert_ok(d);
+	d->op.rates.ports[0].interface_per_s = 200;
+	assert_first(d, "down", "desk0 receives 200 frames", "restart turnpike-dataplane");
+	desk_free(d);
+}
+
+// A client may name any address on a link; a gateway that does not answer is another matter.
+static void an_absent_peer_is_no_warning(void **state)
+{
+	struct desk *d = desk_make(true);
+
+	(void)state;
+	d->on_link = true;
+	d->mac_word = 0;
+	desk_permit(d, 0x0a4d0063);
+	assert_ok(d);
+	tables_next_hop_set(d->tables, 1, 0);
+	assert_first(d, "warning", "1 next hop is not resolved: 10.77.0.254", "nexthop list");
+	desk_free(d);
+}
+
+static void guard_flushed(void **state)
+{
+	struct desk *d = desk_make(true);
+
+	(void)state;
+	atomic_store(&d->header->flags, TP_STATE_GUARD_OFF);
+	desk_second(d);
+	assert_first(d, "warning", "nft table", "guard_lost");
+	desk_free(d);
+}
+
+static void interface_down(void **state)
+{
+	struct desk *d = desk_make(true);
+
+	(void)state;
+	atomic_store(&d->header->ports[0].link_up, 0);
+	atomic_store(&d->header->flags, TP_STATE_GUARD_OFF);
+	desk_second(d);
+	assert_first(d, "down", "(desk0) has no link", "ip link set desk0 up");
+	// One of two.
+	d->link.state.n_ports = 2;
+	atomic_store(&d->header->ports[1].link_up, 1);
+	assert_first(d, "warning", "(desk0) has no link", "ip link set desk0 up");
+	desk_free(d);
+}
+
+// Its ring runs over, which is not the cause.
+static void worker_stuck(void **state)
+{
+	struct desk *d = desk_make(true);
+
+	(void)state;
+	add(&d->header->ports[0].rx_missed, 100);
+	desk_second(d);
+	atomic_store(&d->workers[0].heartbeat_ns, d->now_ns - TP_NS_PER_S);
+	atomic_store(&d->workers[1].heartbeat_ns, d->now_ns - TP_NS_PER_S);
+	assert_first(d, "down", "worker 0 is stuck", "restart turnpike-dataplane");
+	desk_free(d);
+}
+
+static void one_of_two_workers_stuck(void **state)
+{
+	struct desk *d = desk_make(true);
+
+	(void)state;
+	atomic_store(&d->workers[0].heartbeat_ns, d->now_ns - TP_NS_PER_S);
+	assert_first(d, "warning", "worker 0 is stuck", "restart turnpike-dataplane");
+	desk_free(d);
+}
+
+static void data_plane_gone_or_silent(void **state)
+{
+	struct desk *d = desk_make(true);
+
+	(void)state;
+	d->now_ns += 5 * TP_NS_PER_S;
+	assert_first(d, "down", "gave no sign of life for 5.0 s", "restart turnpike-dataplane");
+	// Files of an earlier one: this one is young.
+	d->link.up_ns = d->now_ns - TP_NS_PER_S;
+	for (unsigned w = 0; w < DESK_WORKERS; w++)
+		atomic_store(&d->workers[w].heartbeat_ns, d->now_ns);
+	{
+		json_t *status = desk_ask(d, "status", NULL);
+
+		assert_int_equal(json_array_size(json_object_get(status, "warnings")), 0);
+		json_decref(status);
+	}
+	d->link.up = false;
+	assert_first(d, "down", "not running", "turnpike-dataplane --config");
+	desk_free(d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(quiet_is_ok),
+		cmocka_unit_test(load_on_a_shared_machine_is_a_warning),
+		cmocka_unit_test(unfinished_checksums),
+		cmocka_unit_test(answers_before_the_loss),
+		cmocka_unit_test(an_old_loss_is_none),
+		cmocka_unit_test(some_drops_beside_media_are_no_loss),
+		cmocka_unit_test(strangers_bring_nothing_down),
+		cmocka_unit_test(program_taken_away),
+		cmocka_unit_test(frames_of_the_interface_are_seen_by_none),
+		cmocka_unit_test(an_absent_peer_is_no_warning),
+		cmocka_unit_test(guard_flushed),
+		cmocka_unit_test(interface_down),
+		cmocka_unit_test(worker_stuck),
+		cmocka_unit_test(one_of_two_workers_stuck),
+		cmocka_unit_test(data_plane_gone_or_silent),
+	};
+
+	return cmocka_run_group_tests_name("operator verdict", tests, NULL, NULL);
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A port follows its kernel interface while the host changes it.
+#include <io/port.h>
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <seccomp.h>
+
+#include "../steer/netns.h"
+
+static struct io_port port;
+static bool up;
+
+static void run(const char *command)
+{
+	assert_int_equal(system(command), 0);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	run("ip link add p0 numrxqueues 4 numtxqueues 4 type veth peer name p1 numrxqueues 4 "
+	    "numtxqueues 4");
+	run("ethtool -L p0 rx 1 tx 1; ip link set p0 up; ip link set p1 up");
+	memset(&port, 0, sizeof(port));
+	strcpy(port.device.interface, "p0");
+	port.n_rx_queues = 1;
+	port.mtu_max = 1500;
+	assert_int_equal(steer_link_read("p0", &port.link), 0);
+	io_port_refresh(&port, &up);
+	assert_int_equal(io_port_refresh(&port, &up), 0);
+	assert_true(up);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	return system("ip link del p0");
+}
+
+static void follow_the_link(void **state)
+{
+	(void)state;
+	run("ip link set p1 down");
+	assert_int_equal(io_port_refresh(&port, &up), IO_PORT_LINK);
+	assert_false(up);
+	assert_int_equal(io_port_refresh(&port, &up), 0);
+	run("ip link set p1 up");
+	assert_int_equal(io_port_refresh(&port, &up), IO_PORT_LINK);
+	assert_true(up);
+}
+
+static void follow_the_address(void **state)
+{
+	static const uint8_t mac[] = {2, 0, 0, 0, 0xab, 0xcd};
+
+	(void)state;
+	run("ip link set p0 address 02:00:00:00:ab:cd");
+	assert_int_equal(io_port_refresh(&port, &up), IO_PORT_MAC);
+	assert_memory_equal(port.mac, mac, 6);
+	assert_int_equal(atomic_load(&port.mac_now), 0xcdab00000002);
+	assert_int_equal(io_port_refresh(&port, &up), 0);
+}
+
+// Up to what the queues were made for.
+static void follow_the_mtu(void **state)
+{
+	(void)state;
+	run("ip link set p0 mtu 1400");
+	assert_int_equal(io_port_refresh(&port, &up), IO_PORT_MTU);
+	assert_int_equal(atomic_load(&port.mtu), 1400);
+	run("ip link set p0 mtu 2000");
+	assert_int_equal(io_port_refresh(&port, &up), IO_PORT_MTU);
+	assert_int_equal(atomic_load(&port.mtu), 1500);
+	assert_int_equal(port.link.mtu, 2000);
+}
+
+static void tell_new_queues(void **state)
+{
+	(void)state;
+	assert_int_equal(io_port_unserved(&port), 0);
+	run("ethtool -L p0 rx 3 tx 3");
+	assert_int_equal(io_port_refresh(&port, &up), IO_PORT_QUEUES);
+	assert_int_equal(io_port_unserved(&port), 2);
+	run("ethtool -L p0 rx 1 tx 1");
+	assert_int_equal(io_port_refresh(&port, &up), IO_PORT_QUEUES);
+	assert_int_equal(io_port_unserved(&port), 0);
+}
+
+static void tell_another_interface(void **state)
+{
+	(void)state;
+	run("ip link del p0");
+	assert_int_equal(io_port_refresh(&port, &up), IO_PORT_LINK);
+	assert_false(up);
+	run("ip link add p0 type veth peer name p1");
+	assert_int_equal(io_port_refresh(&port, &up), IO_PORT_REPLACED);
+}
+
+// In a child: the filter can't be taken off again.
+static void forbidden_af_xdp_is_named(void **state)
+{
+	struct io_port *p = &port;
+	struct steer_fault fault = {.problem = ""};
+	bool leftover, named;
+	int status;
+	pid_t child;
+
+	(void)state;
+	p->device.driver = IO_AF_XDP;
+	p->lock_directory = "/tmp";
+	p->lock_fd = -1;
+	child = fork();
+	if (child == 0) {
+		const struct scmp_arg_cmp xdp = {.op = SCMP_CMP_EQ, .datum_a = AF_XDP};
+		scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+		// As systemd's RestrictAddressFamilies= answers.
+		if (filter == NULL ||
+			seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
+				xdp) != 0 ||
+			seccomp_load(filter) != 0)
+			_exit(2);
+		named = io_port_prepare(p, 1, &leftover, &fault) == -EAFNOSUPPORT &&
+			strstr(fault.problem, "AF_XDP sockets are refused") != NULL &&
+			strstr(fault.remedy, "RestrictAddressFamilies=") != NULL;
+		io_port_close(p);
+		_exit(named ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(io_port_prepare(p, 1, &leftover, &fault), 0);
+	io_port_close(p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(follow_the_link, setup, teardown),
+		cmocka_unit_test_setup_teardown(follow_the_address, setup, teardown),
+		cmocka_unit_test_setup_teardown(follow_the_mtu, setup, teardown),
+		cmocka_unit_test_setup_teardown(tell_new_queues, setup, teardown),
+		cmocka_unit_test_setup_teardown(tell_another_interface, setup, teardown),
+		cmocka_unit_test_setup_teardown(forbidden_af_xdp_is_named, setup, teardown),
+	};
+
+	if (!netns_enter())
+		return EXIT_SKIPPED;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Differences of two configurations: which are named, which need a restart, and that no secret
+// shows.
+#include <settings/diff.h>
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define BASE                                                                                       \
+	"realm: a.example\nlisteners: [{address: 10.0.0.1}, {address: 10.0.0.2}]\n"                \
+	"dataplane: {workers: 1, ports: [{interface: lo}]}\n"                                      \
+	"secrets: [{id: one, secret_file: a}]\n"
+
+static char directory[] = "/tmp/settings_diff.XXXXXX";
+
+static void file_write(const char *name, const char *text)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	fd = open(path, O_CREAT | O_WRONLY | O_TRUNC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+}
+
+static int files_make(void **state)
+{
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	file_write("a", "0123456789abcdef0123456789abcdef\n");
+	file_write("b", "fedcba9876543210fedcba9876543210\n");
+	return 0;
+}
+
+static int files_remove(void **state)
+{
+	char path[64];
+
+	(void)state;
+	for (char name = 'a'; name <= 'b'; name++) {
+		snprintf(path, sizeof(path), "%s/%c", directory, name);
+		unlink(path);
+	}
+	return rmdir(directory);
+}
+
+static struct conf *load(const char *text)
+{
+	const struct conf_request request = {
+		.role = CONF_FOR_CONTROL, .text = text, .directory = directory};
+	struct conf_errors errs = {0};
+	struct conf *conf = NULL;
+
+	if (conf_load(&request, &conf, &errs) < 0)
+		fail_msg("%s: %s", errs.items[0].key, errs.items[0].problem);
+	conf_errors_fini(&errs);
+	return conf;
+}
+
+static const struct settings_change *find(const struct settings_diff *d, const char *key)
+{
+	for (unsigned i = 0; i < d->n && i < SETTINGS_CHANGES_MAX; i++) {
+		if (strcmp(d->changes[i].key, key) == 0)
+			return &d->changes[i];
+	}
+	return NULL;
+}
+
+struct row {
+	const char *text;
+	const char *key; // NULL: no difference
+	const char *change;
+	bool restart;
+};
+
+static void keys_are_named(void **state)
+{
+	static const struct row rows[] = {
+		{BASE, NULL, NULL, false},
+		{BASE "limits: {user_quota: 7}\n", "limits.user_quota", NULL, false},
+		{BASE "limits: {secret_quota: 7}\n", "limits.secret_quota", "0 to 7", false},
+		{BASE "limits: {allocate_rate: 7}\n", "limits.allocate_rate", "0 to 7", false},
+		{BASE "limits: {allocate_burst: 7}\n", "limits.allocate_burst", "20 to 7", false},
+		{BASE "limits: {credential_lifetime: 60}\n", "limits.credential_lifetime", NULL,
+			false},
+		{BASE "limits: {allocations: 77}\n", "limits.allocations", NULL, true},
+		{BASE "relay: {ports: 50000-60000}\n", "relay.ports", NULL, true},
+		{BASE "relay: {ttl: reset}\n", "relay.ttl", "decrement to reset", false},
+		{BASE "limits: {credential_lifetime: 60}\n", "limits.credential_lifetime", NULL,
+			false},
+		{BASE "realms: [{name: r, secrets: [{id: x, secret_file: a}]}]\n", "realms",
+			"r added", true},
+		{BASE "directory: {sources: [{name: d, type: sqlite, path: db}]}\n",
+			"directory.sources", "1 added, 0 removed, 0 changed", false},
+		{BASE "instance: other\n", "instance", "default to other", true},
+		{BASE "peers: {allow: [10.9.0.0/16]}\n", "peers.allow", "0 to 1 prefixes", false},
+		{BASE "peers: {local: ['10.0.0.1:20000']}\n", "peers.local", "changed", true},
+		{"realm: a.example\nlisteners: [{address: 10.0.0.1}, {address: 10.0.0.2}]\n"
+		 "dataplane: {workers: 1, ports: [{interface: lo}]}\n"
+		 "secrets: [{id: two, secret_file: a}]\n",
+			"secrets", "1 added, 1 removed, 0 changed", false},
+		{"realm: b.example\nlisteners: [{address: 10.0.0.1}, {address: 10.0.0.2}]\n"
+		 "dataplane: {workers: 1, ports: [{interface: lo}]}\n"
+		 "secrets: [{id: one, secret_file: a}]\n",
+			"realm", "a.example to b.example", false},
+		{"realm: a.example\nlisteners: [{address: 10.0.0.1}, {address: 10.0.0.3}]\n"
+		 "dataplane: {workers: 1, ports: [{interface: lo}]}\n"
+		 "secrets: [{id: one, secret_file: a}]\n",
+			"relay.addresses", "10.0.0.2 removed", false},
+		{"realm: a.example\nlisteners: [{address: 10.0.0.1}, {address: 10.0.0.2}]\n"
+		 "dataplane: {workers: 2, ports: [{interface: lo}]}\n"
+		 "secrets: [{id: one, secret_file: b}]\n",
+			"dataplane.workers", "1 to 2", true},
+	};
+	struct conf *base = load(BASE);
+	struct settings_diff d;
+	char line[1024];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct conf *other = load(rows[i].text);
+		const struct settings_change *c;
+
+		assert_int_equal(settings_diff(&d, base, other), 0);
+		if (rows[i].key == NULL) {
+			assert_int_equal(d.n, 0);
+			conf_free(other);
+			continue;
+		}
+		c = find(&d, rows[i].key);
+		if (c == NULL)
+			fail_msg("%s is not named", rows[i].key);
+		assert_int_equal(c->restart, rows[i].restart);
+		assert_int_equal(d.n_restart > 0, rows[i].restart);
+		if (rows[i].change != NULL)
+			assert_string_equal(c->text, rows[i].change);
+		settings_diff_format(&d, false, line, sizeof(line));
+		assert_non_null(strstr(line, rows[i].key));
+		assert_null(strstr(line, "fedcba"));
+		settings_diff_format(&d, true, line, sizeof(line));
+		assert_int_equal(strstr(line, rows[i].key) != NULL, rows[i].restart);
+		conf_free(other);
+	}
+	conf_free(base);
+}
+
+#define REALM(rest)  BASE "realms: [{name: r, secrets: [{id: x, secret_file: a}]" rest "}]\n"
+#define SOURCE(rest) BASE "directory: {sources: [{name: d, type: sqlite, path: db" rest "}]}\n"
+
+// One realm's difference is one line, put into force without a restart.
+static void realms_and_sources_change_in_force(void **state)
+{
+	static const struct {
+		const char *from, *to, *key, *change;
+	} rows[] = {
+		{REALM(""), REALM(", user_quota: 4"), "realms", "r: user_quota: 0 to 4"},
+		{REALM(""), REALM(", origins: [o], peers: {deny: [10.0.0.0/8]}"), "realms",
+			"r: origins: 0 to 1; peers.deny: 0 to 1 prefixes"},
+		{SOURCE(""), SOURCE(", life: 7"), "directory.sources",
+			"0 added, 0 removed, 1 changed"},
+		{SOURCE(""), SOURCE(", realms: [r]"), "directory.sources",
+			"0 added, 0 removed, 1 changed"},
+	};
+	struct settings_diff d;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct conf *from = load(rows[i].from), *to = load(rows[i].to);
+
+		assert_int_equal(settings_diff(&d, from, to), 0);
+		assert_int_equal(d.n, 1);
+		assert_int_equal(d.n_restart, 0);
+		assert_string_equal(d.changes[0].key, rows[i].key);
+		assert_string_equal(d.changes[0].text, rows[i].change);
+		assert_int_equal(settings_diff(&d, to, to), 0);
+		assert_int_equal(d.n, 0);
+		conf_free(from);
+		conf_free(to);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(keys_are_named),
+		cmocka_unit_test(realms_and_sources_change_in_force),
+	};
+
+	return cmocka_run_group_tests_name("settings diff", tests, files_make, files_remove);
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The configuration as the TURN server and the packet path get it.
+#include <settings/settings.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define REALM48 "realm.of.48.bytes.is.the.longest.for.the.workers"
+
+static char secret[] = "/tmp/settings_make.XXXXXX";
+
+static int secret_make(void **state)
+{
+	static const char text[] = "0123456789abcdef0123456789abcdef\n";
+	int fd = mkstemp(secret);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+	return close(fd);
+}
+
+static int secret_remove(void **state)
+{
+	(void)state;
+	return unlink(secret);
+}
+
+static struct settings *make(const char *realm, const char *rest)
+{
+	char text[1024];
+	const struct conf_request request = {.role = CONF_FOR_CONTROL, .text = text};
+	struct conf_errors errs = {0};
+	struct conf *conf = NULL;
+	struct settings *s;
+
+	snprintf(text, sizeof(text),
+		"realm: %s\nlisteners: [{address: 10.0.0.1}, {address: 10.0.0.1, transport: "
+		"tcp}]\n"
+		"dataplane: {workers: 1, ports: [{interface: lo}]}\n"
+		"secrets: [{id: one, secret_file: %s}]\n%s",
+		realm, secret, rest);
+	if (conf_load(&request, &conf, &errs) < 0)
+		fail_msg("%s: %s", errs.items[0].key, errs.items[0].problem);
+	conf_errors_fini(&errs);
+	s = settings_create(conf);
+	assert_non_null(s);
+	return s;
+}
+
+// Workers answer for the only realm, unless its name is too long for them.
+static void realm_of_the_workers(void **state)
+{
+	struct settings *s = make("lab.turnpike", "");
+
+	(void)state;
+	assert_int_equal(s->path.realm_len, 12);
+	assert_memory_equal(s->path.realm, "lab.turnpike", 12);
+	assert_int_equal(s->path.realm_id, s->realms[0].id);
+	// There are secrets, so users are not all known by name.
+	assert_int_equal(s->path.realm_flags, TP_REALM_ONLY | TP_REALM_SHA256);
+	settings_destroy(s);
+	s = make("lab.turnpike", "protocol: {sha256: false}\n");
+	assert_int_equal(s->path.realm_flags, TP_REALM_ONLY);
+	settings_destroy(s);
+	s = make(REALM48, "");
+	assert_int_equal(s->path.realm_len, 48);
+	settings_destroy(s);
+	s = make(REALM48 "s", "");
+	assert_int_equal(s->path.realm_len, 0);
+	assert_string_equal(s->realms[0].name, REALM48 "s");
+	settings_destroy(s);
+}
+
+static void limits_of_users(void **state)
+{
+	struct settings *s = make("lab.turnpike",
+		"limits: {user_quota: 1, secret_quota: 2, allocate_rate: 3, allocate_burst: 4}\n");
+
+	(void)state;
+	assert_int_equal(s->realms[0].user_quota, 1);
+	assert_int_equal(s->realms[0].secret_quota, 2);
+	assert_int_equal(s->realms[0].allocate_rate, 3);
+	assert_int_equal(s->realms[0].allocate_burst, 4);
+	settings_destroy(s);
+}
+
+static void realms_have_their_own(void **state)
+{
+	struct tp_addr inside = {.family = TP_FAMILY_IPV4, .ip = {10, 30, 0, 1}};
+	struct settings *s;
+	char rest[512];
+
+	(void)state;
+	snprintf(rest, sizeof(rest),
+		"realms:\n  - name: business\n    origins: [here]\n    secrets: [{id: two, "
+		"secret_file: %s}]\n    peers: {allow: [10.30.0.0/16]}\n    user_quota: 5\n"
+		"directory: {sources: [{name: d, type: sqlite, path: db, realms: [business]}]}\n",
+		secret);
+	s = make("lab.turnpike", rest);
+	assert_int_equal(s->turn.n_realms, 2);
+	assert_ptr_equal(s->turn.realms, s->realms);
+	assert_string_equal(s->realms[1].name, "business");
+	assert_int_equal(s->realms[0].id, 0);
+	assert_int_not_equal(s->realms[1].id, 0);
+	assert_string_equal(s->realms[1].origins[0], "here");
+	assert_string_equal(s->realms[1].secrets[0].id, "two");
+	assert_string_equal(s->realms[0].secrets[0].id, "one");
+	assert_int_equal(s->realms[1].user_quota, 5);
+	assert_int_equal(s->realms[0].user_quota, 0);
+	assert_false(s->realms[0].directory);
+	assert_true(s->realms[1].directory);
+	assert_int_equal(policy_judge(s->realms[0].policy, &inside, NULL), POLICY_DENIED);
+	assert_int_equal(policy_judge(s->realms[1].policy, &inside, NULL), POLICY_ALLOWED);
+	// No allow rule opens the relay's own addresses, in any realm.
+	assert_int_equal(policy_judge(s->realms[1].policy, &s->locals[0].addr, NULL), POLICY_OWN);
+	// Workers can't tell the realm of a first request any more.
+	assert_int_equal(s->path.realm_len, 0);
+	settings_destroy(s);
+}
+
+static void transports_of_listeners(void **state)
+{
+	struct settings *s = make("lab.turnpike", "");
+
+	(void)state;
+	assert_int_equal(s->turn.n_listeners, 2);
+	assert_int_equal(s->turn.listeners[0].transport, TP_TRANSPORT_UDP);
+	assert_int_equal(s->turn.listeners[1].transport, TP_TRANSPORT_TCP);
+	assert_int_equal(s->locals[0].transport, TP_TRANSPORT_UDP);
+	assert_int_equal(s->locals[1].transport, TP_TRANSPORT_TCP);
+	settings_destroy(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(realm_of_the_workers),
+		cmocka_unit_test(limits_of_users),
+		cmocka_unit_test(realms_have_their_own),
+		cmocka_unit_test(transports_of_listeners),
+	};
+
+	return cmocka_run_group_tests(tests, secret_make, secret_remove);
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Another configuration for the running server.
+#include "harness.h"
+
+#include <errno.h>
+
+#define BUDGET 4u
+
+static const struct tp_addr peer = {
+	.family = TP_FAMILY_IPV4, .ip = {8, 8, 8, 8}, .port_be = 0xa00f};
+static const struct tp_addr peer_b = {
+	.family = TP_FAMILY_IPV4, .ip = {9, 9, 9, 9}, .port_be = 0xa00f};
+
+static struct policy *policy_denying(const struct harness *h, const char *prefix)
+{
+	struct text_cidr deny;
+	struct policy_config config = {
+		.deny = &deny, .n_deny = 1, .own = h->own, .n_own = TP_ARRAY_LEN(h->own)};
+
+	assert_int_equal(text_cidr_parse(prefix, &deny), 0);
+	return policy_create(&config);
+}
+
+// Goes on with the sweep; every call is bounded.
+static unsigned sweep(struct harness *h)
+{
+	unsigned calls = 0;
+
+	for (; turn_deadline(h->s) == 0; calls++) {
+		turn_advance(h->s, h->now_ns, BUDGET);
+		harness_drain(h);
+	}
+	return calls;
+}
+
+static void denied_permissions_end_and_nothing_else(void **state)
+{
+	struct turn_permission_view peers[8];
+	struct turn_counters before;
+	struct turn_realm_conf realm;
+	struct policy *denying;
+	struct turn_conf conf;
+	struct fixture f;
+
+	(void)state;
+	fixture_hold(&f);
+	assert_int_equal(client_permit(&f.h, &f.c, &peer), 0);
+	assert_int_equal(client_bind(&f.h, &f.c, 0x4001, &peer), 0);
+	assert_int_equal(client_bind(&f.h, &f.c, 0x4002, &peer_b), 0);
+	before = *turn_get_counters(f.h.s);
+	conf = f.h.conf;
+	realm = f.h.conf.realms[0];
+	realm.policy = denying = policy_denying(&f.h, "9.0.0.0/8");
+	conf.realms = &realm;
+	conf.n_realms = 1;
+	assert_int_equal(turn_reconfigure(f.h.s, &conf), 0);
+	// New ones are denied before the old ones are gone.
+	assert_int_equal(client_permit(&f.h, &f.c, &peer_b), 403);
+	assert_true(sweep(&f.h) > 1);
+	assert_int_equal(f.h.n_closed, 0);
+	assert_int_equal(turn_permissions_of(f.h.s, f.ref, peers, TP_ARRAY_LEN(peers)), 2);
+	for (unsigned i = 0; i < 2; i++)
+		assert_true(tp_addr_same_ip(&peers[i].peer, &peer));
+	assert_int_equal(turn_get_counters(f.h.s)->permissions_revoked, 1);
+	assert_true(turn_get_counters(f.h.s)->requests > before.requests);
+	assert_int_equal(client_refresh(&f.h, &f.c, 600), 0);
+	assert_int_equal(turn_get_counters(f.h.s)->allocations_opened, before.allocations_opened);
+	harness_stop(&f.h);
+	policy_destroy(denying);
+}
+
+static void allocation_ends_with_its_relay_address(void **state)
+{
+	struct turn_relay_address relays[2];
+	struct turn_conf conf;
+	struct fixture f;
+	struct client other;
+
+	(void)state;
+	fixture_hold(&f);
+	conf = f.h.conf;
+	relays[0] = (struct turn_relay_address){
+		.local = {.family = TP_FAMILY_IPV4, .ip = {192, 0, 2, 77}},
+		.advertised = {.family = TP_FAMILY_IPV4, .ip = {192, 0, 2, 77}},
+		.id = 30};
+	conf.relays = relays;
+	conf.n_relays = 1;
+	assert_int_equal(turn_reconfigure(f.h.s, &conf), 0);
+	client_init(&other, 0xc6336409, 9);
+	assert_int_equal(client_allocate(&f.h, &other, 0), 0);
+	assert_int_equal(other.relayed.ip[3], 77);
+	sweep(&f.h);
+	assert_int_equal(f.h.n_closed, 1);
+	assert_int_equal(f.h.reason, TURN_CLOSE_CONFIG);
+	assert_int_equal(f.h.closed_ref, f.ref);
+	// The address comes back; ports of both serve.
+	assert_int_equal(turn_reconfigure(f.h.s, &f.h.conf), 0);
+	sweep(&f.h);
+	assert_int_equal(f.h.n_closed, 2);
+	assert_int_equal(client_allocate(&f.h, &f.c, 0), 0);
+	harness_stop(&f.h);
+}
+
+static void users_and_secrets_are_swapped(void **state)
+{
+	struct turn_realm_conf realm;
+	struct turn_conf conf;
+	struct fixture f;
+	struct client other;
+
+	(void)state;
+	fixture_hold(&f);
+	conf = f.h.conf;
+	realm = f.h.conf.realms[0];
+	realm.n_users = 0;
+	conf.realms = &realm;
+	conf.n_realms = 1;
+	assert_int_equal(turn_reconfigure(f.h.s, &conf), 0);
+	sweep(&f.h);
+	// The call goes on with the key it was made with, new ones are refused.
+	assert_int_equal(client_refresh(&f.h, &f.c, 600), 0);
+	client_init(&other, 0xc6336409, 9);
+	assert_int_equal(client_allocate(&f.h, &other, 0), 401);
+	assert_int_equal(turn_reconfigure(f.h.s, &f.h.conf), 0);
+	assert_int_equal(client_allocate(&f.h, &other, 0), 0);
+	harness_stop(&f.h);
+}
+
+static void unusable_configuration_changes_nothing(void **state)
+{
+	struct turn_conf conf;
+	struct fixture f;
+
+	(void)state;
+	fixture_hold(&f);
+	conf = f.h.conf;
+	conf.port_max--;
+	assert_int_equal(turn_reconfigure(f.h.s, &conf), -EINVAL);
+	conf = f.h.conf;
+	conf.n_relays = 0;
+	assert_int_equal(turn_reconfigure(f.h.s, &conf), -EINVAL);
+	assert_true(turn_deadline(f.h.s) > 0);
+	assert_int_equal(client_refresh(&f.h, &f.c, 600), 0);
+	harness_stop(&f.h);
+}
+
+// The relay's own addresses are for the packet path to judge, not for the policy.
+static void peer_on_this_relay_stays_allowed(void **state)
+{
+	struct tp_addr own;
+	struct fixture f;
+
+	(void)state;
+	fixture_hold(&f);
+	own = f.h.relays[0].local;
+	own.port_be = tp_htons(f.h.conf.port_min);
+	assert_int_equal(client_permit(&f.h, &f.c, &own), 0);
+	assert_true(turn_peer_is_allowed(f.h.s, f.ref, &own));
+	assert_int_equal(turn_reconfigure(f.h.s, &f.h.conf), 0);
+	sweep(&f.h);
+	assert_int_equal(turn_get_counters(f.h.s)->permissions_revoked, 0);
+	harness_stop(&f.h);
+}
+
+static void absent_address_gives_no_port(void **state)
+{
+	struct fixture f;
+	struct client other;
+
+	(void)state;
+	fixture_hold(&f);
+	turn_relay_set_present(f.h.s, RELAY_ID, false);
+	client_init(&other, 0xc6336409, 9);
+	assert_int_equal(client_allocate(&f.h, &other, 0), 508);
+	assert_int_equal(client_refresh(&f.h, &f.c, 600), 0);
+	turn_relay_set_present(f.h.s, RELAY_ID, true);
+	assert_int_equal(client_allocate(&f.h, &other, 0), 0);
+	harness_stop(&f.h);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(denied_permissions_end_and_nothing_else),
+		cmocka_unit_test(allocation_ends_with_its_relay_address),
+		cmocka_unit_test(users_and_secrets_are_swapped),
+		cmocka_unit_test(unusable_configuration_changes_nothing),
+		cmocka_unit_test(peer_on_this_relay_stays_allowed),
+		cmocka_unit_test(absent_address_gives_no_port),
+	};
+
+	return cmocka_run_group_tests_name("turn reconfigure", tests, NULL, NULL);
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One user against all others: ports, entries of the tables and Allocate requests are accounted to
+// somebody, and a part of them stays for users who have less.
+#include "harness.h"
+
+#define PORTS 64u
+
+static void users_init(struct fixture *f)
+{
+	harness_init(&f->h);
+	f->h.conf.port_min = 50000;
+	f->h.conf.port_max = 50000 + PORTS - 1;
+	f->h.conf.nonce_lifetime_s = 3600;
+	f->h.realms[0].user_quota = 1;
+}
+
+static unsigned bob_allocates(struct fixture *f, uint16_t port)
+{
+	client_init(&f->c, 0xc6336402, port);
+	client_user(&f->c, "bob", "builder");
+	return client_allocate(&f->h, &f->c, 0);
+}
+
+// Fault: with a quota of one, a user took every port by allocating and freeing, and held none.
+static void freed_ports_count_for_who_freed_them(void **state)
+{
+	struct fixture f;
+	bool seen[PORTS] = {false};
+	unsigned n = 0;
+
+	(void)state;
+	users_init(&f);
+	fixture_start(&f);
+	for (unsigned i = 0; i < 10 * PORTS; i++) {
+		assert_int_equal(client_allocate(&f.h, &f.c, 0), 0);
+		seen[tp_addr_port(&f.c.relayed) - 50000] = true;
+		assert_int_equal(client_refresh(&f.h, &f.c, 0), 0);
+	}
+	for (unsigned i = 0; i < PORTS; i++)
+		n += seen[i];
+	// A third of them at most.
+	assert_in_range(n, 1, PORTS / 3 + 2);
+	assert_int_equal(bob_allocates(&f, 5000), 0);
+	assert_false(seen[tp_addr_port(&f.c.relayed) - 50000]);
+	harness_stop(&f.h);
+}
+
+// With one port in all, its last user gets it back at once, and another one too.
+static void cooling_is_no_reason_for_508(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	users_init(&f);
+	f.h.conf.port_max = 50000;
+	fixture_start(&f);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(client_allocate(&f.h, &f.c, 0), 0);
+		assert_int_equal(client_refresh(&f.h, &f.c, 0), 0);
+	}
+	assert_int_equal(bob_allocates(&f, 5000), 0);
+	client_init(&f.c, 0xc6336401, 5001);
+	assert_int_equal(client_allocate(&f.h, &f.c, 0), 508);
+	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_PORTS);
+	harness_stop(&f.h);
+}
+
+// Fault: a thousand permissions for each allocation, and the tables were full for all.
+static void entries_are_shared(void **state)
+{
+	const struct tp_addr peer = tp_addr_ipv4(0x09090909, 4000);
+	struct fixture f;
+	unsigned n = 0, code;
+
+	(void)state;
+	users_init(&f);
+	f.h.conf.max_entries = 80;
+	fixture_start(&f);
+	assert_int_equal(client_allocate(&f.h, &f.c, 0), 0);
+	do {
+		struct tp_addr p = tp_addr_ipv4(0x08080800 + n++, 4000);
+
+		code = client_permit(&f.h, &f.c, &p);
+	} while (code == 0 && n < 100);
+	assert_int_equal(code, 508);
+	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_SHARE);
+	// All but an eighth.
+	assert_in_range(n, 68, 72);
+	assert_int_equal(
+		client_bind(&f.h, &f.c, 0x4000,
+			&(struct tp_addr){
+				.family = TP_FAMILY_IPV4, .ip = {8, 8, 8, 1}, .port_be = 1}),
+		508);
+	assert_int_equal(client_refresh(&f.h, &f.c, 600), 0);
+	assert_int_equal(bob_allocates(&f, 5000), 0);
+	assert_int_equal(client_permit(&f.h, &f.c, &peer), 0);
+	assert_int_equal(client_bind(&f.h, &f.c, 0x4001, &peer), 0);
+	harness_stop(&f.h);
+}
+
+// What has ended counts no more, and a restart counts the same.
+static void entries_come_back(void **state)
+{
+	struct fixture f;
+	unsigned code = 0;
+
+	(void)state;
+	users_init(&f);
+	f.h.conf.max_entries = 80;
+	fixture_start(&f);
+	for (unsigned round = 0; round < 3; round++) {
+		unsigned n = 0;
+
+		assert_int_equal(client_allocate(&f.h, &f.c, 0), 0);
+		do {
+			struct tp_addr p = tp_addr_ipv4(0x08080800 + n++, 4000);
+
+			code = client_bind(&f.h, &f.c, (uint16_t)(0x4000 + n), &p);
+			if (n == 10)
+				harness_restart(&f.h);
+		} while (code == 0 && n < 100);
+		assert_int_equal(code, 508);
+		assert_in_range(n, 22, 25);
+		if (round == 0)
+			assert_int_equal(client_refresh(&f.h, &f.c, 0), 0);
+		else
+			harness_sleep(&f.h, 700 * SECOND);
+		client_init(&f.c, 0xc6336401, (uint16_t)(6000 + round));
+	}
+	harness_stop(&f.h);
+}
+
+static void allocates_have_a_rate(void **state)
+{
+	struct fixture f;
+	unsigned n = 0;
+
+	(void)state;
+	users_init(&f);
+	f.h.realms[0].user_quota = 0;
+	f.h.realms[0].allocate_rate = 2;
+	f.h.realms[0].allocate_burst = 5;
+	fixture_start(&f);
+	for (; n < 20 && client_allocate(&f.h, &f.c, 0) == 0; n++) {
+		assert_int_equal(client_refresh(&f.h, &f.c, 0), 0);
+	}
+	assert_in_range(n, 5, 6);
+	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_RATE);
+	assert_int_equal(f.h.refusal.code, 486);
+	// Another user's rate is another one.
+	assert_int_equal(bob_allocates(&f, 5000), 0);
+	harness_sleep(&f.h, SECOND);
+	client_init(&f.c, 0xc6336401, 5002);
+	for (n = 0; n < 20 && client_allocate(&f.h, &f.c, 0) == 0; n++)
+		assert_int_equal(client_refresh(&f.h, &f.c, 0), 0);
+	assert_int_equal(n, 2);
+	harness_stop(&f.h);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(freed_ports_count_for_who_freed_them),
+		cmocka_unit_test(cooling_is_no_reason_for_508),
+		cmocka_unit_test(entries_are_shared),
+		cmocka_unit_test(entries_come_back),
+		cmocka_unit_test(allocates_have_a_rate),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,8 +1,0 @@
-// SPDX-License-Identifier: BSD-3-Clause
-// The machine as the report describes it: what a reader needs to judge a figure, no name of it.
-#pragma once
-
-#include <jansson.h>
-
-// A new object: cpu, cores, tsc_ghz, kernel, memory, version of DPDK. NULL without memory.
-json_t *bench_machine_describe(void);

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+#include "supervisor.h"
+
+static const char help[] =
+	"usage: turnpike [--config FILE | --interface NAME] [OPTION...]\n\n"
+	"Runs the processes of a relay in the foreground: turnpike-control, turnpike-dataplane,\n"
+	"with listeners of tcp or tls turnpike-edge, and with directory.sources\n"
+	"turnpike-directory. A process that crashes is started\n"
+	"again, after 0.1 s at first and 30 s at most; the others go on meanwhile.\n\n"
+	"  --config FILE         the configuration of all processes; without it: defaults for one\n"
+	"                        interface and a secret that is made up and shown once\n"
+	"  --interface NAME      without a file: the interface; default: of the default route\n"
+	"  --instance NAME       overrides the configuration's\n"
+	"  --control OPTION      a further option of turnpike-control, such as "
+	"--control=--user=NAME;\n"
+	"                        may be given again\n"
+	"  --dataplane OPTION    the same for turnpike-dataplane\n"
+	"  --edge OPTION         the same for turnpike-edge\n"
+	"  --directory OPTION    the same for turnpike-directory\n"
+	"  --allow-root          all processes stay uid 0; without it they become the users of\n"
+	"                        their names (tools/install-users)\n"
+	"  --programs DIRECTORY  of the programs; default: this program's\n"
+	"  --help, --version\n\n"
+	"signals: TERM or INT stops all processes, a second time at once; HUP is passed on: the\n"
+	"configuration is read again\n\n"
+	"exit codes: 0 stopped; 2 usage; 3 the configuration has mistakes; else that of the "
+	"process\n"
+	"that could not start\n";
+
+static bool argument_add(const char *list[OPTIONS_ARGUMENTS_MAX], const char *argument)
+{
+	for (unsigned i = 0; i + 1 < OPTIONS_ARGUMENTS_MAX; i++) {
+		if (list[i] != NULL)
+			continue;
+		list[i] = argument;
+		return true;
+	}
+	fprintf(stderr, "turnpike: more than %u further options\n", OPTIONS_ARGUMENTS_MAX - 1);
+	return false;
+}
+
+static bool option_take(struct options *o, int c)
+{
+	switch (c) {
+	case 'c':
+		o->config = optarg;
+		return true;
+	case 'i':
+		o->interface = optarg;
+		return true;
+	case 'n':
+		o->instance = optarg;
+		return true;
+	case 'p':
+		o->programs = optarg;
+		return true;
+	case 'R':
+		o->allow_root = true;
+		return true;
+	case 'C':
+		return argument_add(o->control, optarg);
+	case 'E':
+		return argument_add(o->edge, optarg);
+	case 'S':
+		return argument_add(o->directory, optarg);
+	case 'D':
+		return argument_add(o->dataplane, optarg);
+	default:
+		return false;
+	}
+}
+
+bool options_read(struct options *o, int argc, char **argv, int *status)
+{
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"interface", required_argument, NULL, 'i'},
+		{"instance", required_argument, NULL, 'n'},
+		{"programs", required_argument, NULL, 'p'},
+		{"control", required_argument, NULL, 'C'},
+		{"dataplane", required_argument, NULL, 'D'},
+		{"edge", required_argument, NULL, 'E'},
+		{"directory", required_argument, NULL, 'S'},
+		{"allow-root", no_argument, NULL, 'R'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0},
+	};
+	int c;
+
+	*o = (struct options){0};
+	*status = SUPERVISOR_EXIT_USAGE;
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		if (c == 'h' || c == 'V') {
+			if (c == 'h')
+				fputs(help, stdout);
+			else
+				puts("turnpike " TURNPIKE_VERSION);
+			*status = 0;
+			return false;
+		}
+		if (!option_take(o, c))
+			return false;
+	}
+	if (optind < argc) {
+		fprintf(stderr, "turnpike: unexpected argument '%s'; turnpike --help\n",
+			argv[optind]);
+		return false;
+	}
+	if (o->config != NULL && o->interface != NULL) {
+		fprintf(stderr, "turnpike: give --config or --interface, not both\n");
+		return false;
+	}
+	return true;
+}
