@@ -56,6 +56,9 @@
 	X(DIRECTORY_DOWN, "directory_down", WARNING, 10,                                           \
 		"turnpike-directory does not answer; users of databases that are not cached "      \
 		"wait.")                                                                           \
+	X(SOURCE_FAILED, "source_failed", WARNING, 10,                                             \
+		"A database of users gives no answers; the line has its name and the problem.")    \
+	X(SOURCE_RECOVERED, "source_recovered", INFO, 10, "A database of users answers again.")    \
 	X(EDGE_UP, "edge_up", INFO, 10, "The edge is attached: TCP, TLS and DTLS are served.")     \
 	X(EDGE_DOWN, "edge_down", WARNING, 10,                                                     \
 		"The edge is gone, and with it all connections by TCP, TLS and DTLS.")             \

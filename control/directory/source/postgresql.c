@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// PostgreSQL in coturn's schema. The library's calls that wait have no limit of their own, so
+// everything goes by those that do not, and by poll.
+#include <source/source.h>
+
+#include <errno.h>
+#include <libpq-fe.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#include <proc/clock.h>
+
+struct postgresql {
+	struct source base;
+	PGconn *c;	 // NULL: not connected
+	uint64_t end_ns; // of the question under way
+};
+
+static struct source *postgresql_open(const struct conf_source *conf)
+{
+	struct postgresql *s = calloc(1, sizeof(*s));
+
+	(void)conf;
+	return s != NULL ? &s->base : NULL;
+}
+
+static void postgresql_shut(struct postgresql *s)
+{
+	PQfinish(s->c);
+	s->c = NULL;
+}
+
+static void postgresql_close(struct source *base)
+{
+	struct postgresql *s = (struct postgresql *)base;
+
+	postgresql_shut(s);
+	free(s);
+}
+
+// The first line of the library's message, which names host and user but no password.
+static bool postgresql_failed(struct postgresql *s, struct source_answer *a, const char *problem)
+{
+	const char *text = problem != NULL ? problem : PQerrorMessage(s->c);
+
+	source_fail(a, true, "%.*s", (int)strcspn(text, "\n"), text);
+	postgresql_shut(s);
+	return false;
+}
+
+// Until the socket is ready or the question's time is over.
+static bool socket_wait(const struct postgresql *s, short events)
+{
+	struct pollfd fd = {.fd = PQsocket(s->c), .events = events};
+	uint64_t now_ns = proc_now_ns();
+	int n;
+
+	if (now_ns >= s->end_ns || fd.fd < 0)
+		return false;
+	do {
+		n = poll(&fd, 1, (int)((s->end_ns - now_ns + TP_NS_PER_MS - 1) / TP_NS_PER_MS));
+	} while (n < 0 && errno == EINTR);
+	return n > 0;
+}
+
+static bool connect_finish(struct postgresql *s, struct source_answer *a)
+{
+	PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+
+	while (state != PGRES_POLLING_OK) {
+		if (state == PGRES_POLLING_FAILED)
+			return postgresql_failed(s, a, NULL);
+		if (!socket_wait(s, state == PGRES_POLLING_READING ? POLLIN : POLLOUT))
+			return postgresql_failed(s, a, "no connection within the time-out");
+		state = PQconnectPoll(s->c);
+	}
+	return PQsetnonblocking(s->c, 1) == 0 || postgresql_failed(s, a, NULL);
+}
+
+static bool postgresql_ready(struct postgresql *s, struct source_answer *a)
+{
+	static const char *const keys[] = {"dbname", "fallback_application_name", NULL};
+	const struct conf_octets *from = &s->base.conf->connection;
+	const char *values[] = {NULL, "turnpike-directory", NULL};
+	char *text;
+
+	if (s->c != NULL && PQstatus(s->c) == CONNECTION_OK)
+		return true;
+	postgresql_shut(s);
+	text = calloc(1, from->len + 1);
+	if (text == NULL) {
+		source_fail(a, true, "no memory");
+		return false;
+	}
+	memcpy(text, from->data, from->len);
+	values[0] = text;
+	s->c = PQconnectStartParams(keys, values, 1);
+	explicit_bzero(text, from->len);
+	free(text);
+	if (s->c == NULL || PQstatus(s->c) == CONNECTION_BAD)
+		return postgresql_failed(s, a, s->c == NULL ? "no memory" : NULL);
+	return connect_finish(s, a);
+}
+
+static bool query_send(
+	struct postgresql *s, const struct source_question *q, struct source_answer *a)
+{
+	const char *values[] = {(const char *)q->name, q->realm};
+	const int lengths[] = {(int)q->name_len, (int)q->realm_len};
+	// As text, but with their lengths: neither ends with a zero.
+	const int formats[] = {1, 1};
+	int rc = PQsendQueryParams(s->c,
+		"SELECT hmackey FROM turnusers_lt WHERE name = $1::text AND realm = $2::text", 2,
+		NULL, values, lengths, formats, 0);
+
+	if (rc != 1)
+		return postgresql_failed(s, a, NULL);
+	while ((rc = PQflush(s->c)) == 1) {
+		if (!socket_wait(s, POLLOUT))
+			return postgresql_failed(s, a, "no answer within the time-out");
+	}
+	return rc == 0 || postgresql_failed(s, a, NULL);
+}
+
+// The one result of a query; NULL: the answer says why.
+static PGresult *result_take(struct postgresql *s, struct source_answer *a)
+{
+	PGresult *first, *more;
+
+	while (PQisBusy(s->c)) {
+		if (!socket_wait(s, POLLIN)) {
+			(void)postgresql_failed(s, a, "no answer within the time-out");
+			return NULL;
+		}
+		if (PQconsumeInput(s->c) != 1) {
+			(void)postgresql_failed(s, a, NULL);
+			return NULL;
+		}
+	}
+	first = PQgetResult(s->c);
+	// Nothing but the end follows, and it came with the result.
+	while (first != NULL && (more = PQgetResult(s->c)) != NULL)
+		PQclear(more);
+	return first;
+}
+
+static void postgresql_ask(
+	struct source *base, const struct source_question *q, struct source_answer *a)
+{
+	struct postgresql *s = (struct postgresql *)base;
+	PGresult *result;
+
+	if (!source_by_name(q, a))
+		return;
+	s->end_ns = proc_now_ns() + s->base.conf->timeout_ms * TP_NS_PER_MS;
+	if (!postgresql_ready(s, a) || !query_send(s, q, a))
+		return;
+	result = result_take(s, a);
+	if (result == NULL)
+		return;
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		source_fail(a, true, "%.*s", (int)strcspn(PQresultErrorMessage(result), "\n"),
+			PQresultErrorMessage(result));
+	else if (PQntuples(result) == 0)
+		a->status = TP_LOOKUP_UNKNOWN;
+	else
+		source_found_hex(a, PQgetvalue(result, 0, 0), (size_t)PQgetlength(result, 0, 0));
+	PQclear(result);
+}
+
+const struct source_kind source_postgresql = {postgresql_open, postgresql_ask, postgresql_close};

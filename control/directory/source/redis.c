@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Redis in coturn's key scheme: turn/realm/REALM/user/NAME/key. The connection string has the keys
+// of coturn's: ip or host (or the path of a Unix socket), port, dbname, user, password. The library
+// of Debian 12 has no TLS: a string that asks for it is refused.
+#include <source/source.h>
+
+#include <hiredis/hiredis.h>
+#include <stdlib.h>
+
+#include "connection.h"
+
+struct redis {
+	struct source base;
+	redisContext *c; // NULL: not connected
+};
+
+static struct source *redis_open(const struct conf_source *conf)
+{
+	struct redis *s = calloc(1, sizeof(*s));
+
+	(void)conf;
+	return s != NULL ? &s->base : NULL;
+}
+
+static void redis_shut(struct redis *s)
+{
+	if (s->c != NULL)
+		redisFree(s->c);
+	s->c = NULL;
+}
+
+static void redis_close(struct source *base)
+{
+	struct redis *s = (struct redis *)base;
+
+	redis_shut(s);
+	free(s);
+}
+
+static bool redis_failed(struct redis *s, struct source_answer *a, const char *step)
+{
+	source_fail(a, true, "%s: %s", step,
+		s->c == NULL	 ? "no memory"
+		: s->c->err != 0 ? s->c->errstr
+				 : "refused");
+	redis_shut(s);
+	return false;
+}
+
+// A command of the start, whose answer has no use but its success.
+static bool command_run(
+	struct redis *s, struct source_answer *a, const char *step, int argc, const char **argv)
+{
+	redisReply *reply = redisCommandArgv(s->c, argc, argv, NULL);
+	bool good = reply != NULL && reply->type != REDIS_REPLY_ERROR;
+
+	if (reply != NULL)
+		freeReplyObject(reply);
+	return good || redis_failed(s, a, step);
+}
+
+static bool login(struct redis *s, const struct connection *text, struct source_answer *a)
+{
+	const char *password = connection_get(text, "password", NULL);
+	const char *user = connection_get(text, "user", NULL);
+	const char *number = connection_get(text, "dbname", NULL);
+	const char *auth[] = {"AUTH", password, NULL};
+	const char *auth_user[] = {"AUTH", user, password};
+	const char *select[] = {"SELECT", number};
+
+	if (password != NULL && user == NULL && !command_run(s, a, "AUTH", 2, auth))
+		return false;
+	if (password != NULL && user != NULL && !command_run(s, a, "AUTH", 3, auth_user))
+		return false;
+	return number == NULL || command_run(s, a, "SELECT", 2, select);
+}
+
+static bool text_connect(struct redis *s, const struct connection *text, struct source_answer *a)
+{
+	uint32_t ms = s->base.conf->timeout_ms;
+	const struct timeval wait = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
+	const char *host = connection_get(text, "ip", connection_get(text, "host", "127.0.0.1"));
+	int port = atoi(connection_get(text, "port", "6379"));
+
+	s->c = host[0] == '/' ? redisConnectUnixWithTimeout(host, wait)
+			      : redisConnectWithTimeout(host, port, wait);
+	if (s->c == NULL || s->c->err != 0)
+		return redis_failed(s, a, "connecting");
+	if (redisSetTimeout(s->c, wait) != REDIS_OK)
+		return redis_failed(s, a, "connecting");
+	return login(s, text, a);
+}
+
+static bool redis_ready(struct redis *s, struct source_answer *a)
+{
+	static const char *const known[] = {
+		"ip", "host", "port", "dbname", "user", "password", "connect_timeout", "tls", NULL};
+	const struct conf_octets *from = &s->base.conf->connection;
+	struct connection text;
+	bool good = true;
+
+	if (s->c != NULL)
+		return true;
+	if (!connection_parse(&text, (const char *)from->data, from->len, known)) {
+		source_fail(a, false,
+			"connection_file %s; write ip=ADDRESS port=NUMBER dbname=NUMBER "
+			"password=TEXT",
+			text.problem);
+		good = false;
+	} else if (connection_get(&text, "tls", NULL) != NULL) {
+		source_fail(a, false,
+			"connection_file asks for tls, which this source has not; use a Unix "
+			"socket (ip=PATH) or a tunnel");
+		good = false;
+	}
+	good = good && text_connect(s, &text, a);
+	connection_fini(&text);
+	return good;
+}
+
+static void redis_ask(struct source *base, const struct source_question *q, struct source_answer *a)
+{
+	struct redis *s = (struct redis *)base;
+	redisReply *reply;
+
+	if (!source_by_name(q, a) || !redis_ready(s, a))
+		return;
+	reply = redisCommand(s->c, "GET turn/realm/%b/user/%b/key", q->realm, q->realm_len, q->name,
+		q->name_len);
+	if (reply == NULL) {
+		(void)redis_failed(s, a, "GET");
+		return;
+	}
+	if (reply->type == REDIS_REPLY_NIL)
+		a->status = TP_LOOKUP_UNKNOWN;
+	else if (reply->type == REDIS_REPLY_STRING)
+		source_found_hex(a, reply->str, reply->len);
+	else
+		// Its first word is the kind of error; a message may quote the command.
+		source_fail(a, true, "GET: %.*s",
+			(int)strcspn(reply->str != NULL ? reply->str : "", " "),
+			reply->str != NULL ? reply->str : "");
+	if (reply->str != NULL)
+		explicit_bzero(reply->str, reply->len);
+	freeReplyObject(reply);
+}
+
+const struct source_kind source_redis = {redis_open, redis_ask, redis_close};

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "users.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+struct tp_lookup_ask users_ask(uint64_t ticket, const char *realm, const char *name)
+{
+	struct tp_lookup_ask m = {
+		.head = {TP_LOOKUP_MAGIC, TP_LOOKUP_VERSION, TP_LOOKUP_ASK},
+		.ticket = ticket,
+		.by = TP_LOOKUP_BY_NAME,
+		.realm_len = (uint16_t)strlen(realm),
+		.name_len = (uint16_t)strlen(name),
+	};
+
+	memcpy(m.text, realm, m.realm_len);
+	memcpy(m.text + m.realm_len, name, m.name_len);
+	return m;
+}
+
+enum tp_lookup_status users_find(
+	struct source *s, const char *realm, const char *name, struct source_answer *a)
+{
+	const struct source_question q = {
+		.realm = realm,
+		.realm_len = strlen(realm),
+		.name = (const uint8_t *)name,
+		.name_len = strlen(name),
+	};
+
+	source_ask(s, &q, a);
+	return a->status;
+}
+
+void users_check(struct source *s)
+{
+	static const uint8_t first[] = {0x5a, 0x12, 0xa5, 0xb8};
+	const struct source_question hash = {.by = TP_LOOKUP_BY_USERHASH,
+		.realm = USERS_REALM,
+		.realm_len = strlen(USERS_REALM)};
+	struct source_answer a;
+
+	assert_int_equal(users_find(s, USERS_REALM, "alice", &a), TP_LOOKUP_FOUND);
+	assert_int_equal(a.algorithm, TP_LOOKUP_MD5);
+	assert_int_equal(a.key_len, 16);
+	assert_memory_equal(a.key, first, sizeof(first));
+	assert_int_equal(users_find(s, USERS_REALM, "sha", &a), TP_LOOKUP_FOUND);
+	assert_int_equal(a.algorithm, TP_LOOKUP_SHA256);
+	assert_int_equal(a.key_len, 32);
+	assert_int_equal(a.key[31], 0x1f);
+	// No name leaves its quotes.
+	assert_int_equal(users_find(s, USERS_REALM, "o'neil", &a), TP_LOOKUP_FOUND);
+	assert_int_equal(users_find(s, USERS_REALM, "' OR '1'='1", &a), TP_LOOKUP_UNKNOWN);
+	assert_int_equal(users_find(s, USERS_REALM, "alic", &a), TP_LOOKUP_UNKNOWN);
+	assert_int_equal(users_find(s, USERS_REALM, "alice2", &a), TP_LOOKUP_UNKNOWN);
+	assert_int_equal(users_find(s, "another.example", "alice", &a), TP_LOOKUP_UNKNOWN);
+	// A key that is none tells its place, not its text.
+	assert_int_equal(users_find(s, USERS_REALM, "broken", &a), TP_LOOKUP_FAILED);
+	assert_non_null(strstr(a.problem, "hexadecimal"));
+	assert_null(strstr(a.problem, "no key"));
+	assert_false(a.again);
+	source_ask(s, &hash, &a);
+	assert_int_equal(a.status, TP_LOOKUP_UNKNOWN);
+}
