@@ -30,6 +30,7 @@ WALLS = {
     "dataplane/plane": "lib/* dataplane/*",
     "control/turn": "lib/ds lib/policy lib/stun",
     "control/tables": "lib/entry lib/shm control/turn",
+    "control/edge/link": "lib/fdpass lib/log lib/shm",
     "control/lookup": "lib/log control/turn",
     "control/directory/source": "lib/conf lib/process",
     "control/directory/service": "lib/conf lib/log lib/process control/directory/source",
@@ -43,6 +44,14 @@ WALLS = {
         "control/lookup",
     "control/plan": "lib/* control/tables control/settings",
     "control/process": "lib/* control/*",
+    # The process turnpike-edge. It shares no library with the control process beyond lib/.
+    "control/edge/wire": "lib/text",
+    "control/edge/bounds": "lib/ds",
+    "control/edge/tls": "",
+    "control/edge/dtls": "control/edge/tls",
+    "control/edge": "lib/* control/ctl control/edge/serve control/edge/link control/edge/tls",
+    "control/edge/serve":
+        "lib/* control/edge/wire control/edge/bounds control/edge/tls control/edge/link",
     "tools/relayctl": "lib/*",
     "tools/options": "",
     "tools/turnclient": "",
@@ -66,7 +75,7 @@ ROOTS = {"dataplane": "lib/* dataplane/*", "control": "lib/* control/*"}
 # Folders without input, output, clock or threads: nothing but these system headers.
 PURE = ("include/turnpike lib/ds lib/entry lib/policy lib/stun dataplane/core "
         "dataplane/frag dataplane/stage "
-        "control/turn").split()
+        "control/turn control/edge/wire control/edge/bounds").split()
 PURE_HEADERS = re.compile(
     r"(assert|ctype|[a-z]?mmintrin|endian|errno|inttypes|limits|stdalign|stdarg|stdatomic|stdbool"
     r"|stddef|stdint|stdio|stdlib|string|x86intrin)\.h|openssl/\w+\.h")

@@ -136,6 +136,20 @@
 	X(ADDRESS_ABSENT, "address_absent", WARNING, 20,                                           \
 		"No interface has this listener's or relay address; nothing is served there.")     \
 	X(ADDRESS_PRESENT, "address_present", INFO, 20, "An interface has the address again.")     \
+	X(CONNECTION_REFUSED, "connection_refused", INFO, 10,                                      \
+		"A stream client's connection was refused; the line has the limit or reason.")     \
+	X(CONNECTION_CLOSED, "connection_closed", DEBUG, 20,                                       \
+		"A stream client's connection ended; the line has the reason and its losses.")     \
+	X(CONNECTION_GARBAGE, "connection_garbage", INFO, 10,                                      \
+		"A stream client sent bytes that are neither STUN nor ChannelData.")               \
+	X(HANDSHAKE_FAILED, "handshake_failed", INFO, 10,                                          \
+		"A client's TLS handshake failed; the line has the cause.")                        \
+	X(CERTIFICATE_LOADED, "certificate_loaded", INFO, 10,                                      \
+		"The certificates are in use; the line has the first expiry.")                     \
+	X(CERTIFICATE_REFUSED, "certificate_refused", ERROR, 10,                                   \
+		"Certificates can't be used; those before stay in use.")                           \
+	X(CERTIFICATE_EXPIRES, "certificate_expires", WARNING, 1,                                  \
+		"A certificate expires within 14 days, or has expired.")                           \
 	X(SIGNAL_IGNORED, "signal_ignored", WARNING, 10, "A signal without a meaning arrived.")    \
 	X(MEMORY_SHORT, "memory_short", WARNING, 10,                                               \
 		"The memory limit of the control group is below what the process may need.")       \

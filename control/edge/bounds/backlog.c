@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <bounds/backlog.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct backlog_item {
+	struct backlog_item *next;
+	uint64_t time_ns;
+	uint16_t len;
+	bool media;
+	uint8_t data[];
+};
+
+// ChannelData and indications; a response has the class bit 0x0100 set (RFC 8489 5).
+static bool is_media(const uint8_t *data, size_t len)
+{
+	return len == 0 || (data[0] & 0xc1) != 0x01;
+}
+
+static void item_unlink(struct backlog *b, struct backlog_item *before, struct backlog_item *item)
+{
+	if (before == NULL)
+		b->first = item->next;
+	else
+		before->next = item->next;
+	if (b->last == item)
+		b->last = before;
+	b->bytes -= item->len;
+	b->n--;
+}
+
+// Drops the oldest media until `len` more bytes fit.
+static void room_make(struct backlog *b, const struct backlog_limits *l, size_t len)
+{
+	struct backlog_item *before = NULL, *item = b->first, *next;
+
+	for (; item != NULL && b->bytes + len > l->bytes; item = next) {
+		next = item->next;
+		if (!item->media) {
+			before = item;
+			continue;
+		}
+		item_unlink(b, before, item);
+		b->lost_full++;
+		free(item);
+	}
+}
+
+int backlog_push(struct backlog *b, const struct backlog_limits *l, uint64_t now_ns,
+	const uint8_t *data, size_t len)
+{
+	struct backlog_item *item;
+	bool media = is_media(data, len);
+
+	if (len > UINT16_MAX)
+		return -EMSGSIZE;
+	backlog_expire(b, l, now_ns);
+	room_make(b, l, len);
+	if (b->bytes + len > l->bytes) {
+		b->lost_full += media;
+		return media ? 0 : -ENOBUFS;
+	}
+	item = malloc(sizeof(*item) + len);
+	if (item == NULL)
+		return -ENOMEM;
+	item->next = NULL;
+	item->time_ns = now_ns;
+	item->len = (uint16_t)len;
+	item->media = media;
+	if (len > 0)
+		memcpy(item->data, data, len);
+	if (b->last == NULL)
+		b->first = item;
+	else
+		b->last->next = item;
+	b->last = item;
+	b->bytes += len;
+	b->n++;
+	return 0;
+}
+
+void backlog_expire(struct backlog *b, const struct backlog_limits *l, uint64_t now_ns)
+{
+	struct backlog_item *before = NULL, *item = b->first, *next;
+
+	// Times rise along the list.
+	for (; item != NULL && now_ns > item->time_ns && now_ns - item->time_ns > l->age_ns;
+		item = next) {
+		next = item->next;
+		if (!item->media) {
+			before = item;
+			continue;
+		}
+		item_unlink(b, before, item);
+		b->lost_late++;
+		free(item);
+	}
+}
+
+size_t backlog_take(struct backlog *b, uint8_t *out, size_t room)
+{
+	size_t n = 0;
+
+	while (b->first != NULL) {
+		struct backlog_item *item = b->first;
+		size_t padding = -(size_t)item->len & 3u;
+
+		if (item->len + padding > room - n)
+			break;
+		memcpy(out + n, item->data, item->len);
+		memset(out + n + item->len, 0, padding);
+		n += item->len + padding;
+		item_unlink(b, NULL, item);
+		free(item);
+	}
+	return n;
+}
+
+void backlog_fini(struct backlog *b)
+{
+	while (b->first != NULL) {
+		struct backlog_item *item = b->first;
+
+		item_unlink(b, NULL, item);
+		free(item);
+	}
+}

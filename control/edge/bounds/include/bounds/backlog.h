@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Messages that wait for a stream client to read: the oldest media are lost by age and by bytes,
+// so a slow client delays and costs nobody but itself. Answers to requests are kept.
+//
+// No input, output or clock: times are CLOCK_BOOTTIME in ns from the caller. One thread at a time.
+#pragma once
+
+#include <turnpike/base.h>
+
+struct backlog_limits {
+	uint64_t age_ns; // media older than this are dropped
+	size_t bytes;	 // that wait in all, without padding
+};
+
+struct backlog_item;
+
+// Zero-initialise.
+struct backlog {
+	struct backlog_item *first;
+	struct backlog_item *last;
+	size_t bytes;
+	uint32_t n;
+	// Since the start of the connection.
+	uint64_t lost_late; // messages dropped by age
+	uint64_t lost_full; // messages dropped by bytes
+};
+
+// Copies a message. Old media give way where it does not fit; a message of media that still does
+// not fit is lost itself. Returns 0, lost messages too; -ENOBUFS: an answer does not fit beside
+// other answers, so the client asks without reading; -ENOMEM.
+int backlog_push(struct backlog *b, const struct backlog_limits *l, uint64_t now_ns,
+	const uint8_t *data, size_t len);
+
+// Drops the media that are too old.
+void backlog_expire(struct backlog *b, const struct backlog_limits *l, uint64_t now_ns);
+
+// Moves whole messages, oldest first and each with its padding to 4 bytes (RFC 8656 12.5), to
+// `out`. Returns the bytes written; 0: nothing waits, or the first one needs more than `room`.
+size_t backlog_take(struct backlog *b, uint8_t *out, size_t room);
+
+void backlog_fini(struct backlog *b);

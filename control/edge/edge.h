@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The process turnpike-edge: start, loop, reload, end. One thread, the main one, but for those of
+// <serve/serve.h>.
+#pragma once
+
+#include <ctl/server.h>
+#include <edge/link.h>
+#include <serve/serve.h>
+
+struct edge_options {
+	const char *config;
+	const char *instance; // NULL: the configuration's
+	const char *user;     // NULL: stays as it was started
+	bool allow_root;
+	bool no_sandbox;
+};
+
+struct edge {
+	struct edge_options options;
+	struct conf *conf; // of the start: sockets and threads are made of it
+	struct shm_place place;
+	int role_fd;
+	int signal_fd;
+	struct tls_tickets *tickets;
+	struct serve *serve;
+	struct edge_link *link;
+	struct ctl_server *ctl;
+	uint64_t started_ns;
+	bool stopping;
+	bool failed;
+	bool lock_reported;
+	uint64_t warned_s; // wall clock of the last warning of a certificate
+	struct edge_link_up up;
+};
+
+// False: the process ends with *status; a message or the help was printed.
+bool edge_options_parse(struct edge_options *o, int argc, char **argv, int *status);
+
+// Sockets, user, role, certificates, walls, threads. 0, or an exit status after a line. Takes conf
+// over.
+int edge_start(struct edge *e, const struct edge_options *o, struct conf *conf);
+// Reads configuration and certificates again. 0; -1 with err filled in: nothing has changed.
+int edge_reload(struct edge *e, struct tls_error *err);
+void edge_run(struct edge *e);
+void edge_stop(struct edge *e);
+
+// The operator socket. 0 or a negative errno.
+int edge_operator_open(struct edge *e);

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The edge's end of everything it shares with the other two processes.
+//
+//   data plane   the rings of <turnpike/ring.h>, one pair for each (worker, edge thread), in the
+//                files `edge` (ours) and `stream` (theirs); a socket by which both sides exchange
+//                the timers that wake each other
+//   control      a socket (<turnpike/session.h>): listener ids come in, connections that open and
+//                close go out, all of them again after each reconnect
+//
+// Either process may be away at any time and come back; nothing here waits for it. A connection
+// stays registered until edge_link_close, also while both are away.
+//
+// Messages are whole STUN messages or ChannelData messages without padding, at most
+// TP_RING_DATA_MAX bytes. Datagrams are DTLS records, as they arrived or are to leave.
+//
+// Threads: edge_link_create, _destroy and _tick belong to one thread, the main one. Each struct
+// edge_link_thread belongs to the thread that serves its connections, and every call that takes one
+// must come from there. edge_link_listener, _is_up and _counters_add may be called by any thread.
+#pragma once
+
+#include <shm/place.h>
+
+#include <turnpike/entry.h>
+#include <turnpike/segment.h>
+
+struct edge_link;
+struct edge_link_thread;
+
+struct edge_link_settings {
+	// Borrowed until edge_link_destroy. The caller holds the role SHM_ROLE_EDGE of it.
+	const struct shm_place *place;
+	unsigned n_workers; // of the data plane, as configured; 1 to TP_WORKERS_MAX
+	unsigned n_threads; // 1 to TP_EDGE_THREADS_MAX
+	// Connections of one thread at a time, 1 to TP_CONNECTION_SLOT_MAX - 1.
+	uint32_t connections_max;
+};
+
+// NULL with errno set (EINVAL, ENOMEM, or a system call's error).
+struct edge_link *edge_link_create(const struct edge_link_settings *s);
+// After all threads have ended. NULL is fine. Leaves the files: calls of other clients go on.
+void edge_link_destroy(struct edge_link *l);
+
+// A descriptor for epoll (EPOLLIN): readable when edge_link_tick has something to do.
+int edge_link_fd(const struct edge_link *l);
+// Connects, maps, reads and reports where something is due; never waits. To be called when
+// edge_link_fd is readable and about every 100 ms besides. `now_ns` is CLOCK_BOOTTIME.
+void edge_link_tick(struct edge_link *l, uint64_t now_ns);
+
+// The id of the listener with this address, port and TP_TRANSPORT_* (a stream's); 0: the control
+// process has not (yet) named it. A connection can't be opened without one. Ids may change when
+// the control process says so: ask for each new connection.
+uint16_t edge_link_listener(
+	const struct edge_link *l, const struct tp_addr *local, uint8_t transport);
+
+struct edge_link_up {
+	bool control;
+	bool dataplane;
+};
+
+// Whether the other two processes are there, as of the last tick.
+struct edge_link_up edge_link_is_up(const struct edge_link *l);
+
+// ---- one thread's part --------------------------------------------------------------------------
+
+// `number` is below n_threads.
+struct edge_link_thread *edge_link_thread(struct edge_link *l, unsigned number);
+
+// A descriptor for epoll (EPOLLIN), the same for the life of the link: a worker has messages for
+// this thread. edge_link_poll takes its count.
+int edge_link_thread_fd(const struct edge_link_thread *t);
+
+// Registers a connection and reports it to the control process, before any of its messages.
+// `owner` comes back with each of its messages; not NULL. Returns its handle, or 0: too many
+// connections, or the arguments make no sense (a listener id of 0, a remote address without a
+// port).
+uint64_t edge_link_open(struct edge_link_thread *t, uint16_t listener_id,
+	const struct tp_addr *remote, void *owner);
+// Forgets it and reports its end: the control process deletes its allocation. A handle that is
+// gone is fine.
+void edge_link_close(struct edge_link_thread *t, uint64_t connection);
+
+// Hands a message of the connection to the worker that serves it: always the same one, in order.
+// 0; -EMSGSIZE (none, or too many bytes), -ESTALE (no such connection), -ENOTCONN (no data plane),
+// -ENOBUFS (the ring is full). The message is lost unless 0 is returned: the caller may try again.
+int edge_link_send(struct edge_link_thread *t, uint64_t connection, const void *data, size_t len);
+
+// The way a datagram came, opaque to the edge: the data plane signs it and sends nothing to a
+// remote address by another way. That of an association is the way of its newest datagram whose
+// records were authentic; the answer to a ClientHello takes that of the ClientHello.
+struct edge_link_way {
+	uint64_t next_hop;
+	uint64_t tag;
+};
+
+// A datagram of DTLS records, to leave from the DTLS listener to the remote address. Likewise;
+// -EINVAL where the first byte is none of a DTLS record (20 to 63).
+int edge_link_send_datagram(struct edge_link_thread *t, uint16_t listener_id,
+	const struct tp_addr *remote, const struct edge_link_way *way, const void *data,
+	size_t len);
+
+// Arguments are valid during the call. A call may open and close connections, its own included,
+// and send.
+struct edge_link_receiver {
+	void *ctx;
+	// A message for a connection that is open.
+	void (*message)(
+		void *ctx, void *owner, uint64_t connection, const uint8_t *data, size_t len);
+	// A datagram that arrived at a DTLS listener; the thread follows from the 5-tuple.
+	void (*datagram)(void *ctx, uint16_t listener_id, const struct tp_addr *remote,
+		const struct edge_link_way *way, const uint8_t *data, size_t len);
+};
+
+// Takes at most `budget` messages off the thread's rings. Returns how many it took, those for
+// connections that are gone included.
+unsigned edge_link_poll(
+	struct edge_link_thread *t, unsigned budget, const struct edge_link_receiver *r);
+
+// Wakes the workers that sleep and have been sent something since the last call. After each turn
+// of the thread's loop.
+void edge_link_flush(struct edge_link_thread *t);
+
+// Around each wait: false when something is there to be polled, then nobody waits. edge_link_wake
+// follows the wait. Between both calls a worker that has something sets the thread's descriptor.
+bool edge_link_sleep(struct edge_link_thread *t);
+void edge_link_wake(struct edge_link_thread *t);
+
+// ---- counters -----------------------------------------------------------------------------------
+
+#define EDGE_LINK_COUNTERS(X)                                                                      \
+	X(opened, "connections registered")                                                        \
+	X(closed, "connections closed")                                                            \
+	X(refused, "connections refused: too many")                                                \
+	X(sent, "messages and datagrams handed to workers")                                        \
+	X(send_full, "messages and datagrams that a ring had no room for")                         \
+	X(received, "messages and datagrams taken from workers")                                   \
+	X(stale, "messages for connections that are gone")                                         \
+	X(bad, "messages that no data plane of ours writes")                                       \
+	X(resets, "impossible distances of rings")
+
+struct edge_link_counters {
+#define EDGE_LINK_COUNTER(name, text) uint64_t name;
+	EDGE_LINK_COUNTERS(EDGE_LINK_COUNTER)
+#undef EDGE_LINK_COUNTER
+};
+
+// Adds those of all threads to *c; each is right by itself.
+void edge_link_counters_add(const struct edge_link *l, struct edge_link_counters *c);

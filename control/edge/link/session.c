@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Tells the control process which connections there are. Each slot remembers its last report. Those
+// that differ from it are reported in the order in which they came to, so that a full socket, a
+// reconnect and the ordinary course are one thing.
+#include "state.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <log/log.h>
+
+struct listeners_message {
+	struct tp_session_message head;
+	struct tp_session_listener items[TP_SESSION_LISTENERS_MAX];
+};
+
+struct reports_message {
+	struct tp_session_message head;
+	struct tp_session_report items[TP_SESSION_REPORTS_MAX];
+};
+
+int session_init(struct edge_link *l)
+{
+	struct session *s = &l->session;
+
+	s->fd = -1;
+	s->last_dirty = &s->first_dirty;
+	return -pthread_mutex_init(&s->mutex, NULL);
+}
+
+void session_fini(struct edge_link *l)
+{
+	if (l->session.fd >= 0)
+		close(l->session.fd);
+	l->session.fd = -1;
+	if (l->session.last_dirty != NULL)
+		pthread_mutex_destroy(&l->session.mutex);
+}
+
+static void dirty_put(struct session *s, struct slot *slot)
+{
+	if (slot->is_dirty)
+		return;
+	slot->is_dirty = true;
+	slot->next_dirty = NULL;
+	*s->last_dirty = slot;
+	s->last_dirty = &slot->next_dirty;
+}
+
+static void dirty_drop_first(struct session *s)
+{
+	struct slot *slot = s->first_dirty;
+
+	s->first_dirty = slot->next_dirty;
+	if (s->first_dirty == NULL)
+		s->last_dirty = &s->first_dirty;
+	slot->is_dirty = false;
+}
+
+void session_mark(struct edge_link *l, struct slot *slot, const struct tp_session_report *is)
+{
+	struct session *s = &l->session;
+
+	pthread_mutex_lock(&s->mutex);
+	slot->is = *is;
+	slot->is_used = true;
+	dirty_put(s, slot);
+	pthread_mutex_unlock(&s->mutex);
+}
+
+// Nothing has been told to the next control process.
+static void forget_told(struct edge_link *l)
+{
+	struct session *s = &l->session;
+
+	while (s->first_dirty != NULL)
+		dirty_drop_first(s);
+	for (unsigned t = 0; t < l->settings.n_threads; t++) {
+		struct edge_link_thread *thread = &l->threads[t];
+
+		for (uint32_t i = 1; i <= l->settings.connections_max; i++) {
+			struct slot *slot = &thread->slots[i];
+
+			// Slots are used from the first on.
+			if (!slot->is_used)
+				break;
+			slot->told = (struct tp_session_report){0};
+			if (slot->is.connection != 0)
+				dirty_put(s, slot);
+		}
+	}
+}
+
+static void disconnect(struct edge_link *l)
+{
+	struct session *s = &l->session;
+	bool was_up = atomic_load(&l->control_up);
+
+	pthread_mutex_lock(&s->mutex);
+	close(s->fd);
+	s->fd = -1;
+	s->synced = false;
+	s->listeners_came = false;
+	pthread_mutex_unlock(&s->mutex);
+	atomic_store(&l->control_up, false);
+	if (was_up)
+		log_event(LOG_EV_CONTROL_DOWN, NULL);
+}
+
+void session_connect(struct edge_link *l)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	struct epoll_event e = {.events = EPOLLIN};
+	struct session *s = &l->session;
+	int n, fd;
+
+	if (s->fd >= 0)
+		return;
+	n = snprintf(a.sun_path, sizeof(a.sun_path), "%s/%s", l->settings.place->run_directory,
+		TP_EDGE_SOCKET_NAME);
+	if (n < 0 || (size_t)n >= sizeof(a.sun_path))
+		return;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return;
+	if (connect(fd, (const struct sockaddr *)&a, sizeof(a)) != 0 ||
+		epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &e) != 0) {
+		close(fd);
+		return;
+	}
+	pthread_mutex_lock(&s->mutex);
+	s->fd = fd;
+	forget_told(l);
+	pthread_mutex_unlock(&s->mutex);
+}
+
+static bool listeners_take(struct edge_link *l, const struct listeners_message *m, size_t size)
+{
+	struct session *s = &l->session;
+
+	if (size < sizeof(m->head) || m->head.magic != TP_SESSION_MAGIC ||
+		m->head.kind != TP_SESSION_LISTENERS || m->head.n > TP_SESSION_LISTENERS_MAX ||
+		size != sizeof(m->head) + m->head.n * sizeof(m->items[0]))
+		return false;
+	pthread_mutex_lock(&s->mutex);
+	s->n_listeners = m->head.n;
+	memcpy(s->listeners, m->items, m->head.n * sizeof(m->items[0]));
+	s->pair_id = m->head.pair_id;
+	s->listeners_came = true;
+	pthread_mutex_unlock(&s->mutex);
+	if (!atomic_exchange(&l->control_up, true))
+		log_event(LOG_EV_CONTROL_UP, NULL);
+	return true;
+}
+
+void session_read(struct edge_link *l)
+{
+	struct listeners_message m;
+
+	while (l->session.fd >= 0) {
+		ssize_t n = recv(l->session.fd, &m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0 || !listeners_take(l, &m, (size_t)n))
+			disconnect(l);
+	}
+}
+
+static bool tell(struct session *s, const struct reports_message *m)
+{
+	size_t size = sizeof(m->head) + m->head.n * sizeof(m->items[0]);
+
+	return send(s->fd, m, size, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)size;
+}
+
+// The next thing to be told about a slot: the end of the connection told, then the one that there
+// is. 0: nothing is.
+static uint32_t due(const struct slot *slot)
+{
+	if (slot->told.connection == slot->is.connection)
+		return 0;
+	return slot->told.connection != 0 ? TP_SESSION_CLOSED : TP_SESSION_OPENED;
+}
+
+static void reports_send(struct session *s)
+{
+	struct reports_message m = {.head = {.magic = TP_SESSION_MAGIC}};
+
+	while (s->first_dirty != NULL) {
+		struct slot *slot = s->first_dirty;
+		uint32_t kind = due(slot);
+
+		if (kind == 0) {
+			dirty_drop_first(s);
+			continue;
+		}
+		m.head.kind = kind;
+		m.head.n = 1;
+		m.items[0] = kind == TP_SESSION_CLOSED ? slot->told : slot->is;
+		if (!tell(s, &m))
+			return;
+		slot->told = kind == TP_SESSION_CLOSED ? (struct tp_session_report){0} : m.items[0];
+	}
+}
+
+void session_tell(struct edge_link *l)
+{
+	struct session *s = &l->session;
+	struct reports_message m = {.head = {.magic = TP_SESSION_MAGIC, .kind = TP_SESSION_SYNCED}};
+
+	pthread_mutex_lock(&s->mutex);
+	if (s->fd >= 0 && s->listeners_came) {
+		reports_send(s);
+		if (s->first_dirty == NULL && !s->synced)
+			s->synced = tell(s, &m);
+	}
+	pthread_mutex_unlock(&s->mutex);
+}

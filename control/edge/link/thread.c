@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A thread's connections, and its ends of the rings.
+#include "state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <turnpike/stun.h>
+
+#define PREFETCH_LINES 4u // of a slot: its head and a short message
+
+int thread_init(struct edge_link_thread *t, struct edge_link *l, unsigned number)
+{
+	t->link = l;
+	t->number = number;
+	t->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (t->timer_fd < 0)
+		return -errno;
+	t->slots = calloc((size_t)l->settings.connections_max + 1, sizeof(*t->slots));
+	return t->slots == NULL ? -ENOMEM : 0;
+}
+
+void thread_fini(struct edge_link_thread *t)
+{
+	if (t->timer_fd >= 0)
+		close(t->timer_fd);
+	free(t->slots);
+}
+
+int edge_link_thread_fd(const struct edge_link_thread *t)
+{
+	return t->timer_fd;
+}
+
+static void count(_Atomic uint64_t *word, uint64_t n)
+{
+	atomic_store_explicit(
+		word, atomic_load_explicit(word, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+// The view for the thread's use until the next call. One that the main thread takes away meanwhile
+// is not unmapped before the next call.
+static struct view *view_use(struct edge_link_thread *t)
+{
+	struct view *v = atomic_load(&t->link->view);
+
+	while (v != atomic_load_explicit(&t->seen, memory_order_relaxed)) {
+		atomic_store(&t->seen, v);
+		v = atomic_load(&t->link->view);
+	}
+	return v != NULL && t->number < v->n_threads ? v : NULL;
+}
+
+// ---- connections --------------------------------------------------------------------------------
+
+static struct slot *slot_take(struct edge_link_thread *t, uint32_t *index)
+{
+	if (t->first_free != 0) {
+		*index = t->first_free;
+		t->first_free = t->slots[*index].next_free;
+	} else if (t->n_fresh < t->link->settings.connections_max) {
+		*index = ++t->n_fresh;
+	} else {
+		return NULL;
+	}
+	return &t->slots[*index];
+}
+
+// 0 stands for no connection.
+static uint32_t generation_next(struct edge_link_thread *t)
+{
+	uint32_t g = atomic_load_explicit(&t->generation, memory_order_relaxed) + 1;
+
+	g += g == 0;
+	atomic_store_explicit(&t->generation, g, memory_order_relaxed);
+	return g;
+}
+
+static struct slot *slot_of(struct edge_link_thread *t, uint64_t connection, uint32_t *index)
+{
+	uint32_t egress = tp_connection_egress(connection);
+	struct slot *s;
+
+	*index = tp_egress_slot(egress);
+	if (!tp_connection_valid(connection) || tp_egress_thread(egress) != t->number ||
+		*index == 0 || *index > t->n_fresh)
+		return NULL;
+	s = &t->slots[*index];
+	return s->owner != NULL && s->generation == tp_connection_generation(connection) ? s : NULL;
+}
+
+uint64_t edge_link_open(
+	struct edge_link_thread *t, uint16_t listener_id, const struct tp_addr *remote, void *owner)
+{
+	struct tp_session_report is = {.remote = *remote, .listener_id = listener_id};
+	struct slot *s;
+	uint32_t index;
+
+	if (listener_id == 0 || owner == NULL || remote->port_be == 0 ||
+		(remote->family != TP_FAMILY_IPV4 && remote->family != TP_FAMILY_IPV6))
+		return 0;
+	s = slot_take(t, &index);
+	if (s == NULL) {
+		count(&t->counters.refused, 1);
+		return 0;
+	}
+	s->owner = owner;
+	s->generation = generation_next(t);
+	is.connection = tp_connection(t->number, index, s->generation);
+	session_mark(t->link, s, &is);
+	session_tell(t->link);
+	count(&t->counters.opened, 1);
+	return is.connection;
+}
+
+void edge_link_close(struct edge_link_thread *t, uint64_t connection)
+{
+	static const struct tp_session_report none;
+	uint32_t index;
+	struct slot *s = slot_of(t, connection, &index);
+
+	if (s == NULL)
+		return;
+	s->owner = NULL;
+	s->next_free = t->first_free;
+	t->first_free = index;
+	session_mark(t->link, s, &none);
+	session_tell(t->link);
+	count(&t->counters.closed, 1);
+}
+
+// ---- to workers ---------------------------------------------------------------------------------
+
+static void slot_prefetch_write(struct tp_ring_slot *slots, struct tp_ring_slot *slot)
+{
+	uint8_t *next = (uint8_t *)&slots[(size_t)(slot - slots + 1) % TP_RING_SLOTS];
+
+	for (unsigned line = 0; line < PREFETCH_LINES; line++)
+		__builtin_prefetch(next + line * TP_CACHE_LINE, 1);
+}
+
+static unsigned worker_of(const struct view *v, uint32_t number)
+{
+	return (number * 0x9e3779b1u >> 16) % v->n_workers;
+}
+
+static int send(struct edge_link_thread *t, uint32_t hash, const struct tp_ring_slot *head,
+	const void *data, size_t len)
+{
+	struct view *v = view_use(t);
+	struct tp_ring_producer *ring;
+	struct tp_ring_slot *slot;
+	unsigned worker;
+	uint32_t resets;
+
+	if (len == 0 || len > TP_RING_DATA_MAX)
+		return -EMSGSIZE;
+	if (v == NULL)
+		return -ENOTCONN;
+	worker = worker_of(v, hash);
+	ring = &v->out[(size_t)t->number * v->n_workers + worker];
+	resets = ring->resets;
+	slot = tp_ring_reserve(ring);
+	count(&t->counters.resets, ring->resets - resets);
+	t->sent_to |= 1ull << worker;
+	if (slot == NULL) {
+		count(&t->counters.send_full, 1);
+		return -ENOBUFS;
+	}
+	memcpy(slot, head, offsetof(struct tp_ring_slot, data));
+	slot->len = (uint16_t)len;
+	memcpy(slot->data, data, len);
+	slot_prefetch_write(ring->slots, slot);
+	tp_ring_publish(ring);
+	count(&t->counters.sent, 1);
+	return 0;
+}
+
+int edge_link_send(struct edge_link_thread *t, uint64_t connection, const void *data, size_t len)
+{
+	uint32_t index;
+	const struct slot *s = slot_of(t, connection, &index);
+	struct tp_ring_slot head;
+
+	if (s == NULL)
+		return -ESTALE;
+	memset(&head, 0, offsetof(struct tp_ring_slot, data));
+	head.local_id = s->is.listener_id;
+	head.egress = tp_connection_egress(connection);
+	head.remote = s->is.remote;
+	head.connection = connection;
+	head.kind = TP_RING_MESSAGE;
+	return send(t, index, &head, data, len);
+}
+
+static uint32_t addr_hash(const struct tp_addr *a)
+{
+	uint32_t words[4], h = a->port_be;
+
+	memcpy(words, a->ip, sizeof(words));
+	for (unsigned i = 0; i < 4; i++)
+		h = (h ^ words[i]) * 0x85ebca6bu;
+	return h ^ h >> 15;
+}
+
+int edge_link_send_datagram(struct edge_link_thread *t, uint16_t listener_id,
+	const struct tp_addr *remote, const struct edge_link_way *way, const void *data, size_t len)
+{
+	const uint8_t *first = data;
+	struct tp_ring_slot head;
+
+	if (len > 0 && !tp_is_dtls(*first))
+		return -EINVAL;
+	memset(&head, 0, offsetof(struct tp_ring_slot, data));
+	head.local_id = listener_id;
+	head.remote = *remote;
+	head.connection = way->next_hop;
+	head.tag = way->tag;
+	head.kind = TP_RING_DTLS;
+	return send(t, addr_hash(remote), &head, data, len);
+}
+
+void edge_link_flush(struct edge_link_thread *t)
+{
+	const struct itimerspec at_once = {.it_value = {.tv_nsec = 1}};
+	struct view *v;
+
+	if (t->sent_to == 0)
+		return;
+	v = view_use(t);
+	// Between the rings' heads and the flags: a worker sets its flag, then looks at the rings.
+	atomic_thread_fence(memory_order_seq_cst);
+	for (unsigned w = 0; v != NULL && w < v->n_workers; w++) {
+		if ((t->sent_to >> w & 1) == 0 ||
+			atomic_load_explicit(
+				&v->stream.header->sides[w].sleeping, memory_order_relaxed) == 0)
+			continue;
+		// One timer wakes all.
+		(void)timerfd_settime(t->link->waking.wake_fd, TFD_TIMER_ABSTIME, &at_once, NULL);
+		break;
+	}
+	t->sent_to = 0;
+}
+
+// ---- from workers -------------------------------------------------------------------------------
+
+static bool addr_take(struct tp_addr *out, const struct tp_addr *in)
+{
+	*out = (struct tp_addr){.port_be = in->port_be, .family = in->family};
+	if (in->family != TP_FAMILY_IPV4 && in->family != TP_FAMILY_IPV6)
+		return false;
+	memcpy(out->ip, in->ip, tp_family_ip_len(in->family));
+	return true;
+}
+
+static void message_hand(struct edge_link_thread *t, const struct tp_ring_slot *head,
+	const struct edge_link_receiver *r)
+{
+	struct edge_link_way way = {.next_hop = head->connection, .tag = head->tag};
+	struct tp_addr remote;
+	const struct slot *s;
+	uint32_t index;
+
+	if (head->kind == TP_RING_DTLS && addr_take(&remote, &head->remote)) {
+		r->datagram(r->ctx, head->local_id, &remote, &way, t->message, head->len);
+	} else if (head->kind != TP_RING_MESSAGE) {
+		count(&t->counters.bad, 1);
+	} else if ((s = slot_of(t, head->connection, &index)) == NULL) {
+		count(&t->counters.stale, 1);
+	} else {
+		r->message(r->ctx, s->owner, head->connection, t->message, head->len);
+	}
+}
+
+static void slot_prefetch(const struct tp_ring_slot *slots, const struct tp_ring_slot *slot)
+{
+	const uint8_t *next = (const uint8_t *)&slots[(size_t)(slot - slots + 1) % TP_RING_SLOTS];
+
+	for (unsigned line = 0; line < PREFETCH_LINES; line++)
+		__builtin_prefetch(next + line * TP_CACHE_LINE);
+}
+
+// Copies the slot, gives it back, then looks at the copy.
+static bool take(struct edge_link_thread *t, struct tp_ring_consumer *ring,
+	const struct edge_link_receiver *r)
+{
+	uint32_t resets = ring->resets;
+	const struct tp_ring_slot *slot = tp_ring_peek(ring);
+	struct tp_ring_slot head;
+
+	count(&t->counters.resets, ring->resets - resets);
+	if (slot == NULL)
+		return false;
+	memcpy(&head, slot, offsetof(struct tp_ring_slot, data));
+	if (head.len > 0 && head.len <= TP_RING_DATA_MAX)
+		memcpy(t->message, slot->data, head.len);
+	slot_prefetch(ring->slots, slot);
+	tp_ring_release(ring);
+	count(&t->counters.received, 1);
+	if (head.len == 0 || head.len > TP_RING_DATA_MAX)
+		count(&t->counters.bad, 1);
+	else
+		message_hand(t, &head, r);
+	return true;
+}
+
+unsigned edge_link_poll(
+	struct edge_link_thread *t, unsigned budget, const struct edge_link_receiver *r)
+{
+	struct view *v = view_use(t);
+	unsigned n = 0, empty = 0;
+
+	while (v != NULL && n < budget && empty < v->n_workers) {
+		unsigned w = t->next_worker % v->n_workers;
+
+		if (take(t, &v->in[(size_t)t->number * v->n_workers + w], r)) {
+			n++;
+			empty = 0;
+		} else {
+			empty++;
+		}
+		t->next_worker = w + 1;
+		// A call of the receiver may have found another view.
+		v = n < budget ? view_use(t) : v;
+	}
+	return n;
+}
+
+bool edge_link_sleep(struct edge_link_thread *t)
+{
+	struct view *v = view_use(t);
+
+	if (v == NULL)
+		return true;
+	atomic_store(&t->link->edge.header->sides[t->number].sleeping, 1);
+	atomic_thread_fence(memory_order_seq_cst);
+	for (unsigned w = 0; w < v->n_workers; w++) {
+		if (tp_ring_peek(&v->in[(size_t)t->number * v->n_workers + w]) != NULL) {
+			atomic_store(&t->link->edge.header->sides[t->number].sleeping, 0);
+			return false;
+		}
+	}
+	return true;
+}
+
+void edge_link_wake(struct edge_link_thread *t)
+{
+	struct view *v = view_use(t);
+	uint64_t times;
+
+	if (read(t->timer_fd, &times, sizeof(times)) < 0)
+		times = 0;
+	if (v != NULL)
+		atomic_store(&t->link->edge.header->sides[t->number].sleeping, 0);
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "edge.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+#include <turnpike/segment.h>
+
+#include <proc/start.h>
+
+static const char help[] =
+	"usage: turnpike-edge --config FILE [OPTION...]\n\n"
+	"Ends the connections of clients that come by TCP and TLS, and hands their messages to\n"
+	"turnpike-dataplane. Runs in the foreground; the log is standard error. It needs a "
+	"listener\n"
+	"of tcp or tls in the configuration.\n\n"
+	"  --config FILE       the configuration of all processes\n"
+	"  --instance NAME     overrides the configuration's\n"
+	"  --user NAME         becomes this user at the start, once the listening sockets are "
+	"open;\n"
+	"                      turnpike-edge where tools/install-users ran\n"
+	"  --allow-root        stays uid 0, which is refused otherwise\n"
+	"  --no-sandbox        without the system call filter and bounds of paths, for debugging\n"
+	"  --help, --version\n\n"
+	"signals: TERM or INT stops; HUP reads configuration and certificates again\n\n"
+	"exit codes: 0 stopped; 1 failed, the log says why; 2 usage; 3 the configuration has\n"
+	"mistakes; 4 the instance runs already\n";
+
+static bool option_take(struct edge_options *o, int c)
+{
+	switch (c) {
+	case 'c':
+		o->config = optarg;
+		return true;
+	case 'n':
+		o->instance = optarg;
+		return true;
+	case 'u':
+		o->user = optarg;
+		return true;
+	case 'R':
+		o->allow_root = true;
+		return true;
+	case 's':
+		o->no_sandbox = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool edge_options_parse(struct edge_options *o, int argc, char **argv, int *status)
+{
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"instance", required_argument, NULL, 'n'},
+		{"user", required_argument, NULL, 'u'},
+		{"allow-root", no_argument, NULL, 'R'},
+		{"no-sandbox", no_argument, NULL, 's'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0},
+	};
+	int c;
+
+	*o = (struct edge_options){0};
+	*status = PROC_EXIT_USAGE;
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		if (c == 'h' || c == 'V') {
+			if (c == 'h')
+				fputs(help, stdout);
+			else
+				printf("turnpike-edge %s (segment layout %u)\n", TURNPIKE_VERSION,
+					TP_LAYOUT_VERSION);
+			*status = PROC_EXIT_STOPPED;
+			return false;
+		}
+		if (!option_take(o, c)) {
+			fputs("turnpike-edge --help lists the options\n", stderr);
+			return false;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "turnpike-edge: unexpected argument '%s'; --help\n", argv[optind]);
+		return false;
+	}
+	if (o->config == NULL) {
+		fputs("turnpike-edge: --config FILE is missing: without a file there is no "
+		      "listener "
+		      "of tcp or tls\n",
+			stderr);
+		return false;
+	}
+	return true;
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Loop, reload and end.
+#include "edge.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <log/log.h>
+#include <proc/clock.h>
+#include <proc/notify.h>
+#include <proc/sandbox.h>
+#include <proc/start.h>
+
+#define TICK_MS	  100
+#define DAY_S	  86400u
+#define EXPIRES_S (14u * DAY_S)
+
+// ---- certificates -------------------------------------------------------------------------------
+
+static void certificates_log(struct edge *e)
+{
+	char file[256] = "";
+	uint64_t expires_s = serve_expires_s(e->serve, file, sizeof(file));
+	uint64_t now_s = proc_wall_s();
+
+	if (expires_s != 0)
+		log_event(LOG_EV_CERTIFICATE_LOADED,
+			LOG_FIELDS(log_str("expires_first", file),
+				log_i64("days", ((int64_t)expires_s - (int64_t)now_s) / DAY_S)));
+}
+
+// Once a day, from 14 days before.
+static void certificates_watch(struct edge *e)
+{
+	char file[256] = "";
+	uint64_t expires_s = serve_expires_s(e->serve, file, sizeof(file));
+	uint64_t now_s = proc_wall_s();
+
+	if (expires_s == 0 || expires_s > now_s + EXPIRES_S || now_s < e->warned_s + DAY_S)
+		return;
+	e->warned_s = now_s;
+	log_event(LOG_EV_CERTIFICATE_EXPIRES,
+		LOG_FIELDS(log_str("file", file),
+			log_i64("days", ((int64_t)expires_s - (int64_t)now_s) / DAY_S),
+			log_str("remedy", "renew it, then send SIGHUP to turnpike-edge")));
+}
+
+int edge_reload(struct edge *e, struct tls_error *err)
+{
+	const struct conf_request request = {
+		.role = CONF_FOR_EDGE, .path = e->options.config, .instance = e->options.instance};
+	struct conf *conf;
+	int rc = -1;
+
+	proc_notify("RELOADING=1");
+	conf = proc_conf_load(&request);
+	snprintf(err->problem, sizeof(err->problem), "the configuration has mistakes");
+	snprintf(err->remedy, sizeof(err->remedy), "relayctl config check lists them");
+	if (conf != NULL && serve_reload(e->serve, conf, err) < 0) {
+		log_event(LOG_EV_CERTIFICATE_REFUSED,
+			LOG_FIELDS(log_str("problem", err->problem), log_str("remedy", err->remedy),
+				log_str("state", "the certificates before stay in use")));
+	} else if (conf != NULL) {
+		rc = 0;
+		e->warned_s = 0;
+		log_level_set(conf->log.level);
+		log_event(LOG_EV_CONFIG_RELOADED, LOG_FIELDS(log_str("file", conf->path)));
+		certificates_log(e);
+	}
+	conf_free(conf);
+	proc_notify("READY=1");
+	return rc;
+}
+
+// ---- the loop -----------------------------------------------------------------------------------
+
+static void signals_read(struct edge *e)
+{
+	struct signalfd_siginfo info;
+	struct tls_error err;
+
+	while (read(e->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGHUP)
+			(void)edge_reload(e, &err);
+		else if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+			e->stopping = true;
+	}
+}
+
+static void others_watch(struct edge *e)
+{
+	struct edge_link_up up = edge_link_is_up(e->link);
+
+	if (up.control != e->up.control)
+		log_event(up.control ? LOG_EV_CONTROL_UP : LOG_EV_CONTROL_DOWN, NULL);
+	if (up.dataplane != e->up.dataplane)
+		log_event(up.dataplane ? LOG_EV_DATAPLANE_UP : LOG_EV_DATAPLANE_DOWN, NULL);
+	e->up = up;
+}
+
+static void second_pass(struct edge *e)
+{
+	certificates_watch(e);
+	proc_denied_log();
+	if (!proc_role_check(&e->place, SHM_ROLE_EDGE, e->role_fd, &e->lock_reported))
+		e->failed = e->stopping = true;
+	log_tick();
+	proc_notify("WATCHDOG=1");
+}
+
+void edge_run(struct edge *e)
+{
+	uint64_t second_ns = 0;
+
+	certificates_log(e);
+	while (!e->stopping) {
+		struct pollfd fds[] = {
+			{.fd = e->signal_fd, .events = POLLIN},
+			{.fd = edge_link_fd(e->link), .events = POLLIN},
+			{.fd = ctl_server_fd(e->ctl), .events = POLLIN},
+		};
+		uint64_t now_ns;
+
+		(void)poll(fds, TP_ARRAY_LEN(fds), TICK_MS);
+		now_ns = proc_now_ns();
+		signals_read(e);
+		edge_link_tick(e->link, now_ns);
+		ctl_server_poll(e->ctl, now_ns);
+		ctl_server_advance(e->ctl, now_ns);
+		others_watch(e);
+		if (now_ns >= second_ns + TP_NS_PER_S) {
+			second_ns = now_ns;
+			second_pass(e);
+		}
+	}
+}
+
+void edge_stop(struct edge *e)
+{
+	struct serve_counters c = {0};
+	bool orderly = e->stopping && !e->failed;
+
+	if (e->stopping)
+		proc_notify("STOPPING=1");
+	if (e->ctl != NULL)
+		ctl_server_destroy(e->ctl);
+	if (e->serve != NULL) {
+		serve_stop(e->serve);
+		serve_counters_read(e->serve, &c);
+	}
+	// The ends of the connections are told.
+	if (e->link != NULL)
+		edge_link_tick(e->link, proc_now_ns());
+	serve_destroy(e->serve);
+	edge_link_destroy(e->link);
+	tls_tickets_destroy(e->tickets);
+	if (e->signal_fd >= 0)
+		close(e->signal_fd);
+	if (e->role_fd >= 0 && orderly)
+		(void)shm_role_leave(&e->place, SHM_ROLE_EDGE, e->role_fd);
+	else if (e->role_fd >= 0)
+		close(e->role_fd);
+	conf_free(e->conf);
+	if (orderly)
+		log_event(LOG_EV_PROCESS_STOPPED, LOG_FIELDS(log_u64("accepted", c.accepted),
+							  log_u64("messages_in", c.messages_in),
+							  log_u64("messages_out", c.messages_out)));
+}

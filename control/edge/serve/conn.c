@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One connection, from its first byte to its end.
+#include "internal.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <log/log.h>
+#include <turnpike/segment.h>
+#include <wire/first.h>
+#include <wire/proxy.h>
+
+// ---- time ---------------------------------------------------------------------------------------
+
+// Lists are in the order of since_ns, so the end of each list is the newest.
+static void timed_move(struct conn *c, struct ds_list *list)
+{
+	ds_list_del(&c->timed);
+	ds_list_add(list, &c->timed);
+	c->since_ns = c->thread->now_ns;
+}
+
+// A message that has begun has a time to end, which its own bytes do not move.
+static void timed_note(struct conn *c, bool was_partial, bool got_message)
+{
+	bool partial = c->n_partial > 0 || c->framer.skip > 0;
+
+	if (!c->spoke)
+		return;
+	if (!partial)
+		timed_move(c, &c->thread->idle);
+	else if (got_message || !was_partial)
+		timed_move(c, &c->thread->young);
+}
+
+static uint64_t list_expire(struct serve_thread *t, struct ds_list *list, uint64_t limit_ns)
+{
+	while (!ds_list_is_empty(list)) {
+		struct conn *c = DS_CONTAINER(list->next, struct conn, timed);
+
+		if (c->since_ns + limit_ns > t->now_ns)
+			return c->since_ns + limit_ns;
+		conn_close(c, list == &t->idle ? SERVE_CLOSE_idle_timeout
+			      : c->spoke       ? SERVE_CLOSE_message_timeout
+					       : SERVE_CLOSE_handshake_timeout);
+	}
+	return UINT64_MAX;
+}
+
+uint64_t conn_expire(struct serve_thread *t)
+{
+	uint64_t a = list_expire(t, &t->young, t->serve->times.handshake_ns);
+	uint64_t b = list_expire(t, &t->idle, t->serve->times.idle_ns);
+
+	return a < b ? a : b;
+}
+
+// ---- birth and death
+// ------------------------------------------------------------------------------
+
+static bool admit(struct conn *c)
+{
+	struct serve *s = c->thread->serve;
+	enum admit_verdict v;
+
+	pthread_mutex_lock(&s->lock);
+	v = admit_enter(s->admit, c->thread->now_ns, &c->remote);
+	pthread_mutex_unlock(&s->lock);
+	if (v == ADMIT_OK) {
+		c->admitted = true;
+		return true;
+	}
+	SERVE_COUNT(c->thread, refused[v], 1);
+	log_event(LOG_EV_CONNECTION_REFUSED,
+		LOG_FIELDS(log_addr("client", &c->remote), log_addr("listener", &c->port->addr),
+			log_str("reason", admit_verdict_name(v))));
+	return false;
+}
+
+void conn_create(struct serve_thread *t, struct serve_port *p, int fd, const struct tp_addr *from)
+{
+	// Edges until the first bytes are taken: they are looked at and left in the socket.
+	struct epoll_event e = {.events = EPOLLIN | EPOLLET};
+	const struct linger reset = {.l_onoff = 1};
+	struct conn *c = calloc(1, sizeof(*c));
+	static const int lowat = SERVE_LOWAT, on = 1;
+	static const unsigned unacked_ms = SERVE_UNACKED_MS;
+
+	if (c == NULL) {
+		close(fd);
+		return;
+	}
+	c->thread = t;
+	c->port = p;
+	c->fd = fd;
+	c->remote = *from;
+	c->state = p->proxied != NULL ? CONN_PROXY : CONN_FIRST;
+	ds_list_init(&c->timed);
+	ds_list_init(&c->dirty);
+	ds_list_init(&c->again);
+	atomic_fetch_add_explicit(&t->n_connections, 1, memory_order_relaxed);
+	timed_move(c, &t->young);
+	if (p->proxied == NULL && !admit(c)) {
+		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		conn_close(c, SERVE_CLOSE_limit);
+		return;
+	}
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof(lowat));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked_ms, sizeof(unacked_ms));
+	e.data.ptr = c;
+	if (epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0)
+		conn_close(c, SERVE_CLOSE_memory);
+}
+
+void conn_close(struct conn *c, enum serve_close why)
+{
+	struct serve_thread *t = c->thread;
+	struct serve *s = t->serve;
+
+	if (c->fd < 0)
+		return;
+	SERVE_COUNT(t, closed[why], 1);
+	log_event(LOG_EV_CONNECTION_CLOSED,
+		LOG_FIELDS(log_addr("client", &c->remote), log_addr("listener", &c->port->addr),
+			log_str("reason", serve_close_name(why)), log_bool("tls", c->ssl != NULL),
+			log_u64("lost_late", c->backlog.lost_late),
+			log_u64("lost_full", c->backlog.lost_full)));
+	if (c->connection != 0)
+		edge_link_close(t->link, c->connection);
+	if (c->admitted) {
+		pthread_mutex_lock(&s->lock);
+		admit_leave(s->admit, t->now_ns, &c->remote);
+		pthread_mutex_unlock(&s->lock);
+	}
+	// One attempt to say good-bye.
+	if (c->ssl != NULL && c->state == CONN_OPEN && c->n_rest == 0 && why != SERVE_CLOSE_tls &&
+		why != SERVE_CLOSE_broken)
+		(void)SSL_shutdown(c->ssl);
+	SSL_free(c->ssl);
+	c->ssl = NULL;
+	close(c->fd);
+	c->fd = -1;
+	c->connection = 0;
+	backlog_fini(&c->backlog);
+	free(c->partial);
+	free(c->rest);
+	ds_list_del(&c->dirty);
+	ds_list_del(&c->again);
+	ds_list_del(&c->timed);
+	ds_list_add(&t->dead, &c->timed);
+	atomic_fetch_sub_explicit(&t->n_connections, 1, memory_order_relaxed);
+}
+
+void conn_reap(struct serve_thread *t)
+{
+	while (!ds_list_is_empty(&t->dead)) {
+		struct conn *c = DS_CONTAINER(t->dead.next, struct conn, timed);
+
+		ds_list_del(&c->timed);
+		free(c);
+	}
+}
+
+// ---- events
+// ---------------------------------------------------------------------------------------
+
+static void events_want(struct conn *c, bool writable)
+{
+	struct epoll_event e = {
+		.events = EPOLLIN | (writable ? (uint32_t)EPOLLOUT : 0), .data.ptr = c};
+
+	if (epoll_ctl(c->thread->epoll_fd, EPOLL_CTL_MOD, c->fd, &e) < 0)
+		conn_close(c, SERVE_CLOSE_memory);
+	else
+		c->writable_wanted = writable;
+}
+
+// ---- messages of the client
+// -----------------------------------------------------------------------
+
+static void message_send(struct conn *c, const struct wire_frame *f)
+{
+	struct serve_thread *t = c->thread;
+
+	c->spoke = true;
+	if (edge_link_send(t->link, c->connection, f->data, f->len) == 0) {
+		SERVE_COUNT(t, messages_in, 1);
+		SERVE_COUNT(t, bytes_in, f->len);
+	} else {
+		SERVE_COUNT(t, messages_full, 1);
+	}
+}
+
+static bool partial_keep(struct conn *c, const uint8_t *bytes, size_t len)
+{
+	if (len > 0 && c->partial == NULL)
+		c->partial = malloc(WIRE_PARTIAL_MAX);
+	if (len > 0 && c->partial == NULL)
+		return false;
+	if (len > 0) {
+		memcpy(c->partial, bytes, len);
+	} else {
+		free(c->partial);
+		c->partial = NULL;
+	}
+	c->n_partial = (uint16_t)len;
+	return true;
+}
+
+// False: the connection is closed.
+static bool bytes_take(struct conn *c, const uint8_t *bytes, size_t len)
+{
+	struct serve_thread *t = c->thread;
+	bool was_partial = c->n_partial > 0 || c->framer.skip > 0, got = false;
+	uint32_t oversize = c->framer.oversize;
+	struct wire_frame f = {0};
+	enum wire_step step;
+
+	while ((step = wire_frame_next(&c->framer, &f, bytes, len)) == WIRE_STEP_MESSAGE) {
+		message_send(c, &f);
+		got = true;
+	}
+	SERVE_COUNT(t, messages_oversize, c->framer.oversize - oversize);
+	if (step == WIRE_STEP_FAULT) {
+		log_event(LOG_EV_CONNECTION_GARBAGE,
+			LOG_FIELDS(log_addr("client", &c->remote),
+				log_addr("listener", &c->port->addr),
+				log_str("reason", wire_fault_name(f.fault)),
+				log_str("problem", wire_fault_text(f.fault))));
+		conn_close(c, SERVE_CLOSE_garbage);
+		return false;
+	}
+	if (!partial_keep(c, bytes + f.at, len - f.at)) {
+		conn_close(c, SERVE_CLOSE_memory);
+		return false;
+	}
+	timed_note(c, was_partial, got);
+	return true;
+}
+
+static void open_read(struct conn *c)
+{
+	struct serve_thread *t = c->thread;
+	enum serve_close why = SERVE_CLOSE_client;
+
+	for (unsigned i = 0; i < SERVE_READS; i++) {
+		size_t kept = c->n_partial;
+		ssize_t n;
+
+		if (kept > 0)
+			memcpy(t->scratch, c->partial, kept);
+		n = stream_read(c, t->scratch + kept, sizeof(t->scratch) - kept, &why);
+		if (n < 0) {
+			conn_close(c, why);
+			return;
+		}
+		if (n == 0)
+			return;
+		if (!bytes_take(c, t->scratch, kept + (size_t)n))
+			return;
+		// The kernel tells of more by an event; a session may hold the last of it.
+		if (c->ssl == NULL)
+			return;
+	}
+	if (stream_holds(c) && ds_list_is_empty(&c->again))
+		ds_list_add(&t->again, &c->again);
+}
+
+void conn_read_again(struct conn *c)
+{
+	ds_list_del(&c->again);
+	open_read(c);
+}
+
+// ---- before it is open
+// ------------------------------------------------------------------------------
+
+static void opened(struct conn *c)
+{
+	struct serve_thread *t = c->thread;
+	uint16_t id = edge_link_listener(t->serve->link, &c->port->addr,
+		c->ssl != NULL ? TP_TRANSPORT_TLS : TP_TRANSPORT_TCP);
+
+	if (id != 0)
+		c->connection = edge_link_open(t->link, id, &c->remote, c);
+	if (c->connection == 0) {
+		log_event(LOG_EV_CONNECTION_REFUSED,
+			LOG_FIELDS(log_addr("client", &c->remote),
+				log_addr("listener", &c->port->addr),
+				log_str("reason", id == 0 ? "not_ready" : "connections")));
+		conn_close(c, id == 0 ? SERVE_CLOSE_not_ready : SERVE_CLOSE_limit);
+		return;
+	}
+	c->state = CONN_OPEN;
+	// From here on levels: bytes that are left in the socket are told again.
+	events_want(c, false);
+	if (c->fd >= 0)
+		open_read(c);
+}
+
+static void handshake(struct conn *c)
+{
+	bool wants_write = false;
+	char text[128];
+	int rc = stream_handshake(c, &wants_write);
+
+	if (rc < 0) {
+		log_event(LOG_EV_HANDSHAKE_FAILED,
+			LOG_FIELDS(log_addr("client", &c->remote),
+				log_addr("listener", &c->port->addr),
+				log_str("problem", tls_fault_text(text, sizeof(text)))));
+		conn_close(c, SERVE_CLOSE_handshake);
+		return;
+	}
+	if (rc == 0) {
+		if (wants_write != c->writable_wanted)
+			events_want(c, wants_write);
+		return;
+	}
+	SERVE_COUNT(c->thread, handshakes, 1);
+	SERVE_COUNT(c->thread, resumed, SSL_session_reused(c->ssl));
+	opened(c);
+}
+
+static void tls_begin(struct conn *c)
+{
+	struct serve *s = c->thread->serve;
+
+	pthread_mutex_lock(&s->lock);
+	c->ssl = tls_session_create(c->port->context);
+	pthread_mutex_unlock(&s->lock);
+	if (c->ssl == NULL || SSL_set_fd(c->ssl, c->fd) != 1) {
+		conn_close(c, SERVE_CLOSE_memory);
+		return;
+	}
+	c->state = CONN_HANDSHAKE;
+	events_want(c, false);
+	if (c->fd >= 0)
+		handshake(c);
+}
+
+// Looks at bytes that stay in the socket. 0: none yet; -1: the connection is closed.
+static ssize_t peek(struct conn *c, uint8_t *out, size_t room)
+{
+	ssize_t n = recv(c->fd, out, room, MSG_PEEK);
+
+	if (n > 0)
+		return n;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	conn_close(c, n == 0 ? SERVE_CLOSE_client : SERVE_CLOSE_broken);
+	return -1;
+}
+
+static void first_bytes(struct conn *c)
+{
+	uint8_t bytes[2];
+	ssize_t n = peek(c, bytes, sizeof(bytes));
+	enum wire_first first;
+
+	if (n <= 0)
+		return;
+	first = wire_first_of(bytes, (size_t)n);
+	if (first == WIRE_FIRST_TLS && c->port->tls)
+		tls_begin(c);
+	else if (first == WIRE_FIRST_PLAIN && c->port->plain)
+		opened(c);
+	else if (first != WIRE_FIRST_MORE)
+		conn_close(c, SERVE_CLOSE_alien);
+}
+
+static void proxy_header(struct conn *c)
+{
+	uint8_t bytes[WIRE_PROXY_V2_MAX];
+	ssize_t n = peek(c, bytes, sizeof(bytes));
+	enum wire_proxy_step step;
+	struct wire_proxy p;
+
+	if (n <= 0)
+		return;
+	step = wire_proxy_read(&p, bytes, (size_t)n);
+	if (step == WIRE_PROXY_MORE && n < (ssize_t)sizeof(bytes))
+		return;
+	if (step != WIRE_PROXY_DONE || (!p.local && p.source.port_be == 0) ||
+		recv(c->fd, bytes, p.taken, 0) != (ssize_t)p.taken) {
+		conn_close(c, SERVE_CLOSE_proxy);
+		return;
+	}
+	if (!p.local)
+		c->remote = p.source;
+	if (!admit(c)) {
+		conn_close(c, SERVE_CLOSE_limit);
+		return;
+	}
+	c->state = CONN_FIRST;
+	first_bytes(c);
+}
+
+// ---- what the thread calls
+// ----------------------------------------------------------------------------
+
+void conn_push(struct conn *c, const uint8_t *data, size_t len)
+{
+	struct serve_thread *t = c->thread;
+	const struct serve_times *times = &t->serve->times;
+	const struct backlog_limits limits = {
+		.age_ns = times->queue_age_ns, .bytes = times->queue_bytes};
+	uint64_t late = c->backlog.lost_late, full = c->backlog.lost_full;
+	int rc;
+
+	if (c->fd < 0)
+		return;
+	rc = backlog_push(&c->backlog, &limits, t->now_ns, data, len);
+	SERVE_COUNT(t, messages_out, 1);
+	SERVE_COUNT(t, lost_late, c->backlog.lost_late - late);
+	SERVE_COUNT(t, lost_full, c->backlog.lost_full - full);
+	if (rc < 0) {
+		conn_close(c, rc == -ENOBUFS ? SERVE_CLOSE_unread : SERVE_CLOSE_memory);
+		return;
+	}
+	// While the socket is full its event will flush.
+	if (!c->writable_wanted && ds_list_is_empty(&c->dirty))
+		ds_list_add(&t->dirty, &c->dirty);
+}
+
+void conn_flush(struct conn *c)
+{
+	enum serve_close why = SERVE_CLOSE_broken;
+	int rc;
+
+	ds_list_del(&c->dirty);
+	rc = stream_write(c, &why);
+	if (rc < 0)
+		conn_close(c, why);
+	else if ((rc == 1) != c->writable_wanted)
+		events_want(c, rc == 1);
+}
+
+void conn_event(struct conn *c, uint32_t events)
+{
+	if (c->fd < 0)
+		return;
+	switch (c->state) {
+	case CONN_PROXY:
+		proxy_header(c);
+		break;
+	case CONN_FIRST:
+		first_bytes(c);
+		break;
+	case CONN_HANDSHAKE:
+		handshake(c);
+		break;
+	case CONN_OPEN:
+		if ((events & EPOLLOUT) != 0)
+			conn_flush(c);
+		if (c->fd >= 0 && (events & ~(uint32_t)EPOLLOUT) != 0)
+			open_read(c);
+		break;
+	}
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Listeners, connections and threads of the edge: bytes of stream clients to messages for the data
+// plane, and back. It knows the framing of STUN and ChannelData, and nothing else of TURN.
+//
+// A connection goes through: header of the PROXY protocol where the listener has proxies; first
+// bytes, which tell plain from TLS; handshake; open, when it is registered with <edge/link.h>.
+//
+// Threads: serve_create, _start, _reload, _stop and _destroy belong to one thread. The counters may
+// be read by any.
+#pragma once
+
+#include <bounds/admit.h>
+#include <conf/conf.h>
+#include <edge/link.h>
+#include <tls/tls.h>
+#include <wire/frame.h>
+
+// Why a connection ended: X(name, description).
+#define SERVE_CLOSES(X)                                                                            \
+	X(client, "the client closed")                                                             \
+	X(broken, "the kernel reports an error of the connection")                                 \
+	X(garbage, "bytes that are neither STUN nor ChannelData")                                  \
+	X(alien, "first bytes of a protocol that the port has no listener for")                    \
+	X(proxy, "no header of the PROXY protocol, or one that is wrong")                          \
+	X(handshake, "the TLS handshake failed")                                                   \
+	X(tls, "the TLS session failed")                                                           \
+	X(handshake_timeout, "no first message within edge.handshake_timeout")                     \
+	X(message_timeout, "a message that was begun and not ended in edge.handshake_timeout")     \
+	X(idle_timeout, "nothing came for edge.idle_timeout")                                      \
+	X(unread, "answers that the client does not read fill edge.queue_bytes")                   \
+	X(not_ready, "the control process has not named the listener")                             \
+	X(limit, "a limit of connections or handshakes")                                           \
+	X(memory, "no memory")                                                                     \
+	X(stopping, "the process stops")
+
+enum serve_close {
+	SERVE_OPEN,
+#define SERVE_CLOSE_ID(name, text) SERVE_CLOSE_##name,
+	SERVE_CLOSES(SERVE_CLOSE_ID)
+#undef SERVE_CLOSE_ID
+		SERVE_CLOSE_COUNT
+};
+
+// Counters of one thread, or the sum of all: X(name, description).
+#define SERVE_COUNTERS(X)                                                                          \
+	X(accepted, "connections accepted")                                                        \
+	X(refused_proxy, "connections from an address that is no proxy of the listener")           \
+	X(accept_failed, "connections that the kernel could not hand over: too many files")        \
+	X(handshakes, "TLS handshakes done")                                                       \
+	X(resumed, "of them, those that resumed a session")                                        \
+	X(messages_in, "messages of clients handed to the data plane")                             \
+	X(messages_full, "messages of clients lost: the data plane was too slow or away")          \
+	X(messages_oversize, "messages of clients lost: longer than 1,984 bytes")                  \
+	X(messages_out, "messages for clients taken over")                                         \
+	X(lost_late, "messages for clients dropped by edge.queue_age_ms")                          \
+	X(lost_full, "messages for clients dropped by edge.queue_bytes")                           \
+	X(bytes_in, "bytes of messages from clients")                                              \
+	X(bytes_out, "bytes of messages for clients, with their padding")                          \
+	X(writes, "writes to connections")
+
+struct serve_counters {
+#define SERVE_COUNTER(name, text) uint64_t name;
+	SERVE_COUNTERS(SERVE_COUNTER)
+#undef SERVE_COUNTER
+	uint64_t closed[SERVE_CLOSE_COUNT];
+	uint64_t refused[ADMIT_COUNT];
+};
+
+struct serve;
+
+// Opens the listening sockets: a port below 1024 needs the privileges of the start. `conf` and
+// `tickets` are borrowed until serve_destroy. NULL: `err` says why.
+struct serve *serve_create(
+	const struct conf *conf, struct tls_tickets *tickets, struct tls_error *err);
+
+// Reads the certificates, as the user that is to read them again at a reload. 0; -1 with err filled
+// in.
+int serve_certificates_load(struct serve *s, struct tls_error *err);
+
+// Starts the threads; SIGPIPE must be ignored. `link` is borrowed until serve_stop. 0 or a negative
+// errno.
+int serve_start(struct serve *s, struct edge_link *link);
+
+// Takes certificates, limits and times over from another configuration, which is borrowed during
+// the call only; its listeners and their proxies are for the next start. Returns 0; -1 with err
+// filled in: everything stays as it was.
+int serve_reload(struct serve *s, const struct conf *conf, struct tls_error *err);
+
+// Ends the threads, which close their connections.
+void serve_stop(struct serve *s);
+void serve_destroy(struct serve *s);
+
+// Sum over the threads.
+void serve_counters_read(struct serve *s, struct serve_counters *out);
+uint32_t serve_connections(struct serve *s);
+// The certificate that expires first; 0: there is none.
+uint64_t serve_expires_s(struct serve *s, char *file, size_t size);
+
+const char *serve_close_name(enum serve_close c);

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Between the files of this library.
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <bounds/backlog.h>
+#include <ds/list.h>
+#include <serve/serve.h>
+
+#define SERVE_SCRATCH	 65536u
+// One record of TLS (RFC 8446 5.1), and one write.
+#define SERVE_BATCH	 16384u
+#define SERVE_LOWAT	 16384 // unsent bytes in the kernel
+#define SERVE_BACKLOG	 1024  // connections that wait in the kernel
+#define SERVE_READS	 8u    // of one connection in a turn
+#define SERVE_ACCEPTS	 64u   // of one listener in a turn
+#define SERVE_MESSAGES	 512u  // from the workers in a turn
+#define SERVE_UNACKED_MS 60000u
+
+// Address and port that clients connect to, with a tcp listener, a tls listener, or both.
+struct serve_port {
+	struct tp_addr addr;
+	bool plain;
+	bool tls;
+	const struct conf_listener *proxied; // its proxies; NULL: direct
+	struct tls_context *context;	     // under serve.lock
+	int fds[TP_EDGE_THREADS_MAX];
+};
+
+// How much, as of the last reload: read without a lock.
+struct serve_times {
+	_Atomic uint64_t handshake_ns;
+	_Atomic uint64_t idle_ns;
+	_Atomic uint64_t queue_age_ns;
+	_Atomic uint64_t queue_bytes;
+};
+
+enum conn_state {
+	CONN_PROXY,
+	CONN_FIRST,
+	CONN_HANDSHAKE,
+	CONN_OPEN,
+};
+
+struct serve_thread;
+
+struct conn {
+	struct serve_thread *thread;
+	struct serve_port *port;
+	int fd;
+	enum conn_state state;
+	bool admitted;
+	bool writable_wanted; // EPOLLOUT is armed
+	bool spoke;	      // a message has come
+	SSL *ssl;	      // NULL: plain
+	uint64_t connection;  // handle of the link; 0: not open
+	struct tp_addr remote;
+	// In one of the thread's lists, by the time since which it is there.
+	struct ds_list timed;
+	uint64_t since_ns;
+	struct ds_list dirty; // in the thread's list while something is to be written
+	struct ds_list again; // in the thread's list while more is to be read
+	struct wire_framer framer;
+	uint8_t *partial; // start of a message; NULL: none
+	uint16_t n_partial;
+	// Bytes that are to leave before anything of the backlog: plain, a part of a batch; TLS,
+	// the length of the batch whose record the session keeps.
+	uint8_t *rest;
+	uint32_t n_rest;
+	struct backlog backlog;
+};
+
+struct serve_thread {
+	struct serve *serve;
+	struct edge_link_thread *link;
+	unsigned number;
+	int epoll_fd;
+	int stop_fd;
+	pthread_t thread;
+	bool running;
+	uint64_t now_ns;
+	struct ds_list young; // handshakes, and messages that have begun
+	struct ds_list idle;  // the others
+	struct ds_list dirty;
+	struct ds_list again;
+	struct ds_list dead; // closed in this turn: events may still name them
+	_Atomic uint32_t n_connections;
+	struct serve_counters counters; // written by the thread, read by any
+	uint8_t scratch[SERVE_SCRATCH];
+	uint8_t batch[SERVE_BATCH];
+};
+
+struct serve {
+	pthread_mutex_t lock; // of contexts and admit
+	struct admit *admit;
+	struct tls_tickets *tickets;
+	struct edge_link *link;
+	const struct conf *conf;
+	struct serve_port *ports;
+	size_t n_ports;
+	struct serve_times times;
+	struct serve_thread *threads[TP_EDGE_THREADS_MAX];
+	unsigned n_threads;
+};
+
+// One writer; readers see any order.
+#define SERVE_COUNT(t, name, n)                                                                    \
+	__atomic_store_n(&(t)->counters.name, (t)->counters.name + (uint64_t)(n), __ATOMIC_RELAXED)
+
+// ---- listen.c -----------------------------------------------------------------------------------
+
+// The ports of a configuration, without sockets. Their number, or a negative errno.
+int listen_ports_make(struct serve *s, const struct conf *conf);
+// A listening socket for each thread.
+int listen_ports_open(struct serve *s, struct tls_error *err);
+void listen_ports_close(struct serve *s);
+// New contexts for all ports, or none. 0 or -1.
+int listen_contexts_load(struct serve *s, const struct conf *conf, struct tls_error *err);
+// Takes new connections of a port.
+void listen_accept(struct serve_thread *t, struct serve_port *p);
+
+// ---- conn.c -------------------------------------------------------------------------------------
+
+void conn_create(struct serve_thread *t, struct serve_port *p, int fd, const struct tp_addr *from);
+void conn_event(struct conn *c, uint32_t events);
+void conn_read_again(struct conn *c);
+// A message of the data plane for the client.
+void conn_push(struct conn *c, const uint8_t *data, size_t len);
+void conn_flush(struct conn *c);
+void conn_close(struct conn *c, enum serve_close why);
+// Frees the connections closed in this turn.
+void conn_reap(struct serve_thread *t);
+// Closes those whose time is over. Returns when the next one is due, UINT64_MAX: none.
+uint64_t conn_expire(struct serve_thread *t);
+
+// ---- stream.c: bytes, plain or TLS
+// ---------------------------------------------------------------
+
+// Bytes read; 0: none for now; -1: the end, with *why.
+ssize_t stream_read(struct conn *c, uint8_t *out, size_t room, enum serve_close *why);
+// Whether the session holds bytes that no event will tell.
+bool stream_holds(const struct conn *c);
+// Writes the rest, then the backlog. 0: all is written; 1: the socket is full; -1: *why.
+int stream_write(struct conn *c, enum serve_close *why);
+// 1: done, 0: wants an event, -1: failed.
+int stream_handshake(struct conn *c, bool *wants_write);
+
+// ---- thread.c -----------------------------------------------------------------------------------
+
+// One turn of the loop, which waits for something to do if it may. False: the thread is to end.
+bool thread_turn(struct serve_thread *t, bool may_wait);
+// Closes all connections.
+void thread_end(struct serve_thread *t);
+void *thread_run(void *arg);
+
+// ---- serve.c ------------------------------------------------------------------------------------
+
+// Ties the threads to the link without starting them. 0 or a negative errno.
+int serve_attach(struct serve *s, struct edge_link *link);

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Listening sockets, one for each thread and port, and the certificates of the ports.
+#include "internal.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <text/addr.h>
+
+// ---- ports --------------------------------------------------------------------------------------
+
+static struct serve_port *port_find(struct serve *s, const struct tp_addr *addr)
+{
+	for (size_t i = 0; i < s->n_ports; i++) {
+		if (tp_addr_equal(&s->ports[i].addr, addr))
+			return &s->ports[i];
+	}
+	return NULL;
+}
+
+static bool is_stream(const struct conf_listener *l)
+{
+	return l->transport == CONF_TRANSPORT_TCP || l->transport == CONF_TRANSPORT_TLS;
+}
+
+int listen_ports_make(struct serve *s, const struct conf *conf)
+{
+	s->ports = calloc(conf->n_listeners, sizeof(*s->ports));
+	if (s->ports == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < conf->n_listeners; i++) {
+		const struct conf_listener *l = &conf->listeners[i];
+		struct serve_port *p = port_find(s, &l->addr);
+
+		if (!is_stream(l))
+			continue;
+		if (p == NULL) {
+			p = &s->ports[s->n_ports++];
+			p->addr = l->addr;
+			for (unsigned k = 0; k < TP_EDGE_THREADS_MAX; k++)
+				p->fds[k] = -1;
+		}
+		p->plain |= l->transport == CONF_TRANSPORT_TCP;
+		p->tls |= l->transport == CONF_TRANSPORT_TLS;
+		if (l->n_proxies > 0)
+			p->proxied = l;
+	}
+	return (int)s->n_ports;
+}
+
+// ---- sockets
+// --------------------------------------------------------------------------------------
+
+static socklen_t sockaddr_make(const struct tp_addr *a, struct sockaddr_storage *out)
+{
+	struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = a->port_be};
+	struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = a->port_be};
+
+	memset(out, 0, sizeof(*out));
+	if (a->family == TP_FAMILY_IPV6) {
+		memcpy(&six.sin6_addr, a->ip, 16);
+		memcpy(out, &six, sizeof(six));
+		return sizeof(six);
+	}
+	memcpy(&four.sin_addr, a->ip, 4);
+	memcpy(out, &four, sizeof(four));
+	return sizeof(four);
+}
+
+static bool sockaddr_read(const struct sockaddr_storage *in, struct tp_addr *out)
+{
+	struct sockaddr_in6 six;
+	struct sockaddr_in four;
+
+	if (in->ss_family == AF_INET6) {
+		memcpy(&six, in, sizeof(six));
+		*out = tp_addr_ipv6(six.sin6_addr.s6_addr, tp_ntohs(six.sin6_port));
+		return true;
+	}
+	memcpy(&four, in, sizeof(four));
+	*out = tp_addr_ipv4(tp_load_be32(&four.sin_addr), tp_ntohs(four.sin_port));
+	return in->ss_family == AF_INET;
+}
+
+static int socket_open(const struct tp_addr *a)
+{
+	static const int on = 1;
+	struct sockaddr_storage at;
+	socklen_t len = sockaddr_make(a, &at);
+	int fd = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0 ||
+		(at.ss_family == AF_INET6 &&
+			setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
+		// The address may come to its interface later.
+		setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)) < 0 ||
+		bind(fd, (struct sockaddr *)&at, len) < 0 || listen(fd, SERVE_BACKLOG) < 0) {
+		rc = -errno;
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+static const char *socket_remedy(int rc)
+{
+	if (rc == -EADDRINUSE)
+		return "another program has the port: stop it, or give the listener another port";
+	if (rc == -EACCES)
+		return "a port below 1024 needs CAP_NET_BIND_SERVICE at the start: start as root "
+		       "with --user, or by the unit";
+	return "see ip address, and the listener's address";
+}
+
+int listen_ports_open(struct serve *s, struct tls_error *err)
+{
+	char text[TEXT_ADDR_SIZE];
+
+	for (size_t i = 0; i < s->n_ports; i++) {
+		for (unsigned k = 0; k < s->n_threads; k++) {
+			int fd = socket_open(&s->ports[i].addr);
+
+			s->ports[i].fds[k] = fd < 0 ? -1 : fd;
+			if (fd >= 0)
+				continue;
+			snprintf(err->problem, sizeof(err->problem), "can't listen on %s: %s",
+				text_addr_format(&s->ports[i].addr, text), strerror(-fd));
+			snprintf(err->remedy, sizeof(err->remedy), "%s", socket_remedy(fd));
+			return fd;
+		}
+	}
+	return 0;
+}
+
+void listen_ports_close(struct serve *s)
+{
+	for (size_t i = 0; i < s->n_ports; i++) {
+		for (unsigned k = 0; k < TP_EDGE_THREADS_MAX; k++) {
+			if (s->ports[i].fds[k] >= 0)
+				close(s->ports[i].fds[k]);
+		}
+		tls_context_unref(s->ports[i].context);
+	}
+	free(s->ports);
+	s->ports = NULL;
+	s->n_ports = 0;
+}
+
+// ---- certificates
+// -----------------------------------------------------------------------------------
+
+static const struct conf_listener *tls_listener_of(
+	const struct conf *conf, const struct serve_port *p)
+{
+	for (size_t i = 0; i < conf->n_listeners; i++) {
+		const struct conf_listener *l = &conf->listeners[i];
+
+		if (l->transport == CONF_TRANSPORT_TLS && tp_addr_equal(&l->addr, &p->addr))
+			return l;
+	}
+	return NULL;
+}
+
+static struct tls_context *context_load(struct serve *s, const struct conf *conf,
+	const struct conf_listener *l, struct tls_error *err)
+{
+	const struct tls_pair own = {l->certificate, l->certificate};
+	struct tls_pair shared[TLS_PAIRS_MAX + 1];
+	size_t n = conf->edge.n_certificates;
+
+	if (l->certificate != NULL)
+		return tls_context_create(TLS_STREAM, &own, 1, s->tickets, err);
+	for (size_t i = 0; i < n && i <= TLS_PAIRS_MAX; i++)
+		shared[i] = (struct tls_pair){
+			conf->edge.certificates[i].certificate, conf->edge.certificates[i].key};
+	return tls_context_create(TLS_STREAM, shared, n, s->tickets, err);
+}
+
+// Ports that share a pair of files share no context: one is small beside one connection.
+int listen_contexts_load(struct serve *s, const struct conf *conf, struct tls_error *err)
+{
+	struct tls_context **made = calloc(s->n_ports + 1, sizeof(struct tls_context *));
+	int rc = made == NULL ? -1 : 0;
+
+	for (size_t i = 0; i < s->n_ports && rc == 0; i++) {
+		const struct conf_listener *l = tls_listener_of(conf, &s->ports[i]);
+
+		// A listener that the new configuration lacks serves until the next start.
+		if (!s->ports[i].tls)
+			continue;
+		made[i] = l != NULL ? context_load(s, conf, l, err)
+				    : tls_context_ref(s->ports[i].context);
+		rc = made[i] == NULL ? -1 : 0;
+	}
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < s->n_ports && rc == 0; i++) {
+		struct tls_context *old = s->ports[i].context;
+
+		s->ports[i].context = made[i];
+		made[i] = old;
+	}
+	pthread_mutex_unlock(&s->lock);
+	for (size_t i = 0; i < s->n_ports && made != NULL; i++)
+		tls_context_unref(made[i]);
+	free(made);
+	return rc;
+}
+
+// ---- accepting
+// ----------------------------------------------------------------------------------------
+
+static bool is_proxy(const struct conf_listener *l, const struct tp_addr *from)
+{
+	for (size_t i = 0; i < l->n_proxies; i++) {
+		if (text_cidr_contains(&l->proxies[i], from))
+			return true;
+	}
+	return false;
+}
+
+void listen_accept(struct serve_thread *t, struct serve_port *p)
+{
+	for (unsigned i = 0; i < SERVE_ACCEPTS; i++) {
+		struct sockaddr_storage at;
+		socklen_t len = sizeof(at);
+		struct tp_addr from;
+		int fd = accept4(p->fds[t->number], (struct sockaddr *)&at, &len,
+			SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd < 0) {
+			if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
+				SERVE_COUNT(t, accept_failed, 1);
+			return;
+		}
+		SERVE_COUNT(t, accepted, 1);
+		if (!sockaddr_read(&at, &from)) {
+			close(fd);
+		} else if (p->proxied != NULL && !is_proxy(p->proxied, &from)) {
+			SERVE_COUNT(t, refused_proxy, 1);
+			close(fd);
+		} else {
+			conn_create(t, p, fd, &from);
+		}
+	}
+}

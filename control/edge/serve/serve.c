@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <serve/serve.h>
+
+#include "internal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+// ---- settings -----------------------------------------------------------------------------------
+
+static struct admit_limits limits_of(const struct conf_edge *e)
+{
+	return (struct admit_limits){
+		.connections = e->connections,
+		.connections_prefix = e->connections_per_prefix,
+		.handshakes = e->handshake_rate,
+		.handshakes_prefix = e->handshake_rate_per_prefix,
+	};
+}
+
+static void times_take(struct serve *s, const struct conf_edge *e)
+{
+	s->times.handshake_ns = e->handshake_timeout_s * TP_NS_PER_S;
+	s->times.idle_ns = e->idle_timeout_s * TP_NS_PER_S;
+	s->times.queue_age_ns = e->queue_age_ms * TP_NS_PER_MS;
+	s->times.queue_bytes = e->queue_bytes;
+}
+
+// ---- threads
+// --------------------------------------------------------------------------------------
+
+static int watch(struct serve_thread *t, int fd, void *tag)
+{
+	struct epoll_event e = {.events = EPOLLIN, .data.ptr = tag};
+
+	return epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
+}
+
+static struct serve_thread *thread_create(struct serve *s, unsigned number)
+{
+	struct serve_thread *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	t->serve = s;
+	t->number = number;
+	ds_list_init(&t->young);
+	ds_list_init(&t->idle);
+	ds_list_init(&t->dirty);
+	ds_list_init(&t->again);
+	ds_list_init(&t->dead);
+	t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	t->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return t;
+}
+
+static void thread_destroy(struct serve_thread *t)
+{
+	if (t == NULL)
+		return;
+	if (t->epoll_fd >= 0)
+		close(t->epoll_fd);
+	if (t->stop_fd >= 0)
+		close(t->stop_fd);
+	free(t);
+}
+
+static int thread_attach(struct serve_thread *t, struct edge_link *link)
+{
+	struct serve *s = t->serve;
+	int rc;
+
+	t->link = edge_link_thread(link, t->number);
+	rc = watch(t, t->stop_fd, &t->stop_fd);
+	if (rc == 0)
+		rc = watch(t, edge_link_thread_fd(t->link), &t->link);
+	for (size_t i = 0; i < s->n_ports && rc == 0; i++)
+		rc = watch(t, s->ports[i].fds[t->number], &s->ports[i]);
+	return rc;
+}
+
+static int thread_start(struct serve_thread *t)
+{
+	sigset_t all, before;
+	int rc;
+
+	// Signals are the main thread's, but for that of the system call filter.
+	sigfillset(&all);
+	sigdelset(&all, SIGSYS);
+	sigdelset(&all, SIGBUS);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = -pthread_create(&t->thread, NULL, thread_run, t);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	t->running = rc == 0;
+	return rc;
+}
+
+// ---- the whole
+// ------------------------------------------------------------------------------------
+
+static int fault(struct tls_error *err, const char *problem, const char *remedy)
+{
+	snprintf(err->problem, sizeof(err->problem), "%s", problem);
+	snprintf(err->remedy, sizeof(err->remedy), "%s", remedy);
+	return -1;
+}
+
+static int parts_make(struct serve *s, const struct conf *conf, struct tls_error *err)
+{
+	const struct admit_limits limits = limits_of(&conf->edge);
+	uint8_t key[16];
+
+	if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key))
+		return fault(err, "the kernel returned no random numbers", "");
+	s->admit = admit_create(&limits, key);
+	if (s->admit == NULL || listen_ports_make(s, conf) < 0)
+		return fault(err, "no memory", "");
+	for (; s->n_threads < conf->edge.threads; s->n_threads++) {
+		struct serve_thread *t = thread_create(s, s->n_threads);
+
+		s->threads[s->n_threads] = t;
+		if (t == NULL || t->epoll_fd < 0 || t->stop_fd < 0) {
+			s->n_threads++;
+			return fault(err, "no event loop", "is the limit of open files reached?");
+		}
+	}
+	times_take(s, &conf->edge);
+	return listen_ports_open(s, err);
+}
+
+struct serve *serve_create(
+	const struct conf *conf, struct tls_tickets *tickets, struct tls_error *err)
+{
+	struct serve *s = calloc(1, sizeof(*s));
+
+	if (s == NULL || pthread_mutex_init(&s->lock, NULL) != 0) {
+		free(s);
+		fault(err, "no memory", "");
+		return NULL;
+	}
+	s->conf = conf;
+	s->tickets = tickets;
+	if (parts_make(s, conf, err) < 0) {
+		serve_destroy(s);
+		return NULL;
+	}
+	return s;
+}
+
+int serve_certificates_load(struct serve *s, struct tls_error *err)
+{
+	return listen_contexts_load(s, s->conf, err);
+}
+
+int serve_attach(struct serve *s, struct edge_link *link)
+{
+	int rc = 0;
+
+	s->link = link;
+	for (unsigned i = 0; i < s->n_threads && rc == 0; i++)
+		rc = thread_attach(s->threads[i], link);
+	return rc;
+}
+
+int serve_start(struct serve *s, struct edge_link *link)
+{
+	int rc = serve_attach(s, link);
+
+	for (unsigned i = 0; i < s->n_threads && rc == 0; i++)
+		rc = thread_start(s->threads[i]);
+	if (rc < 0)
+		serve_stop(s);
+	return rc;
+}
+
+int serve_reload(struct serve *s, const struct conf *conf, struct tls_error *err)
+{
+	const struct admit_limits limits = limits_of(&conf->edge);
+
+	if (listen_contexts_load(s, conf, err) < 0)
+		return -1;
+	times_take(s, &conf->edge);
+	pthread_mutex_lock(&s->lock);
+	admit_limits_set(s->admit, &limits);
+	pthread_mutex_unlock(&s->lock);
+	return 0;
+}
+
+void serve_stop(struct serve *s)
+{
+	static const uint64_t one = 1;
+
+	for (unsigned i = 0; i < s->n_threads; i++) {
+		struct serve_thread *t = s->threads[i];
+
+		if (t->running && write(t->stop_fd, &one, sizeof(one)) == sizeof(one))
+			pthread_join(t->thread, NULL);
+		t->running = false;
+	}
+}
+
+void serve_destroy(struct serve *s)
+{
+	if (s == NULL)
+		return;
+	for (unsigned i = 0; i < s->n_threads; i++)
+		thread_destroy(s->threads[i]);
+	listen_ports_close(s);
+	admit_destroy(s->admit);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+// ---- counters
+// -------------------------------------------------------------------------------------
+
+void serve_counters_read(struct serve *s, struct serve_counters *out)
+{
+	uint64_t *sum = (uint64_t *)out;
+
+	_Static_assert(sizeof(*out) % sizeof(uint64_t) == 0, "counters are words");
+	*out = (struct serve_counters){0};
+	for (unsigned i = 0; i < s->n_threads; i++) {
+		uint64_t *from = (uint64_t *)&s->threads[i]->counters;
+
+		for (size_t k = 0; k < sizeof(*out) / sizeof(*sum); k++)
+			sum[k] += __atomic_load_n(&from[k], __ATOMIC_RELAXED);
+	}
+}
+
+uint32_t serve_connections(struct serve *s)
+{
+	uint32_t n = 0;
+
+	for (unsigned i = 0; i < s->n_threads; i++)
+		n += atomic_load_explicit(&s->threads[i]->n_connections, memory_order_relaxed);
+	return n;
+}
+
+uint64_t serve_expires_s(struct serve *s, char *file, size_t size)
+{
+	uint64_t first_s = 0;
+
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < s->n_ports; i++) {
+		const char *name = NULL;
+		uint64_t expires_s = s->ports[i].context == NULL
+					     ? 0
+					     : tls_context_expires_s(s->ports[i].context, &name);
+
+		if (expires_s == 0 || (first_s != 0 && first_s <= expires_s))
+			continue;
+		first_s = expires_s;
+		snprintf(file, size, "%s", name);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return first_s;
+}
+
+const char *serve_close_name(enum serve_close c)
+{
+	static const char *const names[SERVE_CLOSE_COUNT] = {[SERVE_OPEN] = "open",
+#define SERVE_CLOSE_NAME(name, text) [SERVE_CLOSE_##name] = #name,
+		SERVE_CLOSES(SERVE_CLOSE_NAME)
+#undef SERVE_CLOSE_NAME
+	};
+
+	return names[c];
+}

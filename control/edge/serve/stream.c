@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include <openssl/err.h>
+
+static ssize_t plain_read(struct conn *c, uint8_t *out, size_t room, enum serve_close *why)
+{
+	ssize_t n = recv(c->fd, out, room, 0);
+
+	if (n > 0)
+		return n;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	*why = n == 0 ? SERVE_CLOSE_client : SERVE_CLOSE_broken;
+	return -1;
+}
+
+static enum serve_close tls_end(int error)
+{
+	unsigned long e = ERR_peek_error();
+
+	if (error == SSL_ERROR_ZERO_RETURN)
+		return SERVE_CLOSE_client;
+	if (error == SSL_ERROR_SSL && ERR_GET_REASON(e) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+		return SERVE_CLOSE_client;
+	return error == SSL_ERROR_SYSCALL ? SERVE_CLOSE_broken : SERVE_CLOSE_tls;
+}
+
+static ssize_t tls_read(struct conn *c, uint8_t *out, size_t room, enum serve_close *why)
+{
+	int n, error;
+
+	ERR_clear_error();
+	n = SSL_read(c->ssl, out, (int)room);
+	if (n > 0)
+		return n;
+	error = SSL_get_error(c->ssl, n);
+	if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
+		return 0;
+	*why = tls_end(error);
+	return -1;
+}
+
+ssize_t stream_read(struct conn *c, uint8_t *out, size_t room, enum serve_close *why)
+{
+	return c->ssl != NULL ? tls_read(c, out, room, why) : plain_read(c, out, room, why);
+}
+
+bool stream_holds(const struct conn *c)
+{
+	return c->ssl != NULL && SSL_has_pending(c->ssl);
+}
+
+// ---- writing ------------------------------------------------------------------------------------
+
+static int rest_keep(struct conn *c, const uint8_t *bytes, size_t len, enum serve_close *why)
+{
+	uint8_t *rest = malloc(len);
+
+	if (rest == NULL) {
+		*why = SERVE_CLOSE_memory;
+		return -1;
+	}
+	memcpy(rest, bytes, len);
+	free(c->rest);
+	c->rest = rest;
+	c->n_rest = (uint32_t)len;
+	return 1;
+}
+
+static void rest_drop(struct conn *c)
+{
+	free(c->rest);
+	c->rest = NULL;
+	c->n_rest = 0;
+}
+
+// 0: written, 1: a part is kept, -1.
+static int plain_send(struct conn *c, const uint8_t *bytes, size_t len, enum serve_close *why)
+{
+	ssize_t n = send(c->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	SERVE_COUNT(c->thread, writes, 1);
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		*why = SERVE_CLOSE_broken;
+		return -1;
+	}
+	if (n == (ssize_t)len) {
+		rest_drop(c);
+		return 0;
+	}
+	n = n < 0 ? 0 : n;
+	// The bytes of a rest itself only lose their beginning.
+	if (bytes == c->rest && n == 0)
+		return 1;
+	return rest_keep(c, bytes + n, len - (size_t)n, why);
+}
+
+// A batch is one record. The session keeps it until it is sent, and looks at the length alone when
+// it is called again.
+static int tls_send(struct conn *c, const uint8_t *bytes, size_t len, enum serve_close *why)
+{
+	int n, error;
+
+	ERR_clear_error();
+	n = SSL_write(c->ssl, bytes, (int)len);
+	SERVE_COUNT(c->thread, writes, 1);
+	if (n > 0) {
+		c->n_rest = 0;
+		return 0;
+	}
+	error = SSL_get_error(c->ssl, n);
+	if (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ) {
+		c->n_rest = (uint32_t)len;
+		return 1;
+	}
+	*why = tls_end(error);
+	return -1;
+}
+
+static int bytes_send(struct conn *c, const uint8_t *bytes, size_t len, enum serve_close *why)
+{
+	return c->ssl != NULL ? tls_send(c, bytes, len, why) : plain_send(c, bytes, len, why);
+}
+
+int stream_write(struct conn *c, enum serve_close *why)
+{
+	struct serve_thread *t = c->thread;
+	const struct serve_times *times = &t->serve->times;
+	const struct backlog_limits limits = {.age_ns = times->queue_age_ns, .bytes = SIZE_MAX};
+	uint64_t late = c->backlog.lost_late;
+	int rc = 0;
+
+	if (c->n_rest > 0)
+		rc = bytes_send(c, c->ssl != NULL ? t->batch : c->rest, c->n_rest, why);
+	if (rc == 0) {
+		backlog_expire(&c->backlog, &limits, t->now_ns);
+		SERVE_COUNT(t, lost_late, c->backlog.lost_late - late);
+	}
+	while (rc == 0) {
+		size_t n = backlog_take(&c->backlog, t->batch, sizeof(t->batch));
+
+		if (n == 0)
+			return 0;
+		SERVE_COUNT(t, bytes_out, n);
+		rc = bytes_send(c, t->batch, n, why);
+	}
+	return rc;
+}
+
+int stream_handshake(struct conn *c, bool *wants_write)
+{
+	int n, error;
+
+	ERR_clear_error();
+	n = SSL_do_handshake(c->ssl);
+	if (n == 1)
+		return 1;
+	error = SSL_get_error(c->ssl, n);
+	*wants_write = error == SSL_ERROR_WANT_WRITE;
+	return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? 0 : -1;
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The loop of one thread.
+#include "internal.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#define EVENTS_MAX 256
+#define WAIT_MS	   1000
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (uint64_t)ts.tv_sec * TP_NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+static void on_message(void *ctx, void *owner, uint64_t connection, const uint8_t *data, size_t len)
+{
+	struct conn *c = owner;
+
+	(void)ctx;
+	if (c->connection == connection)
+		conn_push(c, data, len);
+}
+
+static void on_datagram(void *ctx, uint16_t listener_id, const struct tp_addr *remote,
+	const struct edge_link_way *way, const uint8_t *data, size_t len)
+{
+	(void)ctx;
+	(void)listener_id;
+	(void)remote;
+	(void)way;
+	(void)data;
+	(void)len;
+}
+
+static int wait_ms(const struct serve_thread *t, uint64_t due_ns)
+{
+	if (due_ns <= t->now_ns)
+		return 0;
+	if (due_ns - t->now_ns > WAIT_MS * TP_NS_PER_MS)
+		return WAIT_MS;
+	return (int)((due_ns - t->now_ns) / TP_NS_PER_MS) + 1;
+}
+
+static struct serve_port *port_of(struct serve *s, const void *ptr)
+{
+	const struct serve_port *p = ptr;
+
+	return p >= s->ports && p < s->ports + s->n_ports ? &s->ports[p - s->ports] : NULL;
+}
+
+// Events of the ports, of the link and of the stop name these by their addresses; every other event
+// names a connection. False: the thread ends.
+static bool event_take(struct serve_thread *t, const struct epoll_event *e)
+{
+	struct serve_port *p = port_of(t->serve, e->data.ptr);
+
+	if (e->data.ptr == &t->stop_fd)
+		return false;
+	if (p != NULL)
+		listen_accept(t, p);
+	else if (e->data.ptr != &t->link)
+		conn_event(e->data.ptr, e->events);
+	return true;
+}
+
+static void lists_serve(struct ds_list *list, void (*call)(struct conn *), size_t offset)
+{
+	struct ds_list now;
+
+	// Those that come back to the list wait for the next turn.
+	if (ds_list_is_empty(list))
+		return;
+	now = *list;
+	now.next->prev = &now;
+	now.prev->next = &now;
+	ds_list_init(list);
+	while (!ds_list_is_empty(&now)) {
+		struct conn *c = (struct conn *)(void *)((char *)now.next - offset);
+
+		call(c);
+	}
+}
+
+// Everything that is there for the thread, once.
+static void work(struct serve_thread *t)
+{
+	const struct edge_link_receiver receiver = {
+		.ctx = t, .message = on_message, .datagram = on_datagram};
+
+	lists_serve(&t->again, conn_read_again, offsetof(struct conn, again));
+	(void)edge_link_poll(t->link, SERVE_MESSAGES, &receiver);
+	lists_serve(&t->dirty, conn_flush, offsetof(struct conn, dirty));
+	edge_link_flush(t->link);
+	conn_reap(t);
+}
+
+bool thread_turn(struct serve_thread *t, bool may_wait)
+{
+	struct epoll_event events[EVENTS_MAX];
+	uint64_t due_ns;
+	bool going = true, sleeps;
+	int n;
+
+	t->now_ns = now_ns();
+	due_ns = conn_expire(t);
+	conn_reap(t);
+	sleeps = may_wait && ds_list_is_empty(&t->again) && edge_link_sleep(t->link);
+	n = epoll_wait(t->epoll_fd, events, EVENTS_MAX, sleeps ? wait_ms(t, due_ns) : 0);
+	if (sleeps)
+		edge_link_wake(t->link);
+	t->now_ns = now_ns();
+	for (int i = 0; i < n; i++)
+		going &= event_take(t, &events[i]);
+	work(t);
+	return going;
+}
+
+void thread_end(struct serve_thread *t)
+{
+	struct ds_list *lists[] = {&t->young, &t->idle};
+
+	for (size_t i = 0; i < TP_ARRAY_LEN(lists); i++) {
+		while (!ds_list_is_empty(lists[i]))
+			conn_close(DS_CONTAINER(lists[i]->next, struct conn, timed),
+				SERVE_CLOSE_stopping);
+	}
+	edge_link_flush(t->link);
+	conn_reap(t);
+}
+
+void *thread_run(void *arg)
+{
+	struct serve_thread *t = arg;
+
+	while (thread_turn(t, true))
+		;
+	thread_end(t);
+	return NULL;
+}

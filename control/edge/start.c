@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "edge.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <seccomp.h>
+
+#include <log/log.h>
+#include <proc/clock.h>
+#include <proc/limits.h>
+#include <proc/notify.h>
+#include <proc/privilege.h>
+#include <proc/sandbox.h>
+#include <proc/start.h>
+#include <shm/guard.h>
+
+#define DESCRIPTORS_OWN 128u // beside connections
+
+static int failed(const struct tls_error *err)
+{
+	log_event(LOG_EV_START_FAILED,
+		LOG_FIELDS(log_str("problem", err->problem), log_str("remedy", err->remedy)));
+	return PROC_EXIT_FAILED;
+}
+
+// Each connection is a descriptor: fewer files, fewer connections.
+static void connections_clamp(struct conf *conf)
+{
+	struct rlimit limit;
+	uint64_t room;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+		return;
+	room = limit.rlim_cur > DESCRIPTORS_OWN ? limit.rlim_cur - DESCRIPTORS_OWN : 1;
+	if (conf->edge.connections <= room)
+		return;
+	log_event(LOG_EV_CONFIG_WARNING,
+		LOG_FIELDS(log_str("key", "edge.connections"),
+			log_str("problem", "the limit of open files allows fewer"),
+			log_u64("connections", room),
+			log_str("remedy", "raise it: LimitNOFILE in the unit, or ulimit -n")));
+	conf->edge.connections = (uint32_t)room;
+}
+
+// Sockets are opened with the privileges of the start, everything else as the user.
+static int place_take(struct edge *e)
+{
+	struct shm_error err;
+	struct tls_error fault;
+	int status;
+
+	if (proc_place_init(&e->place, e->conf, &err) < 0)
+		return proc_shm_failed(&err);
+	e->serve = serve_create(e->conf, e->tickets, &fault);
+	if (e->serve == NULL)
+		return failed(&fault);
+	status = proc_user_take(&e->place, e->conf, e->options.user, false);
+	if (status != 0)
+		return status;
+	e->role_fd = shm_role_lock(&e->place, SHM_ROLE_EDGE, &err);
+	return e->role_fd < 0 ? proc_shm_failed(&err) : 0;
+}
+
+static int tickets_take(struct edge *e)
+{
+	const char *path = e->conf->edge.ticket_key_file;
+	uint8_t seed[TLS_TICKET_KEY_MAX];
+	struct tls_error err = {.problem = "no random numbers for the keys of tickets"};
+	size_t len = 0;
+
+	if (path != NULL && tls_seed_read(path, seed, &len, &err) < 0)
+		return failed(&err);
+	e->tickets = tls_tickets_create(path != NULL ? seed : NULL, len, NULL, NULL);
+	explicit_bzero(seed, sizeof(seed));
+	return e->tickets == NULL ? failed(&err) : 0;
+}
+
+static int signals_take(struct edge *e)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM,
+		SIGPROF, SIGIO, SIGPWR};
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < TP_ARRAY_LEN(signals); i++)
+		sigaddset(&set, signals[i]);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return -errno;
+	e->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	return e->signal_fd < 0 ? -errno : shm_guard_install();
+}
+
+static int link_take(struct edge *e)
+{
+	const struct edge_link_settings settings = {
+		.place = &e->place,
+		.n_workers = e->conf->dataplane.workers,
+		.n_threads = e->conf->edge.threads,
+		.connections_max = e->conf->edge.connections < TP_CONNECTION_SLOT_MAX - 1
+					   ? e->conf->edge.connections
+					   : TP_CONNECTION_SLOT_MAX - 1,
+	};
+
+	e->link = edge_link_create(&settings);
+	return e->link == NULL ? proc_start_failed("no link to the other processes", -errno,
+					 "free memory; is the limit of open files reached?")
+			       : 0;
+}
+
+// It reads certificates and the configuration again, makes its file of the segment again, and
+// connects to Unix sockets of the other processes.
+static int confine(const struct edge *e)
+{
+	static const int calls[] = {
+		SCMP_SYS(eventfd2), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_gettime),
+		SCMP_SYS(dup3), // the link puts new timers in the place of old ones
+	};
+	static const struct proc_sandbox sandbox = {
+		.allow = PROC_ALLOW_READ | PROC_ALLOW_REMOVE | PROC_ALLOW_UNIX | PROC_ALLOW_MAKE |
+			 PROC_ALLOW_THREAD,
+		.calls = calls,
+		.n_calls = TP_ARRAY_LEN(calls),
+	};
+	const struct proc_path paths[] = {
+		{e->place.run_directory, PROC_PATH_CHANGE},
+		{e->place.directory, PROC_PATH_CHANGE},
+	};
+	int rc = proc_capabilities_keep(0);
+
+	if (rc == 0)
+		rc = proc_memory_hide();
+	if (rc == 0 && !e->options.no_sandbox)
+		rc = proc_paths_confine(paths, e->place.directory[0] != '\0' ? 2 : 1);
+	if (rc == 0 && !e->options.no_sandbox)
+		rc = proc_sandbox_enter(&sandbox);
+	return rc < 0 ? proc_start_failed("privileges can't be dropped", rc,
+				"--no-sandbox where the kernel has no seccomp")
+		      : 0;
+}
+
+static int parts_take(struct edge *e)
+{
+	struct tls_error err;
+	int status, rc;
+
+	status = tickets_take(e);
+	if (status == 0)
+		status = place_take(e);
+	if (status != 0)
+		return status;
+	if (serve_certificates_load(e->serve, &err) < 0)
+		return failed(&err);
+	rc = signals_take(e);
+	if (rc < 0)
+		return proc_start_failed("no signals", rc, "is the limit of open files reached?");
+	status = link_take(e);
+	if (status != 0)
+		return status;
+	rc = edge_operator_open(e);
+	if (rc < 0)
+		return proc_start_failed(
+			TP_EDGE_CTL_NAME, rc, "set runtime_directory to a directory of its own");
+	status = confine(e);
+	if (status != 0)
+		return status;
+	rc = serve_start(e->serve, e->link);
+	return rc < 0 ? proc_start_failed("threads can't be started", rc, "free memory") : 0;
+}
+
+int edge_start(struct edge *e, const struct edge_options *o, struct conf *conf)
+{
+	int status;
+
+	*e = (struct edge){.options = *o,
+		.conf = conf,
+		.role_fd = -1,
+		.signal_fd = -1,
+		.started_ns = proc_now_ns()};
+	if (!conf_has_edge(conf))
+		return proc_start_failed("the configuration has no listener of tcp or tls", 0,
+			"none: turnpike-edge is not needed; or add listeners with transport: tls");
+	status = proc_user_check("turnpike-edge", o->user, o->allow_root);
+	if (status == 0)
+		status = proc_limits_check(DESCRIPTORS_OWN);
+	if (status != 0)
+		return status;
+	connections_clamp(conf);
+	status = parts_take(e);
+	if (status != 0)
+		return status;
+	log_event(LOG_EV_PROCESS_STARTED,
+		LOG_FIELDS(log_str("version", TURNPIKE_VERSION),
+			log_u64("layout", TP_LAYOUT_VERSION),
+			log_u64("threads", conf->edge.threads),
+			log_u64("connections_max", conf->edge.connections)));
+	proc_notify("READY=1");
+	return 0;
+}

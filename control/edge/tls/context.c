@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "internal.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
+
+// TLS 1.2. Those of 1.3 are all good.
+#define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!eNULL"
+
+struct tls_context {
+	_Atomic unsigned refs;
+	SSL_CTX *ssl;
+	uint64_t expires_s;
+	char file[256]; // of the certificate that expires first
+};
+
+// ---- mistakes -----------------------------------------------------------------------------------
+
+const char *tls_fault_text(char *buf, size_t size)
+{
+	unsigned long e = ERR_peek_error();
+	const char *reason = e == 0 ? NULL : ERR_reason_error_string(e);
+
+	if (reason == NULL && e != 0 && ERR_SYSTEM_ERROR(e))
+		reason = strerror(ERR_GET_REASON(e));
+	snprintf(buf, size, "%s", reason != NULL ? reason : "unknown");
+	ERR_clear_error();
+	return buf;
+}
+
+static int fault(struct tls_error *err, const char *path, const char *text, const char *remedy)
+{
+	char reason[128];
+
+	if (text == NULL)
+		text = tls_fault_text(reason, sizeof(reason));
+	ERR_clear_error();
+	snprintf(err->problem, sizeof(err->problem), "%s: %s", path, text);
+	snprintf(err->remedy, sizeof(err->remedy), "%s", remedy);
+	return -1;
+}
+
+// ---- rules --------------------------------------------------------------------------------------
+
+static int alpn_choose(SSL *s, const unsigned char **out, unsigned char *out_len,
+	const unsigned char *in, unsigned in_len, void *arg)
+{
+	static const char *const ours[] = {"stun.turn", "stun.nat-discovery"};
+
+	(void)s;
+	(void)arg;
+	for (size_t i = 0; i < TP_ARRAY_LEN(ours); i++) {
+		size_t len = strlen(ours[i]);
+
+		for (unsigned at = 0; at < in_len && in[at] < in_len - at; at += 1u + in[at]) {
+			if (in[at] != len || memcmp(in + at + 1, ours[i], len) != 0)
+				continue;
+			*out = in + at + 1;
+			*out_len = in[at];
+			return SSL_TLSEXT_ERR_OK;
+		}
+	}
+	return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static int ticket_crypt(SSL *s, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+	EVP_MAC_CTX *mac, int seal)
+{
+	struct tls_tickets *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(s));
+
+	return tls_ticket_crypt(t, name, iv, cipher, mac, seal != 0);
+}
+
+// Never asks a terminal for the passphrase of a key.
+static int no_passphrase(char *buf, int size, int writing, void *arg)
+{
+	(void)buf;
+	(void)size;
+	(void)writing;
+	(void)arg;
+	return -1;
+}
+
+// DTLS: the true cookie is made and checked by the caller.
+static int cookie_make(SSL *s, unsigned char *cookie, unsigned *len)
+{
+	(void)s;
+	cookie[0] = 0;
+	*len = 1;
+	return 1;
+}
+
+static int cookie_check(SSL *s, const unsigned char *cookie, unsigned len)
+{
+	(void)s;
+	(void)cookie;
+	(void)len;
+	return 1;
+}
+
+static bool rules_set(SSL_CTX *ssl, enum tls_kind kind, struct tls_tickets *tickets)
+{
+	static const unsigned char name[] = "turnpike";
+
+	SSL_CTX_set_options(ssl, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+					 SSL_OP_CIPHER_SERVER_PREFERENCE |
+					 SSL_OP_PRIORITIZE_CHACHA | SSL_OP_NO_ANTI_REPLAY);
+	// Idle sessions give their buffers back. A record that could not be sent is kept by the
+	// session itself, so the bytes behind it may move.
+	SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_timeout(ssl, TLS_TICKET_ROTATE_S);
+	SSL_CTX_set_default_passwd_cb(ssl, no_passphrase);
+	SSL_CTX_set_alpn_select_cb(ssl, alpn_choose, NULL);
+	SSL_CTX_set_app_data(ssl, tickets);
+	SSL_CTX_set_read_ahead(ssl, 1);
+	SSL_CTX_set_cookie_generate_cb(ssl, cookie_make);
+	SSL_CTX_set_cookie_verify_cb(ssl, cookie_check);
+	return SSL_CTX_set_min_proto_version(
+		       ssl, kind == TLS_STREAM ? TLS1_2_VERSION : DTLS1_2_VERSION) == 1 &&
+	       SSL_CTX_set_max_early_data(ssl, 0) == 1 && SSL_CTX_set_num_tickets(ssl, 1) == 1 &&
+	       SSL_CTX_set_cipher_list(ssl, CIPHERS) == 1 &&
+	       SSL_CTX_set_session_id_context(ssl, name, sizeof(name) - 1) == 1 &&
+	       SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl, ticket_crypt) == 1;
+}
+
+// ---- pairs --------------------------------------------------------------------------------------
+
+static int key_file_check(const char *path, struct tls_error *err)
+{
+	struct stat st;
+
+	// One that is not there is told by the library that opens it.
+	if (stat(path, &st) == 0 && (st.st_mode & S_IRWXO) != 0)
+		return fault(err, path, "the private key is accessible to all users", "chmod 0640");
+	return 0;
+}
+
+static void expiry_note(struct tls_context *c, const X509 *x, const char *path)
+{
+	struct tm tm = {0};
+	uint64_t expires_s;
+
+	if (ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) != 1)
+		return;
+	expires_s = (uint64_t)timegm(&tm);
+	if (c->expires_s != 0 && c->expires_s <= expires_s)
+		return;
+	c->expires_s = expires_s;
+	snprintf(c->file, sizeof(c->file), "%s", path);
+}
+
+static int pair_load(struct tls_context *c, const struct tls_pair *pair, int kinds[], size_t n,
+	struct tls_error *err)
+{
+	static const char *const readable = "give a PEM file that the user of turnpike-edge may "
+					    "read";
+	X509 *x;
+
+	ERR_clear_error();
+	if (key_file_check(pair->key, err) < 0)
+		return -1;
+	if (SSL_CTX_use_certificate_chain_file(c->ssl, pair->certificate) != 1)
+		return fault(err, pair->certificate, NULL, readable);
+	x = SSL_CTX_get0_certificate(c->ssl);
+	kinds[n] = EVP_PKEY_get_base_id(X509_get0_pubkey(x));
+	for (size_t i = 0; i < n; i++) {
+		if (kinds[i] == kinds[n])
+			return fault(err, pair->certificate,
+				"a second certificate with this kind of key",
+				"keep one certificate of each kind, such as ECDSA and RSA");
+	}
+	if (SSL_CTX_use_PrivateKey_file(c->ssl, pair->key, SSL_FILETYPE_PEM) != 1) {
+		bool other = ERR_GET_REASON(ERR_peek_error()) == X509_R_KEY_VALUES_MISMATCH;
+
+		return fault(err, pair->key,
+			other ? "the key is not that of the certificate" : NULL,
+			other ? "give the certificate and the key that were made together"
+			      : readable);
+	}
+	if (SSL_CTX_check_private_key(c->ssl) != 1)
+		return fault(err, pair->key, "the key is not that of the certificate",
+			"give the certificate and the key that were made together");
+	expiry_note(c, x, pair->certificate);
+	return 0;
+}
+
+struct tls_context *tls_context_create(enum tls_kind kind, const struct tls_pair *pairs, size_t n,
+	struct tls_tickets *tickets, struct tls_error *err)
+{
+	struct tls_context *c = calloc(1, sizeof(*c));
+	int kinds[TLS_PAIRS_MAX];
+
+	*err = (struct tls_error){.problem = "no memory for TLS"};
+	if (c == NULL)
+		return NULL;
+	c->refs = 1;
+	c->ssl = SSL_CTX_new(kind == TLS_STREAM ? TLS_server_method() : DTLS_server_method());
+	if (c->ssl == NULL || !rules_set(c->ssl, kind, tickets))
+		goto fail;
+	if (n == 0 || n > TLS_PAIRS_MAX) {
+		fault(err, "edge.certificates", "none, or more than 4 pairs", "give one to four");
+		goto fail;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (pair_load(c, &pairs[i], kinds, i, err) < 0)
+			goto fail;
+	}
+	return c;
+fail:
+	tls_context_unref(c);
+	return NULL;
+}
+
+struct tls_context *tls_context_ref(struct tls_context *c)
+{
+	atomic_fetch_add(&c->refs, 1);
+	return c;
+}
+
+void tls_context_unref(struct tls_context *c)
+{
+	if (c == NULL || atomic_fetch_sub(&c->refs, 1) > 1)
+		return;
+	SSL_CTX_free(c->ssl);
+	free(c);
+}
+
+SSL *tls_session_create(struct tls_context *c)
+{
+	SSL *s = SSL_new(c->ssl);
+
+	if (s != NULL)
+		SSL_set_accept_state(s);
+	return s;
+}
+
+uint64_t tls_context_expires_s(const struct tls_context *c, const char **file)
+{
+	if (file != NULL)
+		*file = c->file;
+	return c->expires_s;
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include <bounds/admit.h>
+
+static const uint8_t key[16] = "sixteen bytes...";
+
+static struct tp_addr four(uint32_t n)
+{
+	return tp_addr_ipv4(0x0a000000 + n, (uint16_t)n);
+}
+
+static struct tp_addr six(uint8_t network, uint8_t host)
+{
+	const uint8_t ip[16] = {0x20, 1, 0x0d, 0xb8, 0, 0, 0, network, host, [15] = 1};
+
+	return tp_addr_ipv6(ip, host);
+}
+
+static void connections_are_bounded(void **state)
+{
+	const struct admit_limits limits = {.connections = 5, .connections_prefix = 2};
+	struct admit *a = admit_create(&limits, key);
+	struct tp_addr one = four(1), s;
+
+	(void)state;
+	assert_int_equal(admit_enter(a, 0, &one), ADMIT_OK);
+	one.port_be++;
+	assert_int_equal(admit_enter(a, 0, &one), ADMIT_OK);
+	assert_int_equal(admit_enter(a, 0, &one), ADMIT_REFUSED_connections_prefix);
+	// One /64 is one prefix.
+	for (uint8_t i = 0; i < 2; i++) {
+		s = six(1, i);
+		assert_int_equal(admit_enter(a, 0, &s), ADMIT_OK);
+	}
+	s = six(1, 9);
+	assert_int_equal(admit_enter(a, 0, &s), ADMIT_REFUSED_connections_prefix);
+	s = six(2, 9);
+	assert_int_equal(admit_enter(a, 0, &s), ADMIT_OK);
+	s = four(2);
+	assert_int_equal(admit_enter(a, 0, &s), ADMIT_REFUSED_connections);
+	assert_int_equal(admit_connections(a), 5);
+	admit_leave(a, 0, &one);
+	assert_int_equal(admit_enter(a, 0, &s), ADMIT_OK);
+	// Nobody of that prefix is there.
+	s = four(77);
+	admit_leave(a, 0, &s);
+	assert_int_equal(admit_connections(a), 5);
+	s = four(2);
+	admit_leave(a, 0, &s);
+	admit_leave(a, 0, &one);
+	s = six(2, 9);
+	admit_leave(a, 0, &s);
+	s = six(1, 0);
+	admit_leave(a, 0, &s);
+	admit_leave(a, 0, &s);
+	assert_int_equal(admit_connections(a), 0);
+	admit_destroy(a);
+}
+
+static void handshakes_have_a_rate(void **state)
+{
+	const struct admit_limits limits = {
+		.connections = 1000, .handshakes = 10, .handshakes_prefix = 4};
+	struct admit *a = admit_create(&limits, key);
+	struct tp_addr one = four(1), s;
+	uint64_t now_ns = TP_NS_PER_S;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(admit_enter(a, now_ns, &one), ADMIT_OK);
+		admit_leave(a, now_ns, &one);
+	}
+	assert_int_equal(admit_enter(a, now_ns, &one), ADMIT_REFUSED_handshakes_prefix);
+	for (unsigned i = 0; i < 6; i++) {
+		s = four(10 + i);
+		assert_int_equal(admit_enter(a, now_ns, &s), ADMIT_OK);
+		admit_leave(a, now_ns, &s);
+	}
+	s = four(20);
+	assert_int_equal(admit_enter(a, now_ns, &s), ADMIT_REFUSED_handshakes);
+	now_ns += TP_NS_PER_S / 4;
+	assert_int_equal(admit_enter(a, now_ns, &one), ADMIT_OK);
+	admit_leave(a, now_ns, &one);
+	assert_int_equal(admit_enter(a, now_ns, &one), ADMIT_REFUSED_handshakes_prefix);
+	admit_destroy(a);
+}
+
+// Prefixes without connections are forgotten once their rate no longer needs them.
+static void memory_returns(void **state)
+{
+	const struct admit_limits limits = {.connections = 1u << 20, .handshakes_prefix = 4};
+	struct admit *a = admit_create(&limits, key);
+	struct tp_addr s;
+
+	(void)state;
+	for (uint32_t i = 0; i < 100000; i++) {
+		s = four(i);
+		assert_int_equal(admit_enter(a, 1, &s), ADMIT_OK);
+		admit_leave(a, 1, &s);
+	}
+	assert_in_range(admit_prefixes(a), 1, 65536 + 1);
+	for (uint32_t i = 0; i < 65536; i++) {
+		s = four(i & 1);
+		assert_int_equal(admit_enter(a, (i + 2) * TP_NS_PER_S, &s), ADMIT_OK);
+		admit_leave(a, (i + 2) * TP_NS_PER_S, &s);
+	}
+	assert_in_range(admit_prefixes(a), 1, 2);
+	admit_destroy(a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(connections_are_bounded),
+		cmocka_unit_test(handshakes_have_a_rate),
+		cmocka_unit_test(memory_returns),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

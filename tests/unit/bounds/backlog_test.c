@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include <bounds/backlog.h>
+
+static const struct backlog_limits limits = {.age_ns = 1000, .bytes = 100};
+
+// Kinds of messages by their first bytes.
+enum kind {
+	CHANNEL = 0x4000,
+	DATA_INDICATION = 0x0017,
+	SUCCESS = 0x0103,
+	REFUSAL = 0x0113,
+};
+
+static int push(struct backlog *b, uint64_t now_ns, enum kind kind, size_t len, uint8_t mark)
+{
+	uint8_t data[128];
+
+	memset(data, mark, sizeof(data));
+	tp_store_be16(data, kind);
+	return backlog_push(b, &limits, now_ns, data, len);
+}
+
+// The third bytes of the messages that wait, in order; each has 20 bytes.
+static void holds(struct backlog *b, const char *marks)
+{
+	uint8_t out[256];
+	size_t n = strlen(marks);
+
+	assert_int_equal(backlog_take(b, out, sizeof(out)), 20 * n);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(out[20 * i + 2], marks[i]);
+	assert_null(b->first);
+	assert_null(b->last);
+	assert_int_equal(b->bytes, 0);
+	assert_int_equal(b->n, 0);
+}
+
+static void the_oldest_media_give_way_to_bytes(void **state)
+{
+	struct backlog b = {0};
+
+	(void)state;
+	push(&b, 1, CHANNEL, 20, 'a');
+	push(&b, 2, SUCCESS, 20, 'b');
+	push(&b, 3, DATA_INDICATION, 20, 'c');
+	push(&b, 4, CHANNEL, 20, 'd');
+	push(&b, 5, REFUSAL, 20, 'e');
+	assert_int_equal(b.lost_full, 0);
+	assert_int_equal(push(&b, 6, CHANNEL, 20, 'f'), 0);
+	assert_int_equal(push(&b, 7, SUCCESS, 20, 'g'), 0);
+	assert_int_equal(b.lost_full, 2);
+	holds(&b, "bdefg");
+}
+
+static void media_are_lost_by_age(void **state)
+{
+	struct backlog b = {0};
+
+	(void)state;
+	push(&b, 10, SUCCESS, 20, 'a');
+	push(&b, 11, CHANNEL, 20, 'b');
+	push(&b, 500, DATA_INDICATION, 20, 'c');
+	backlog_expire(&b, &limits, 1011);
+	assert_int_equal(b.n, 3);
+	backlog_expire(&b, &limits, 1012);
+	assert_int_equal(b.lost_late, 1);
+	push(&b, 1600, CHANNEL, 20, 'd');
+	assert_int_equal(b.lost_late, 2);
+	assert_int_equal(b.lost_full, 0);
+	holds(&b, "ad");
+}
+
+static void answers_alone_do_not_fit(void **state)
+{
+	struct backlog b = {0};
+
+	(void)state;
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(push(&b, i, SUCCESS, 20, (uint8_t)('a' + i)), 0);
+	// Media find no room, and are lost; an answer is a reason to close.
+	assert_int_equal(push(&b, 9, CHANNEL, 20, 'x'), 0);
+	assert_int_equal(b.lost_full, 1);
+	assert_int_equal(push(&b, 9, SUCCESS, 20, 'y'), -ENOBUFS);
+	holds(&b, "abcde");
+}
+
+static void messages_leave_whole_and_padded(void **state)
+{
+	struct backlog b = {0};
+	uint8_t out[64];
+
+	(void)state;
+	push(&b, 1, CHANNEL, 5, 0xff);
+	push(&b, 1, CHANNEL, 8, 0xff);
+	memset(out, 0xee, sizeof(out));
+	assert_int_equal(backlog_take(&b, out, 7), 0);
+	assert_int_equal(backlog_take(&b, out, 15), 8);
+	assert_memory_equal(out, "\x40\0\xff\xff\xff\0\0\0\xee", 9);
+	assert_int_equal(backlog_take(&b, out, 15), 8);
+	assert_int_equal(backlog_take(&b, out, 15), 0);
+	push(&b, 1, CHANNEL, 5, 0xff);
+	backlog_fini(&b);
+	assert_null(b.first);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_oldest_media_give_way_to_bytes),
+		cmocka_unit_test(media_are_lost_by_age),
+		cmocka_unit_test(answers_alone_do_not_fit),
+		cmocka_unit_test(messages_leave_whole_and_padded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "stand.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+
+#include <cmocka.h>
+#include <fdpass/fdpass.h>
+#include <turnpike/ctl.h>
+
+#include "scratch_place.h"
+
+static int listen_at(const struct stand *s, const char *name, int type)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	int n = snprintf(a.sun_path, sizeof(a.sun_path), "%s/%s", s->place.run_directory, name);
+
+	assert_true(n > 0 && (size_t)n < sizeof(a.sun_path));
+	unlink(a.sun_path);
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	return fd;
+}
+
+static void shut(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void stand_make(struct stand *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->listen_fd = s->control_fd = s->wake_listen_fd = s->wake_fd = s->wake_timer = -1;
+	s->now_ns = TP_NS_PER_S;
+	scratch_place_make(&s->place);
+}
+
+void stand_remove(struct stand *s)
+{
+	stand_edge_kill(s);
+	stand_control_kill(s);
+	stand_dataplane_kill(s);
+	scratch_place_remove(&s->place);
+}
+
+void stand_edge(struct stand *s, unsigned n_workers, unsigned n_threads, uint32_t connections)
+{
+	const struct edge_link_settings settings = {.place = &s->place,
+		.n_workers = n_workers,
+		.n_threads = n_threads,
+		.connections_max = connections};
+
+	stand_edge_kill(s);
+	s->link = edge_link_create(&settings);
+	assert_non_null(s->link);
+}
+
+void stand_edge_kill(struct stand *s)
+{
+	edge_link_destroy(s->link);
+	s->link = NULL;
+}
+
+void stand_control(struct stand *s)
+{
+	s->listen_fd = listen_at(s, TP_EDGE_SOCKET_NAME, SOCK_SEQPACKET);
+}
+
+void stand_control_kill(struct stand *s)
+{
+	shut(&s->control_fd);
+	shut(&s->listen_fd);
+}
+
+struct tp_addr stand_local(void)
+{
+	return tp_addr_ipv4(0x0a000001, 3478);
+}
+
+void stand_listeners(struct stand *s, uint64_t pair_id, uint16_t id)
+{
+	struct {
+		struct tp_session_message head;
+		struct tp_session_listener item;
+	} m = {.head = {.magic = TP_SESSION_MAGIC,
+		       .kind = TP_SESSION_LISTENERS,
+		       .n = 1,
+		       .pair_id = pair_id},
+		.item = {.addr = stand_local(), .id = id, .transport = TP_TRANSPORT_TCP}};
+
+	assert_int_equal(send(s->control_fd, &m, sizeof(m), 0), sizeof(m));
+}
+
+void stand_dataplane(struct stand *s, unsigned n_workers)
+{
+	uint32_t n_threads;
+
+	s->wake_listen_fd = listen_at(s, TP_STREAM_SOCKET_NAME, SOCK_STREAM);
+	s->wake_timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	assert_int_equal(
+		shm_streams_open(&s->edge, &s->place, SHM_EDGE, STAND_PAIR, 0, 0, false, &s->err),
+		0);
+	n_threads = s->edge.n_threads;
+	if (shm_streams_open(&s->stream, &s->place, SHM_STREAM, STAND_PAIR, n_workers, n_threads,
+		    true, &s->err) == 0)
+		return;
+	assert_int_equal(shm_streams_create(&s->stream, &s->place, SHM_STREAM, STAND_PAIR,
+				 n_workers, n_threads, &s->err),
+		0);
+	assert_int_equal(shm_file_publish(&s->stream.file, &s->place, &s->err), 0);
+}
+
+void stand_dataplane_kill(struct stand *s)
+{
+	shut(&s->wake_fd);
+	shut(&s->wake_listen_fd);
+	shut(&s->wake_timer);
+	for (unsigned i = 0; i < s->n_timers; i++)
+		shut(&s->thread_timers[i]);
+	s->n_timers = 0;
+	shm_streams_close(&s->stream);
+	shm_streams_close(&s->edge);
+}
+
+static void timers_take(struct stand *s)
+{
+	char byte;
+	int fd;
+
+	while (s->wake_fd >= 0 && s->n_timers < TP_EDGE_THREADS_MAX &&
+		fdpass_receive(s->wake_fd, &byte, 1, &fd, MSG_DONTWAIT) == 1) {
+		assert_true(fd >= 0);
+		s->thread_timers[s->n_timers++] = fd;
+	}
+}
+
+static void accept_both(struct stand *s)
+{
+	const char byte = 0;
+	int fd;
+
+	if (s->listen_fd >= 0 && (fd = accept(s->listen_fd, NULL, NULL)) >= 0) {
+		shut(&s->control_fd);
+		s->control_fd = fd;
+	}
+	if (s->wake_listen_fd >= 0 && (fd = accept(s->wake_listen_fd, NULL, NULL)) >= 0) {
+		shut(&s->wake_fd);
+		s->wake_fd = fd;
+		assert_int_equal(fdpass_send(fd, &byte, 1, s->wake_timer, 0), 1);
+	}
+	timers_take(s);
+}
+
+void stand_turn(struct stand *s)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		s->now_ns += TP_NS_PER_S;
+		if (s->link != NULL)
+			edge_link_tick(s->link, s->now_ns);
+		accept_both(s);
+	}
+}
+
+bool stand_told(struct stand *s, struct stand_message *m)
+{
+	ssize_t n = recv(s->control_fd, m, sizeof(*m), MSG_DONTWAIT);
+
+	if (n <= 0)
+		return false;
+	assert_true((size_t)n >= sizeof(m->head));
+	assert_true(m->head.magic == TP_SESSION_MAGIC);
+	assert_int_equal(n, sizeof(m->head) + m->head.n * sizeof(m->items[0]));
+	return true;
+}

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <turnpike/stun.h>
+
+#include "certificate.h"
+#include "world.h"
+
+#define DAY 86400L
+
+static char certificate[64], key[64];
+
+static int setup(void **state)
+{
+	(void)state;
+	// A session writes to its socket as to a file; the process ignores the signal, too.
+	signal(SIGPIPE, SIG_IGN);
+	assert_non_null(mkdtemp(world_directory));
+	snprintf(certificate, sizeof(certificate), "%s/a.pem", world_directory);
+	snprintf(key, sizeof(key), "%s/a.key", world_directory);
+	certificate_make(CERTIFICATE_ECDSA, 30 * DAY, certificate, key);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	unlink(certificate);
+	unlink(key);
+	return rmdir(world_directory);
+}
+
+static size_t request(uint8_t out[TP_STUN_HEADER_LEN], uint8_t mark)
+{
+	memset(out, mark, TP_STUN_HEADER_LEN);
+	tp_store_be16(out, TP_STUN_BINDING_REQUEST);
+	tp_store_be16(out + 2, 0);
+	tp_store_be32(out + 4, TP_STUN_MAGIC_COOKIE);
+	return TP_STUN_HEADER_LEN;
+}
+
+static const uint8_t media[] = {0x40, 0, 0, 5, 'm', 'e', 'd', 'i', 'a', 0, 0, 0};
+#define MEDIA_LEN 9u // without padding
+
+// ---- plain
+// ----------------------------------------------------------------------------------------
+
+static void messages_go_both_ways(void **state)
+{
+	struct fake_edge_message m;
+	struct serve_counters counters;
+	uint8_t bytes[64];
+	struct world w = {.unnamed = false};
+	ssize_t n = 0;
+	int fd;
+
+	(void)state;
+	world_start(&w, "");
+	fd = world_connect(w.ports[0]);
+	world_turns(&w, 3);
+	// In pieces, two messages in all.
+	request(bytes, 7);
+	world_write(fd, bytes, 1);
+	world_turns(&w, 3);
+	world_write(fd, bytes + 1, TP_STUN_HEADER_LEN - 1);
+	world_write(fd, media, sizeof(media));
+	world_take(&w, &m);
+	assert_int_equal(m.listener_id, WORLD_TCP);
+	assert_int_equal(m.len, TP_STUN_HEADER_LEN);
+	assert_memory_equal(m.data, bytes, TP_STUN_HEADER_LEN);
+	world_take(&w, &m);
+	assert_int_equal(m.len, MEDIA_LEN);
+	world_put(&w, m.connection, media, MEDIA_LEN);
+	world_put(&w, m.connection, bytes, TP_STUN_HEADER_LEN);
+	for (unsigned i = 0; i < 1000 && n == 0; i++) {
+		world_turns(&w, 1);
+		n = world_read(fd, bytes, sizeof(bytes));
+	}
+	assert_int_equal(n, sizeof(media) + TP_STUN_HEADER_LEN);
+	assert_memory_equal(bytes, media, sizeof(media));
+	serve_counters_read(w.serve, &counters);
+	assert_int_equal(counters.messages_in, 2);
+	assert_int_equal(counters.messages_out, 2);
+	// Both in one.
+	assert_int_equal(counters.writes, 1);
+	close(fd);
+	for (unsigned i = 0; i < 1000 && fake_edge_open(w.link) > 0; i++)
+		world_turns(&w, 1);
+	assert_int_equal(world_closes(&w, SERVE_CLOSE_client), 1);
+	world_stop(&w);
+}
+
+static void strangers_are_closed(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+		unsigned port;
+		enum serve_close why;
+	} rows[] = {
+		{"\x80\x01", 2, 0, SERVE_CLOSE_alien},
+		{"GET / HTTP/1.1\r\n", 16, 0, SERVE_CLOSE_alien},
+		{"\x00\x01\x00\x03garbage", 11, 0, SERVE_CLOSE_garbage},
+		{"\x16\x03\x01\x00\x05hello", 10, 0, SERVE_CLOSE_handshake},
+		// Plain on a port of TLS, TLS on a port of proxies without their header.
+		{"\x00\x01\x00\x00", 4, 2, SERVE_CLOSE_alien},
+		{"\x16\x03\x01\x00\x05hello", 10, 1, SERVE_CLOSE_proxy},
+	};
+	struct world w = {.unnamed = false};
+
+	(void)state;
+	world_start(&w, "");
+	for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++) {
+		uint64_t before = world_closes(&w, rows[i].why);
+		int fd = world_connect(w.ports[rows[i].port]);
+
+		world_turns(&w, 1);
+		world_write(fd, rows[i].bytes, rows[i].len);
+		world_closed(&w, fd);
+		assert_int_equal(world_closes(&w, rows[i].why), before + 1);
+	}
+	world_stop(&w);
+}
+
+static void proxies_name_the_client(void **state)
+{
+	static const char header[] = "PROXY TCP4 192.0.2.9 192.0.2.1 4660 443\r\n";
+	struct fake_edge_message m;
+	uint8_t bytes[64];
+	struct world w = {.unnamed = false};
+	int fd;
+
+	(void)state;
+	world_start(&w, "");
+	fd = world_connect(w.ports[1]);
+	world_write(fd, header, 10);
+	world_turns(&w, 5);
+	world_write(fd, header + 10, sizeof(header) - 11);
+	world_write(fd, bytes, request(bytes, 1));
+	world_take(&w, &m);
+	assert_int_equal(m.listener_id, WORLD_PROXIED);
+	assert_int_equal(tp_load_be32(m.remote.ip), 0xc0000209);
+	assert_int_equal(tp_addr_port(&m.remote), 4660);
+	assert_int_equal(m.len, TP_STUN_HEADER_LEN);
+	close(fd);
+	world_stop(&w);
+}
+
+static void unnamed_listeners_serve_nobody(void **state)
+{
+	uint8_t bytes[64];
+	struct world w = {.unnamed = true};
+	int fd;
+
+	(void)state;
+	world_start(&w, "");
+	fd = world_connect(w.ports[0]);
+	world_write(fd, bytes, request(bytes, 1));
+	world_closed(&w, fd);
+	assert_int_equal(world_closes(&w, SERVE_CLOSE_not_ready), 1);
+	world_stop(&w);
+}
+
+// ---- limits
+// -------------------------------------------------------------------------------------------
+
+static void connections_have_a_limit(void **state)
+{
+	struct serve_counters counters;
+	struct world w = {.unnamed = false};
+	int fds[3];
+
+	(void)state;
+	world_start(&w, "  connections_per_prefix: 2\n");
+	for (size_t i = 0; i < TP_ARRAY_LEN(fds); i++) {
+		fds[i] = world_connect(w.ports[0]);
+		world_turns(&w, 5);
+	}
+	world_closed(&w, fds[2]);
+	serve_counters_read(w.serve, &counters);
+	assert_int_equal(counters.refused[ADMIT_REFUSED_connections_prefix], 1);
+	assert_int_equal(serve_connections(w.serve), 2);
+	close(fds[0]);
+	close(fds[1]);
+	world_stop(&w);
+}
+
+// The slow one alone loses: its oldest media, and nothing of the other.
+static void slow_client_loses_its_own(void **state)
+{
+	struct fake_edge_message slow, fast;
+	struct serve_counters counters;
+	uint8_t bytes[2048] = {0x40, 0, 0x04, 0x00};
+	struct world w = {.unnamed = false};
+	size_t got = 0;
+	ssize_t n;
+	int a, b;
+
+	(void)state;
+	world_start(&w, "  queue_bytes: 65536\n  queue_age_ms: 60000\n");
+	a = world_connect(w.ports[0]);
+	world_write(a, bytes + 1024, request(bytes + 1024, 1));
+	world_take(&w, &slow);
+	b = world_connect(w.ports[0]);
+	world_write(b, bytes + 1024, request(bytes + 1024, 2));
+	world_take(&w, &fast);
+	// More than all buffers of the kernel hold.
+	for (unsigned i = 0; i < 16000; i++) {
+		world_put(&w, slow.connection, bytes, 1028);
+		if (i % 100 == 0)
+			world_put(&w, fast.connection, media, MEDIA_LEN);
+		world_turns(&w, 1);
+	}
+	serve_counters_read(w.serve, &counters);
+	assert_true(counters.lost_full > 1000);
+	assert_int_equal(counters.lost_late, 0);
+	for (unsigned i = 0; i < 1000 && got < 160 * sizeof(media); i++) {
+		world_turns(&w, 1);
+		while ((n = world_read(b, bytes, sizeof(bytes))) > 0)
+			got += (size_t)n;
+	}
+	assert_int_equal(got, 160 * sizeof(media));
+	close(a);
+	close(b);
+	world_stop(&w);
+}
+
+// ---- TLS
+// ------------------------------------------------------------------------------------------------
+
+struct client {
+	SSL_CTX *ctx;
+	SSL *ssl;
+	int fd;
+};
+
+static void client_start(struct client *c, uint16_t port)
+{
+	c->ctx = SSL_CTX_new(TLS_client_method());
+	c->ssl = SSL_new(c->ctx);
+	c->fd = world_connect(port);
+	SSL_set_fd(c->ssl, c->fd);
+	SSL_set_connect_state(c->ssl);
+}
+
+static void client_shake(struct world *w, struct client *c)
+{
+	for (unsigned i = 0; i < 20000; i++) {
+		world_turns(w, 1);
+		if (SSL_do_handshake(c->ssl) == 1)
+			return;
+		usleep(100);
+	}
+	fail_msg("the handshake does not end");
+}
+
+static void client_end(struct client *c)
+{
+	SSL_free(c->ssl);
+	SSL_CTX_free(c->ctx);
+	close(c->fd);
+}
+
+static void tls_shares_the_port(void **state)
+{
+	struct fake_edge_message m;
+	struct serve_counters counters;
+	uint8_t bytes[64];
+	struct client c;
+	struct world w = {.unnamed = false};
+	int n = 0;
+
+	(void)state;
+	world_start(&w, "");
+	client_start(&c, w.ports[0]);
+	client_shake(&w, &c);
+	request(bytes, 3);
+	assert_int_equal(SSL_write(c.ssl, bytes, TP_STUN_HEADER_LEN), TP_STUN_HEADER_LEN);
+	world_take(&w, &m);
+	assert_int_equal(m.listener_id, WORLD_TLS);
+	assert_int_equal(m.len, TP_STUN_HEADER_LEN);
+	for (unsigned i = 0; i < 3; i++)
+		world_put(&w, m.connection, media, MEDIA_LEN);
+	for (unsigned i = 0; i < 20000 && n <= 0; i++) {
+		world_turns(&w, 1);
+		n = SSL_read(c.ssl, bytes, sizeof(bytes));
+	}
+	// Three messages in one record.
+	assert_int_equal(n, 3 * sizeof(media));
+	serve_counters_read(w.serve, &counters);
+	assert_int_equal(counters.handshakes, 1);
+	client_end(&c);
+	world_stop(&w);
+}
+
+// The session keeps a record that the socket has no room for; every byte arrives once.
+static void tls_waits_for_a_slow_reader(void **state)
+{
+	struct fake_edge_message m;
+	uint8_t bytes[2048] = {0x40, 0, 0x04, 0x00};
+	struct serve_counters counters;
+	struct client c;
+	struct world w = {.unnamed = false};
+	uint64_t got = 0;
+	unsigned quiet = 0;
+
+	(void)state;
+	world_start(&w, "  queue_bytes: 4194304\n  queue_age_ms: 60000\n");
+	client_start(&c, w.ports[2]);
+	client_shake(&w, &c);
+	request(bytes + 1100, 3);
+	SSL_write(c.ssl, bytes + 1100, TP_STUN_HEADER_LEN);
+	world_take(&w, &m);
+	assert_int_equal(m.listener_id, WORLD_TLS_ALONE);
+	for (unsigned i = 0; i < 12000; i++) {
+		world_put(&w, m.connection, bytes, 1028);
+		world_turns(&w, i % 7 == 0);
+	}
+	while (quiet < 2000) {
+		int n = SSL_read(c.ssl, bytes, sizeof(bytes));
+
+		world_turns(&w, 1);
+		if (n > 0)
+			got += (uint64_t)n;
+		else
+			assert_int_equal(SSL_get_error(c.ssl, n), SSL_ERROR_WANT_READ);
+		quiet = n > 0 ? 0 : quiet + 1;
+	}
+	serve_counters_read(w.serve, &counters);
+	assert_int_equal(counters.messages_out, 12000);
+	assert_true(got > 1028u * 1000);
+	assert_int_equal(got, 1028 * (12000 - counters.lost_full));
+	assert_int_equal(got, counters.bytes_out);
+	client_end(&c);
+	world_stop(&w);
+}
+
+// A pair that does not fit keeps the old one; the next one that fits serves.
+static void certificates_are_read_again(void **state)
+{
+	struct tls_error err;
+	char file[64], other[64];
+	struct client c;
+	struct world w = {.unnamed = false};
+	uint64_t expires_s;
+
+	(void)state;
+	world_start(&w, "");
+	expires_s = serve_expires_s(w.serve, file, sizeof(file));
+	assert_string_equal(file, certificate);
+	snprintf(other, sizeof(other), "%s/b.pem", world_directory);
+	certificate_make(CERTIFICATE_ECDSA, 60 * DAY, other, key);
+	assert_int_equal(serve_reload(w.serve, w.conf, &err), -1);
+	assert_non_null(strstr(err.problem, "the key is not that of the certificate"));
+	assert_int_equal(serve_expires_s(w.serve, file, sizeof(file)), expires_s);
+	client_start(&c, w.ports[0]);
+	client_shake(&w, &c);
+	client_end(&c);
+	assert_int_equal(rename(other, certificate), 0);
+	assert_int_equal(serve_reload(w.serve, w.conf, &err), 0);
+	assert_true(serve_expires_s(w.serve, file, sizeof(file)) > expires_s + 29 * DAY);
+	client_start(&c, w.ports[0]);
+	client_shake(&w, &c);
+	client_end(&c);
+	world_stop(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(messages_go_both_ways),
+		cmocka_unit_test(strangers_are_closed),
+		cmocka_unit_test(proxies_name_the_client),
+		cmocka_unit_test(unnamed_listeners_serve_nobody),
+		cmocka_unit_test(connections_have_a_limit),
+		cmocka_unit_test(slow_client_loses_its_own),
+		cmocka_unit_test(tls_shares_the_port),
+		cmocka_unit_test(tls_waits_for_a_slow_reader),
+		cmocka_unit_test(certificates_are_read_again),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

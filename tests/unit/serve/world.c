@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "world.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <text/addr.h>
+#include <turnpike/segment.h>
+
+#include "certificate.h"
+#include "internal.h"
+
+char world_directory[] = "/tmp/turnpike-serve-XXXXXX";
+
+static struct sockaddr_in loopback(uint16_t port)
+{
+	return (struct sockaddr_in){.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+
+// A port that is free now, and stays so: the kernel gives each once.
+static uint16_t port_choose(void)
+{
+	struct sockaddr_in at = loopback(0);
+	socklen_t len = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	close(fd);
+	return ntohs(at.sin_port);
+}
+
+static void conf_make(struct world *w, const char *edge)
+{
+	struct conf_errors errs = {0};
+	char text[2048];
+	const struct conf_request request = {
+		.role = CONF_FOR_EDGE, .text = text, .directory = world_directory};
+
+	for (size_t i = 0; i < TP_ARRAY_LEN(w->ports); i++)
+		w->ports[i] = port_choose();
+	snprintf(text, sizeof(text),
+		"dataplane: {ports: [{interface: lo}]}\n"
+		"relay: {ports: 1-2}\n"
+		"listeners:\n"
+		"  - {address: 127.0.0.1, transport: tcp, port: %u}\n"
+		"  - {address: 127.0.0.1, transport: tls, port: %u}\n"
+		"  - {address: 127.0.0.1, transport: tcp, port: %u, proxies: [127.0.0.0/8]}\n"
+		"  - {address: 127.0.0.1, transport: tls, port: %u}\n"
+		"edge:\n"
+		"  certificates: [{certificate: a.pem, key: a.key}]\n%s",
+		w->ports[0], w->ports[0], w->ports[1], w->ports[2], edge);
+	if (conf_load(&request, &w->conf, &errs) < 0)
+		fail_msg("%s: %s", errs.items[0].key, errs.items[0].problem);
+	conf_errors_fini(&errs);
+}
+
+static void listener_name(struct world *w, uint16_t id, unsigned port, uint8_t transport)
+{
+	struct tp_addr a = tp_addr_ipv4(INADDR_LOOPBACK, w->ports[port]);
+
+	if (w->unnamed)
+		return;
+	fake_edge_listener(w->link, id, &a, transport);
+}
+
+void world_start(struct world *w, const char *edge)
+{
+	const struct edge_link_settings settings = {
+		.n_workers = 1, .n_threads = 1, .connections_max = 64};
+	struct tls_error err;
+
+	conf_make(w, edge);
+	w->tickets = tls_tickets_create(NULL, 0, NULL, NULL);
+	w->link = edge_link_create(&settings);
+	listener_name(w, WORLD_TCP, 0, TP_TRANSPORT_TCP);
+	listener_name(w, WORLD_TLS, 0, TP_TRANSPORT_TLS);
+	listener_name(w, WORLD_PROXIED, 1, TP_TRANSPORT_TCP);
+	listener_name(w, WORLD_TLS_ALONE, 2, TP_TRANSPORT_TLS);
+	w->serve = serve_create(w->conf, w->tickets, &err);
+	if (w->serve == NULL || serve_certificates_load(w->serve, &err) < 0)
+		fail_msg("%s; %s", err.problem, err.remedy);
+	assert_int_equal(serve_attach(w->serve, w->link), 0);
+}
+
+void world_turns(struct world *w, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		(void)thread_turn(w->serve->threads[0], false);
+}
+
+void world_stop(struct world *w)
+{
+	thread_end(w->serve->threads[0]);
+	assert_int_equal(serve_connections(w->serve), 0);
+	assert_int_equal(fake_edge_open(w->link), 0);
+	assert_int_equal(admit_connections(w->serve->admit), 0);
+	serve_destroy(w->serve);
+	edge_link_destroy(w->link);
+	tls_tickets_destroy(w->tickets);
+	conf_free(w->conf);
+}
+
+int world_connect(uint16_t port)
+{
+	struct sockaddr_in at = loopback(port);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	assert_true(fd >= 0);
+	assert_true(connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0 || errno == EINPROGRESS);
+	return fd;
+}
+
+void world_write(int fd, const void *bytes, size_t len)
+{
+	assert_int_equal(send(fd, bytes, len, MSG_NOSIGNAL), len);
+}
+
+ssize_t world_read(int fd, void *out, size_t room)
+{
+	ssize_t n = recv(fd, out, room, 0);
+
+	if (n == 0 || (n < 0 && errno != EAGAIN))
+		return -1;
+	return n < 0 ? 0 : n;
+}
+
+void world_closed(struct world *w, int fd)
+{
+	uint8_t bytes[256];
+
+	for (unsigned i = 0; i < 20000; i++) {
+		world_turns(w, 1);
+		if (world_read(fd, bytes, sizeof(bytes)) < 0) {
+			close(fd);
+			return;
+		}
+		usleep(100);
+	}
+	fail_msg("the edge does not close the connection");
+}
+
+uint64_t world_closes(struct world *w, enum serve_close why)
+{
+	struct serve_counters c;
+
+	serve_counters_read(w->serve, &c);
+	return c.closed[why];
+}
+
+void world_take(struct world *w, struct fake_edge_message *m)
+{
+	for (unsigned i = 0; i < 20000; i++) {
+		if (fake_edge_take(w->link, m))
+			return;
+		world_turns(w, 1);
+		usleep(100);
+	}
+	fail_msg("no message comes");
+}
+
+void world_put(struct world *w, uint64_t connection, const void *data, size_t len)
+{
+	struct fake_edge_message m = {.connection = connection, .len = len};
+
+	memcpy(m.data, data, len);
+	fake_edge_put(edge_link_thread(w->link, 0), &m);
+}

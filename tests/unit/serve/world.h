@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The edge's connections in a test: real sockets on 127.0.0.1, a fake link, and the loop's turns
+// called by the test, so that nothing depends on time.
+#pragma once
+
+#include <serve/serve.h>
+
+#include "fake_edge_link.h"
+
+enum world_listener {
+	WORLD_TCP = 11, // ids of the fake control process
+	WORLD_TLS = 12, // the same port as WORLD_TCP
+	WORLD_PROXIED = 13,
+	WORLD_TLS_ALONE = 14,
+};
+
+struct world {
+	struct conf *conf;
+	struct tls_tickets *tickets;
+	struct serve *serve;
+	struct edge_link *link;
+	uint16_t ports[3]; // TCP and TLS, proxied, TLS alone
+	bool unnamed;	   // the control process has named no listener
+};
+
+extern char world_directory[];
+
+// `edge`: more lines of the section edge, each with its indentation.
+void world_start(struct world *w, const char *edge);
+void world_stop(struct world *w);
+void world_turns(struct world *w, unsigned n);
+
+// A connection to a port, not blocking.
+int world_connect(uint16_t port);
+void world_write(int fd, const void *bytes, size_t len);
+// Bytes that have come; 0: none; -1: the end.
+ssize_t world_read(int fd, void *out, size_t room);
+// Turns until the connection is closed by the edge.
+void world_closed(struct world *w, int fd);
+uint64_t world_closes(struct world *w, enum serve_close why);
+
+// The next message that the edge has handed over, after some turns. Fails if none comes.
+void world_take(struct world *w, struct fake_edge_message *m);
+// A message for a client.
+void world_put(struct world *w, uint64_t connection, const void *data, size_t len);

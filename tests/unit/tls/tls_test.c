@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Certificates, versions, ciphers, ALPN and tickets, with a client of the same library.
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <tls/tls.h>
+
+#include "certificate.h"
+
+#define DAY 86400L
+
+static char directory[] = "/tmp/turnpike-tls-XXXXXX";
+static char paths[12][64];
+
+enum file {
+	ECDSA_PEM,
+	ECDSA_KEY,
+	RSA_PEM,
+	RSA_KEY,
+	OLD_PEM,
+	OLD_KEY,
+	SEED,
+	FILES,
+};
+
+static const struct tls_pair ecdsa = {paths[ECDSA_PEM], paths[ECDSA_KEY]};
+static const struct tls_pair rsa = {paths[RSA_PEM], paths[RSA_KEY]};
+
+static int setup(void **state)
+{
+	static const char *const names[FILES] = {
+		"ecdsa.pem", "ecdsa.key", "rsa.pem", "rsa.key", "old.pem", "old.key", "seed"};
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	for (unsigned i = 0; i < FILES; i++)
+		snprintf(paths[i], sizeof(paths[i]), "%s/%s", directory, names[i]);
+	certificate_make(CERTIFICATE_ECDSA, 90 * DAY, paths[ECDSA_PEM], paths[ECDSA_KEY]);
+	certificate_make(CERTIFICATE_RSA, 30 * DAY, paths[RSA_PEM], paths[RSA_KEY]);
+	certificate_make(CERTIFICATE_ECDSA, -60, paths[OLD_PEM], paths[OLD_KEY]);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < FILES; i++)
+		unlink(paths[i]);
+	return rmdir(directory);
+}
+
+// ---- a handshake in memory
+// ------------------------------------------------------------------------
+
+struct pair {
+	SSL_CTX *ctx;
+	SSL *client;
+	SSL *server;
+};
+
+static void pair_init(struct pair *p, struct tls_context *c)
+{
+	BIO *a, *b;
+
+	p->ctx = SSL_CTX_new(TLS_client_method());
+	assert_non_null(p->ctx);
+	// Else the end of the context would spoil its sessions.
+	SSL_CTX_set_session_cache_mode(p->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	p->client = SSL_new(p->ctx);
+	p->server = tls_session_create(c);
+	assert_int_equal(BIO_new_bio_pair(&a, 0, &b, 0), 1);
+	SSL_set_bio(p->client, a, a);
+	SSL_set_bio(p->server, b, b);
+	SSL_set_connect_state(p->client);
+}
+
+static bool shake(struct pair *p)
+{
+	uint8_t none;
+
+	for (unsigned i = 0; i < 20; i++) {
+		int a = SSL_do_handshake(p->client);
+		int b = SSL_do_handshake(p->server);
+
+		if (a == 1 && b == 1) {
+			// The client takes the tickets.
+			(void)SSL_read(p->client, &none, 1);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void pair_fini(struct pair *p)
+{
+	SSL_free(p->client);
+	SSL_free(p->server);
+	SSL_CTX_free(p->ctx);
+}
+
+static struct tls_context *context_good(
+	const struct tls_pair *pairs, size_t n, struct tls_tickets *t)
+{
+	struct tls_error err;
+	struct tls_context *c = tls_context_create(TLS_STREAM, pairs, n, t, &err);
+
+	if (c == NULL)
+		fail_msg("%s; %s", err.problem, err.remedy);
+	return c;
+}
+
+// ---- certificates
+// -----------------------------------------------------------------------------------
+
+static void mistakes_are_named(void **state)
+{
+	const struct {
+		struct tls_pair pairs[2];
+		size_t n;
+		const char *problem;
+		const char *remedy;
+	} rows[] = {
+		{{{paths[ECDSA_PEM], paths[RSA_KEY]}}, 1, "rsa.key: the key is not that",
+			"made together"},
+		{{{paths[ECDSA_PEM], paths[OLD_KEY]}}, 1, "old.key: the key is not that",
+			"made together"},
+		{{{paths[SEED], paths[ECDSA_KEY]}}, 1, "seed: No such file", "may read"},
+		{{{paths[ECDSA_KEY], paths[ECDSA_KEY]}}, 1, "ecdsa.key: no start line", "PEM"},
+		{{ecdsa, {paths[OLD_PEM], paths[OLD_KEY]}}, 2, "old.pem: a second certificate",
+			"one certificate of each kind"},
+		{{ecdsa}, 0, "none, or more than 4", "one to four"},
+	};
+	struct tls_tickets *t = tls_tickets_create(NULL, 0, NULL, NULL);
+	struct tls_error err;
+
+	(void)state;
+	for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++) {
+		assert_null(tls_context_create(TLS_STREAM, rows[i].pairs, rows[i].n, t, &err));
+		if (strstr(err.problem, rows[i].problem) == NULL ||
+			strstr(err.remedy, rows[i].remedy) == NULL)
+			fail_msg("row %zu: %s; %s", i, err.problem, err.remedy);
+	}
+	assert_int_equal(chmod(paths[ECDSA_KEY], 0604), 0);
+	assert_null(tls_context_create(TLS_STREAM, &ecdsa, 1, t, &err));
+	assert_non_null(strstr(err.problem, "accessible to all users"));
+	assert_string_equal(err.remedy, "chmod 0640");
+	assert_int_equal(chmod(paths[ECDSA_KEY], 0600), 0);
+	tls_tickets_destroy(t);
+}
+
+static void both_kinds_of_key_serve(void **state)
+{
+	static const struct {
+		const char *ciphers;
+		int kind;
+	} rows[] = {
+		{"ECDHE-ECDSA-AES128-GCM-SHA256", EVP_PKEY_EC},
+		{"ECDHE-RSA-AES128-GCM-SHA256", EVP_PKEY_RSA},
+	};
+	const struct tls_pair pairs[] = {ecdsa, rsa};
+	struct tls_tickets *t = tls_tickets_create(NULL, 0, NULL, NULL);
+	struct tls_context *c = context_good(pairs, 2, t);
+	const char *file;
+
+	(void)state;
+	for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++) {
+		struct pair p;
+		X509 *x;
+
+		pair_init(&p, c);
+		SSL_set_max_proto_version(p.client, TLS1_2_VERSION);
+		SSL_set_cipher_list(p.client, rows[i].ciphers);
+		assert_true(shake(&p));
+		x = SSL_get1_peer_certificate(p.client);
+		assert_int_equal(EVP_PKEY_get_base_id(X509_get0_pubkey(x)), rows[i].kind);
+		X509_free(x);
+		pair_fini(&p);
+	}
+	// The one that expires first.
+	assert_true(tls_context_expires_s(c, &file) < (uint64_t)time(NULL) + 31 * DAY);
+	assert_string_equal(file, paths[RSA_PEM]);
+	tls_context_unref(c);
+	tls_tickets_destroy(t);
+}
+
+// ---- rules
+// --------------------------------------------------------------------------------------------
+
+static void weak_clients_are_refused(void **state)
+{
+	static const struct {
+		int max;
+		const char *ciphers;
+	} rows[] = {
+		{TLS1_1_VERSION, "ALL:@SECLEVEL=0"},
+		{TLS1_2_VERSION, "AES128-GCM-SHA256"},	       // no forward secrecy
+		{TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA256"}, // CBC
+	};
+	struct tls_tickets *t = tls_tickets_create(NULL, 0, NULL, NULL);
+	struct tls_context *c = context_good(&ecdsa, 1, t);
+
+	(void)state;
+	for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++) {
+		struct pair p;
+
+		pair_init(&p, c);
+		SSL_set_min_proto_version(p.client, 0);
+		SSL_set_max_proto_version(p.client, rows[i].max);
+		assert_int_equal(SSL_set_cipher_list(p.client, rows[i].ciphers), 1);
+		assert_false(shake(&p));
+		pair_fini(&p);
+	}
+	tls_context_unref(c);
+	tls_tickets_destroy(t);
+}
+
+static void alpn(void **state)
+{
+	static const struct {
+		const char *offer;
+		const char *want; // NULL: the handshake fails; "": none is chosen
+	} rows[] = {
+		{"", ""},
+		{"\x09stun.turn", "stun.turn"},
+		{"\x02h2\x12stun.nat-discovery", "stun.nat-discovery"},
+		{"\x12stun.nat-discovery\x09stun.turn", "stun.turn"},
+		{"\x02h2\x08http/1.1", NULL},
+	};
+	struct tls_tickets *t = tls_tickets_create(NULL, 0, NULL, NULL);
+	struct tls_context *c = context_good(&ecdsa, 1, t);
+
+	(void)state;
+	for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++) {
+		const unsigned char *got = NULL;
+		unsigned len = 0;
+		struct pair p;
+
+		pair_init(&p, c);
+		if (rows[i].offer[0] != '\0')
+			SSL_set_alpn_protos(p.client, (const unsigned char *)rows[i].offer,
+				(unsigned)strlen(rows[i].offer));
+		assert_int_equal(shake(&p), rows[i].want != NULL);
+		SSL_get0_alpn_selected(p.client, &got, &len);
+		if (rows[i].want != NULL) {
+			assert_int_equal(len, strlen(rows[i].want));
+			assert_memory_equal(got, rows[i].want, len);
+		}
+		pair_fini(&p);
+	}
+	tls_context_unref(c);
+	tls_tickets_destroy(t);
+}
+
+static void no_renegotiation_and_no_early_data(void **state)
+{
+	struct tls_tickets *t = tls_tickets_create(NULL, 0, NULL, NULL);
+	struct tls_context *c = context_good(&ecdsa, 1, t);
+	struct pair p;
+	uint8_t byte;
+
+	(void)state;
+	pair_init(&p, c);
+	SSL_set_max_proto_version(p.client, TLS1_2_VERSION);
+	assert_true(shake(&p));
+	assert_int_equal(SSL_renegotiate(p.client), 1);
+	(void)SSL_do_handshake(p.client);
+	(void)SSL_read(p.server, &byte, 1);
+	assert_int_equal(SSL_do_handshake(p.client), -1);
+	assert_int_equal(SSL_get_error(p.client, -1), SSL_ERROR_SSL);
+	pair_fini(&p);
+	pair_init(&p, c);
+	assert_true(shake(&p));
+	assert_int_equal(SSL_SESSION_get_max_early_data(SSL_get0_session(p.client)), 0);
+	pair_fini(&p);
+	tls_context_unref(c);
+	tls_tickets_destroy(t);
+}
+
+// ---- tickets
+// --------------------------------------------------------------------------------------------
+
+static uint64_t wall_s;
+
+// The wall clock, so many periods ahead.
+static uint64_t wall(void *ctx)
+{
+	int64_t periods = ctx == NULL ? 0 : *(const int64_t *)ctx;
+
+	return wall_s + (uint64_t)(periods * (int64_t)TLS_TICKET_ROTATE_S);
+}
+
+// Whether a session of one context is resumed by another.
+static bool resumes(struct tls_context *from, struct tls_context *to, int version)
+{
+	SSL_SESSION *session;
+	struct pair p;
+	bool reused;
+
+	pair_init(&p, from);
+	SSL_set_max_proto_version(p.client, version);
+	assert_true(shake(&p));
+	session = SSL_get1_session(p.client);
+	// A session whose connection broke is not offered again.
+	SSL_set_shutdown(p.client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	pair_fini(&p);
+	pair_init(&p, to);
+	SSL_set_max_proto_version(p.client, version);
+	SSL_set_session(p.client, session);
+	assert_true(shake(&p));
+	reused = SSL_session_reused(p.client);
+	SSL_SESSION_free(session);
+	pair_fini(&p);
+	return reused;
+}
+
+// Two relays with seeds of 32 bytes, the second one's clock ahead.
+static bool resumes_between(const char *seed, const char *other, int64_t periods, int version)
+{
+	struct tls_tickets *one = tls_tickets_create(seed, 32, wall, NULL);
+	struct tls_tickets *two = tls_tickets_create(other, 32, wall, &periods);
+	struct tls_context *a = context_good(&ecdsa, 1, one);
+	struct tls_context *b = context_good(&ecdsa, 1, two);
+	bool resumed = resumes(a, b, version);
+
+	tls_context_unref(a);
+	tls_context_unref(b);
+	tls_tickets_destroy(one);
+	tls_tickets_destroy(two);
+	return resumed;
+}
+
+static void relays_with_a_seed_resume_sessions(void **state)
+{
+	static const char seed[] = "01234567890123456789012345678901";
+	static const char other[] = "01234567890123456789012345678902";
+
+	(void)state;
+	wall_s = 1000 * TLS_TICKET_ROTATE_S;
+	assert_true(resumes_between(seed, seed, 0, TLS1_2_VERSION));
+	assert_true(resumes_between(seed, seed, 0, TLS1_3_VERSION));
+	assert_false(resumes_between(seed, other, 0, TLS1_2_VERSION));
+	assert_false(resumes_between(seed, other, 0, TLS1_3_VERSION));
+}
+
+static void keys_rotate(void **state)
+{
+	static const struct {
+		int64_t periods;
+		bool want;
+	} rows[] = {{-2, false}, {-1, true}, {0, true}, {1, true}, {2, false}};
+	static const char seed[TLS_TICKET_KEY_MIN] = "seed";
+
+	(void)state;
+	wall_s = 5000 * TLS_TICKET_ROTATE_S + 7;
+	for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++)
+		assert_int_equal(
+			resumes_between(seed, seed, rows[i].periods, TLS1_3_VERSION), rows[i].want);
+	assert_null(tls_tickets_create(seed, TLS_TICKET_KEY_MIN - 1, NULL, NULL));
+}
+
+static void seed_files(void **state)
+{
+	uint8_t seed[TLS_TICKET_KEY_MAX];
+	struct tls_error err;
+	size_t len;
+	FILE *f;
+
+	(void)state;
+	assert_int_equal(tls_seed_read(paths[SEED], seed, &len, &err), -ENOENT);
+	f = fopen(paths[SEED], "w");
+	assert_non_null(f);
+	fputs("0123456789012345678901234567890", f);
+	fflush(f);
+	assert_int_equal(chmod(paths[SEED], 0600), 0);
+	assert_int_equal(tls_seed_read(paths[SEED], seed, &len, &err), -EINVAL);
+	assert_non_null(strstr(err.problem, "fewer than 32"));
+	fputs("1", f);
+	fclose(f);
+	assert_int_equal(tls_seed_read(paths[SEED], seed, &len, &err), 0);
+	assert_int_equal(len, 32);
+	assert_memory_equal(seed, "01234567890123456789012345678901", 32);
+	assert_int_equal(chmod(paths[SEED], 0604), 0);
+	assert_int_equal(tls_seed_read(paths[SEED], seed, &len, &err), -EPERM);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(mistakes_are_named),
+		cmocka_unit_test(both_kinds_of_key_serve),
+		cmocka_unit_test(weak_clients_are_refused),
+		cmocka_unit_test(alpn),
+		cmocka_unit_test(no_renegotiation_and_no_early_data),
+		cmocka_unit_test(relays_with_a_seed_resume_sessions),
+		cmocka_unit_test(keys_rotate),
+		cmocka_unit_test(seed_files),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
