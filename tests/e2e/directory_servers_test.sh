@@ -16,14 +16,13 @@ export PGPASSWORD=hunter2-sql REDISCLI_AUTH=hunter2-redis
 
 # ---- servers ------------------------------------------------------------------------------------
 
-as_postgres()
-{
-	setpriv --reuid postgres --regid postgres --clear-groups "$@"
-}
+# No function: in the background it would be a shell between the test and the server, and that shell
+# would get the server's signals.
+as_postgres=(setpriv --reuid postgres --regid postgres --clear-groups)
 
 postgresql_start()
 {
-	as_postgres "$postgresql/postgres" -D "$E2E_TMP/pg/data" -k "$E2E_TMP/pg" -h "" -F \
+	"${as_postgres[@]}" "$postgresql/postgres" -D "$E2E_TMP/pg/data" -k "$E2E_TMP/pg" -h "" -F \
 		> "$E2E_TMP/pg.log" 2>&1 9>&- 7>&- &
 	server_pid=$!
 	e2e_wait 120 "$postgresql/pg_isready" -q -h "$E2E_TMP/pg"
@@ -33,7 +32,7 @@ postgresql_make()
 {
 	install -d -o postgres -m 0755 "$E2E_TMP/pg"
 	echo "$PGPASSWORD" > "$E2E_TMP/pg.secret"
-	as_postgres "$postgresql/initdb" -D "$E2E_TMP/pg/data" -U turn --pwfile "$E2E_TMP/pg.secret" \
+	"${as_postgres[@]}" "$postgresql/initdb" -D "$E2E_TMP/pg/data" -U turn --pwfile "$E2E_TMP/pg.secret" \
 		-A scram-sha-256 --no-sync > /dev/null && postgresql_start || return 1
 	{
 		cat /usr/share/coturn/schema.sql
