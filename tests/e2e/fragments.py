@@ -22,6 +22,8 @@ import struct
 import sys
 import time
 
+import hostile
+
 COOKIE = 0x2112a442
 PORT = 3478
 ALLOCATE, PERMISSION, CHANNEL, SEND, DATA = 3, 8, 9, 0x16, 0x17
@@ -306,21 +308,24 @@ def flood_packets(o, number, ports):
         ipv4(spoofed, o.server4, number & 0xffff, i, True, bytes(8)) for i in range(1, 70)]
 
 
+FLOOD_NUMBERS = 2048  # of which each makes the packets of one kind
+
+
 def flood(o):
+    """Prints how many were sent."""
     with Namespace(o.netns_b):
         s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    s.connect((o.server4, 0))
     ports = struct.pack("!HHHH", 5000, PORT, 4000, 0)
+    packets = [p for number in range(FLOOD_NUMBERS) for p in flood_packets(o, number, ports)]
+    batches = [hostile.Batch(packets[i:i + 64]) for i in range(0, len(packets), 64)]
     begin, sent, number = time.monotonic(), 0, 0
     while (now := time.monotonic() - begin) < o.seconds:
         if o.rate and sent > now * o.rate:
             time.sleep(0.001)
             continue
-        for packet in flood_packets(o, number, ports):
-            try:
-                s.sendto(packet, (o.server4, 0))
-                sent += 1
-            except OSError:
-                pass  # the interface's queue is full
+        # None: the interface's queue is full.
+        sent += batches[number % len(batches)].send(s)
         number += 1
     print(sent)
     return 0

