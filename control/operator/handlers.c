@@ -21,6 +21,7 @@ const struct ctl_handler operator_handlers[] = {
 	{"nexthop list", operator_nexthop_list},
 	{"counter show", operator_counter_show},
 	{"credential mint", operator_credential_mint},
+	{"secret list", operator_secret_list},
 	{"config check", operator_config_check},
 	{"config reload", operator_config_reload},
 	{"log level", operator_log_level},

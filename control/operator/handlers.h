@@ -20,6 +20,7 @@ enum ctl_step operator_port_show(void *ctx, struct ctl_call *call);
 enum ctl_step operator_nexthop_list(void *ctx, struct ctl_call *call);
 enum ctl_step operator_counter_show(void *ctx, struct ctl_call *call);
 enum ctl_step operator_credential_mint(void *ctx, struct ctl_call *call);
+enum ctl_step operator_secret_list(void *ctx, struct ctl_call *call);
 enum ctl_step operator_config_check(void *ctx, struct ctl_call *call);
 enum ctl_step operator_config_reload(void *ctx, struct ctl_call *call);
 enum ctl_step operator_log_level(void *ctx, struct ctl_call *call);

@@ -15,6 +15,7 @@
 #define TTL_DEFAULT_S 86400u
 #define TTL_MAX_S     (365u * 86400u)
 #define NAME_MAX_LEN  256u
+#define PASSWORD_SIZE 64u
 
 // One address once, IPv4 first: most clients try them in turn.
 static json_t *uris_make(const struct operator_desk *op)
@@ -37,13 +38,24 @@ static json_t *uris_make(const struct operator_desk *op)
 	return list;
 }
 
+static int mint(const struct operator_desk *op, const char *user, uint64_t expiry_s,
+	char username[TURN_USERNAME_MAX + 1], char password[PASSWORD_SIZE])
+{
+	struct turn_realm_conf realm = op->sources.settings->realms[0];
+
+	realm.secrets = turn_secret_to_mint(&realm, proc_wall_s());
+	realm.n_secrets = realm.secrets != NULL;
+	return turn_mint_credential(
+		&realm, user, expiry_s, username, TURN_USERNAME_MAX + 1, password, PASSWORD_SIZE);
+}
+
 enum ctl_step operator_credential_mint(void *ctx, struct ctl_call *call)
 {
 	struct operator_desk *op = ctx;
 	const char *user = ctl_call_text(call, "user");
 	uint64_t ttl_s = ctl_call_number(call, "ttl");
 	char username[TURN_USERNAME_MAX + 1];
-	char password[64];
+	char password[PASSWORD_SIZE];
 	int rc;
 
 	if (json_object_get(call->arguments, "ttl") == NULL)
@@ -61,11 +73,10 @@ enum ctl_step operator_credential_mint(void *ctx, struct ctl_call *call)
 		return ctl_call_fail(call, "usage",
 			"give at most 256 bytes of text without control characters",
 			"credential mint: invalid user name");
-	rc = turn_mint_credential(&op->sources.settings->realms[0], user, proc_wall_s() + ttl_s,
-		username, sizeof(username), password, sizeof(password));
+	rc = mint(op, user, proc_wall_s() + ttl_s, username, password);
 	if (rc == -ENOENT)
 		return ctl_call_fail(call, "refused", "add secrets: to the configuration",
-			"no shared secret is configured");
+			"no shared secret is configured and in force");
 	if (rc < 0)
 		return ctl_call_fail(
 			call, "internal", "report it", "credential mint: %s", strerror(-rc));

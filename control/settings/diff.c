@@ -272,6 +272,10 @@ static void values_compare(struct settings_diff *d, const struct conf *from, con
 	settings_diff_number(d, "protocol.secure_stun", false, p->secure_stun, q->secure_stun);
 	settings_diff_number(d, "protocol.sha256", false, p->sha256, q->sha256);
 	settings_diff_number(d, "protocol.userhash", false, p->userhash, q->userhash);
+	text_compare(d, "protocol.credential_separator", false, p->credential_separator,
+		q->credential_separator);
+	settings_diff_number(d, "protocol.end_with_credential", false, p->end_with_credential,
+		q->end_with_credential);
 	text_compare(d, "log.level", false, log_level_name(from->log.level),
 		log_level_name(to->log.level));
 }

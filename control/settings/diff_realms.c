@@ -80,6 +80,12 @@ static const struct conf_secret *secret_find(const struct conf_realm *c, const c
 	return NULL;
 }
 
+static bool secrets_equal(const struct conf_secret *a, const struct conf_secret *b)
+{
+	return octets_equal(&a->octets, &b->octets) && a->hmac == b->hmac &&
+	       a->not_before_s == b->not_before_s && a->not_after_s == b->not_after_s;
+}
+
 static void secrets_compare(
 	struct settings_diff *d, const struct conf_realm *from, const struct conf_realm *to)
 {
@@ -90,7 +96,7 @@ static void secrets_compare(
 		const struct conf_secret *is = secret_find(to, from->secrets[i].id);
 
 		removed += is == NULL;
-		changed += is != NULL && !octets_equal(&from->secrets[i].octets, &is->octets);
+		changed += is != NULL && !secrets_equal(&from->secrets[i], is);
 		moved |= i < to->n_secrets && strcmp(from->secrets[i].id, to->secrets[i].id) != 0;
 	}
 	for (size_t i = 0; i < to->n_secrets; i++)

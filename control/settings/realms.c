@@ -52,13 +52,22 @@ static int users_make(struct settings_realm *part, struct turn_realm_conf *realm
 static int secrets_make(struct settings_realm *part, struct turn_realm_conf *realm,
 	const struct conf_secret *secrets, size_t n)
 {
+	static const enum turn_hmac hmacs[] = {
+		[CONF_HMAC_SHA1] = TURN_HMAC_SHA1,
+		[CONF_HMAC_SHA256] = TURN_HMAC_SHA256,
+		[CONF_HMAC_ANY] = TURN_HMAC_ANY,
+	};
+
 	part->secrets = calloc(n + 1, sizeof(*part->secrets));
 	if (part->secrets == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		part->secrets[i] = (struct turn_secret){.id = secrets[i].id,
 			.octets = secrets[i].octets.data,
-			.len = secrets[i].octets.len};
+			.len = secrets[i].octets.len,
+			.hmac = hmacs[secrets[i].hmac],
+			.not_before_s = secrets[i].not_before_s,
+			.not_after_s = secrets[i].not_after_s};
 	realm->secrets = part->secrets;
 	realm->n_secrets = n;
 	return 0;
@@ -130,6 +139,8 @@ static int realm_make(struct settings *s, size_t i)
 		realm->features |= TP_FEATURE_PASSWORD_ALGORITHMS;
 	if (c->protocol.userhash)
 		realm->features |= TP_FEATURE_USERHASH;
+	realm->separator = c->protocol.credential_separator[0];
+	realm->end_with_credential = c->protocol.end_with_credential;
 	realm->directory = conf_source_of(&c->directory, realm->name) != NULL;
 	rc = users_make(&s->parts[i], realm, from->users, from->n_users);
 	if (rc == 0)

@@ -62,7 +62,8 @@ struct turn_account *turn_account_take(
 	uint64_t expiry_s;
 
 	if (principal->kind == TURN_IDENTITY_REST &&
-		turn_credential_parse(principal->name, &expiry_s, &rest_name)) {
+		turn_credential_parse(principal->name, turn_separator(&principal->realm->conf),
+			&expiry_s, &rest_name)) {
 		struct key secret = {
 			.realm = principal->realm,
 			.name = {"", 0},

@@ -2,8 +2,8 @@
 #include "allocation.h"
 
 #include "channel.h"
-#include "credential.h"
 #include "permission.h"
+#include "secret.h"
 #include "tuple.h"
 
 struct turn_allocation *turn_allocation_by_tuple(
@@ -113,6 +113,7 @@ void turn_allocation_link(struct turn_server *s, struct turn_allocation *a)
 	a->live = true;
 	s->n_allocations++;
 	a->user->realm->n_allocations++;
+	turn_secret_hold(a->user->realm, a->user->secret_id);
 	turn_entries_count(s, a->account, TURN_ENTRIES_ALLOCATION);
 }
 
@@ -174,6 +175,7 @@ void turn_allocation_close(struct turn_server *s, uint64_t now_ns, struct turn_a
 	a->live = false;
 	s->n_allocations--;
 	a->user->realm->n_allocations--;
+	turn_secret_return(a->user->realm, a->user->secret_id);
 	s->counters.allocations_closed++;
 	a->user->realm->counters.allocations_closed++;
 	// Without memory for the event nobody waits for the allocation.
@@ -212,18 +214,6 @@ bool turn_allocation_has_family(
 	return false;
 }
 
-// 0: it has no end.
-static uint64_t credential_expires_s(const struct turn_identity *user)
-{
-	struct stun_text rest_name;
-	uint64_t expiry_s;
-
-	if (user->kind != TURN_IDENTITY_REST ||
-		!turn_credential_parse(turn_identity_principal(user).name, &expiry_s, &rest_name))
-		return 0;
-	return expiry_s;
-}
-
 void turn_allocation_record(const struct turn_server *s, const struct turn_allocation *a,
 	struct turn_allocation_record *rec)
 {
@@ -254,7 +244,7 @@ void turn_allocation_record(const struct turn_server *s, const struct turn_alloc
 	rec->realm_id = a->user->realm->conf.id;
 	rec->identity_kind = (uint8_t)a->user->kind;
 	rec->secret_id = a->user->secret_id;
-	rec->credential_expires_s = credential_expires_s(a->user);
+	rec->credential_expires_s = a->user->expires_s;
 	rec->key_algorithm = (uint8_t)a->user->key.algorithm;
 	rec->key_len = a->user->key.len;
 	memcpy(rec->key, a->user->key.octets, a->user->key.len);

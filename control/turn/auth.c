@@ -4,9 +4,9 @@
 #include "request.h"
 
 #include <openssl/crypto.h>
-#include <turnpike/siphash.h>
 
 #include "credential.h"
+#include "secret.h"
 
 static bool key_verifies(struct turn_request *r, const struct turn_key *key)
 {
@@ -16,28 +16,40 @@ static bool key_verifies(struct turn_request *r, const struct turn_key *key)
 	return true;
 }
 
-uint32_t turn_secret_id(const struct turn_secret *secret)
-{
-	static const uint8_t key[16] = "number of secret";
-	uint32_t id = (uint32_t)tp_siphash24(key, secret->id, strlen(secret->id));
+// A secret with the digest of its passwords, as the key cache names both in one number.
+struct way {
+	size_t index;
+	bool sha256;
+};
 
-	return id != 0 ? id : 1;
+static struct way way_of(uint32_t number)
+{
+	return (struct way){number / 2, number % 2 == 1};
+}
+
+// Whether passwords are made so, and now.
+static bool way_is_open(const struct turn_request *r, struct way way)
+{
+	const struct turn_secret *secret = &r->realm->conf.secrets[way.index];
+
+	return secret->hmac != (way.sha256 ? TURN_HMAC_SHA1 : TURN_HMAC_SHA256) &&
+	       turn_secret_is_in_force(secret, r->wall_s);
 }
 
 // The key of a time-limited credential under a secret; false when the library refuses.
-static bool secret_key(
-	struct turn_request *r, const struct turn_secret *secret, struct turn_key *key)
+static bool secret_key(struct turn_request *r, struct way way, struct turn_key *key)
 {
+	const struct turn_secret *secret = &r->realm->conf.secrets[way.index];
 	struct stun_crypto *x = r->s->crypto;
-	char password[TURN_REST_PASSWORD_LEN + 1];
-	struct stun_text text = {password, TURN_REST_PASSWORD_LEN};
+	char password[TURN_REST_PASSWORD_MAX + 1];
+	struct stun_text text = {password, 0};
 	bool sha256 = r->algorithm == TURN_KEY_SHA256;
 	bool made;
 
 	key->algorithm = r->algorithm;
 	key->len = sha256 ? STUN_KEY_SHA256_LEN : STUN_KEY_MD5_LEN;
 	made = turn_credential_password(
-		       x, secret->octets, secret->len, r->principal.name, password) == 0 &&
+		       x, secret, way.sha256, r->principal.name, password, &text.len) == 0 &&
 	       (sha256 ? stun_key_sha256(x, r->principal.name, r->realm->name, text, key->octets)
 		       : stun_key_md5(x, r->principal.name, r->realm->name, text, key->octets)) ==
 		       0;
@@ -45,10 +57,10 @@ static bool secret_key(
 	return made;
 }
 
-static bool secret_verifies(struct turn_request *r, const struct turn_secret *secret)
+static bool secret_verifies(struct turn_request *r, struct way way)
 {
 	struct turn_key key;
-	bool verifies = secret_key(r, secret, &key) && key_verifies(r, &key);
+	bool verifies = secret_key(r, way, &key) && key_verifies(r, &key);
 
 	OPENSSL_cleanse(&key, sizeof(key));
 	return verifies;
@@ -63,34 +75,44 @@ static uint32_t cached_until_s(const struct turn_request *r, uint64_t expiry_s)
 	return r->now_s + (uint32_t)(left_s < TURN_KEY_CACHE_S ? left_s : TURN_KEY_CACHE_S);
 }
 
+static void secret_note(struct turn_request *r, struct way way)
+{
+	r->principal.secret_id = turn_secret_id(&r->realm->conf.secrets[way.index]);
+	turn_secret_used(r->realm, way.index, r->wall_s);
+}
+
 static bool credential_verifies(struct turn_request *r, uint64_t expiry_s)
 {
-	const struct turn_realm_conf *conf = &r->realm->conf;
 	struct turn_server *s = r->s;
 	struct turn_cached_key *cached =
 		turn_key_cache_find(&s->key_cache, r->realm, r->principal.name);
 	struct turn_key key;
 
-	if (cached != NULL && cached->key.algorithm != r->algorithm)
+	if (cached != NULL &&
+		(cached->key.algorithm != r->algorithm || !way_is_open(r, way_of(cached->secret))))
 		cached = NULL;
 	if (cached != NULL && key_verifies(r, &cached->key)) {
 		turn_key_cache_touch(cached);
-		r->principal.secret_id = turn_secret_id(&conf->secrets[cached->secret]);
+		secret_note(r, way_of(cached->secret));
 		s->counters.key_cached++;
 		return true;
 	}
-	for (size_t i = 0; i < conf->n_secrets; i++) {
+	for (uint32_t i = 0; i < 2 * r->realm->conf.n_secrets; i++) {
+		struct way way = way_of(i);
+
+		if (!way_is_open(r, way))
+			continue;
 		// The cached one is what this secret makes of the name, and was tried. It is
 		// derived again: a wrong password costs the same whether the name was seen lately
 		// or not.
 		if (cached != NULL && cached->secret == i) {
-			(void)secret_key(r, &conf->secrets[i], &key);
+			(void)secret_key(r, way, &key);
 			continue;
 		}
-		if (!secret_verifies(r, &conf->secrets[i]))
+		if (!secret_verifies(r, way))
 			continue;
-		r->principal.secret_id = turn_secret_id(&conf->secrets[i]);
-		turn_key_cache_add(&s->key_cache, r->realm, r->principal.name, &r->key, (uint32_t)i,
+		secret_note(r, way);
+		turn_key_cache_add(&s->key_cache, r->realm, r->principal.name, &r->key, i,
 			cached_until_s(r, expiry_s));
 		return true;
 	}
@@ -160,6 +182,23 @@ static unsigned directory_check(struct turn_request *r)
 	return nonce_is_valid(r) ? TURN_WAIT : 438;
 }
 
+static unsigned rest_check(struct turn_request *r, uint64_t expiry_s)
+{
+	uint32_t longest_s = r->s->conf.credential_lifetime_s;
+
+	r->principal.kind = TURN_IDENTITY_REST;
+	r->principal.expires_s = expiry_s;
+	if (expiry_s < r->wall_s) {
+		r->s->counters.credential_expired++;
+		return stranger_refuse(r, TURN_REFUSED_CREDENTIAL_EXPIRED);
+	}
+	if (longest_s > 0 && expiry_s - r->wall_s > longest_s) {
+		r->s->counters.credential_lifetime++;
+		return stranger_refuse(r, TURN_REFUSED_CREDENTIAL_LIFETIME);
+	}
+	return verdict(credential_verifies(r, expiry_s));
+}
+
 static unsigned user_check(struct turn_request *r)
 {
 	const struct turn_user *user = turn_realm_user(r->realm, r->principal.name);
@@ -173,20 +212,16 @@ static unsigned user_check(struct turn_request *r)
 			r, r->algorithm == TURN_KEY_SHA256 ? &user->key_sha256 : &user->key));
 	}
 	if (r->realm->conf.n_secrets > 0 &&
-		turn_credential_parse(r->principal.name, &expiry_s, &rest_name)) {
-		r->principal.kind = TURN_IDENTITY_REST;
-		if (expiry_s < r->wall_s) {
-			r->s->counters.credential_expired++;
-			return stranger_refuse(r, TURN_REFUSED_CREDENTIAL_EXPIRED);
-		}
-		if (r->s->conf.credential_lifetime_s > 0 &&
-			expiry_s - r->wall_s > r->s->conf.credential_lifetime_s) {
-			r->s->counters.credential_lifetime++;
-			return stranger_refuse(r, TURN_REFUSED_CREDENTIAL_LIFETIME);
-		}
-		return verdict(credential_verifies(r, expiry_s));
-	}
+		turn_credential_parse(
+			r->principal.name, turn_separator(&r->realm->conf), &expiry_s, &rest_name))
+		return rest_check(r, expiry_s);
 	return r->realm->conf.directory ? directory_check(r) : unknown_refuse(r);
+}
+
+// Whether the credential of the allocation's owner is over, and the allocation with it.
+static bool owner_is_over(const struct turn_request *r)
+{
+	return turn_principal_ends(&r->principal) && r->principal.expires_s < r->wall_s;
 }
 
 // Whether the allocation's own user sent the request, by the name and realm.
@@ -315,7 +350,10 @@ unsigned turn_auth_check(struct turn_request *r)
 	// Of another server's nonce, or one from before a reload, the client may say anything.
 	if (code != 0)
 		return nonce_is_valid(r) ? code : 438;
-	code = owner_verifies(r) ? 0 : user_check(r);
+	if (!owner_verifies(r))
+		code = user_check(r);
+	else if (owner_is_over(r))
+		code = turn_refuse(r, TURN_REFUSED_CREDENTIAL_EXPIRED, 401);
 	if (code == 401) {
 		r->s->counters.integrity_failed++;
 		r->realm->counters.integrity_failed++;

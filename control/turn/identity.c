@@ -39,6 +39,7 @@ struct turn_identity *turn_identity_take(struct ds_map *identities,
 	id->refs = 1;
 	id->secret_id = principal->secret_id;
 	id->kind = principal->kind;
+	id->expires_s = principal->expires_s;
 	id->key = *key;
 	id->name_len = (uint16_t)name.len;
 	memcpy(id->name, name.chars, name.len);

@@ -17,6 +17,7 @@ struct turn_principal {
 	// Id of the REST secret that made the password, as in the allocation's record; 0: none.
 	uint32_t secret_id;
 	enum turn_identity_kind kind;
+	uint64_t expires_s; // of the credential, wall clock; 0: it has no end
 };
 
 struct turn_identity {
@@ -25,6 +26,7 @@ struct turn_identity {
 	uint32_t refs;
 	uint32_t secret_id;
 	enum turn_identity_kind kind;
+	uint64_t expires_s;
 	struct turn_key key;
 	uint16_t name_len;
 	char name[];
@@ -39,6 +41,12 @@ void turn_identity_return(struct ds_map *identities, struct turn_identity *id);
 // Whether both are the same user (RFC 8656 5, code 441). Keys do not count: a password may change.
 bool turn_identity_is(const struct turn_identity *id, const struct turn_principal *principal);
 
+// Whether the user's calls end with the credential.
+static inline bool turn_principal_ends(const struct turn_principal *p)
+{
+	return p->expires_s != 0 && p->realm->conf.end_with_credential;
+}
+
 static inline struct turn_principal turn_identity_principal(const struct turn_identity *id)
 {
 	return (struct turn_principal){
@@ -46,6 +54,7 @@ static inline struct turn_principal turn_identity_principal(const struct turn_id
 		.name = {id->name, id->name_len},
 		.secret_id = id->secret_id,
 		.kind = id->kind,
+		.expires_s = id->expires_s,
 	};
 }
 

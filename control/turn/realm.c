@@ -85,6 +85,8 @@ int turn_realms_init(struct turn_realms *rs, const uint8_t key[16], struct stun_
 		realm->nonce.hash = tp_nonce_realm_hash(conf->nonce_key, c->name, strlen(c->name));
 		realm->nonce.features = turn_realm_features(c);
 		err = statics_init(realm, key, x);
+		if (err == 0)
+			err = turn_secret_uses_make(realm, NULL);
 		if (err != 0)
 			return err;
 	}
@@ -97,6 +99,7 @@ void turn_realms_fini(struct turn_realms *rs)
 		ds_map_fini(&rs->items[i].statics);
 		ds_map_fini(&rs->items[i].by_hash);
 		free(rs->items[i].static_users);
+		turn_secret_uses_fini(&rs->items[i]);
 	}
 	free(rs->items);
 	*rs = (struct turn_realms){0};

@@ -9,6 +9,8 @@
 #include <ds/list.h>
 #include <ds/map.h>
 
+#include "secret.h"
+
 struct turn_static_user {
 	struct ds_map_node node;
 	struct ds_map_node by_hash; // where the realm has USERHASH
@@ -25,6 +27,8 @@ struct turn_realm {
 	struct turn_static_user *static_users;
 	struct turn_realm_counters counters;
 	size_t n_allocations;
+	struct turn_secret_use *uses; // the configured secrets first, in their order
+	size_t n_uses;
 };
 
 struct turn_realms {

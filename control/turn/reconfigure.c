@@ -60,6 +60,16 @@ static void prepared_drop(struct prepared *p)
 	free(p->relays);
 }
 
+// What each secret was used goes on.
+static int uses_prepare(const struct turn_server *s, struct prepared *p)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < p->realms.n && err == 0; i++)
+		err = turn_secret_uses_make(&p->realms.items[i], &s->realms.items[i]);
+	return err;
+}
+
 static int prepare(struct turn_server *s, const struct turn_conf *conf, struct prepared *p)
 {
 	uint8_t key[16];
@@ -71,6 +81,8 @@ static int prepare(struct turn_server *s, const struct turn_conf *conf, struct p
 		err = turn_realms_init(&p->realms, key, s->crypto, conf);
 	if (err == 0 && !turn_realms_are_same(&s->realms, &p->realms))
 		err = -EINVAL;
+	if (err == 0)
+		err = uses_prepare(s, p);
 	if (err == 0)
 		err = turn_locals_init(&p->locals, key, conf);
 	if (err == 0)
@@ -87,7 +99,8 @@ static bool secrets_are_same(const struct turn_realm_conf *a, const struct turn_
 	for (size_t i = 0; i < a->n_secrets; i++) {
 		const struct turn_secret *x = &a->secrets[i], *y = &b->secrets[i];
 
-		if (x->len != y->len || memcmp(x->octets, y->octets, x->len) != 0)
+		if (x->len != y->len || x->hmac != y->hmac ||
+			memcmp(x->octets, y->octets, x->len) != 0)
 			return false;
 	}
 	return true;

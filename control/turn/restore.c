@@ -76,7 +76,7 @@ static enum turn_identity_kind kind_guess(const struct turn_realm *realm, struct
 	uint64_t expiry_s;
 
 	if (turn_realm_user(realm, name) == NULL &&
-		turn_credential_parse(name, &expiry_s, &rest_name))
+		turn_credential_parse(name, turn_separator(&realm->conf), &expiry_s, &rest_name))
 		return TURN_IDENTITY_REST;
 	return TURN_IDENTITY_STATIC;
 }
@@ -89,6 +89,7 @@ static bool owner_restore(struct turn_server *s, struct turn_allocation *a,
 		.name = {(const char *)rec->username, rec->username_len},
 		.secret_id = rec->secret_id,
 		.kind = (enum turn_identity_kind)rec->identity_kind,
+		.expires_s = rec->credential_expires_s,
 	};
 	struct turn_key key = {
 		.algorithm = (enum turn_key_algorithm)rec->key_algorithm,

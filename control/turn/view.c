@@ -28,6 +28,26 @@ const struct turn_realm_counters *turn_get_realm_counters(
 	return realm != NULL ? &realm->counters : NULL;
 }
 
+bool turn_secret_next(const struct turn_server *s, uint16_t realm_id, size_t *cursor,
+	struct turn_secret_view *view)
+{
+	const struct turn_realm *realm = turn_realm_by_id(&s->realms, realm_id);
+	const struct turn_secret_use *use;
+
+	if (realm == NULL || *cursor >= realm->n_uses)
+		return false;
+	use = &realm->uses[*cursor];
+	*view = (struct turn_secret_view){
+		.name = use->name,
+		.secret = *cursor < realm->conf.n_secrets ? &realm->conf.secrets[*cursor] : NULL,
+		.requests = use->requests,
+		.last_s = use->last_s,
+		.n_allocations = use->n_allocations,
+	};
+	++*cursor;
+	return true;
+}
+
 size_t turn_allocation_count(const struct turn_server *s)
 {
 	return s->n_allocations;

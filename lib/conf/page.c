@@ -16,6 +16,7 @@ static void values_print(FILE *out, const struct rule *rule, enum rule_type type
 		[RULE_CIDR] = "prefix",
 		[RULE_PORTS] = "LOW-HIGH",
 		[RULE_PLACE] = "ADDRESS:PORTS",
+		[RULE_TIME] = "time in UTC",
 		[RULE_MAP] = "keys",
 		[RULE_LIST] = NULL,
 	};

@@ -176,6 +176,18 @@ static const struct rule protocol_rules[] = {
 		.initial = "true",
 		.text = "Offer clients to send USERHASH (RFC 8489) instead of the user name. Where "
 			"there are secrets or a directory it is not offered."},
+	{.key = "credential_separator",
+		.type = RULE_TEXT,
+		RULE_AT(struct conf_protocol, credential_separator),
+		.initial = ":",
+		.text = "Character between time and name in the user name of a time-limited "
+			"credential."},
+	{.key = "end_with_credential",
+		.type = RULE_BOOL,
+		RULE_AT(struct conf_protocol, end_with_credential),
+		.initial = "false",
+		.text = "A call ends when its time-limited credential does. Else the credential "
+			"is needed to begin a call, which may then go on."},
 	{.key = NULL},
 };
 
@@ -380,6 +392,7 @@ size_t conf_rule_size(enum rule_type type)
 		[RULE_IP] = sizeof(struct tp_addr),
 		[RULE_CIDR] = sizeof(struct text_cidr),
 		[RULE_PORTS] = 2 * sizeof(uint16_t),
+		[RULE_TIME] = sizeof(uint64_t),
 		[RULE_PLACE] = sizeof(struct conf_place),
 		[RULE_LIST] = 0,
 	};

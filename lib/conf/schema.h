@@ -15,6 +15,7 @@ enum rule_type {
 	RULE_CIDR,   // struct text_cidr
 	RULE_PORTS,  // two uint16_t: low, high
 	RULE_PLACE,  // struct conf_place
+	RULE_TIME,   // uint64_t, Unix seconds
 	RULE_MAP,    // a section's struct, in place
 	RULE_LIST,   // pointer and count; of a section's structs, or of single values
 };
@@ -70,6 +71,9 @@ struct draft_user {
 struct draft_secret {
 	const char *id;
 	const char *secret_file;
+	enum conf_hmac hmac;
+	uint64_t not_before_s;
+	uint64_t not_after_s;
 };
 
 // Users and secrets of one realm.

@@ -30,6 +30,13 @@ const struct section conf_schema_user = {
 	.text = "Users with a password of their own (long-term credentials).",
 };
 
+static const struct rule_choice hmacs[] = {
+	{.name = "sha1", .value = CONF_HMAC_SHA1},
+	{.name = "sha256", .value = CONF_HMAC_SHA256},
+	{.name = "any", .value = CONF_HMAC_ANY},
+	{.name = NULL},
+};
+
 static const struct rule secret_rules[] = {
 	{.key = "id",
 		.type = RULE_TEXT,
@@ -43,6 +50,24 @@ static const struct rule secret_rules[] = {
 		.required = true,
 		.example = "rest.secret",
 		.text = "File that holds the secret in one line. Not readable by others."},
+	{.key = "hmac",
+		.type = RULE_CHOICE,
+		RULE_AT(struct draft_secret, hmac),
+		.choices = hmacs,
+		.initial = "sha1",
+		.text = "How the application makes passwords: `sha1` as everywhere, "
+			"base64(HMAC-SHA1(secret, user name)); `sha256`, the same with "
+			"HMAC-SHA256; `any` takes both."},
+	{.key = "not_before",
+		.type = RULE_TIME,
+		RULE_AT(struct draft_secret, not_before_s),
+		.example = "2026-11-29T07:20:00Z",
+		.text = "The secret is not used earlier."},
+	{.key = "not_after",
+		.type = RULE_TIME,
+		RULE_AT(struct draft_secret, not_after_s),
+		.example = "2026-12-31",
+		.text = "The secret is not used later; calls go on."},
 	{.key = NULL},
 };
 
@@ -51,9 +76,9 @@ const struct section conf_schema_secret = {
 	.size = sizeof(struct draft_secret),
 	.text = "Secrets shared with the application that mints time-limited credentials (REST). "
 		"The "
-		"first is used to mint; all are accepted, so a secret is rotated by putting the "
-		"new "
-		"one first and removing the old one when its last credential has expired.",
+		"first in force is used to mint; all in force are accepted, so a secret is rotated "
+		"by putting the new one first and removing the old one when `relayctl secret list` "
+		"shows that it is used no longer.",
 };
 
 #define PEERS_ALLOW                                                                                \

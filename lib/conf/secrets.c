@@ -347,6 +347,9 @@ static void secrets_load(struct conf_loader *load, const struct draft_credential
 		const struct spot *where = conf_spot_of_value(load, &from->secret_file);
 
 		secrets[i].id = from->id;
+		secrets[i].hmac = from->hmac;
+		secrets[i].not_before_s = from->not_before_s;
+		secrets[i].not_after_s = from->not_after_s;
 		if (where != NULL)
 			conf_line_load(load, where, from->secret_file, &secrets[i].octets);
 	}

@@ -92,6 +92,14 @@ static void credentials_check(struct conf_loader *load, const struct draft_crede
 			conf_complain(
 				load, where, "give a shorter id", "has more than %u bytes", ID_MAX);
 	}
+	for (size_t i = 0; i < d->n_secrets; i++) {
+		const struct draft_secret *s = &d->secrets[i];
+
+		if (s->not_after_s != 0 && s->not_after_s < s->not_before_s)
+			conf_complain(load, conf_spot_of_value(load, &s->not_after_s),
+				"give a later not_after or an earlier not_before",
+				"ends before it begins");
+	}
 	conf_pairs_find(load, &(struct conf_pairs){d->secrets, d->n_secrets, sizeof(*d->secrets),
 				      true, id_compare, tell_same_id});
 }
@@ -151,6 +159,18 @@ void conf_peers_check(struct conf_loader *load, const struct conf_peers *p)
 				      cidr_compare, tell_same_cidr});
 }
 
+static void separator_check(struct conf_loader *load)
+{
+	const char *const *separator = &load->draft->conf.protocol.credential_separator;
+	const char *s = *separator;
+
+	if (strlen(s) == 1 && s[0] > ' ' && s[0] < 0x7f && (s[0] < '0' || s[0] > '9'))
+		return;
+	conf_complain(load, conf_spot_of_value(load, separator),
+		"give one character of ASCII that is no digit, such as \":\"",
+		"%s can't stand between time and name", conf_quote(load, s));
+}
+
 static void lifetimes_check(struct conf_loader *load)
 {
 	const struct conf_limits *l = &load->draft->conf.limits;
@@ -206,6 +226,7 @@ void conf_settle(struct conf_loader *load, const char *instance)
 	own_realm_check(load);
 	conf_peers_check(load, &load->draft->conf.peers);
 	conf_settle_realms(load);
+	separator_check(load);
 	lifetimes_check(load);
 	capacity_settle(load);
 }

@@ -3,6 +3,7 @@
 #include "loader.h"
 
 #include <text/buf.h>
+#include <text/time.h>
 
 #include <errno.h>
 #include <string.h>
@@ -243,6 +244,16 @@ static bool place_value(
 	return true;
 }
 
+static bool time_value(
+	struct conf_loader *load, const struct spot *where, const char *text, uint64_t *at)
+{
+	if (text_time_parse(text, at) == 0)
+		return true;
+	conf_complain(load, where, "give a date such as 2026-11-29 or 2026-11-29T07:20:00Z",
+		"%s is not a time in UTC", conf_quote(load, text));
+	return false;
+}
+
 static bool text_value(struct conf_loader *load, enum rule_type type, const struct spot *where,
 	const char *text, const char **at)
 {
@@ -289,6 +300,8 @@ bool conf_value_read(struct conf_loader *load, const struct rule *rule, enum rul
 		return ports_value(load, where, text, at);
 	case RULE_PLACE:
 		return place_value(load, where, text, at);
+	case RULE_TIME:
+		return time_value(load, where, text, at);
 	case RULE_MAP:
 	case RULE_LIST:
 		break;

@@ -265,6 +265,18 @@ static const struct ctl_column mint_columns[] = {
 	COLUMN("uris", "URIs", TEXT),
 };
 
+static const struct ctl_column secret_columns[] = {
+	COLUMN("realm", "realm", TEXT),
+	COLUMN("id", "id", TEXT),
+	COLUMN("state", "state", TEXT),
+	COLUMN("hmac", "HMAC", TEXT),
+	COLUMN("not_before", "not before", TEXT),
+	COLUMN("not_after", "not after", TEXT),
+	COLUMN("requests", "requests", COUNT),
+	COLUMN("last_used", "last used", TEXT),
+	COLUMN("allocations", "allocations", COUNT),
+};
+
 static const struct ctl_column check_columns[] = {
 	COLUMN("severity", "severity", TEXT),
 	COLUMN("file", "file", TEXT),
@@ -370,6 +382,10 @@ static const struct ctl_command commands[] = {
 		.shape = CTL_SHAPE_OBJECT,
 		ARGS(mint_arguments),
 		COLUMNS(mint_columns)},
+	{.name = "secret list",
+		.text = "Secrets of time-limited credentials, and how much each is used",
+		.shape = CTL_SHAPE_LIST,
+		COLUMNS(secret_columns)},
 	{.name = "config check",
 		.text = "Every mistake of a configuration file, with its remedy",
 		.shape = CTL_SHAPE_LIST,

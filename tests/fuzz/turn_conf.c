@@ -12,7 +12,8 @@ static struct turn_realm_conf turn_realm;
 static void users_init(void)
 {
 	static struct turn_user statics[2];
-	static const struct turn_secret secret = {"s", (const uint8_t *)"secret", 6};
+	static const struct turn_secret secret = {
+		.id = "s", .octets = (const uint8_t *)"secret", .len = 6};
 	char password[40] = "password";
 
 	turn_realm.secrets = &secret;

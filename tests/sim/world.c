@@ -185,7 +185,8 @@ static void users_init(struct world *w)
 	static const char *const names[WORLD_USERS] = {
 		"alice", "bob", "carol", "carol", "dave", "erin", "frank"};
 
-	w->secret = (struct turn_secret){"s", (const uint8_t *)"simulated", 9};
+	w->secret =
+		(struct turn_secret){.id = "s", .octets = (const uint8_t *)"simulated", .len = 9};
 	w->realm.secrets = &w->secret;
 	w->realm.n_secrets = 1;
 	for (unsigned i = 0; i < WORLD_USERS; i++) {

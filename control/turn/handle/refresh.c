@@ -4,20 +4,32 @@
 
 #include "allocation.h"
 
+// An allocation that ends with its credential gets no more than the rest of it.
+static uint32_t lifetime_cap(const struct turn_request *r, uint32_t lifetime_s)
+{
+	const struct turn_principal *p = &r->principal;
+	uint64_t left_s = p->expires_s > r->wall_s ? p->expires_s - r->wall_s : 0;
+
+	if (!turn_principal_ends(p) || left_s >= lifetime_s)
+		return lifetime_s;
+	return left_s > 0 ? (uint32_t)left_s : 1;
+}
+
 int64_t turn_lifetime_of(const struct turn_request *r)
 {
 	const struct turn_conf *conf = &r->s->conf;
 	uint32_t asked_s;
 
 	if (!stun_has(r->m, STUN_LIFETIME))
-		return conf->default_lifetime_s;
+		return lifetime_cap(r, conf->default_lifetime_s);
 	if (!stun_get_u32(r->m, STUN_LIFETIME, &asked_s))
 		return -1;
 	if (asked_s == 0)
 		return 0;
 	if (asked_s > conf->max_lifetime_s)
 		asked_s = conf->max_lifetime_s;
-	return asked_s > conf->default_lifetime_s ? asked_s : conf->default_lifetime_s;
+	return lifetime_cap(
+		r, asked_s > conf->default_lifetime_s ? asked_s : conf->default_lifetime_s);
 }
 
 unsigned turn_handle_refresh(struct turn_request *r, struct stun_writer *w)

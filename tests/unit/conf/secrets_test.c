@@ -141,6 +141,41 @@ static void users_and_their_files(void **state)
 		"contains control characters", "UTF-8");
 }
 
+#define SECRETS SUPPORT_BASE "secrets:\n"
+
+static void secrets_have_times_and_digests(void **state)
+{
+	struct conf *c;
+
+	(void)state;
+	refuse(SECRETS "  - {id: a, secret_file: good, hmac: md5}\n", "secrets[0].hmac",
+		"is not known here", "sha1 or sha256 or any");
+	refuse(SECRETS "  - {id: a, secret_file: good, not_before: tomorrow}\n",
+		"secrets[0].not_before", "is not a time in UTC", "2026-11-29");
+	refuse(SECRETS "  - {id: a, secret_file: good, not_before: 2026-12-02, not_after: "
+		       "2026-12-01T23:59:59Z}\n",
+		"secrets[0].not_after", "ends before it begins", "later");
+	refuse(SUPPORT_BASE "protocol:\n  credential_separator: \"::\"\nsecrets: [{id: a, "
+			    "secret_file: good}]\n",
+		"protocol.credential_separator", "can't stand between", "no digit");
+	refuse(SUPPORT_BASE "protocol:\n  credential_separator: \"7\"\nsecrets: [{id: a, "
+			    "secret_file: good}]\n",
+		"protocol.credential_separator", "can't stand between", "no digit");
+	c = support_load_good(CONF_FOR_CONTROL,
+		SECRETS "  - {id: a, secret_file: good, hmac: any, not_before: 2026-11-29, "
+			"not_after: 2026-11-29T07:20:01Z}\n"
+			"  - {id: b, secret_file: good}\n"
+			"protocol: {credential_separator: \"|\", end_with_credential: true}\n");
+	assert_int_equal(c->secrets[0].hmac, CONF_HMAC_ANY);
+	assert_true(c->secrets[0].not_before_s == 1795910400);
+	assert_true(c->secrets[0].not_after_s == 1795936801);
+	assert_int_equal(c->secrets[1].hmac, CONF_HMAC_SHA1);
+	assert_true(c->secrets[1].not_after_s == 0);
+	assert_string_equal(c->protocol.credential_separator, "|");
+	assert_true(c->protocol.end_with_credential);
+	conf_free(c);
+}
+
 static void same_user_twice(void **state)
 {
 	struct conf_errors errs = {0};
@@ -332,6 +367,7 @@ int main(void)
 		cmocka_unit_test(secret_files),
 		cmocka_unit_test(unreadable_file),
 		cmocka_unit_test(users_and_their_files),
+		cmocka_unit_test(secrets_have_times_and_digests),
 		cmocka_unit_test(same_user_twice),
 		cmocka_unit_test(users_file_lines),
 		cmocka_unit_test(users_file_of_many),

@@ -93,6 +93,14 @@ static void keys_are_named(void **state)
 		{BASE "limits: {credential_lifetime: 60}\n", "limits.credential_lifetime", NULL,
 			false},
 		{BASE "limits: {allocations: 77}\n", "limits.allocations", NULL, true},
+		{BASE "protocol: {credential_separator: '|'}\n", "protocol.credential_separator",
+			": to |", false},
+		{BASE "protocol: {end_with_credential: true}\n", "protocol.end_with_credential",
+			"0 to 1", false},
+		{"realm: a.example\nlisteners: [{address: 10.0.0.1}, {address: 10.0.0.2}]\n"
+		 "dataplane: {workers: 1, ports: [{interface: lo}]}\n"
+		 "secrets: [{id: one, secret_file: a, not_after: 2026-11-29}]\n",
+			"secrets", "0 added, 0 removed, 1 changed", false},
 		{BASE "relay: {ports: 50000-60000}\n", "relay.ports", NULL, true},
 		{BASE "relay: {ttl: reset}\n", "relay.ttl", "decrement to reset", false},
 		{BASE "limits: {credential_lifetime: 60}\n", "limits.credential_lifetime", NULL,

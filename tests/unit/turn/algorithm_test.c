@@ -294,7 +294,7 @@ static void time_limited_credentials_have_both(void **state)
 {
 	static const struct wish by_sha256 = {CLIENT_SHA256}, by_md5 = {.sha1 = true};
 	const uint8_t secret[] = "new secret";
-	struct turn_secret s = {"s", secret, sizeof(secret) - 1};
+	struct turn_secret s = {.id = "s", .octets = secret, .len = sizeof(secret) - 1};
 	struct turn_realm_conf realm = {.secrets = &s, .n_secrets = 1};
 	char username[64], password[64];
 	struct fixture f;

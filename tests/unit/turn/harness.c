@@ -44,8 +44,10 @@ void harness_init(struct harness *h)
 	h->users[1].name = "bob";
 	msg_key("bob", REALM, "builder", key);
 	h->users[1].key = turn_key_md5(key);
-	h->secrets[0] = (struct turn_secret){"new", secret_new, sizeof(secret_new) - 1};
-	h->secrets[1] = (struct turn_secret){"old", secret_old, sizeof(secret_old) - 1};
+	h->secrets[0] = (struct turn_secret){
+		.id = "new", .octets = secret_new, .len = sizeof(secret_new) - 1};
+	h->secrets[1] = (struct turn_secret){
+		.id = "old", .octets = secret_old, .len = sizeof(secret_old) - 1};
 	h->realms[0] = (struct turn_realm_conf){
 		.name = REALM,
 		.users = h->users,
@@ -195,7 +197,8 @@ void client_rest_user(struct client *c, const char *secret, uint64_t expiry_s, c
 {
 	static char username[64];
 	char password[64];
-	struct turn_secret s = {"s", (const uint8_t *)secret, strlen(secret)};
+	struct turn_secret s = {
+		.id = "s", .octets = (const uint8_t *)secret, .len = strlen(secret)};
 	struct turn_realm_conf realm = {.secrets = &s, .n_secrets = 1};
 
 	assert_int_equal(turn_mint_credential(&realm, name, expiry_s, username, sizeof(username),

@@ -52,8 +52,8 @@ static void usernames_are_taken_apart(void **state)
 		struct stun_text name;
 		uint64_t expiry_s;
 
-		assert_int_equal(
-			turn_credential_parse(TEXT(row->username), &expiry_s, &name), row->good);
+		assert_int_equal(turn_credential_parse(TEXT(row->username), ':', &expiry_s, &name),
+			row->good);
 		if (!row->good)
 			continue;
 		assert_true(expiry_s == row->expiry_s);
@@ -64,7 +64,7 @@ static void usernames_are_taken_apart(void **state)
 // base64(HMAC-SHA1("north", "1433895918:guest")), computed with another program.
 static void credential_is_minted(void **state)
 {
-	const struct turn_secret secret = {"s", (const uint8_t *)"north", 5};
+	const struct turn_secret secret = {.id = "s", .octets = (const uint8_t *)"north", .len = 5};
 	struct turn_realm_conf realm = {.secrets = &secret, .n_secrets = 1};
 	char username[32], password[32];
 
@@ -77,8 +77,8 @@ static void credential_is_minted(void **state)
 	assert_int_equal(turn_mint_credential(&realm, "guest", 1433895918, username, 16, password,
 				 sizeof(password)),
 		-ENOSPC);
-	assert_int_equal(turn_mint_credential(&realm, "guest", 1433895918, username, 17, password,
-				 TURN_REST_PASSWORD_LEN),
+	assert_int_equal(
+		turn_mint_credential(&realm, "guest", 1433895918, username, 17, password, 28),
 		-ENOSPC);
 	realm.n_secrets = 0;
 	assert_int_equal(turn_mint_credential(&realm, "guest", 1433895918, username,

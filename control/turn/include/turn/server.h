@@ -50,11 +50,21 @@ struct turn_user {
 	struct turn_key key_sha256; // TURN_KEY_NONE: there is none
 };
 
+// How passwords are made from a secret.
+enum turn_hmac {
+	TURN_HMAC_SHA1,
+	TURN_HMAC_SHA256,
+	TURN_HMAC_ANY, // either
+};
+
 // A shared secret of the time-limited ("REST") credentials.
 struct turn_secret {
 	const char *id; // shown in logs and counted; the octets never are
 	const uint8_t *octets;
 	size_t len;
+	enum turn_hmac hmac;
+	uint64_t not_before_s; // wall clock, both inclusive
+	uint64_t not_after_s;  // 0: for ever
 };
 
 struct turn_listener {
@@ -96,8 +106,10 @@ struct turn_realm_conf {
 	size_t n_users;
 	const struct turn_secret *secrets; // tried in turn, newest first
 	size_t n_secrets;
-	bool directory;	   // other names are looked up: TURN_OUT_LOOKUP
-	uint32_t features; // TP_FEATURE_* to be offered where all users can have them
+	char separator;		  // between time and name of a time-limited credential; 0: ':'
+	bool end_with_credential; // an allocation ends when its credential does
+	bool directory;		  // other names are looked up: TURN_OUT_LOOKUP
+	uint32_t features;	  // TP_FEATURE_* to be offered where all users can have them
 	const struct policy *policy;
 	uint32_t max_allocations; // of all its users; 0: no limit
 	uint32_t user_quota;	  // allocations of one user; 0: no limit
@@ -360,6 +372,15 @@ struct turn_permission_view {
 	enum turn_mtu_source mtu_source;
 };
 
+// A secret as relayctl shows it. Pointers are valid until the next turn_reconfigure.
+struct turn_secret_view {
+	const char *name;
+	const struct turn_secret *secret; // NULL: it left the configuration
+	uint64_t requests;		  // that verified, since the server was made
+	uint64_t last_s;		  // wall clock of the last of them; 0: never
+	uint32_t n_allocations;		  // live ones
+};
+
 // NULL with errno set (ENOMEM, EINVAL).
 struct turn_server *turn_create(
 	const struct turn_env *env, const struct turn_store *store, const struct turn_conf *conf);
@@ -479,8 +500,15 @@ int turn_allocation_find(struct turn_server *s, uint32_t ref, struct turn_alloca
 size_t turn_permissions_of(
 	const struct turn_server *s, uint32_t ref, struct turn_permission_view *out, size_t max);
 
-// A time-limited credential (REST): username "EXPIRY:NAME", password base64(HMAC-SHA1(secret,
-// username)). Buffers are NUL-terminated. 0, -ENOSPC for short buffers, -ENOENT without a secret.
+// Walks the secrets of a realm: start with *cursor = 0; false at the end.
+bool turn_secret_next(const struct turn_server *s, uint16_t realm_id, size_t *cursor,
+	struct turn_secret_view *view);
+// The secret with which credentials are minted at this wall clock second: the first in force; NULL.
+const struct turn_secret *turn_secret_to_mint(const struct turn_realm_conf *realm, uint64_t wall_s);
+
+// A time-limited credential (REST) under the realm's first secret: username "EXPIRY:NAME", password
+// base64(HMAC(secret, username)) with the secret's digest, SHA-1 where both are taken. Buffers are
+// NUL-terminated. 0, -ENOSPC for short buffers, -ENOENT without a secret.
 int turn_mint_credential(const struct turn_realm_conf *realm, const char *name,
 	uint64_t expiry_wall_s, char *username, size_t username_size, char *password,
 	size_t password_size);

@@ -143,6 +143,13 @@ struct conf_user {
 	struct conf_octets password; // UTF-8, as in the file without its end of line
 };
 
+// How passwords are made from a secret.
+enum conf_hmac {
+	CONF_HMAC_SHA1,
+	CONF_HMAC_SHA256,
+	CONF_HMAC_ANY, // both are accepted
+};
+
 // Most bytes of a secret or password. HMAC takes any length; the bound is that of the file.
 #define CONF_SECRET_MAX 4096u
 
@@ -150,6 +157,9 @@ struct conf_user {
 struct conf_secret {
 	const char *id;
 	struct conf_octets octets; // as in the file without its end of line
+	enum conf_hmac hmac;
+	uint64_t not_before_s; // Unix time; 0: at any time before
+	uint64_t not_after_s;  // 0: for ever
 };
 
 enum conf_source_type {
@@ -247,10 +257,12 @@ struct conf_protocol {
 	uint16_t channel_max; // TP_CHANNEL_MAX to TP_CHANNEL_MAX_COMPAT
 	bool permission_follows_channel;
 	bool heal_black_holes;
-	bool software;	  // send SOFTWARE
-	bool secure_stun; // Binding needs credentials
-	bool sha256;	  // offer PASSWORD-ALGORITHMS
-	bool userhash;	  // offer USERHASH
+	bool software;			  // send SOFTWARE
+	bool secure_stun;		  // Binding needs credentials
+	bool sha256;			  // offer PASSWORD-ALGORITHMS
+	bool userhash;			  // offer USERHASH
+	const char *credential_separator; // one character, between time and name
+	bool end_with_credential;	  // a call is over when its credential is
 };
 
 struct conf_log {
