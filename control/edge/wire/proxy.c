@@ -154,3 +154,40 @@ enum wire_proxy_step wire_proxy_read(struct wire_proxy *p, const uint8_t *bytes,
 		return WIRE_PROXY_BAD;
 	return v1_read(p, bytes, len);
 }
+
+// ---- writing ------------------------------------------------------------------------------------
+
+static void six_put(uint8_t *out, const struct tp_addr *a)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	if (a->family == TP_FAMILY_IPV6) {
+		memcpy(out, a->ip, 16);
+		return;
+	}
+	memcpy(out, mapped, sizeof(mapped));
+	memcpy(out + sizeof(mapped), a->ip, 4);
+}
+
+size_t wire_proxy_write(uint8_t out[WIRE_PROXY_WRITE_MAX], const struct tp_addr *source,
+	const struct tp_addr *destination)
+{
+	bool six = source->family == TP_FAMILY_IPV6 || destination->family == TP_FAMILY_IPV6;
+	size_t ip_len = six ? 16 : 4, len = 2 * ip_len + 4;
+	uint8_t *at = out + V2_HEADER_LEN;
+
+	memcpy(out, signature, sizeof(signature));
+	out[12] = 0x21; // version 2, for somebody
+	out[13] = six ? 0x21 : 0x11;
+	tp_store_be16(out + 14, (uint16_t)len);
+	if (six) {
+		six_put(at, source);
+		six_put(at + ip_len, destination);
+	} else {
+		memcpy(at, source->ip, ip_len);
+		memcpy(at + ip_len, destination->ip, ip_len);
+	}
+	memcpy(at + 2 * ip_len, &source->port_be, 2);
+	memcpy(at + 2 * ip_len + 2, &destination->port_be, 2);
+	return V2_HEADER_LEN + len;
+}

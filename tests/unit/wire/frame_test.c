@@ -149,7 +149,7 @@ static void first_bytes_tell_the_transport(void **state)
 		{"\x16\xfe\xff", 3, WIRE_FIRST_ALIEN}, // DTLS on a stream
 		{"\x00\x03", 2, WIRE_FIRST_PLAIN},
 		{"\x40", 1, WIRE_FIRST_ALIEN}, // ChannelData before any request
-		{"GET /", 5, WIRE_FIRST_ALIEN},
+		{"GET /", 5, WIRE_FIRST_HTTP},
 		{"\x80\x2e", 2, WIRE_FIRST_ALIEN}, // SSL 2
 		{"\xff", 1, WIRE_FIRST_ALIEN},
 	};

@@ -105,11 +105,31 @@ static void bytes(void **state)
 	refused(h, 28);
 }
 
+// The reader finds the client, the bytes have the destination.
+static void written_is_read(void **state)
+{
+	static const uint8_t six[16] = {0x20, 1, 0xd, 0xb8, [15] = 9};
+	struct tp_addr four = tp_addr_ipv4(0xc0000209, 4660), own = tp_addr_ipv4(0xc0000201, 443);
+	struct tp_addr long_one = tp_addr_ipv6(six, 4660);
+	uint8_t out[WIRE_PROXY_WRITE_MAX];
+
+	(void)state;
+	assert_int_equal(wire_proxy_write(out, &four, &own), 28);
+	accepted(out, 28, "192.0.2.9:4660");
+	assert_memory_equal(out + 20, "\xc0\x00\x02\x01\x12\x34\x01\xbb", 8);
+	assert_int_equal(wire_proxy_write(out, &long_one, &own), 52);
+	accepted(out, 52, "[2001:db8::9]:4660");
+	assert_memory_equal(out + 42, "\xff\xff\xc0\x00\x02\x01\x12\x34\x01\xbb", 10);
+	assert_int_equal(wire_proxy_write(out, &four, &long_one), 52);
+	accepted(out, 52, "192.0.2.9:4660");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines),
 		cmocka_unit_test(bytes),
+		cmocka_unit_test(written_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

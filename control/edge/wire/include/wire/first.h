@@ -8,7 +8,8 @@ enum wire_first {
 	WIRE_FIRST_MORE,  // not enough bytes to tell
 	WIRE_FIRST_PLAIN, // STUN: nothing else can come first
 	WIRE_FIRST_TLS,	  // a handshake record of TLS (RFC 8446 5.1)
-	WIRE_FIRST_ALIEN, // neither
+	WIRE_FIRST_HTTP,  // the method of a request of HTTP/1
+	WIRE_FIRST_ALIEN, // none of them
 };
 
 // At most 2 bytes are looked at.
@@ -20,5 +21,7 @@ static inline enum wire_first wire_first_of(const uint8_t *p, size_t len)
 	// method that nobody has; its bytes would still fail at the version.
 	if (p[0] == 0x16)
 		return len < 2 ? WIRE_FIRST_MORE : p[1] == 3 ? WIRE_FIRST_TLS : WIRE_FIRST_ALIEN;
+	if (p[0] >= 'A' && p[0] <= 'Z')
+		return WIRE_FIRST_HTTP;
 	return (p[0] & 0xc0) == 0 ? WIRE_FIRST_PLAIN : WIRE_FIRST_ALIEN;
 }

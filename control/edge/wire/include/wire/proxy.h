@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Reads the header of the PROXY protocol, versions 1 and 2, that a proxy sends ahead of a
-// connection. The header is mandatory where it is expected. No input or output; any thread.
+// connection, and writes that of version 2. The header is mandatory where it is expected. No input
+// or output; any thread.
 #pragma once
 
 #include <turnpike/addr.h>
@@ -24,3 +25,10 @@ struct wire_proxy {
 };
 
 enum wire_proxy_step wire_proxy_read(struct wire_proxy *p, const uint8_t *bytes, size_t len);
+
+// Longest header that is written.
+#define WIRE_PROXY_WRITE_MAX 52u
+
+// A header of version 2: the client and the address to which it came. Returns its length.
+size_t wire_proxy_write(uint8_t out[WIRE_PROXY_WRITE_MAX], const struct tp_addr *source,
+	const struct tp_addr *destination);
