@@ -211,6 +211,20 @@ static int unix_allow(scmp_filter_ctx ctx)
 	return rc;
 }
 
+// The type carries flags besides.
+static int tcp_allow(scmp_filter_ctx ctx)
+{
+	static const int tcp[] = {AF_INET, AF_INET6};
+	int rc = 0;
+
+	for (size_t i = 0; i < LEN(tcp) && rc == 0; i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)tcp[i], 0),
+			SCMP_A1(SCMP_CMP_MASKED_EQ, ~(scmp_datum_t)(SOCK_CLOEXEC | SOCK_NONBLOCK),
+				SOCK_STREAM));
+	return rc == 0 ? seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0) : rc;
+}
+
 static int net_allow(scmp_filter_ctx ctx)
 {
 	int rc = calls_allow(ctx, asking, LEN(asking));
@@ -242,6 +256,8 @@ static int rules_add(scmp_filter_ctx ctx, const struct proc_sandbox *s)
 		rc = calls_allow(ctx, makers, LEN(makers));
 	if (rc == 0 && (s->allow & PROC_ALLOW_NET) != 0)
 		rc = net_allow(ctx);
+	if (rc == 0 && (s->allow & PROC_ALLOW_TCP) != 0)
+		rc = tcp_allow(ctx);
 	if (rc == 0 && (s->allow & PROC_ALLOW_THREAD) != 0)
 		rc = calls_allow(ctx, threads, LEN(threads));
 	for (size_t i = 0; i < LEN(unsignalled) && rc == 0 && (s->allow & PROC_ALLOW_THREAD) == 0;

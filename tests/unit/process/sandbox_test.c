@@ -176,6 +176,29 @@ static void families_are_those_of_the_kernels_answers(void **state)
 	assert_int_equal(run(kernel_asked), 0);
 }
 
+static int tcp_connected(void)
+{
+	static const struct proc_sandbox sandbox = {.allow = PROC_ALLOW_TCP | PROC_ALLOW_UNIX};
+	struct sockaddr_storage at = {.ss_family = AF_INET};
+	int fd;
+
+	CHECK(proc_sandbox_enter(&sandbox) == 0);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	CHECK(fd >= 0 && socket(AF_INET6, SOCK_STREAM, 0) >= 0);
+	CHECK(connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0 && errno != EPERM);
+	CHECK(proc_denied_count() == 0);
+	CHECK(socket(AF_INET, SOCK_DGRAM, 0) < 0 && errno == EPERM);
+	CHECK(socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, 0) < 0 && errno == EPERM);
+	CHECK(bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 && errno == EPERM);
+	return 0;
+}
+
+static void tcp_is_for_connecting(void **state)
+{
+	(void)state;
+	assert_int_equal(run(tcp_connected), 0);
+}
+
 // ---- paths ------------------------------------------------------------------------------------
 
 static char inside[64], outside[64], removable[64], writable[64];
@@ -256,6 +279,7 @@ int main(void)
 		cmocka_unit_test(a_denied_call_is_named_once),
 		cmocka_unit_test(threads_that_run_are_under_the_filter_too),
 		cmocka_unit_test(threads_and_programs_are_refused_without_a_signal),
+		cmocka_unit_test(tcp_is_for_connecting),
 		cmocka_unit_test(families_are_those_of_the_kernels_answers),
 		cmocka_unit_test(files_change_at_the_named_paths_only),
 	};

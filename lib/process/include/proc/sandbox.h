@@ -17,6 +17,7 @@ enum proc_allow {
 	PROC_ALLOW_MAKE = 8,   // makes, cuts and renames files, and gives them to a group
 	PROC_ALLOW_NET = 16, // asks the kernel about interfaces: netlink, ioctl, its programs' maps
 	PROC_ALLOW_THREAD = 32,
+	PROC_ALLOW_TCP = 64, // makes TCP sockets and connects them
 };
 
 struct proc_sandbox {
