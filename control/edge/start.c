@@ -29,7 +29,7 @@ static int failed(const struct tls_error *err)
 	return PROC_EXIT_FAILED;
 }
 
-// Each connection is a descriptor: fewer files, fewer connections.
+// Each connection is a descriptor, two with backends: fewer files, fewer connections.
 static void connections_clamp(struct conf *conf)
 {
 	struct rlimit limit;
@@ -37,7 +37,8 @@ static void connections_clamp(struct conf *conf)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
 		return;
-	room = limit.rlim_cur > DESCRIPTORS_OWN ? limit.rlim_cur - DESCRIPTORS_OWN : 1;
+	room = limit.rlim_cur > DESCRIPTORS_OWN + 1 ? limit.rlim_cur - DESCRIPTORS_OWN : 2;
+	room /= conf_has_backends(conf) ? 2 : 1;
 	if (conf->edge.connections <= room)
 		return;
 	log_event(LOG_EV_CONFIG_WARNING,
@@ -114,16 +115,17 @@ static int link_take(struct edge *e)
 }
 
 // It reads certificates and the configuration again, makes its file of the segment again, and
-// connects to Unix sockets of the other processes.
+// connects to Unix sockets of the other processes, and to backends where there are any.
 static int confine(const struct edge *e)
 {
 	static const int calls[] = {
 		SCMP_SYS(eventfd2), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_gettime),
 		SCMP_SYS(dup3), // the link puts new timers in the place of old ones
 	};
-	static const struct proc_sandbox sandbox = {
+	const struct proc_sandbox sandbox = {
 		.allow = PROC_ALLOW_READ | PROC_ALLOW_REMOVE | PROC_ALLOW_UNIX | PROC_ALLOW_MAKE |
-			 PROC_ALLOW_THREAD,
+			 PROC_ALLOW_THREAD |
+			 (conf_has_backends(e->conf) ? (unsigned)PROC_ALLOW_TCP : 0),
 		.calls = calls,
 		.n_calls = TP_ARRAY_LEN(calls),
 	};

@@ -52,6 +52,9 @@ static void listeners_settle(struct conf_loader *load)
 		listeners[i].certificate = from->certificate;
 		listeners[i].proxies = from->proxies;
 		listeners[i].n_proxies = from->n_proxies;
+		listeners[i].names = from->names;
+		listeners[i].n_names = from->n_names;
+		listeners[i].websocket = from->websocket;
 	}
 	d->conf.listeners = listeners;
 	d->conf.n_listeners = d->n_listeners;

@@ -59,7 +59,17 @@ struct draft_listener {
 	const char *certificate;
 	const struct text_cidr *proxies;
 	size_t n_proxies;
+	const char **names;
+	size_t n_names;
+	struct draft_backend *backends;
+	size_t n_backends;
+	struct conf_websocket websocket;
 	const char *realm; // NULL: the file's own
+};
+
+struct draft_backend {
+	struct conf_backend conf; // the address without its port
+	uint16_t port;
 };
 
 struct draft_user {
@@ -106,6 +116,8 @@ struct draft {
 extern const struct section conf_schema_top;
 extern const struct section conf_schema_dataplane;
 extern const struct section conf_schema_listener;
+extern const struct section conf_schema_backend;
+extern const struct section conf_schema_websocket;
 extern const struct section conf_schema_relay;
 extern const struct section conf_schema_edge;
 extern const struct section conf_schema_directory;

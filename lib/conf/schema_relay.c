@@ -205,6 +205,23 @@ static const struct rule listener_rules[] = {
 			"begins "
 			"with a header of the PROXY protocol, version 1 or 2, that names the "
 			"client."},
+	{.key = "names",
+		.type = RULE_LIST,
+		RULE_AT_LIST(struct draft_listener, names),
+		.item = RULE_TEXT,
+		.initial_text = "those of the certificates",
+		.example = "[turn.example.org]",
+		.text = "For tls with `backends`: names by which clients reach the relay itself, "
+			"besides those of its certificates. `*.example.org` is every name with one "
+			"more part."},
+	{.key = "backends",
+		.type = RULE_LIST,
+		RULE_AT_LIST(struct draft_listener, backends),
+		.section = &conf_schema_backend},
+	{.key = "websocket",
+		.type = RULE_MAP,
+		RULE_AT(struct draft_listener, websocket),
+		.section = &conf_schema_websocket},
 	{.key = NULL},
 };
 

@@ -12,13 +12,12 @@
 
 #include <log/log.h>
 #include <turnpike/segment.h>
-#include <wire/first.h>
 #include <wire/proxy.h>
 
 // ---- time ---------------------------------------------------------------------------------------
 
 // Lists are in the order of since_ns, so the end of each list is the newest.
-static void timed_move(struct conn *c, struct ds_list *list)
+void conn_time(struct conn *c, struct ds_list *list)
 {
 	ds_list_del(&c->timed);
 	ds_list_add(list, &c->timed);
@@ -33,9 +32,9 @@ static void timed_note(struct conn *c, bool was_partial, bool got_message)
 	if (!c->spoke)
 		return;
 	if (!partial)
-		timed_move(c, &c->thread->idle);
+		conn_time(c, &c->thread->idle);
 	else if (got_message || !was_partial)
-		timed_move(c, &c->thread->young);
+		conn_time(c, &c->thread->young);
 }
 
 static uint64_t list_expire(struct serve_thread *t, struct ds_list *list, uint64_t limit_ns)
@@ -45,9 +44,10 @@ static uint64_t list_expire(struct serve_thread *t, struct ds_list *list, uint64
 
 		if (c->since_ns + limit_ns > t->now_ns)
 			return c->since_ns + limit_ns;
-		conn_close(c, list == &t->idle ? SERVE_CLOSE_idle_timeout
-			      : c->spoke       ? SERVE_CLOSE_message_timeout
-					       : SERVE_CLOSE_handshake_timeout);
+		conn_close(c, list == &t->idle	? SERVE_CLOSE_idle_timeout
+			      : c->pass != NULL ? SERVE_CLOSE_backend
+			      : c->spoke	? SERVE_CLOSE_message_timeout
+						: SERVE_CLOSE_handshake_timeout);
 	}
 	return UINT64_MAX;
 }
@@ -104,7 +104,7 @@ void conn_create(struct serve_thread *t, struct serve_port *p, int fd, const str
 	ds_list_init(&c->dirty);
 	ds_list_init(&c->again);
 	atomic_fetch_add_explicit(&t->n_connections, 1, memory_order_relaxed);
-	timed_move(c, &t->young);
+	conn_time(c, &t->young);
 	if (p->proxied == NULL && !admit(c)) {
 		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 		conn_close(c, SERVE_CLOSE_limit);
@@ -147,9 +147,14 @@ void conn_close(struct conn *c, enum serve_close why)
 	close(c->fd);
 	c->fd = -1;
 	c->connection = 0;
+	pass_end(c);
 	backlog_fini(&c->backlog);
 	free(c->partial);
 	free(c->rest);
+	free(c->head);
+	c->head = NULL;
+	free(c->ws);
+	c->ws = NULL;
 	ds_list_del(&c->dirty);
 	ds_list_del(&c->again);
 	ds_list_del(&c->timed);
@@ -244,7 +249,24 @@ static bool bytes_take(struct conn *c, const uint8_t *bytes, size_t len)
 	return true;
 }
 
-static void open_read(struct conn *c)
+bool conn_bytes(struct conn *c, uint8_t *bytes, size_t kept, size_t len)
+{
+	enum serve_close closing;
+
+	if (c->ws != NULL)
+		len = ws_decode(c, bytes + kept, len);
+	if (!bytes_take(c, bytes, kept + len))
+		return false;
+	closing = c->ws != NULL ? c->ws->closing : SERVE_OPEN;
+	if (closing == SERVE_OPEN)
+		return true;
+	// The last frame says why.
+	conn_flush(c);
+	conn_close(c, closing);
+	return false;
+}
+
+void conn_read_open(struct conn *c)
 {
 	struct serve_thread *t = c->thread;
 	enum serve_close why = SERVE_CLOSE_client;
@@ -262,7 +284,7 @@ static void open_read(struct conn *c)
 		}
 		if (n == 0)
 			return;
-		if (!bytes_take(c, t->scratch, kept + (size_t)n))
+		if (!conn_bytes(c, t->scratch, kept, (size_t)n))
 			return;
 		// The kernel tells of more by an event; a session may hold the last of it.
 		if (c->ssl == NULL)
@@ -275,13 +297,16 @@ static void open_read(struct conn *c)
 void conn_read_again(struct conn *c)
 {
 	ds_list_del(&c->again);
-	open_read(c);
+	if (c->state == CONN_PASS)
+		pass_pump(c);
+	else
+		conn_read_open(c);
 }
 
 // ---- before it is open
 // ------------------------------------------------------------------------------
 
-static void opened(struct conn *c)
+bool conn_open(struct conn *c)
 {
 	struct serve_thread *t = c->thread;
 	uint16_t id = edge_link_listener(t->serve->link, &c->port->addr,
@@ -295,13 +320,26 @@ static void opened(struct conn *c)
 				log_addr("listener", &c->port->addr),
 				log_str("reason", id == 0 ? "not_ready" : "connections")));
 		conn_close(c, id == 0 ? SERVE_CLOSE_not_ready : SERVE_CLOSE_limit);
-		return;
+		return false;
 	}
 	c->state = CONN_OPEN;
 	// From here on levels: bytes that are left in the socket are told again.
 	events_want(c, false);
+	return c->fd >= 0;
+}
+
+// The first message may come, or a request of HTTP where the listener takes it.
+static void begin(struct conn *c, const struct conf_listener *l)
+{
+	if (!web_is_for(l)) {
+		if (conn_open(c))
+			conn_read_open(c);
+		return;
+	}
+	c->state = CONN_WEB;
+	events_want(c, false);
 	if (c->fd >= 0)
-		open_read(c);
+		web_read(c);
 }
 
 static void handshake(struct conn *c)
@@ -325,10 +363,10 @@ static void handshake(struct conn *c)
 	}
 	SERVE_COUNT(c->thread, handshakes, 1);
 	SERVE_COUNT(c->thread, resumed, SSL_session_reused(c->ssl));
-	opened(c);
+	begin(c, c->port->tls);
 }
 
-static void tls_begin(struct conn *c)
+void conn_tls_begin(struct conn *c)
 {
 	struct serve *s = c->thread->serve;
 
@@ -345,8 +383,7 @@ static void tls_begin(struct conn *c)
 		handshake(c);
 }
 
-// Looks at bytes that stay in the socket. 0: none yet; -1: the connection is closed.
-static ssize_t peek(struct conn *c, uint8_t *out, size_t room)
+ssize_t conn_peek(struct conn *c, uint8_t *out, size_t room)
 {
 	ssize_t n = recv(c->fd, out, room, MSG_PEEK);
 
@@ -361,16 +398,20 @@ static ssize_t peek(struct conn *c, uint8_t *out, size_t room)
 static void first_bytes(struct conn *c)
 {
 	uint8_t bytes[2];
-	ssize_t n = peek(c, bytes, sizeof(bytes));
+	ssize_t n = conn_peek(c, bytes, sizeof(bytes));
 	enum wire_first first;
 
 	if (n <= 0)
 		return;
 	first = wire_first_of(bytes, (size_t)n);
-	if (first == WIRE_FIRST_TLS && c->port->tls)
-		tls_begin(c);
-	else if (first == WIRE_FIRST_PLAIN && c->port->plain)
-		opened(c);
+	if (first == WIRE_FIRST_TLS && c->port->tls != NULL && c->port->tls->n_backends > 0)
+		pass_look(c);
+	else if (first == WIRE_FIRST_TLS && c->port->tls != NULL)
+		conn_tls_begin(c);
+	else if (c->port->plain != NULL &&
+		 (first == WIRE_FIRST_PLAIN ||
+			 (first == WIRE_FIRST_HTTP && web_is_for(c->port->plain))))
+		begin(c, c->port->plain);
 	else if (first != WIRE_FIRST_MORE)
 		conn_close(c, SERVE_CLOSE_alien);
 }
@@ -378,7 +419,7 @@ static void first_bytes(struct conn *c)
 static void proxy_header(struct conn *c)
 {
 	uint8_t bytes[WIRE_PROXY_V2_MAX];
-	ssize_t n = peek(c, bytes, sizeof(bytes));
+	ssize_t n = conn_peek(c, bytes, sizeof(bytes));
 	enum wire_proxy_step step;
 	struct wire_proxy p;
 
@@ -456,11 +497,17 @@ void conn_event(struct conn *c, uint32_t events)
 	case CONN_HANDSHAKE:
 		handshake(c);
 		break;
+	case CONN_WEB:
+		web_read(c);
+		break;
 	case CONN_OPEN:
 		if ((events & EPOLLOUT) != 0)
 			conn_flush(c);
 		if (c->fd >= 0 && (events & ~(uint32_t)EPOLLOUT) != 0)
-			open_read(c);
+			conn_read_open(c);
+		break;
+	case CONN_PASS:
+		pass_pump(c);
 		break;
 	}
 }

@@ -4,10 +4,15 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
 
 #include <bounds/backlog.h>
 #include <ds/list.h>
 #include <serve/serve.h>
+#include <wire/first.h>
+#include <wire/hello.h>
+#include <wire/upgrade.h>
+#include <wire/websocket.h>
 
 #define SERVE_SCRATCH	 65536u
 // One record of TLS (RFC 8446 5.1), and one write.
@@ -22,8 +27,8 @@
 // Address and port that clients connect to, with a tcp listener, a tls listener, or both.
 struct serve_port {
 	struct tp_addr addr;
-	bool plain;
-	bool tls;
+	const struct conf_listener *plain; // NULL: none, and below
+	const struct conf_listener *tls;
 	const struct conf_listener *proxied; // its proxies; NULL: direct
 	struct tls_context *context;	     // under serve.lock
 	int fds[TP_EDGE_THREADS_MAX];
@@ -41,10 +46,21 @@ enum conn_state {
 	CONN_PROXY,
 	CONN_FIRST,
 	CONN_HANDSHAKE,
+	CONN_WEB, // TURN or HTTP
 	CONN_OPEN,
+	CONN_PASS, // a backend's
 };
 
 struct serve_thread;
+struct pass;
+
+// A connection whose messages are in a WebSocket.
+struct conn_ws {
+	struct wire_ws reader;
+	enum serve_close closing; // SERVE_OPEN: it is not
+	uint8_t out[512];	  // whole frames, and the answer to the request, that are to leave
+	uint16_t n_out;
+};
 
 struct conn {
 	struct serve_thread *thread;
@@ -70,6 +86,10 @@ struct conn {
 	uint8_t *rest;
 	uint32_t n_rest;
 	struct backlog backlog;
+	struct pass *pass; // NULL: not a backend's
+	uint8_t *head;	   // bytes that may be a request of HTTP; NULL: none
+	uint32_t n_head;
+	struct conn_ws *ws; // NULL: no WebSocket
 };
 
 struct serve_thread {
@@ -88,6 +108,7 @@ struct serve_thread {
 	struct ds_list dead; // closed in this turn: events may still name them
 	_Atomic uint32_t n_connections;
 	struct serve_counters counters; // written by the thread, read by any
+	struct wire_hello hello;
 	uint8_t scratch[SERVE_SCRATCH];
 	uint8_t batch[SERVE_BATCH];
 };
@@ -118,6 +139,7 @@ int listen_ports_open(struct serve *s, struct tls_error *err);
 void listen_ports_close(struct serve *s);
 // New contexts for all ports, or none. 0 or -1.
 int listen_contexts_load(struct serve *s, const struct conf *conf, struct tls_error *err);
+socklen_t listen_sockaddr(const struct tp_addr *a, struct sockaddr_storage *out);
 // Takes new connections of a port.
 void listen_accept(struct serve_thread *t, struct serve_port *p);
 
@@ -134,6 +156,50 @@ void conn_close(struct conn *c, enum serve_close why);
 void conn_reap(struct serve_thread *t);
 // Closes those whose time is over. Returns when the next one is due, UINT64_MAX: none.
 uint64_t conn_expire(struct serve_thread *t);
+// Moves the connection to the end of a list of the thread, from now on.
+void conn_time(struct conn *c, struct ds_list *list);
+// The end of the relay itself for a connection whose ClientHello waits in the socket.
+void conn_tls_begin(struct conn *c);
+// Registers the connection, whose messages follow. False: it is closed.
+bool conn_open(struct conn *c);
+// Takes bytes of an open connection, which it may change; `kept` bytes of a message stand before
+// them. False: it is closed.
+bool conn_bytes(struct conn *c, uint8_t *bytes, size_t kept, size_t len);
+// Reads an open connection.
+void conn_read_open(struct conn *c);
+// Looks at bytes that stay in the socket. 0: none yet; -1: the connection is closed.
+ssize_t conn_peek(struct conn *c, uint8_t *out, size_t room);
+
+// ---- choose.c: no input or output ---------------------------------------------------------------
+
+// The backend of a ClientHello; NULL: it is for the relay itself. `own`: a certificate of the relay
+// has its name.
+const struct conf_backend *choose_backend(
+	const struct conf_listener *l, const struct wire_hello *h, bool own);
+
+// The backend of plain HTTP for this name; NULL: there is none. `name` NULL: the client gave none.
+const struct conf_backend *choose_plain(const struct conf_listener *l, const char *name);
+
+// ---- web.c: plain HTTP and WebSockets -----------------------------------------------------------
+
+// Whether HTTP may come to the listener.
+bool web_is_for(const struct conf_listener *l);
+// Reads the first bytes of a connection to such a listener, and begins its kind.
+void web_read(struct conn *c);
+// Bytes for the client ahead of all messages; too many are lost.
+void ws_put(struct conn *c, const void *bytes, size_t len);
+// Puts the payload of the frames to the front. Returns its length.
+size_t ws_decode(struct conn *c, uint8_t *bytes, size_t len);
+
+// ---- pass.c: connections of backends ------------------------------------------------------------
+
+// Reads the ClientHello that waits in the socket, and begins one of both ends when it is whole.
+void pass_look(struct conn *c);
+// Connects to the backend, which gets these bytes first.
+void pass_begin(struct conn *c, const struct conf_backend *b, const uint8_t *bytes, size_t len);
+// Moves all that can be moved.
+void pass_pump(struct conn *c);
+void pass_end(struct conn *c);
 
 // ---- stream.c: bytes, plain or TLS
 // ---------------------------------------------------------------
@@ -144,6 +210,9 @@ ssize_t stream_read(struct conn *c, uint8_t *out, size_t room, enum serve_close 
 bool stream_holds(const struct conn *c);
 // Writes the rest, then the backlog. 0: all is written; 1: the socket is full; -1: *why.
 int stream_write(struct conn *c, enum serve_close *why);
+// Bytes written; 0: the socket is full: the next call has the same bytes again, at least as many;
+// -1: *why.
+ssize_t stream_put(struct conn *c, const uint8_t *bytes, size_t len, enum serve_close *why);
 // 1: done, 0: wants an event, -1: failed.
 int stream_handshake(struct conn *c, bool *wants_write);
 

@@ -45,8 +45,10 @@ int listen_ports_make(struct serve *s, const struct conf *conf)
 			for (unsigned k = 0; k < TP_EDGE_THREADS_MAX; k++)
 				p->fds[k] = -1;
 		}
-		p->plain |= l->transport == CONF_TRANSPORT_TCP;
-		p->tls |= l->transport == CONF_TRANSPORT_TLS;
+		if (l->transport == CONF_TRANSPORT_TCP)
+			p->plain = l;
+		else
+			p->tls = l;
 		if (l->n_proxies > 0)
 			p->proxied = l;
 	}
@@ -56,7 +58,7 @@ int listen_ports_make(struct serve *s, const struct conf *conf)
 // ---- sockets
 // --------------------------------------------------------------------------------------
 
-static socklen_t sockaddr_make(const struct tp_addr *a, struct sockaddr_storage *out)
+socklen_t listen_sockaddr(const struct tp_addr *a, struct sockaddr_storage *out)
 {
 	struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = a->port_be};
 	struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = a->port_be};
@@ -91,7 +93,7 @@ static int socket_open(const struct tp_addr *a)
 {
 	static const int on = 1;
 	struct sockaddr_storage at;
-	socklen_t len = sockaddr_make(a, &at);
+	socklen_t len = listen_sockaddr(a, &at);
 	int fd = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int rc;
 
@@ -195,11 +197,13 @@ int listen_contexts_load(struct serve *s, const struct conf *conf, struct tls_er
 		const struct conf_listener *l = tls_listener_of(conf, &s->ports[i]);
 
 		// A listener that the new configuration lacks serves until the next start.
-		if (!s->ports[i].tls)
+		if (s->ports[i].tls == NULL)
 			continue;
 		made[i] = l != NULL ? context_load(s, conf, l, err)
 				    : tls_context_ref(s->ports[i].context);
 		rc = made[i] == NULL ? -1 : 0;
+		if (rc == 0 && web_is_for(s->ports[i].tls))
+			tls_context_offer_http(made[i]);
 	}
 	pthread_mutex_lock(&s->lock);
 	for (size_t i = 0; i < s->n_ports && rc == 0; i++) {

@@ -127,6 +127,29 @@ static int bytes_send(struct conn *c, const uint8_t *bytes, size_t len, enum ser
 	return c->ssl != NULL ? tls_send(c, bytes, len, why) : plain_send(c, bytes, len, why);
 }
 
+// What a WebSocket has to send besides messages.
+static int frames_send(struct conn *c, enum serve_close *why)
+{
+	uint16_t n = c->ws->n_out;
+
+	c->ws->n_out = 0;
+	return n == 0 ? 0 : bytes_send(c, c->ws->out, n, why);
+}
+
+// In a WebSocket a batch is one binary message, whose header stands before it.
+static uint8_t *header_put(const struct conn *c, uint8_t *start, size_t *n)
+{
+	uint8_t header[WIRE_WS_HEADER_MAX];
+	size_t len;
+
+	if (c->ws == NULL)
+		return start;
+	len = wire_ws_header(header, WIRE_WS_BINARY, (uint16_t)*n);
+	memcpy(start - len, header, len);
+	*n += len;
+	return start - len;
+}
+
 int stream_write(struct conn *c, enum serve_close *why)
 {
 	struct serve_thread *t = c->thread;
@@ -141,15 +164,43 @@ int stream_write(struct conn *c, enum serve_close *why)
 		backlog_expire(&c->backlog, &limits, t->now_ns);
 		SERVE_COUNT(t, lost_late, c->backlog.lost_late - late);
 	}
+	if (rc == 0 && c->ws != NULL)
+		rc = frames_send(c, why);
 	while (rc == 0) {
-		size_t n = backlog_take(&c->backlog, t->batch, sizeof(t->batch));
+		uint8_t *start = t->batch + WIRE_WS_HEADER_MAX;
+		size_t n = backlog_take(&c->backlog, start, sizeof(t->batch) - WIRE_WS_HEADER_MAX);
 
 		if (n == 0)
 			return 0;
 		SERVE_COUNT(t, bytes_out, n);
-		rc = bytes_send(c, t->batch, n, why);
+		start = header_put(c, start, &n);
+		rc = bytes_send(c, start, n, why);
 	}
 	return rc;
+}
+
+ssize_t stream_put(struct conn *c, const uint8_t *bytes, size_t len, enum serve_close *why)
+{
+	ssize_t n;
+	int error;
+
+	SERVE_COUNT(c->thread, writes, 1);
+	if (c->ssl == NULL) {
+		n = send(c->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n >= 0 || errno == EAGAIN || errno == EINTR)
+			return n < 0 ? 0 : n;
+		*why = SERVE_CLOSE_broken;
+		return -1;
+	}
+	ERR_clear_error();
+	n = SSL_write(c->ssl, bytes, (int)len);
+	if (n > 0)
+		return n;
+	error = SSL_get_error(c->ssl, (int)n);
+	if (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ)
+		return 0;
+	*why = tls_end(error);
+	return -1;
 }
 
 int stream_handshake(struct conn *c, bool *wants_write)

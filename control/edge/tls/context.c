@@ -8,6 +8,7 @@
 
 #include <openssl/err.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 // TLS 1.2. Those of 1.3 are all good.
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!eNULL"
@@ -15,6 +16,8 @@
 struct tls_context {
 	_Atomic unsigned refs;
 	SSL_CTX *ssl;
+	X509 *leaves[TLS_PAIRS_MAX];
+	size_t n_leaves;
 	uint64_t expires_s;
 	char file[256]; // of the certificate that expires first
 };
@@ -50,11 +53,11 @@ static int fault(struct tls_error *err, const char *path, const char *text, cons
 static int alpn_choose(SSL *s, const unsigned char **out, unsigned char *out_len,
 	const unsigned char *in, unsigned in_len, void *arg)
 {
-	static const char *const ours[] = {"stun.turn", "stun.nat-discovery"};
+	static const char *const ours[] = {"stun.turn", "stun.nat-discovery", "http/1.1"};
+	size_t n = TP_ARRAY_LEN(ours) - (arg == NULL);
 
 	(void)s;
-	(void)arg;
-	for (size_t i = 0; i < TP_ARRAY_LEN(ours); i++) {
+	for (size_t i = 0; i < n; i++) {
 		size_t len = strlen(ours[i]);
 
 		for (unsigned at = 0; at < in_len && in[at] < in_len - at; at += 1u + in[at]) {
@@ -187,6 +190,8 @@ static int pair_load(struct tls_context *c, const struct tls_pair *pair, int kin
 		return fault(err, pair->key, "the key is not that of the certificate",
 			"give the certificate and the key that were made together");
 	expiry_note(c, x, pair->certificate);
+	X509_up_ref(x);
+	c->leaves[c->n_leaves++] = x;
 	return 0;
 }
 
@@ -227,6 +232,8 @@ void tls_context_unref(struct tls_context *c)
 {
 	if (c == NULL || atomic_fetch_sub(&c->refs, 1) > 1)
 		return;
+	while (c->n_leaves > 0)
+		X509_free(c->leaves[--c->n_leaves]);
 	SSL_CTX_free(c->ssl);
 	free(c);
 }
@@ -245,4 +252,18 @@ uint64_t tls_context_expires_s(const struct tls_context *c, const char **file)
 	if (file != NULL)
 		*file = c->file;
 	return c->expires_s;
+}
+
+bool tls_context_has_name(const struct tls_context *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_leaves; i++) {
+		if (X509_check_host(c->leaves[i], name, strlen(name), 0, NULL) == 1)
+			return true;
+	}
+	return false;
+}
+
+void tls_context_offer_http(struct tls_context *c)
+{
+	SSL_CTX_set_alpn_select_cb(c->ssl, alpn_choose, c);
 }

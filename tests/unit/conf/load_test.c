@@ -307,7 +307,11 @@ static void dataplane_sees_no_secret(void **state)
 static const char streams[] =
 	SUPPORT_BASE "  - {address: 10.77.0.1, transport: tcp, proxies: [10.1.0.0/16, 'fd77::1']}\n"
 		     "  - {address: 10.77.0.1, transport: tls}\n"
-		     "  - {address: 10.77.0.2, transport: tls, port: 443, certificate: /own.pem}\n"
+		     "  - {address: 10.77.0.2, transport: tls, port: 443, certificate: /own.pem,\n"
+		     "     names: [turn.example.org], backends: [{names: [a.example.org],\n"
+		     "     address: 127.0.0.1, port: 8443, proxy_protocol: true},\n"
+		     "     {address: '::1', port: 80, plain: true}],\n"
+		     "     websocket: {path: /turn, origins: ['https://a.example.org']}}\n"
 		     "edge:\n"
 		     "  threads: 3\n"
 		     "  certificates:\n"
@@ -322,6 +326,23 @@ static const char streams[] =
 		     "  idle_timeout: 11\n"
 		     "  queue_age_ms: 500\n"
 		     "  queue_bytes: 20000\n";
+
+static void assert_backends(const struct conf_listener *l)
+{
+	assert_int_equal(l->n_names, 1);
+	assert_string_equal(l->names[0], "turn.example.org");
+	assert_int_equal(l->n_backends, 2);
+	assert_int_equal(l->backends[0].n_names, 1);
+	assert_string_equal(l->backends[0].names[0], "a.example.org");
+	assert_addr(&l->backends[0].addr, "127.0.0.1:8443");
+	assert_true(l->backends[0].proxy_protocol && !l->backends[0].plain);
+	assert_int_equal(l->backends[1].n_names, 0);
+	assert_addr(&l->backends[1].addr, "[::1]:80");
+	assert_true(!l->backends[1].proxy_protocol && l->backends[1].plain);
+	assert_string_equal(l->websocket.path, "/turn");
+	assert_int_equal(l->websocket.n_origins, 1);
+	assert_string_equal(l->websocket.origins[0], "https://a.example.org");
+}
 
 static void assert_streams(const struct conf *c)
 {
@@ -338,6 +359,8 @@ static void assert_streams(const struct conf *c)
 	assert_int_equal(c->listeners[2].n_proxies, 0);
 	assert_null(c->listeners[2].certificate);
 	assert_string_equal(c->listeners[3].certificate, "/own.pem");
+	assert_true(conf_has_backends(c));
+	assert_backends(&c->listeners[3]);
 	assert_int_equal(c->edge.threads, 3);
 	assert_int_equal(c->edge.n_certificates, 2);
 	assert_string_equal(c->edge.certificates[0].key, "/key.pem");

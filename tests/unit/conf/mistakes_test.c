@@ -186,6 +186,28 @@ static const struct row relations[] = {
 			{5, "edge.certificates[0].certificate", "is missing",
 				"add certificate: fullchain.pem"},
 			{5, "edge.idle_timeout", "out of range", "from 10 to 86400"}}},
+	{BASE "    backends: [{address: 10.0.0.1, port: 80}]\n"
+	      "  - {transport: tcp, address: 10.77.0.2, backends: [{address: '::1', port: 80}]}\n"
+	      "  - {transport: tls, address: 10.77.0.3, certificate: a.pem, names: [a/b],\n"
+	      "     backends: [{names: ['*.x', '*'], address: 10.77.0.2, port: 3478}]}\n" SECRET,
+		{{3, "listeners[0]", "udp connections are not handed on", "remove backends"},
+			{5, "listeners[1].backends[0]", "hand on plain HTTP alone",
+				"plain: true without names"},
+			{6, "listeners[2].names[0]", "\"a/b\" is no name of a host",
+				"*.example.org"},
+			{7, "listeners[2].backends[0]", "is a listener of this relay",
+				"another server"},
+			{7, "listeners[2].backends[0].names[1]", "\"*\" is no name of a host",
+				"www.example.org"}}},
+	{BASE "    websocket: {path: /turn}\n"
+	      "  - {transport: tcp, address: 10.77.0.2, websocket: {path: turn}}\n"
+	      "  - {transport: tcp, address: 10.77.0.3, websocket: {path: /turn}}\n"
+	      "  - {transport: tcp, address: 10.77.0.4, websocket: {origins: ['*']}}\n" SECRET,
+		{{4, "listeners[0].websocket.path", "no WebSocket comes by udp",
+			 "remove websocket"},
+			{5, "listeners[1].websocket.path", "\"turn\" is no path", "/turn"},
+			{6, "listeners[2].websocket.path", "no page may begin", "add origins"},
+			{7, "listeners[3].websocket.origins[0]", "without a path", "add path"}}},
 	{BASE "    certificate: relay.pem\n" SECRET,
 		{{4, "listeners[0].certificate", "udp uses no certificate", "remove it"}}},
 	{BASE "  - {address: 10.77.0.1, port: 3479}\n  - {address: '::ffff:10.77.0.1'}\n" SECRET,

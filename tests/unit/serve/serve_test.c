@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,28 +14,6 @@
 #include "world.h"
 
 #define DAY 86400L
-
-static char certificate[64], key[64];
-
-static int setup(void **state)
-{
-	(void)state;
-	// A session writes to its socket as to a file; the process ignores the signal, too.
-	signal(SIGPIPE, SIG_IGN);
-	assert_non_null(mkdtemp(world_directory));
-	snprintf(certificate, sizeof(certificate), "%s/a.pem", world_directory);
-	snprintf(key, sizeof(key), "%s/a.key", world_directory);
-	certificate_make(CERTIFICATE_ECDSA, 30 * DAY, certificate, key);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	unlink(certificate);
-	unlink(key);
-	return rmdir(world_directory);
-}
 
 static size_t request(uint8_t out[TP_STUN_HEADER_LEN], uint8_t mark)
 {
@@ -236,52 +213,19 @@ static void slow_client_loses_its_own(void **state)
 // ---- TLS
 // ------------------------------------------------------------------------------------------------
 
-struct client {
-	SSL_CTX *ctx;
-	SSL *ssl;
-	int fd;
-};
-
-static void client_start(struct client *c, uint16_t port)
-{
-	c->ctx = SSL_CTX_new(TLS_client_method());
-	c->ssl = SSL_new(c->ctx);
-	c->fd = world_connect(port);
-	SSL_set_fd(c->ssl, c->fd);
-	SSL_set_connect_state(c->ssl);
-}
-
-static void client_shake(struct world *w, struct client *c)
-{
-	for (unsigned i = 0; i < 20000; i++) {
-		world_turns(w, 1);
-		if (SSL_do_handshake(c->ssl) == 1)
-			return;
-		usleep(100);
-	}
-	fail_msg("the handshake does not end");
-}
-
-static void client_end(struct client *c)
-{
-	SSL_free(c->ssl);
-	SSL_CTX_free(c->ctx);
-	close(c->fd);
-}
-
 static void tls_shares_the_port(void **state)
 {
 	struct fake_edge_message m;
 	struct serve_counters counters;
 	uint8_t bytes[64];
-	struct client c;
+	struct world_client c;
 	struct world w = {.unnamed = false};
 	int n = 0;
 
 	(void)state;
 	world_start(&w, "");
-	client_start(&c, w.ports[0]);
-	client_shake(&w, &c);
+	world_client_start(&c, w.ports[0]);
+	world_client_shake(&w, &c);
 	request(bytes, 3);
 	assert_int_equal(SSL_write(c.ssl, bytes, TP_STUN_HEADER_LEN), TP_STUN_HEADER_LEN);
 	world_take(&w, &m);
@@ -297,7 +241,7 @@ static void tls_shares_the_port(void **state)
 	assert_int_equal(n, 3 * sizeof(media));
 	serve_counters_read(w.serve, &counters);
 	assert_int_equal(counters.handshakes, 1);
-	client_end(&c);
+	world_client_end(&c);
 	world_stop(&w);
 }
 
@@ -307,15 +251,15 @@ static void tls_waits_for_a_slow_reader(void **state)
 	struct fake_edge_message m;
 	uint8_t bytes[2048] = {0x40, 0, 0x04, 0x00};
 	struct serve_counters counters;
-	struct client c;
+	struct world_client c;
 	struct world w = {.unnamed = false};
 	uint64_t got = 0;
 	unsigned quiet = 0;
 
 	(void)state;
 	world_start(&w, "  queue_bytes: 4194304\n  queue_age_ms: 60000\n");
-	client_start(&c, w.ports[2]);
-	client_shake(&w, &c);
+	world_client_start(&c, w.ports[2]);
+	world_client_shake(&w, &c);
 	request(bytes + 1100, 3);
 	SSL_write(c.ssl, bytes + 1100, TP_STUN_HEADER_LEN);
 	world_take(&w, &m);
@@ -339,16 +283,17 @@ static void tls_waits_for_a_slow_reader(void **state)
 	assert_true(got > 1028u * 1000);
 	assert_int_equal(got, 1028 * (12000 - counters.lost_full));
 	assert_int_equal(got, counters.bytes_out);
-	client_end(&c);
+	world_client_end(&c);
 	world_stop(&w);
 }
 
 // A pair that does not fit keeps the old one; the next one that fits serves.
 static void certificates_are_read_again(void **state)
 {
+	const char *certificate = world_certificate, *key = world_key;
 	struct tls_error err;
 	char file[64], other[64];
-	struct client c;
+	struct world_client c;
 	struct world w = {.unnamed = false};
 	uint64_t expires_s;
 
@@ -361,15 +306,15 @@ static void certificates_are_read_again(void **state)
 	assert_int_equal(serve_reload(w.serve, w.conf, &err), -1);
 	assert_non_null(strstr(err.problem, "the key is not that of the certificate"));
 	assert_int_equal(serve_expires_s(w.serve, file, sizeof(file)), expires_s);
-	client_start(&c, w.ports[0]);
-	client_shake(&w, &c);
-	client_end(&c);
+	world_client_start(&c, w.ports[0]);
+	world_client_shake(&w, &c);
+	world_client_end(&c);
 	assert_int_equal(rename(other, certificate), 0);
 	assert_int_equal(serve_reload(w.serve, w.conf, &err), 0);
 	assert_true(serve_expires_s(w.serve, file, sizeof(file)) > expires_s + 29 * DAY);
-	client_start(&c, w.ports[0]);
-	client_shake(&w, &c);
-	client_end(&c);
+	world_client_start(&c, w.ports[0]);
+	world_client_shake(&w, &c);
+	world_client_end(&c);
 	world_stop(&w);
 }
 
@@ -387,5 +332,5 @@ int main(void)
 		cmocka_unit_test(certificates_are_read_again),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

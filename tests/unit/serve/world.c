@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,27 @@
 #include "internal.h"
 
 char world_directory[] = "/tmp/turnpike-serve-XXXXXX";
+char world_certificate[64], world_key[64];
+
+int world_setup(void **state)
+{
+	(void)state;
+	// A session writes to its socket as to a file; the process ignores the signal, too.
+	signal(SIGPIPE, SIG_IGN);
+	assert_non_null(mkdtemp(world_directory));
+	snprintf(world_certificate, sizeof(world_certificate), "%s/a.pem", world_directory);
+	snprintf(world_key, sizeof(world_key), "%s/a.key", world_directory);
+	certificate_make(CERTIFICATE_ECDSA, 30 * 86400L, world_certificate, world_key);
+	return 0;
+}
+
+int world_teardown(void **state)
+{
+	(void)state;
+	unlink(world_certificate);
+	unlink(world_key);
+	return rmdir(world_directory);
+}
 
 static struct sockaddr_in loopback(uint16_t port)
 {
@@ -56,9 +78,13 @@ static void conf_make(struct world *w, const char *edge)
 		"  - {address: 127.0.0.1, transport: tls, port: %u}\n"
 		"  - {address: 127.0.0.1, transport: tcp, port: %u, proxies: [127.0.0.0/8]}\n"
 		"  - {address: 127.0.0.1, transport: tls, port: %u}\n"
+		"  - {address: 127.0.0.1, transport: tcp, port: %u%s}\n"
+		"  - {address: 127.0.0.1, transport: tls, port: %u%s}\n"
 		"edge:\n"
 		"  certificates: [{certificate: a.pem, key: a.key}]\n%s",
-		w->ports[0], w->ports[0], w->ports[1], w->ports[2], edge);
+		w->ports[0], w->ports[0], w->ports[1], w->ports[2], w->ports[3],
+		w->shared_tcp != NULL ? w->shared_tcp : "", w->ports[3],
+		w->shared_tls != NULL ? w->shared_tls : "", edge);
 	if (conf_load(&request, &w->conf, &errs) < 0)
 		fail_msg("%s: %s", errs.items[0].key, errs.items[0].problem);
 	conf_errors_fini(&errs);
@@ -86,6 +112,8 @@ void world_start(struct world *w, const char *edge)
 	listener_name(w, WORLD_TLS, 0, TP_TRANSPORT_TLS);
 	listener_name(w, WORLD_PROXIED, 1, TP_TRANSPORT_TCP);
 	listener_name(w, WORLD_TLS_ALONE, 2, TP_TRANSPORT_TLS);
+	listener_name(w, WORLD_SHARED_TCP, 3, TP_TRANSPORT_TCP);
+	listener_name(w, WORLD_SHARED_TLS, 3, TP_TRANSPORT_TLS);
 	w->serve = serve_create(w->conf, w->tickets, &err);
 	if (w->serve == NULL || serve_certificates_load(w->serve, &err) < 0)
 		fail_msg("%s; %s", err.problem, err.remedy);
@@ -174,4 +202,31 @@ void world_put(struct world *w, uint64_t connection, const void *data, size_t le
 
 	memcpy(m.data, data, len);
 	fake_edge_put(edge_link_thread(w->link, 0), &m);
+}
+
+void world_client_start(struct world_client *c, uint16_t port)
+{
+	c->ctx = SSL_CTX_new(TLS_client_method());
+	c->ssl = SSL_new(c->ctx);
+	c->fd = world_connect(port);
+	SSL_set_fd(c->ssl, c->fd);
+	SSL_set_connect_state(c->ssl);
+}
+
+void world_client_shake(struct world *w, struct world_client *c)
+{
+	for (unsigned i = 0; i < 20000; i++) {
+		world_turns(w, 1);
+		if (SSL_do_handshake(c->ssl) == 1)
+			return;
+		usleep(100);
+	}
+	fail_msg("the handshake does not end");
+}
+
+void world_client_end(struct world_client *c)
+{
+	SSL_free(c->ssl);
+	SSL_CTX_free(c->ctx);
+	close(c->fd);
 }

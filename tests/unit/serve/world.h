@@ -12,6 +12,8 @@ enum world_listener {
 	WORLD_TLS = 12, // the same port as WORLD_TCP
 	WORLD_PROXIED = 13,
 	WORLD_TLS_ALONE = 14,
+	WORLD_SHARED_TCP = 15,
+	WORLD_SHARED_TLS = 16, // the same port
 };
 
 struct world {
@@ -19,11 +21,19 @@ struct world {
 	struct tls_tickets *tickets;
 	struct serve *serve;
 	struct edge_link *link;
-	uint16_t ports[3]; // TCP and TLS, proxied, TLS alone
-	bool unnamed;	   // the control process has named no listener
+	uint16_t ports[4]; // TCP and TLS, proxied, TLS alone, shared with backends
+	// More keys of the listeners of the shared port, each after a comma; NULL: none.
+	const char *shared_tcp;
+	const char *shared_tls;
+	bool unnamed; // the control process has named no listener
 };
 
 extern char world_directory[];
+extern char world_certificate[64], world_key[64];
+
+// Of a group of tests: makes the directory and the certificate, and removes them.
+int world_setup(void **state);
+int world_teardown(void **state);
 
 // `edge`: more lines of the section edge, each with its indentation.
 void world_start(struct world *w, const char *edge);
@@ -43,3 +53,14 @@ uint64_t world_closes(struct world *w, enum serve_close why);
 void world_take(struct world *w, struct fake_edge_message *m);
 // A message for a client.
 void world_put(struct world *w, uint64_t connection, const void *data, size_t len);
+
+// A client of TLS, not blocking.
+struct world_client {
+	SSL_CTX *ctx;
+	SSL *ssl;
+	int fd;
+};
+
+void world_client_start(struct world_client *c, uint16_t port);
+void world_client_shake(struct world *w, struct world_client *c);
+void world_client_end(struct world_client *c);

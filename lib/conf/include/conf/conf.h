@@ -76,6 +76,24 @@ struct conf_dataplane {
 	size_t n_ports;
 };
 
+// A server of the operator's that gets connections which are not for the relay.
+struct conf_backend {
+	const char *const *names; // "www.example.org", "*.example.org"; none: every name
+	size_t n_names;
+	struct tp_addr addr; // with its port
+	bool proxy_protocol; // each connection begins with a header of version 2
+	bool plain;	     // it gets bytes without TLS, which ended here or before
+};
+
+// TURN in WebSockets.
+struct conf_websocket {
+	const char *path;	    // of the request; NULL: none are taken
+	const char *const *origins; // that may begin one; "*": any
+	size_t n_origins;
+};
+
+#define CONF_BACKENDS_MAX 64u // of a listener
+
 struct conf_listener {
 	enum conf_transport transport;
 	struct tp_addr addr;	 // with its port, never unspecified or multicast
@@ -84,6 +102,11 @@ struct conf_listener {
 	// direct
 	const struct text_cidr *proxies;
 	size_t n_proxies;
+	const char *const *names; // TLS: the relay's own, besides those of the certificates
+	size_t n_names;
+	const struct conf_backend *backends; // TCP and TLS; at most CONF_BACKENDS_MAX
+	size_t n_backends;
+	struct conf_websocket websocket; // TCP and TLS
 	uint32_t realm; // 0: the file's own; else one more than the index in realms
 };
 
@@ -352,5 +375,7 @@ struct tp_addr conf_external_of(const struct conf *c, const struct tp_addr *ip);
 
 // Whether a listener needs the process turnpike-edge.
 bool conf_has_edge(const struct conf *c);
+// Whether a listener has backends.
+bool conf_has_backends(const struct conf *c);
 
 const char *conf_transport_name(enum conf_transport t);

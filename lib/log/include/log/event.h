@@ -144,6 +144,8 @@
 		"A stream client sent bytes that are neither STUN nor ChannelData.")               \
 	X(HANDSHAKE_FAILED, "handshake_failed", INFO, 10,                                          \
 		"A client's TLS handshake failed; the line has the cause.")                        \
+	X(BACKEND_FAILED, "backend_failed", WARNING, 2,                                            \
+		"A backend that shares a listener's port can't be reached.")                       \
 	X(CERTIFICATE_LOADED, "certificate_loaded", INFO, 10,                                      \
 		"The certificates are in use; the line has the first expiry.")                     \
 	X(CERTIFICATE_REFUSED, "certificate_refused", ERROR, 10,                                   \

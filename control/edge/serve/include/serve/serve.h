@@ -3,7 +3,8 @@
 // plane, and back. It knows the framing of STUN and ChannelData, and nothing else of TURN.
 //
 // A connection goes through: header of the PROXY protocol where the listener has proxies; first
-// bytes, which tell plain from TLS; handshake; open, when it is registered with <edge/link.h>.
+// bytes, which tell plain from TLS; handshake; open, when it is registered with <edge/link.h>. One
+// that is a backend's passes to it instead.
 //
 // Threads: serve_create, _start, _reload, _stop and _destroy belong to one thread. The counters may
 // be read by any.
@@ -29,6 +30,9 @@
 	X(idle_timeout, "nothing came for edge.idle_timeout")                                      \
 	X(unread, "answers that the client does not read fill edge.queue_bytes")                   \
 	X(not_ready, "the control process has not named the listener")                             \
+	X(passed, "a backend's connection ended")                                                  \
+	X(http, "a request of HTTP that was answered with a refusal")                              \
+	X(backend, "the backend of the listener can't be reached")                                 \
 	X(limit, "a limit of connections or handshakes")                                           \
 	X(memory, "no memory")                                                                     \
 	X(stopping, "the process stops")
@@ -48,6 +52,10 @@ enum serve_close {
 	X(accept_failed, "connections that the kernel could not hand over: too many files")        \
 	X(handshakes, "TLS handshakes done")                                                       \
 	X(resumed, "of them, those that resumed a session")                                        \
+	X(websockets, "WebSockets begun")                                                          \
+	X(passed, "connections handed to backends")                                                \
+	X(passed_in, "bytes for backends")                                                         \
+	X(passed_out, "bytes of backends")                                                         \
 	X(messages_in, "messages of clients handed to the data plane")                             \
 	X(messages_full, "messages of clients lost: the data plane was too slow or away")          \
 	X(messages_oversize, "messages of clients lost: longer than 1,984 bytes")                  \

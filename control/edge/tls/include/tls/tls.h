@@ -69,5 +69,11 @@ SSL *tls_session_create(struct tls_context *c);
 // The certificate that expires first: seconds since 1970, and its file.
 uint64_t tls_context_expires_s(const struct tls_context *c, const char **file);
 
+// Also `http/1.1`, after the protocols of TURN. Before the first session.
+void tls_context_offer_http(struct tls_context *c);
+
+// Whether a certificate is for the host's name, wildcards included (RFC 6125 6.4).
+bool tls_context_has_name(const struct tls_context *c, const char *name);
+
 // "TLSv1.3: wrong version number" and the like from the error queue, which it empties.
 const char *tls_fault_text(char *buf, size_t size);

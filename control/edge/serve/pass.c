@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Connections that are a backend's: bytes go through untouched, both ways. All that was read and
+// not yet written waits in one buffer for each way, and nothing more is read until it has left, so
+// a slow end slows the other down.
+//
+// Both sockets tell edges: each event, of either, moves all that can be moved.
+#include "internal.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+
+#include <log/log.h>
+#include <wire/proxy.h>
+
+#define PASS_BATCH 16384u
+
+enum side {
+	CLIENT,
+	BACKEND,
+};
+
+struct way {
+	enum side from;
+	uint8_t *bytes; // that are to leave; NULL: none
+	size_t at, n;
+	bool ended; // no more comes
+	bool told;  // and the other side knows
+};
+
+struct pass {
+	int fd; // of the backend
+	bool connected;
+	const struct conf_backend *backend;
+	struct way up, down;
+};
+
+// ---- one side -----------------------------------------------------------------------------------
+
+// Bytes read; 0: none for now; -1: the end, with *why SERVE_CLOSE_client where it is an orderly
+// one.
+static ssize_t side_read(
+	struct conn *c, enum side side, uint8_t *out, size_t room, enum serve_close *why)
+{
+	ssize_t n;
+
+	if (side == CLIENT)
+		return stream_read(c, out, room, why);
+	n = recv(c->pass->fd, out, room, 0);
+	if (n > 0)
+		c->pass->connected = true;
+	if (n > 0)
+		return n;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	*why = n == 0 ? SERVE_CLOSE_client : SERVE_CLOSE_backend;
+	return -1;
+}
+
+// Bytes written, as far as the socket takes them; -1: an error, with *why.
+static ssize_t side_write(
+	struct conn *c, enum side side, const uint8_t *bytes, size_t len, enum serve_close *why)
+{
+	ssize_t n;
+
+	if (side == CLIENT)
+		return stream_put(c, bytes, len, why);
+	n = send(c->pass->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n >= 0) {
+		c->pass->connected = true;
+		return n;
+	}
+	if (errno == EAGAIN || errno == EINTR)
+		return 0;
+	*why = SERVE_CLOSE_backend;
+	return -1;
+}
+
+static void side_end(struct conn *c, enum side side)
+{
+	if (side == BACKEND) {
+		(void)shutdown(c->pass->fd, SHUT_WR);
+		return;
+	}
+	ERR_clear_error();
+	if (c->ssl != NULL)
+		(void)SSL_shutdown(c->ssl);
+	else
+		(void)shutdown(c->fd, SHUT_WR);
+}
+
+// ---- one way ------------------------------------------------------------------------------------
+
+static enum side other(const struct way *w)
+{
+	return w->from == CLIENT ? BACKEND : CLIENT;
+}
+
+// Writes what waits. 1: nothing waits any more; 0: the socket is full; -1.
+static int way_empty(struct conn *c, struct way *w, enum serve_close *why)
+{
+	while (w->at < w->n) {
+		ssize_t n = side_write(c, other(w), w->bytes + w->at, w->n - w->at, why);
+
+		if (n <= 0)
+			return (int)n;
+		w->at += (size_t)n;
+	}
+	free(w->bytes);
+	w->bytes = NULL;
+	w->at = w->n = 0;
+	return 1;
+}
+
+// Writes the bytes, and keeps those that the socket does not take. 1, 0, -1 likewise.
+static int way_put(
+	struct conn *c, struct way *w, const uint8_t *bytes, size_t len, enum serve_close *why)
+{
+	ssize_t n = side_write(c, other(w), bytes, len, why);
+
+	if (n < 0 || n == (ssize_t)len)
+		return n < 0 ? -1 : 1;
+	w->n = len - (size_t)n;
+	w->bytes = malloc(w->n);
+	if (w->bytes == NULL) {
+		*why = SERVE_CLOSE_memory;
+		return -1;
+	}
+	memcpy(w->bytes, bytes + n, w->n);
+	return 0;
+}
+
+static void way_finish(struct conn *c, struct way *w)
+{
+	w->ended = true;
+	if (!w->told)
+		side_end(c, other(w));
+	w->told = true;
+}
+
+// 1: there may be more; 0: an event will tell; -1: the end of both, with *why.
+static int way_pump(struct conn *c, struct way *w, enum serve_close *why)
+{
+	struct serve_thread *t = c->thread;
+
+	for (unsigned i = 0; i < SERVE_READS; i++) {
+		int rc = way_empty(c, w, why);
+		ssize_t n;
+
+		if (rc <= 0 || w->ended)
+			return rc < 0 ? -1 : 0;
+		n = side_read(c, w->from, t->scratch, PASS_BATCH, why);
+		if (n < 0 && *why == SERVE_CLOSE_client) {
+			way_finish(c, w);
+			return 0;
+		}
+		if (n <= 0)
+			return (int)n;
+		conn_time(c, c->pass->connected ? &t->idle : &t->young);
+		if (w->from == CLIENT)
+			SERVE_COUNT(t, passed_in, n);
+		else
+			SERVE_COUNT(t, passed_out, n);
+		if (way_put(c, w, t->scratch, (size_t)n, why) < 0)
+			return -1;
+	}
+	return 1;
+}
+
+// ---- both ways ----------------------------------------------------------------------------------
+
+static void failed(struct conn *c, int error)
+{
+	log_event(LOG_EV_BACKEND_FAILED,
+		LOG_FIELDS(log_addr("backend", &c->pass->backend->addr),
+			log_addr("listener", &c->port->addr), log_errno(-error),
+			log_str("remedy", "start it, or see the backends of the listener")));
+}
+
+void pass_pump(struct conn *c)
+{
+	struct pass *p = c->pass;
+	enum serve_close why = SERVE_CLOSE_broken;
+	bool was_connected = p->connected;
+	int down, up = way_pump(c, &p->up, &why);
+
+	down = up < 0 ? -1 : way_pump(c, &p->down, &why);
+	if (up < 0 || down < 0) {
+		if (why == SERVE_CLOSE_backend && !p->connected)
+			failed(c, errno);
+		conn_close(
+			c, why == SERVE_CLOSE_backend && p->connected ? SERVE_CLOSE_broken : why);
+		return;
+	}
+	if (p->up.told && p->down.told) {
+		conn_close(c, SERVE_CLOSE_passed);
+		return;
+	}
+	if (p->connected && !was_connected)
+		conn_time(c, &c->thread->idle);
+	if ((up > 0 || down > 0) && ds_list_is_empty(&c->again))
+		ds_list_add(&c->thread->again, &c->again);
+}
+
+// The header of the PROXY protocol is the first that waits, then bytes that were read already.
+static bool first_put(struct conn *c, const uint8_t *bytes, size_t len)
+{
+	struct way *w = &c->pass->up;
+
+	w->bytes = malloc(WIRE_PROXY_WRITE_MAX + len);
+	if (w->bytes == NULL)
+		return false;
+	if (c->pass->backend->proxy_protocol)
+		w->n = wire_proxy_write(w->bytes, &c->remote, &c->port->addr);
+	if (len > 0)
+		memcpy(w->bytes + w->n, bytes, len);
+	w->n += len;
+	return true;
+}
+
+static bool events_ask(struct conn *c, int fd, int op)
+{
+	struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = c};
+
+	return epoll_ctl(c->thread->epoll_fd, op, fd, &e) == 0;
+}
+
+static bool backend_connect(struct pass *p)
+{
+	static const int on = 1;
+	struct sockaddr_storage at;
+	socklen_t len = listen_sockaddr(&p->backend->addr, &at);
+
+	p->fd = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (p->fd < 0)
+		return false;
+	(void)setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return connect(p->fd, (const struct sockaddr *)&at, len) == 0 || errno == EINPROGRESS;
+}
+
+void pass_begin(struct conn *c, const struct conf_backend *b, const uint8_t *bytes, size_t len)
+{
+	struct pass *p = calloc(1, sizeof(*p));
+
+	if (p == NULL) {
+		conn_close(c, SERVE_CLOSE_memory);
+		return;
+	}
+	*p = (struct pass){.fd = -1, .backend = b, .up.from = CLIENT, .down.from = BACKEND};
+	c->pass = p;
+	c->state = CONN_PASS;
+	SERVE_COUNT(c->thread, passed, 1);
+	if (!backend_connect(p)) {
+		failed(c, errno);
+		conn_close(c, SERVE_CLOSE_backend);
+		return;
+	}
+	if (!first_put(c, bytes, len) || !events_ask(c, p->fd, EPOLL_CTL_ADD) ||
+		!events_ask(c, c->fd, EPOLL_CTL_MOD)) {
+		conn_close(c, SERVE_CLOSE_memory);
+		return;
+	}
+	pass_pump(c);
+}
+
+void pass_end(struct conn *c)
+{
+	if (c->pass == NULL)
+		return;
+	if (c->pass->fd >= 0)
+		close(c->pass->fd);
+	free(c->pass->up.bytes);
+	free(c->pass->down.bytes);
+	free(c->pass);
+	c->pass = NULL;
+}
+
+// ---- the choice ---------------------------------------------------------------------------------
+
+static bool is_own_name(struct conn *c, const char *name)
+{
+	struct serve *s = c->thread->serve;
+	struct tls_context *context;
+	bool own;
+
+	pthread_mutex_lock(&s->lock);
+	context = tls_context_ref(c->port->context);
+	pthread_mutex_unlock(&s->lock);
+	own = name[0] != '\0' && tls_context_has_name(context, name);
+	tls_context_unref(context);
+	return own;
+}
+
+void pass_look(struct conn *c)
+{
+	struct serve_thread *t = c->thread;
+	struct wire_hello *h = &t->hello;
+	const struct conf_backend *b = NULL;
+	ssize_t n = conn_peek(c, t->scratch, WIRE_HELLO_MAX);
+	enum wire_hello_step step;
+
+	if (n <= 0)
+		return;
+	step = wire_hello_read(h, t->scratch, (size_t)n);
+	if (step == WIRE_HELLO_MORE)
+		return;
+	if (step == WIRE_HELLO_DONE)
+		b = choose_backend(c->port->tls, h, is_own_name(c, h->name));
+	if (b != NULL)
+		pass_begin(c, b, NULL, 0);
+	else
+		conn_tls_begin(c);
+}

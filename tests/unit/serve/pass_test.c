@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Connections that are a backend's, with a backend that the test plays itself.
+#include <arpa/inet.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "hello.h"
+#include "internal.h"
+#include "world.h"
+
+struct backend {
+	int listening;
+	int fd; // -1: nobody has come
+	uint16_t port;
+	char keys[256]; // of the listener
+};
+
+static void backend_open(struct backend *b, const char *more)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(at);
+
+	b->fd = -1;
+	b->listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	assert_int_equal(bind(b->listening, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(getsockname(b->listening, (struct sockaddr *)&at, &len), 0);
+	assert_int_equal(listen(b->listening, 8), 0);
+	b->port = ntohs(at.sin_port);
+	snprintf(b->keys, sizeof(b->keys),
+		", backends: [{names: [\"*.example.org\"], address: 127.0.0.1, port: %u%s}]",
+		b->port, more);
+}
+
+static void backend_take(struct world *w, struct backend *b)
+{
+	for (unsigned i = 0; i < 20000 && b->fd < 0; i++) {
+		world_turns(w, 1);
+		b->fd = accept4(b->listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (b->fd < 0)
+			usleep(100);
+	}
+	assert_true(b->fd >= 0);
+}
+
+static void backend_close(struct backend *b)
+{
+	if (b->fd >= 0)
+		close(b->fd);
+	close(b->listening);
+}
+
+// Exactly so many bytes.
+static void receive(struct world *w, int fd, uint8_t *out, size_t len)
+{
+	size_t got = 0;
+
+	for (unsigned i = 0; i < 20000 && got < len; i++) {
+		ssize_t n;
+
+		world_turns(w, 1);
+		n = world_read(fd, out + got, len - got);
+		assert_true(n >= 0);
+		got += (size_t)n;
+		if (n == 0)
+			usleep(100);
+	}
+	assert_int_equal(got, len);
+}
+
+static void receive_end(struct world *w, int fd)
+{
+	uint8_t byte;
+
+	for (unsigned i = 0; i < 20000; i++) {
+		ssize_t n;
+
+		world_turns(w, 1);
+		n = recv(fd, &byte, 1, 0);
+		assert_true(n <= 0);
+		if (n == 0)
+			return;
+		usleep(100);
+	}
+	fail_msg("no end comes");
+}
+
+static void ended(struct world *w, enum serve_close why)
+{
+	for (unsigned i = 0; i < 20000 && serve_connections(w->serve) > 0; i++) {
+		world_turns(w, 1);
+		usleep(100);
+	}
+	assert_int_equal(world_closes(w, why), 1);
+}
+
+static const struct hello shop = {.name = "shop.example.org", .protocols = {"h2"}};
+
+// A ClientHello in single bytes, an answer, and each end closed by itself.
+static void bytes_are_untouched(void **state)
+{
+	uint8_t bytes[4096], got[4096];
+	size_t len = hello_records(bytes, &shop, 100);
+	struct world w = {.unnamed = false};
+	struct backend b;
+	int fd;
+
+	(void)state;
+	backend_open(&b, "");
+	w.shared_tls = b.keys;
+	world_start(&w, "");
+	fd = world_connect(w.ports[3]);
+	for (size_t i = 0; i < len; i++) {
+		world_turns(&w, 1);
+		world_write(fd, bytes + i, 1);
+	}
+	backend_take(&w, &b);
+	receive(&w, b.fd, got, len);
+	assert_memory_equal(got, bytes, len);
+	world_write(b.fd, "answer", 6);
+	receive(&w, fd, got, 6);
+	assert_memory_equal(got, "answer", 6);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	receive_end(&w, b.fd);
+	world_write(b.fd, "more", 4);
+	receive(&w, fd, got, 4);
+	assert_memory_equal(got, "more", 4);
+	assert_int_equal(serve_connections(w.serve), 1);
+	assert_int_equal(shutdown(b.fd, SHUT_WR), 0);
+	receive_end(&w, fd);
+	ended(&w, SERVE_CLOSE_passed);
+	close(fd);
+	backend_close(&b);
+	world_stop(&w);
+}
+
+static void proxy_header_comes_first(void **state)
+{
+	uint8_t bytes[4096], got[4096];
+	size_t len = hello_records(bytes, &shop, 4096);
+	struct world w = {.unnamed = false};
+	struct sockaddr_in from;
+	socklen_t from_len = sizeof(from);
+	struct backend b;
+	int fd;
+
+	(void)state;
+	backend_open(&b, ", proxy_protocol: true");
+	w.shared_tls = b.keys;
+	world_start(&w, "");
+	fd = world_connect(w.ports[3]);
+	world_write(fd, bytes, len);
+	backend_take(&w, &b);
+	receive(&w, b.fd, got, 28 + len);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&from, &from_len), 0);
+	assert_memory_equal(got + 16, "\x7f\0\0\1\x7f\0\0\1", 8);
+	assert_memory_equal(got + 24, &from.sin_port, 2);
+	assert_int_equal(tp_load_be16(got + 26), w.ports[3]);
+	assert_memory_equal(got + 28, bytes, len);
+	close(fd);
+	backend_close(&b);
+	world_stop(&w);
+}
+
+// A backend that does not read stops the client; every byte arrives in the end.
+static void slow_end_slows_the_other(void **state)
+{
+	enum { MANY = 64 << 20 };
+	static uint8_t chunk[65536], got[65536];
+	size_t len = hello_records(chunk, &shop, 4096), sent = 0, come = 0;
+	struct world w = {.unnamed = false};
+	unsigned quiet = 0;
+	struct backend b;
+	int fd;
+
+	(void)state;
+	backend_open(&b, "");
+	w.shared_tls = b.keys;
+	world_start(&w, "");
+	fd = world_connect(w.ports[3]);
+	world_write(fd, chunk, len);
+	backend_take(&w, &b);
+	receive(&w, b.fd, got, len);
+	while (quiet < 200 && sent < MANY) {
+		ssize_t n;
+
+		for (size_t i = 0; i < sizeof(chunk); i++)
+			chunk[i] = (uint8_t)((sent + i) % 251);
+		n = send(fd, chunk, sizeof(chunk), MSG_NOSIGNAL);
+		assert_true(n > 0 || errno == EAGAIN);
+		sent += n > 0 ? (size_t)n : 0;
+		quiet = n > 0 ? 0 : quiet + 1;
+		world_turns(&w, 4);
+	}
+	assert_true(sent < MANY);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	while (come < sent) {
+		ssize_t n;
+
+		world_turns(&w, 1);
+		n = world_read(b.fd, got, sizeof(got));
+		assert_true(n >= 0);
+		for (ssize_t i = 0; i < n; i++, come++)
+			assert_int_equal(got[i], come % 251);
+	}
+	receive_end(&w, b.fd);
+	close(fd);
+	backend_close(&b);
+	world_stop(&w);
+}
+
+static void backend_that_is_away(void **state)
+{
+	uint8_t bytes[4096];
+	size_t len = hello_records(bytes, &shop, 4096);
+	struct world w = {.unnamed = false};
+	struct backend b;
+	int fd;
+
+	(void)state;
+	backend_open(&b, "");
+	close(b.listening);
+	w.shared_tls = b.keys;
+	world_start(&w, "");
+	fd = world_connect(w.ports[3]);
+	world_write(fd, bytes, len);
+	world_closed(&w, fd);
+	assert_int_equal(world_closes(&w, SERVE_CLOSE_backend), 1);
+	world_stop(&w);
+}
+
+// Without a name, or with one that no backend has: the relay's own end.
+static void others_stay(void **state)
+{
+	struct world w = {.unnamed = false};
+	struct world_client c;
+	struct backend b;
+
+	(void)state;
+	backend_open(&b, "");
+	w.shared_tls = b.keys;
+	world_start(&w, "");
+	for (unsigned i = 0; i < 2; i++) {
+		world_client_start(&c, w.ports[3]);
+		if (i == 1)
+			assert_int_equal(SSL_set_tlsext_host_name(c.ssl, "else.example.com"), 1);
+		world_client_shake(&w, &c);
+		world_client_end(&c);
+	}
+	assert_int_equal(accept4(b.listening, NULL, NULL, 0), -1);
+	backend_close(&b);
+	world_stop(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bytes_are_untouched),
+		cmocka_unit_test(proxy_header_comes_first),
+		cmocka_unit_test(slow_end_slows_the_other),
+		cmocka_unit_test(backend_that_is_away),
+		cmocka_unit_test(others_stay),
+	};
+
+	return cmocka_run_group_tests_name("serve pass", tests, world_setup, world_teardown);
+}
