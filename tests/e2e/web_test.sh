@@ -1,0 +1,197 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Port 443 beside a web server: a page loads through the relay's port by the web server's own TLS
+# while coturn's client holds calls by TLS on the same port; plain HTTP and WebSockets inside the
+# relay's TLS; haproxy in front.
+. "$(dirname "$0")/_init.sh"
+
+e2e_need turnutils_uclient turnutils_peer nginx haproxy curl
+e2e_need_turnpike
+e2e_begin --streams
+clients=10
+messages=50
+web=www.lab.turnpike
+e2e_background b peer.log turnutils_peer -L "$TP_B4" -p 3480
+
+relayctl()
+{
+	e2e_run relay "$E2E_BUILD/tools/relayctl/relayctl" -s "$TP_LAB_DIR/control.sock" "$@"
+}
+
+edge_runs()
+{
+	[ "$(relayctl edge show | grep -cE '^(control|data plane) runs +yes$')" = 2 ]
+}
+
+# edge_counter NAME
+edge_counter()
+{
+	relayctl --json edge show | python3 -c 'import json, sys
+r = json.load(sys.stdin)
+r = r.get("result", r)
+print(next(c["value"] for c in r["counters"] if c["counter"] == sys.argv[1]))' "$1"
+}
+
+web_server_start()
+{
+	mkdir -p "$E2E_TMP/www" "$E2E_TMP/nginx"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 \
+		-subj "/CN=$web" -addext "subjectAltName=DNS:$web" \
+		-keyout "$E2E_TMP/web.key" -out "$E2E_TMP/web.pem" 2> /dev/null
+	head -c 20000000 /dev/urandom > "$E2E_TMP/www/large"
+	cat > "$E2E_TMP/nginx.conf" <<-END
+		daemon off;
+		user root;
+		pid $E2E_TMP/nginx/pid;
+		error_log $E2E_TMP/nginx/error.log;
+		events { }
+		http {
+			access_log off;
+			client_body_temp_path $E2E_TMP/nginx;
+			proxy_temp_path $E2E_TMP/nginx;
+			fastcgi_temp_path $E2E_TMP/nginx;
+			uwsgi_temp_path $E2E_TMP/nginx;
+			scgi_temp_path $E2E_TMP/nginx;
+			server {
+				listen 127.0.0.1:8443 ssl http2 proxy_protocol;
+				ssl_certificate $E2E_TMP/web.pem;
+				ssl_certificate_key $E2E_TMP/web.key;
+				root $E2E_TMP/www;
+				location = / { return 200 "a page for \$proxy_protocol_addr\n"; }
+			}
+			server {
+				listen 127.0.0.1:8080;
+				location = / { return 200 "a plain page\n"; }
+			}
+		}
+	END
+	e2e_background relay nginx.log nginx -c "$E2E_TMP/nginx.conf"
+	nginx=$e2e_pid
+}
+
+# listener_change TRANSPORT PORT KEYS: more keys for a listener of the first address.
+listener_change()
+{
+	local line="{transport: $1, address: \"$TP_RELAY4\", port: $2}"
+
+	grep -qF -- "$line" "$TP_LAB_DIR/turnpike.yaml" &&
+		sed -i "s|$line|${line%\}}, $3}|" "$TP_LAB_DIR/turnpike.yaml"
+}
+
+relay_shares()
+{
+	local websocket="websocket: {path: /turn, origins: ['https://$web']}"
+	local plain="{plain: true, address: 127.0.0.1, port: 8080}"
+
+	listener_change tls 443 "backends: [{names: [$web], address: 127.0.0.1, port: 8443,$(
+		) proxy_protocol: true}, $plain], $websocket" &&
+		listener_change tcp 443 "backends: [$plain], $websocket" &&
+		listener_change tcp 3478 "proxies: [$TP_RELAY4]" &&
+		e2e_lab kill edge --signal TERM && e2e_lab start edge
+}
+
+proxy_start()
+{
+	cat > "$E2E_TMP/haproxy.cfg" <<-END
+		defaults
+			mode tcp
+			timeout connect 10s
+			timeout client 600s
+			timeout server 600s
+		frontend turn
+			bind $TP_RELAY4:8446
+			default_backend relay
+		backend relay
+			server relay $TP_RELAY4:3478 send-proxy-v2
+	END
+	e2e_background relay haproxy.log haproxy -db -f "$E2E_TMP/haproxy.cfg"
+}
+
+plain_page()
+{
+	[ "$(e2e_run a curl -sS --max-time 60 "$@")" = "a plain page" ]
+}
+
+websocket()
+{
+	e2e_run a timeout 60 python3 "$E2E_TOP/tests/e2e/websocket.py" "$TP_RELAY4" 443 /turn "$@"
+}
+
+# page URL-PATH CURL-OPTION...
+page()
+{
+	e2e_run a curl -sS --max-time 60 --cacert "$E2E_TMP/web.pem" \
+		--resolve "$web:443:$TP_RELAY4" "${@:2}" "https://$web$1"
+}
+
+page_names_the_client()
+{
+	[ "$(page / "$@")" = "a page for $TP_A4" ]
+}
+
+large_file_is_whole()
+{
+	page /large -o "$E2E_TMP/large" && cmp "$E2E_TMP/large" "$E2E_TMP/www/large"
+}
+
+uclient()
+{
+	local log=$E2E_TMP/uclient.log received
+
+	e2e_run a timeout 80 turnutils_uclient -c -m $clients -n $messages -z 20 -u demo \
+		-w demo-password -e "$TP_B4" "$@" "$TP_RELAY4" > "$log" 2>&1
+	received=$(sed -n 's/.*tot_send_msgs=[0-9]*, tot_recv_msgs=\([0-9]*\)$/\1/p' "$log" | tail -n 1)
+	[ "${received:-0}" = $((clients * messages)) ] && grep -q 'Total lost packets 0 ' "$log"
+}
+
+# The client's own TLS fails in a third of its runs, also against other servers. Pages load
+# meanwhile: the file tells how many.
+call_while_pages_load()
+{
+	local i loader rc=1
+
+	(while page_names_the_client; do echo page; done) > "$E2E_TMP/pages" 2>&1 &
+	loader=$!
+	for i in 1 2 3 4 5 6; do
+		uclient -t -S -p 443 && rc=0 && break
+	done
+	kill -0 $loader || rc=1
+	kill $loader
+	wait $loader 2> /dev/null
+	[ "$(grep -c '^page$' "$E2E_TMP/pages")" -gt 0 ] && [ $rc = 0 ]
+}
+
+handshake()
+{
+	e2e_run a timeout 20 openssl s_client -connect "$TP_RELAY4:443" -brief \
+		-CAfile "$TP_LAB_DIR/ca.pem" "$@" < /dev/null 2>&1
+}
+
+web_server_start
+e2e_check "the configuration is changed" relay_shares
+e2e_check "the edge has found both processes" e2e_wait 60 edge_runs
+e2e_check "a page loads by HTTP/2 and names the client" e2e_wait 20 page_names_the_client
+e2e_check "and by HTTP/1.1" page_names_the_client --http1.1
+e2e_check "20 MB are whole" large_file_is_whole
+e2e_check "calls by TLS while pages load, best of six" call_while_pages_load
+handshake > "$E2E_TMP/nameless"
+e2e_check "without a name the relay's certificate is shown" \
+	grep -q 'Verification: OK' "$E2E_TMP/nameless"
+handshake -servername relay.lab.turnpike -alpn stun.turn > "$E2E_TMP/named"
+e2e_check "with the relay's name, too" grep -q 'Verification: OK' "$E2E_TMP/named"
+e2e_check "plain HTTP inside the relay's TLS" plain_page --cacert "$TP_LAB_DIR/ca.pem" \
+	--http1.1 --resolve "relay.lab.turnpike:443:$TP_RELAY4" https://relay.lab.turnpike/
+e2e_check "plain HTTP on the plain port" plain_page "http://$TP_RELAY4:443/"
+e2e_check "a WebSocket inside TLS" websocket --tls "$TP_LAB_DIR/ca.pem" --name relay.lab.turnpike \
+	--origin "https://$web" --user demo --password demo-password
+e2e_check "a plain WebSocket" websocket --user demo --password demo-password
+websocket --origin https://evil.example > "$E2E_TMP/origin" 2>&1
+e2e_check "a foreign page's is refused" grep -q '^HTTP/1.1 403 ' "$E2E_TMP/origin"
+proxy_start
+e2e_check "calls through haproxy" e2e_wait 60 uclient -t -p 8446
+e2e_check "connections were passed" [ "$(edge_counter passed)" -gt 3 ]
+kill "$(cat "$E2E_TMP/nginx/pid")"
+wait $nginx
+e2e_check "without a web server no page loads" e2e_not page /
+e2e_check "and the log says so" e2e_wait 20 grep -q 'backend_failed' "$TP_LAB_DIR/edge.log"
+e2e_check "no call was denied" e2e_not grep -h call_denied "$TP_LAB_DIR"/*.log
