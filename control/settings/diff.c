@@ -238,6 +238,9 @@ static void sources_compare(struct settings_diff *d, const struct conf *from, co
 
 static void values_compare(struct settings_diff *d, const struct conf *from, const struct conf *to)
 {
+	static const char *const families[] = {[CONF_FAMILY_IPV4] = "ipv4",
+		[CONF_FAMILY_IPV6] = "ipv6",
+		[CONF_FAMILY_KEEP] = "keep"};
 	const struct conf_limits *a = &from->limits, *b = &to->limits;
 	const struct conf_protocol *p = &from->protocol, *q = &to->protocol;
 
@@ -264,6 +267,8 @@ static void values_compare(struct settings_diff *d, const struct conf *from, con
 	settings_diff_number(d, "limits.first_contact_rate", false, a->first_contact_rate,
 		b->first_contact_rate);
 	settings_diff_number(d, "protocol.channel_max", false, p->channel_max, q->channel_max);
+	text_compare(d, "protocol.default_family", false, families[p->default_family],
+		families[q->default_family]);
 	settings_diff_number(d, "protocol.permission_follows_channel", false,
 		p->permission_follows_channel, q->permission_follows_channel);
 	settings_diff_number(

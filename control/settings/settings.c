@@ -81,6 +81,9 @@ _Static_assert(CONF_LOCAL_PEERS_MAX <= TURN_LOCAL_PEERS_MAX, "all of peers.local
 
 static void values_copy(struct settings *s)
 {
+	static const uint8_t families[] = {[CONF_FAMILY_IPV4] = TP_FAMILY_IPV4,
+		[CONF_FAMILY_IPV6] = TP_FAMILY_IPV6,
+		[CONF_FAMILY_KEEP] = TP_FAMILY_NONE};
 	const struct conf *c = s->conf;
 	struct turn_conf *t = &s->turn;
 
@@ -93,6 +96,7 @@ static void values_copy(struct settings *s)
 			.port_max = c->peers.local[i].port_max};
 	t->n_local_peers = c->peers.n_local;
 	t->channel_max = c->protocol.channel_max;
+	t->default_family = families[c->protocol.default_family];
 	t->permission_follows_channel = c->protocol.permission_follows_channel;
 	t->secure_stun = c->protocol.secure_stun;
 	t->max_allocations = c->limits.allocations;

@@ -29,8 +29,7 @@ struct turn_allocation *turn_allocation_of(
 	if (a == NULL || a->timer.expires_s > turn_seconds(now_ns))
 		return a;
 	// Its timer is due, but turn_advance has not come to it yet.
-	turn_allocation_close(s, now_ns, a, TURN_CLOSE_EXPIRED);
-	return NULL;
+	return turn_allocation_expire(s, now_ns, a) ? a : NULL;
 }
 
 // The store's own numbers, so strangers cannot choose them. Neighbours stay neighbours, for a
@@ -70,19 +69,26 @@ static void account_return(struct turn_server *s, struct turn_allocation *a)
 {
 	if (a->account == NULL)
 		return;
-	turn_account_close(a->account);
+	while (a->n_counted > 0)
+		turn_allocation_uncount(a);
 	turn_account_return(&s->accounts, a->account);
 	a->account = NULL;
 }
 
 bool turn_allocation_own(struct turn_server *s, struct turn_allocation *a,
-	const struct turn_principal *principal, const struct turn_key *key)
+	const struct turn_principal *principal, const struct turn_key *key, unsigned n)
 {
 	a->user = turn_identity_take(&s->identities, principal, key);
 	a->account = turn_account_take(&s->accounts, principal);
-	if (a->account != NULL)
+	for (; a->account != NULL && a->n_counted < n; a->n_counted++)
 		turn_account_open(a->account);
 	return a->user != NULL && a->account != NULL;
+}
+
+void turn_allocation_uncount(struct turn_allocation *a)
+{
+	turn_account_close(a->account);
+	a->n_counted--;
 }
 
 void turn_allocation_free(struct turn_server *s, struct turn_allocation *a)
@@ -117,10 +123,19 @@ void turn_allocation_link(struct turn_server *s, struct turn_allocation *a)
 	turn_entries_count(s, a->account, TURN_ENTRIES_ALLOCATION);
 }
 
-void turn_allocation_extend(struct turn_server *s, struct turn_allocation *a, uint32_t expires_s)
+// Whether the slot is in use, with an address of the family; TP_FAMILY_NONE: any.
+static bool slot_has_family(
+	const struct turn_server *s, const struct turn_slot *slot, uint8_t family)
+{
+	return slot->expires_s != 0 &&
+	       (family == TP_FAMILY_NONE || s->conf.relays[slot->relay].local.family == family);
+}
+
+void turn_allocation_extend(
+	struct turn_server *s, struct turn_allocation *a, uint8_t family, uint32_t expires_s)
 {
 	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++) {
-		if (a->slot[i].expires_s == 0)
+		if (!slot_has_family(s, &a->slot[i], family))
 			continue;
 		a->slot[i].expires_s = expires_s;
 		s->store.allocation_refresh(s->store.ctx, a->ref, i, expires_s);
@@ -187,6 +202,63 @@ void turn_allocation_close(struct turn_server *s, uint64_t now_ns, struct turn_a
 		turn_allocation_free(s, a);
 }
 
+// One of two relayed addresses, with the permissions and channels of its family.
+static void slot_end(
+	struct turn_server *s, uint64_t now_ns, struct turn_allocation *a, unsigned number)
+{
+	struct turn_slot *slot = &a->slot[number];
+	uint8_t family = s->conf.relays[slot->relay].local.family;
+	struct ds_list *l = a->permissions.next;
+
+	while (l != &a->permissions) {
+		struct turn_permission *p = DS_CONTAINER(l, struct turn_permission, link);
+
+		l = l->next;
+		if (p->peer.family == family)
+			turn_permission_revoke(s, p);
+	}
+	s->store.allocation_refresh(s->store.ctx, a->ref, number, 0);
+	turn_port_give(s, now_ns, slot->relay, slot->port, a->account);
+	*slot = (struct turn_slot){0};
+	turn_allocation_uncount(a);
+	ds_wheel_set(&s->wheel, &a->timer, allocation_expires_s(a));
+}
+
+void turn_allocation_end_family(struct turn_server *s, uint64_t now_ns, struct turn_allocation *a,
+	uint8_t family, enum turn_close_reason reason)
+{
+	bool is_left = false;
+
+	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++)
+		is_left |= a->slot[i].expires_s != 0 && !slot_has_family(s, &a->slot[i], family);
+	if (!is_left) {
+		turn_allocation_close(s, now_ns, a, reason);
+		return;
+	}
+	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++) {
+		if (slot_has_family(s, &a->slot[i], family))
+			slot_end(s, now_ns, a, i);
+	}
+}
+
+bool turn_allocation_expire(struct turn_server *s, uint64_t now_ns, struct turn_allocation *a)
+{
+	uint32_t now_s = turn_seconds(now_ns);
+	bool is_left = false;
+
+	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++)
+		is_left |= a->slot[i].expires_s > now_s;
+	if (!is_left) {
+		turn_allocation_close(s, now_ns, a, TURN_CLOSE_EXPIRED);
+		return false;
+	}
+	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++) {
+		if (a->slot[i].expires_s != 0 && a->slot[i].expires_s <= now_s)
+			slot_end(s, now_ns, a, i);
+	}
+	return true;
+}
+
 struct tp_addr turn_slot_local(const struct turn_server *s, const struct turn_slot *slot)
 {
 	struct tp_addr addr = s->conf.relays[slot->relay].local;
@@ -207,8 +279,7 @@ bool turn_allocation_has_family(
 	const struct turn_server *s, const struct turn_allocation *a, uint8_t family)
 {
 	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++) {
-		if (a->slot[i].expires_s != 0 &&
-			s->conf.relays[a->slot[i].relay].local.family == family)
+		if (slot_has_family(s, &a->slot[i], family))
 			return true;
 	}
 	return false;
@@ -237,6 +308,7 @@ void turn_allocation_record(const struct turn_server *s, const struct turn_alloc
 	rec->created_ns = a->created_ns;
 	rec->lifetime_s = a->lifetime_s;
 	rec->requested_family = a->requested_family;
+	rec->flags = a->flags;
 	memcpy(rec->txid, a->txid, sizeof(rec->txid));
 	rec->client_transport = listener != NULL ? listener->transport : TP_TRANSPORT_UDP;
 	rec->relayed_transport = TP_TRANSPORT_UDP;

@@ -15,13 +15,23 @@ struct turn_allocation *turn_allocation_by_ref(const struct turn_server *s, uint
 // A new allocation object outside all tables, for turn_allocation_link.
 struct turn_allocation *turn_allocation_new(struct turn_server *s);
 void turn_allocation_free(struct turn_server *s, struct turn_allocation *a);
-// Whose it is; false without memory.
+// Whose it is, counted as `n` allocations; false without memory.
 bool turn_allocation_own(struct turn_server *s, struct turn_allocation *a,
-	const struct turn_principal *principal, const struct turn_key *key);
+	const struct turn_principal *principal, const struct turn_key *key, unsigned n);
+// Counts as one less.
+void turn_allocation_uncount(struct turn_allocation *a);
 void turn_allocation_link(struct turn_server *s, struct turn_allocation *a);
 
-// A new time-to-expiry for all slots in use, here and in the store.
-void turn_allocation_extend(struct turn_server *s, struct turn_allocation *a, uint32_t expires_s);
+// A new time-to-expiry for the relayed address of that family (TP_FAMILY_NONE: for all), here and
+// in the store.
+void turn_allocation_extend(
+	struct turn_server *s, struct turn_allocation *a, uint8_t family, uint32_t expires_s);
+// Ends the relayed address of that family with its permissions and channels; the last one takes the
+// allocation along.
+void turn_allocation_end_family(struct turn_server *s, uint64_t now_ns, struct turn_allocation *a,
+	uint8_t family, enum turn_close_reason reason);
+// Ends the relayed addresses whose time is over. Returns whether any is left.
+bool turn_allocation_expire(struct turn_server *s, uint64_t now_ns, struct turn_allocation *a);
 // Ends it with all its permissions and channels, here and in the store.
 void turn_allocation_close(struct turn_server *s, uint64_t now_ns, struct turn_allocation *a,
 	enum turn_close_reason reason);

@@ -170,6 +170,25 @@ void turn_permission_end(struct turn_server *s, struct turn_permission *p)
 	turn_permission_tidy(s, p);
 }
 
+void turn_permission_revoke(struct turn_server *s, struct turn_permission *p)
+{
+	bool in_store = p->in_store;
+	struct ds_list *l = p->channels.next;
+
+	// The last of its channels takes a permission along that is not in the store.
+	while (l != &p->channels) {
+		struct turn_channel *c = DS_CONTAINER(l, struct turn_channel, link);
+		bool last = l->next == &p->channels;
+
+		l = l->next;
+		turn_channel_end(s, c);
+		if (last)
+			break;
+	}
+	if (in_store)
+		turn_permission_end(s, p);
+}
+
 void turn_permission_forget(struct turn_server *s, struct turn_permission *p)
 {
 	struct ds_list *l, *next;

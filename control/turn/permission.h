@@ -21,6 +21,8 @@ void turn_permission_adopt(
 void turn_permission_extend(struct turn_server *s, struct turn_permission *p, uint32_t expires_s);
 // Its time is over: out of the store, forgotten unless a channel needs it.
 void turn_permission_end(struct turn_server *s, struct turn_permission *p);
+// Ends it with its channels, here and in the store.
+void turn_permission_revoke(struct turn_server *s, struct turn_permission *p);
 // Frees it if it is neither in the store nor of use to a channel.
 void turn_permission_tidy(struct turn_server *s, struct turn_permission *p);
 // Frees it with its channels, without notifying the store.

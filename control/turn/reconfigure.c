@@ -183,32 +183,22 @@ static bool listener_is_known(const struct turn_server *s, uint16_t id)
 	return false;
 }
 
-static bool addresses_are_known(const struct turn_server *s, const struct turn_allocation *a)
+// Ends an allocation whose listener left, and relayed addresses that left. False: nothing of it is
+// there any more.
+static bool addresses_sweep(struct turn_server *s, uint64_t now_ns, struct turn_allocation *a)
 {
-	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++) {
-		if (a->slot[i].expires_s != 0 && !turn_ports_are_open(&s->ports, a->slot[i].relay))
-			return false;
+	if (!listener_is_known(s, a->client.listener_id)) {
+		turn_allocation_close(s, now_ns, a, TURN_CLOSE_CONFIG);
+		return false;
 	}
-	return listener_is_known(s, a->client.listener_id);
-}
+	for (unsigned i = 0; a->live && i < TURN_RELAY_SLOTS; i++) {
+		const struct turn_slot *slot = &a->slot[i];
 
-// Its channels end with it. The last of them takes a permission along that is not in the store.
-static void permission_revoke(struct turn_server *s, struct turn_permission *p)
-{
-	bool in_store = p->in_store;
-	struct ds_list *l = p->channels.next;
-
-	while (l != &p->channels) {
-		struct turn_channel *c = DS_CONTAINER(l, struct turn_channel, link);
-		bool last = l->next == &p->channels;
-
-		l = l->next;
-		turn_channel_end(s, c);
-		if (last)
-			break;
+		if (slot->expires_s != 0 && !turn_ports_are_open(&s->ports, slot->relay))
+			turn_allocation_end_family(s, now_ns, a,
+				s->conf.relays[slot->relay].local.family, TURN_CLOSE_CONFIG);
 	}
-	if (in_store)
-		turn_permission_end(s, p);
+	return a->live;
 }
 
 static unsigned permissions_sweep(struct turn_server *s, struct turn_allocation *a)
@@ -223,7 +213,7 @@ static unsigned permissions_sweep(struct turn_server *s, struct turn_allocation 
 		n++;
 		if (turn_realm_allows(s, a->user->realm, &p->peer))
 			continue;
-		permission_revoke(s, p);
+		turn_permission_revoke(s, p);
 		s->counters.permissions_revoked++;
 	}
 	return n;
@@ -242,9 +232,7 @@ void turn_sweep(struct turn_server *s, uint64_t now_ns, unsigned *budget)
 			break;
 		}
 		a = ds_pool_at(&s->allocation_pool, sweep->next++);
-		if (a->live && !addresses_are_known(s, a))
-			turn_allocation_close(s, now_ns, a, TURN_CLOSE_CONFIG);
-		else if (a->live)
+		if (a->live && addresses_sweep(s, now_ns, a))
 			cost += permissions_sweep(s, a);
 		*budget -= cost < *budget ? cost : *budget;
 	}

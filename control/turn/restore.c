@@ -95,6 +95,7 @@ static bool owner_restore(struct turn_server *s, struct turn_allocation *a,
 		.algorithm = (enum turn_key_algorithm)rec->key_algorithm,
 		.len = (uint8_t)rec->key_len,
 	};
+	unsigned n = (rec->relay[0].expires_s != 0) + (rec->relay[1].expires_s != 0);
 	bool owned;
 
 	if (principal.kind == TURN_IDENTITY_UNKNOWN)
@@ -102,7 +103,7 @@ static bool owner_restore(struct turn_server *s, struct turn_allocation *a,
 	if (key.algorithm == TURN_KEY_NONE)
 		key.algorithm = TURN_KEY_MD5;
 	memcpy(key.octets, rec->key, key.len);
-	owned = turn_allocation_own(s, a, &principal, &key);
+	owned = turn_allocation_own(s, a, &principal, &key, n);
 	OPENSSL_cleanse(&key, sizeof(key));
 	return owned;
 }
@@ -134,6 +135,7 @@ int turn_restore_allocation(struct turn_server *s, uint64_t now_ns,
 	a->created_ns = rec->created_ns;
 	a->lifetime_s = rec->lifetime_s;
 	a->requested_family = rec->requested_family;
+	a->flags = rec->flags;
 	a->ref = ref;
 	memcpy(a->txid, rec->txid, sizeof(a->txid));
 	if (!owner_restore(s, a, rec, realm))

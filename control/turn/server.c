@@ -26,7 +26,8 @@ bool turn_conf_is_usable(const struct turn_conf *conf)
 	       conf->n_relays > 0 && conf->n_relays <= UINT16_MAX &&
 	       conf->channel_max >= TP_CHANNEL_MIN && conf->channel_max <= TP_CHANNEL_MAX_COMPAT &&
 	       conf->max_lifetime_s >= conf->default_lifetime_s && conf->default_lifetime_s > 0 &&
-	       conf->permission_lifetime_s > 0 && conf->channel_lifetime_s > 0;
+	       conf->permission_lifetime_s > 0 && conf->channel_lifetime_s > 0 &&
+	       conf->default_family <= TP_FAMILY_IPV6;
 }
 
 static int maps_init(struct turn_server *s, const uint8_t key[16])
@@ -180,8 +181,7 @@ static void timer_fire(struct turn_server *s, uint64_t now_ns, struct ds_timer *
 {
 	switch (t->kind) {
 	case TURN_TIMER_ALLOCATION:
-		turn_allocation_close(s, now_ns, DS_CONTAINER(t, struct turn_allocation, timer),
-			TURN_CLOSE_EXPIRED);
+		turn_allocation_expire(s, now_ns, DS_CONTAINER(t, struct turn_allocation, timer));
 		break;
 	case TURN_TIMER_PERMISSION:
 		turn_permission_end(s, DS_CONTAINER(t, struct turn_permission, timer));

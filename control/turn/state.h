@@ -61,8 +61,10 @@ struct turn_allocation {
 	struct turn_leg leg; // to the client
 	uint8_t txid[12];
 	uint8_t requested_family;
-	bool live;   // false: closed, kept until the event of it has been handed out
-	bool hashed; // its permissions and channels are in the server's maps
+	uint8_t flags;	   // TURN_RECORD_*
+	uint8_t n_counted; // relayed addresses that the account counts
+	bool live;	   // false: closed, kept until the event of it has been handed out
+	bool hashed;	   // its permissions and channels are in the server's maps
 };
 
 struct turn_permission {

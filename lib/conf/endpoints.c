@@ -211,6 +211,20 @@ static bool counts_check(struct conf_loader *load)
 	       relay->n_external <= TP_LOCALS_MAX;
 }
 
+static void default_family_check(struct conf_loader *load)
+{
+	const struct conf *c = &load->draft->conf;
+
+	for (size_t i = 0; i < c->relay.n_addresses; i++) {
+		if (c->relay.addresses[i].family == TP_FAMILY_IPV6)
+			return;
+	}
+	if (c->protocol.default_family == CONF_FAMILY_IPV6)
+		conf_complain(load, conf_spot_of_value(load, &c->protocol.default_family),
+			"add an IPv6 address to relay.addresses, or remove it",
+			"no relay address is IPv6; no client could allocate");
+}
+
 static void relay_settle(struct conf_loader *load)
 {
 	struct draft *d = load->draft;
@@ -223,6 +237,7 @@ static void relay_settle(struct conf_loader *load)
 	if (!counts_check(load))
 		return;
 	relay_ports_check(load);
+	default_family_check(load);
 	external_check(load);
 }
 

@@ -129,6 +129,13 @@ static const struct section limits_section = {
 	.text = "How much, and how long.",
 };
 
+static const struct rule_choice families[] = {
+	{.name = "ipv4", .value = CONF_FAMILY_IPV4},
+	{.name = "ipv6", .value = CONF_FAMILY_IPV6},
+	{.name = "keep", .value = CONF_FAMILY_KEEP},
+	{.name = NULL},
+};
+
 static const struct rule protocol_rules[] = {
 	{.key = "channel_max",
 		.type = RULE_U16,
@@ -139,6 +146,13 @@ static const struct rule protocol_rules[] = {
 		.text = "Highest channel number. RFC 8656 ends at 0x4fff; some old clients bind up "
 			"to "
 			"0x7fff."},
+	{.key = "default_family",
+		.type = RULE_CHOICE,
+		RULE_AT(struct conf_protocol, default_family),
+		.choices = families,
+		.initial = "ipv4",
+		.text = "Family of the relayed address where a client names none. `keep`: the one "
+			"that the client comes by, where the relay has it. RFC 8656 says `ipv4`."},
 	{.key = "permission_follows_channel",
 		.type = RULE_BOOL,
 		RULE_AT(struct conf_protocol, permission_follows_channel),

@@ -86,7 +86,7 @@ static void attr_note(struct stun_message *m, uint16_t type, struct stun_value v
 	// 14.6: a truncated value is of whole words.
 	if (value.len < stun_attr_table[id].min_len || value.len > stun_attr_table[id].max_len ||
 		(id == STUN_MESSAGE_INTEGRITY_SHA256 && value.len % 4 != 0))
-		m->malformed |= UINT32_C(1) << id;
+		m->malformed |= UINT64_C(1) << id;
 	if ((id == STUN_MESSAGE_INTEGRITY || id == STUN_MESSAGE_INTEGRITY_SHA256) &&
 		m->covered_len == m->len)
 		m->covered_len = (size_t)(value.octets - m->octets) - 4;

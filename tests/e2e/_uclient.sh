@@ -93,6 +93,7 @@ uclient "relay to relay" $password -y "$TP_RELAY4"
 uclient "relay to relay, indications" $password -y -s "$TP_RELAY4"
 uclient "IPv6 relayed address and peer" $password -x -e "$TP_B6" "$TP_RELAY4"
 uclient "relay reached over IPv6, IPv4 peer" $password -e "$TP_B4" "$TP_RELAY6"
+uclient "two relayed addresses" $password -Z -e "$TP_B4" "$TP_RELAY4"
 uclient "1300 octets" $password -l 1300 -e "$TP_B4" "$TP_RELAY4"
 uclient "padded channel data" $password -D -l 101 -e "$TP_B4" "$TP_RELAY4"
 uclient_wait

@@ -59,6 +59,7 @@ void turn_conf_init(void)
 		.port_min = 50000,
 		.port_max = 50005,
 		.channel_max = 0x4fff,
+		.default_family = TP_FAMILY_IPV4,
 		.max_allocations = 7,
 		.default_lifetime_s = 600,
 		.max_lifetime_s = 3600,

@@ -144,6 +144,7 @@ static void sim_init(struct sim *s, struct policy *policy)
 		.port_min = 49152,
 		.port_max = 65535,
 		.channel_max = 0x4fff,
+		.default_family = TP_FAMILY_IPV4,
 		.default_lifetime_s = 600,
 		.max_lifetime_s = 3600,
 		.permission_lifetime_s = 300,

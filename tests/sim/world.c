@@ -259,6 +259,7 @@ void world_init(struct world *w, uint64_t seed, uint64_t now_ns)
 		.port_min = PORT_MIN,
 		.port_max = PORT_MIN + WORLD_PORTS - 1,
 		.channel_max = 0x4fff,
+		.default_family = TP_FAMILY_IPV4,
 		.permission_follows_channel = world_below(w, 2) != 0,
 		.max_allocations = WORLD_MAX_ALLOCATIONS,
 		.default_lifetime_s = 600,

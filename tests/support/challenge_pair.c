@@ -62,6 +62,7 @@ static void conf_fill(struct pair *p, const struct pair_shape *shape)
 		.port_min = 50000,
 		.port_max = 50005,
 		.channel_max = TP_CHANNEL_MAX,
+		.default_family = TP_FAMILY_IPV4,
 		.secure_stun = shape->secure_stun,
 		.default_lifetime_s = 600,
 		.max_lifetime_s = 3600,

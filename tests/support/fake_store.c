@@ -129,22 +129,33 @@ const struct fake_channel *fake_store_channel(
 	return NULL;
 }
 
+static void slot_check(const struct fake_store *f, const struct turn_relay_slot *slot)
+{
+	require(slot->local.port_be != 0 && slot->advertised.port_be == slot->local.port_be,
+		"a relay slot without a port", 0);
+	for (size_t i = 0; i < f->n_allocations * TURN_RELAY_SLOTS; i++) {
+		const struct fake_allocation *a = &f->allocations[i / TURN_RELAY_SLOTS];
+		const struct turn_relay_slot *other = &a->rec.relay[i % TURN_RELAY_SLOTS];
+
+		require(!a->live || other->expires_s == 0 ||
+				!tp_addr_equal(&other->local, &slot->local),
+			"a relayed transport address given twice", a->ref);
+	}
+}
+
 static void record_check(const struct fake_store *f, const struct turn_allocation_record *rec)
 {
-	const struct tp_addr *local = &rec->relay[0].local;
-
 	require(rec->relay[0].expires_s != 0, "an allocation without a relay slot", 0);
-	require(local->port_be != 0 && rec->relay[0].advertised.port_be == local->port_be,
-		"an allocation without a port", 0);
 	require(rec->key_len > 0 && rec->key_len <= TURN_KEY_MAX &&
 			rec->username_len <= TURN_USERNAME_MAX,
 		"a bad user", 0);
-	for (size_t i = 0; i < f->n_allocations; i++) {
-		const struct fake_allocation *a = &f->allocations[i];
-
-		require(!a->live || !tp_addr_equal(&a->rec.relay[0].local, local),
-			"a relayed transport address given twice", a->ref);
+	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++) {
+		if (rec->relay[i].expires_s != 0)
+			slot_check(f, &rec->relay[i]);
 	}
+	require(rec->relay[1].expires_s == 0 ||
+			rec->relay[0].local.family != rec->relay[1].local.family,
+		"two relayed addresses of one family", 0);
 }
 
 static int allocation_add(void *ctx, const struct turn_allocation_record *rec, uint32_t *ref)
@@ -178,6 +189,13 @@ static void allocation_refresh(void *ctx, uint32_t ref, unsigned slot, uint32_t 
 	require(slot < TURN_RELAY_SLOTS && a->rec.relay[slot].expires_s != 0,
 		"refresh of an unused slot", ref);
 	a->rec.relay[slot].expires_s = expires_s;
+	for (size_t i = 0; expires_s == 0 && i < f->n_permissions; i++) {
+		const struct fake_permission *p = &f->permissions[i];
+
+		require(!p->live || p->allocation != ref ||
+				p->peer.family != a->rec.relay[slot].local.family,
+			"a permission outlives its relay slot", p->ref);
+	}
 }
 
 static void allocation_del(void *ctx, uint32_t ref)

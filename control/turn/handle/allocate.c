@@ -12,8 +12,9 @@
 struct wish {
 	uint32_t lifetime_s;
 	uint8_t family;		  // that is allocated
+	uint8_t additional;	  // that is allocated too, TP_FAMILY_NONE: no other
 	uint8_t requested_family; // TP_FAMILY_NONE: none was named
-	uint8_t declined;	  // of an additional family (ADDITIONAL-ADDRESS-FAMILY), or NONE
+	uint8_t flags;		  // TURN_RECORD_DECLINED_*
 	enum turn_port_kind kind;
 	struct turn_reservation *reserved; // that the request's token names; NULL: no token
 };
@@ -27,11 +28,11 @@ static unsigned transport_check(const struct stun_message *m)
 	return transport == TRANSPORT_UDP ? 0 : 442;
 }
 
-// This version allocates one address: IPv4 of the two where the relay has it.
-static uint8_t declined_family(const struct turn_request *r)
+// Clients of coturn's library use the numbers of a draft, and are answered with them.
+static enum stun_attr additional_attr(const struct stun_message *m)
 {
-	return turn_ports_have_family(&r->s->ports, TP_FAMILY_IPV4) ? TP_FAMILY_IPV6
-								    : TP_FAMILY_IPV4;
+	return stun_has(m, STUN_ADDITIONAL_ADDRESS_FAMILY) ? STUN_ADDITIONAL_ADDRESS_FAMILY
+							   : STUN_ADDITIONAL_FAMILY_DRAFT;
 }
 
 // The port that an earlier request reserved. Its address decides on the family.
@@ -40,8 +41,7 @@ static unsigned token_check(struct turn_request *r, struct wish *wish)
 	const struct stun_message *m = r->m;
 
 	if (stun_has(m, STUN_EVEN_PORT) || stun_has(m, STUN_REQUESTED_ADDRESS_FAMILY) ||
-		stun_has(m, STUN_ADDITIONAL_ADDRESS_FAMILY) ||
-		stun_is_malformed(m, STUN_RESERVATION_TOKEN))
+		stun_has(m, additional_attr(m)) || stun_is_malformed(m, STUN_RESERVATION_TOKEN))
 		return 400;
 	wish->reserved = turn_reservation_find(r);
 	return wish->reserved != NULL ? 0 : turn_refuse(r, TURN_REFUSED_RESERVATION, 508);
@@ -59,28 +59,52 @@ static unsigned port_kind_check(const struct stun_message *m, struct wish *wish)
 	return 0;
 }
 
+// Where the request names no family. That of a client counts where the relay has it.
+static uint8_t default_family(const struct turn_request *r)
+{
+	uint8_t family = r->s->conf.default_family;
+
+	if (family != TP_FAMILY_NONE)
+		return family;
+	family = r->from->remote.family;
+	return turn_ports_have_family(&r->s->ports, family) ? family : TP_FAMILY_IPV4;
+}
+
+// The client gets one of both families, and is told why.
+static void additional_decline(struct wish *wish, uint8_t flag)
+{
+	wish->additional = TP_FAMILY_NONE;
+	wish->flags |= flag;
+}
+
 static unsigned family_check(const struct turn_request *r, struct wish *wish)
 {
 	const struct stun_message *m = r->m;
-	uint8_t additional;
+	const struct turn_ports *ports = &r->s->ports;
+	enum stun_attr additional = additional_attr(m);
+	uint8_t second;
 
-	wish->family = TP_FAMILY_IPV4;
+	wish->family = default_family(r);
 	if (stun_has(m, STUN_REQUESTED_ADDRESS_FAMILY)) {
-		if (stun_has(m, STUN_ADDITIONAL_ADDRESS_FAMILY) ||
+		if (stun_has(m, additional) ||
 			!stun_get_u8(m, STUN_REQUESTED_ADDRESS_FAMILY, &wish->family))
 			return 400;
 		wish->requested_family = wish->family;
 	}
-	if (stun_has(m, STUN_ADDITIONAL_ADDRESS_FAMILY)) {
-		if (!stun_get_u8(m, STUN_ADDITIONAL_ADDRESS_FAMILY, &additional) ||
-			additional != TP_FAMILY_IPV6 || wish->kind == TURN_PORT_PAIR)
+	if (stun_has(m, additional)) {
+		if (!stun_get_u8(m, additional, &second) || second != TP_FAMILY_IPV6 ||
+			wish->kind == TURN_PORT_PAIR)
 			return 400;
 		// RFC 8656 7.2: one of both is enough.
-		wish->declined = declined_family(r);
-		if (wish->declined == TP_FAMILY_IPV4)
+		wish->family = TP_FAMILY_IPV4;
+		wish->additional = TP_FAMILY_IPV6;
+		if (!turn_ports_have_family(ports, TP_FAMILY_IPV4))
 			wish->family = TP_FAMILY_IPV6;
+		if (wish->family == TP_FAMILY_IPV6 ||
+			!turn_ports_have_family(ports, TP_FAMILY_IPV6))
+			additional_decline(wish, TURN_RECORD_DECLINED_440);
 	}
-	return turn_ports_have_family(&r->s->ports, wish->family) ? 0 : 440;
+	return turn_ports_have_family(ports, wish->family) ? 0 : 440;
 }
 
 static bool limit_is_reached(uint32_t limit, size_t n)
@@ -128,6 +152,25 @@ static unsigned wish_check(struct turn_request *r, struct wish *wish)
 	return code == 0 ? family_check(r, wish) : code;
 }
 
+// RFC 8656 18.12: why the client has one of both families. The only one is in the first slot.
+static void address_error_put(
+	const struct turn_request *r, const struct turn_allocation *a, struct stun_writer *w)
+{
+	bool v4 = r->s->conf.relays[a->slot[0].relay].local.family == TP_FAMILY_IPV4;
+	bool full = (a->flags & TURN_RECORD_DECLINED_508) != 0;
+	const uint8_t value[] = {
+		v4 ? TP_FAMILY_IPV6 : TP_FAMILY_IPV4, 0, full ? 5 : 4, full ? 8 : 40};
+
+	if ((a->flags & (TURN_RECORD_DECLINED_440 | TURN_RECORD_DECLINED_508)) == 0)
+		return;
+	stun_put(w,
+		stun_attr_table[stun_has(r->m, STUN_ADDITIONAL_ADDRESS_FAMILY)
+					? STUN_ADDRESS_ERROR_CODE
+					: STUN_ADDRESS_ERROR_DRAFT]
+			.type,
+		value, sizeof(value));
+}
+
 static void success_put(
 	const struct turn_request *r, const struct turn_allocation *a, struct stun_writer *w)
 {
@@ -141,6 +184,7 @@ static void success_put(
 		relayed = turn_slot_advertised(r->s, &a->slot[i]);
 		stun_put_xor_address(w, stun_attr_table[STUN_XOR_RELAYED_ADDRESS].type, &relayed);
 	}
+	address_error_put(r, a, w);
 	stun_put_u32(w, TP_ATTR_LIFETIME, a->lifetime_s);
 	if (reserved != NULL)
 		stun_put(w, stun_attr_table[STUN_RESERVATION_TOKEN].type, reserved->token,
@@ -148,52 +192,69 @@ static void success_put(
 	stun_put_xor_address(w, TP_ATTR_XOR_MAPPED_ADDRESS, &r->from->remote);
 }
 
-// RFC 8656 18.12: the additional family is not supported. The client gets the other one.
-static void address_error_put(struct stun_writer *w, uint8_t family)
-{
-	const uint8_t value[] = {family, 0, 4, 40};
-
-	stun_put(w, stun_attr_table[STUN_ADDRESS_ERROR_CODE].type, value, sizeof(value));
-}
-
-// The user, within the limits. A reserved port is one of the user's allocations already, and one
-// that is to be reserved is one more.
-static unsigned owner_set(
-	struct turn_request *r, const struct wish *wish, struct turn_allocation *a)
+// The user, within the limits. Each relayed address is an allocation in the quota; a reserved port
+// is one already, and one that is to be reserved is one more.
+static unsigned owner_set(struct turn_request *r, struct wish *wish, struct turn_allocation *a)
 {
 	struct turn_server *s = r->s;
 	struct turn_account *account = turn_account_take(&s->accounts, &r->principal);
 	uint32_t n = wish->kind == TURN_PORT_PAIR ? 2 : 1;
 	unsigned code = account != NULL ? capacity_check(r, account, n) : 508;
 
-	if (code == 0 && !turn_allocation_own(s, a, &r->principal, &r->key))
+	if (code == 0 && wish->additional != TP_FAMILY_NONE && !turn_account_may_open(account, 2))
+		additional_decline(wish, TURN_RECORD_DECLINED_508);
+	n = wish->additional != TP_FAMILY_NONE ? 2 : 1;
+	if (code == 0 && !turn_allocation_own(s, a, &r->principal, &r->key, n))
 		code = 508;
 	if (account != NULL)
 		turn_account_return(&s->accounts, account);
 	return code;
 }
 
-static bool port_get(struct turn_request *r, const struct wish *wish, struct turn_allocation *a)
+static bool slot_get(struct turn_request *r, const struct wish *wish, struct turn_allocation *a,
+	uint8_t family, struct turn_slot *slot)
 {
 	struct turn_server *s = r->s;
+
+	if (turn_ports_take(&s->ports, &s->random, a->account, family, wish->kind, &slot->relay,
+		    &slot->port) != 0)
+		return false;
+	slot->expires_s = tp_expiry_s(r->now_ns, wish->lifetime_s);
+	return true;
+}
+
+// One of both families is enough; it goes into the first slot.
+static bool ports_get(struct turn_request *r, struct wish *wish, struct turn_allocation *a)
+{
 	struct turn_slot *slot = &a->slot[0];
 
-	slot->expires_s = tp_expiry_s(r->now_ns, wish->lifetime_s);
 	if (wish->reserved != NULL) {
 		slot->relay = wish->reserved->relay;
 		slot->port = wish->reserved->port;
+		slot->expires_s = tp_expiry_s(r->now_ns, wish->lifetime_s);
 		return true;
 	}
-	return turn_ports_take(&s->ports, &s->random, a->account, wish->family, wish->kind,
-		       &slot->relay, &slot->port) == 0;
+	if (slot_get(r, wish, a, wish->family, slot))
+		slot++;
+	if (wish->additional == TP_FAMILY_NONE)
+		return slot != a->slot;
+	if (slot_get(r, wish, a, wish->additional, slot))
+		slot++;
+	if (slot == &a->slot[1]) {
+		additional_decline(wish, TURN_RECORD_DECLINED_508);
+		turn_allocation_uncount(a);
+	}
+	return slot != a->slot;
 }
 
 // The port of a reservation stays reserved.
-static void port_put_back(
-	struct turn_server *s, const struct wish *wish, const struct turn_slot *slot)
+static void ports_put_back(
+	struct turn_server *s, const struct wish *wish, const struct turn_allocation *a)
 {
-	if (wish->reserved == NULL)
-		turn_ports_cancel(&s->ports, slot->relay, slot->port);
+	for (unsigned i = 0; wish->reserved == NULL && i < TURN_RELAY_SLOTS; i++) {
+		if (a->slot[i].expires_s != 0)
+			turn_ports_cancel(&s->ports, a->slot[i].relay, a->slot[i].port);
+	}
 }
 
 // Into the store and the tables; everything is undone when a step fails.
@@ -225,7 +286,7 @@ static unsigned allocation_publish(
 }
 
 static unsigned allocation_open(
-	struct turn_request *r, const struct wish *wish, struct turn_allocation *a)
+	struct turn_request *r, struct wish *wish, struct turn_allocation *a)
 {
 	struct turn_server *s = r->s;
 	unsigned code;
@@ -238,11 +299,12 @@ static unsigned allocation_open(
 	code = owner_set(r, wish, a);
 	if (code != 0)
 		return code;
-	if (!port_get(r, wish, a))
+	if (!ports_get(r, wish, a))
 		return turn_refuse(r, TURN_REFUSED_PORTS, 508);
+	a->flags |= wish->flags;
 	code = allocation_publish(r, wish, a);
 	if (code != 0) {
-		port_put_back(s, wish, &a->slot[0]);
+		ports_put_back(s, wish, a);
 		return code;
 	}
 	turn_allocation_link(s, a);
@@ -255,7 +317,7 @@ static unsigned allocation_open(
 
 // A reservation that becomes an allocation leaves the quota first.
 static unsigned allocation_settle(
-	struct turn_request *r, const struct wish *wish, struct turn_allocation *a)
+	struct turn_request *r, struct wish *wish, struct turn_allocation *a)
 {
 	unsigned code;
 
@@ -281,8 +343,6 @@ unsigned turn_handle_allocate(struct turn_request *r, struct stun_writer *w)
 	if (r->retransmission) {
 		s->counters.retransmissions++;
 		success_put(r, r->a, w);
-		if (stun_has(r->m, STUN_ADDITIONAL_ADDRESS_FAMILY))
-			address_error_put(w, declined_family(r));
 		return 0;
 	}
 	if (r->a != NULL || turn_tombstones_have(&s->tombstones, r->now_s, r->from, r->m->txid))
@@ -299,7 +359,5 @@ unsigned turn_handle_allocate(struct turn_request *r, struct stun_writer *w)
 		return code;
 	}
 	success_put(r, a, w);
-	if (wish.declined != TP_FAMILY_NONE)
-		address_error_put(w, wish.declined);
 	return 0;
 }

@@ -35,7 +35,7 @@ int64_t turn_lifetime_of(const struct turn_request *r)
 unsigned turn_handle_refresh(struct turn_request *r, struct stun_writer *w)
 {
 	int64_t lifetime_s = turn_lifetime_of(r);
-	uint8_t family;
+	uint8_t family = TP_FAMILY_NONE;
 
 	if (lifetime_s < 0 || stun_is_malformed(r->m, STUN_REQUESTED_ADDRESS_FAMILY))
 		return 400;
@@ -44,8 +44,9 @@ unsigned turn_handle_refresh(struct turn_request *r, struct stun_writer *w)
 		return 443;
 	stun_put_u32(w, TP_ATTR_LIFETIME, (uint32_t)lifetime_s);
 	if (lifetime_s == 0)
-		turn_allocation_close(r->s, r->now_ns, r->a, TURN_CLOSE_REFRESH);
+		turn_allocation_end_family(r->s, r->now_ns, r->a, family, TURN_CLOSE_REFRESH);
 	else
-		turn_allocation_extend(r->s, r->a, tp_expiry_s(r->now_ns, (uint32_t)lifetime_s));
+		turn_allocation_extend(
+			r->s, r->a, family, tp_expiry_s(r->now_ns, (uint32_t)lifetime_s));
 	return 0;
 }

@@ -88,6 +88,7 @@ static void defaults_are_told_right(void **state)
 	assert_int_equal(a->edge.queue_age_ms, b->edge.queue_age_ms);
 	assert_int_equal(a->edge.queue_bytes, b->edge.queue_bytes);
 	assert_int_equal(a->protocol.channel_max, b->protocol.channel_max);
+	assert_int_equal(a->protocol.default_family, b->protocol.default_family);
 	assert_int_equal(
 		a->protocol.permission_follows_channel, b->protocol.permission_follows_channel);
 	assert_int_equal(a->protocol.heal_black_holes, b->protocol.heal_black_holes);

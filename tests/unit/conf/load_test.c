@@ -108,6 +108,7 @@ static const struct number control_only[] = {
 	NUMBER(limits.credential_lifetime_s, 31 * 86400, 3600),
 	NUMBER(limits.first_contact_rate, 200, 0),
 	NUMBER(protocol.channel_max, 0x4fff, 0x7fff),
+	NUMBER(protocol.default_family, CONF_FAMILY_IPV4, CONF_FAMILY_KEEP),
 	NUMBER(protocol.permission_follows_channel, true, false),
 	NUMBER(protocol.heal_black_holes, true, false),
 	NUMBER(protocol.software, false, true),
@@ -209,7 +210,8 @@ static const char full[] =
 	"  nonce_lifetime: 60\n"
 	"  credential_lifetime: 3600\n"
 	"  first_contact_rate: 0\n"
-	"protocol: {channel_max: 0x7fff, permission_follows_channel: false, heal_black_holes: "
+	"protocol: {channel_max: 0x7fff, default_family: keep, permission_follows_channel: false, "
+	"heal_black_holes: "
 	"false, software: on, "
 	"secure_stun: yes, sha256: no, userhash: false}\n"
 	"log: {format: json, level: debug}\n"

@@ -222,67 +222,6 @@ static void external_address_is_told(void **state)
 	harness_stop(&f.h);
 }
 
-// RFC 8656 7.2: a relay of one family gives that one, and says so of the other.
-static void additional_family_is_enough(void **state)
-{
-	static const uint8_t expected[4] = {TP_FAMILY_IPV4, 0, 4, 40};
-	struct fixture f;
-	struct msg m;
-	const uint8_t *value;
-	uint16_t len;
-
-	(void)state;
-	harness_init(&f.h);
-	f.h.relays[0] = f.h.relays[1];
-	f.h.conf.n_relays = 1;
-	fixture_start(&f);
-	client_challenge(&f.h, &f.c);
-	client_start(&f.c, &m, MSG_ALLOCATE);
-	msg_u32(&m, ATTR_REQUESTED_TRANSPORT, 17u << 24);
-	msg_u32(&m, ATTR_ADDITIONAL_ADDRESS_FAMILY, 2u << 24);
-	client_auth(&f.c, &m);
-	// Its repetition hears the same.
-	for (unsigned i = 0; i < 2; i++) {
-		assert_int_equal(client_send(&f.h, &f.c, &m), 0);
-		assert_true(reply_xor_addr(
-			f.h.reply, f.h.reply_len, ATTR_XOR_RELAYED_ADDRESS, 0, &f.c.relayed));
-		assert_int_equal(f.c.relayed.family, TP_FAMILY_IPV6);
-		value = reply_attr(f.h.reply, f.h.reply_len, ATTR_ADDRESS_ERROR_CODE, 0, &len);
-		assert_non_null(value);
-		assert_int_equal(len, sizeof(expected));
-		assert_memory_equal(value, expected, sizeof(expected));
-	}
-	harness_stop(&f.h);
-}
-
-static void additional_family_is_declined(void **state)
-{
-	static const uint8_t expected[4] = {TP_FAMILY_IPV6, 0, 4, 40};
-	struct fixture f;
-	struct msg m;
-	const uint8_t *value;
-	uint16_t len;
-	struct tp_addr second;
-
-	(void)state;
-	fixture_init(&f);
-	client_challenge(&f.h, &f.c);
-	client_start(&f.c, &m, MSG_ALLOCATE);
-	msg_u32(&m, ATTR_REQUESTED_TRANSPORT, 17u << 24);
-	msg_u32(&m, ATTR_ADDITIONAL_ADDRESS_FAMILY, 2u << 24);
-	client_auth(&f.c, &m);
-	for (unsigned i = 0; i < 2; i++) {
-		assert_int_equal(client_send(&f.h, &f.c, &m), 0);
-		value = reply_attr(f.h.reply, f.h.reply_len, ATTR_ADDRESS_ERROR_CODE, 0, &len);
-		assert_non_null(value);
-		assert_int_equal(len, sizeof(expected));
-		assert_memory_equal(value, expected, len);
-		assert_false(reply_xor_addr(
-			f.h.reply, f.h.reply_len, ATTR_XOR_RELAYED_ADDRESS, 1, &second));
-	}
-	harness_stop(&f.h);
-}
-
 // Relayed addresses are spread at random, so no two runs of a server give the same.
 static void ports_are_random(void **state)
 {
@@ -357,8 +296,6 @@ int main(void)
 		cmocka_unit_test(full_server_is_508),
 		cmocka_unit_test(cooling_port_is_given_before_a_508),
 		cmocka_unit_test(external_address_is_told),
-		cmocka_unit_test(additional_family_is_declined),
-		cmocka_unit_test(additional_family_is_enough),
 		cmocka_unit_test(ports_are_random),
 		cmocka_unit_test(ipv6_client_and_relay),
 		cmocka_unit_test(listener_is_part_of_the_tuple),

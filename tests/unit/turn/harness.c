@@ -65,6 +65,7 @@ void harness_init(struct harness *h)
 		.port_min = 49152,
 		.port_max = 65535,
 		.channel_max = TP_CHANNEL_MAX,
+		.default_family = TP_FAMILY_IPV4,
 		.max_allocations = 1000,
 		.default_lifetime_s = 600,
 		.max_lifetime_s = 3600,

@@ -134,8 +134,9 @@ struct turn_conf {
 	uint16_t channel_max;		 // TP_CHANNEL_MAX or TP_CHANNEL_MAX_COMPAT
 	bool permission_follows_channel; // a channel keeps its permission alive (listed deviation)
 	bool secure_stun;		 // Binding needs credentials too
-	uint32_t max_allocations;	 // 0: no limit
-	uint32_t max_entries; // of the tables, of which no user gets the last part; 0: no limit
+	uint8_t default_family;	  // without a family attribute; TP_FAMILY_NONE: the client's own
+	uint32_t max_allocations; // 0: no limit
+	uint32_t max_entries;	  // of the tables, of which no user gets the last part; 0: no limit
 	uint32_t default_lifetime_s;
 	uint32_t max_lifetime_s;
 	uint32_t permission_lifetime_s;

@@ -37,6 +37,9 @@ struct turn_relay_slot {
 // turn_allocation_record.flags
 #define TURN_RECORD_DONT_FRAGMENT 0x01u // the Allocate request asked for it
 #define TURN_RECORD_MOBILE	  0x02u // it asked for a mobility ticket
+// It asked for both families and got one: the error code that the other one was answered with.
+#define TURN_RECORD_DECLINED_440  0x04u
+#define TURN_RECORD_DECLINED_508  0x08u
 
 // Everything a restarted server needs to go on with an allocation.
 struct turn_allocation_record {
@@ -85,7 +88,8 @@ struct turn_store {
 	void *ctx;
 
 	int (*allocation_add)(void *ctx, const struct turn_allocation_record *rec, uint32_t *ref);
-	// A new expiry for one relay slot (CLOCK_BOOTTIME seconds).
+	// A new expiry for one relay slot (CLOCK_BOOTTIME seconds). 0 ends the slot: its
+	// permissions and channels are gone already, its port may be given to another allocation.
 	void (*allocation_refresh)(void *ctx, uint32_t ref, unsigned slot, uint32_t expires_s);
 	// Also ends its remaining permissions and channels. The references die with it.
 	void (*allocation_del)(void *ctx, uint32_t ref);

@@ -276,8 +276,15 @@ struct conf_realm {
 	uint32_t allocate_burst;
 };
 
+enum conf_family {
+	CONF_FAMILY_IPV4,
+	CONF_FAMILY_IPV6,
+	CONF_FAMILY_KEEP, // the client's own
+};
+
 struct conf_protocol {
-	uint16_t channel_max; // TP_CHANNEL_MAX to TP_CHANNEL_MAX_COMPAT
+	uint16_t channel_max;		 // TP_CHANNEL_MAX to TP_CHANNEL_MAX_COMPAT
+	enum conf_family default_family; // of an Allocate request that names none
 	bool permission_follows_channel;
 	bool heal_black_holes;
 	bool software;			  // send SOFTWARE

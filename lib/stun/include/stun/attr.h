@@ -38,6 +38,8 @@
 	X(ICMP, 0x8004, 8, 8, "ICMP")                                                              \
 	X(SOFTWARE, 0x8022, 0, 763, "SOFTWARE")                                                    \
 	X(FINGERPRINT, TP_ATTR_FINGERPRINT, 4, 4, "FINGERPRINT")                                   \
+	X(ADDITIONAL_FAMILY_DRAFT, 0x8032, 4, 4, "ADDITIONAL-ADDRESS-FAMILY of the draft")         \
+	X(ADDRESS_ERROR_DRAFT, 0x8033, 4, 767, "ADDRESS-ERROR-CODE of the draft")                  \
 	X(ORIGIN, TP_ATTR_ORIGIN, 0, 1024, "ORIGIN")
 
 enum stun_attr {

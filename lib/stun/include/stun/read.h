@@ -82,11 +82,11 @@ struct stun_message {
 	uint16_t method;
 	enum stun_class class;
 	struct stun_value attr[STUN_ATTR_COUNT]; // the first of each type
-	uint32_t malformed; // bit per enum stun_attr: present, but of an impossible length
+	uint64_t malformed; // bit per enum stun_attr: present, but of an impossible length
 	uint16_t n_unknown;
 	uint16_t unknown[STUN_UNKNOWN_MAX]; // comprehension-required, each once, in order
 };
-_Static_assert(STUN_ATTR_COUNT <= 32, "the bits of stun_message.malformed");
+_Static_assert(STUN_ATTR_COUNT <= 64, "the bits of stun_message.malformed");
 
 enum stun_parse_result {
 	STUN_PARSE_OK,
@@ -106,7 +106,7 @@ static inline bool stun_has(const struct stun_message *m, enum stun_attr id)
 
 static inline bool stun_is_malformed(const struct stun_message *m, enum stun_attr id)
 {
-	return (m->malformed & (UINT32_C(1) << id)) != 0;
+	return (m->malformed & (UINT64_C(1) << id)) != 0;
 }
 
 // All attributes of one type in turn: start with *offset = 0; false at the end. Lengths are not
