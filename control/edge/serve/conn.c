@@ -44,10 +44,12 @@ static uint64_t list_expire(struct serve_thread *t, struct ds_list *list, uint64
 
 		if (c->since_ns + limit_ns > t->now_ns)
 			return c->since_ns + limit_ns;
-		conn_close(c, list == &t->idle	? SERVE_CLOSE_idle_timeout
-			      : c->pass != NULL ? SERVE_CLOSE_backend
-			      : c->spoke	? SERVE_CLOSE_message_timeout
-						: SERVE_CLOSE_handshake_timeout);
+		if (list == &t->young && c->pass != NULL)
+			pass_late(c);
+		else
+			conn_close(c, list == &t->idle ? SERVE_CLOSE_idle_timeout
+				      : c->spoke       ? SERVE_CLOSE_message_timeout
+						       : SERVE_CLOSE_handshake_timeout);
 	}
 	return UINT64_MAX;
 }

@@ -199,6 +199,8 @@ void pass_look(struct conn *c);
 void pass_begin(struct conn *c, const struct conf_backend *b, const uint8_t *bytes, size_t len);
 // Moves all that can be moved.
 void pass_pump(struct conn *c);
+// The backend has not answered in time.
+void pass_late(struct conn *c);
 void pass_end(struct conn *c);
 
 // ---- stream.c: bytes, plain or TLS

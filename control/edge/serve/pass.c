@@ -82,17 +82,18 @@ static ssize_t side_write(
 	return -1;
 }
 
-static void side_end(struct conn *c, enum side side)
+// False: the socket is full. Errors show when the side is read.
+static bool side_end(struct conn *c, enum side side)
 {
-	if (side == BACKEND) {
-		(void)shutdown(c->pass->fd, SHUT_WR);
-		return;
+	int n;
+
+	if (side == BACKEND || c->ssl == NULL) {
+		(void)shutdown(side == BACKEND ? c->pass->fd : c->fd, SHUT_WR);
+		return true;
 	}
 	ERR_clear_error();
-	if (c->ssl != NULL)
-		(void)SSL_shutdown(c->ssl);
-	else
-		(void)shutdown(c->fd, SHUT_WR);
+	n = SSL_shutdown(c->ssl);
+	return n >= 0 || SSL_get_error(c->ssl, n) != SSL_ERROR_WANT_WRITE;
 }
 
 // ---- one way ------------------------------------------------------------------------------------
@@ -136,14 +137,6 @@ static int way_put(
 	return 0;
 }
 
-static void way_finish(struct conn *c, struct way *w)
-{
-	w->ended = true;
-	if (!w->told)
-		side_end(c, other(w));
-	w->told = true;
-}
-
 // 1: there may be more; 0: an event will tell; -1: the end of both, with *why.
 static int way_pump(struct conn *c, struct way *w, enum serve_close *why)
 {
@@ -153,12 +146,16 @@ static int way_pump(struct conn *c, struct way *w, enum serve_close *why)
 		int rc = way_empty(c, w, why);
 		ssize_t n;
 
-		if (rc <= 0 || w->ended)
-			return rc < 0 ? -1 : 0;
+		if (rc <= 0)
+			return rc;
+		if (w->ended) {
+			w->told = w->told || side_end(c, other(w));
+			return 0;
+		}
 		n = side_read(c, w->from, t->scratch, PASS_BATCH, why);
 		if (n < 0 && *why == SERVE_CLOSE_client) {
-			way_finish(c, w);
-			return 0;
+			w->ended = true;
+			continue;
 		}
 		if (n <= 0)
 			return (int)n;
@@ -181,6 +178,12 @@ static void failed(struct conn *c, int error)
 		LOG_FIELDS(log_addr("backend", &c->pass->backend->addr),
 			log_addr("listener", &c->port->addr), log_errno(-error),
 			log_str("remedy", "start it, or see the backends of the listener")));
+}
+
+void pass_late(struct conn *c)
+{
+	failed(c, ETIMEDOUT);
+	conn_close(c, SERVE_CLOSE_backend);
 }
 
 void pass_pump(struct conn *c)

@@ -127,7 +127,7 @@ static int bytes_send(struct conn *c, const uint8_t *bytes, size_t len, enum ser
 	return c->ssl != NULL ? tls_send(c, bytes, len, why) : plain_send(c, bytes, len, why);
 }
 
-// What a WebSocket has to send besides messages.
+// Sends the frames of a WebSocket that stand beside messages.
 static int frames_send(struct conn *c, enum serve_close *why)
 {
 	uint16_t n = c->ws->n_out;

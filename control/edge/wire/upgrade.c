@@ -13,7 +13,7 @@ struct view {
 	size_t n;
 };
 
-// What the fields say about a WebSocket.
+// The fields of a request that concern a WebSocket.
 struct fields {
 	bool upgrade;	 // Upgrade: websocket
 	bool connection; // Connection: Upgrade

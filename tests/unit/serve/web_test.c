@@ -267,6 +267,52 @@ static void pages_of_a_plain_backend(void **state)
 	world_stop(&w);
 }
 
+// More than all buffers hold, then the end: every byte and the end of TLS come to a client that
+// reads late.
+static void large_page_has_its_end(void **state)
+{
+	enum { MANY = 24 << 20 };
+	static uint8_t bytes[65536];
+	char tls[160];
+	int listening = backend_open(tls, ""), fd;
+	struct world w = {.shared_tls = tls};
+	struct world_client c;
+	size_t sent = 0, got = 0;
+	unsigned quiet = 0;
+	int n = 0;
+
+	(void)state;
+	world_start(&w, "");
+	world_client_start(&c, w.ports[3]);
+	world_client_shake(&w, &c);
+	assert_int_equal(SSL_write(c.ssl, "GET /", 5), 5);
+	fd = backend_take(&w, listening);
+	while (sent < MANY) {
+		ssize_t put = send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL);
+
+		sent += put > 0 ? (size_t)put : 0;
+		quiet = put > 0 ? 0 : quiet + 1;
+		world_turns(&w, 4);
+		if (quiet < 200)
+			continue;
+		n = SSL_read(c.ssl, bytes, sizeof(bytes));
+		got += n > 0 ? (size_t)n : 0;
+	}
+	shutdown(fd, SHUT_WR);
+	world_turns(&w, 50);
+	for (unsigned i = 0; i < 100000 && SSL_get_shutdown(c.ssl) == 0; i++) {
+		n = SSL_read(c.ssl, bytes, sizeof(bytes));
+		got += n > 0 ? (size_t)n : 0;
+		world_turns(&w, 1);
+	}
+	assert_int_equal(got, sent);
+	assert_int_equal(SSL_get_shutdown(c.ssl), SSL_RECEIVED_SHUTDOWN);
+	world_client_end(&c);
+	close(fd);
+	close(listening);
+	world_stop(&w);
+}
+
 // TURN on a port that takes HTTP, too.
 static void turn_stays(void **state)
 {
@@ -308,6 +354,7 @@ int main(void)
 		cmocka_unit_test(requests_are_refused),
 		cmocka_unit_test(faults_are_told),
 		cmocka_unit_test(pages_of_a_plain_backend),
+		cmocka_unit_test(large_page_has_its_end),
 		cmocka_unit_test(turn_stays),
 	};
 

@@ -31,7 +31,7 @@ struct world {
 extern char world_directory[];
 extern char world_certificate[64], world_key[64];
 
-// Of a group of tests: makes the directory and the certificate, and removes them.
+// Setup and teardown of a group of tests: the directory and the certificate.
 int world_setup(void **state);
 int world_teardown(void **state);
 
