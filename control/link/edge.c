@@ -59,6 +59,7 @@ static void end(struct link_edge *e)
 	close(e->fd);
 	e->fd = -1;
 	e->is_synced = false;
+	e->expires_s = 0;
 	log_event(LOG_EV_EDGE_DOWN, LOG_FIELDS(log_str("remedy", "start turnpike-edge")));
 	e->handler.lost(e->handler.ctx);
 }
@@ -134,6 +135,7 @@ static bool message_take(struct link_edge *e, struct reports *m, size_t size)
 		return false;
 	if (m->head.kind == TP_SESSION_SYNCED) {
 		e->is_synced = true;
+		e->expires_s = m->head.expires_s;
 		h->synced(h->ctx);
 	}
 	for (uint32_t i = 0; i < m->head.n; i++) {

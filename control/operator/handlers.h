@@ -49,6 +49,8 @@ unsigned operator_allocation_find(
 enum ctl_step operator_no_dataplane(struct ctl_call *call);
 
 // Appends a warning, with what to do next.
+// Until then, from the wall clock; negative: it is over.
+int64_t operator_days_left(uint64_t expires_s);
 void operator_warn(json_t *list, const char *next, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 // The age of a time that the data plane keeps.

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <proc/clock.h>
+
 static uint64_t since_s(uint64_t then_ns, uint64_t now_ns)
 {
 	return now_ns > then_ns ? (now_ns - then_ns) / TP_NS_PER_S : 0;
@@ -146,6 +148,21 @@ static void directory_set(const struct operator_desk *op, json_t *o)
 		json_object_set_new(o, "directory", directory);
 }
 
+// Nothing where no listener needs the process.
+static void edge_set(const struct operator_desk *op, json_t *o)
+{
+	const struct link_edge *e = op->sources.edge;
+	json_t *edge;
+
+	if (e == NULL || !conf_has_edge(op->sources.settings->conf))
+		return;
+	edge = json_pack("{s:b}", "running", link_edge_is_up(e));
+	if (e->expires_s != 0)
+		json_object_set_new(
+			edge, "certificate_days", json_integer(operator_days_left(e->expires_s)));
+	json_object_set_new(o, "edge", edge);
+}
+
 enum ctl_step operator_status(void *ctx, struct ctl_call *call)
 {
 	const struct operator_desk *op = ctx;
@@ -171,6 +188,7 @@ enum ctl_step operator_status(void *ctx, struct ctl_call *call)
 			operator_json_u64(since_s(op->started_ns, call->now_ns))));
 	json_object_set_new(o, "dataplane", dataplane_json(op, call->now_ns));
 	directory_set(op, o);
+	edge_set(op, o);
 	if (op->sources.settings->n_realms > 1)
 		json_object_set_new(o, "realms", realms_json(op));
 	json_object_set_new(o, "allocations",

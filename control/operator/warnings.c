@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <proc/clock.h>
 #include <text/addr.h>
 
 #include <operator/reserved.h>
@@ -13,7 +14,9 @@
 #define GRACE_NS      (100 * TP_NS_PER_MS)
 #define MISSED_NS     (60 * TP_NS_PER_S) // so long is said that a port lost packets
 #define PREEMPTED_MAX 20u		 // per second
-#define BUSY_PACKETS  1000u		 // per second: below, a shared core harms none
+#define DAY_S	      86400
+#define EXPIRES_DAYS  14
+#define BUSY_PACKETS  1000u // per second: below, a shared core harms none
 
 void operator_warn(json_t *list, const char *next, const char *format, ...)
 {
@@ -60,6 +63,35 @@ static void directory_check(const struct operator_desk *op, json_t *list)
 		operator_warn(list, "systemctl start turnpike-directory",
 			"turnpike-directory does not run: users of databases that are not cached "
 			"wait");
+}
+
+int64_t operator_days_left(uint64_t expires_s)
+{
+	int64_t left_s = (int64_t)expires_s - (int64_t)proc_wall_s();
+
+	// Whole days; less than one, and past, are different.
+	return left_s < 0 ? -1 - (-left_s) / DAY_S : left_s / DAY_S;
+}
+
+static void edge_check(const struct operator_desk *op, json_t *list)
+{
+	const struct link_edge *e = op->sources.edge;
+	int64_t days;
+
+	if (e == NULL || !conf_has_edge(op->sources.settings->conf))
+		return;
+	if (!link_edge_is_up(e))
+		operator_warn(list, "systemctl start turnpike-edge",
+			"turnpike-edge does not run: no client gets in by TCP or TLS");
+	if (e->expires_s == 0)
+		return;
+	days = operator_days_left(e->expires_s);
+	if (days < 0)
+		operator_warn(list, "renew it, then relayctl certificate reload",
+			"a certificate has expired: clients by TLS go away");
+	else if (days < EXPIRES_DAYS)
+		operator_warn(list, "renew it, then relayctl certificate reload",
+			"a certificate expires in %lld days", (long long)days);
 }
 
 static bool cores_shared(const struct operator_desk *op)
@@ -228,6 +260,7 @@ void operator_warnings_collect(const struct operator_desk *op, uint64_t now_ns, 
 		reserved_check(op, list);
 	}
 	directory_check(op, list);
+	edge_check(op, list);
 	tables_check(op, now_ns, list);
 	addresses_check(op, list);
 }

@@ -229,6 +229,7 @@ int process_core_open(struct process *p, struct settings *settings, struct shm_e
 		.settings = settings,
 		.link = &p->link,
 		.lookup = &p->lookup,
+		.edge = &p->streams.edge,
 		.mirror = p->link.hops.mirror,
 	};
 	p->operator.recovered = p->core.recovered.allocations;

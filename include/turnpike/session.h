@@ -37,7 +37,9 @@ struct tp_session_message {
 	uint32_t n;    // items that follow
 	// LISTENERS: that of the tables, for the edge's file. Else 0.
 	uint64_t pair_id;
-	uint64_t reserved;
+	// SYNCED, which is sent again when it changes: the first expiry of the edge's certificates,
+	// seconds since 1970; 0: there are none. Else 0.
+	uint64_t expires_s;
 };
 TP_ASSERT_SIZE(struct tp_session_message, 32);
 

@@ -93,6 +93,8 @@ static const struct ctl_column status_columns[] = {
 	COLUMN("dataplane.busy", "busy", PERCENT),
 	COLUMN("dataplane.cores_isolated", "cores isolated", YES_NO),
 	COLUMN("dataplane.huge_pages", "huge pages", YES_NO),
+	COLUMN("edge.running", "edge runs", YES_NO),
+	COLUMN("edge.certificate_days", "certificate days", NUMBER),
 	COLUMN("allocations.live", "allocations", COUNT),
 	COLUMN("allocations.limit", "of at most", COUNT),
 	COLUMN("allocations.opened", "opened since start", COUNT),

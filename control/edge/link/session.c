@@ -208,12 +208,24 @@ static void reports_send(struct session *s)
 	}
 }
 
+void edge_link_expires(struct edge_link *l, uint64_t expires_s)
+{
+	struct session *s = &l->session;
+
+	pthread_mutex_lock(&s->mutex);
+	if (s->expires_s != expires_s)
+		s->synced = false;
+	s->expires_s = expires_s;
+	pthread_mutex_unlock(&s->mutex);
+}
+
 void session_tell(struct edge_link *l)
 {
 	struct session *s = &l->session;
 	struct reports_message m = {.head = {.magic = TP_SESSION_MAGIC, .kind = TP_SESSION_SYNCED}};
 
 	pthread_mutex_lock(&s->mutex);
+	m.head.expires_s = s->expires_s;
 	if (s->fd >= 0 && s->listeners_came) {
 		reports_send(s);
 		if (s->first_dirty == NULL && !s->synced)

@@ -64,6 +64,7 @@ struct session {
 	struct slot **last_dirty;
 	bool listeners_came;
 	bool synced; // told after the listeners came
+	uint64_t expires_s;
 	// Under the mutex:
 	struct tp_session_listener listeners[TP_SESSION_LISTENERS_MAX];
 	unsigned n_listeners;

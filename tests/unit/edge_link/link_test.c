@@ -85,6 +85,24 @@ static void assert_synced(struct stand *s)
 	assert_false(stand_told(s, &m));
 }
 
+// Told again when it changes, and not otherwise.
+static void expiry_is_told(void **state)
+{
+	struct stand *s = *state;
+	struct stand_message m;
+
+	start(s, 1);
+	for (uint64_t expires_s = 1800000000; expires_s < 1800000002; expires_s++) {
+		edge_link_expires(s->link, expires_s);
+		stand_turn(s);
+		assert_true(stand_told(s, &m) && m.head.kind == TP_SESSION_SYNCED);
+		assert_int_equal(m.head.expires_s, expires_s);
+		edge_link_expires(s->link, expires_s);
+		stand_turn(s);
+		assert_false(stand_told(s, &m));
+	}
+}
+
 static void listeners_come_with_their_file(void **state)
 {
 	struct stand *s = *state;
@@ -476,6 +494,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_file_is_cut_off),
 		TEST(listeners_come_with_their_file),
+		TEST(expiry_is_told),
 		TEST(connections_are_reported),
 		TEST(control_comes_back),
 		TEST(reports_wait_for_room),

@@ -14,7 +14,7 @@
 #define CONFIG                                                                                     \
 	"realm: desk.example\n"                                                                    \
 	"dataplane: {ports: [{device: net_null0}]}\n"                                              \
-	"listeners: [{address: 10.77.0.1}]\n"                                                      \
+	"listeners: [{address: 10.77.0.1}, {address: 10.77.0.1, transport: tcp}]\n"                \
 	"secrets: [{id: one, secret_file: secret}]\n"                                              \
 	"relay: {ports: 2000-2100}\n"                                                              \
 	"limits: {allocations: 8, entries: 64}\n"
@@ -191,12 +191,15 @@ struct desk *desk_make(bool live)
 	link_make(d);
 	d->mirror = net_mirror_create(NULL, NULL);
 	assert_non_null(d->mirror);
+	// The year 2100.
+	d->edge = (struct link_edge){.fd = 0, .expires_s = 4102444800};
 	d->op = (struct operator_desk){
 		.sources = {.tables = d->tables,
 			.turn = d->turn,
 			.settings = d->settings,
 			.link = &d->link,
-			.mirror = d->mirror},
+			.mirror = d->mirror,
+			.edge = &d->edge},
 		.config = d->config,
 		.started_ns = d->now_ns - 100 * TP_NS_PER_S,
 		.reload = reload,

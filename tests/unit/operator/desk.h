@@ -14,6 +14,7 @@ struct desk {
 	struct shm_place place;
 	struct operator_desk op;
 	struct link link;
+	struct link_edge edge; // of which two words are read; it is up
 	struct tables *tables;
 	struct turn_server *turn;
 	struct settings *settings;

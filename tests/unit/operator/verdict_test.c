@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -279,6 +280,23 @@ static void data_plane_gone_or_silent(void **state)
 	desk_free(d);
 }
 
+static void edge_and_its_certificate(void **state)
+{
+	struct desk *d = desk_make(true);
+
+	(void)state;
+	desk_second(d);
+	d->edge.expires_s = (uint64_t)time(NULL) + 13 * 86400 + 3600;
+	assert_first(d, "warning", "a certificate expires in 13 days", "certificate reload");
+	d->edge.expires_s = (uint64_t)time(NULL) - 10;
+	assert_first(d, "warning", "a certificate has expired", "certificate reload");
+	d->edge = (struct link_edge){.fd = -1};
+	assert_first(d, "warning", "turnpike-edge does not run", "start turnpike-edge");
+	d->edge = (struct link_edge){.fd = 0, .expires_s = (uint64_t)time(NULL) + 15 * 86400};
+	assert_ok(d);
+	desk_free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -297,6 +315,7 @@ int main(void)
 		cmocka_unit_test(worker_stuck),
 		cmocka_unit_test(one_of_two_workers_stuck),
 		cmocka_unit_test(data_plane_gone_or_silent),
+		cmocka_unit_test(edge_and_its_certificate),
 	};
 
 	return cmocka_run_group_tests_name("operator verdict", tests, NULL, NULL);

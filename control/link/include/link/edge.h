@@ -25,11 +25,12 @@ struct link_edge_counters {
 
 struct link_edge {
 	struct link_edge_handler handler;
-	int epoll_fd;	// borrowed
-	uint32_t tag;	// epoll data of both descriptors
-	int listen_fd;	// -1: not open
-	int fd;		// -1: no edge
-	bool is_synced; // of the present session
+	int epoll_fd;	    // borrowed
+	uint32_t tag;	    // epoll data of both descriptors
+	int listen_fd;	    // -1: not open
+	int fd;		    // -1: no edge
+	bool is_synced;	    // of the present session
+	uint64_t expires_s; // of its first certificate, seconds since 1970; 0: none, or unknown
 	char path[108];
 	struct link_edge_counters counters;
 	struct {

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <ctl/server.h>
+#include <link/edge.h>
 #include <link/link.h>
 #include <lookup/client.h>
 #include <net/mirror.h>
@@ -30,6 +31,7 @@ struct operator_sources {
 	struct link *link;
 	const struct net_mirror *mirror;
 	const struct lookup_client *lookup; // NULL: in a test
+	const struct link_edge *edge;	    // likewise
 };
 
 // The outcome of a reload.
