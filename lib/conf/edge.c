@@ -136,6 +136,10 @@ static void listener_check(struct conf_loader *load, const struct draft_listener
 		conf_complain(load, conf_spot_of_value(load, &l->certificate),
 			"remove it, or give the transport tls or dtls", "%s uses no certificate",
 			conf_transport_name(l->transport));
+	if (l->transport != CONF_TRANSPORT_TLS && l->client_ca != NULL)
+		conf_complain(load, conf_spot_of_value(load, &l->client_ca),
+			"remove it, or give the transport tls", "%s asks for no certificate",
+			conf_transport_name(l->transport));
 	if (!is_stream(l->transport) && l->n_proxies > 0)
 		conf_complain(load, where, "remove proxies, or give the transport tcp or tls",
 			"no PROXY protocol goes ahead of %s", conf_transport_name(l->transport));

@@ -50,6 +50,7 @@ static void listeners_settle(struct conf_loader *load)
 		listeners[i].addr = from->ip;
 		listeners[i].addr.port_be = tp_htons(from->port);
 		listeners[i].certificate = from->certificate;
+		listeners[i].client_ca = from->client_ca;
 		listeners[i].proxies = from->proxies;
 		listeners[i].n_proxies = from->n_proxies;
 		listeners[i].names = from->names;

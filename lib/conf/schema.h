@@ -57,6 +57,7 @@ struct draft_listener {
 	struct tp_addr ip;
 	uint16_t port; // 0: the transport's default
 	const char *certificate;
+	const char *client_ca;
 	const struct text_cidr *proxies;
 	size_t n_proxies;
 	const char **names;

@@ -44,7 +44,8 @@ static const struct rule backend_rules[] = {
 const struct section conf_schema_backend = {
 	.rules = backend_rules,
 	.size = sizeof(struct draft_backend),
-	.text = "For tcp and tls: servers that share the port. A connection of TLS whose name "
+	.text = "Servers that share the port of a tcp or tls listener. A connection of TLS whose "
+		"name "
 		"(SNI) or protocol (ALPN) is another's passes to the first backend of its name "
 		"untouched. The relay keeps connections without a name, or with a name of its own, "
 		"that ask for no protocol, `stun.turn` or `stun.nat-discovery`. Read at the start.",
@@ -70,7 +71,8 @@ static const struct rule websocket_rules[] = {
 const struct section conf_schema_websocket = {
 	.rules = websocket_rules,
 	.size = sizeof(struct conf_websocket),
-	.text = "For tcp and tls: TURN in the binary messages of WebSockets (RFC 6455), for "
+	.text = "On tcp and tls listeners: TURN in the binary messages of WebSockets (RFC 6455), "
+		"for "
 		"networks that let nothing but HTTP through. The payload is the stream of messages "
 		"as over TCP, padding included. Read at the start.",
 };

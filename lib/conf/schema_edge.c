@@ -17,6 +17,13 @@ static const struct rule certificate_rules[] = {
 		.initial_text = "the file of the certificate",
 		.text = "PEM file with its private key. Not readable by others: mode 0640 or "
 			"less, readable by the user of turnpike-edge."},
+	{.key = "ocsp",
+		.type = RULE_PATH,
+		RULE_AT(struct conf_certificate, ocsp),
+		.example = "ocsp.der",
+		.initial_text = "none",
+		.text = "File with an OCSP response in DER, sent to clients that ask for it until "
+			"its time is over."},
 	{.key = NULL},
 };
 

@@ -196,6 +196,16 @@ static const struct rule listener_rules[] = {
 		.text = "Of this listener alone, for tls and dtls: PEM file with the certificate, "
 			"its "
 			"chain and its key."},
+	{.key = "client_ca",
+		.type = RULE_PATH,
+		RULE_AT(struct draft_listener, client_ca),
+		.example = "clients.pem",
+		.initial_text = "clients need no certificate",
+		.text = "On tls listeners: PEM file with authorities. Only clients with a "
+			"certificate "
+			"that one of them signed may connect; users and passwords are asked for "
+			"all "
+			"the same."},
 	{.key = "proxies",
 		.type = RULE_LIST,
 		RULE_AT_LIST(struct draft_listener, proxies),
@@ -211,7 +221,8 @@ static const struct rule listener_rules[] = {
 		.item = RULE_TEXT,
 		.initial_text = "those of the certificates",
 		.example = "[turn.example.org]",
-		.text = "For tls with `backends`: names by which clients reach the relay itself, "
+		.text = "On tls listeners with `backends`: names by which clients reach the relay "
+			"itself, "
 			"besides those of its certificates. `*.example.org` is every name with one "
 			"more part."},
 	{.key = "backends",

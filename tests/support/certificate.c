@@ -8,6 +8,7 @@
 
 #include <openssl/ec.h>
 #include <openssl/evp.h>
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
@@ -22,13 +23,14 @@ static void require(int ok, const char *text)
 
 static X509 *certificate_sign(EVP_PKEY *key, long seconds)
 {
+	static long serial;
 	X509 *x = X509_new();
 	X509_NAME *name;
 
 	require(x != NULL, "no memory");
 	name = X509_get_subject_name(x);
 	require(X509_set_version(x, X509_VERSION_3) &&
-			ASN1_INTEGER_set(X509_get_serialNumber(x), 1) &&
+			ASN1_INTEGER_set(X509_get_serialNumber(x), ++serial) &&
 			X509_gmtime_adj(X509_getm_notBefore(x), -3600) != NULL &&
 			X509_gmtime_adj(X509_getm_notAfter(x), seconds) != NULL &&
 			X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
@@ -59,4 +61,44 @@ void certificate_make(
 		"the key can't be written");
 	X509_free(x);
 	EVP_PKEY_free(pair);
+}
+
+static OCSP_BASICRESP *answer_sign(X509 *x, EVP_PKEY *key, long seconds)
+{
+	OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
+	OCSP_CERTID *id = OCSP_cert_to_id(EVP_sha1(), x, x);
+	ASN1_TIME *from = X509_gmtime_adj(NULL, -3600), *until = X509_gmtime_adj(NULL, seconds);
+
+	require(basic != NULL && id != NULL && from != NULL && until != NULL &&
+			OCSP_basic_add1_status(
+				basic, id, V_OCSP_CERTSTATUS_GOOD, 0, NULL, from, until) != NULL &&
+			OCSP_basic_sign(basic, x, key, EVP_sha256(), NULL, 0) == 1,
+		"no OCSP response");
+	OCSP_CERTID_free(id);
+	ASN1_TIME_free(from);
+	ASN1_TIME_free(until);
+	return basic;
+}
+
+void certificate_staple(
+	const char *certificate, const char *key, long seconds, const char *response)
+{
+	FILE *a = fopen(certificate, "r"), *b = fopen(key, "r");
+	X509 *x = a == NULL ? NULL : PEM_read_X509(a, NULL, NULL, NULL);
+	EVP_PKEY *pair = b == NULL ? NULL : PEM_read_PrivateKey(b, NULL, NULL, NULL);
+	OCSP_BASICRESP *basic;
+	OCSP_RESPONSE *r;
+	BIO *out = BIO_new_file(response, "wb");
+
+	require(x != NULL && pair != NULL && out != NULL, "can't be read");
+	basic = answer_sign(x, pair, seconds);
+	r = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
+	require(r != NULL && i2d_OCSP_RESPONSE_bio(out, r) == 1, "can't be written");
+	BIO_free(out);
+	OCSP_RESPONSE_free(r);
+	OCSP_BASICRESP_free(basic);
+	X509_free(x);
+	EVP_PKEY_free(pair);
+	fclose(a);
+	fclose(b);
 }

@@ -11,3 +11,7 @@ enum certificate_kind {
 // now. Exits the test with a message where that fails.
 void certificate_make(
 	enum certificate_kind kind, long seconds, const char *certificate, const char *key);
+
+// Writes an OCSP response of the certificate about itself, in DER, good until `seconds` from now.
+void certificate_staple(
+	const char *certificate, const char *key, long seconds, const char *response);

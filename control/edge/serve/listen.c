@@ -172,7 +172,7 @@ static const struct conf_listener *tls_listener_of(
 	return NULL;
 }
 
-static struct tls_context *context_load(struct serve *s, const struct conf *conf,
+static struct tls_context *pairs_load(struct serve *s, const struct conf *conf,
 	const struct conf_listener *l, struct tls_error *err)
 {
 	const struct tls_pair own = {l->certificate, l->certificate};
@@ -187,6 +187,36 @@ static struct tls_context *context_load(struct serve *s, const struct conf *conf
 	return tls_context_create(TLS_STREAM, shared, n, s->tickets, err);
 }
 
+// OCSP responses and the authorities of clients.
+static int more_load(struct tls_context *c, const struct conf *conf, const struct conf_listener *l,
+	struct tls_error *err)
+{
+	size_t n = l->certificate == NULL ? conf->edge.n_certificates : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *ocsp = conf->edge.certificates[i].ocsp;
+
+		if (ocsp != NULL && tls_context_staple(c, i, ocsp, err) < 0)
+			return -1;
+	}
+	return l->client_ca != NULL ? tls_context_client_ca(c, l->client_ca, err) : 0;
+}
+
+// `started`: the listener as of the start.
+static struct tls_context *context_load(struct serve *s, const struct conf *conf,
+	const struct conf_listener *l, const struct conf_listener *started, struct tls_error *err)
+{
+	struct tls_context *c = pairs_load(s, conf, l, err);
+
+	if (c != NULL && more_load(c, conf, l, err) < 0) {
+		tls_context_unref(c);
+		return NULL;
+	}
+	if (c != NULL && web_is_for(started))
+		tls_context_offer_http(c);
+	return c;
+}
+
 // Ports that share a pair of files share no context: one is small beside one connection.
 int listen_contexts_load(struct serve *s, const struct conf *conf, struct tls_error *err)
 {
@@ -199,11 +229,9 @@ int listen_contexts_load(struct serve *s, const struct conf *conf, struct tls_er
 		// A listener that the new configuration lacks serves until the next start.
 		if (s->ports[i].tls == NULL)
 			continue;
-		made[i] = l != NULL ? context_load(s, conf, l, err)
+		made[i] = l != NULL ? context_load(s, conf, l, s->ports[i].tls, err)
 				    : tls_context_ref(s->ports[i].context);
 		rc = made[i] == NULL ? -1 : 0;
-		if (rc == 0 && web_is_for(s->ports[i].tls))
-			tls_context_offer_http(made[i]);
 	}
 	pthread_mutex_lock(&s->lock);
 	for (size_t i = 0; i < s->n_ports && rc == 0; i++) {

@@ -17,6 +17,7 @@ struct tls_context {
 	_Atomic unsigned refs;
 	SSL_CTX *ssl;
 	X509 *leaves[TLS_PAIRS_MAX];
+	struct tls_staple staples[TLS_PAIRS_MAX];
 	size_t n_leaves;
 	uint64_t expires_s;
 	char file[256]; // of the certificate that expires first
@@ -158,6 +159,31 @@ static void expiry_note(struct tls_context *c, const X509 *x, const char *path)
 	snprintf(c->file, sizeof(c->file), "%s", path);
 }
 
+static int expired(const X509 *x, const char *path, struct tls_error *err)
+{
+	char text[64] = "the certificate has expired";
+	struct tm tm = {0};
+
+	if (X509_cmp_current_time(X509_get0_notAfter(x)) > 0)
+		return 0;
+	if (ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) == 1)
+		strftime(text, sizeof(text), "the certificate expired on %Y-%m-%d", &tm);
+	return fault(err, path, text, "renew it; is the clock right?");
+}
+
+// The response that belongs to the certificate that was chosen for the session.
+static int staple_choose(SSL *ssl, void *arg)
+{
+	const struct tls_context *c = arg;
+	const X509 *chosen = SSL_get_certificate(ssl);
+
+	for (size_t i = 0; i < c->n_leaves; i++) {
+		if (c->leaves[i] == chosen)
+			return tls_staple_give(ssl, &c->staples[i]);
+	}
+	return SSL_TLSEXT_ERR_NOACK;
+}
+
 static int pair_load(struct tls_context *c, const struct tls_pair *pair, int kinds[], size_t n,
 	struct tls_error *err)
 {
@@ -189,6 +215,8 @@ static int pair_load(struct tls_context *c, const struct tls_pair *pair, int kin
 	if (SSL_CTX_check_private_key(c->ssl) != 1)
 		return fault(err, pair->key, "the key is not that of the certificate",
 			"give the certificate and the key that were made together");
+	if (expired(x, pair->certificate, err) < 0)
+		return -1;
 	expiry_note(c, x, pair->certificate);
 	X509_up_ref(x);
 	c->leaves[c->n_leaves++] = x;
@@ -208,6 +236,8 @@ struct tls_context *tls_context_create(enum tls_kind kind, const struct tls_pair
 	c->ssl = SSL_CTX_new(kind == TLS_STREAM ? TLS_server_method() : DTLS_server_method());
 	if (c->ssl == NULL || !rules_set(c->ssl, kind, tickets))
 		goto fail;
+	SSL_CTX_set_tlsext_status_cb(c->ssl, staple_choose);
+	SSL_CTX_set_tlsext_status_arg(c->ssl, c);
 	if (n == 0 || n > TLS_PAIRS_MAX) {
 		fault(err, "edge.certificates", "none, or more than 4 pairs", "give one to four");
 		goto fail;
@@ -232,8 +262,10 @@ void tls_context_unref(struct tls_context *c)
 {
 	if (c == NULL || atomic_fetch_sub(&c->refs, 1) > 1)
 		return;
-	while (c->n_leaves > 0)
+	while (c->n_leaves > 0) {
 		X509_free(c->leaves[--c->n_leaves]);
+		tls_staple_fini(&c->staples[c->n_leaves]);
+	}
 	SSL_CTX_free(c->ssl);
 	free(c);
 }
@@ -266,4 +298,30 @@ bool tls_context_has_name(const struct tls_context *c, const char *name)
 void tls_context_offer_http(struct tls_context *c)
 {
 	SSL_CTX_set_alpn_select_cb(c->ssl, alpn_choose, c);
+}
+
+int tls_context_staple(struct tls_context *c, size_t pair, const char *file, struct tls_error *err)
+{
+	const char *problem = tls_staple_read(&c->staples[pair], file, c->leaves[pair]);
+
+	return problem == NULL ? 0
+			       : fault(err, file, problem,
+					 "fetch it with openssl ocsp -respout, or remove ocsp");
+}
+
+int tls_context_client_ca(struct tls_context *c, const char *file, struct tls_error *err)
+{
+	STACK_OF(X509_NAME) * names;
+
+	ERR_clear_error();
+	names = SSL_load_client_CA_file(file);
+	if (names == NULL || SSL_CTX_load_verify_locations(c->ssl, file, NULL) != 1) {
+		sk_X509_NAME_pop_free(names, X509_NAME_free);
+		return fault(err, file, NULL,
+			"give a PEM file with certificates of authorities that the "
+			"user of turnpike-edge may read");
+	}
+	SSL_CTX_set_client_CA_list(c->ssl, names);
+	SSL_CTX_set_verify(c->ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	return 0;
 }

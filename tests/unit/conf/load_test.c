@@ -310,6 +310,7 @@ static const char streams[] =
 	SUPPORT_BASE "  - {address: 10.77.0.1, transport: tcp, proxies: [10.1.0.0/16, 'fd77::1']}\n"
 		     "  - {address: 10.77.0.1, transport: tls}\n"
 		     "  - {address: 10.77.0.2, transport: tls, port: 443, certificate: /own.pem,\n"
+		     "     client_ca: /ca.pem,\n"
 		     "     names: [turn.example.org], backends: [{names: [a.example.org],\n"
 		     "     address: 127.0.0.1, port: 8443, proxy_protocol: true},\n"
 		     "     {address: '::1', port: 80, plain: true}],\n"
@@ -317,7 +318,7 @@ static const char streams[] =
 		     "edge:\n"
 		     "  threads: 3\n"
 		     "  certificates:\n"
-		     "    - {certificate: /chain.pem, key: /key.pem}\n"
+		     "    - {certificate: /chain.pem, key: /key.pem, ocsp: /ocsp}\n"
 		     "    - certificate: /both.pem\n"
 		     "  ticket_key_file: /tickets\n"
 		     "  connections: 5\n"
@@ -361,12 +362,16 @@ static void assert_streams(const struct conf *c)
 	assert_int_equal(c->listeners[2].n_proxies, 0);
 	assert_null(c->listeners[2].certificate);
 	assert_string_equal(c->listeners[3].certificate, "/own.pem");
+	assert_string_equal(c->listeners[3].client_ca, "/ca.pem");
+	assert_null(c->listeners[2].client_ca);
 	assert_true(conf_has_backends(c));
 	assert_backends(&c->listeners[3]);
 	assert_int_equal(c->edge.threads, 3);
 	assert_int_equal(c->edge.n_certificates, 2);
 	assert_string_equal(c->edge.certificates[0].key, "/key.pem");
 	assert_string_equal(c->edge.certificates[1].key, "/both.pem");
+	assert_string_equal(c->edge.certificates[0].ocsp, "/ocsp");
+	assert_null(c->edge.certificates[1].ocsp);
 	assert_string_equal(c->edge.ticket_key_file, "/tickets");
 	assert_int_equal(c->edge.connections, 5);
 	assert_int_equal(c->edge.connections_per_prefix, 4);

@@ -203,6 +203,8 @@ static const struct row relations[] = {
 				"another server"},
 			{7, "listeners[2].backends[0].names[1]", "\"*\" is no name of a host",
 				"www.example.org"}}},
+	{BASE "    client_ca: ca.pem\n" SECRET,
+		{{4, "listeners[0].client_ca", "udp asks for no certificate", "remove it"}}},
 	{BASE "    websocket: {path: /turn}\n"
 	      "  - {transport: tcp, address: 10.77.0.2, websocket: {path: turn}}\n"
 	      "  - {transport: tcp, address: 10.77.0.3, websocket: {path: /turn}}\n"

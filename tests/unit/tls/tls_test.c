@@ -26,6 +26,7 @@ enum file {
 	OLD_PEM,
 	OLD_KEY,
 	SEED,
+	OCSP,
 	FILES,
 };
 
@@ -34,8 +35,8 @@ static const struct tls_pair rsa = {paths[RSA_PEM], paths[RSA_KEY]};
 
 static int setup(void **state)
 {
-	static const char *const names[FILES] = {
-		"ecdsa.pem", "ecdsa.key", "rsa.pem", "rsa.key", "old.pem", "old.key", "seed"};
+	static const char *const names[FILES] = {"ecdsa.pem", "ecdsa.key", "rsa.pem", "rsa.key",
+		"old.pem", "old.key", "seed", "ocsp"};
 
 	(void)state;
 	assert_non_null(mkdtemp(directory));
@@ -134,6 +135,8 @@ static void mistakes_are_named(void **state)
 		{{{paths[ECDSA_KEY], paths[ECDSA_KEY]}}, 1, "ecdsa.key: no start line", "PEM"},
 		{{ecdsa, {paths[OLD_PEM], paths[OLD_KEY]}}, 2, "old.pem: a second certificate",
 			"one certificate of each kind"},
+		{{{paths[OLD_PEM], paths[OLD_KEY]}}, 1, "old.pem: the certificate expired on 20",
+			"renew it"},
 		{{ecdsa}, 0, "none, or more than 4", "one to four"},
 	};
 	struct tls_tickets *t = tls_tickets_create(NULL, 0, NULL, NULL);
@@ -185,6 +188,118 @@ static void both_kinds_of_key_serve(void **state)
 	// The one that expires first.
 	assert_true(tls_context_expires_s(c, &file) < (uint64_t)time(NULL) + 31 * DAY);
 	assert_string_equal(file, paths[RSA_PEM]);
+	tls_context_unref(c);
+	tls_tickets_destroy(t);
+}
+
+// Sent with its own certificate alone, to clients that ask, until its time is over.
+static void ocsp_is_stapled(void **state)
+{
+	static const struct {
+		const char *ciphers;
+		bool asks;
+		long seconds;
+		bool comes;
+	} rows[] = {
+		{"ECDHE-RSA-AES128-GCM-SHA256", true, DAY, true},
+		{"ECDHE-RSA-AES128-GCM-SHA256", false, DAY, false},
+		{"ECDHE-RSA-AES128-GCM-SHA256", true, -60, false},
+		{"ECDHE-ECDSA-AES128-GCM-SHA256", true, DAY, false},
+	};
+	const struct tls_pair pairs[] = {ecdsa, rsa};
+	struct tls_tickets *t = tls_tickets_create(NULL, 0, NULL, NULL);
+	struct tls_error err;
+
+	(void)state;
+	for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++) {
+		struct tls_context *c;
+		const uint8_t *got;
+		struct pair p;
+
+		certificate_staple(paths[RSA_PEM], paths[RSA_KEY], rows[i].seconds, paths[OCSP]);
+		c = context_good(pairs, 2, t);
+		assert_int_equal(tls_context_staple(c, 1, paths[OCSP], &err), 0);
+		pair_init(&p, c);
+		SSL_set_max_proto_version(p.client, TLS1_2_VERSION);
+		SSL_set_cipher_list(p.client, rows[i].ciphers);
+		if (rows[i].asks)
+			SSL_set_tlsext_status_type(p.client, TLSEXT_STATUSTYPE_ocsp);
+		assert_true(shake(&p));
+		if ((SSL_get_tlsext_status_ocsp_resp(p.client, &got) > 0) != rows[i].comes)
+			fail_msg("row %zu", i);
+		pair_fini(&p);
+		tls_context_unref(c);
+	}
+	tls_tickets_destroy(t);
+}
+
+static void bad_responses_are_named(void **state)
+{
+	static const struct {
+		const char *file, *problem;
+	} rows[] = {
+		{paths[SEED], "seed: can't be read"},
+		{paths[RSA_PEM], "rsa.pem: is no OCSP response"},
+		{paths[OCSP], "ocsp: holds no answer about its certificate"},
+	};
+	struct tls_tickets *t = tls_tickets_create(NULL, 0, NULL, NULL);
+	struct tls_context *c = context_good(&ecdsa, 1, t);
+	struct tls_error err;
+
+	(void)state;
+	certificate_staple(paths[RSA_PEM], paths[RSA_KEY], DAY, paths[OCSP]);
+	for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++) {
+		assert_int_equal(tls_context_staple(c, 0, rows[i].file, &err), -1);
+		assert_non_null(strstr(err.problem, rows[i].problem));
+		assert_non_null(strstr(err.remedy, "openssl ocsp"));
+	}
+	tls_context_unref(c);
+	tls_tickets_destroy(t);
+}
+
+static void clients_show_a_certificate(void **state)
+{
+	static const struct {
+		const struct tls_pair *shows; // NULL: none
+		bool good;
+	} rows[] = {{&rsa, true}, {&ecdsa, false}, {NULL, false}};
+	struct tls_tickets *t = tls_tickets_create(NULL, 0, NULL, NULL);
+	struct tls_context *c = context_good(&ecdsa, 1, t);
+	struct tls_error err;
+
+	(void)state;
+	assert_int_equal(tls_context_client_ca(c, paths[RSA_KEY], &err), -1);
+	assert_non_null(strstr(err.problem, "rsa.key: "));
+	// It has signed itself.
+	assert_int_equal(tls_context_client_ca(c, paths[RSA_PEM], &err), 0);
+	for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++) {
+		const struct tls_pair *shows = rows[i].shows;
+		struct pair p;
+
+		pair_init(&p, c);
+		// The server's verdict is the last word of the handshake.
+		SSL_set_max_proto_version(p.client, TLS1_2_VERSION);
+		if (shows != NULL)
+			assert_true(SSL_use_certificate_file(
+					    p.client, shows->certificate, SSL_FILETYPE_PEM) == 1 &&
+				    SSL_use_PrivateKey_file(
+					    p.client, shows->key, SSL_FILETYPE_PEM) == 1);
+		assert_int_equal(shake(&p), rows[i].good);
+		pair_fini(&p);
+	}
+	tls_context_unref(c);
+	tls_tickets_destroy(t);
+}
+
+static void names_of_a_certificate(void **state)
+{
+	struct tls_tickets *t = tls_tickets_create(NULL, 0, NULL, NULL);
+	struct tls_context *c = context_good(&ecdsa, 1, t);
+
+	(void)state;
+	assert_true(tls_context_has_name(c, "relay.example"));
+	assert_false(tls_context_has_name(c, "www.relay.example"));
+	assert_false(tls_context_has_name(c, "other.example"));
 	tls_context_unref(c);
 	tls_tickets_destroy(t);
 }
@@ -394,6 +509,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mistakes_are_named),
 		cmocka_unit_test(both_kinds_of_key_serve),
+		cmocka_unit_test(ocsp_is_stapled),
+		cmocka_unit_test(bad_responses_are_named),
+		cmocka_unit_test(clients_show_a_certificate),
+		cmocka_unit_test(names_of_a_certificate),
 		cmocka_unit_test(weak_clients_are_refused),
 		cmocka_unit_test(alpn),
 		cmocka_unit_test(no_renegotiation_and_no_early_data),

@@ -98,6 +98,8 @@ struct conf_listener {
 	enum conf_transport transport;
 	struct tp_addr addr;	 // with its port, never unspecified or multicast
 	const char *certificate; // TLS and DTLS: of this listener, chain and key; NULL: edge's
+	const char
+		*client_ca; // TLS and DTLS: signs clients' certificates; NULL: none are asked for
 	// TCP and TLS: these alone may connect, and say by the PROXY protocol for whom; none:
 	// direct
 	const struct text_cidr *proxies;
@@ -114,6 +116,7 @@ struct conf_listener {
 struct conf_certificate {
 	const char *certificate;
 	const char *key;
+	const char *ocsp; // response in DER; NULL: none
 };
 
 // The process that ends connections of TCP and TLS and associations of DTLS.

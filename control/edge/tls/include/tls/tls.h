@@ -55,8 +55,9 @@ enum tls_kind {
 
 struct tls_context;
 
-// Reads all pairs and checks that each key fits its certificate, that no key is readable by others,
-// and that no two pairs have the same kind of key. NULL with err filled in.
+// Reads all pairs and checks that each key fits its certificate, that no certificate has expired,
+// that no key is readable by others, and that no two pairs have the same kind of key. NULL with err
+// filled in.
 struct tls_context *tls_context_create(enum tls_kind kind, const struct tls_pair *pairs, size_t n,
 	struct tls_tickets *tickets, struct tls_error *err);
 struct tls_context *tls_context_ref(struct tls_context *c);
@@ -68,6 +69,14 @@ SSL *tls_session_create(struct tls_context *c);
 
 // The certificate that expires first: seconds since 1970, and its file.
 uint64_t tls_context_expires_s(const struct tls_context *c, const char **file);
+
+// Reads an OCSP response in DER, which is sent with the certificate of the pair until its time is
+// over. Before the first session. 0; -1 with err filled in.
+int tls_context_staple(struct tls_context *c, size_t pair, const char *file, struct tls_error *err);
+
+// Clients need a certificate that one of this PEM file's signed. Before the first session. 0; -1
+// with err filled in.
+int tls_context_client_ca(struct tls_context *c, const char *file, struct tls_error *err);
 
 // Also `http/1.1`, after the protocols of TURN. Before the first session.
 void tls_context_offer_http(struct tls_context *c);
