@@ -156,17 +156,26 @@ void conn_close(struct conn *c, enum serve_close why);
 void conn_reap(struct serve_thread *t);
 // Closes those whose time is over. Returns when the next one is due, UINT64_MAX: none.
 uint64_t conn_expire(struct serve_thread *t);
+// Counts it in the limits. False: they refuse it.
+bool conn_admit(struct conn *c);
+void conn_events_want(struct conn *c, bool writable);
 // Moves the connection to the end of a list of the thread, from now on.
 void conn_time(struct conn *c, struct ds_list *list);
-// The end of the relay itself for a connection whose ClientHello waits in the socket.
-void conn_tls_begin(struct conn *c);
-// Registers the connection, whose messages follow. False: it is closed.
-bool conn_open(struct conn *c);
 // Takes bytes of an open connection, which it may change; `kept` bytes of a message stand before
 // them. False: it is closed.
 bool conn_bytes(struct conn *c, uint8_t *bytes, size_t kept, size_t len);
 // Reads an open connection.
 void conn_read_open(struct conn *c);
+
+// ---- begin.c ------------------------------------------------------------------------------------
+
+void begin_proxy_header(struct conn *c);
+void begin_first_bytes(struct conn *c);
+void begin_handshake(struct conn *c);
+// The end of the relay itself for a connection whose ClientHello waits in the socket.
+void conn_tls_begin(struct conn *c);
+// Registers the connection, whose messages follow. False: it is closed.
+bool conn_open(struct conn *c);
 // Looks at bytes that stay in the socket. 0: none yet; -1: the connection is closed.
 ssize_t conn_peek(struct conn *c, uint8_t *out, size_t room);
 
