@@ -70,6 +70,12 @@ int edge_reload(struct edge *e, struct tls_error *err)
 		log_level_set(conf->log.level);
 		log_event(LOG_EV_CONFIG_RELOADED, LOG_FIELDS(log_str("file", conf->path)));
 		certificates_log(e);
+		if (!serve_listeners_same(e->serve, conf))
+			log_event(LOG_EV_CONFIG_WARNING,
+				LOG_FIELDS(log_str("key", "listeners"),
+					log_str("problem", "they have changed, which a reload "
+							   "does not take over"),
+					log_str("remedy", "restart turnpike-edge")));
 	}
 	conf_free(conf);
 	proc_notify("READY=1");

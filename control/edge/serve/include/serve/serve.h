@@ -94,6 +94,10 @@ int serve_start(struct serve *s, struct edge_link *link);
 // filled in: everything stays as it was.
 int serve_reload(struct serve *s, const struct conf *conf, struct tls_error *err);
 
+// Whether a start with this configuration would open the same listeners with the same proxies,
+// names, backends and WebSockets: a reload does not take them over.
+bool serve_listeners_same(const struct serve *s, const struct conf *conf);
+
 // Ends the threads, which close their connections.
 void serve_stop(struct serve *s);
 void serve_destroy(struct serve *s);
