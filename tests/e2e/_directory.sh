@@ -34,7 +34,7 @@ directory_start()
 {
 	e2e_run relay "$directory_exe" --config "$TP_CONFIG" --user turnpike-directory \
 		>> "$E2E_TMP/directory.log" 2>&1 9>&- 7>&- &
-	e2e_wait 30 directory_is_up
+	e2e_wait 120 directory_is_up
 	directory_pid=$(pgrep -f "^$directory_exe --config $TP_CONFIG ")
 }
 
@@ -42,7 +42,7 @@ directory_start()
 directory_end()
 {
 	kill "-$1" "$directory_pid"
-	e2e_wait 30 directory_is_down
+	e2e_wait 120 directory_is_down
 }
 
 # directory_allocate FILE OPTION...: as users of the database, from a.

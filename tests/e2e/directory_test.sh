@@ -91,4 +91,4 @@ e2e_check "no call was denied" e2e_not grep -h call_denied "$E2E_TMP/directory.l
 directory_end TERM
 e2e_check "it stops in order" grep -q ' process_stopped ' "$E2E_TMP/directory.log"
 e2e_lab kill control --signal TERM
-e2e_check "and control removes its socket" e2e_wait 30 [ ! -e "$TP_LAB_DIR/directory.sock" ]
+e2e_check "and control removes its socket" e2e_wait 120 [ ! -e "$TP_LAB_DIR/directory.sock" ]

@@ -30,9 +30,9 @@ twin_has_carrier()
 
 tcp_back_and_forth()
 {
-	e2e_run a timeout 20 python3 -c "
+	e2e_run a timeout 120 python3 -c "
 import socket, threading
-s = socket.create_connection(('$1', 3478), 5)
+s = socket.create_connection(('$1', 3478), 60)
 data = bytes(range(256)) * 8192
 threading.Thread(target=lambda: (s.sendall(data), s.shutdown(socket.SHUT_WR))).start()
 back = b''
@@ -42,9 +42,9 @@ assert back == data, len(back)"
 
 kernel_works()
 {
-	e2e_check "$1: ping" quiet e2e_run a ping -c 3 -i 0.2 -W 1 -q "$TP_RELAY4"
-	e2e_check "$1: ping over IPv6" quiet e2e_run a ping -c 3 -i 0.2 -W 1 -q "$TP_RELAY6"
-	e2e_check "$1: 1400 octets" quiet e2e_run a ping -s 1400 -c 2 -i 0.2 -W 1 -q "$TP_RELAY4"
+	e2e_check "$1: ping" quiet e2e_run a ping -c 3 -i 0.2 -W 20 -q "$TP_RELAY4"
+	e2e_check "$1: ping over IPv6" quiet e2e_run a ping -c 3 -i 0.2 -W 20 -q "$TP_RELAY6"
+	e2e_check "$1: 1400 octets" quiet e2e_run a ping -s 1400 -c 2 -i 0.2 -W 20 -q "$TP_RELAY4"
 	e2e_check "$1: TCP, 2 MB there and back" tcp_back_and_forth "$TP_RELAY4"
 	e2e_check "$1: TCP over IPv6" tcp_back_and_forth "$TP_RELAY6"
 	e2e_check "$1: the relay host's own UDP service" quiet e2e_run a $probe ask "$TP_RELAY4" 53 50
@@ -54,7 +54,7 @@ kernel_works()
 
 e2e_check "the twin has the card's MAC address" [ "$(twin_field address)" = 02:00:00:4d:00:01 ]
 e2e_check "and its MTU" [ "$(twin_field mtu)" = 1500 ]
-e2e_check "and its carrier" e2e_wait 30 twin_has_carrier 1
+e2e_check "and its carrier" e2e_wait 120 twin_has_carrier 1
 e2e_background relay service.log python3 "$(dirname "$0")/dataplane/probe.py" echo "$TP_RELAY4" 53
 e2e_background b service.log python3 "$(dirname "$0")/dataplane/probe.py" echo "$TP_B4" 53
 e2e_background net service.log python3 "$(dirname "$0")/dataplane/probe.py" echo "$TP_NET4" 53
@@ -78,7 +78,7 @@ tcpdump_pid=$e2e_pid
 
 e2e_lab kill dataplane
 e2e_check "killed: the twin is still there" [ "$(twin_field mtu)" = 1500 ]
-e2e_check "killed: without a carrier" e2e_wait 30 twin_has_carrier 0
+e2e_check "killed: without a carrier" e2e_wait 120 twin_has_carrier 0
 e2e_lab start dataplane
 kernel_works "started again"
 uclient "channels after the restart" $password -e "$TP_B4" "$TP_RELAY4"
@@ -95,8 +95,8 @@ e2e_lab kill control --signal TERM
 e2e_lab kill dataplane --signal TERM
 e2e_check "stopped: what was there before stays" [ "$(twin_field operstate)" = DOWN ]
 e2e_lab start dataplane
-e2e_check "without tables: the carrier comes" e2e_wait 30 twin_has_carrier 1
-e2e_check "without tables: ping" quiet e2e_run a ping -c 3 -i 0.2 -W 1 -q "$TP_RELAY4"
+e2e_check "without tables: the carrier comes" e2e_wait 120 twin_has_carrier 1
+e2e_check "without tables: ping" quiet e2e_run a ping -c 3 -i 0.2 -W 20 -q "$TP_RELAY4"
 e2e_check "without tables: the relay host's own UDP queries" \
 	quiet e2e_run relay $probe ask "$TP_NET4" 53 50
 e2e_check "without tables: our ports are silent" quiet e2e_run a $probe silent "$TP_RELAY4" 3478 10

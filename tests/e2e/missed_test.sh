@@ -70,7 +70,7 @@ both()
 	END
 	[ "$(e2e_json "$E2E_TMP/both.json" "r['missed'] == r['lost']")" = true ]
 }
-e2e_wait 30 both
+e2e_wait 120 both
 e2e_json "$E2E_TMP/both.json" \
 	"'%d sent, %d lost, %d missed by the port, %d more by the ends' % (
 		r['sent'], r['lost'], r['missed'], r['overrun'])"

@@ -75,5 +75,5 @@ e2e_check "it is the same data plane" [ "$(e2e_pid_of dataplane)" = "$dataplane"
 e2e_check "and the same control process" [ "$(e2e_pid_of control)" = "$control" ]
 e2e_json "$report" "'lost %d up, %d down' % (r['up']['lost'], r['down']['lost'])"
 e2e_holds "$report" "packets were lost meanwhile" "r['up']['lost'] > 1000"
-e2e_check "all of them under a name" e2e_wait 30 all_named
+e2e_check "all of them under a name" e2e_wait 120 all_named
 echo "$(($(named) - before)) packets under their names"

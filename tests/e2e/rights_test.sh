@@ -58,7 +58,7 @@ realtime()
 	[ $n = 1 ]
 }
 
-e2e_check "a worker is not kept waiting by other programs, or the log says why" e2e_wait 10 realtime
+e2e_check "a worker is not kept waiting by other programs, or the log says why" e2e_wait 60 realtime
 
 # refused NAME PATTERN COMMAND...: the data plane under the command ends, and says why.
 refused()

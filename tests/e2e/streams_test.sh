@@ -54,7 +54,7 @@ best_of_six()
 
 handshake()
 {
-	e2e_run a timeout 20 openssl s_client -connect "$TP_RELAY4:443" -brief \
+	e2e_run a timeout 120 openssl s_client -connect "$TP_RELAY4:443" -brief \
 		-CAfile "$TP_LAB_DIR/ca.pem" "$@" < /dev/null 2>&1
 }
 
@@ -68,7 +68,7 @@ control_is_killed()
 	done
 }
 
-e2e_check "the edge has found both processes" e2e_wait 20 edge_runs
+e2e_check "the edge has found both processes" e2e_wait 60 edge_runs
 e2e_check "channels over TCP" uclient tcp -t
 e2e_check "indications over TCP" uclient tcp -t -s
 e2e_check "channels over TCP, port 443" uclient tcp -t -p 443

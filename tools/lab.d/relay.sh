@@ -79,12 +79,12 @@ relay_ctl()
 		-s "$(config_socket "$node")" "$@"
 }
 
-# relay_wait NODE: up to 15 s, and fails at once when a process ends.
+# relay_wait NODE: up to a minute, and fails at once when a process ends.
 relay_wait()
 {
-	local i process name
+	local end=$((SECONDS + 60)) process name
 
-	for ((i = 0; i < 300; i++)); do
+	while [ $SECONDS -lt $end ]; do
 		relay_ready "$1" && return 0
 		for process in dataplane control; do
 			name=$(relay_name $process "$1")
@@ -94,7 +94,7 @@ relay_wait()
 		done
 		sleep 0.05
 	done
-	relay_fail "not forwarding after 15 s" "$(relay_name dataplane "$1")" "$(relay_name control "$1")"
+	relay_fail "not forwarding after 60 s" "$(relay_name dataplane "$1")" "$(relay_name control "$1")"
 }
 
 # relay_fail WHY NAME...: the reason, then the end of each log.
