@@ -1,0 +1,66 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Two browsers, relay-only, over a leg of 1,280 bytes on the first one's side, the second one's or
+# both, where the router tells senders of it by ICMP and where it is silent: calls with video, and 20 MB
+# over a data channel both ways.
+#
+#   narrow_test.sh chromium|firefox
+#
+# NARROW_CALLS=N calls of each kind (default 5); NARROW_LEGS="a b ab" and NARROW_ICMP="told silent"
+# choose kinds. TURNPIKE_TEST_SERVER=coturn counts without a verdict: it shows what others do.
+browser=$1
+. "$(dirname "$0")/../_init.sh"
+
+case $browser in
+chromium) e2e_need chromium certutil ;;
+firefox) e2e_need firefox-esr ;;
+esac
+e2e_begin
+
+# leg SIDE MTU: of the link between that side and the router.
+leg()
+{
+	e2e_run "$1" ip link set eth0 mtu "$2"
+	e2e_run net ip link set "${1}0" mtu "$2"
+}
+
+# silence: the router tells nobody that a packet was too long.
+silence()
+{
+	e2e_run net nft -f - <<-END
+		table inet silence {
+			chain output {
+				type filter hook output priority 0;
+				icmp type destination-unreachable icmp code frag-needed counter drop
+				icmpv6 type packet-too-big counter drop
+			}
+		}
+	END
+}
+
+calls()
+{
+	python3 "$E2E_TOP/tests/e2e/browser/narrow.py" --lab "$E2E_LAB" --browser "$browser" \
+		--server "$TP_RELAY4" --user demo --password-file "$TP_PASSWORD_FILE" \
+		--netns-a "$TP_NS_A" --netns-b "$TP_NS_B" --calls "${NARROW_CALLS:-5}"
+}
+
+for icmp in ${NARROW_ICMP:-told silent}; do
+	[ "$icmp" = told ] || silence
+	for legs in ${NARROW_LEGS:-a b ab}; do
+		for side in a b; do
+			[[ $legs == *$side* ]] && leg $side 1280 || leg $side 1500
+		done
+		echo "$browser, 1,280 at $legs, senders $icmp"
+		if [ "$E2E_SERVER" = turnpike ]; then
+			e2e_check "$browser, 1,280 at $legs, senders $icmp" calls
+		else
+			calls
+			e2e_ok "counted"
+		fi
+	done
+done
+if [ "$E2E_SERVER" = turnpike ]; then
+	"$E2E_BUILD/tools/relayctl/relayctl" -s "$TP_SOCKET" drop show
+	grep mtu_black_hole "$TP_LAB_DIR"/*.log | tail -n 5
+fi
