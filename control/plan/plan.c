@@ -185,7 +185,8 @@ static void buffers_make(struct plan *p)
 	p->huge_total = p->buffer_huge_pages + pages_sum(p->octets);
 	small = p->buffer_huge_pages == 0 ||
 		(p->host.huge_known && p->host.huge_free < p->huge_total);
-	p->dataplane_octets = proc_dataplane_memory(small ? p->buffer_octets : 0,
+	p->fragment_octets = proc_fragment_memory(d);
+	p->dataplane_octets = proc_dataplane_memory(d, small ? p->buffer_octets : 0,
 		small ? p->octets[PLAN_STATE] + p->octets[PLAN_PUNT] : 0);
 }
 
@@ -268,7 +269,7 @@ static void host_judge(struct plan *p)
 	if (p->host.memory_max != 0 && p->host.memory_max < p->dataplane_octets)
 		short_add(p,
 			"raise memory.max of the control group (MemoryMax of the unit), or lower "
-			"dataplane.mbufs",
+			"dataplane.mbufs or dataplane.fragment_memory",
 			"memory: turnpike-dataplane needs up to %llu MiB, the control group's "
 			"limit is %llu MiB",
 			(unsigned long long)(p->dataplane_octets >> 20),

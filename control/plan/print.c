@@ -149,6 +149,9 @@ static void memory_print(const struct plan *p, FILE *out)
 			p->huge_total - p->huge_pages[PLAN_STATE] + p->state_first_huge);
 		count_print(out, "all at the start", p->segment_first + p->buffer_octets, text);
 	}
+	snprintf(text, sizeof(text), "0 (%u workers, dataplane.fragment_memory %u MiB each)",
+		p->conf->dataplane.workers, p->conf->dataplane.fragment_mib);
+	count_print(out, "fragments", p->fragment_octets, text);
 	snprintf(text, sizeof(text), "%" PRIu64 " (segment)", p->huge_per_100k);
 	count_print(out, "for 100,000 allocations", p->octets_per_100k, text);
 	count_print(out, "used by one allocation", p->used_per_allocation,
@@ -230,10 +233,11 @@ static json_t *memory_json(const struct plan *p)
 		json_object_set_new(files, file_names[i],
 			json_pack("{s:o, s:o}", "octets", u64(p->octets[i]), "huge_pages",
 				u64(p->huge_pages[i])));
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "files", files,
-		"segment_octets", u64(p->segment_octets), "segment_octets_at_start",
-		u64(p->segment_first), "state_octets_at_start", u64(p->state_first), "buffers",
-		u64(p->buffers), "buffer_octets", u64(p->buffer_octets), "buffer_huge_pages",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "files",
+		files, "fragment_octets", u64(p->fragment_octets), "segment_octets",
+		u64(p->segment_octets), "segment_octets_at_start", u64(p->segment_first),
+		"state_octets_at_start", u64(p->state_first), "buffers", u64(p->buffers),
+		"buffer_octets", u64(p->buffer_octets), "buffer_huge_pages",
 		u64(p->buffer_huge_pages), "huge_pages", u64(p->huge_total),
 		"octets_per_100000_allocations", u64(p->octets_per_100k),
 		"huge_pages_per_100000_allocations", u64(p->huge_per_100k),

@@ -79,6 +79,8 @@ static void dataplane_compare(
 		to->hugepages == CONF_HUGEPAGES_NEVER ? "never" : "auto");
 	settings_diff_number(d, "dataplane.hold_us", true, from->hold_us, to->hold_us);
 	settings_diff_number(d, "dataplane.mbufs", true, from->mbufs, to->mbufs);
+	settings_diff_number(
+		d, "dataplane.fragment_memory", true, from->fragment_mib, to->fragment_mib);
 	for (size_t i = 0; ports && i < from->n_ports; i++)
 		ports = ports_equal(&from->ports[i], &to->ports[i]);
 	for (size_t i = 0; cores && i < from->n_cores; i++)

@@ -80,7 +80,7 @@ static bool room_make(struct frag_table *t, struct datagram *d, uint32_t n, _Ato
 {
 	struct prefix *prefix = &t->prefixes[d->prefix];
 
-	while (prefix->blocks + n > FRAG_SHARE_BLOCKS) {
+	while (prefix->blocks + n > t->bounds.share_blocks) {
 		if (prefix->ends.oldest == frag_datagram_index(t, d)) {
 			spoil(t, d, TP_DROP_fragment_share, drops);
 			return false;

@@ -7,22 +7,51 @@
 
 #include "table.h"
 
-size_t frag_table_size(void)
+struct frag_bounds frag_bounds_of(uint32_t mib)
 {
-	return sizeof(struct frag_table);
+	struct frag_bounds b = {.blocks = (mib << 20) / FRAG_BLOCK_LEN};
+
+	b.datagrams = b.blocks / 8;
+	b.share_blocks = b.blocks / 16;
+	if (b.share_blocks < FRAG_SHARE_BLOCKS)
+		b.share_blocks = FRAG_SHARE_BLOCKS;
+	b.share_datagrams = b.datagrams / 8;
+	return b;
 }
 
-struct frag_table *frag_table_init(void *memory, const uint8_t key[16])
+static size_t prefixes_size(const struct frag_bounds *b)
+{
+	return (b->datagrams + 1) * sizeof(struct prefix);
+}
+
+static size_t datagrams_size(const struct frag_bounds *b)
+{
+	return (b->datagrams + 1) * sizeof(struct datagram);
+}
+
+size_t frag_table_size(uint32_t mib)
+{
+	struct frag_bounds b = frag_bounds_of(mib);
+
+	return sizeof(struct frag_table) + prefixes_size(&b) + datagrams_size(&b) +
+	       (b.blocks + 1) * sizeof(struct block);
+}
+
+struct frag_table *frag_table_init(void *memory, uint32_t mib, const uint8_t key[16])
 {
 	struct frag_table *t = memory;
 
 	memcpy(t->key, key, sizeof(t->key));
-	for (uint16_t i = FRAG_BLOCKS; i > 0; i--) {
+	t->bounds = frag_bounds_of(mib);
+	t->prefixes = (void *)(t + 1);
+	t->datagrams = (void *)((uint8_t *)t->prefixes + prefixes_size(&t->bounds));
+	t->blocks = (void *)((uint8_t *)t->datagrams + datagrams_size(&t->bounds));
+	for (uint16_t i = (uint16_t)t->bounds.blocks; i > 0; i--) {
 		t->blocks[i].next = t->free_block;
 		t->free_block = i;
 	}
-	t->n_free_blocks = FRAG_BLOCKS;
-	for (uint16_t i = FRAG_DATAGRAMS; i > 0; i--) {
+	t->n_free_blocks = t->bounds.blocks;
+	for (uint16_t i = (uint16_t)t->bounds.datagrams; i > 0; i--) {
 		t->datagrams[i].chain = t->free_datagram;
 		t->free_datagram = i;
 		t->prefixes[i].chain = t->free_prefix;
@@ -38,7 +67,7 @@ uint32_t frag_table_pending(const struct frag_table *t)
 
 uint32_t frag_table_blocks(const struct frag_table *t)
 {
-	return FRAG_BLOCKS - t->n_free_blocks;
+	return t->bounds.blocks - t->n_free_blocks;
 }
 
 // ---- source prefixes
@@ -195,7 +224,7 @@ struct datagram *frag_datagram_make(struct frag_table *t, const struct frag_piec
 	uint16_t prefix = prefix_find(t, word), index, *bucket;
 	struct datagram *d;
 
-	if (prefix != 0 && t->prefixes[prefix].datagrams >= FRAG_SHARE_DATAGRAMS)
+	if (prefix != 0 && t->prefixes[prefix].datagrams >= t->bounds.share_datagrams)
 		frag_datagram_evict(
 			t, t->prefixes[prefix].ends.oldest, TP_DROP_fragment_share, drops);
 	if (t->free_datagram == 0)

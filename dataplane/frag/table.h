@@ -4,6 +4,7 @@
 
 #include <frag/table.h>
 #include <turnpike/addr.h>
+#include <turnpike/fragment.h>
 
 #define FRAG_BUCKETS  2048u
 #define FRAG_HEAD_MAX 54u // Ethernet and IPv6
@@ -69,8 +70,10 @@ struct prefix {
 	uint16_t blocks;
 };
 
+// Behind it in the same memory: prefixes, datagrams and blocks, each with one that is not used.
 struct frag_table {
 	uint8_t key[16];
+	struct frag_bounds bounds;
 	struct ends all;
 	uint32_t n_datagrams;
 	uint32_t n_free_blocks;
@@ -79,11 +82,12 @@ struct frag_table {
 	uint16_t free_prefix;
 	uint16_t datagram_buckets[FRAG_BUCKETS];
 	uint16_t prefix_buckets[FRAG_BUCKETS];
-	struct prefix prefixes[FRAG_DATAGRAMS + 1];
-	struct datagram datagrams[FRAG_DATAGRAMS + 1];
-	struct block blocks[FRAG_BLOCKS + 1];
+	struct prefix *prefixes; // as many as datagrams
+	struct datagram *datagrams;
+	struct block *blocks;
 };
-_Static_assert(FRAG_BLOCKS < UINT16_MAX && FRAG_DATAGRAMS < UINT16_MAX, "indexes of 16 bits");
+_Static_assert(
+	((uint64_t)TP_FRAGMENT_MIB_MAX << 20) / FRAG_BLOCK_LEN < UINT16_MAX, "indexes of 16 bits");
 _Static_assert((FRAG_IP_MAX + BLOCK_BYTES) / BLOCK_BYTES + FRAG_PIECES_MAX <= FRAG_SHARE_BLOCKS,
 	"one datagram fits into the share of its prefix");
 

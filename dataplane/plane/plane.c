@@ -154,9 +154,11 @@ static void choose_pages(struct plane *p)
 	p->eal.memory_octets = need;
 	p->eal.no_huge = huge == IO_HUGE_NONE;
 	p->ports.no_memory = huge == IO_HUGE_NONE ? NULL : start_again;
-	(void)proc_memory_suffices(proc_dataplane_memory(p->eal.no_huge ? need : 0, 0),
+	(void)proc_memory_suffices(
+		proc_dataplane_memory(&p->conf->dataplane, p->eal.no_huge ? need : 0, 0),
 		PROC_CGROUP_SELF, PROC_CGROUP_ROOT,
-		"raise MemoryMax of the unit or memory.max, or lower dataplane.mbufs");
+		"raise MemoryMax of the unit or memory.max, or lower dataplane.mbufs "
+		"or dataplane.fragment_memory");
 	if (huge == IO_HUGE_NONE)
 		log_event(LOG_EV_HUGEPAGES_MISSING,
 			LOG_FIELDS(log_u64("need_mib", need >> 20),
@@ -261,7 +263,7 @@ static int start_workers(struct plane *p)
 	if (status != 0)
 		return status;
 	// One worker meets nobody; without the memory each keeps its own fragments.
-	if (p->n_workers > 1)
+	if (p->n_workers > 1 && p->conf->dataplane.fragment_mib > 0)
 		p->exchange = fragments_exchange_create(p->n_workers);
 	for (unsigned i = 0; i < p->n_workers; i++) {
 		const struct worker_settings s = {.id = i,
@@ -274,6 +276,7 @@ static int start_workers(struct plane *p)
 			.n_ports = p->ports.n,
 			.pool = plane_ports_pool(&p->ports, 0),
 			.exchange = p->exchange,
+			.fragment_mib = p->conf->dataplane.fragment_mib,
 			.snapshot = &p->attach.slot,
 			.kick_fd = p->socket.kick_fd,
 			.wake_fd = p->socket.wake_fd,

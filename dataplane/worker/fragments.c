@@ -75,12 +75,16 @@ void fragments_exchange_destroy(struct fragments_exchange *x)
 	free(x);
 }
 
-int fragments_init(struct fragments *f, struct fragments_exchange *exchange, unsigned worker)
+int fragments_init(
+	struct fragments *f, struct fragments_exchange *exchange, unsigned worker, uint32_t mib)
 {
-	void *memory = aligned_zero(frag_table_size());
 	uint8_t key[16];
+	void *memory;
 
 	*f = (struct fragments){.exchange = exchange, .worker = worker};
+	if (mib == 0)
+		return 0;
+	memory = aligned_zero(frag_table_size(mib));
 	f->room = aligned_zero(ROOM_LEN);
 	if (memory == NULL || f->room == NULL || getrandom(key, sizeof(key), 0) != sizeof(key)) {
 		free(memory);
@@ -88,7 +92,7 @@ int fragments_init(struct fragments *f, struct fragments_exchange *exchange, uns
 		f->room = NULL;
 		return -ENOMEM;
 	}
-	f->table = frag_table_init(memory, key);
+	f->table = frag_table_init(memory, mib, key);
 	return 0;
 }
 
@@ -138,7 +142,7 @@ enum fragments_result fragments_take(struct fragments *f, struct stage_worker *w
 	const struct stage_pkt *pkt, uint64_t now_ns, struct stage_pkt *whole)
 {
 	struct frag_piece piece;
-	enum tp_drop why = frag_read(&piece, pkt->data);
+	enum tp_drop why = f->table == NULL ? TP_DROP_fragment_off : frag_read(&piece, pkt->data);
 	unsigned owner = f->worker;
 
 	if (why != TP_DROP_none) {
@@ -155,6 +159,12 @@ enum fragments_result fragments_take(struct fragments *f, struct stage_worker *w
 	}
 	piece.rx_port = pkt->rx_port;
 	return put(f, w, &piece, now_ns, whole) ? FRAGMENTS_WHOLE : FRAGMENTS_KEPT;
+}
+
+void fragments_expire(struct fragments *f, struct stage_worker *w, uint64_t now_ns)
+{
+	if (f->table != NULL)
+		frag_table_expire(f->table, now_ns, w->stats->drops);
 }
 
 bool fragments_waiting(const struct fragments *f)

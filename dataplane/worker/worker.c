@@ -119,7 +119,7 @@ struct worker *worker_create(const struct worker_settings *s)
 		rte_get_tsc_hz() / 1000000 * s->hold_us);
 	txqueue_observe(&w->txqueue, s->observe, &w->clock);
 	stage_worker_init(&w->stage, seed);
-	if (fragments_init(&w->fragments, s->exchange, s->id) != 0) {
+	if (fragments_init(&w->fragments, s->exchange, s->id, s->fragment_mib) != 0) {
 		rte_free(w);
 		return NULL;
 	}
@@ -556,7 +556,7 @@ static void read_clock(struct worker *w, unsigned packets)
 	if (clock_stale(&w->clock, cycles)) {
 		clock_anchor(&w->clock, cycles, clock_boottime_ns());
 		follow_ports(w);
-		frag_table_expire(w->fragments.table, w->now_ns, stats->drops);
+		fragments_expire(&w->fragments, &w->stage, w->now_ns);
 	}
 	txqueue_next_loop(o);
 	w->cycles = cycles;

@@ -108,7 +108,9 @@
 	X(fragment_share, "fragments of a source prefix above its share",                          \
 		"a flood, or a sender whose fragments get lost")                                   \
 	X(fragment_full, "fragments that gave way to others: no room in all",                      \
-		"a flood of spoofed fragments: filter it in front of the relay")
+		"a flood of spoofed fragments: filter it in front of the relay")                   \
+	X(fragment_off, "fragment while dataplane.fragment_memory is 0",                           \
+		"give dataplane.fragment_memory MiB where datagrams in fragments are to pass")
 
 enum tp_drop {
 #define TP_DROP_ENUM(name, what, remedy) TP_DROP_##name,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "schema.h"
 
+#include <turnpike/fragment.h>
 #include <turnpike/limits.h>
 
 // A pair of ports is written as two neighbours.
@@ -150,6 +151,15 @@ static const struct rule dataplane_rules[] = {
 		.max = 1u << 24,
 		.initial_text = "8192 per receive queue, at least 16384",
 		.text = "Packet buffers of each NUMA node, about 2.4 KB each."},
+	{.key = "fragment_memory",
+		.type = RULE_U32,
+		RULE_AT(struct conf_dataplane, fragment_mib),
+		.max = TP_FRAGMENT_MIB_MAX,
+		.initial = "4",
+		.unit = "MiB",
+		.text = "Memory of each worker for datagrams that arrive in fragments, a quarter "
+			"more with what belongs to them. A source prefix, /32 or /64, has a "
+			"sixteenth, at least 128 KiB. 0: fragments are dropped."},
 	{.key = NULL},
 };
 

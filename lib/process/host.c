@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include <log/log.h>
+#include <turnpike/fragment.h>
 
 // DPDK, its drivers and the program itself, as measured with one port.
 #define DATAPLANE_BASE (48ull << 20)
@@ -88,9 +89,14 @@ bool proc_memory_suffices(uint64_t need, const char *self, const char *root, con
 	return false;
 }
 
-uint64_t proc_dataplane_memory(uint64_t buffers, uint64_t files)
+uint64_t proc_fragment_memory(const struct conf_dataplane *d)
 {
-	return DATAPLANE_BASE + buffers + files;
+	return d->workers * TP_FRAGMENT_BYTES(d->fragment_mib);
+}
+
+uint64_t proc_dataplane_memory(const struct conf_dataplane *d, uint64_t buffers, uint64_t files)
+{
+	return DATAPLANE_BASE + proc_fragment_memory(d) + buffers + files;
 }
 
 int proc_memory_lock(void)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define MIB	 1u
 #define BODY_MAX (256u * 8u)
 
 static const uint8_t key[16] = {7};
@@ -45,8 +46,10 @@ static void put(struct run *r, const struct frag_piece *f, bool ours)
 
 	r->put++;
 	if (!frag_table_put(r->table, f, r->now_ns, &whole, r->drops)) {
-		if (frag_table_blocks(r->table) > FRAG_BLOCKS ||
-			frag_table_pending(r->table) > FRAG_DATAGRAMS)
+		const struct frag_bounds b = frag_bounds_of(MIB);
+
+		if (frag_table_blocks(r->table) > b.blocks ||
+			frag_table_pending(r->table) > b.datagrams)
 			fail("more than there is");
 		return;
 	}
@@ -112,14 +115,14 @@ static void put_fields(struct run *r, const uint8_t v[5])
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct run r = {.now_ns = TP_NS_PER_S};
-	size_t whole = (frag_table_size() + 63) & ~(size_t)63;
+	size_t whole = (frag_table_size(MIB) + 63) & ~(size_t)63;
 	void *memory = aligned_alloc(64, whole);
 	uint64_t drops = 0;
 
 	if (memory == NULL)
 		abort();
 	memset(memory, 0, whole);
-	r.table = frag_table_init(memory, key);
+	r.table = frag_table_init(memory, MIB, key);
 	while (size >= 3) {
 		size_t len = data[0] & 1 ? 3u + ((size_t)(data[1] & 7) << 8 | data[2]) : 6;
 

@@ -78,6 +78,7 @@ static const struct number shared[] = {
 	NUMBER(dataplane.poll, CONF_POLL_ADAPTIVE, CONF_POLL_BUSY),
 	NUMBER(dataplane.hugepages, CONF_HUGEPAGES_AUTO, CONF_HUGEPAGES_NEVER),
 	NUMBER(dataplane.n_ports, 1, 2),
+	NUMBER(dataplane.fragment_mib, 4, 0),
 	NUMBER(n_listeners, 1, 4),
 	NUMBER(relay.n_addresses, 1, 3),
 	NUMBER(relay.port_min, 49152, 50000),
@@ -173,6 +174,7 @@ static const char full[] =
 	"  cores: [2, 0x3]\n"
 	"  poll: busy\n"
 	"  hugepages: never\n"
+	"  fragment_memory: 0\n"
 	"  ports:\n"
 	"    - device: 0000:3b:00.0\n"
 	"    - {device: 'net_af_packet0,iface=nic1', interface: nic1}\n"

@@ -9,8 +9,11 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include <turnpike/fragment.h>
+
 #include "frame.h"
 
+#define MIB    4u
 #define PIECES 8u
 #define NOW    (5ull * TP_NS_PER_S)
 
@@ -31,14 +34,14 @@ struct fixture {
 
 static int make(void **state)
 {
-	size_t size = (frag_table_size() + 63) & ~(size_t)63;
+	size_t size = (frag_table_size(MIB) + 63) & ~(size_t)63;
 	struct fixture *x = calloc(1, sizeof(*x));
 	void *memory = aligned_alloc(64, size);
 
 	if (x == NULL || memory == NULL)
 		return -1;
 	memset(memory, 0, size);
-	x->table = frag_table_init(memory, key);
+	x->table = frag_table_init(memory, MIB, key);
 	x->now_ns = NOW;
 	x->out = (struct frag_whole){.frame = x->whole, .max = sizeof(x->whole)};
 	for (unsigned i = 0; i < sizeof(payload); i++)
@@ -341,6 +344,7 @@ static void test_life(void **state)
 // One prefix takes its share and its own oldest give way: others are not concerned.
 static void test_flood_of_one(void **state)
 {
+	const struct frag_bounds bounds = frag_bounds_of(MIB);
 	struct fixture *x = *state;
 	unsigned most = 0;
 
@@ -353,9 +357,9 @@ static void test_flood_of_one(void **state)
 		if (frag_table_blocks(x->table) > most)
 			most = frag_table_blocks(x->table);
 	}
-	assert_int_equal(frag_table_pending(x->table), FRAG_SHARE_DATAGRAMS + 1);
-	assert_true(most <= FRAG_SHARE_BLOCKS + 2);
-	assert_int_equal(x->drops[TP_DROP_fragment_share], 20000 - FRAG_SHARE_DATAGRAMS);
+	assert_int_equal(frag_table_pending(x->table), bounds.share_datagrams + 1);
+	assert_true(most <= bounds.share_blocks + 2);
+	assert_int_equal(x->drops[TP_DROP_fragment_share], 20000 - bounds.share_datagrams);
 	cut(x, true, 2, 1, 1400, 1000);
 	assert_true(put(x, 1));
 	assert_whole(x);
@@ -364,22 +368,24 @@ static void test_flood_of_one(void **state)
 // The share counts bytes as well as datagrams.
 static void test_share_of_bytes(void **state)
 {
+	const struct frag_bounds bounds = frag_bounds_of(MIB);
 	struct fixture *x = *state;
 
 	for (unsigned i = 0; i < 400; i++) {
 		cut(x, true, 1, (uint16_t)(i + 1), 1890, 300);
 		for (unsigned p = 0; p + 1 < x->n; p++) {
 			assert_false(put(x, p)); // one block
-			assert_true(frag_table_blocks(x->table) <= FRAG_SHARE_BLOCKS);
+			assert_true(frag_table_blocks(x->table) <= bounds.share_blocks);
 		}
 	}
-	assert_true(frag_table_pending(x->table) < FRAG_SHARE_DATAGRAMS);
+	assert_true(frag_table_pending(x->table) < bounds.share_datagrams);
 	assert_int_not_equal(x->drops[TP_DROP_fragment_share], 0);
 }
 
 // From everywhere: a datagram whose fragments follow each other comes through all the same.
 static void test_flood_of_all(void **state)
 {
+	const struct frag_bounds bounds = frag_bounds_of(MIB);
 	struct fixture *x = *state;
 	struct frag_piece piece;
 
@@ -397,8 +403,8 @@ static void test_flood_of_all(void **state)
 			assert_whole(x);
 		}
 	}
-	assert_true(frag_table_pending(x->table) <= FRAG_DATAGRAMS);
-	assert_true(x->drops[TP_DROP_fragment_full] >= 50000 - FRAG_DATAGRAMS);
+	assert_true(frag_table_pending(x->table) <= bounds.datagrams);
+	assert_true(x->drops[TP_DROP_fragment_full] >= 50000 - bounds.datagrams);
 	assert_int_equal(x->drops[TP_DROP_fragment_share], 0);
 }
 
@@ -453,6 +459,20 @@ static void test_owner(void **state)
 		assert_int_not_equal(seen[i], 0);
 }
 
+// A table stays within what a plan says of it, and a share has room for the longest datagram.
+static void test_sizes(void **state)
+{
+	(void)state;
+	for (uint32_t mib = 1; mib <= TP_FRAGMENT_MIB_MAX; mib++) {
+		const struct frag_bounds b = frag_bounds_of(mib);
+
+		assert_true(frag_table_size(mib) + UINT16_MAX + 1024 <= TP_FRAGMENT_BYTES(mib));
+		assert_int_equal(b.blocks * FRAG_BLOCK_LEN, mib << 20);
+		assert_true(b.share_blocks >= FRAG_SHARE_BLOCKS && b.share_blocks <= b.blocks / 8);
+		assert_true(b.share_datagrams <= b.datagrams / 8);
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make, clear)
 
 int main(void)
@@ -470,6 +490,7 @@ int main(void)
 		TEST(test_flood_of_one),
 		TEST(test_share_of_bytes),
 		TEST(test_flood_of_all),
+		cmocka_unit_test(test_sizes),
 		TEST(test_ecn),
 		TEST(test_owner),
 	};

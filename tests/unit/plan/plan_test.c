@@ -178,6 +178,22 @@ static void buffers_are_counted_by_node(void **state)
 	assert_int_equal(one.buffer_huge_pages, 2 * apart.buffer_huge_pages);
 }
 
+// On ordinary pages, so a control group's limit counts them.
+static void fragments_are_counted_by_worker(void **state)
+{
+	struct conf c = conf_make(1000, 8000);
+	struct plan with, without;
+
+	(void)state;
+	plan_of(&without, &c, NULL);
+	assert_int_equal(without.fragment_octets, 0);
+	c.dataplane.fragment_mib = 4;
+	plan_of(&with, &c, NULL);
+	assert_int_equal(with.fragment_octets, 2 * (5 << 20));
+	assert_int_equal(with.dataplane_octets, without.dataplane_octets + with.fragment_octets);
+	assert_int_equal(with.huge_total, without.huge_total);
+}
+
 static void wire_counts_every_octet(void **state)
 {
 	struct conf c = conf_make(1000, 8000);
@@ -285,6 +301,7 @@ int main(void)
 		cmocka_unit_test(an_allocation_fits_in_what_it_is_said_to_use),
 		cmocka_unit_test(buffers_follow_the_queues),
 		cmocka_unit_test(buffers_are_counted_by_node),
+		cmocka_unit_test(fragments_are_counted_by_worker),
 		cmocka_unit_test(wire_counts_every_octet),
 		cmocka_unit_test(the_machine_is_judged),
 		cmocka_unit_test(both_prints_tell_the_same),

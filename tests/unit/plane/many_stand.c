@@ -119,6 +119,7 @@ static void stand_launch(struct stand *s)
 			.hold_us = ground.hold_us,
 			.pool = ground.pool,
 			.exchange = s->exchange,
+			.fragment_mib = 1,
 			.snapshot = &s->attach.slot,
 			.kick_fd = -1,
 			.wake_fd = -1,

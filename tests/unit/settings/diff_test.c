@@ -128,6 +128,10 @@ static void keys_are_named(void **state)
 		 "dataplane: {workers: 2, ports: [{interface: lo}]}\n"
 		 "secrets: [{id: one, secret_file: b}]\n",
 			"dataplane.workers", "1 to 2", true},
+		{"realm: a.example\nlisteners: [{address: 10.0.0.1}, {address: 10.0.0.2}]\n"
+		 "dataplane: {workers: 1, fragment_memory: 0, ports: [{interface: lo}]}\n"
+		 "secrets: [{id: one, secret_file: b}]\n",
+			"dataplane.fragment_memory", "4 to 0", true},
 	};
 	struct conf *base = load(BASE);
 	struct settings_diff d;

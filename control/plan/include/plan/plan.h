@@ -79,7 +79,8 @@ struct plan {
 	uint32_t buffer_nodes; // nodes that have any
 	uint64_t buffer_octets;
 	uint64_t buffer_huge_pages;
-	uint64_t huge_total; // segment and buffers
+	uint64_t huge_total;	  // segment and buffers
+	uint64_t fragment_octets; // of all workers, on ordinary pages
 
 	struct plan_media media[PLAN_MEDIA];
 

@@ -4,28 +4,36 @@
 // its thread alone.
 //
 // The bytes of fragments are copied into blocks, so that a table takes one piece of memory for ever
-// and no packet buffer. Every source prefix (IPv4 /32, IPv6 /64) has a share of the blocks and of
-// the datagrams: beyond it the prefix loses its own oldest datagram. With no block or datagram left
-// at all the oldest of all goes, which a datagram whose fragments follow each other never is.
+// and no packet buffer; the operator says how much. Every source prefix (IPv4 /32, IPv6 /64) has a
+// share of the blocks and of the datagrams: beyond it the prefix loses its own oldest datagram.
+// With no block or datagram left at all the oldest of all goes, which a datagram whose fragments
+// follow each other never is.
 #pragma once
 
 #include <turnpike/drop.h>
 #include <turnpike/stats.h>
 
 // Bytes of the longest datagram put together, IP header included: a frame's length has 16 bits.
-#define FRAG_IP_MAX	     (UINT16_MAX - 14u)
+#define FRAG_IP_MAX	  (UINT16_MAX - 14u)
 // Fragments of one datagram at most: enough for FRAG_IP_MAX in pieces of 1,280 bytes.
-#define FRAG_PIECES_MAX	     64u
+#define FRAG_PIECES_MAX	  64u
 // The time that a datagram has. Short, because IPv4's ids come round again (RFC 4963).
-#define FRAG_LIFE_NS	     (2ull * TP_NS_PER_S)
+#define FRAG_LIFE_NS	  (2ull * TP_NS_PER_S)
 
-// Bytes of a table: 4 MiB of fragments.
-#define FRAG_BLOCKS	     8192u
-#define FRAG_BLOCK_LEN	     512u
-#define FRAG_DATAGRAMS	     1024u
-// The share of one source prefix: two of the longest datagrams, or many short ones.
-#define FRAG_SHARE_BLOCKS    512u
-#define FRAG_SHARE_DATAGRAMS 128u
+#define FRAG_BLOCK_LEN	  512u
+// Blocks of one source prefix at least: one of the longest datagrams.
+#define FRAG_SHARE_BLOCKS 256u
+
+// How much a table takes at most.
+struct frag_bounds {
+	uint32_t blocks;
+	uint32_t datagrams;
+	uint32_t share_blocks; // of one source prefix: many short datagrams, or few long ones
+	uint32_t share_datagrams;
+};
+
+// Of a table with so many MiB of fragments, 1 to TP_FRAGMENT_MIB_MAX.
+struct frag_bounds frag_bounds_of(uint32_t mib);
 
 // A fragment, as frag_read finds it. All pointers are into the frame.
 struct frag_piece {
@@ -49,11 +57,11 @@ struct frag_table;
 // drop.
 enum tp_drop frag_read(struct frag_piece *f, const uint8_t *frame);
 
-size_t frag_table_size(void);
+size_t frag_table_size(uint32_t mib);
 
 // Makes a table in `memory`, which is of that size, aligned to a cache line and zero. `key`: 16
 // random bytes.
-struct frag_table *frag_table_init(void *memory, const uint8_t key[16]);
+struct frag_table *frag_table_init(void *memory, uint32_t mib, const uint8_t key[16]);
 
 // The datagram that a fragment has completed.
 struct frag_whole {

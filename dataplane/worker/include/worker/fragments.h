@@ -23,12 +23,14 @@ void fragments_exchange_destroy(struct fragments_exchange *x); // NULL is fine
 struct fragments {
 	struct fragments_exchange *exchange;
 	unsigned worker;
-	struct frag_table *table;
-	uint8_t *room; // the datagram that is whole
+	struct frag_table *table; // NULL: fragments are dropped
+	uint8_t *room;		  // the datagram that is whole
 };
 
-// `exchange` NULL: the worker is the only one. -ENOMEM.
-int fragments_init(struct fragments *f, struct fragments_exchange *exchange, unsigned worker);
+// `exchange` NULL: the worker is the only one. `mib`: memory for fragments; 0: none is taken, and
+// fragments are dropped. -ENOMEM.
+int fragments_init(
+	struct fragments *f, struct fragments_exchange *exchange, unsigned worker, uint32_t mib);
 // Frees the fragments that wait for the worker, too.
 void fragments_fini(struct fragments *f);
 
@@ -42,6 +44,9 @@ enum fragments_result {
 // the next call and has the room that the packet path wants.
 enum fragments_result fragments_take(struct fragments *f, struct stage_worker *w,
 	const struct stage_pkt *pkt, uint64_t now_ns, struct stage_pkt *whole);
+
+// Drops what is too old.
+void fragments_expire(struct fragments *f, struct stage_worker *w, uint64_t now_ns);
 
 // Whether other workers have handed something over; one load.
 bool fragments_waiting(const struct fragments *f);

@@ -22,6 +22,7 @@ struct worker_settings {
 	unsigned n_ports;
 	struct rte_mempool *pool;	     // for messages of the control process
 	struct fragments_exchange *exchange; // NULL: one worker, or none to meet
+	uint32_t fragment_mib;		     // memory for fragments; 0: they are dropped
 	snapshot_slot *snapshot;
 	int kick_fd; // timer that wakes the control process
 	int wake_fd; // timer by which the control process wakes workers, or -1

@@ -70,8 +70,9 @@ struct conf_dataplane {
 	enum conf_poll poll;
 	enum conf_priority priority;
 	enum conf_hugepages hugepages;
-	uint32_t hold_us; // that packets may wait for others to leave with
-	uint32_t mbufs;	  // packet buffers per NUMA node; 0: computed by the data plane
+	uint32_t hold_us;      // that packets may wait for others to leave with
+	uint32_t mbufs;	       // packet buffers per NUMA node; 0: computed by the data plane
+	uint32_t fragment_mib; // memory of a worker for fragments; 0: they are dropped
 	const struct conf_port *ports; // at least one
 	size_t n_ports;
 };

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <conf/conf.h>
+
 #define PROC_CGROUP_SELF "/proc/self/cgroup"
 #define PROC_CGROUP_ROOT "/sys/fs/cgroup"
 
@@ -19,9 +21,11 @@ uint64_t proc_memory_limit(const char *self, const char *root);
 // Logs `memory_short` with the remedy where the limit is below `need` bytes: later the kernel would
 // end the process without a word.
 bool proc_memory_suffices(uint64_t need, const char *self, const char *root, const char *remedy);
+// Memory of the workers for datagrams in fragments, on ordinary pages.
+uint64_t proc_fragment_memory(const struct conf_dataplane *d);
 // Memory of the data plane that is charged to its control group: packet buffers and its files of
-// the segment, each 0 where they are in huge pages, and the process.
-uint64_t proc_dataplane_memory(uint64_t buffers, uint64_t files);
+// the segment, each 0 where they are in huge pages, fragments, and the process.
+uint64_t proc_dataplane_memory(const struct conf_dataplane *d, uint64_t buffers, uint64_t files);
 
 // Keeps everything that is mapped from being swapped out. 0, or a negative errno: the limit of
 // locked memory does not allow it.
