@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import json
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -111,6 +112,8 @@ def main():
     p.add_argument("--calls", type=int, default=5)
     p.add_argument("--bytes", type=int, default=20 << 20, help="each way")
     args = p.parse_args()
+    # The browsers and their profiles go with us.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     lab = Lab(args.lab)
     lab.check_up()
     good = sum(one(args, lab, number) for number in range(1, args.calls + 1))
