@@ -27,6 +27,19 @@ static void add(struct plane_claimed *c, const struct tp_addr *addr, enum steer_
 	item->kind = kind;
 }
 
+// UDP and DTLS listeners may share a port.
+static void listener_add(struct plane_claimed *c, const struct tp_addr *addr, uint16_t port)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		const struct steer_claim *item = &c->items[i];
+
+		if (item->kind == STEER_LISTENER && item->port_min == port &&
+			tp_addr_same_ip(&item->addr, addr))
+			return;
+	}
+	add(c, addr, STEER_LISTENER, port, port);
+}
+
 void plane_claimed_from_conf(struct plane_claimed *c, const struct conf *conf)
 {
 	c->n = 0;
@@ -34,12 +47,17 @@ void plane_claimed_from_conf(struct plane_claimed *c, const struct conf *conf)
 		const struct conf_listener *l = &conf->listeners[i];
 		uint16_t port = tp_addr_port(&l->addr);
 
-		if (l->transport == CONF_TRANSPORT_UDP)
-			add(c, &l->addr, STEER_LISTENER, port, port);
+		if (l->transport == CONF_TRANSPORT_UDP || l->transport == CONF_TRANSPORT_DTLS)
+			listener_add(c, &l->addr, port);
 	}
 	for (size_t i = 0; i < conf->relay.n_addresses; i++)
 		add(c, &conf->relay.addresses[i], STEER_RELAY, conf->relay.port_min,
 			conf->relay.port_max);
+}
+
+static bool comes_as_datagrams(uint8_t transport)
+{
+	return transport == TP_TRANSPORT_UDP || transport == TP_TRANSPORT_DTLS;
 }
 
 static bool sound(const struct tp_local *l)
@@ -57,8 +75,8 @@ void plane_claimed_from_locals(struct plane_claimed *c, const struct tp_local lo
 
 		if (!sound(l))
 			continue;
-		if (l->role == TP_ROLE_LISTENER && l->transport == TP_TRANSPORT_UDP && port != 0)
-			add(c, &l->addr, STEER_LISTENER, port, port);
+		if (l->role == TP_ROLE_LISTENER && comes_as_datagrams(l->transport) && port != 0)
+			listener_add(c, &l->addr, port);
 		else if (l->role == TP_ROLE_RELAY && path->relay_port_min <= path->relay_port_max &&
 			 path->relay_port_min != 0)
 			add(c, &l->addr, STEER_RELAY, path->relay_port_min, path->relay_port_max);

@@ -106,7 +106,7 @@ enum lookup_step {
 };
 
 // The form in which the payload came.
-enum pkt_form { FORM_DATAGRAM, FORM_CHANNEL, FORM_SEND, FORM_REQUEST, FORM_ICMP };
+enum pkt_form { FORM_DATAGRAM, FORM_CHANNEL, FORM_SEND, FORM_REQUEST, FORM_ICMP, FORM_RECORDS };
 
 // A packet on the slow path.
 struct pkt_ctx {
@@ -125,7 +125,10 @@ struct pkt_ctx {
 	uint8_t form; // enum pkt_form
 	bool v4;      // family of the frame
 	bool hairpin;
-	bool is_signed; // FORM_REQUEST: has integrity, right or wrong
+	union {
+		bool is_signed; // FORM_REQUEST: has integrity, right or wrong
+		bool is_hello;	// FORM_RECORDS: begins with a ClientHello
+	};
 } TP_ALIGNED(64);
 
 // The rest of it, used by few packets.
@@ -420,3 +423,11 @@ bool report_put(struct burst *b, const struct tp_ring_report *about, uint16_t lo
 bool icmp_classify(struct burst *b, struct pkt_ctx *p, const struct core_packet *in);
 // Settles its look-up.
 void icmp_settle(struct burst *b, struct pkt_ctx *p, enum lookup_step step);
+
+// records.c: classifies a datagram that has reached a listener, if it is one for DTLS. False: it is
+// not.
+bool records_classify(struct burst *b, struct pkt_ctx *p, const struct core_packet *in);
+// Hands it to the edge (`live`: it came from a live 5-tuple).
+void records_give(struct burst *b, struct pkt_ctx *p, bool live);
+// Sends a datagram of the edge.
+void records_send(struct burst *b, struct pkt_ctx *p);

@@ -38,17 +38,19 @@ static enum tp_drop message_take(const struct tp_ring_slot *slot, unsigned threa
 
 	*m = (struct stage_message){.remote = slot->remote,
 		.connection = slot->connection,
-		.listener_id = slot->local_id};
+		.listener_id = slot->local_id,
+		.is_records = kind == TP_RING_DTLS,
+		.tag = slot->tag};
 	// The checks must see the copy: the compiler may not read the slot again.
 	atomic_signal_fence(memory_order_seq_cst);
 	// Unused bytes of an address are part of keys.
 	m->remote.reserved = 0;
 	if (m->remote.family == TP_FAMILY_IPV4)
 		memset(m->remote.ip + 4, 0, 12);
-	if (kind != TP_RING_MESSAGE || len == 0 || len > TP_RING_DATA_MAX)
+	if (kind > TP_RING_DTLS || len == 0 || len > TP_RING_DATA_MAX)
 		return TP_DROP_edge_bad;
 	// No thread speaks for the connections of another.
-	if (tp_connection_valid(m->connection) &&
+	if (!m->is_records && tp_connection_valid(m->connection) &&
 		tp_egress_thread(tp_connection_egress(m->connection)) != thread)
 		return TP_DROP_edge_bad;
 	if (pkt->tailroom < len)

@@ -154,6 +154,9 @@ static inline bool fast_rx_learn_group(
 	id = locals_role_find(b->locals, own, port_be, &listener);
 	if (id == 0 || (!listener && to_listener))
 		return false;
+	// Nothing but records reaches a DTLS listener.
+	if (listener && b->locals->by_id[id].transport != TP_TRANSPORT_UDP)
+		return false;
 	if (listener)
 		return fast_rx_set_listener(b, k, own, port_be, id);
 	fast_rx_set_relay(b, k, own);

@@ -102,6 +102,43 @@ static void challenge_set(struct stage_locals *l)
 	l->realm.hash = tp_nonce_realm_hash(path->nonce_key, path->realm, path->realm_len);
 }
 
+static void record_add(struct stage_locals *l, const struct tp_local *r, unsigned id)
+{
+	unsigned i;
+
+	l->by_id[id] = (struct local_record){.addr = r->addr,
+		.external = r->external,
+		.port_index = r->port_index,
+		.realm_id = r->realm_id,
+		.role = r->role,
+		.transport = r->transport};
+	ip_add(l, &r->external);
+	i = ip_add(l, &r->addr);
+	// Clients of a stream listener do not come as datagrams.
+	if (tp_transport_is_stream(r->transport) && r->role == TP_ROLE_LISTENER)
+		return;
+	l->ips[i].arrives = true;
+	if (r->role == TP_ROLE_LISTENER)
+		listener_add(l, i, id);
+	else if (l->ips[i].relay_id == 0)
+		l->ips[i].relay_id = (uint16_t)id;
+}
+
+// A DTLS listener has its port alone, or is behind the UDP listener there.
+static void dtls_add(struct stage_locals *l, unsigned id)
+{
+	const struct tp_addr *addr = &l->by_id[id].addr;
+	unsigned i = ip_add(l, addr);
+	unsigned at = locals_listener_find(l, i, addr->port_be);
+
+	if (at == 0) {
+		l->ips[i].arrives = true;
+		listener_add(l, i, id);
+		at = id;
+	}
+	l->by_id[at].dtls_id = (uint16_t)id;
+}
+
 struct stage_locals *stage_locals_create(
 	const struct tp_local locals[TP_LOCALS_MAX], const struct tp_path_config *path)
 {
@@ -117,29 +154,13 @@ struct stage_locals *stage_locals_create(
 		l->path.channel_max = TP_CHANNEL_MAX_COMPAT;
 	if (l->path.ttl > UINT8_MAX)
 		l->path.ttl = UINT8_MAX;
-	for (unsigned id = 1; id < TP_LOCALS_MAX; id++) {
-		const struct tp_local *r = &locals[id];
-		unsigned i;
-
-		if (!record_right(r))
-			continue;
-		l->by_id[id] = (struct local_record){.addr = r->addr,
-			.external = r->external,
-			.port_index = r->port_index,
-			.realm_id = r->realm_id,
-			.role = r->role,
-			.transport = r->transport};
-		ip_add(l, &r->external);
-		i = ip_add(l, &r->addr);
-		// Clients of a stream listener do not come as datagrams.
-		if (tp_transport_is_stream(r->transport) && r->role == TP_ROLE_LISTENER)
-			continue;
-		l->ips[i].arrives = true;
-		if (r->role == TP_ROLE_LISTENER)
-			listener_add(l, i, id);
-		else if (l->ips[i].relay_id == 0)
-			l->ips[i].relay_id = (uint16_t)id;
-	}
+	for (unsigned id = 1; id < TP_LOCALS_MAX; id++)
+		if (record_right(&locals[id]))
+			record_add(l, &locals[id], id);
+	for (unsigned id = 1; id < TP_LOCALS_MAX; id++)
+		if (l->by_id[id].role == TP_ROLE_LISTENER &&
+			l->by_id[id].transport == TP_TRANSPORT_DTLS)
+			dtls_add(l, id);
 	return l;
 }
 

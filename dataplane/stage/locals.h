@@ -33,7 +33,10 @@ struct local_record {
 	struct tp_addr external;
 	uint16_t port_index;
 	uint16_t realm_id; // of a listener
-	uint8_t role;	   // TP_ROLE_LISTENER, TP_ROLE_RELAY or TP_ROLE_FREE
+	// Of a listener whose port takes DTLS: id of the DTLS listener, which may be its own; 0:
+	// none.
+	uint16_t dtls_id;
+	uint8_t role; // TP_ROLE_LISTENER, TP_ROLE_RELAY or TP_ROLE_FREE
 	uint8_t transport;
 };
 

@@ -101,6 +101,8 @@ static void client_settle(struct burst *b, struct pkt_ctx *p)
 
 	if (p->form == FORM_REQUEST) {
 		pkt_punt(b, p, live && stream_owns(b, p, index));
+	} else if (p->form == FORM_RECORDS) {
+		records_give(b, p, live);
 	} else if (index == 0) {
 		pkt_drop(b, p, TP_DROP_no_allocation);
 	} else if (!live) {

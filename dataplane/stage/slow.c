@@ -215,7 +215,8 @@ static void classify_udp(
 	p->hairpin = false;
 	p->local_id = (uint16_t)from.local_id;
 	p->port_be = in->ports.dst_be;
-	pkt_message(b, p);
+	if (!records_classify(b, p, in))
+		pkt_message(b, p);
 }
 
 // Own address a packet arrived at, or NULL when it is not for us.

@@ -51,6 +51,8 @@ void stream_classify(struct burst *b, struct stage_pkt *pkt, const struct stage_
 	*p = (struct pkt_ctx){.pkt = pkt, .message = m, .local_id = m->listener_id};
 	if (b->locals == NULL)
 		pkt_drop(b, p, TP_DROP_not_ready);
+	else if (m->is_records)
+		records_send(b, p);
 	else if (stream_listener(b, m->listener_id) == NULL || m->remote.port_be == 0 ||
 		 (m->remote.family != TP_FAMILY_IPV4 && m->remote.family != TP_FAMILY_IPV6))
 		pkt_drop(b, p, TP_DROP_edge_bad);

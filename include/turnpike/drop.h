@@ -110,7 +110,14 @@
 	X(fragment_full, "fragments that gave way to others: no room in all",                      \
 		"a flood of spoofed fragments: filter it in front of the relay")                   \
 	X(fragment_off, "fragment while dataplane.fragment_memory is 0",                           \
-		"give dataplane.fragment_memory MiB where datagrams in fragments are to pass")
+		"give dataplane.fragment_memory MiB where datagrams in fragments are to pass")     \
+	X(dtls_bad, "datagram to a DTLS listener that holds no DTLS records of this version",      \
+		"not a client of DTLS 1.2, or a connection id: nothing")                           \
+	X(dtls_rate, "DTLS records of strangers above their share of the way to the edge",         \
+		"limits.first_contact_rate; a flood: nothing")                                     \
+	X(dtls_no_edge, "DTLS records while the edge is away", "start turnpike-edge")              \
+	X(dtls_astray, "datagram of the edge to where none came from",                             \
+		"normal for a moment after the tables were made anew; else report it")
 
 enum tp_drop {
 #define TP_DROP_ENUM(name, what, remedy) TP_DROP_##name,

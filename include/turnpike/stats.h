@@ -27,7 +27,9 @@
 	X(cut, "packet that left in fragments (counted above as well)")                            \
 	X(icmp, "ICMP error about a packet of a live call, to the control process")                \
 	X(mtu_black_hole, "leg that swallows long packets (its packet is counted above as well)")  \
-	X(joined, "datagram that came in fragments and is whole (counted above as well)")
+	X(joined, "datagram that came in fragments and is whole (counted above as well)")          \
+	X(dtls_in, "datagram of DTLS records, handed to the edge")                                 \
+	X(dtls_out, "datagram of DTLS records of the edge, sent")
 
 enum tp_path {
 #define TP_PATH_ENUM(name, text) TP_PATH_##name,

@@ -68,6 +68,14 @@ static void test_locals(void **state)
 	assert_int_equal(o.n, 2);
 	assert_int_equal(o.items[0].port_min, 3478);
 	assert_int_equal(o.items[1].port_max, 50099);
+	// DTLS comes as UDP: the port it shares with UDP, and one of its own.
+	locals[8] = locals[9] = locals[1];
+	locals[8].transport = locals[9].transport = TP_TRANSPORT_DTLS;
+	locals[9].addr.port_be = tp_htons(5349);
+	plane_claimed_from_locals(&other, locals, &path);
+	assert_int_equal(other.n, 3);
+	assert_int_equal(other.items[2].port_min, 5349);
+	locals[8].role = locals[9].role = TP_ROLE_FREE;
 
 	// The same in another order is the same; anything else is not.
 	locals[7] = locals[1];

@@ -112,7 +112,7 @@ static void test_nonsense_records_left_out(void **state)
 			l.external.family = TP_FAMILY_IPV6;
 			break;
 		case 5:
-			l.transport = 4;
+			l.transport = 5;
 			break;
 		case 6:
 			l.addr.port_be = 0;

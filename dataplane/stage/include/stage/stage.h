@@ -62,6 +62,10 @@ struct stage_message {
 	struct tp_addr remote;
 	uint64_t connection;
 	uint16_t listener_id;
+	// A datagram of DTLS records that is to leave, by the next hop that is `connection`, and
+	// the signature of that way.
+	bool is_records;
+	uint64_t tag;
 };
 
 // A message for such a client.
