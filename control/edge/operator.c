@@ -78,7 +78,8 @@ static enum ctl_step certificate_show(void *ctx, struct ctl_call *call)
 	struct tm tm;
 
 	if (expires_s == 0)
-		return ctl_call_fail(call, "not_found", "add a listener with transport: tls",
+		return ctl_call_fail(call, "not_found",
+			"add a listener with transport: tls or dtls",
 			"no listener has a certificate");
 	gmtime_r(&t, &tm);
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);

@@ -10,10 +10,9 @@
 
 static const char help[] =
 	"usage: turnpike-edge --config FILE [OPTION...]\n\n"
-	"Ends the connections of clients that come by TCP and TLS, and hands their messages to\n"
-	"turnpike-dataplane. Runs in the foreground; the log is standard error. It needs a "
-	"listener\n"
-	"of tcp or tls in the configuration.\n\n"
+	"Ends the connections of clients that come by TCP, TLS and DTLS, and hands their\n"
+	"messages to turnpike-dataplane. Runs in the foreground; the log is standard error. It\n"
+	"needs a listener of tcp, tls or dtls in the configuration.\n\n"
 	"  --config FILE       the configuration of all processes\n"
 	"  --instance NAME     overrides the configuration's\n"
 	"  --user NAME         becomes this user at the start, once the listening sockets are "
@@ -87,7 +86,7 @@ bool edge_options_parse(struct edge_options *o, int argc, char **argv, int *stat
 	if (o->config == NULL) {
 		fputs("turnpike-edge: --config FILE is missing: without a file there is no "
 		      "listener "
-		      "of tcp or tls\n",
+		      "of tcp, tls or dtls\n",
 			stderr);
 		return false;
 	}

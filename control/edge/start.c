@@ -185,7 +185,7 @@ int edge_start(struct edge *e, const struct edge_options *o, struct conf *conf)
 		.signal_fd = -1,
 		.started_ns = proc_now_ns()};
 	if (!conf_has_edge(conf))
-		return proc_start_failed("the configuration has no listener of tcp or tls", 0,
+		return proc_start_failed("the configuration has no listener of tcp, tls or dtls", 0,
 			"none: turnpike-edge is not needed; or add listeners with transport: tls");
 	status = proc_user_check("turnpike-edge", o->user, o->allow_root);
 	if (status == 0)

@@ -32,8 +32,6 @@ static void values_print(FILE *out, const struct rule *rule, enum rule_type type
 			fprintf(out, ", in %s", rule->unit);
 	} else if (type == RULE_CHOICE) {
 		for (const struct rule_choice *c = rule->choices; c->name != NULL; c++) {
-			if (c->refusal != NULL)
-				continue;
 			fprintf(out, "%s`%s`", comma, c->name);
 			comma = ", ";
 		}

@@ -23,7 +23,6 @@ enum rule_type {
 struct rule_choice {
 	const char *name;
 	int value;
-	const char *refusal; // why this one is known but not accepted
 };
 
 struct rule {

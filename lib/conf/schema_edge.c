@@ -61,7 +61,7 @@ static const struct rule edge_rules[] = {
 		.min = 1,
 		.max = 4u << 20,
 		.initial = "16384",
-		.text = "Connections at a time."},
+		.text = "Connections and associations of DTLS at a time."},
 	{.key = "connections_per_prefix",
 		.type = RULE_U32,
 		RULE_AT(struct conf_edge, connections_per_prefix),
@@ -123,7 +123,7 @@ static const struct rule edge_rules[] = {
 const struct section conf_schema_edge = {
 	.rules = edge_rules,
 	.size = sizeof(struct conf_edge),
-	.text = "The process turnpike-edge, which ends the connections of tcp and tls listeners. "
-		"It "
-		"runs where there is such a listener. All but `threads` is taken over by a reload.",
+	.text = "The process turnpike-edge, which ends the connections of tcp, tls and dtls "
+		"listeners. It runs where there is such a listener. All but `threads` is taken "
+		"over by a reload.",
 };

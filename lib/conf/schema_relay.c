@@ -31,7 +31,7 @@ static const struct rule_choice transports[] = {
 	{.name = "udp", .value = CONF_TRANSPORT_UDP},
 	{.name = "tcp", .value = CONF_TRANSPORT_TCP},
 	{.name = "tls", .value = CONF_TRANSPORT_TLS},
-	{.name = "dtls", .value = CONF_TRANSPORT_DTLS, .refusal = "DTLS is not in this version"},
+	{.name = "dtls", .value = CONF_TRANSPORT_DTLS},
 	{.name = NULL},
 };
 
@@ -175,9 +175,9 @@ static const struct rule listener_rules[] = {
 		RULE_AT(struct draft_listener, transport),
 		.choices = transports,
 		.initial = "udp",
-		.text = "How clients come: `udp`; `tcp` or `tls`, which the process turnpike-edge "
-			"serves. A tcp "
-			"and a tls listener may share a port: the first bytes tell them apart."},
+		.text = "How clients come: `udp`; `tcp`, `tls` or `dtls`, which the process "
+			"turnpike-edge serves. A tcp and a tls listener may share a port, as may "
+			"a udp and a dtls listener: the first bytes tell them apart."},
 	{.key = "address",
 		.type = RULE_IP,
 		RULE_AT(struct draft_listener, ip),

@@ -88,16 +88,9 @@ static bool choice_value(struct conf_loader *load, const struct rule *rule,
 
 	for (const struct rule_choice *c = rule->choices; c->name != NULL; c++) {
 		if (strcmp(text, c->name) != 0) {
-			if (c->refusal == NULL)
-				names = conf_textf(load, "%s%s%s", names,
-					names[0] != '\0' ? " or " : "", c->name);
+			names = conf_textf(
+				load, "%s%s%s", names, names[0] != '\0' ? " or " : "", c->name);
 			continue;
-		}
-		if (c->refusal != NULL) {
-			conf_complain(load, where,
-				conf_textf(load, "remove the entry or use %s", rule->initial),
-				"%s: %s", c->name, c->refusal);
-			return false;
 		}
 		*at = c->value;
 		return true;

@@ -51,7 +51,7 @@ WALLS = {
     "control/edge/dtls": "control/edge/tls",
     "control/edge": "lib/* control/ctl control/edge/serve control/edge/link control/edge/tls",
     "control/edge/serve":
-        "lib/* control/edge/wire control/edge/bounds control/edge/tls control/edge/link",
+        "lib/* control/edge/wire control/edge/bounds control/edge/tls control/edge/dtls control/edge/link",
     "tools/relayctl": "lib/*",
     "tools/options": "",
     "tools/turnclient": "",

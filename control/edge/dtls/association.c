@@ -222,6 +222,11 @@ enum dtls_state dtls_tick(struct dtls *d)
 	return d->state;
 }
 
+bool dtls_resumed(const struct dtls *d)
+{
+	return SSL_session_reused(d->ssl) == 1;
+}
+
 void dtls_end(struct dtls *d)
 {
 	if (d->state == DTLS_OPEN)

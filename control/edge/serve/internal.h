@@ -62,7 +62,13 @@ struct conn_ws {
 	uint16_t n_out;
 };
 
+// The begin of each owner of a handle of the link: a connection, or an association of DTLS.
+struct serve_client {
+	bool by_datagrams;
+};
+
 struct conn {
+	struct serve_client client;
 	struct serve_thread *thread;
 	struct serve_port *port;
 	int fd;
@@ -106,6 +112,7 @@ struct serve_thread {
 	struct ds_list dirty;
 	struct ds_list again;
 	struct ds_list dead; // closed in this turn: events may still name them
+	struct associations *associations;
 	_Atomic uint32_t n_connections;
 	struct serve_counters counters; // written by the thread, read by any
 	struct wire_hello hello;
@@ -121,6 +128,9 @@ struct serve {
 	const struct conf *conf;
 	struct serve_port *ports;
 	size_t n_ports;
+	struct serve_dtls_port *dtls_ports;
+	size_t n_dtls_ports;
+	struct dtls_cookies *cookies;
 	struct serve_times times;
 	struct serve_thread *threads[TP_EDGE_THREADS_MAX];
 	unsigned n_threads;
@@ -137,6 +147,9 @@ int listen_ports_make(struct serve *s, const struct conf *conf);
 // A listening socket for each thread.
 int listen_ports_open(struct serve *s, struct tls_error *err);
 void listen_ports_close(struct serve *s);
+// A context of the listener's certificates. NULL with err filled in.
+struct tls_context *listen_context_load(struct serve *s, const struct conf *conf,
+	const struct conf_listener *l, enum tls_kind kind, struct tls_error *err);
 // New contexts for all ports, or none. 0 or -1.
 int listen_contexts_load(struct serve *s, const struct conf *conf, struct tls_error *err);
 socklen_t listen_sockaddr(const struct tp_addr *a, struct sockaddr_storage *out);

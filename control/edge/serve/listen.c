@@ -173,18 +173,18 @@ static const struct conf_listener *tls_listener_of(
 }
 
 static struct tls_context *pairs_load(struct serve *s, const struct conf *conf,
-	const struct conf_listener *l, struct tls_error *err)
+	const struct conf_listener *l, enum tls_kind kind, struct tls_error *err)
 {
 	const struct tls_pair own = {l->certificate, l->certificate};
 	struct tls_pair shared[TLS_PAIRS_MAX + 1];
 	size_t n = conf->edge.n_certificates;
 
 	if (l->certificate != NULL)
-		return tls_context_create(TLS_STREAM, &own, 1, s->tickets, err);
+		return tls_context_create(kind, &own, 1, s->tickets, err);
 	for (size_t i = 0; i < n && i <= TLS_PAIRS_MAX; i++)
 		shared[i] = (struct tls_pair){
 			conf->edge.certificates[i].certificate, conf->edge.certificates[i].key};
-	return tls_context_create(TLS_STREAM, shared, n, s->tickets, err);
+	return tls_context_create(kind, shared, n, s->tickets, err);
 }
 
 // OCSP responses and the authorities of clients.
@@ -202,16 +202,24 @@ static int more_load(struct tls_context *c, const struct conf *conf, const struc
 	return l->client_ca != NULL ? tls_context_client_ca(c, l->client_ca, err) : 0;
 }
 
-// `started`: the listener as of the start.
-static struct tls_context *context_load(struct serve *s, const struct conf *conf,
-	const struct conf_listener *l, const struct conf_listener *started, struct tls_error *err)
+struct tls_context *listen_context_load(struct serve *s, const struct conf *conf,
+	const struct conf_listener *l, enum tls_kind kind, struct tls_error *err)
 {
-	struct tls_context *c = pairs_load(s, conf, l, err);
+	struct tls_context *c = pairs_load(s, conf, l, kind, err);
 
 	if (c != NULL && more_load(c, conf, l, err) < 0) {
 		tls_context_unref(c);
 		return NULL;
 	}
+	return c;
+}
+
+// `started`: the listener as of the start.
+static struct tls_context *context_load(struct serve *s, const struct conf *conf,
+	const struct conf_listener *l, const struct conf_listener *started, struct tls_error *err)
+{
+	struct tls_context *c = listen_context_load(s, conf, l, TLS_STREAM, err);
+
 	if (c != NULL && web_is_for(started))
 		tls_context_offer_http(c);
 	return c;

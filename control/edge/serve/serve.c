@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <serve/serve.h>
 
-#include "internal.h"
+#include "association.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -57,6 +57,7 @@ static struct serve_thread *thread_create(struct serve *s, unsigned number)
 	ds_list_init(&t->dead);
 	t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	t->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	t->associations = associations_create(t);
 	return t;
 }
 
@@ -68,6 +69,7 @@ static void thread_destroy(struct serve_thread *t)
 		close(t->epoll_fd);
 	if (t->stop_fd >= 0)
 		close(t->stop_fd);
+	associations_destroy(t->associations);
 	free(t);
 }
 
@@ -119,13 +121,15 @@ static int parts_make(struct serve *s, const struct conf *conf, struct tls_error
 	if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key))
 		return fault(err, "the kernel returned no random numbers", "");
 	s->admit = admit_create(&limits, key);
-	if (s->admit == NULL || listen_ports_make(s, conf) < 0)
+	s->cookies = dtls_cookies_create();
+	if (s->admit == NULL || s->cookies == NULL || listen_ports_make(s, conf) < 0 ||
+		association_ports_make(s, conf) < 0)
 		return fault(err, "no memory", "");
 	for (; s->n_threads < conf->edge.threads; s->n_threads++) {
 		struct serve_thread *t = thread_create(s, s->n_threads);
 
 		s->threads[s->n_threads] = t;
-		if (t == NULL || t->epoll_fd < 0 || t->stop_fd < 0) {
+		if (t == NULL || t->epoll_fd < 0 || t->stop_fd < 0 || t->associations == NULL) {
 			s->n_threads++;
 			return fault(err, "no event loop", "is the limit of open files reached?");
 		}
@@ -153,9 +157,24 @@ struct serve *serve_create(
 	return s;
 }
 
+// All contexts, or none.
+static int contexts_load(struct serve *s, const struct conf *conf, struct tls_error *err)
+{
+	struct tls_context **dtls = association_contexts_load(s, conf, err);
+
+	if (dtls == NULL)
+		return -1;
+	if (listen_contexts_load(s, conf, err) < 0) {
+		association_contexts_free(s, dtls);
+		return -1;
+	}
+	association_contexts_swap(s, dtls);
+	return 0;
+}
+
 int serve_certificates_load(struct serve *s, struct tls_error *err)
 {
-	return listen_contexts_load(s, s->conf, err);
+	return contexts_load(s, s->conf, err);
 }
 
 int serve_attach(struct serve *s, struct edge_link *link)
@@ -183,7 +202,7 @@ int serve_reload(struct serve *s, const struct conf *conf, struct tls_error *err
 {
 	const struct admit_limits limits = limits_of(&conf->edge);
 
-	if (listen_contexts_load(s, conf, err) < 0)
+	if (contexts_load(s, conf, err) < 0)
 		return -1;
 	times_take(s, &conf->edge);
 	pthread_mutex_lock(&s->lock);
@@ -212,6 +231,8 @@ void serve_destroy(struct serve *s)
 	for (unsigned i = 0; i < s->n_threads; i++)
 		thread_destroy(s->threads[i]);
 	listen_ports_close(s);
+	association_ports_free(s);
+	dtls_cookies_destroy(s->cookies);
 	admit_destroy(s->admit);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
@@ -243,22 +264,26 @@ uint32_t serve_connections(struct serve *s)
 	return n;
 }
 
+static void expires_first(struct tls_context *c, uint64_t *first_s, char *file, size_t size)
+{
+	const char *name = NULL;
+	uint64_t expires_s = c == NULL ? 0 : tls_context_expires_s(c, &name);
+
+	if (expires_s == 0 || (*first_s != 0 && *first_s <= expires_s))
+		return;
+	*first_s = expires_s;
+	snprintf(file, size, "%s", name);
+}
+
 uint64_t serve_expires_s(struct serve *s, char *file, size_t size)
 {
 	uint64_t first_s = 0;
 
 	pthread_mutex_lock(&s->lock);
-	for (size_t i = 0; i < s->n_ports; i++) {
-		const char *name = NULL;
-		uint64_t expires_s = s->ports[i].context == NULL
-					     ? 0
-					     : tls_context_expires_s(s->ports[i].context, &name);
-
-		if (expires_s == 0 || (first_s != 0 && first_s <= expires_s))
-			continue;
-		first_s = expires_s;
-		snprintf(file, size, "%s", name);
-	}
+	for (size_t i = 0; i < s->n_ports; i++)
+		expires_first(s->ports[i].context, &first_s, file, size);
+	for (size_t i = 0; i < s->n_dtls_ports; i++)
+		expires_first(s->dtls_ports[i].context, &first_s, file, size);
 	pthread_mutex_unlock(&s->lock);
 	return first_s;
 }

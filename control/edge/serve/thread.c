@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The loop of one thread.
-#include "internal.h"
+#include "association.h"
 
 #include <errno.h>
 #include <sys/epoll.h>
@@ -20,9 +20,15 @@ static uint64_t now_ns(void)
 
 static void on_message(void *ctx, void *owner, uint64_t connection, const uint8_t *data, size_t len)
 {
-	struct conn *c = owner;
+	struct serve_client *client = owner;
+	struct conn *c;
 
 	(void)ctx;
+	if (client->by_datagrams) {
+		association_push(client, connection, data, len);
+		return;
+	}
+	c = DS_CONTAINER(client, struct conn, client);
 	if (c->connection == connection)
 		conn_push(c, data, len);
 }
@@ -30,12 +36,9 @@ static void on_message(void *ctx, void *owner, uint64_t connection, const uint8_
 static void on_datagram(void *ctx, uint16_t listener_id, const struct tp_addr *remote,
 	const struct edge_link_way *way, const uint8_t *data, size_t len)
 {
-	(void)ctx;
-	(void)listener_id;
-	(void)remote;
-	(void)way;
-	(void)data;
-	(void)len;
+	struct serve_thread *t = ctx;
+
+	association_datagram(t->associations, listener_id, remote, way, data, len);
 }
 
 static int wait_ms(const struct serve_thread *t, uint64_t due_ns)
@@ -103,12 +106,14 @@ static void work(struct serve_thread *t)
 bool thread_turn(struct serve_thread *t, bool may_wait)
 {
 	struct epoll_event events[EVENTS_MAX];
-	uint64_t due_ns;
+	uint64_t due_ns, flights_ns;
 	bool going = true, sleeps;
 	int n;
 
 	t->now_ns = now_ns();
 	due_ns = conn_expire(t);
+	flights_ns = associations_expire(t->associations);
+	due_ns = flights_ns < due_ns ? flights_ns : due_ns;
 	conn_reap(t);
 	sleeps = may_wait && ds_list_is_empty(&t->again) && edge_link_sleep(t->link);
 	n = epoll_wait(t->epoll_fd, events, EVENTS_MAX, sleeps ? wait_ms(t, due_ns) : 0);
@@ -130,6 +135,7 @@ void thread_end(struct serve_thread *t)
 			conn_close(DS_CONTAINER(lists[i]->next, struct conn, timed),
 				SERVE_CLOSE_stopping);
 	}
+	associations_end(t->associations);
 	edge_link_flush(t->link);
 	conn_reap(t);
 }

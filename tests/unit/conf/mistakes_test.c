@@ -178,10 +178,10 @@ static const struct row relations[] = {
 		{{4, "listeners[1].certificate", "tcp uses no certificate", "remove it"},
 			{5, "listeners[2]", "a tls listener has no certificate",
 				"add edge: {certificates:"},
-			{6, "listeners[3].transport", "dtls: DTLS is not in this version",
-				"use udp"},
+			{6, "listeners[3]", "a dtls listener has no certificate",
+				"add edge: {certificates:"},
 			{7, "listeners[4].transport", "\"sctp\" is not known here",
-				"give udp or tcp or tls"},
+				"give udp or tcp or tls or dtls"},
 			{8, "listeners[5]", "no PROXY protocol goes ahead of udp",
 				"remove proxies"}}},
 	{BASE "  - {transport: tls, address: 10.77.0.1, port: 3478}\n"

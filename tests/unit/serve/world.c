@@ -80,11 +80,12 @@ static void conf_make(struct world *w, const char *edge)
 		"  - {address: 127.0.0.1, transport: tls, port: %u}\n"
 		"  - {address: 127.0.0.1, transport: tcp, port: %u%s}\n"
 		"  - {address: 127.0.0.1, transport: tls, port: %u%s}\n"
+		"  - {address: 127.0.0.1, transport: dtls, port: %u}\n"
 		"edge:\n"
 		"  certificates: [{certificate: a.pem, key: a.key}]\n%s",
 		w->ports[0], w->ports[0], w->ports[1], w->ports[2], w->ports[3],
 		w->shared_tcp != NULL ? w->shared_tcp : "", w->ports[3],
-		w->shared_tls != NULL ? w->shared_tls : "", edge);
+		w->shared_tls != NULL ? w->shared_tls : "", w->ports[2], edge);
 	if (conf_load(&request, &w->conf, &errs) < 0)
 		fail_msg("%s: %s", errs.items[0].key, errs.items[0].problem);
 	conf_errors_fini(&errs);
@@ -114,6 +115,7 @@ void world_start(struct world *w, const char *edge)
 	listener_name(w, WORLD_TLS_ALONE, 2, TP_TRANSPORT_TLS);
 	listener_name(w, WORLD_SHARED_TCP, 3, TP_TRANSPORT_TCP);
 	listener_name(w, WORLD_SHARED_TLS, 3, TP_TRANSPORT_TLS);
+	listener_name(w, WORLD_DTLS, 2, TP_TRANSPORT_DTLS);
 	w->serve = serve_create(w->conf, w->tickets, &err);
 	if (w->serve == NULL || serve_certificates_load(w->serve, &err) < 0)
 		fail_msg("%s; %s", err.problem, err.remedy);

@@ -14,6 +14,7 @@ enum world_listener {
 	WORLD_TLS_ALONE = 14,
 	WORLD_SHARED_TCP = 15,
 	WORLD_SHARED_TLS = 16, // the same port
+	WORLD_DTLS = 17,       // beside WORLD_TLS_ALONE
 };
 
 struct world {

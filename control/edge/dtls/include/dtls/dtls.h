@@ -71,5 +71,7 @@ int dtls_send(struct dtls *d, const uint8_t *data, size_t len);
 // Sends a flight again when its time has come. To be called several times a second while the
 // state is DTLS_SHAKING.
 enum dtls_state dtls_tick(struct dtls *d);
+// Whether it resumed a session. Of one that is open.
+bool dtls_resumed(const struct dtls *d);
 // Tells the client the end.
 void dtls_end(struct dtls *d);

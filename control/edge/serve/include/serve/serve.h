@@ -35,6 +35,8 @@
 	X(backend, "the backend of the listener can't be reached")                                 \
 	X(limit, "a limit of connections or handshakes")                                           \
 	X(memory, "no memory")                                                                     \
+	X(replaced, "the client has begun another DTLS association from the same address")         \
+	X(half_open, "too many DTLS handshakes at once: the oldest gave way")                      \
 	X(stopping, "the process stops")
 
 enum serve_close {
@@ -50,7 +52,7 @@ enum serve_close {
 	X(accepted, "connections accepted")                                                        \
 	X(refused_proxy, "connections from an address that is no proxy of the listener")           \
 	X(accept_failed, "connections that the kernel could not hand over: too many files")        \
-	X(handshakes, "TLS handshakes done")                                                       \
+	X(handshakes, "TLS and DTLS handshakes done")                                              \
 	X(resumed, "of them, those that resumed a session")                                        \
 	X(websockets, "WebSockets begun")                                                          \
 	X(passed, "connections handed to backends")                                                \
@@ -64,7 +66,13 @@ enum serve_close {
 	X(lost_full, "messages for clients dropped by edge.queue_bytes")                           \
 	X(bytes_in, "bytes of messages from clients")                                              \
 	X(bytes_out, "bytes of messages for clients, with their padding")                          \
-	X(writes, "writes to connections")
+	X(writes, "writes to connections")                                                         \
+	X(cookies, "DTLS handshakes begun without a cookie, which was sent")                       \
+	X(datagrams_in, "datagrams of DTLS records from clients")                                  \
+	X(datagrams_stray, "of them, those of no association")                                     \
+	X(datagrams_out, "datagrams of DTLS records for clients")                                  \
+	X(datagrams_full,                                                                          \
+		"datagrams for DTLS clients lost: too long, or the data plane too slow or away")
 
 struct serve_counters {
 #define SERVE_COUNTER(name, text) uint64_t name;

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Associations of DTLS clients: datagrams of records from the link to messages, and back. Each
+// thread has those of its own, by listener and remote address; the data plane gives all datagrams
+// of one client to one thread. Nothing is kept for a source before it has shown a cookie.
+#pragma once
+
+#include <ds/map.h>
+#include <dtls/dtls.h>
+
+#include "internal.h"
+
+// Associations of one thread in their handshake: beyond it the oldest gives way.
+#define ASSOCIATION_SHAKING_MAX 4096u
+// Between two looks at flights that are to be sent again.
+#define ASSOCIATION_TICK_NS	(200 * TP_NS_PER_MS)
+
+// Address and port of a DTLS listener.
+struct serve_dtls_port {
+	struct tp_addr addr;
+	struct tls_context *context; // under serve.lock
+};
+
+// Of one thread.
+struct associations {
+	struct serve_thread *thread;
+	struct ds_map map;
+	struct ds_list shaking; // by the time since which they are there
+	struct ds_list idle;	// the others, by their last message
+	uint32_t n_shaking;
+	uint64_t ticked_ns;
+};
+
+// ---- ports --------------------------------------------------------------------------------------
+
+// Those of a configuration. 0 or a negative errno.
+int association_ports_make(struct serve *s, const struct conf *conf);
+void association_ports_free(struct serve *s);
+// New contexts for all ports, [n_dtls_ports]. NULL with err filled in.
+struct tls_context **association_contexts_load(
+	struct serve *s, const struct conf *conf, struct tls_error *err);
+// Puts them into use, and frees the list with those before. NULL is fine.
+void association_contexts_swap(struct serve *s, struct tls_context **made);
+void association_contexts_free(struct serve *s, struct tls_context **made);
+
+// ---- one thread's -------------------------------------------------------------------------------
+
+// NULL: no memory.
+struct associations *associations_create(struct serve_thread *t);
+// They have ended. NULL is fine.
+void associations_destroy(struct associations *all);
+
+// A datagram that arrived at a DTLS listener.
+void association_datagram(struct associations *all, uint16_t listener_id,
+	const struct tp_addr *remote, const struct edge_link_way *way, const uint8_t *data,
+	size_t len);
+// A message of the data plane for the client that owns the handle.
+void association_push(
+	struct serve_client *client, uint64_t connection, const uint8_t *data, size_t len);
+// Sends flights again, and closes those whose time is over. Returns when the next one is due,
+// UINT64_MAX: none.
+uint64_t associations_expire(struct associations *all);
+// Closes all.
+void associations_end(struct associations *all);
