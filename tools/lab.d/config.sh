@@ -67,6 +67,8 @@ config_streams()
 		echo "    - {transport: tls, address: \"$address\", port: 5349}"
 		echo "    - {transport: tcp, address: \"$address\", port: 443}"
 		echo "    - {transport: tls, address: \"$address\", port: 443}"
+		echo "    - {transport: dtls, address: \"$address\", port: 3478}"
+		echo "    - {transport: dtls, address: \"$address\", port: 5349}"
 	done
 	echo "edge:"
 	echo "    certificates: [{certificate: $LAB_DIR/relay.pem, key: $LAB_DIR/relay.key}]"

@@ -71,7 +71,7 @@ static void defaults_are_told_right(void **state)
 	assert_int_equal(a->dataplane.poll, b->dataplane.poll);
 	assert_int_equal(a->dataplane.hugepages, b->dataplane.hugepages);
 	assert_int_equal(a->n_listeners, 2);
-	assert_int_equal(b->n_listeners, 8);
+	assert_int_equal(b->n_listeners, 9);
 	assert_memory_equal(&a->listeners[0].addr, &b->listeners[0].addr, sizeof(struct tp_addr));
 	assert_int_equal(a->relay.n_addresses, b->relay.n_addresses);
 	assert_int_equal(a->relay.port_min, b->relay.port_min);
