@@ -118,8 +118,8 @@ static const struct rule limits_rules[] = {
 		.unit = "packets/s",
 		.text = "Requests of strangers (no allocation, no nonce of ours) that one source "
 			"prefix, /32 or /64, gets through, as far as the packet path does not "
-			"answer them; ten times as many with our nonce of one address; 0: no "
-			"limit."},
+			"answer them, and ClientHellos of DTLS; ten times as many requests with "
+			"our nonce of one address; 0: no limit."},
 	{.key = NULL},
 };
 

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # coturn's own client over DTLS, on a port of its own and beside plain UDP: nothing lost, also while
-# the control process is killed; the rules of DTLS; garbage that costs nothing.
+# the control process is killed, and no new handshake when the data plane is; the rules of DTLS;
+# garbage that costs nothing.
 . "$(dirname "$0")/_init.sh"
 
 e2e_need turnutils_uclient turnutils_peer openssl python3
@@ -68,6 +69,27 @@ both_at_once()
 	) && wait $udp
 }
 
+messages_are_more_than()
+{
+	[ "$(edge_counter messages_out)" -gt "$1" ]
+}
+
+# No client has to begin anew: the edge's counts of handshakes stay, and messages go on.
+dataplane_is_killed()
+{
+	local accepted client messages=1500
+
+	uclient -S -p 5349 &
+	client=$!
+	e2e_wait 60 messages_are_more_than $(($(edge_counter messages_out) + 500)) || return 1
+	accepted=$(edge_counter accepted)
+	e2e_lab kill dataplane && e2e_lab start dataplane || return 1
+	e2e_wait 60 messages_are_more_than $(($(edge_counter messages_out) + 500)) || return 1
+	[ "$(edge_counter accepted)" = "$accepted" ] || return 1
+	# It counts what was lost meanwhile.
+	wait $client || true
+}
+
 handshake()
 {
 	e2e_run a timeout 20 openssl s_client -connect "$TP_RELAY4:5349" -brief \
@@ -120,6 +142,7 @@ control_is_killed > /dev/null 2>&1 &
 killer=$!
 e2e_check "channels over DTLS while control is killed" longer -S -p 5349
 wait $killer
+e2e_check "associations outlive the data plane" dataplane_is_killed
 
 handshake -dtls1_2 > "$E2E_TMP/dtls12"
 e2e_check "DTLS 1.2" grep -q 'Protocol version: DTLSv1.2' "$E2E_TMP/dtls12"

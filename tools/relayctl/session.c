@@ -41,8 +41,8 @@ static int not_running(const struct rctl_session *s)
 	if (s->edge) {
 		fprintf(stderr,
 			"relayctl: turnpike-edge is not running: nothing listens on %s\n"
-			"  next: start it; it runs where the configuration has listeners of tcp or "
-			"tls\n",
+			"  next: start it; it runs where the configuration has listeners of tcp, "
+			"tls or dtls\n",
 			s->place.control);
 		return RCTL_EXIT_NO_DAEMON;
 	}

@@ -85,6 +85,8 @@ static json_t *message_json(const struct tp_trace_record *rec, bool from_client)
 		return json_sprintf("ChannelData 0x%04x", rec->first);
 	if (rec->first == TP_TURN_SEND_INDICATION)
 		return json_string("Send indication");
+	if (tp_is_dtls((uint8_t)(rec->first >> 8)))
+		return json_string("DTLS records");
 	return json_sprintf("STUN 0x%04x", rec->first);
 }
 
@@ -146,7 +148,9 @@ static json_t *record_json(const struct trace *t, const struct tp_trace_record *
 	json_object_set_new(o, "key", key_json(rec, from_client));
 	json_object_set_new(o, "way", paths_json(rec->paths));
 	json_object_set_new(o, "result",
-		json_string(rec->verdict < TP_ARRAY_LEN(verdicts) ? verdicts[rec->verdict] : "?"));
+		json_string((rec->paths >> TP_PATH_dtls_in & 1) != 0 ? "to the edge"
+			    : rec->verdict < TP_ARRAY_LEN(verdicts)  ? verdicts[rec->verdict]
+								     : "?"));
 	if (why != NULL) {
 		json_object_set_new(o, "reason", json_string(why->name));
 		json_object_set_new(o, "next", json_string(why->remedy));

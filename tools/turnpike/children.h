@@ -12,7 +12,7 @@
 enum children_service {
 	CHILDREN_CONTROL, // ends first, so that it reports the ends of allocations
 	CHILDREN_DATAPLANE,
-	CHILDREN_EDGE,	    // where there is a listener of tcp or tls
+	CHILDREN_EDGE,	    // where there is a listener of tcp, tls or dtls
 	CHILDREN_DIRECTORY, // where there are directory.sources
 	CHILDREN_COUNT,
 };

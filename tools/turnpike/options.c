@@ -9,9 +9,9 @@
 static const char help[] =
 	"usage: turnpike [--config FILE | --interface NAME] [OPTION...]\n\n"
 	"Runs the processes of a relay in the foreground: turnpike-control, turnpike-dataplane,\n"
-	"with listeners of tcp or tls turnpike-edge, and with directory.sources\n"
-	"turnpike-directory. A process that crashes is started\n"
-	"again, after 0.1 s at first and 30 s at most; the others go on meanwhile.\n\n"
+	"with listeners of tcp, tls or dtls turnpike-edge, and with directory.sources\n"
+	"turnpike-directory. A process that crashes is started again, after 0.1 s at first and\n"
+	"30 s at most; the others go on meanwhile.\n\n"
 	"  --config FILE         the configuration of all processes; without it: defaults for one\n"
 	"                        interface and a secret that is made up and shown once\n"
 	"  --interface NAME      without a file: the interface; default: of the default route\n"
