@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -14,14 +15,40 @@
 
 struct reports {
 	struct tp_session_message head;
-	struct tp_session_report items[TP_SESSION_REPORTS_MAX];
+	union {
+		struct tp_session_report items[TP_SESSION_REPORTS_MAX];
+		struct tp_session_relay relays[TP_SESSION_REPORTS_MAX];
+		struct tp_session_peer peers[TP_SESSION_REPORTS_MAX];
+	};
 };
+
+// A message that waits, whole.
+struct link_edge_order {
+	struct link_edge_order *next;
+	size_t size; // from `head` on
+	struct tp_session_message head;
+	struct tp_session_order order;
+	uint8_t data[];
+};
+_Static_assert(offsetof(struct link_edge_order, data) == offsetof(struct link_edge_order, head) +
+								 sizeof(struct tp_session_message) +
+								 sizeof(struct tp_session_order),
+	"the parts of a message follow each other");
 
 static int watch(const struct link_edge *e, int fd)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.u32 = e->tag};
 
 	return epoll_ctl(e->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+// Whether the descriptor wakes the loop as soon as the edge has read.
+static void watch_room(const struct link_edge *e, bool room)
+{
+	struct epoll_event event = {
+		.events = EPOLLIN | (room ? (uint32_t)EPOLLOUT : 0), .data.u32 = e->tag};
+
+	(void)epoll_ctl(e->epoll_fd, EPOLL_CTL_MOD, e->fd, &event);
 }
 
 int link_edge_init(struct link_edge *e, const char *run_directory, gid_t group, int epoll_fd,
@@ -33,6 +60,7 @@ int link_edge_init(struct link_edge *e, const char *run_directory, gid_t group, 
 	e->epoll_fd = epoll_fd;
 	e->tag = tag;
 	e->fd = -1;
+	e->last = &e->first;
 	e->listen_fd = fdpass_listen(e->path, sizeof(e->path), run_directory, TP_EDGE_SOCKET_NAME,
 		SOCK_SEQPACKET, group, 2);
 	if (e->listen_fd < 0)
@@ -43,8 +71,21 @@ int link_edge_init(struct link_edge *e, const char *run_directory, gid_t group, 
 	return rc;
 }
 
+static void orders_drop(struct link_edge *e)
+{
+	while (e->first != NULL) {
+		struct link_edge_order *o = e->first;
+
+		e->first = o->next;
+		free(o);
+	}
+	e->last = &e->first;
+	e->n_waiting = 0;
+}
+
 void link_edge_fini(struct link_edge *e)
 {
+	orders_drop(e);
 	if (e->fd >= 0)
 		close(e->fd);
 	if (e->listen_fd >= 0) {
@@ -60,6 +101,7 @@ static void end(struct link_edge *e)
 	e->fd = -1;
 	e->is_synced = false;
 	e->expires_s = 0;
+	orders_drop(e);
 	log_event(LOG_EV_EDGE_DOWN, LOG_FIELDS(log_str("remedy", "start turnpike-edge")));
 	e->handler.lost(e->handler.ctx);
 }
@@ -88,6 +130,75 @@ void link_edge_listeners(struct link_edge *e, uint64_t pair_id,
 		end(e);
 }
 
+// ---- orders -------------------------------------------------------------------------------------
+
+// False: the socket is full.
+static bool order_send(struct link_edge *e, const struct link_edge_order *o)
+{
+	ssize_t n = send(e->fd, &o->head, o->size, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	// The end of a broken one is read.
+	return n >= 0 || (errno != EAGAIN && errno != EINTR);
+}
+
+static void orders_flush(struct link_edge *e)
+{
+	bool waited = e->first != NULL;
+
+	while (e->fd >= 0 && e->first != NULL && order_send(e, e->first)) {
+		struct link_edge_order *o = e->first;
+
+		e->first = o->next;
+		if (e->first == NULL)
+			e->last = &e->first;
+		e->n_waiting--;
+		free(o);
+	}
+	if (waited && e->fd >= 0 && e->first == NULL)
+		watch_room(e, false);
+}
+
+static struct link_edge_order *order_make(const struct tp_session_order *order, const void *data)
+{
+	struct link_edge_order *o = calloc(1, sizeof(*o) + order->data_len);
+
+	if (o == NULL)
+		return NULL;
+	o->size = sizeof(o->head) + sizeof(o->order) + order->data_len;
+	o->head = (struct tp_session_message){
+		.magic = TP_SESSION_MAGIC, .kind = TP_SESSION_ORDER, .n = 1};
+	o->order = *order;
+	if (order->data_len > 0)
+		memcpy(o->data, data, order->data_len);
+	return o;
+}
+
+void link_edge_order(struct link_edge *e, const struct tp_session_order *order, const void *data)
+{
+	struct link_edge_order *o;
+
+	if (e->fd < 0)
+		return;
+	e->counters.orders++;
+	o = e->n_waiting < LINK_EDGE_ORDERS_MAX ? order_make(order, data) : NULL;
+	if (o == NULL) {
+		// Its next session begins with a report of all that it has.
+		e->counters.orders_lost++;
+		end(e);
+		return;
+	}
+	*e->last = o;
+	e->last = &o->next;
+	e->n_waiting++;
+	if (e->n_waiting > 1)
+		return;
+	orders_flush(e);
+	if (e->first != NULL)
+		watch_room(e, true);
+}
+
+// ---- reports ------------------------------------------------------------------------------------
+
 static void adopt(struct link_edge *e)
 {
 	int fd = accept4(e->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -103,28 +214,87 @@ static void adopt(struct link_edge *e)
 	log_event(LOG_EV_EDGE_UP, NULL);
 }
 
-// The address as this process makes them.
+// Makes the address one as this process makes them.
+static bool addr_right(struct tp_addr *a)
+{
+	unsigned len = tp_family_ip_len(a->family);
+
+	if ((a->family != TP_FAMILY_IPV4 && a->family != TP_FAMILY_IPV6) || a->port_be == 0)
+		return false;
+	a->reserved = 0;
+	memset(a->ip + len, 0, sizeof(a->ip) - len);
+	return true;
+}
+
 static bool report_right(struct tp_session_report *r)
 {
-	unsigned len = tp_family_ip_len(r->remote.family);
+	return r->listener_id < TP_LOCALS_MAX && tp_connection_valid(r->connection) &&
+	       addr_right(&r->remote);
+}
 
-	if ((r->remote.family != TP_FAMILY_IPV4 && r->remote.family != TP_FAMILY_IPV6) ||
-		r->remote.port_be == 0 || r->listener_id >= TP_LOCALS_MAX ||
-		!tp_connection_valid(r->connection))
-		return false;
-	r->remote.reserved = 0;
-	memset(r->remote.ip + len, 0, sizeof(r->remote.ip) - len);
-	return true;
+static bool relay_right(struct tp_session_relay *r)
+{
+	return (r->state == TP_RELAY_LISTENS || r->state == TP_RELAY_FAILED) &&
+	       addr_right(&r->local);
+}
+
+static bool peer_right(struct tp_session_peer *p)
+{
+	return p->state >= TP_PEER_CONNECTS && p->state <= TP_PEER_GONE && p->key != 0 &&
+	       (p->state == TP_PEER_JOINED) == (p->connection != 0) && addr_right(&p->local) &&
+	       addr_right(&p->peer);
+}
+
+static size_t item_size(uint32_t kind)
+{
+	switch (kind) {
+	case TP_SESSION_OPENED:
+	case TP_SESSION_CLOSED:
+		return sizeof(struct tp_session_report);
+	case TP_SESSION_RELAY:
+		return sizeof(struct tp_session_relay);
+	case TP_SESSION_PEER:
+		return sizeof(struct tp_session_peer);
+	default:
+		return 0;
+	}
 }
 
 static bool message_right(const struct reports *m, size_t size)
 {
 	if (size < sizeof(m->head) || m->head.magic != TP_SESSION_MAGIC ||
 		m->head.n > TP_SESSION_REPORTS_MAX ||
-		size != sizeof(m->head) + m->head.n * sizeof(m->items[0]))
+		size != sizeof(m->head) + m->head.n * item_size(m->head.kind))
 		return false;
-	return m->head.kind == TP_SESSION_OPENED || m->head.kind == TP_SESSION_CLOSED ||
-	       (m->head.kind == TP_SESSION_SYNCED && m->head.n == 0);
+	return m->head.kind == TP_SESSION_SYNCED ? m->head.n == 0 : item_size(m->head.kind) > 0;
+}
+
+// False: the item is not one that an edge of ours sends.
+static bool item_take(struct link_edge *e, struct reports *m, uint32_t i)
+{
+	const struct link_edge_handler *h = &e->handler;
+
+	switch (m->head.kind) {
+	case TP_SESSION_RELAY:
+		if (!relay_right(&m->relays[i]))
+			return false;
+		h->relay(h->ctx, &m->relays[i]);
+		return true;
+	case TP_SESSION_PEER:
+		if (!peer_right(&m->peers[i]))
+			return false;
+		h->peer(h->ctx, &m->peers[i]);
+		return true;
+	default:
+		break;
+	}
+	if (!report_right(&m->items[i]))
+		return false;
+	if (m->head.kind == TP_SESSION_OPENED)
+		h->opened(h->ctx, &m->items[i]);
+	else
+		h->closed(h->ctx, &m->items[i]);
+	return true;
 }
 
 static bool message_take(struct link_edge *e, struct reports *m, size_t size)
@@ -138,14 +308,11 @@ static bool message_take(struct link_edge *e, struct reports *m, size_t size)
 		e->expires_s = m->head.expires_s;
 		h->synced(h->ctx);
 	}
-	for (uint32_t i = 0; i < m->head.n; i++) {
-		if (!report_right(&m->items[i]))
+	// An order that can't be queued ends the session meanwhile.
+	for (uint32_t i = 0; i < m->head.n && e->fd >= 0; i++) {
+		if (!item_take(e, m, i))
 			return false;
 		e->counters.reports++;
-		if (m->head.kind == TP_SESSION_OPENED)
-			h->opened(h->ctx, &m->items[i]);
-		else
-			h->closed(h->ctx, &m->items[i]);
 	}
 	return true;
 }
@@ -154,6 +321,7 @@ void link_edge_read(struct link_edge *e, unsigned budget)
 {
 	struct reports m;
 
+	orders_flush(e);
 	for (unsigned n = 0; n < budget && e->listen_fd >= 0; n++) {
 		ssize_t size;
 
@@ -166,6 +334,8 @@ void link_edge_read(struct link_edge *e, unsigned budget)
 			return;
 		if (size > 0 && message_take(e, &m, (size_t)size))
 			continue;
+		if (e->fd < 0)
+			return;
 		e->counters.bad += size > 0;
 		end(e);
 	}

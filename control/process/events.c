@@ -15,6 +15,7 @@ static const char *reason_name(uint8_t stored)
 		[TURN_CLOSE_SHUTDOWN] = "shutdown",
 		[TURN_CLOSE_CONNECTION] = "connection",
 		[TURN_CLOSE_CONFIG] = "configuration",
+		[TURN_CLOSE_RELAY] = "relay",
 	};
 
 	// Removed by a recovery scan.

@@ -63,6 +63,9 @@ void process_serve_outputs(struct process *p, uint64_t now_ns, const struct link
 		case TURN_OUT_REFUSED:
 			process_event_refused(&out);
 			break;
+		case TURN_OUT_ORDER:
+			process_streams_order(p, &out);
+			break;
 		case TURN_OUT_LOOKUP:
 			lookup_ask(p, now_ns, out.lookup);
 			break;

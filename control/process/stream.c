@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include <log/log.h>
+
 #include <proc/clock.h>
 
 #define REPORTS_MAX 256u // of one iteration
@@ -55,8 +57,38 @@ static void on_closed(void *ctx, const struct tp_session_report *r)
 	process_serve_outputs(p, proc_now_ns(), NULL);
 }
 
+static void on_relay(void *ctx, const struct tp_session_relay *r)
+{
+	struct process *p = ctx;
+
+	if (r->state == TP_RELAY_FAILED)
+		log_event(LOG_EV_RELAY_FAILED,
+			LOG_FIELDS(log_addr("relayed", &r->local), log_errno(-(int)r->failed),
+				log_str("remedy", "another program has the TCP port, or the edge "
+						  "no more descriptors: see relay.ports")));
+	turn_relay_reported(p->core.turn, proc_now_ns(), r);
+	process_serve_outputs(p, proc_now_ns(), NULL);
+}
+
+static void on_peer(void *ctx, const struct tp_session_peer *peer)
+{
+	struct process *p = ctx;
+
+	turn_peer_reported(p->core.turn, proc_now_ns(), peer);
+	process_serve_outputs(p, proc_now_ns(), NULL);
+	if (peer->state == TP_PEER_GONE && peer->failed == 0)
+		log_event(LOG_EV_DATA_CONNECTION_ENDED,
+			LOG_FIELDS(log_addr("relayed", &peer->local), log_addr("peer", &peer->peer),
+				log_u64("to_peer_octets", peer->to_peer),
+				log_u64("to_client_octets", peer->to_client)));
+}
+
 static void on_synced(void *ctx)
 {
+	struct process *p = ctx;
+
+	turn_edge_synced(p->core.turn);
+	process_serve_outputs(p, proc_now_ns(), NULL);
 	held_release(ctx, NULL);
 }
 
@@ -73,6 +105,8 @@ int process_streams_open(struct process *p)
 	const struct link_edge_handler handler = {.ctx = p,
 		.opened = on_opened,
 		.closed = on_closed,
+		.relay = on_relay,
+		.peer = on_peer,
 		.synced = on_synced,
 		.lost = on_lost};
 
@@ -103,6 +137,14 @@ void process_streams_tell(struct process *p)
 				.addr = l->local, .id = l->id, .transport = l->transport};
 	}
 	link_edge_listeners(&p->streams.edge, tables_shm(p->link.tables)->pair_id, listeners, n);
+}
+
+void process_streams_order(struct process *p, const struct turn_out *out)
+{
+	struct tp_session_order order = *out->order;
+
+	order.data_len = (uint16_t)out->len;
+	link_edge_order(&p->streams.edge, &order, out->data);
 }
 
 void process_streams_read(struct process *p)

@@ -268,6 +268,8 @@ static void values_compare(struct settings_diff *d, const struct conf *from, con
 		b->credential_lifetime_s);
 	settings_diff_number(d, "limits.first_contact_rate", false, a->first_contact_rate,
 		b->first_contact_rate);
+	settings_diff_number(
+		d, "limits.user_connections", false, a->user_connections, b->user_connections);
 	settings_diff_number(d, "protocol.channel_max", false, p->channel_max, q->channel_max);
 	text_compare(d, "protocol.default_family", false, families[p->default_family],
 		families[q->default_family]);
@@ -283,6 +285,7 @@ static void values_compare(struct settings_diff *d, const struct conf *from, con
 		q->credential_separator);
 	settings_diff_number(d, "protocol.end_with_credential", false, p->end_with_credential,
 		q->end_with_credential);
+	settings_diff_number(d, "protocol.tcp_relay", false, p->tcp_relay, q->tcp_relay);
 	text_compare(d, "log.level", false, log_level_name(from->log.level),
 		log_level_name(to->log.level));
 }

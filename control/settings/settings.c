@@ -107,6 +107,8 @@ static void values_copy(struct settings *s)
 	t->channel_lifetime_s = c->limits.channel_lifetime_s;
 	t->nonce_lifetime_s = c->limits.nonce_lifetime_s;
 	t->credential_lifetime_s = c->limits.credential_lifetime_s;
+	t->tcp_relay = c->protocol.tcp_relay;
+	t->data_per_user = c->limits.user_connections;
 	s->path = (struct tp_path_config){.relay_port_min = t->port_min,
 		.relay_port_max = t->port_max,
 		.channel_max = t->channel_max,

@@ -146,12 +146,14 @@ static int object_visit(
 	const struct tables *t, const struct tables_visitor *v, uint32_t allocation, uint32_t i)
 {
 	const struct tp_entry *e = entry_of(t, i);
-	uint32_t expires_s = atomic_load_explicit(&e->expires_s, memory_order_relaxed);
+	bool is_permission = e->key.kind == TP_KIND_PERMISSION;
+	uint32_t expires_s = atomic_load_explicit(
+		is_permission ? tables_permission_expiry(t, entry_of(t, i)) : &e->expires_s,
+		memory_order_relaxed);
 	struct tp_addr peer = tables_content_destination(e);
 
-	return e->key.kind == TP_KIND_PERMISSION
-		       ? v->permission(v->ctx, allocation, &peer, expires_s, i)
-		       : v->channel(v->ctx, allocation, e->key.selector, &peer, expires_s, i);
+	return is_permission ? v->permission(v->ctx, allocation, &peer, expires_s, i)
+			     : v->channel(v->ctx, allocation, e->key.selector, &peer, expires_s, i);
 }
 
 static void mtu_visit(

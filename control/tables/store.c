@@ -280,12 +280,18 @@ void tables_object_end(struct tables *t, uint32_t ref)
 	}
 }
 
+_Atomic uint32_t *tables_permission_expiry(const struct tables *t, struct tp_entry *e)
+{
+	return record_of(t, e->allocation)->relayed_transport == TP_TRANSPORT_TCP
+		       ? &e->other_expires_s
+		       : &e->expires_s;
+}
+
 static int permission_add(void *ctx, uint32_t allocation, const struct tp_addr *peer,
 	uint32_t expires_s, uint32_t *ref)
 {
 	struct tables *t = ctx;
-	struct content_request req = {
-		.allocation_slot = allocation, .peer = *peer, .expires_s = expires_s};
+	struct content_request req = {.allocation_slot = allocation, .peer = *peer};
 	struct tp_entry content;
 	uint32_t slot;
 	int rc;
@@ -296,6 +302,7 @@ static int permission_add(void *ctx, uint32_t allocation, const struct tp_addr *
 	rc = tables_content_permission(t, &req, &content);
 	if (rc < 0)
 		return rc;
+	atomic_init(tables_permission_expiry(t, &content), expires_s);
 	if (key_exists(t, &content.key))
 		return -EEXIST;
 	room_make(t);
@@ -317,7 +324,8 @@ static void permission_refresh(void *ctx, uint32_t ref, uint32_t expires_s)
 
 	if (!ref_is(t, ref, TP_KIND_PERMISSION))
 		return;
-	atomic_store_explicit(&entry_of(t, ref)->expires_s, expires_s, memory_order_relaxed);
+	atomic_store_explicit(
+		tables_permission_expiry(t, entry_of(t, ref)), expires_s, memory_order_relaxed);
 	tables_hop_renew(t, ref);
 }
 

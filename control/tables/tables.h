@@ -208,6 +208,10 @@ int tables_content_allocation(const struct tables *t, uint32_t slot, uint32_t re
 	const struct turn_allocation_record *rec, struct tp_entry *out);
 int tables_content_permission(
 	const struct tables *t, const struct content_request *req, struct tp_entry *out);
+// The word with a permission's expiry. Of a TCP allocation it is other_expires_s: to the packet
+// path its permissions are over, so that no datagram is relayed; peers connect, and the TURN server
+// looks.
+_Atomic uint32_t *tables_permission_expiry(const struct tables *t, struct tp_entry *e);
 // The content of a channel's two entries; partners are set by the caller.
 int tables_content_channel(const struct tables *t, const struct content_request *req,
 	struct tp_entry *channel, struct tp_entry *peer);

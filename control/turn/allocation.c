@@ -2,6 +2,7 @@
 #include "allocation.h"
 
 #include "channel.h"
+#include "data.h"
 #include "permission.h"
 #include "secret.h"
 #include "tuple.h"
@@ -62,6 +63,7 @@ struct turn_allocation *turn_allocation_new(struct turn_server *s)
 	a->index = index;
 	ds_timer_init(&a->timer, TURN_TIMER_ALLOCATION);
 	ds_list_init(&a->permissions);
+	ds_list_init(&a->data);
 	return a;
 }
 
@@ -117,6 +119,8 @@ void turn_allocation_link(struct turn_server *s, struct turn_allocation *a)
 	ds_map_add(&s->by_ref, &a->by_ref, ref_hash(a->ref));
 	ds_wheel_set(&s->wheel, &a->timer, allocation_expires_s(a));
 	a->live = true;
+	if (a->is_tcp)
+		turn_data_begin(s, a);
 	s->n_allocations++;
 	a->user->realm->n_allocations++;
 	turn_secret_hold(a->user->realm, a->user->secret_id);
@@ -180,6 +184,8 @@ void turn_allocation_close(struct turn_server *s, uint64_t now_ns, struct turn_a
 		next = l->next;
 		turn_permission_forget(s, DS_CONTAINER(l, struct turn_permission, link));
 	}
+	if (a->is_tcp)
+		turn_data_end(s, a);
 	ds_wheel_stop(&s->wheel, &a->timer);
 	ds_map_del(&s->by_tuple, &a->by_tuple);
 	ds_map_del(&s->by_ref, &a->by_ref);
@@ -311,7 +317,7 @@ void turn_allocation_record(const struct turn_server *s, const struct turn_alloc
 	rec->flags = a->flags;
 	memcpy(rec->txid, a->txid, sizeof(rec->txid));
 	rec->client_transport = listener != NULL ? listener->transport : TP_TRANSPORT_UDP;
-	rec->relayed_transport = TP_TRANSPORT_UDP;
+	rec->relayed_transport = a->is_tcp ? TP_TRANSPORT_TCP : TP_TRANSPORT_UDP;
 	rec->connection = a->client.connection;
 	rec->realm_id = a->user->realm->conf.id;
 	rec->identity_kind = (uint8_t)a->user->kind;

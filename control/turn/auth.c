@@ -140,12 +140,20 @@ static unsigned unknown_refuse(struct turn_request *r)
 	return stranger_refuse(r, TURN_REFUSED_UNKNOWN_USER);
 }
 
-static bool nonce_is_valid(const struct turn_request *r)
+static bool nonce_is_of(const struct turn_request *r, const struct tp_addr *client)
 {
 	struct stun_value nonce = r->m->attr[STUN_NONCE];
 
-	return turn_nonce_is_valid(&r->s->nonces, &r->realm->nonce, r->now_s, &r->from->remote,
-		nonce.octets, nonce.len);
+	return turn_nonce_is_valid(
+		&r->s->nonces, &r->realm->nonce, r->now_s, client, nonce.octets, nonce.len);
+}
+
+// Clients send ConnectionBind with the nonce of their control connection; coturn's give up on 438.
+static bool nonce_is_valid(const struct turn_request *r)
+{
+	return nonce_is_of(r, &r->from->remote) ||
+	       (r->m->method == STUN_CONNECTION_BIND && r->owned != NULL &&
+		       nonce_is_of(r, &r->owned->client.remote));
 }
 
 static unsigned answer_check(struct turn_request *r)
@@ -227,17 +235,17 @@ static bool owner_is_over(const struct turn_request *r)
 // Whether the allocation's own user sent the request, by the name and realm.
 static bool owner_is_named(const struct turn_request *r)
 {
-	return r->a != NULL && r->a->user->realm == r->realm &&
-	       turn_text_equal(r->principal.name, turn_identity_principal(r->a->user).name);
+	return r->owned != NULL && r->owned->user->realm == r->realm &&
+	       turn_text_equal(r->principal.name, turn_identity_principal(r->owned->user).name);
 }
 
 // An allocation keeps the key it was made with: it goes on when a credential expires, a password
 // changes, a secret is taken away or the directory is gone.
 static bool owner_verifies(struct turn_request *r)
 {
-	if (!owner_is_named(r) || !key_verifies(r, &r->a->user->key))
+	if (!owner_is_named(r) || !key_verifies(r, &r->owned->user->key))
 		return false;
-	r->principal = turn_identity_principal(r->a->user);
+	r->principal = turn_identity_principal(r->owned->user);
 	return true;
 }
 
@@ -309,9 +317,9 @@ static void userhash_resolve(struct turn_request *r)
 	struct stun_text name;
 
 	r->principal.name = user != NULL ? turn_text(user->name) : (struct stun_text){"", 0};
-	if (user != NULL || r->a == NULL || r->a->user->realm != r->realm)
+	if (user != NULL || r->owned == NULL || r->owned->user->realm != r->realm)
 		return;
-	name = turn_identity_principal(r->a->user).name;
+	name = turn_identity_principal(r->owned->user).name;
 	if (stun_userhash(r->s->crypto, name, r->realm->name, owners) == 0 &&
 		memcmp(owners, hash, sizeof(owners)) == 0)
 		r->principal.name = name;

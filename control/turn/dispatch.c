@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 
 #include "allocation.h"
+#include "data.h"
 #include "stream.h"
 
 struct method {
@@ -20,6 +21,8 @@ static const struct method methods[] = {
 	{STUN_REFRESH, true, true, turn_handle_refresh},
 	{STUN_CREATE_PERMISSION, true, true, turn_handle_permission},
 	{STUN_CHANNEL_BIND, true, true, turn_handle_channel},
+	{STUN_CONNECT, true, true, turn_handle_connect},
+	{STUN_CONNECTION_BIND, true, false, turn_handle_connection_bind},
 };
 
 // The reason phrase of an error response, counted. A code without one would be a fault of ours: it
@@ -58,10 +61,15 @@ static void response_start(
 		w, o->message, sizeof(o->message), stun_type_make(class, r->m->method), r->m->txid);
 }
 
+static void software_put(const struct turn_server *s, struct stun_writer *w)
+{
+	if (s->conf.software != NULL)
+		stun_put_text(w, stun_attr_table[STUN_SOFTWARE].type, s->conf.software);
+}
+
 static void response_finish(const struct turn_request *r, struct stun_writer *w)
 {
-	if (r->s->conf.software != NULL)
-		stun_put_text(w, stun_attr_table[STUN_SOFTWARE].type, r->s->conf.software);
+	software_put(r->s, w);
 	// RFC 8489 9.2.4: without PASSWORD-ALGORITHM in the request it is MESSAGE-INTEGRITY, also
 	// when the request carried MESSAGE-INTEGRITY-SHA256.
 	if (r->authenticated)
@@ -194,12 +202,26 @@ static void request_wait(struct turn_request *r)
 	}
 }
 
+// The allocation of the 5-tuple; that of the data connection, which ConnectionBind is about.
+static struct turn_allocation *owned_of(const struct turn_request *r)
+{
+	const struct turn_data *d;
+	uint32_t id;
+
+	if (r->a != NULL || r->m->method != STUN_CONNECTION_BIND ||
+		!stun_get_u32(r->m, STUN_CONNECTION_ID, &id))
+		return r->a;
+	d = turn_data_by_id(r->s, id);
+	return d != NULL ? d->allocation : NULL;
+}
+
 static void request_process(struct turn_request *r, const struct method *method)
 {
 	struct stun_writer w;
 	unsigned code;
 
 	r->a = turn_allocation_of(r->s, r->now_ns, r->from);
+	r->owned = owned_of(r);
 	code = request_check(r, method);
 	if (code == TURN_WAIT) {
 		request_wait(r);
@@ -211,7 +233,7 @@ static void request_process(struct turn_request *r, const struct method *method)
 	}
 	if (code == 0)
 		response_finish(r, &w);
-	else
+	else if (code != TURN_LATE)
 		error_respond(r, code);
 	OPENSSL_cleanse(&r->key, sizeof(r->key));
 }
@@ -278,6 +300,7 @@ void turn_input(struct turn_server *s, uint64_t now_ns, uint64_t wall_s,
 	};
 
 	s->outs.message_len = 0;
+	s->outs.join.kind = 0;
 	s->outs.refused = false;
 	ds_wheel_start(&s->wheel, r.now_s);
 	if (listener == NULL) {
@@ -318,4 +341,63 @@ void turn_request_resume(struct turn_server *s, uint64_t now_ns, struct turn_pen
 		return;
 	r.realm = turn_realm_choose(&s->realms, &s->realms.items[listener->realm], &m);
 	request_process(&r, method_find(m.method));
+}
+
+// ---- data connections (RFC 6062) ----------------------------------------------------------------
+
+static void unreachable_keep(struct turn_server *s, const struct turn_data *d)
+{
+	struct stun_text name = turn_identity_principal(d->allocation->user).name;
+
+	s->outs.refusal = (struct turn_refusal){
+		.cause = TURN_REFUSED_UNREACHABLE,
+		.code = 447,
+		.method = STUN_CONNECT,
+		.realm_id = d->allocation->user->realm->conf.id,
+		.username = name.chars,
+		.username_len = name.len,
+		.peer = d->peer,
+	};
+	s->outs.refused = true;
+}
+
+void turn_connect_answer(struct turn_server *s, const struct turn_data *d, unsigned code)
+{
+	struct turn_outs *o = &s->outs;
+	const struct turn_key *key = &d->allocation->user->key;
+	struct stun_writer w;
+
+	o->to = d->allocation->client;
+	stun_writer_start(&w, o->message, sizeof(o->message),
+		stun_type_make(code == 0 ? STUN_SUCCESS : STUN_ERROR, STUN_CONNECT), d->note.txid);
+	if (code == 0) {
+		stun_put_u32(&w, stun_attr_table[STUN_CONNECTION_ID].type, d->note.id);
+	} else {
+		stun_put_error(&w, code, error_count(&s->counters, &code));
+		unreachable_keep(s, d);
+	}
+	software_put(s, &w);
+	stun_put_integrity(&w, s->crypto, key->octets, key->len,
+		(d->note.flags & TURN_NOTE_SHA256) != 0 ? STUN_HMAC_SHA256_LEN
+							: STUN_HMAC_SHA1_LEN);
+	if ((d->note.flags & TURN_NOTE_FINGERPRINT) != 0)
+		stun_put_fingerprint(&w);
+	o->message_len = stun_writer_len(&w);
+}
+
+void turn_attempt_tell(struct turn_server *s, const struct turn_data *d)
+{
+	struct turn_outs *o = &s->outs;
+	struct stun_writer w;
+	uint8_t txid[12];
+
+	for (size_t i = 0; i < sizeof(txid); i += 4)
+		tp_store_be32(txid + i, turn_random_u32(&s->random));
+	o->to = d->allocation->client;
+	stun_writer_start(&w, o->message, sizeof(o->message),
+		stun_type_make(STUN_INDICATION, STUN_CONNECTION_ATTEMPT), txid);
+	stun_put_xor_address(&w, TP_ATTR_XOR_PEER_ADDRESS, &d->peer);
+	stun_put_u32(&w, stun_attr_table[STUN_CONNECTION_ID].type, d->note.id);
+	software_put(s, &w);
+	o->message_len = stun_writer_len(&w);
 }

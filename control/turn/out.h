@@ -15,6 +15,7 @@ struct turn_event {
 	enum turn_out_kind kind;
 	enum turn_close_reason reason;
 	uint64_t ticket; // LOOKUP
+	struct tp_session_order order;
 };
 
 struct turn_outs {
@@ -24,8 +25,10 @@ struct turn_outs {
 	size_t n;
 	struct turn_tuple to; // of message and refusal
 	struct turn_refusal refusal;
-	bool refused;	    // a refusal waits
-	size_t message_len; // 0: no message waits
+	bool refused;		       // a refusal waits
+	struct tp_session_order order; // handed out last
+	struct tp_session_order join;  // that takes the message along; kind 0: it is sent
+	size_t message_len;	       // 0: no message waits
 	uint8_t message[TURN_RESPONSE_MAX];
 	struct turn_allocation_record record; // of the event handed out last
 };

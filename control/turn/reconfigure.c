@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "channel.h"
+#include "data.h"
 #include "permission.h"
 
 // ---- the swap ---------------------------------------------------------------------------------
@@ -233,7 +234,7 @@ void turn_sweep(struct turn_server *s, uint64_t now_ns, unsigned *budget)
 		}
 		a = ds_pool_at(&s->allocation_pool, sweep->next++);
 		if (a->live && addresses_sweep(s, now_ns, a))
-			cost += permissions_sweep(s, a);
+			cost += permissions_sweep(s, a) + turn_data_sweep(s, a);
 		*budget -= cost < *budget ? cost : *budget;
 	}
 }

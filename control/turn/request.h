@@ -3,7 +3,7 @@
 // handlers that the dispatch table strings together.
 //
 // Checks and handlers return 0 or the code of the error response (RFC 8489 14.8), checks also
-// TURN_WAIT.
+// TURN_WAIT, handlers TURN_LATE.
 #pragma once
 
 #include <stun/write.h>
@@ -12,6 +12,8 @@
 
 // The user's key is the directory's to tell.
 #define TURN_WAIT 1u
+// The request is answered later: the peer must be asked first.
+#define TURN_LATE 2u
 
 struct turn_request {
 	struct turn_server *s;
@@ -20,7 +22,8 @@ struct turn_request {
 	uint32_t now_s;
 	const struct turn_tuple *from;
 	const struct stun_message *m;
-	struct turn_allocation *a; // of the 5-tuple; NULL
+	struct turn_allocation *a;     // of the 5-tuple; NULL
+	struct turn_allocation *owned; // whose owner may send it: `a`, or that of CONNECTION-ID
 	struct turn_realm *realm;
 	struct turn_principal principal;   // the user that the request names
 	struct turn_key key;		   // that verified the request and signs the response
@@ -54,6 +57,8 @@ unsigned turn_handle_allocate(struct turn_request *r, struct stun_writer *w);
 unsigned turn_handle_refresh(struct turn_request *r, struct stun_writer *w);
 unsigned turn_handle_permission(struct turn_request *r, struct stun_writer *w);
 unsigned turn_handle_channel(struct turn_request *r, struct stun_writer *w);
+unsigned turn_handle_connect(struct turn_request *r, struct stun_writer *w);
+unsigned turn_handle_connection_bind(struct turn_request *r, struct stun_writer *w);
 
 // permission.c: refuses a permission that could not be made, by why.
 unsigned turn_permission_refuse(struct turn_request *r);

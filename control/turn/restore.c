@@ -136,6 +136,7 @@ int turn_restore_allocation(struct turn_server *s, uint64_t now_ns,
 	a->lifetime_s = rec->lifetime_s;
 	a->requested_family = rec->requested_family;
 	a->flags = rec->flags;
+	a->is_tcp = rec->relayed_transport == TP_TRANSPORT_TCP;
 	a->ref = ref;
 	memcpy(a->txid, rec->txid, sizeof(a->txid));
 	if (!owner_restore(s, a, rec, realm))

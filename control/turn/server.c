@@ -7,6 +7,7 @@
 
 #include "allocation.h"
 #include "channel.h"
+#include "data.h"
 #include "permission.h"
 #include "request.h"
 #include "reservation.h"
@@ -78,6 +79,8 @@ static int parts_init(struct turn_server *s, const struct turn_conf *conf)
 		return -errno;
 	err = maps_init(s, key);
 	if (err == 0)
+		err = turn_datas_init(s, key);
+	if (err == 0)
 		err = turn_realms_init(&s->realms, key, s->crypto, conf);
 	if (err == 0)
 		err = caches_init(s, key);
@@ -141,6 +144,7 @@ void turn_destroy(struct turn_server *s)
 			turn_allocation_free(s, a);
 	}
 	turn_reservations_fini(s);
+	turn_datas_fini(s);
 	turn_outs_fini(&s->outs);
 	turn_mtus_fini(&s->mtus);
 	turn_tombstones_fini(&s->tombstones);
@@ -343,6 +347,11 @@ static bool event_take(struct turn_server *s, struct turn_out *out)
 		if (event.kind == TURN_OUT_LOOKUP && lookup_take(s, event.ticket, out))
 			return true;
 	} while (event.kind == TURN_OUT_LOOKUP);
+	if (event.kind == TURN_OUT_ORDER) {
+		s->outs.order = event.order;
+		*out = (struct turn_out){.kind = TURN_OUT_ORDER, .order = &s->outs.order};
+		return true;
+	}
 	turn_allocation_record(s, event.allocation, &s->outs.record);
 	*out = (struct turn_out){
 		.kind = event.kind,
@@ -363,11 +372,14 @@ static bool out_take(struct turn_server *s, struct turn_out *out)
 
 	if (o->message_len > 0) {
 		*out = (struct turn_out){
-			.kind = TURN_OUT_SEND,
+			.kind = o->join.kind != 0 ? TURN_OUT_ORDER : TURN_OUT_SEND,
+			.order = &o->order,
 			.tuple = o->to,
 			.data = o->message,
 			.len = o->message_len,
 		};
+		o->order = o->join;
+		o->join.kind = 0;
 		o->message_len = 0;
 		return true;
 	}

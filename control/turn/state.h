@@ -37,6 +37,8 @@
 // nearly every allocation has one or two, and each map costs a cache miss or three.
 #define TURN_WALK_MAX	     4u
 
+struct turn_data;
+
 struct turn_slot {
 	uint32_t expires_s; // 0: unused
 	uint16_t relay;	    // index into conf.relays
@@ -46,24 +48,28 @@ struct turn_slot {
 struct turn_allocation {
 	struct ds_map_node by_tuple;
 	struct ds_map_node by_ref;
+	struct ds_map_node by_local; // of TCP allocations
 	struct turn_tuple client;
 	struct turn_identity *user;   // until the event of its end has been handed out
 	struct turn_account *account; // until it is closed
 	struct turn_slot slot[TURN_RELAY_SLOTS];
 	struct ds_timer timer;
 	struct ds_list permissions;
+	struct ds_list data; // connections of a TCP allocation
 	uint64_t created_ns;
 	uint32_t lifetime_s; // of the Allocate success response
 	uint32_t ref;
 	uint32_t index;		// in the pool
 	uint32_t n_permissions; // in the list, those out of the store too
 	uint32_t n_channels;
+	uint32_t n_data;
 	struct turn_leg leg; // to the client
 	uint8_t txid[12];
 	uint8_t requested_family;
 	uint8_t flags;	   // TURN_RECORD_*
 	uint8_t n_counted; // relayed addresses that the account counts
 	bool live;	   // false: closed, kept until the event of it has been handed out
+	bool is_tcp;	   // relays TCP (RFC 6062)
 	bool hashed;	   // its permissions and channels are in the server's maps
 };
 
@@ -132,10 +138,14 @@ struct turn_server {
 	struct ds_map channels_by_peer;
 	struct ds_map reservations_by_token;
 	struct ds_map reservations_by_port;
+	struct ds_map tcp_by_local; // TCP allocations
+	struct ds_map data_by_key;
+	struct ds_map data_by_id;
 	struct ds_pool allocation_pool;
 	struct ds_pool permission_pool;
 	struct ds_pool channel_pool;
 	struct ds_pool reservation_pool;
+	struct ds_pool data_pool;
 	struct turn_outs outs;
 	struct turn_counters counters;
 	size_t n_allocations;
@@ -144,6 +154,10 @@ struct turn_server {
 	struct turn_key dummy_key;	  // for the HMAC of users nobody knows
 };
 
+// dispatch.c: answers the Connect request of a data connection, with 0 for success; and tells the
+// client of one that came in.
+void turn_connect_answer(struct turn_server *s, const struct turn_data *d, unsigned code);
+void turn_attempt_tell(struct turn_server *s, const struct turn_data *d);
 // server.c: the configuration can be served.
 bool turn_conf_is_usable(const struct turn_conf *conf);
 // peer.c: a permission for the peer's IP address may be made, or stay.

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "allocation.h"
+#include "data.h"
 
 // Ends the objects that depend on a connection, then the connection.
 static void connection_end(
@@ -94,5 +95,11 @@ void turn_streams_lost(struct turn_server *s, uint64_t now_ns)
 		// A free one is all zero.
 		if (connection->client.connection != 0)
 			turn_connection_confirm_by(c, connection, now_s);
+	}
+	for (uint32_t i = 0; i < ds_pool_end(&s->data_pool); i++) {
+		struct turn_data *d = ds_pool_at(&s->data_pool, i);
+
+		if (d->allocation != NULL)
+			d->stale = true;
 	}
 }

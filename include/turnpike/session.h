@@ -4,9 +4,15 @@
 // edge connects, and connects again whenever the connection ends. One message is one packet: a
 // struct tp_session_message and as many items as it says.
 //
-//   control to edge   LISTENERS, first of all, and again after each change
-//   edge to control   OPENED for each connection there is, and SYNCED; from then on OPENED and
-//                     CLOSED as it happens
+//   control to edge   LISTENERS, first of all, and again after each change; ORDER
+//   edge to control   OPENED for each connection there is, RELAY and PEER likewise, and SYNCED;
+//                     from then on OPENED, CLOSED, RELAY and PEER as it happens
+//
+// TCP allocations (RFC 6062). Control decides, the edge has the sockets: one that listens at each
+// relayed transport address, and one for each connection with a peer, a peer connection. Its key is
+// control's where it goes out (1 to UINT32_MAX), the edge's where it came in (larger ones). Reports
+// say how something is, so that repeating them does no harm; the end of a peer connection is
+// reported once, and waits for a control process that is away.
 //
 // A connection is reported open before the edge hands on its first message. The end of the socket
 // tells the control process that the edge died, and with it all connections; the edge keeps its
@@ -20,15 +26,24 @@
 // In the run directory.
 #define TP_EDGE_SOCKET_NAME	 "edge.sock"
 
-#define TP_SESSION_MAGIC	 0x5450534531u // changes with the shape of the messages
+#define TP_SESSION_MAGIC	 0x5450534532u // changes with the shape of the messages
 #define TP_SESSION_REPORTS_MAX	 64u	       // of one message
 #define TP_SESSION_LISTENERS_MAX 1023u
+#define TP_SESSION_NOTE_LEN	 24u
+#define TP_SESSION_DATA_MAX	 1280u // of an order
+// A peer connection that no client connection has joined ends after so long, and one that the peer
+// does not answer (RFC 6062 5.2: at least 30 s).
+#define TP_SESSION_WAIT_S	 30u
+#define TP_SESSION_CONNECT_S	 32u
 
 enum tp_session_kind {
 	TP_SESSION_LISTENERS = 1, // items: struct tp_session_listener
 	TP_SESSION_OPENED,	  // items: struct tp_session_report
 	TP_SESSION_CLOSED,	  // likewise
-	TP_SESSION_SYNCED,	  // no items: every connection has been reported
+	TP_SESSION_SYNCED,	  // no items: everything has been reported
+	TP_SESSION_ORDER,	  // one struct tp_session_order, and `data_len` bytes
+	TP_SESSION_RELAY,	  // items: struct tp_session_relay
+	TP_SESSION_PEER,	  // items: struct tp_session_peer
 };
 
 struct tp_session_message {
@@ -59,3 +74,59 @@ struct tp_session_report {
 	uint16_t reserved;
 };
 TP_ASSERT_SIZE(struct tp_session_report, 32);
+
+enum tp_order_kind {
+	TP_ORDER_LISTEN = 1, // at `local`
+	TP_ORDER_UNLISTEN,   // and end every peer connection of `local`
+	TP_ORDER_CONNECT,    // from `local` to `peer`, as `key`
+	TP_ORDER_KEEP,	     // the peer connection that came in, with its note
+	TP_ORDER_JOIN,	     // the peer connection and the client's, which gets the data first
+	TP_ORDER_CLOSE,	     // the peer connection
+};
+
+struct tp_session_order {
+	uint64_t key;	      // of the peer connection; 0: LISTEN, UNLISTEN
+	uint64_t connection;  // JOIN: handle of the client's
+	struct tp_addr local; // LISTEN, UNLISTEN, CONNECT: relayed transport address on this host
+	struct tp_addr peer;  // CONNECT
+	// CONNECT, KEEP: comes back with each report. The edge can't read it.
+	uint8_t note[TP_SESSION_NOTE_LEN];
+	uint16_t kind;	   // enum tp_order_kind
+	uint16_t data_len; // JOIN: bytes that follow
+	uint32_t reserved;
+};
+TP_ASSERT_SIZE(struct tp_session_order, 88);
+
+enum tp_relay_state {
+	TP_RELAY_LISTENS = 1,
+	TP_RELAY_FAILED, // nothing listens there
+};
+
+struct tp_session_relay {
+	struct tp_addr local;
+	uint16_t state;	 // enum tp_relay_state
+	uint16_t failed; // FAILED: the system's error number
+};
+TP_ASSERT_SIZE(struct tp_session_relay, 24);
+
+enum tp_peer_state {
+	TP_PEER_CONNECTS = 1, // goes out
+	TP_PEER_ARRIVED,      // came in, and has no note yet
+	TP_PEER_WAITS,	      // for the client's connection
+	TP_PEER_JOINED,
+	TP_PEER_GONE,
+};
+
+struct tp_session_peer {
+	uint64_t key;
+	uint64_t connection; // JOINED: handle of the client's; else 0
+	struct tp_addr local;
+	struct tp_addr peer;
+	uint64_t to_peer; // GONE: bytes
+	uint64_t to_client;
+	uint8_t note[TP_SESSION_NOTE_LEN];
+	uint16_t state;	 // enum tp_peer_state
+	uint16_t failed; // GONE before it was connected: the system's error number, not 0
+	uint32_t reserved;
+};
+TP_ASSERT_SIZE(struct tp_session_peer, 104);

@@ -120,6 +120,13 @@ static const struct rule limits_rules[] = {
 			"prefix, /32 or /64, gets through, as far as the packet path does not "
 			"answer them, and ClientHellos of DTLS; ten times as many requests with "
 			"our nonce of one address; 0: no limit."},
+	{.key = "user_connections",
+		.type = RULE_U32,
+		RULE_AT(struct conf_limits, user_connections),
+		.max = UINT32_MAX,
+		.initial = "1024",
+		.text = "Connections of one user with peers by TCP allocations, at most 64 of each "
+			"allocation; more are refused with 486. 0: no limit."},
 	{.key = NULL},
 };
 
@@ -202,6 +209,11 @@ static const struct rule protocol_rules[] = {
 		.initial = "false",
 		.text = "A call ends when its time-limited credential does. Else the credential "
 			"is needed to begin a call, which may then go on."},
+	{.key = "tcp_relay",
+		.type = RULE_BOOL,
+		RULE_AT(struct conf_protocol, tcp_relay),
+		.initial = "true",
+		.text = "Offer TCP allocations (RFC 6062) to clients that come by TCP or TLS."},
 	{.key = NULL},
 };
 

@@ -59,7 +59,7 @@ static const struct row passed_on[] = {
 	{"wrong SHA-256", MSG_REFRESH, {{ATTR_MESSAGE_INTEGRITY_SHA256, zeros, 32}}, true},
 	{"integrity of an impossible length", MSG_REFRESH, {{ATTR_MESSAGE_INTEGRITY, zeros, 4}},
 		false},
-	{"unknown method", 0x000b, {{0}}, true},
+	{"unknown method", 0x000d, {{0}}, true},
 };
 
 static void row_build(struct message *m, const struct row *row)

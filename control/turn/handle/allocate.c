@@ -3,9 +3,11 @@
 #include "request.h"
 
 #include "allocation.h"
+#include "data.h"
 #include "reservation.h"
 
 #define TRANSPORT_UDP	  17u
+#define TRANSPORT_TCP	  6u
 #define EVEN_PORT_RESERVE 0x80u // RFC 8656 18.7: the R bit
 
 // The wishes of the request.
@@ -16,15 +18,37 @@ struct wish {
 	uint8_t requested_family; // TP_FAMILY_NONE: none was named
 	uint8_t flags;		  // TURN_RECORD_DECLINED_*
 	enum turn_port_kind kind;
+	bool is_tcp;			   // RFC 6062
 	struct turn_reservation *reserved; // that the request's token names; NULL: no token
 };
 
-static unsigned transport_check(const struct stun_message *m)
+// RFC 6062 5.1: of a client of TCP or TLS, for one port, with nothing that is about datagrams.
+static unsigned tcp_check(struct turn_request *r, struct wish *wish)
+{
+	static const enum stun_attr senseless[] = {
+		STUN_EVEN_PORT, STUN_RESERVATION_TOKEN, STUN_DONT_FRAGMENT};
+	const struct turn_listener *l = turn_locals_listener(&r->s->locals, r->from->listener_id);
+
+	if (!r->s->conf.tcp_relay)
+		return 442;
+	if (l->transport != TP_TRANSPORT_TCP && l->transport != TP_TRANSPORT_TLS)
+		return 400;
+	for (size_t i = 0; i < TP_ARRAY_LEN(senseless); i++) {
+		if (stun_has(r->m, senseless[i]))
+			return 400;
+	}
+	wish->is_tcp = true;
+	return 0;
+}
+
+static unsigned transport_check(struct turn_request *r, struct wish *wish)
 {
 	uint8_t transport;
 
-	if (!stun_get_u8(m, STUN_REQUESTED_TRANSPORT, &transport))
+	if (!stun_get_u8(r->m, STUN_REQUESTED_TRANSPORT, &transport))
 		return 400;
+	if (transport == TRANSPORT_TCP)
+		return tcp_check(r, wish);
 	return transport == TRANSPORT_UDP ? 0 : 442;
 }
 
@@ -100,7 +124,7 @@ static unsigned family_check(const struct turn_request *r, struct wish *wish)
 		wish->additional = TP_FAMILY_IPV6;
 		if (!turn_ports_have_family(ports, TP_FAMILY_IPV4))
 			wish->family = TP_FAMILY_IPV6;
-		if (wish->family == TP_FAMILY_IPV6 ||
+		if (wish->family == TP_FAMILY_IPV6 || wish->is_tcp ||
 			!turn_ports_have_family(ports, TP_FAMILY_IPV6))
 			additional_decline(wish, TURN_RECORD_DECLINED_440);
 	}
@@ -135,7 +159,7 @@ static unsigned wish_check(struct turn_request *r, struct wish *wish)
 
 	if (policy_client_is_tunnel(&r->from->remote))
 		return turn_refuse(r, TURN_REFUSED_TUNNEL, 403);
-	code = transport_check(r->m);
+	code = transport_check(r, wish);
 	if (code != 0)
 		return code;
 	lifetime_s = turn_lifetime_of(r);
@@ -295,6 +319,7 @@ static unsigned allocation_open(
 	a->created_ns = r->now_ns;
 	a->lifetime_s = wish->lifetime_s;
 	a->requested_family = wish->requested_family;
+	a->is_tcp = wish->is_tcp;
 	memcpy(a->txid, r->m->txid, sizeof(a->txid));
 	code = owner_set(r, wish, a);
 	if (code != 0)
@@ -308,6 +333,8 @@ static unsigned allocation_open(
 		return code;
 	}
 	turn_allocation_link(s, a);
+	if (a->is_tcp)
+		turn_data_listen(s, a);
 	s->counters.allocations_opened++;
 	r->realm->counters.allocations_opened++;
 	(void)turn_outs_add(

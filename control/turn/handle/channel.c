@@ -48,6 +48,8 @@ static unsigned binding_check(struct turn_request *r, struct binding *b)
 {
 	unsigned code;
 
+	if (r->a->is_tcp)
+		return turn_refuse(r, TURN_REFUSED_NOT_UDP, 403);
 	if (policy_client_is_tunnel(&r->from->remote))
 		return turn_refuse(r, TURN_REFUSED_TUNNEL, 403);
 	code = binding_read(r, b);

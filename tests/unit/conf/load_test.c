@@ -108,6 +108,7 @@ static const struct number control_only[] = {
 	NUMBER(limits.nonce_lifetime_s, 600, 60),
 	NUMBER(limits.credential_lifetime_s, 31 * 86400, 3600),
 	NUMBER(limits.first_contact_rate, 200, 0),
+	NUMBER(limits.user_connections, 1024, 12),
 	NUMBER(protocol.channel_max, 0x4fff, 0x7fff),
 	NUMBER(protocol.default_family, CONF_FAMILY_IPV4, CONF_FAMILY_KEEP),
 	NUMBER(protocol.permission_follows_channel, true, false),
@@ -116,6 +117,7 @@ static const struct number control_only[] = {
 	NUMBER(protocol.secure_stun, false, true),
 	NUMBER(protocol.sha256, true, false),
 	NUMBER(protocol.userhash, true, false),
+	NUMBER(protocol.tcp_relay, true, false),
 	NUMBER(secret_generated, false, false),
 };
 
@@ -202,6 +204,7 @@ static const char full[] =
 	"  allocations: 100\n"
 	"  entries: 2000\n"
 	"  user_quota: 7\n"
+	"  user_connections: 12\n"
 	"  secret_quota: 8\n"
 	"  allocate_rate: 9\n"
 	"  allocate_burst: 10\n"
@@ -215,7 +218,7 @@ static const char full[] =
 	"protocol: {channel_max: 0x7fff, default_family: keep, permission_follows_channel: false, "
 	"heal_black_holes: "
 	"false, software: on, "
-	"secure_stun: yes, sha256: no, userhash: false}\n"
+	"secure_stun: yes, sha256: no, userhash: false, tcp_relay: no}\n"
 	"log: {format: json, level: debug}\n"
 	"segment: {directory: /run/turnpike-lab/huge}\n"
 	"control: {socket: ctl.sock, group: staff}\n";

@@ -23,7 +23,7 @@ struct fixture {
 	char directory[64];
 	struct link_edge e;
 	int epoll_fd;
-	unsigned opened, closed, synced, lost;
+	unsigned opened, closed, synced, lost, relays, peers;
 	struct tp_session_report last;
 };
 
@@ -58,10 +58,23 @@ static void on_lost(void *ctx)
 	((struct fixture *)ctx)->lost++;
 }
 
+static void on_relay(void *ctx, const struct tp_session_relay *r)
+{
+	assert_int_equal(r->local.port_be, 7);
+	((struct fixture *)ctx)->relays++;
+}
+
+static void on_peer(void *ctx, const struct tp_session_peer *p)
+{
+	assert_int_equal(p->key, 5);
+	((struct fixture *)ctx)->peers++;
+}
+
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	const struct link_edge_handler h = {f, on_opened, on_closed, on_synced, on_lost};
+	const struct link_edge_handler h = {
+		f, on_opened, on_closed, on_relay, on_peer, on_synced, on_lost};
 	struct tp_session_listener l = {.id = 4, .transport = TP_TRANSPORT_TCP};
 
 	strcpy(f->directory, "/tmp/turnpike-edge-XXXXXX");
@@ -203,11 +216,140 @@ static void wrong_messages_end_the_session(void **state)
 	assert_int_equal(f->e.counters.bad, 10);
 }
 
+// ---- TCP allocations ----------------------------------------------------------------------------
+
+struct relay_message {
+	struct tp_session_message head;
+	union {
+		struct tp_session_relay relay;
+		struct tp_session_peer peer;
+	};
+};
+
+static struct relay_message relay_message(void)
+{
+	return (struct relay_message){
+		.head = {.magic = TP_SESSION_MAGIC, .kind = TP_SESSION_RELAY, .n = 1},
+		.relay = {.local = {.family = TP_FAMILY_IPV4, .port_be = 7},
+			.state = TP_RELAY_LISTENS}};
+}
+
+static struct relay_message peer_message(void)
+{
+	return (struct relay_message){
+		.head = {.magic = TP_SESSION_MAGIC, .kind = TP_SESSION_PEER, .n = 1},
+		.peer = {.key = 5,
+			.local = {.family = TP_FAMILY_IPV4, .port_be = 7},
+			.peer = {.family = TP_FAMILY_IPV4, .port_be = 8},
+			.state = TP_PEER_WAITS}};
+}
+
+static size_t relay_size(const struct relay_message *m)
+{
+	return sizeof(m->head) +
+	       (m->head.kind == TP_SESSION_RELAY ? sizeof(m->relay) : sizeof(m->peer));
+}
+
+static void say_relay(struct fixture *f, const struct relay_message *m, bool right)
+{
+	unsigned lost = f->lost;
+	int fd = dial(f);
+
+	assert_int_equal(send(fd, m, relay_size(m), 0), relay_size(m));
+	link_edge_read(&f->e, 10);
+	assert_int_equal(f->lost, right ? lost : lost + 1);
+	close(fd);
+	link_edge_read(&f->e, 10);
+}
+
+static void relays_and_peers_are_reported(void **state)
+{
+	struct fixture *f = *state;
+	struct relay_message m = relay_message();
+
+	say_relay(f, &m, true);
+	assert_int_equal(f->relays, 1);
+	m.relay.state = TP_RELAY_FAILED + 1;
+	say_relay(f, &m, false);
+	m = relay_message();
+	m.relay.local.family = TP_FAMILY_NONE;
+	say_relay(f, &m, false);
+	m = peer_message();
+	say_relay(f, &m, true);
+	assert_int_equal(f->peers, 1);
+	m.peer.key = 0;
+	say_relay(f, &m, false);
+	m = peer_message();
+	m.peer.state = 0;
+	say_relay(f, &m, false);
+	m = peer_message();
+	m.peer.connection = 3;
+	say_relay(f, &m, false);
+	m = peer_message();
+	m.peer.state = TP_PEER_JOINED;
+	say_relay(f, &m, false);
+	m = peer_message();
+	m.peer.peer.port_be = 0;
+	say_relay(f, &m, false);
+	assert_true(f->relays == 1 && f->peers == 1);
+}
+
+struct order_message {
+	struct tp_session_message head;
+	struct tp_session_order order;
+	char data[8];
+};
+
+static bool order_take(int fd, uint64_t key)
+{
+	struct order_message m;
+	ssize_t n = recv(fd, &m, sizeof(m), 0);
+
+	if (n < 0)
+		return false;
+	assert_int_equal(n, sizeof(m));
+	assert_true(m.head.kind == TP_SESSION_ORDER && m.head.n == 1);
+	assert_true(m.order.key == key && m.order.data_len == 8);
+	assert_memory_equal(m.data, "response", 8);
+	return true;
+}
+
+// An edge that is behind gets them all, in order; one that stays behind begins anew.
+static void orders_wait_for_room(void **state)
+{
+	struct tp_session_order o = {.kind = TP_ORDER_JOIN, .data_len = 8};
+	struct fixture *f = *state;
+	uint64_t n = 0;
+	char first[2048];
+	int fd;
+
+	// Nobody obeys.
+	link_edge_order(&f->e, &o, "response");
+	fd = dial(f);
+	assert_true(recv(fd, first, sizeof(first), 0) > 0);
+	while (f->e.n_waiting < 10) {
+		o.key = ++n;
+		link_edge_order(&f->e, &o, "response");
+	}
+	for (uint64_t i = 1; i <= n; i++) {
+		link_edge_read(&f->e, 10);
+		assert_true(order_take(fd, i));
+	}
+	assert_int_equal(f->e.n_waiting, 0);
+	assert_int_equal(f->lost, 0);
+	while (f->lost == 0)
+		link_edge_order(&f->e, &o, "response");
+	assert_true(f->e.counters.orders_lost == 1 && f->e.n_waiting == 0);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(reports_arrive, setup, teardown),
 		cmocka_unit_test_setup_teardown(wrong_messages_end_the_session, setup, teardown),
+		cmocka_unit_test_setup_teardown(relays_and_peers_are_reported, setup, teardown),
+		cmocka_unit_test_setup_teardown(orders_wait_for_room, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

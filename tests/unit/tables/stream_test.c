@@ -123,6 +123,30 @@ static void comes_back(void **state)
 	recover_settled(w, 1, 1, 1);
 }
 
+// To the packet path the permission is over; its time is kept beside it.
+static void permission_of_tcp_is_for_no_datagram(void **state)
+{
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	struct turn_allocation_record rec;
+	uint32_t ref = 0, p;
+
+	stream_listener_add(f);
+	rec = stream_record(f);
+	rec.relayed_transport = TP_TRANSPORT_TCP;
+	assert_int_equal(f->store.allocation_add(f->store.ctx, &rec, &ref), 0);
+	p = fixture_permit(f, ref, 0);
+	assert_int_equal(fixture_entry(f, p)->expires_s, 0);
+	assert_int_not_equal(fixture_entry(f, p)->other_expires_s, 0);
+	f->store.permission_refresh(f->store.ctx, p, 777);
+	assert_int_equal(fixture_entry(f, p)->expires_s, 0);
+	assert_int_equal(fixture_entry(f, p)->other_expires_s, 777);
+	f->store.permission_refresh(f->store.ctx, p, 1300);
+	recover(w);
+	assert_int_equal(w->result.removed, 0);
+	assert_int_equal(fixture_entry(f, p)->other_expires_s, 1300);
+}
+
 static void a_listener_of_another_transport_ends_it(void **state)
 {
 	struct world *w = *state;
@@ -223,6 +247,7 @@ int main(void)
 		TEST(entries_name_the_connection),
 		TEST(a_handle_belongs_to_a_stream_listener),
 		TEST(comes_back),
+		TEST(permission_of_tcp_is_for_no_datagram),
 		TEST(a_listener_of_another_transport_ends_it),
 		TEST(every_field_of_a_record_comes_back),
 		TEST(path_mtu_stays_and_a_limit_is_clamped),

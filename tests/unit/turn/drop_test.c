@@ -53,7 +53,7 @@ static const struct row rows[] = {
 	{"Allocate indication", COUNTER(indications_ignored), 0x0013, NULL},
 	{"Send request", COUNTER(unknown_method), 0x0006, NULL},
 	{"Data request", COUNTER(unknown_method), 0x0007, NULL},
-	{"Connect request", COUNTER(unknown_method), 0x000a, NULL},
+	{"unknown request", COUNTER(unknown_method), 0x000d, NULL},
 	{"shared secret request", COUNTER(unknown_method), 0x0002, NULL},
 	{"method 0", COUNTER(unknown_method), 0x0000, NULL},
 	{"method 0xfff", COUNTER(unknown_method), 0x3eef, NULL},

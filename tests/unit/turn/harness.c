@@ -72,6 +72,8 @@ void harness_init(struct harness *h)
 		.permission_lifetime_s = 300,
 		.channel_lifetime_s = 600,
 		.nonce_lifetime_s = 600,
+		.tcp_relay = true,
+		.data_per_user = 8,
 		.nonce_key = {1, 2, 3},
 		.punt_key = {4, 5, 6},
 	};
@@ -133,6 +135,19 @@ static void lookup_note(struct harness *h, const struct turn_lookup *lookup)
 	h->lookup_key[lookup->key_len] = '\0';
 }
 
+// An order's data is a message for the client.
+static void order_note(struct harness *h, const struct turn_out *out)
+{
+	assert_true(h->n_orders < HARNESS_ORDERS);
+	h->orders[h->n_orders++] = *out->order;
+	if (out->len == 0)
+		return;
+	assert_int_equal(out->order->kind, TP_ORDER_JOIN);
+	assert_true(h->reply_len == 0 && out->len <= sizeof(h->reply));
+	memcpy(h->reply, out->data, out->len);
+	h->reply_len = out->len;
+}
+
 void harness_drain(struct harness *h)
 {
 	struct turn_out out;
@@ -144,6 +159,10 @@ void harness_drain(struct harness *h)
 		}
 		if (out.kind == TURN_OUT_LOOKUP) {
 			lookup_note(h, out.lookup);
+			continue;
+		}
+		if (out.kind == TURN_OUT_ORDER) {
+			order_note(h, &out);
 			continue;
 		}
 		if (out.kind != TURN_OUT_SEND) {
@@ -285,6 +304,20 @@ unsigned client_allocate(struct harness *h, struct client *c, uint32_t lifetime_
 	msg_u32(&m, ATTR_REQUESTED_TRANSPORT, 17u << 24);
 	if (lifetime_s != 0)
 		msg_u32(&m, ATTR_LIFETIME, lifetime_s);
+	code = client_finish(h, c, &m);
+	if (code == 0)
+		assert_true(reply_xor_addr(
+			h->reply, h->reply_len, ATTR_XOR_RELAYED_ADDRESS, 0, &c->relayed));
+	return code;
+}
+
+unsigned client_allocate_tcp(struct harness *h, struct client *c)
+{
+	struct msg m;
+	unsigned code;
+
+	client_start(c, &m, MSG_ALLOCATE);
+	msg_u32(&m, ATTR_REQUESTED_TRANSPORT, 6u << 24);
 	code = client_finish(h, c, &m);
 	if (code == 0)
 		assert_true(reply_xor_addr(

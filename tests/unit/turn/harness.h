@@ -26,6 +26,8 @@
 
 #define HARNESS_REALMS 3u
 
+#define HARNESS_ORDERS 32u
+
 struct harness {
 	struct fake_store store;
 	struct turn_listener listeners[2];
@@ -55,7 +57,9 @@ struct harness {
 	unsigned n_lookups;		      // ever
 	struct turn_lookup lookup;	      // the last; its key is in lookup_key
 	char lookup_key[TURN_USERNAME_MAX + 1];
-	struct turn_refusal refusal; // of the last input; cause 0: none
+	struct turn_refusal refusal;			// of the last input; cause 0: none
+	struct tp_session_order orders[HARNESS_ORDERS]; // since n_orders was set to 0
+	unsigned n_orders;
 };
 
 struct client {
@@ -97,6 +101,8 @@ void client_auth(struct client *c, struct msg *m);
 void client_challenge(struct harness *h, struct client *c);
 // Challenge and Allocate with a LIFETIME (0: none named).
 unsigned client_allocate(struct harness *h, struct client *c, uint32_t lifetime_s);
+// The same for a TCP allocation, without a challenge.
+unsigned client_allocate_tcp(struct harness *h, struct client *c);
 unsigned client_refresh(struct harness *h, struct client *c, uint32_t lifetime_s);
 unsigned client_permit(struct harness *h, struct client *c, const struct tp_addr *peer);
 unsigned client_bind(

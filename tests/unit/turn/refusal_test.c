@@ -150,7 +150,7 @@ static void every_refusal_is_told(void **state)
 		{MSG_ALLOCATE, TURN_REFUSED_FAMILY, 440,
 			{{ATTR_REQUESTED_TRANSPORT, 17u << 24},
 				{ATTR_REQUESTED_ADDRESS_FAMILY, 3u << 24}}},
-		{MSG_ALLOCATE, TURN_REFUSED_TRANSPORT, 442, {{ATTR_REQUESTED_TRANSPORT, 6u << 24}}},
+		{MSG_ALLOCATE, TURN_REFUSED_TRANSPORT, 442, {{ATTR_REQUESTED_TRANSPORT, 5u << 24}}},
 	};
 	static const uint8_t ip6[16] = {0x2a, 9};
 	const struct tp_addr peer = tp_addr_ipv4(0x08080808, 1), peer6 = tp_addr_ipv6(ip6, 1);

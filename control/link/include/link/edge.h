@@ -12,7 +12,9 @@ struct link_edge_handler {
 	void *ctx;
 	void (*opened)(void *ctx, const struct tp_session_report *r);
 	void (*closed)(void *ctx, const struct tp_session_report *r);
-	// Every connection that there is has been reported.
+	void (*relay)(void *ctx, const struct tp_session_relay *r);
+	void (*peer)(void *ctx, const struct tp_session_peer *p);
+	// Everything that there is has been reported.
 	void (*synced)(void *ctx);
 	// The edge is gone, and all connections with it.
 	void (*lost)(void *ctx);
@@ -20,8 +22,15 @@ struct link_edge_handler {
 
 struct link_edge_counters {
 	uint64_t reports;
-	uint64_t bad; // messages that no edge of ours sends: each ended a session
+	uint64_t orders;
+	uint64_t orders_lost; // the edge did not read: its session began anew
+	uint64_t bad;	      // messages that no edge of ours sends: each ended a session
 };
+
+// Orders that wait for an edge that is behind.
+#define LINK_EDGE_ORDERS_MAX 4096u
+
+struct link_edge_order;
 
 struct link_edge {
 	struct link_edge_handler handler;
@@ -33,6 +42,9 @@ struct link_edge {
 	uint64_t expires_s; // of its first certificate, seconds since 1970; 0: none, or unknown
 	char path[108];
 	struct link_edge_counters counters;
+	struct link_edge_order *first; // the oldest that waits
+	struct link_edge_order **last;
+	unsigned n_waiting;
 	struct {
 		struct tp_session_message head;
 		struct tp_session_listener items[TP_SESSION_LISTENERS_MAX];
@@ -43,7 +55,8 @@ struct link_edge {
 // errno.
 int link_edge_init(struct link_edge *e, const char *run_directory, gid_t group, int epoll_fd,
 	uint32_t tag, const struct link_edge_handler *handler);
-// Closes and removes the socket. Fine on one that was never made: fd and listen_fd are -1.
+// Closes and removes the socket. Fine on one that was never made: fd and listen_fd are -1,
+// the rest is 0.
 void link_edge_fini(struct link_edge *e);
 
 static inline bool link_edge_is_up(const struct link_edge *e)
@@ -56,5 +69,9 @@ static inline bool link_edge_is_up(const struct link_edge *e)
 void link_edge_listeners(struct link_edge *e, uint64_t pair_id,
 	const struct tp_session_listener *listeners, unsigned n);
 
-// Accepts, and takes at most `budget` messages that have come.
+// An order, and its data: sent now, or as soon as the edge has read those before. Without an
+// edge there is nobody to obey.
+void link_edge_order(struct link_edge *e, const struct tp_session_order *order, const void *data);
+
+// Accepts, sends all that waits, and takes at most `budget` messages that have come.
 void link_edge_read(struct link_edge *e, unsigned budget);

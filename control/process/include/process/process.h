@@ -150,6 +150,8 @@ int process_streams_open(struct process *p);
 void process_streams_close(struct process *p);
 // The listeners of the configuration in force.
 void process_streams_tell(struct process *p);
+// An order of the TURN server for the edge.
+void process_streams_order(struct process *p, const struct turn_out *out);
 // The edge's socket is readable.
 void process_streams_read(struct process *p);
 // Takes a message whose connection may be reported yet. False: it is the caller's to serve.

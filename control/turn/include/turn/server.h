@@ -11,6 +11,7 @@
 #include <turn/store.h>
 #include <turnpike/nonce.h>
 #include <turnpike/segment.h>
+#include <turnpike/session.h>
 #include <turnpike/stun.h>
 
 struct turn_server;
@@ -137,6 +138,8 @@ struct turn_conf {
 	uint8_t default_family;	  // without a family attribute; TP_FAMILY_NONE: the client's own
 	uint32_t max_allocations; // 0: no limit
 	uint32_t max_entries;	  // of the tables, of which no user gets the last part; 0: no limit
+	bool tcp_relay;		  // TCP allocations are offered (RFC 6062)
+	uint32_t data_per_user;	  // data connections of one user; 0: no limit
 	uint32_t default_lifetime_s;
 	uint32_t max_lifetime_s;
 	uint32_t permission_lifetime_s;
@@ -184,6 +187,7 @@ enum turn_close_reason {
 	TURN_CLOSE_SHUTDOWN,
 	TURN_CLOSE_CONNECTION, // the client's connection closed
 	TURN_CLOSE_CONFIG,     // its listener or relay address left the configuration
+	TURN_CLOSE_RELAY,      // nothing can listen at its relayed transport address
 };
 
 enum turn_out_kind {
@@ -191,6 +195,7 @@ enum turn_out_kind {
 	TURN_OUT_ALLOCATION_OPENED, // events: for logs and usage records, nothing needs doing
 	TURN_OUT_ALLOCATION_CLOSED,
 	TURN_OUT_REFUSED, // event: why a request was refused, where an operator may want to know
+	TURN_OUT_ORDER,	  // for the edge, with `data`
 	TURN_OUT_LOOKUP,  // a user's key is wanted of the directory: answered by turn_answer
 };
 
@@ -201,7 +206,7 @@ enum turn_out_kind {
 	X(NO_ALLOCATION, "the client has no allocation, or has one already")                       \
 	X(OWNER, "the allocation is another user's")                                               \
 	X(FAMILY, "the relay has no address of the family")                                        \
-	X(TRANSPORT, "the relayed transport is not UDP")                                           \
+	X(TRANSPORT, "the relayed transport is neither UDP nor TCP, or TCP is not offered")        \
 	X(PEER_FAMILY, "the peer's address family is not that of the allocation")                  \
 	X(CHANNEL, "the channel has another peer, or the peer another channel")                    \
 	X(UNKNOWN_USER, "nobody has that user name")                                               \
@@ -218,6 +223,13 @@ enum turn_out_kind {
 	X(PORTS, "no relay port of the address family is free")                                    \
 	X(SHARE, "the user has as much of the tables as one may have")                             \
 	X(RESERVATION, "the reservation token is unknown, used, too old or another user's")        \
+	X(NOT_TCP, "the allocation relays no TCP")                                                 \
+	X(NOT_UDP, "the allocation relays TCP: channels are for UDP")                              \
+	X(NO_TCP_PORT, "the peer is an address of this relay where no TCP allocation is")          \
+	X(CONNECTED, "the allocation has a connection with the peer already")                      \
+	X(UNREACHABLE, "the peer did not answer, or refused the connection")                       \
+	X(CONNECTION_ID, "CONNECTION-ID names no connection that waits")                           \
+	X(DATA_QUOTA, "the user or the allocation has as many connections as allowed")             \
 	X(TABLES, "a table is full")                                                               \
 	X(MEMORY, "the server has no memory")
 
@@ -268,13 +280,14 @@ struct turn_lookup {
 struct turn_out {
 	enum turn_out_kind kind;
 	struct turn_tuple tuple;
-	const uint8_t *data; // SEND: valid until the next call on the server
+	const uint8_t *data; // SEND, ORDER: valid until the next call on the server
 	size_t len;
 	uint32_t ref; // OPENED, CLOSED
 	enum turn_close_reason reason;
 	const struct turn_allocation_record *record; // OPENED, CLOSED: valid until the next call
 	const struct turn_refusal *refusal;	     // REFUSED: valid until the next call
 	const struct turn_lookup *lookup;	     // LOOKUP: valid until the next call
+	const struct tp_session_order *order;	     // ORDER: valid until the next call
 };
 
 // Error responses with the reason phrases of the IANA registry. X(code, reason)
@@ -289,6 +302,8 @@ struct turn_out {
 	X(441, "Wrong Credentials")                                                                \
 	X(442, "Unsupported Transport Protocol")                                                   \
 	X(443, "Peer Address Family Mismatch")                                                     \
+	X(446, "Connection Already Exists")                                                        \
+	X(447, "Connection Timeout or Failure")                                                    \
 	X(486, "Allocation Quota Reached")                                                         \
 	X(500, "Server Error")                                                                     \
 	X(508, "Insufficient Capacity")
@@ -326,6 +341,12 @@ struct turn_out {
 	X(reports_stale, "ICMP errors about packets of no live allocation or permission")          \
 	X(reservations_made, "relayed ports reserved for a token")                                 \
 	X(reservations_used, "reserved ports that an allocation took")                             \
+	X(data_connects, "connections to peers asked for (RFC 6062)")                              \
+	X(data_failed, "of them, those that the peer did not take")                                \
+	X(data_arrived, "connections of peers to TCP allocations")                                 \
+	X(data_refused, "connections of peers without permission, or beyond a limit")              \
+	X(data_joined, "connections with peers that a client's connection joined")                 \
+	X(data_closed, "connections with peers that ended")                                        \
 	X(permissions_denied, "peers refused by the peer policy")                                  \
 	X(permissions_revoked, "permissions ended because a new peer policy denies the peer")
 
@@ -474,6 +495,13 @@ bool turn_stream_is_open(const struct turn_server *s, const struct turn_tuple *c
 // The process that held all connections is gone: they end in turn_advance, but for those that are
 // reported open again before.
 void turn_streams_lost(struct turn_server *s, uint64_t now_ns);
+
+// The edge's reports of its sockets for TCP allocations. Drain turn_next afterwards. Once it has
+// reported all, connections that it did not name are forgotten, and it is asked to listen for each
+// TCP allocation; repeating the order does no harm.
+void turn_peer_reported(struct turn_server *s, uint64_t now_ns, const struct tp_session_peer *p);
+void turn_relay_reported(struct turn_server *s, uint64_t now_ns, const struct tp_session_relay *r);
+void turn_edge_synced(struct turn_server *s);
 
 // Expires due objects. At most `budget` timers a call, so that a million of them cause no pause.
 void turn_advance(struct turn_server *s, uint64_t now_ns, unsigned budget);

@@ -260,6 +260,7 @@ struct conf_limits {
 	uint32_t nonce_lifetime_s;
 	uint32_t credential_lifetime_s; // longest of a REST credential; 0: no limit
 	uint32_t first_contact_rate;	// packets per second and source prefix; 0: no limit
+	uint32_t user_connections;	// of one user with peers, by TCP; 0: no limit
 };
 
 // Another realm than the file's own, with everything that the first has of its own.
@@ -297,6 +298,7 @@ struct conf_protocol {
 	bool userhash;			  // offer USERHASH
 	const char *credential_separator; // one character, between time and name
 	bool end_with_credential;	  // a call is over when its credential is
+	bool tcp_relay;			  // offer TCP allocations
 };
 
 struct conf_log {

@@ -142,6 +142,10 @@
 		"A stream client's connection ended; the line has the reason and its losses.")     \
 	X(CONNECTION_GARBAGE, "connection_garbage", INFO, 10,                                      \
 		"A stream client sent bytes that are neither STUN nor ChannelData.")               \
+	X(DATA_CONNECTION_ENDED, "data_connection_ended", INFO, 20,                                \
+		"A connection of a TCP allocation with a peer ended; the line has its bytes.")     \
+	X(RELAY_FAILED, "relay_failed", ERROR, 10,                                                 \
+		"The edge can't listen at a relayed TCP port; the allocation ended.")              \
 	X(HANDSHAKE_FAILED, "handshake_failed", INFO, 10,                                          \
 		"A client's TLS handshake failed; the line has the cause.")                        \
 	X(BACKEND_FAILED, "backend_failed", WARNING, 2,                                            \

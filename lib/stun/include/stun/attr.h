@@ -32,6 +32,7 @@
 	X(USERHASH, TP_ATTR_USERHASH, 32, 32, "USERHASH")                                          \
 	X(XOR_MAPPED_ADDRESS, TP_ATTR_XOR_MAPPED_ADDRESS, 8, 20, "XOR-MAPPED-ADDRESS")             \
 	X(RESERVATION_TOKEN, 0x0022, 8, 8, "RESERVATION-TOKEN")                                    \
+	X(CONNECTION_ID, 0x002a, 4, 4, "CONNECTION-ID")                                            \
 	X(ADDITIONAL_ADDRESS_FAMILY, 0x8000, 4, 4, "ADDITIONAL-ADDRESS-FAMILY")                    \
 	X(PASSWORD_ALGORITHMS, TP_ATTR_PASSWORD_ALGORITHMS, 4, 763, "PASSWORD-ALGORITHMS")         \
 	X(ADDRESS_ERROR_CODE, 0x8001, 4, 767, "ADDRESS-ERROR-CODE")                                \

@@ -46,6 +46,9 @@ enum stun_method {
 	STUN_DATA_METHOD = 0x007,
 	STUN_CREATE_PERMISSION = 0x008,
 	STUN_CHANNEL_BIND = 0x009,
+	STUN_CONNECT = 0x00a, // RFC 6062
+	STUN_CONNECTION_BIND = 0x00b,
+	STUN_CONNECTION_ATTEMPT = 0x00c,
 };
 
 // RFC 8489 5: the bits of class and method are interleaved in the message type.
