@@ -92,6 +92,7 @@ void edge_link_tick(struct edge_link *l, uint64_t now_ns)
 		waking_connect(l);
 	}
 	files_tick(l);
+	session_tell_relay(l);
 	session_tell(l);
 }
 

@@ -18,6 +18,24 @@ struct listeners_message {
 	struct tp_session_listener items[TP_SESSION_LISTENERS_MAX];
 };
 
+// From the control process.
+union message {
+	struct listeners_message listeners;
+	struct {
+		struct tp_session_message head;
+		struct tp_session_order order;
+		uint8_t data[TP_SESSION_DATA_MAX];
+	} order;
+};
+
+struct relay_message {
+	struct tp_session_message head;
+	union {
+		struct tp_session_relay relay;
+		struct tp_session_peer peer;
+	};
+};
+
 struct reports_message {
 	struct tp_session_message head;
 	struct tp_session_report items[TP_SESSION_REPORTS_MAX];
@@ -103,7 +121,7 @@ static void disconnect(struct edge_link *l)
 	pthread_mutex_lock(&s->mutex);
 	close(s->fd);
 	s->fd = -1;
-	s->synced = false;
+	s->synced = s->relay_told = false;
 	s->listeners_came = false;
 	pthread_mutex_unlock(&s->mutex);
 	atomic_store(&l->control_up, false);
@@ -135,15 +153,17 @@ void session_connect(struct edge_link *l)
 	pthread_mutex_lock(&s->mutex);
 	s->fd = fd;
 	forget_told(l);
+	s->relay_told = l->settings.relay == NULL;
 	pthread_mutex_unlock(&s->mutex);
+	if (l->settings.relay != NULL)
+		l->settings.relay->begin(l->settings.relay->ctx);
 }
 
 static bool listeners_take(struct edge_link *l, const struct listeners_message *m, size_t size)
 {
 	struct session *s = &l->session;
 
-	if (size < sizeof(m->head) || m->head.magic != TP_SESSION_MAGIC ||
-		m->head.kind != TP_SESSION_LISTENERS || m->head.n > TP_SESSION_LISTENERS_MAX ||
+	if (m->head.n > TP_SESSION_LISTENERS_MAX ||
 		size != sizeof(m->head) + m->head.n * sizeof(m->items[0]))
 		return false;
 	pthread_mutex_lock(&s->mutex);
@@ -157,16 +177,39 @@ static bool listeners_take(struct edge_link *l, const struct listeners_message *
 	return true;
 }
 
+static bool order_take(struct edge_link *l, const union message *m, size_t size)
+{
+	const struct edge_link_relay *r = l->settings.relay;
+	size_t least = sizeof(m->order.head) + sizeof(m->order.order);
+
+	return r != NULL && m->order.head.n == 1 && size >= least &&
+	       m->order.order.data_len <= TP_SESSION_DATA_MAX &&
+	       size == least + m->order.order.data_len &&
+	       r->order(r->ctx, &m->order.order, m->order.data);
+}
+
+// False: no control process of ours sends this.
+static bool message_take(struct edge_link *l, const union message *m, size_t size)
+{
+	const struct tp_session_message *head = &m->listeners.head;
+
+	if (size < sizeof(*head) || size > sizeof(*m) || head->magic != TP_SESSION_MAGIC)
+		return false;
+	if (head->kind == TP_SESSION_LISTENERS)
+		return listeners_take(l, &m->listeners, size);
+	return head->kind == TP_SESSION_ORDER && order_take(l, m, size);
+}
+
 void session_read(struct edge_link *l)
 {
-	struct listeners_message m;
+	union message m;
 
 	while (l->session.fd >= 0) {
 		ssize_t n = recv(l->session.fd, &m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
-		if (n <= 0 || !listeners_take(l, &m, (size_t)n))
+		if (n <= 0 || !message_take(l, &m, (size_t)n))
 			disconnect(l);
 	}
 }
@@ -219,6 +262,42 @@ void edge_link_expires(struct edge_link *l, uint64_t expires_s)
 	pthread_mutex_unlock(&s->mutex);
 }
 
+static bool tell_relay(struct session *s, const struct edge_link_report *r)
+{
+	struct relay_message m = {.head = {.magic = TP_SESSION_MAGIC, .kind = r->kind, .n = 1}};
+	size_t size = sizeof(m.head);
+
+	if (r->kind == TP_SESSION_RELAY) {
+		m.relay = r->relay;
+		size += sizeof(m.relay);
+	} else {
+		m.peer = r->peer;
+		size += sizeof(m.peer);
+	}
+	return send(s->fd, &m, size, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)size;
+}
+
+void session_tell_relay(struct edge_link *l)
+{
+	const struct edge_link_relay *r = l->settings.relay;
+	struct session *s = &l->session;
+	struct edge_link_report report;
+	bool full = false;
+
+	if (r == NULL || s->fd < 0 || !s->listeners_came)
+		return;
+	// The connections that they name come first.
+	session_tell(l);
+	while (!full && r->due(r->ctx, &report)) {
+		full = !tell_relay(s, &report);
+		if (!full)
+			r->told(r->ctx);
+	}
+	pthread_mutex_lock(&s->mutex);
+	s->relay_told |= !full;
+	pthread_mutex_unlock(&s->mutex);
+}
+
 void session_tell(struct edge_link *l)
 {
 	struct session *s = &l->session;
@@ -228,7 +307,7 @@ void session_tell(struct edge_link *l)
 	m.head.expires_s = s->expires_s;
 	if (s->fd >= 0 && s->listeners_came) {
 		reports_send(s);
-		if (s->first_dirty == NULL && !s->synced)
+		if (s->first_dirty == NULL && s->relay_told && !s->synced)
 			s->synced = tell(s, &m);
 	}
 	pthread_mutex_unlock(&s->mutex);

@@ -63,7 +63,8 @@ struct session {
 	struct slot *first_dirty;
 	struct slot **last_dirty;
 	bool listeners_came;
-	bool synced; // told after the listeners came
+	bool relay_told; // every report of the relay, since the listeners came
+	bool synced;	 // told after both
 	uint64_t expires_s;
 	// Under the mutex:
 	struct tp_session_listener listeners[TP_SESSION_LISTENERS_MAX];
@@ -105,6 +106,8 @@ void session_connect(struct edge_link *l);
 void session_read(struct edge_link *l);
 // Reports all that is due, as far as the socket takes it. Any thread.
 void session_tell(struct edge_link *l);
+// The same of the relay's. The main thread.
+void session_tell_relay(struct edge_link *l);
 // The slot has another connection, or none; to be told. Any thread.
 void session_mark(struct edge_link *l, struct slot *s, const struct tp_session_report *is);
 

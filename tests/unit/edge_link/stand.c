@@ -57,7 +57,8 @@ void stand_edge(struct stand *s, unsigned n_workers, unsigned n_threads, uint32_
 	const struct edge_link_settings settings = {.place = &s->place,
 		.n_workers = n_workers,
 		.n_threads = n_threads,
-		.connections_max = connections};
+		.connections_max = connections,
+		.relay = s->relay};
 
 	stand_edge_kill(s);
 	s->link = edge_link_create(&settings);

@@ -25,6 +25,7 @@ struct stand {
 	struct shm_streams edge;
 	// The edge.
 	struct edge_link *link;
+	const struct edge_link_relay *relay; // of the next edge; NULL: none
 	uint64_t now_ns;
 };
 

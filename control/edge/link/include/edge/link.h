@@ -23,8 +23,33 @@
 #include <turnpike/entry.h>
 #include <turnpike/segment.h>
 
+#include <turnpike/session.h>
+
 struct edge_link;
 struct edge_link_thread;
+
+// A report of a socket of a TCP allocation.
+struct edge_link_report {
+	uint32_t kind; // TP_SESSION_RELAY or TP_SESSION_PEER
+	union {
+		struct tp_session_relay relay;
+		struct tp_session_peer peer;
+	};
+};
+
+// The part that obeys the control process's orders, and has reports for it; called by the main
+// thread.
+struct edge_link_relay {
+	void *ctx;
+	// `data` has order->data_len bytes, valid during the call. False: the order makes no sense,
+	// which ends the session.
+	bool (*order)(void *ctx, const struct tp_session_order *order, const uint8_t *data);
+	// Another control process: all reports are due.
+	void (*begin)(void *ctx);
+	// The next report that is due, again until it was told; false: none.
+	bool (*due)(void *ctx, struct edge_link_report *report);
+	void (*told)(void *ctx);
+};
 
 struct edge_link_settings {
 	// Borrowed until edge_link_destroy. The caller holds the role SHM_ROLE_EDGE of it.
@@ -33,6 +58,8 @@ struct edge_link_settings {
 	unsigned n_threads; // 1 to TP_EDGE_THREADS_MAX
 	// Connections of one thread at a time, 1 to TP_CONNECTION_SLOT_MAX - 1.
 	uint32_t connections_max;
+	// NULL: orders are none that make sense. Borrowed, as above.
+	const struct edge_link_relay *relay;
 };
 
 // NULL with errno set (EINVAL, ENOMEM, or a system call's error).
