@@ -57,8 +57,10 @@ uint64_t conn_expire(struct serve_thread *t)
 {
 	uint64_t a = list_expire(t, &t->young, t->serve->times.handshake_ns);
 	uint64_t b = list_expire(t, &t->idle, t->serve->times.idle_ns);
+	uint64_t c = list_expire(t, &t->binding, t->serve->times.handshake_ns);
 
-	return a < b ? a : b;
+	a = a < b ? a : b;
+	return a < c ? a : c;
 }
 
 // ---- birth and death
@@ -178,8 +180,9 @@ void conn_reap(struct serve_thread *t)
 
 void conn_events_want(struct conn *c, bool writable)
 {
-	struct epoll_event e = {
-		.events = EPOLLIN | (writable ? (uint32_t)EPOLLOUT : 0), .data.ptr = c};
+	struct epoll_event e = {.events = (c->binding ? 0 : (uint32_t)EPOLLIN) |
+					  (writable ? (uint32_t)EPOLLOUT : 0),
+		.data.ptr = c};
 
 	if (epoll_ctl(c->thread->epoll_fd, EPOLL_CTL_MOD, c->fd, &e) < 0)
 		conn_close(c, SERVE_CLOSE_memory);
@@ -231,6 +234,8 @@ static bool bytes_take(struct conn *c, const uint8_t *bytes, size_t len)
 	while ((step = wire_frame_next(&c->framer, &f, bytes, len)) == WIRE_STEP_MESSAGE) {
 		message_send(c, &f);
 		got = true;
+		if (join_is_asked(c, f.data, f.len))
+			break;
 	}
 	SERVE_COUNT(t, messages_oversize, c->framer.oversize - oversize);
 	if (step == WIRE_STEP_FAULT) {
@@ -242,7 +247,11 @@ static bool bytes_take(struct conn *c, const uint8_t *bytes, size_t len)
 		conn_close(c, SERVE_CLOSE_garbage);
 		return false;
 	}
-	if (!partial_keep(c, bytes + f.at, len - f.at)) {
+	if (step == WIRE_STEP_MESSAGE && join_wait(c, bytes + f.at, len - f.at))
+		return true;
+	if (c->fd < 0)
+		return false;
+	if (step == WIRE_STEP_MESSAGE || !partial_keep(c, bytes + f.at, len - f.at)) {
 		conn_close(c, SERVE_CLOSE_memory);
 		return false;
 	}
@@ -288,7 +297,7 @@ void conn_read_open(struct conn *c)
 		if (!conn_bytes(c, t->scratch, kept, (size_t)n))
 			return;
 		// The kernel tells of more by an event; a session may hold the last of it.
-		if (c->ssl == NULL)
+		if (c->ssl == NULL || c->binding)
 			return;
 	}
 	if (stream_holds(c) && ds_list_is_empty(&c->again))
@@ -300,7 +309,7 @@ void conn_read_again(struct conn *c)
 	ds_list_del(&c->again);
 	if (c->state == CONN_PASS)
 		pass_pump(c);
-	else
+	else if (!c->binding)
 		conn_read_open(c);
 }
 
@@ -329,6 +338,8 @@ void conn_push(struct conn *c, const uint8_t *data, size_t len)
 	// While the socket is full its event will flush.
 	if (!c->writable_wanted && ds_list_is_empty(&c->dirty))
 		ds_list_add(&t->dirty, &c->dirty);
+	if (c->binding)
+		join_refused(c);
 }
 
 void conn_flush(struct conn *c)
@@ -364,7 +375,11 @@ void conn_event(struct conn *c, uint32_t events)
 	case CONN_OPEN:
 		if ((events & EPOLLOUT) != 0)
 			conn_flush(c);
-		if (c->fd >= 0 && (events & ~(uint32_t)EPOLLOUT) != 0)
+		if (c->fd < 0 || (events & ~(uint32_t)EPOLLOUT) == 0)
+			break;
+		if (c->binding)
+			conn_close(c, SERVE_CLOSE_broken);
+		else
 			conn_read_open(c);
 		break;
 	case CONN_PASS:

@@ -23,6 +23,7 @@
 #define SERVE_ACCEPTS	 64u   // of one listener in a turn
 #define SERVE_MESSAGES	 512u  // from the workers in a turn
 #define SERVE_UNACKED_MS 60000u
+#define CONNECTION_BIND	 0x000bu // type of the request, RFC 6062
 
 // Address and port that clients connect to, with a tcp listener, a tls listener, or both.
 struct serve_port {
@@ -48,11 +49,12 @@ enum conn_state {
 	CONN_HANDSHAKE,
 	CONN_WEB, // TURN or HTTP
 	CONN_OPEN,
-	CONN_PASS, // a backend's
+	CONN_PASS, // a backend's, or joined with a peer
 };
 
 struct serve_thread;
 struct pass;
+struct mail;
 
 // A connection whose messages are in a WebSocket.
 struct conn_ws {
@@ -76,6 +78,7 @@ struct conn {
 	bool admitted;
 	bool writable_wanted; // EPOLLOUT is armed
 	bool spoke;	      // a message has come
+	bool binding;	      // not read until its ConnectionBind is answered
 	SSL *ssl;	      // NULL: plain
 	uint64_t connection;  // handle of the link; 0: not open
 	struct tp_addr remote;
@@ -107,8 +110,13 @@ struct serve_thread {
 	pthread_t thread;
 	bool running;
 	uint64_t now_ns;
-	struct ds_list young; // handshakes, and messages that have begun
-	struct ds_list idle;  // the others
+	struct ds_list young;	// handshakes, and messages that have begun
+	struct ds_list binding; // until their ConnectionBind is answered
+	struct ds_list joined;	// with peers, both ends open: without a limit of time
+	struct ds_list idle;	// the others
+	int mail_fd;
+	pthread_mutex_t mail_lock;
+	struct mail *mail; // under the lock, the oldest first
 	struct ds_list dirty;
 	struct ds_list again;
 	struct ds_list dead; // closed in this turn: events may still name them
@@ -134,6 +142,8 @@ struct serve {
 	struct serve_times times;
 	struct serve_thread *threads[TP_EDGE_THREADS_MAX];
 	unsigned n_threads;
+	serve_ended_fn *ended;
+	void *ended_ctx;
 };
 
 // One writer; readers see any order.
@@ -219,11 +229,25 @@ size_t ws_decode(struct conn *c, uint8_t *bytes, size_t len);
 void pass_look(struct conn *c);
 // Connects to the backend, which gets these bytes first.
 void pass_begin(struct conn *c, const struct conf_backend *b, const uint8_t *bytes, size_t len);
+// Joins the socket of a peer, which is taken over: the client gets the bytes first, the peer those
+// that are kept.
+void pass_join(struct conn *c, uint64_t key, int fd, const uint8_t *bytes, size_t len);
 // Moves all that can be moved.
 void pass_pump(struct conn *c);
 // The backend has not answered in time.
 void pass_late(struct conn *c);
 void pass_end(struct conn *c);
+
+// ---- join.c: data connections -------------------------------------------------------------------
+
+// Whether the message asks for it.
+bool join_is_asked(const struct conn *c, const uint8_t *message, size_t len);
+// Stops reading, keeping bytes that were read. False: without memory, or closed.
+bool join_wait(struct conn *c, const uint8_t *bytes, size_t len);
+// The answer came as a message: the connection stays as it is.
+void join_refused(struct conn *c);
+// Takes the orders that have come for the thread.
+void join_mail(struct serve_thread *t);
 
 // ---- stream.c: bytes, plain or TLS
 // ---------------------------------------------------------------

@@ -37,7 +37,9 @@ struct way {
 struct pass {
 	int fd; // of the backend
 	bool connected;
-	const struct conf_backend *backend;
+	const struct conf_backend *backend; // NULL: a peer
+	uint64_t key;			    // of the peer connection; 0: a backend
+	uint64_t n_up, n_down;		    // bytes
 	struct way up, down;
 };
 
@@ -137,6 +139,36 @@ static int way_put(
 	return 0;
 }
 
+// A joined connection may be silent; one with an end that is over is not for ever.
+static void passed(struct conn *c)
+{
+	const struct pass *p = c->pass;
+	struct serve_thread *t = c->thread;
+
+	if (p->key != 0)
+		conn_time(c, p->up.ended || p->down.ended ? &t->idle : &t->joined);
+	else
+		conn_time(c, p->connected ? &t->idle : &t->young);
+}
+
+static void count(struct conn *c, const struct way *w, size_t n)
+{
+	struct serve_thread *t = c->thread;
+	struct pass *p = c->pass;
+	bool up = w->from == CLIENT;
+
+	p->n_up += up ? n : 0;
+	p->n_down += up ? 0 : n;
+	if (p->key != 0 && up)
+		SERVE_COUNT(t, data_in, n);
+	else if (p->key != 0)
+		SERVE_COUNT(t, data_out, n);
+	else if (up)
+		SERVE_COUNT(t, passed_in, n);
+	else
+		SERVE_COUNT(t, passed_out, n);
+}
+
 // 1: there may be more; 0: an event will tell; -1: the end of both, with *why.
 static int way_pump(struct conn *c, struct way *w, enum serve_close *why)
 {
@@ -155,15 +187,13 @@ static int way_pump(struct conn *c, struct way *w, enum serve_close *why)
 		n = side_read(c, w->from, t->scratch, PASS_BATCH, why);
 		if (n < 0 && *why == SERVE_CLOSE_client) {
 			w->ended = true;
+			passed(c);
 			continue;
 		}
 		if (n <= 0)
 			return (int)n;
-		conn_time(c, c->pass->connected ? &t->idle : &t->young);
-		if (w->from == CLIENT)
-			SERVE_COUNT(t, passed_in, n);
-		else
-			SERVE_COUNT(t, passed_out, n);
+		passed(c);
+		count(c, w, (size_t)n);
 		if (way_put(c, w, t->scratch, (size_t)n, why) < 0)
 			return -1;
 	}
@@ -202,11 +232,11 @@ void pass_pump(struct conn *c)
 		return;
 	}
 	if (p->up.told && p->down.told) {
-		conn_close(c, SERVE_CLOSE_passed);
+		conn_close(c, p->key != 0 ? SERVE_CLOSE_data : SERVE_CLOSE_passed);
 		return;
 	}
 	if (p->connected && !was_connected)
-		conn_time(c, &c->thread->idle);
+		passed(c);
 	if ((up > 0 || down > 0) && ds_list_is_empty(&c->again))
 		ds_list_add(&c->thread->again, &c->again);
 }
@@ -272,10 +302,62 @@ void pass_begin(struct conn *c, const struct conf_backend *b, const uint8_t *byt
 	pass_pump(c);
 }
 
+static bool ways_fill(struct conn *c, const uint8_t *bytes, size_t len)
+{
+	struct pass *p = c->pass;
+
+	p->down.bytes = malloc(len);
+	if (p->down.bytes == NULL)
+		return false;
+	memcpy(p->down.bytes, bytes, len);
+	p->down.n = len;
+	p->up.bytes = c->partial;
+	p->up.n = c->n_partial;
+	count(c, &p->up, p->up.n);
+	c->partial = NULL;
+	c->n_partial = 0;
+	return true;
+}
+
+void pass_join(struct conn *c, uint64_t key, int fd, const uint8_t *bytes, size_t len)
+{
+	struct serve *s = c->thread->serve;
+	struct pass *p = calloc(1, sizeof(*p));
+
+	if (p == NULL) {
+		close(fd);
+		s->ended(s->ended_ctx, key, 0, 0);
+		conn_close(c, SERVE_CLOSE_memory);
+		return;
+	}
+	*p = (struct pass){
+		.fd = fd, .connected = true, .key = key, .up.from = CLIENT, .down.from = BACKEND};
+	c->pass = p;
+	// Answers to earlier requests, if any.
+	conn_flush(c);
+	if (c->fd >= 0 && c->writable_wanted)
+		conn_close(c, SERVE_CLOSE_unread);
+	if (c->fd < 0)
+		return;
+	c->state = CONN_PASS;
+	c->binding = false;
+	if (!ways_fill(c, bytes, len) || !events_ask(c, fd, EPOLL_CTL_ADD) ||
+		!events_ask(c, c->fd, EPOLL_CTL_MOD)) {
+		conn_close(c, SERVE_CLOSE_memory);
+		return;
+	}
+	passed(c);
+	pass_pump(c);
+}
+
 void pass_end(struct conn *c)
 {
+	struct serve *s = c->thread->serve;
+
 	if (c->pass == NULL)
 		return;
+	if (c->pass->key != 0)
+		s->ended(s->ended_ctx, c->pass->key, c->pass->n_up, c->pass->n_down);
 	if (c->pass->fd >= 0)
 		close(c->pass->fd);
 	free(c->pass->up.bytes);

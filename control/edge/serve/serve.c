@@ -52,12 +52,16 @@ static struct serve_thread *thread_create(struct serve *s, unsigned number)
 	t->number = number;
 	ds_list_init(&t->young);
 	ds_list_init(&t->idle);
+	ds_list_init(&t->binding);
+	ds_list_init(&t->joined);
 	ds_list_init(&t->dirty);
 	ds_list_init(&t->again);
 	ds_list_init(&t->dead);
 	t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	t->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	t->associations = associations_create(t);
+	t->mail_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pthread_mutex_init(&t->mail_lock, NULL);
 	return t;
 }
 
@@ -70,6 +74,9 @@ static void thread_destroy(struct serve_thread *t)
 	if (t->stop_fd >= 0)
 		close(t->stop_fd);
 	associations_destroy(t->associations);
+	if (t->mail_fd >= 0)
+		close(t->mail_fd);
+	pthread_mutex_destroy(&t->mail_lock);
 	free(t);
 }
 
@@ -80,6 +87,8 @@ static int thread_attach(struct serve_thread *t, struct edge_link *link)
 
 	t->link = edge_link_thread(link, t->number);
 	rc = watch(t, t->stop_fd, &t->stop_fd);
+	if (rc == 0)
+		rc = watch(t, t->mail_fd, &t->mail_fd);
 	if (rc == 0)
 		rc = watch(t, edge_link_thread_fd(t->link), &t->link);
 	for (size_t i = 0; i < s->n_ports && rc == 0; i++)
@@ -129,7 +138,8 @@ static int parts_make(struct serve *s, const struct conf *conf, struct tls_error
 		struct serve_thread *t = thread_create(s, s->n_threads);
 
 		s->threads[s->n_threads] = t;
-		if (t == NULL || t->epoll_fd < 0 || t->stop_fd < 0 || t->associations == NULL) {
+		if (t == NULL || t->epoll_fd < 0 || t->stop_fd < 0 || t->mail_fd < 0 ||
+			t->associations == NULL) {
 			s->n_threads++;
 			return fault(err, "no event loop", "is the limit of open files reached?");
 		}

@@ -65,7 +65,9 @@ static bool event_take(struct serve_thread *t, const struct epoll_event *e)
 
 	if (e->data.ptr == &t->stop_fd)
 		return false;
-	if (p != NULL)
+	if (e->data.ptr == &t->mail_fd)
+		join_mail(t);
+	else if (p != NULL)
 		listen_accept(t, p);
 	else if (e->data.ptr != &t->link)
 		conn_event(e->data.ptr, e->events);
@@ -128,7 +130,9 @@ bool thread_turn(struct serve_thread *t, bool may_wait)
 
 void thread_end(struct serve_thread *t)
 {
-	struct ds_list *lists[] = {&t->young, &t->idle};
+	struct ds_list *lists[] = {&t->young, &t->idle, &t->binding, &t->joined};
+
+	join_mail(t);
 
 	for (size_t i = 0; i < TP_ARRAY_LEN(lists); i++) {
 		while (!ds_list_is_empty(lists[i]))

@@ -32,6 +32,7 @@
 	X(not_ready, "the control process has not named the listener")                             \
 	X(passed, "a backend's connection ended")                                                  \
 	X(http, "a request of HTTP that was answered with a refusal")                              \
+	X(data, "a data connection of a TCP allocation ended")                                     \
 	X(backend, "the backend of the listener can't be reached")                                 \
 	X(limit, "a limit of connections or handshakes")                                           \
 	X(memory, "no memory")                                                                     \
@@ -58,6 +59,8 @@ enum serve_close {
 	X(passed, "connections handed to backends")                                                \
 	X(passed_in, "bytes for backends")                                                         \
 	X(passed_out, "bytes of backends")                                                         \
+	X(data_in, "bytes for peers of TCP allocations")                                           \
+	X(data_out, "bytes of peers of TCP allocations")                                           \
 	X(messages_in, "messages of clients handed to the data plane")                             \
 	X(messages_full, "messages of clients lost: the data plane was too slow or away")          \
 	X(messages_oversize, "messages of clients lost: longer than 1,984 bytes")                  \
@@ -109,6 +112,18 @@ bool serve_listeners_same(const struct serve *s, const struct conf *conf);
 // Ends the threads, which close their connections.
 void serve_stop(struct serve *s);
 void serve_destroy(struct serve *s);
+
+// ---- data connections (RFC 6062): the main thread -----------------------------------------------
+
+// How the end of a joined connection is told, by its thread: before serve_start.
+typedef void serve_ended_fn(void *ctx, uint64_t key, uint64_t to_peer, uint64_t to_client);
+void serve_on_ended(struct serve *s, serve_ended_fn *ended, void *ctx);
+// Joins the peer's socket, which is taken over, and the client's connection, whose client gets the
+// data first. `ended` is called once, also where the connection is gone.
+void serve_join(struct serve *s, uint64_t key, uint64_t connection, int fd, const uint8_t *data,
+	size_t len);
+// Ends a joined one.
+void serve_part(struct serve *s, uint64_t key, uint64_t connection);
 
 // Sum over the threads.
 void serve_counters_read(struct serve *s, struct serve_counters *out);

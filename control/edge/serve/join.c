@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Data connections (RFC 6062): a client's connection that asked to be one waits for the answer
+// without being read, since bytes for the peer may follow. Orders come from the main thread, to the
+// thread of the client's connection.
+#include "internal.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <turnpike/entry.h>
+
+// An order: with `fd` to join, without one to part.
+struct mail {
+	struct mail *next;
+	uint64_t key;
+	uint64_t connection;
+	int fd; // -1: none
+	size_t len;
+	uint8_t data[];
+};
+
+void serve_on_ended(struct serve *s, serve_ended_fn *ended, void *ctx)
+{
+	s->ended = ended;
+	s->ended_ctx = ctx;
+}
+
+static struct serve_thread *thread_of(struct serve *s, uint64_t connection)
+{
+	uint32_t number = tp_egress_thread(tp_connection_egress(connection));
+
+	return tp_connection_valid(connection) && number < s->n_threads ? s->threads[number] : NULL;
+}
+
+static bool mail_put(struct serve_thread *t, const struct mail *head, const uint8_t *data)
+{
+	static const uint64_t one = 1;
+	struct mail *m = t != NULL ? malloc(sizeof(*m) + head->len) : NULL, **last;
+
+	if (m == NULL)
+		return false;
+	*m = *head;
+	if (head->len > 0)
+		memcpy(m->data, data, head->len);
+	pthread_mutex_lock(&t->mail_lock);
+	for (last = &t->mail; *last != NULL; last = &(*last)->next)
+		;
+	*last = m;
+	pthread_mutex_unlock(&t->mail_lock);
+	(void)!write(t->mail_fd, &one, sizeof(one));
+	return true;
+}
+
+void serve_join(
+	struct serve *s, uint64_t key, uint64_t connection, int fd, const uint8_t *data, size_t len)
+{
+	const struct mail m = {.key = key, .connection = connection, .fd = fd, .len = len};
+
+	if (mail_put(thread_of(s, connection), &m, data))
+		return;
+	close(fd);
+	s->ended(s->ended_ctx, key, 0, 0);
+}
+
+void serve_part(struct serve *s, uint64_t key, uint64_t connection)
+{
+	const struct mail m = {.key = key, .connection = connection, .fd = -1};
+
+	(void)mail_put(thread_of(s, connection), &m, NULL);
+}
+
+// ---- the thread ---------------------------------------------------------------------------------
+
+static struct conn *conn_find(struct ds_list *list, uint64_t connection)
+{
+	for (struct ds_list *k = list->next; k != list; k = k->next) {
+		struct conn *c = DS_CONTAINER(k, struct conn, timed);
+
+		if (c->connection == connection)
+			return c;
+	}
+	return NULL;
+}
+
+static void mail_obey(struct serve_thread *t, const struct mail *m)
+{
+	struct serve *s = t->serve;
+	struct conn *c = conn_find(m->fd < 0 ? &t->joined : &t->binding, m->connection);
+
+	if (m->fd < 0 && c != NULL) {
+		conn_close(c, SERVE_CLOSE_data);
+	} else if (c != NULL) {
+		pass_join(c, m->key, m->fd, m->data, m->len);
+	} else if (m->fd >= 0) {
+		close(m->fd);
+		s->ended(s->ended_ctx, m->key, 0, 0);
+	}
+}
+
+void join_mail(struct serve_thread *t)
+{
+	struct mail *m;
+	uint64_t count;
+
+	(void)!read(t->mail_fd, &count, sizeof(count));
+	pthread_mutex_lock(&t->mail_lock);
+	m = t->mail;
+	t->mail = NULL;
+	pthread_mutex_unlock(&t->mail_lock);
+	while (m != NULL) {
+		struct mail *next = m->next;
+
+		mail_obey(t, m);
+		free(m);
+		m = next;
+	}
+}
+
+// ---- the client's connection --------------------------------------------------------------------
+
+bool join_is_asked(const struct conn *c, const uint8_t *message, size_t len)
+{
+	return c->ws == NULL && len >= 2 && tp_load_be16(message) == CONNECTION_BIND;
+}
+
+bool join_wait(struct conn *c, const uint8_t *bytes, size_t len)
+{
+	uint8_t *kept = malloc(len < WIRE_PARTIAL_MAX ? WIRE_PARTIAL_MAX : len);
+
+	if (kept == NULL)
+		return false;
+	if (len > 0)
+		memcpy(kept, bytes, len);
+	free(c->partial);
+	c->partial = kept;
+	c->n_partial = (uint16_t)len;
+	c->binding = true;
+	conn_time(c, &c->thread->binding);
+	conn_events_want(c, c->writable_wanted);
+	return c->fd >= 0;
+}
+
+// It was refused: messages followed.
+void join_refused(struct conn *c)
+{
+	struct serve_thread *t = c->thread;
+	size_t kept = c->n_partial;
+
+	c->binding = false;
+	conn_time(c, &t->idle);
+	conn_events_want(c, c->writable_wanted);
+	if (c->fd < 0)
+		return;
+	memcpy(t->scratch, c->partial, kept);
+	if (conn_bytes(c, t->scratch, kept, 0) && !c->binding && stream_holds(c) &&
+		ds_list_is_empty(&c->again))
+		ds_list_add(&t->again, &c->again);
+}

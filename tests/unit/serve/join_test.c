@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Data connections of TCP allocations, with a peer and a control process that the test plays.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "internal.h"
+#include "world.h"
+
+#define KEY 0x123456789u
+
+struct fixture {
+	struct world w;
+	int client;
+	int peer;  // the test's end
+	int given; // the edge's
+	uint64_t connection;
+	unsigned ended;
+	uint64_t to_peer, to_client;
+};
+
+static void on_ended(void *ctx, uint64_t key, uint64_t to_peer, uint64_t to_client)
+{
+	struct fixture *f = ctx;
+
+	assert_true(key == KEY);
+	f->ended++;
+	f->to_peer = to_peer;
+	f->to_client = to_client;
+}
+
+// A request without attributes.
+static void request(uint8_t out[20], uint16_t type)
+{
+	memset(out, 0, 20);
+	tp_store_be16(out, type);
+	tp_store_be32(out + 4, 0x2112a442);
+}
+
+static void start(struct fixture *f)
+{
+	int fds[2];
+
+	*f = (struct fixture){.client = -1};
+	world_start(&f->w, "");
+	serve_on_ended(f->w.serve, on_ended, f);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	f->peer = fds[0];
+	f->given = fds[1];
+	f->client = world_connect(f->w.ports[0]);
+}
+
+static void stop(struct fixture *f)
+{
+	close(f->client);
+	close(f->peer);
+	world_stop(&f->w);
+}
+
+// The request, and bytes behind it.
+static void ask(struct fixture *f, const void *more, size_t len)
+{
+	struct fake_edge_message m;
+	uint8_t bytes[64];
+
+	request(bytes, CONNECTION_BIND);
+	memcpy(bytes + 20, more, len);
+	world_write(f->client, bytes, 20 + len);
+	world_take(&f->w, &m);
+	assert_int_equal(m.len, 20);
+	f->connection = m.connection;
+}
+
+static void receive(struct fixture *f, int fd, const char *want)
+{
+	char got[64] = "";
+	size_t n = 0;
+
+	for (unsigned i = 0; i < 20000 && n < strlen(want); i++) {
+		ssize_t k;
+
+		world_turns(&f->w, 1);
+		k = recv(fd, got + n, sizeof(got) - n, MSG_DONTWAIT);
+		n += k > 0 ? (size_t)k : 0;
+		if (k <= 0)
+			usleep(100);
+	}
+	assert_int_equal(n, strlen(want));
+	assert_memory_equal(got, want, n);
+}
+
+static void receive_end(struct fixture *f, int fd)
+{
+	char byte;
+
+	for (unsigned i = 0; i < 20000; i++) {
+		world_turns(&f->w, 1);
+		if (recv(fd, &byte, 1, MSG_DONTWAIT) == 0)
+			return;
+		usleep(100);
+	}
+	fail_msg("no end comes");
+}
+
+static void wait_ended(struct fixture *f)
+{
+	for (unsigned i = 0; i < 20000 && f->ended == 0; i++) {
+		world_turns(&f->w, 1);
+		usleep(100);
+	}
+	assert_int_equal(f->ended, 1);
+}
+
+static void joined(struct fixture *f)
+{
+	ask(f, "early", 5);
+	serve_join(f->w.serve, KEY, f->connection, f->given, (const uint8_t *)"answer", 6);
+	receive(f, f->client, "answer");
+	receive(f, f->peer, "early");
+}
+
+static void bytes_pass_both_ways(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	start(&f);
+	// The peer's first bytes wait in its socket.
+	assert_int_equal(send(f.peer, "first", 5, 0), 5);
+	ask(&f, "", 0);
+	serve_join(f.w.serve, KEY, f.connection, f.given, (const uint8_t *)"answer", 6);
+	receive(&f, f.client, "answerfirst");
+	// Bytes that would be a fault of framing.
+	world_write(f.client, "\xff\xff\xff\xff", 4);
+	receive(&f, f.peer, "\xff\xff\xff\xff");
+	// One end closes, the other goes on.
+	assert_int_equal(shutdown(f.client, SHUT_WR), 0);
+	receive_end(&f, f.peer);
+	assert_int_equal(send(f.peer, "last", 4, 0), 4);
+	receive(&f, f.client, "last");
+	assert_int_equal(f.ended, 0);
+	assert_int_equal(shutdown(f.peer, SHUT_WR), 0);
+	wait_ended(&f);
+	assert_true(f.to_peer == 4 && f.to_client == 9);
+	assert_int_equal(world_closes(&f.w, SERVE_CLOSE_data), 1);
+	stop(&f);
+}
+
+static void bytes_behind_the_request_are_the_peers(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	start(&f);
+	joined(&f);
+	close(f.client);
+	f.client = -1;
+	receive_end(&f, f.peer);
+	close(f.peer);
+	f.peer = -1;
+	wait_ended(&f);
+	assert_int_equal(f.to_peer, 5);
+	stop(&f);
+}
+
+static void refused_one_stays_a_client(void **state)
+{
+	struct fake_edge_message m;
+	struct fixture f;
+	uint8_t next[20], error[20];
+
+	(void)state;
+	start(&f);
+	request(next, 1);
+	ask(&f, next, sizeof(next));
+	// It is not read meanwhile.
+	world_turns(&f.w, 50);
+	assert_false(fake_edge_take(f.w.link, &m));
+	request(error, 0x011b);
+	world_put(&f.w, f.connection, error, sizeof(error));
+	world_take(&f.w, &m);
+	assert_true(m.len == 20 && tp_load_be16(m.data) == 1);
+	// As before.
+	world_write(f.client, next, sizeof(next));
+	world_take(&f.w, &m);
+	assert_int_equal(m.len, 20);
+	close(f.given);
+	stop(&f);
+}
+
+static void control_ends_it(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	start(&f);
+	joined(&f);
+	serve_part(f.w.serve, KEY, f.connection);
+	wait_ended(&f);
+	receive_end(&f, f.client);
+	receive_end(&f, f.peer);
+	stop(&f);
+}
+
+// The connection is gone, never asked, or is of no thread.
+static void nobody_to_join(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	start(&f);
+	serve_join(f.w.serve, KEY, 5, f.given, (const uint8_t *)"answer", 6);
+	assert_int_equal(f.ended, 1);
+	receive_end(&f, f.peer);
+	stop(&f);
+	start(&f);
+	ask(&f, "", 0);
+	serve_join(f.w.serve, KEY, f.connection + (UINT64_C(1) << 32), f.given,
+		(const uint8_t *)"answer", 6);
+	wait_ended(&f);
+	receive_end(&f, f.peer);
+	stop(&f);
+}
+
+static void stop_ends_all(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	start(&f);
+	joined(&f);
+	world_stop(&f.w);
+	assert_int_equal(f.ended, 1);
+	close(f.client);
+	close(f.peer);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bytes_pass_both_ways),
+		cmocka_unit_test(bytes_behind_the_request_are_the_peers),
+		cmocka_unit_test(refused_one_stays_a_client),
+		cmocka_unit_test(control_ends_it),
+		cmocka_unit_test(nobody_to_join),
+		cmocka_unit_test(stop_ends_all),
+	};
+
+	return cmocka_run_group_tests_name("serve join", tests, world_setup, world_teardown);
+}
