@@ -5,6 +5,7 @@
 
 #include <ctl/server.h>
 #include <edge/link.h>
+#include <relay/relay.h>
 #include <serve/serve.h>
 
 struct edge_options {
@@ -24,6 +25,10 @@ struct edge {
 	struct tls_tickets *tickets;
 	struct serve *serve;
 	struct edge_link *link;
+	struct edge_relay *relay;
+	struct edge_link_relay relaying; // the link's way to it
+	uint32_t relay_sockets;		 // of TCP allocations, at most
+	uint64_t now_ns;		 // of the turn of the loop
 	struct ctl_server *ctl;
 	uint64_t started_ns;
 	bool stopping;
@@ -43,6 +48,9 @@ int edge_start(struct edge *e, const struct edge_options *o, struct conf *conf);
 int edge_reload(struct edge *e, struct tls_error *err);
 void edge_run(struct edge *e);
 void edge_stop(struct edge *e);
+
+// relays.c: the sockets of TCP allocations, after the threads were made. 0 or -1 with errno set.
+int edge_relays_open(struct edge *e);
 
 // The operator socket. 0 or a negative errno.
 int edge_operator_open(struct edge *e);

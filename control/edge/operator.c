@@ -31,10 +31,15 @@ static json_t *counters_json(struct edge *e)
 {
 	json_t *list = json_array();
 	struct edge_link_counters link = {0};
+	struct edge_relay_counters relay;
 	struct serve_counters c;
 
+	edge_relay_counters_read(e->relay, &relay);
 	serve_counters_read(e->serve, &c);
 	edge_link_counters_add(e->link, &link);
+#define RELAY_ADD(name, text) counter_add(list, "relay_", #name, relay.name, text);
+	EDGE_RELAY_COUNTERS(RELAY_ADD)
+#undef RELAY_ADD
 #define SERVE_COUNTER_ADD(name, text) counter_add(list, "", #name, c.name, text);
 	SERVE_COUNTERS(SERVE_COUNTER_ADD)
 #undef SERVE_COUNTER_ADD

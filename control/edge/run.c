@@ -128,12 +128,15 @@ void edge_run(struct edge *e)
 			{.fd = e->signal_fd, .events = POLLIN},
 			{.fd = edge_link_fd(e->link), .events = POLLIN},
 			{.fd = ctl_server_fd(e->ctl), .events = POLLIN},
+			{.fd = edge_relay_fd(e->relay), .events = POLLIN},
 		};
 		uint64_t now_ns;
 
 		(void)poll(fds, TP_ARRAY_LEN(fds), TICK_MS);
 		now_ns = proc_now_ns();
 		signals_read(e);
+		e->now_ns = now_ns;
+		edge_relay_poll(e->relay, now_ns);
 		edge_link_tick(e->link, now_ns);
 		ctl_server_poll(e->ctl, now_ns);
 		ctl_server_advance(e->ctl, now_ns);
@@ -163,6 +166,7 @@ void edge_stop(struct edge *e)
 		edge_link_tick(e->link, proc_now_ns());
 	serve_destroy(e->serve);
 	edge_link_destroy(e->link);
+	edge_relay_destroy(e->relay);
 	tls_tickets_destroy(e->tickets);
 	if (e->signal_fd >= 0)
 		close(e->signal_fd);

@@ -20,7 +20,8 @@
 #include <proc/start.h>
 #include <shm/guard.h>
 
-#define DESCRIPTORS_OWN 128u // beside connections
+#define DESCRIPTORS_OWN 128u	   // beside connections
+#define RELAY_SOCKETS	(1u << 17) // of TCP allocations
 
 static int failed(const struct tls_error *err)
 {
@@ -29,15 +30,20 @@ static int failed(const struct tls_error *err)
 	return PROC_EXIT_FAILED;
 }
 
-// Each connection is a descriptor, two with backends: fewer files, fewer connections.
-static void connections_clamp(struct conf *conf)
+// Each connection is a descriptor, two with backends: fewer files, fewer connections. A quarter is
+// for TCP allocations.
+static void connections_clamp(struct edge *e, struct conf *conf)
 {
 	struct rlimit limit;
 	uint64_t room;
 
+	e->relay_sockets = RELAY_SOCKETS;
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
 		return;
-	room = limit.rlim_cur > DESCRIPTORS_OWN + 1 ? limit.rlim_cur - DESCRIPTORS_OWN : 2;
+	room = limit.rlim_cur > DESCRIPTORS_OWN + 7 ? limit.rlim_cur - DESCRIPTORS_OWN : 8;
+	if (room / 4 < e->relay_sockets)
+		e->relay_sockets = (uint32_t)(room / 4);
+	room -= room / 4;
 	room /= conf_has_backends(conf) ? 2 : 1;
 	if (conf->edge.connections <= room)
 		return;
@@ -106,8 +112,12 @@ static int link_take(struct edge *e)
 		.connections_max = e->conf->edge.connections < TP_CONNECTION_SLOT_MAX - 1
 					   ? e->conf->edge.connections
 					   : TP_CONNECTION_SLOT_MAX - 1,
+		.relay = &e->relaying,
 	};
 
+	if (edge_relays_open(e) < 0)
+		return proc_start_failed("no sockets for TCP allocations", -errno,
+			"free memory; is the limit of open files reached?");
 	e->link = edge_link_create(&settings);
 	return e->link == NULL ? proc_start_failed("no link to the other processes", -errno,
 					 "free memory; is the limit of open files reached?")
@@ -115,17 +125,21 @@ static int link_take(struct edge *e)
 }
 
 // It reads certificates and the configuration again, makes its file of the segment again, and
-// connects to Unix sockets of the other processes, and to backends where there are any.
+// connects to Unix sockets of the other processes, and by TCP to backends and to peers, for which
+// it listens too.
 static int confine(const struct edge *e)
 {
 	static const int calls[] = {
-		SCMP_SYS(eventfd2), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_gettime),
+		SCMP_SYS(eventfd2),
+		SCMP_SYS(timerfd_create),
+		SCMP_SYS(timerfd_gettime),
 		SCMP_SYS(dup3), // the link puts new timers in the place of old ones
+		SCMP_SYS(bind),
+		SCMP_SYS(listen),
 	};
-	const struct proc_sandbox sandbox = {
+	static const struct proc_sandbox sandbox = {
 		.allow = PROC_ALLOW_READ | PROC_ALLOW_REMOVE | PROC_ALLOW_UNIX | PROC_ALLOW_MAKE |
-			 PROC_ALLOW_THREAD |
-			 (conf_has_backends(e->conf) ? (unsigned)PROC_ALLOW_TCP : 0),
+			 PROC_ALLOW_THREAD | PROC_ALLOW_TCP,
 		.calls = calls,
 		.n_calls = TP_ARRAY_LEN(calls),
 	};
@@ -192,7 +206,7 @@ int edge_start(struct edge *e, const struct edge_options *o, struct conf *conf)
 		status = proc_limits_check(DESCRIPTORS_OWN);
 	if (status != 0)
 		return status;
-	connections_clamp(conf);
+	connections_clamp(e, conf);
 	status = parts_take(e);
 	if (status != 0)
 		return status;

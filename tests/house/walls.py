@@ -48,8 +48,11 @@ WALLS = {
     "control/edge/wire": "lib/text",
     "control/edge/bounds": "lib/ds",
     "control/edge/tls": "",
+    "control/edge/relay": "lib/ds",
     "control/edge/dtls": "control/edge/tls",
-    "control/edge": "lib/* control/ctl control/edge/serve control/edge/link control/edge/tls",
+    "control/edge":
+        "lib/* control/ctl control/edge/serve control/edge/link control/edge/relay "
+        "control/edge/tls",
     "control/edge/serve":
         "lib/* control/edge/wire control/edge/bounds control/edge/tls control/edge/dtls control/edge/link",
     "tools/relayctl": "lib/*",

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define ACCEPTS 32u // of one listener in a turn
+
+static uint64_t local_hash(const struct edge_relay *r, const struct tp_addr *local)
+{
+	return ds_map_hash(&r->listeners, local, sizeof(*local));
+}
+
+struct listener *listener_find(const struct edge_relay *r, const struct tp_addr *local)
+{
+	struct ds_map_node *n = ds_map_first(&r->listeners, local_hash(r, local));
+
+	for (; n != NULL; n = ds_map_next(n)) {
+		struct listener *l = DS_CONTAINER(n, struct listener, by_local);
+
+		if (tp_addr_equal(&l->is.local, local))
+			return l;
+	}
+	return NULL;
+}
+
+static struct listener *listener_make(struct edge_relay *r, const struct tp_addr *local)
+{
+	struct listener *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return NULL;
+	l->source = (struct source){.kind = SOURCE_LISTENER, .fd = -1};
+	ds_list_init(&l->source.due);
+	ds_list_init(&l->source.dead);
+	ds_list_init(&l->peers);
+	l->is.local = *local;
+	ds_map_add(&r->listeners, &l->by_local, local_hash(r, local));
+	ds_list_add(&r->all, &l->link);
+	r->n_listeners++;
+	return l;
+}
+
+void listener_open(struct edge_relay *r, const struct tp_addr *local)
+{
+	struct listener *l = listener_find(r, local);
+	int fd;
+
+	if (l != NULL)
+		return;
+	l = listener_make(r, local);
+	// Without memory the allocation has nobody that comes, and its connects fail.
+	if (l == NULL)
+		return;
+	fd = r->n_listeners <= r->settings.listeners_max ? socket_listen(local) : -EMFILE;
+	l->source.fd = fd < 0 ? -1 : fd;
+	if (fd >= 0 && !relay_watch(r, &l->source, EPOLLIN))
+		fd = -ENOMEM;
+	l->is.state = fd < 0 ? TP_RELAY_FAILED : TP_RELAY_LISTENS;
+	l->is.failed = fd < 0 ? (uint16_t)-fd : 0;
+	if (fd < 0)
+		r->counters.listeners_failed++;
+	else
+		r->counters.listeners++;
+	relay_due(r, &l->source);
+}
+
+void listener_close(struct edge_relay *r, struct listener *l)
+{
+	for (struct ds_list *k = l->peers.next, *next; k != &l->peers; k = next) {
+		next = k->next;
+		peer_close(r, DS_CONTAINER(k, struct peer, link));
+	}
+	// The joined ones end in their threads.
+	while (!ds_list_is_empty(&l->peers))
+		ds_list_del(l->peers.next);
+	ds_map_del(&r->listeners, &l->by_local);
+	ds_list_del(&l->link);
+	r->n_listeners--;
+	relay_bury(r, &l->source);
+}
+
+void listener_event(struct edge_relay *r, struct listener *l)
+{
+	for (unsigned i = 0; i < ACCEPTS; i++) {
+		struct tp_addr from;
+		int fd = socket_accept(l->source.fd, &from);
+
+		if (fd < 0)
+			return;
+		peer_accept(r, l, fd, &from);
+	}
+}
+
+void listener_told(struct edge_relay *r, struct listener *l)
+{
+	if (l->is.state == TP_RELAY_FAILED)
+		listener_close(r, l);
+}

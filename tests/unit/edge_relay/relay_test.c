@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Sockets of TCP allocations: real ones on 127.0.0.1, at a time that the test sets.
+#include <relay/relay.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define PEERS_MAX 3u
+#define HANDLE	  0x0000000180000001u
+
+struct fixture {
+	struct edge_relay *r;
+	struct tp_addr addresses[1];
+	struct tp_addr local; // a free port
+	uint64_t now_ns;
+	uint64_t joined_key;
+	uint64_t parted_key;
+	int joined_fd;
+	uint8_t data[16];
+	size_t len;
+};
+
+static void on_join(
+	void *ctx, uint64_t key, uint64_t connection, int fd, const uint8_t *data, size_t len)
+{
+	struct fixture *f = ctx;
+
+	assert_true(connection == HANDLE && len <= sizeof(f->data));
+	f->joined_key = key;
+	f->joined_fd = fd;
+	memcpy(f->data, data, len);
+	f->len = len;
+}
+
+static void on_part(void *ctx, uint64_t key, uint64_t connection)
+{
+	struct fixture *f = ctx;
+
+	assert_true(connection == HANDLE);
+	f->parted_key = key;
+	edge_relay_ended(f->r, key, 5, 7);
+}
+
+static struct sockaddr_in sockaddr_of(const struct tp_addr *a)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = a->port_be};
+
+	memcpy(&at.sin_addr, a->ip, 4);
+	return at;
+}
+
+// A listening socket of the test on a port that the kernel chooses.
+static int peer_open(struct tp_addr *at)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(in);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+	*at = tp_addr_ipv4(INADDR_LOOPBACK, ntohs(in.sin_port));
+	return fd;
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct edge_relay_settings s = {.n_addresses = 1,
+		.port_min = 1024,
+		.port_max = 65535,
+		.listeners_max = 2,
+		.peers_max = PEERS_MAX,
+		.join = on_join,
+		.part = on_part};
+
+	f->addresses[0] = tp_addr_ipv4(INADDR_LOOPBACK, 0);
+	s.addresses = f->addresses;
+	s.ctx = f;
+	close(peer_open(&f->local));
+	f->now_ns = 1000 * TP_NS_PER_S;
+	f->joined_fd = -1;
+	f->r = edge_relay_create(&s);
+	assert_non_null(f->r);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	edge_relay_destroy(f->r);
+	if (f->joined_fd >= 0)
+		close(f->joined_fd);
+	free(f);
+	return 0;
+}
+
+static bool order(struct fixture *f, struct tp_session_order o)
+{
+	if (o.local.family == TP_FAMILY_NONE)
+		o.local = f->local;
+	return edge_relay_order(f->r, f->now_ns, &o, (const uint8_t *)"hello");
+}
+
+// The next report, as soon as an event brings one.
+static struct edge_relay_report told(struct fixture *f)
+{
+	struct pollfd p = {.fd = edge_relay_fd(f->r), .events = POLLIN};
+	struct edge_relay_report report;
+
+	for (unsigned i = 0; i < 100 && !edge_relay_due(f->r, &report); i++) {
+		(void)poll(&p, 1, 1000);
+		edge_relay_poll(f->r, f->now_ns);
+	}
+	assert_true(edge_relay_due(f->r, &report));
+	edge_relay_told(f->r);
+	return report;
+}
+
+static struct tp_session_peer told_peer(struct fixture *f, enum tp_peer_state state)
+{
+	struct edge_relay_report report = told(f);
+
+	assert_int_equal(report.kind, TP_SESSION_PEER);
+	assert_int_equal(report.peer.state, state);
+	return report.peer;
+}
+
+static void nothing_due(struct fixture *f)
+{
+	struct edge_relay_report report;
+
+	edge_relay_poll(f->r, f->now_ns);
+	assert_false(edge_relay_due(f->r, &report));
+}
+
+static void listening(struct fixture *f)
+{
+	struct edge_relay_report report;
+
+	assert_true(order(f, (struct tp_session_order){.kind = TP_ORDER_LISTEN}));
+	report = told(f);
+	assert_int_equal(report.kind, TP_SESSION_RELAY);
+	assert_int_equal(report.relay.state, TP_RELAY_LISTENS);
+	assert_true(tp_addr_equal(&report.relay.local, &f->local));
+}
+
+// A connection of a peer to the relayed address.
+static int dial(struct fixture *f)
+{
+	struct sockaddr_in at = sockaddr_of(&f->local);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	return fd;
+}
+
+static void assert_closed(int fd)
+{
+	char byte;
+
+	assert_true(recv(fd, &byte, 1, 0) <= 0);
+	close(fd);
+}
+
+static void only_own_addresses(void **state)
+{
+	struct fixture *f = *state;
+	struct tp_session_order o = {.kind = TP_ORDER_LISTEN, .local = f->local};
+
+	o.local.port_be = htons(1023);
+	assert_false(order(f, o));
+	o.local = tp_addr_ipv4(0x7f000002, 2000);
+	assert_false(order(f, o));
+	o = (struct tp_session_order){.kind = TP_ORDER_CONNECT, .local = o.local, .key = 1};
+	o.peer = f->local;
+	assert_false(order(f, o));
+	o.local = f->local;
+	o.key = UINT64_C(1) << 32;
+	assert_false(order(f, o));
+	o.key = 1;
+	o.peer = tp_addr_ipv6((const uint8_t[16]){0x2a}, 80);
+	assert_false(order(f, o));
+	assert_false(order(f, (struct tp_session_order){.kind = 99}));
+	assert_false(order(f, (struct tp_session_order){.kind = TP_ORDER_JOIN, .key = 1}));
+	// They are gone already.
+	assert_true(order(f, (struct tp_session_order){.kind = TP_ORDER_CLOSE, .key = 1}));
+	assert_true(order(f, (struct tp_session_order){.kind = TP_ORDER_UNLISTEN}));
+	nothing_due(f);
+}
+
+static void listener_opens_and_closes(void **state)
+{
+	struct fixture *f = *state;
+	struct edge_relay_counters c;
+	struct edge_relay_report report;
+	struct tp_addr taken;
+	int other = peer_open(&taken);
+
+	listening(f);
+	// Again: as it is.
+	assert_true(order(f, (struct tp_session_order){.kind = TP_ORDER_LISTEN}));
+	nothing_due(f);
+	assert_true(order(f, (struct tp_session_order){.kind = TP_ORDER_LISTEN, .local = taken}));
+	report = told(f);
+	assert_int_equal(report.relay.state, TP_RELAY_FAILED);
+	assert_int_equal(report.relay.failed, EADDRINUSE);
+	// The next control process hears of all again.
+	edge_relay_begin(f->r);
+	assert_int_equal(told(f).relay.state, TP_RELAY_LISTENS);
+	nothing_due(f);
+	assert_true(order(f, (struct tp_session_order){.kind = TP_ORDER_UNLISTEN}));
+	edge_relay_begin(f->r);
+	nothing_due(f);
+	edge_relay_counters_read(f->r, &c);
+	assert_true(c.listeners == 1 && c.listeners_failed == 1 && c.orders_bad == 0);
+	close(other);
+}
+
+static void peer_comes_and_is_joined(void **state)
+{
+	struct fixture *f = *state;
+	struct tp_session_order keep = {.kind = TP_ORDER_KEEP, .note = {1, 2, 3}};
+	struct tp_session_order join = {.kind = TP_ORDER_JOIN, .connection = HANDLE, .data_len = 5};
+	struct tp_session_peer p;
+	char bytes[4];
+	int fd;
+
+	listening(f);
+	fd = dial(f);
+	assert_int_equal(send(fd, "abcd", 4, 0), 4);
+	p = told_peer(f, TP_PEER_ARRIVED);
+	assert_true(p.key > UINT32_MAX && tp_addr_equal(&p.local, &f->local));
+	join.key = keep.key = p.key;
+	// Not before it was taken.
+	assert_true(order(f, join));
+	nothing_due(f);
+	assert_true(order(f, keep));
+	p = told_peer(f, TP_PEER_WAITS);
+	assert_memory_equal(p.note, keep.note, sizeof(p.note));
+	assert_true(order(f, join));
+	p = told_peer(f, TP_PEER_JOINED);
+	assert_true(p.connection == HANDLE && f->joined_key == p.key);
+	assert_true(f->len == 5 && memcmp(f->data, "hello", 5) == 0);
+	// All that came before is the client's.
+	assert_int_equal(recv(f->joined_fd, bytes, 4, MSG_WAITALL), 4);
+	assert_memory_equal(bytes, "abcd", 4);
+	edge_relay_begin(f->r);
+	assert_int_equal(told(f).kind, TP_SESSION_RELAY);
+	told_peer(f, TP_PEER_JOINED);
+	edge_relay_ended(f->r, p.key, 4, 9);
+	p = told_peer(f, TP_PEER_GONE);
+	assert_true(p.to_peer == 4 && p.to_client == 9 && p.failed == 0 && p.connection == 0);
+	assert_int_equal(edge_relay_peers(f->r), 0);
+	close(fd);
+}
+
+static void peer_is_called(void **state)
+{
+	struct fixture *f = *state;
+	struct tp_session_order o = {.kind = TP_ORDER_CONNECT, .key = 77, .note = {9}};
+	struct sockaddr_in from;
+	socklen_t len = sizeof(from);
+	struct tp_session_peer p;
+	int listener = peer_open(&o.peer), fd;
+
+	listening(f);
+	assert_true(order(f, o));
+	assert_false(order(f, o));
+	// The kernel may have been done within the call.
+	do
+		p = told(f).peer;
+	while (p.state == TP_PEER_CONNECTS);
+	assert_int_equal(p.state, TP_PEER_WAITS);
+	assert_true(p.key == 77 && p.note[0] == 9);
+	fd = accept(listener, (struct sockaddr *)&from, &len);
+	assert_true(fd >= 0);
+	// It leaves by the relayed transport address.
+	assert_int_equal(from.sin_port, f->local.port_be);
+	assert_true(order(f, (struct tp_session_order){.kind = TP_ORDER_CLOSE, .key = 77}));
+	p = told_peer(f, TP_PEER_GONE);
+	assert_int_equal(p.failed, 0);
+	assert_closed(fd);
+	close(listener);
+}
+
+static void nobody_is_there(void **state)
+{
+	struct fixture *f = *state;
+	struct tp_session_order o = {.kind = TP_ORDER_CONNECT, .key = 77, .note = {9}};
+	struct edge_relay_report report;
+	struct tp_session_peer p;
+
+	close(peer_open(&o.peer));
+	// Without a listener there is no allocation.
+	assert_true(order(f, o));
+	p = told_peer(f, TP_PEER_GONE);
+	assert_int_equal(p.failed, EADDRNOTAVAIL);
+	listening(f);
+	assert_true(order(f, o));
+	// The kernel may have refused it within the call.
+	do
+		report = told(f);
+	while (report.peer.state == TP_PEER_CONNECTS);
+	assert_int_equal(report.peer.state, TP_PEER_GONE);
+	assert_int_equal(report.peer.failed, ECONNREFUSED);
+	assert_int_equal(report.peer.note[0], 9);
+	assert_int_equal(edge_relay_peers(f->r), 0);
+}
+
+static void unjoined_ones_end(void **state)
+{
+	struct fixture *f = *state;
+	struct tp_session_order keep = {.kind = TP_ORDER_KEEP};
+	struct edge_relay_counters c;
+	int fd, early;
+
+	listening(f);
+	fd = dial(f);
+	keep.key = told_peer(f, TP_PEER_ARRIVED).key;
+	assert_true(order(f, keep));
+	told_peer(f, TP_PEER_WAITS);
+	f->now_ns += TP_SESSION_WAIT_S * TP_NS_PER_S - 1;
+	nothing_due(f);
+	f->now_ns += 1;
+	told_peer(f, TP_PEER_GONE);
+	assert_closed(fd);
+	// A peer that resets is gone at once.
+	early = dial(f);
+	told_peer(f, TP_PEER_ARRIVED);
+	assert_int_equal(setsockopt(early, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1},
+				 sizeof(struct linger)),
+		0);
+	close(early);
+	told_peer(f, TP_PEER_GONE);
+	edge_relay_counters_read(f->r, &c);
+	assert_int_equal(c.expired, 1);
+}
+
+// The peer does not answer: its queue of connections is full.
+static void silent_peer_ends(void **state)
+{
+	struct fixture *f = *state;
+	struct tp_session_order o = {.kind = TP_ORDER_CONNECT, .key = 77};
+	struct tp_session_peer p;
+	struct sockaddr_in at;
+	int listener = peer_open(&o.peer), fds[3];
+
+	assert_int_equal(listen(listener, 0), 0);
+	at = sockaddr_of(&o.peer);
+	for (size_t i = 0; i < TP_ARRAY_LEN(fds); i++) {
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		(void)!connect(fds[i], (struct sockaddr *)&at, sizeof(at));
+	}
+	listening(f);
+	assert_true(order(f, o));
+	told_peer(f, TP_PEER_CONNECTS);
+	f->now_ns += TP_SESSION_CONNECT_S * TP_NS_PER_S;
+	edge_relay_poll(f->r, f->now_ns);
+	p = told_peer(f, TP_PEER_GONE);
+	assert_int_equal(p.failed, ETIMEDOUT);
+	for (size_t i = 0; i < TP_ARRAY_LEN(fds); i++)
+		close(fds[i]);
+	close(listener);
+}
+
+static void allocation_ends_all(void **state)
+{
+	struct fixture *f = *state;
+	struct tp_session_order keep = {.kind = TP_ORDER_KEEP};
+	struct tp_session_order join = {.kind = TP_ORDER_JOIN, .connection = HANDLE, .data_len = 5};
+	struct tp_session_peer p;
+	int joined, waiting;
+
+	listening(f);
+	joined = dial(f);
+	join.key = keep.key = told_peer(f, TP_PEER_ARRIVED).key;
+	assert_true(order(f, keep));
+	told_peer(f, TP_PEER_WAITS);
+	assert_true(order(f, join));
+	told_peer(f, TP_PEER_JOINED);
+	waiting = dial(f);
+	told_peer(f, TP_PEER_ARRIVED);
+	assert_true(order(f, (struct tp_session_order){.kind = TP_ORDER_UNLISTEN}));
+	assert_true(f->parted_key == join.key);
+	told_peer(f, TP_PEER_GONE);
+	p = told_peer(f, TP_PEER_GONE);
+	assert_true(p.to_peer == 5 && p.to_client == 7);
+	assert_closed(waiting);
+	nothing_due(f);
+	assert_int_equal(edge_relay_peers(f->r), 0);
+	close(joined);
+}
+
+static void peers_are_bounded(void **state)
+{
+	struct fixture *f = *state;
+	struct tp_session_order o = {.kind = TP_ORDER_CONNECT, .key = 77};
+	struct edge_relay_counters c;
+	int fds[PEERS_MAX + 1], listener = peer_open(&o.peer);
+
+	listening(f);
+	for (unsigned i = 0; i < PEERS_MAX; i++) {
+		fds[i] = dial(f);
+		told_peer(f, TP_PEER_ARRIVED);
+	}
+	assert_true(order(f, o));
+	assert_int_equal(told_peer(f, TP_PEER_GONE).failed, ENOBUFS);
+	fds[PEERS_MAX] = dial(f);
+	do {
+		edge_relay_poll(f->r, f->now_ns);
+		edge_relay_counters_read(f->r, &c);
+	} while (c.accepted_full == 0);
+	assert_closed(fds[PEERS_MAX]);
+	for (unsigned i = 0; i < PEERS_MAX; i++)
+		close(fds[i]);
+	close(listener);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(only_own_addresses, setup, teardown),
+		cmocka_unit_test_setup_teardown(listener_opens_and_closes, setup, teardown),
+		cmocka_unit_test_setup_teardown(peer_comes_and_is_joined, setup, teardown),
+		cmocka_unit_test_setup_teardown(peer_is_called, setup, teardown),
+		cmocka_unit_test_setup_teardown(nobody_is_there, setup, teardown),
+		cmocka_unit_test_setup_teardown(unjoined_ones_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(silent_peer_ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(allocation_ends_all, setup, teardown),
+		cmocka_unit_test_setup_teardown(peers_are_bounded, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
