@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "handlers.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <log/log.h>
 #include <text/addr.h>
+#include <text/time.h>
+
+#include <proc/clock.h>
 
 #define PART	  128u	// allocations of one answer
 #define STEP_MAX  4096u // allocations looked at for one answer
@@ -270,18 +274,44 @@ enum ctl_step operator_allocation_show(void *ctx, struct ctl_call *call)
 	return CTL_DONE;
 }
 
+// The credential must not begin another call: it is banned for the rest of its time.
+static json_t *credential_ban(struct operator_desk *op, const struct ctl_call *call,
+	const struct turn_allocation_record *rec)
+{
+	struct turn_ban ban = {
+		.kind = TURN_BAN_CREDENTIAL,
+		.realm_id = rec->realm_id,
+		.name_len = rec->username_len,
+		.until_s = rec->credential_expires_s,
+	};
+	char text[TEXT_TIME_SIZE];
+	int rc;
+
+	if (rec->credential_expires_s <= proc_wall_s())
+		return json_null();
+	memcpy(ban.name, rec->username, rec->username_len);
+	rc = operator_ban(op, call, &ban);
+	return rc == 0 || rc == -EIO ? json_string(text_time_format(ban.until_s, text))
+				     : json_null();
+}
+
 enum ctl_step operator_allocation_kill(void *ctx, struct ctl_call *call)
 {
 	struct operator_desk *op = ctx;
 	struct turn_allocation_view view;
+	json_t *until;
 	uint64_t id;
 
 	if (allocation_find(op, call, &view) < 0)
 		return allocation_missing(call);
 	id = operator_allocation_id(view.record, view.ref);
-	if (turn_kill(op->sources.turn, call->now_ns, view.ref) < 0)
+	until = credential_ban(op, call, view.record);
+	if (turn_kill(op->sources.turn, call->now_ns, view.ref) < 0) {
+		json_decref(until);
 		return allocation_missing(call);
+	}
 	operator_log(LOG_EV_OPERATOR_COMMAND, call, LOG_FIELDS(log_allocation(id)));
-	call->result = json_pack("{s:s}", "id", ctl_call_text(call, "id"));
+	call->result =
+		json_pack("{s:s, s:o}", "id", ctl_call_text(call, "id"), "banned_until", until);
 	return CTL_DONE;
 }

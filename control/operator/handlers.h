@@ -21,6 +21,10 @@ enum ctl_step operator_nexthop_list(void *ctx, struct ctl_call *call);
 enum ctl_step operator_counter_show(void *ctx, struct ctl_call *call);
 enum ctl_step operator_credential_mint(void *ctx, struct ctl_call *call);
 enum ctl_step operator_secret_list(void *ctx, struct ctl_call *call);
+enum ctl_step operator_ban_add(void *ctx, struct ctl_call *call);
+enum ctl_step operator_ban_remove(void *ctx, struct ctl_call *call);
+enum ctl_step operator_ban_list(void *ctx, struct ctl_call *call);
+enum ctl_step operator_policy_explain(void *ctx, struct ctl_call *call);
 enum ctl_step operator_config_check(void *ctx, struct ctl_call *call);
 enum ctl_step operator_config_reload(void *ctx, struct ctl_call *call);
 enum ctl_step operator_log_level(void *ctx, struct ctl_call *call);
@@ -44,6 +48,15 @@ json_t *operator_json_cycles(const struct operator_worker_rates *rates);
 // `view`.
 unsigned operator_allocation_find(
 	const struct operator_desk *op, const char *text, struct turn_allocation_view *view);
+
+// The realm of that name, NULL: the file's own; NULL: there is none.
+const struct turn_realm_conf *operator_realm_named(
+	const struct operator_desk *op, const char *name);
+// The answer where there is none of the argument "realm".
+enum ctl_step operator_realm_missing(struct ctl_call *call);
+
+// Bans, and logs it. 0 or a negative errno: -EIO where it holds but is not kept.
+int operator_ban(struct operator_desk *op, const struct ctl_call *call, const struct turn_ban *ban);
 
 // No data plane has made its files yet.
 enum ctl_step operator_no_dataplane(struct ctl_call *call);

@@ -16,6 +16,7 @@ static const char *reason_name(uint8_t stored)
 		[TURN_CLOSE_CONNECTION] = "connection",
 		[TURN_CLOSE_CONFIG] = "configuration",
 		[TURN_CLOSE_RELAY] = "relay",
+		[TURN_CLOSE_BANNED] = "banned",
 	};
 
 	// Removed by a recovery scan.
@@ -44,7 +45,10 @@ static enum log_event_id refusal_event(const struct turn_refusal *refusal)
 	case TURN_REFUSED_CREDENTIAL_EXPIRED:
 	case TURN_REFUSED_CREDENTIAL_LIFETIME:
 	case TURN_REFUSED_INTEGRITY:
+	case TURN_REFUSED_BANNED:
 		return LOG_EV_AUTH_FAILED;
+	case TURN_REFUSED_TRIAL:
+		return LOG_EV_PEER_WOULD_BE_DENIED;
 	case TURN_REFUSED_PEER:
 		return LOG_EV_PEER_DENIED;
 	case TURN_REFUSED_QUOTA:
@@ -67,7 +71,7 @@ void process_event_refused(const struct turn_out *out)
 
 	if (!log_enabled(event))
 		return;
-	if (refusal->cause == TURN_REFUSED_PEER)
+	if (refusal->cause == TURN_REFUSED_PEER || refusal->cause == TURN_REFUSED_TRIAL)
 		log_event(event, LOG_FIELDS(log_addr("client", &out->tuple.remote),
 					 log_text("user", refusal->username, refusal->username_len),
 					 log_ip("peer", &refusal->peer),

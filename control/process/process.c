@@ -170,6 +170,7 @@ void process_init(struct process *p, const struct process_options *o)
 	*p = (struct process){
 		.options = *o,
 		.role_fd = -1,
+		.bans_fd = -1,
 		.started_ns = proc_now_ns(),
 		.loop.epoll_fd = -1,
 		.loop.signal_fd = -1,
@@ -183,6 +184,7 @@ void process_init(struct process *p, const struct process_options *o)
 	p->operator.instance = p->options.instance;
 	p->operator.started_ns = p->started_ns;
 	p->operator.reload = on_reload;
+	p->operator.ban = process_ban;
 	p->operator.reload_ctx = p;
 }
 
@@ -217,7 +219,9 @@ int process_start(struct process *p, const struct process_options *o, struct con
 	link_init(&p->link, p->loop.epoll_fd, PROCESS_TAG_LINK, PROCESS_TAG_KICK);
 	lookup_client_init(&p->lookup, p->loop.epoll_fd, PROCESS_TAG_LOOKUP);
 	process_serve_aim(p);
-	status = streams_take(p);
+	status = process_bans_open(p);
+	if (status == 0)
+		status = streams_take(p);
 	if (status == 0)
 		status = ctl_take(p);
 	if (status != 0)
@@ -261,6 +265,7 @@ void process_stop(struct process *p)
 	if (orderly && shm_role_has_left(&p->link.place, SHM_ROLE_DATAPLANE))
 		process_events_end_all(p);
 	process_streams_close(p);
+	process_bans_close(p, orderly);
 	if (p->core.turn != NULL) {
 		link_fini(&p->link);
 		process_core_close(p);

@@ -19,6 +19,8 @@ int process_confine(const struct process *p)
 		// The lock file tells that the process left in order.
 		SCMP_SYS(ftruncate),
 		SCMP_SYS(pwrite64),
+		// A ban is on disk before the operator is told.
+		SCMP_SYS(fdatasync),
 	};
 	static const struct proc_sandbox sandbox = {
 		.allow = PROC_ALLOW_READ | PROC_ALLOW_REMOVE | PROC_ALLOW_UNIX,
@@ -30,6 +32,7 @@ int process_confine(const struct process *p)
 		{p->link.place.run_directory, PROC_PATH_CHANGE},
 		{p->link.place.directory, PROC_PATH_CHANGE},
 		{conf->runtime_directory, PROC_PATH_CHANGE},
+		{conf->control.state_directory, PROC_PATH_REMOVE},
 	};
 	int rc = proc_capabilities_keep(0);
 

@@ -101,6 +101,8 @@ static void restart_compare(struct settings_diff *d, const struct conf *from, co
 		to->segment.numa == CONF_NUMA_NONE ? "none" : "ports");
 	text_compare(d, "segment.group", true, from->segment.group, to->segment.group);
 	text_compare(d, "control.socket", true, from->control.socket, to->control.socket);
+	text_compare(d, "control.state_directory", true, from->control.state_directory,
+		to->control.state_directory);
 	text_compare(d, "control.group", true, from->control.group, to->control.group);
 	settings_diff_number(
 		d, "limits.allocations", true, from->limits.allocations, to->limits.allocations);

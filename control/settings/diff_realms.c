@@ -126,6 +126,7 @@ static int credentials_compare(
 		to->peers.n_allow);
 	rules_compare(d, "peers.deny", from->peers.deny, from->peers.n_deny, to->peers.deny,
 		to->peers.n_deny);
+	settings_diff_number(d, "peers.dry_run", false, from->peers.dry_run, to->peers.dry_run);
 	return users_compare(d, from, to);
 }
 

@@ -73,6 +73,22 @@ static int secrets_make(struct settings_realm *part, struct turn_realm_conf *rea
 	return 0;
 }
 
+// With a trial of deny the policy in force is the one without it.
+static int policies_make(struct settings_realm *part, struct turn_realm_conf *realm,
+	struct policy_config *config, bool dry_run)
+{
+	if (dry_run) {
+		part->trial = policy_create(config);
+		if (part->trial == NULL)
+			return -errno;
+		config->n_deny = 0;
+	}
+	part->policy = policy_create(config);
+	realm->policy = part->policy;
+	realm->trial = part->trial;
+	return part->policy == NULL ? -errno : 0;
+}
+
 static int policy_make(const struct settings *s, struct settings_realm *part,
 	struct turn_realm_conf *realm, const struct conf_peers *peers)
 {
@@ -81,6 +97,7 @@ static int policy_make(const struct settings *s, struct settings_realm *part,
 		.deny = peers->deny,
 		.n_deny = peers->n_deny};
 	struct tp_addr *own = calloc(2 * s->n_locals, sizeof(*own));
+	int rc;
 
 	if (own == NULL)
 		return -ENOMEM;
@@ -89,10 +106,9 @@ static int policy_make(const struct settings *s, struct settings_realm *part,
 		own[config.n_own++] = s->locals[i].external;
 	}
 	config.own = own;
-	part->policy = policy_create(&config);
+	rc = policies_make(part, realm, &config, peers->dry_run);
 	free(own);
-	realm->policy = part->policy;
-	return part->policy == NULL ? -errno : 0;
+	return rc;
 }
 
 static struct turn_realm_conf own_realm(const struct conf *c)
@@ -170,6 +186,7 @@ void settings_realms_free(struct settings *s)
 {
 	for (size_t i = 0; s->parts != NULL && i < s->n_realms; i++) {
 		policy_destroy(s->parts[i].policy);
+		policy_destroy(s->parts[i].trial);
 		settings_wipe_free(
 			s->parts[i].users, s->realms[i].n_users * sizeof(*s->parts[i].users));
 		free(s->parts[i].secrets);

@@ -373,6 +373,10 @@ unsigned turn_auth_check(struct turn_request *r)
 	// The nonce of a request that waited was good when it came.
 	if (!r->retransmission && r->answer == NULL && !nonce_is_valid(r))
 		return 438;
+	if (r->m->method == STUN_ALLOCATE && turn_bans_hold_user(&r->s->bans, &r->principal)) {
+		r->s->counters.banned++;
+		return turn_refuse(r, TURN_REFUSED_BANNED, 401);
+	}
 	r->authenticated = true;
 	return 0;
 }

@@ -303,6 +303,10 @@ void turn_input(struct turn_server *s, uint64_t now_ns, uint64_t wall_s,
 	s->outs.join.kind = 0;
 	s->outs.refused = false;
 	ds_wheel_start(&s->wheel, r.now_s);
+	if (turn_bans_hold_client(&s->bans, &from->remote)) {
+		s->counters.banned++;
+		return;
+	}
 	if (listener == NULL) {
 		s->counters.streams_unknown++;
 		return;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "request.h"
 
+#include <errno.h>
+
 #include "allocation.h"
 
 // Whether the configuration opens a port of an own address, or any port of it.
@@ -36,13 +38,14 @@ bool turn_peer_is_allowed(
 }
 
 // The policy knows no networks of the host: they come and go without a new configuration.
-static bool is_broadcast(struct turn_request *r, const struct tp_addr *peer)
+static bool is_broadcast(
+	const struct turn_server *s, const struct tp_addr *peer, struct policy_decision *why)
 {
-	const struct turn_env *env = &r->s->random.env;
+	const struct turn_env *env = &s->random.env;
 
 	if (env->is_broadcast == NULL || !env->is_broadcast(env->ctx, peer))
 		return false;
-	r->refusal.why = policy_broadcast(peer);
+	*why = policy_broadcast(peer);
 	return true;
 }
 
@@ -56,25 +59,69 @@ static bool own_check(
 	       (port != 0 && is_opened(s, local, port));
 }
 
+// `why` is filled in, but for a relayed address of this server. The policy's verdict comes last
+// because the operator sees its reason.
+static bool is_allowed(const struct turn_server *s, const struct turn_realm *realm,
+	const struct tp_addr *peer, bool with_port, struct policy_decision *why)
+{
+	const struct turn_local *local = turn_locals_find(&s->locals, peer);
+	uint16_t port = tp_addr_port(peer);
+
+	if (local != NULL && own_check(s, local, with_port, port))
+		return true;
+	return policy_judge(realm->conf.policy, peer, why) == POLICY_ALLOWED && local == NULL &&
+	       (!with_port || port != 0) && !is_broadcast(s, peer, why);
+}
+
+// Counts a peer that a policy under trial would deny.
+static void trial_judge(struct turn_request *r, const struct tp_addr *peer)
+{
+	const struct policy *trial = r->realm->conf.trial;
+	struct turn_outs *o = &r->s->outs;
+	struct turn_refusal would = {.cause = TURN_REFUSED_TRIAL, .peer = *peer};
+
+	if (trial == NULL || policy_judge(trial, peer, &would.why) != POLICY_DENIED)
+		return;
+	r->s->counters.permissions_would_deny++;
+	would.method = r->m->method;
+	would.realm_id = r->realm->conf.id;
+	would.username = r->principal.name.chars;
+	would.username_len = r->principal.name.len;
+	o->to = *r->from;
+	o->refusal = would;
+	o->refused = true;
+}
+
 unsigned turn_peer_check(struct turn_request *r, struct tp_addr *peer, bool with_port)
 {
 	struct turn_server *s = r->s;
 	const struct turn_local *local = turn_locals_find(&s->locals, peer);
-	uint16_t port = tp_addr_port(peer);
 
-	if (local != NULL && own_check(s, local, with_port, port)) {
+	if (is_allowed(s, r->realm, peer, with_port, &r->refusal.why)) {
 		uint16_t port_be = peer->port_be;
 
+		if (local == NULL) {
+			trial_judge(r, peer);
+			return 0;
+		}
 		// The packet path decides per packet whether that port is live.
 		*peer = local->advertised;
 		peer->port_be = port_be;
 		return 0;
 	}
-	// The policy's verdict comes last because the operator sees its reason.
-	if (policy_judge(r->realm->conf.policy, peer, &r->refusal.why) == POLICY_ALLOWED &&
-		local == NULL && (!with_port || port != 0) && !is_broadcast(r, peer))
-		return 0;
 	s->counters.permissions_denied++;
 	r->refusal.peer = *peer;
 	return turn_refuse(r, TURN_REFUSED_PEER, 403);
+}
+
+int turn_peer_explain(const struct turn_server *s, uint16_t realm_id, const struct tp_addr *peer,
+	bool *allowed, struct policy_decision *why)
+{
+	const struct turn_realm *realm = turn_realm_by_id(&s->realms, realm_id);
+
+	if (realm == NULL)
+		return -ENOENT;
+	(void)policy_judge(realm->conf.policy, peer, why);
+	*allowed = is_allowed(s, realm, peer, peer->port_be != 0, why);
+	return 0;
 }

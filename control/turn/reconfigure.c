@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A new configuration for the running server. What requests read is swapped at once; allocations
-// and permissions that it no longer allows end in turn_advance, a bounded number per call.
+// A new configuration, or a ban, for the running server. What requests read is swapped at once;
+// allocations and permissions that it no longer allows end in turn_advance, a bounded number per
+// call.
 //
 // A relay address keeps its index for as long as the server runs: allocations hold it. The place of
 // one that left is used again by none, since its ports may still be in use.
@@ -233,7 +234,9 @@ void turn_sweep(struct turn_server *s, uint64_t now_ns, unsigned *budget)
 			break;
 		}
 		a = ds_pool_at(&s->allocation_pool, sweep->next++);
-		if (a->live && addresses_sweep(s, now_ns, a))
+		if (a->live && turn_bans_hold(&s->bans, a))
+			turn_allocation_close(s, now_ns, a, TURN_CLOSE_BANNED);
+		else if (a->live && addresses_sweep(s, now_ns, a))
 			cost += permissions_sweep(s, a) + turn_data_sweep(s, a);
 		*budget -= cost < *budget ? cost : *budget;
 	}

@@ -89,6 +89,8 @@ static int parts_init(struct turn_server *s, const struct turn_conf *conf)
 	if (err == 0)
 		err = turn_connections_init(&s->connections, key, &s->wheel);
 	if (err == 0)
+		err = turn_bans_init(&s->bans, key, &s->wheel);
+	if (err == 0)
 		err = turn_locals_init(&s->locals, key, conf);
 	if (err == 0)
 		err = turn_ports_init(&s->ports, &s->accounts, conf);
@@ -150,6 +152,7 @@ void turn_destroy(struct turn_server *s)
 	turn_tombstones_fini(&s->tombstones);
 	turn_ports_fini(&s->ports);
 	turn_locals_fini(&s->locals);
+	turn_bans_fini(&s->bans);
 	turn_connections_fini(&s->connections);
 	turn_pending_fini(&s->pending);
 	turn_key_cache_fini(&s->strangers);
@@ -201,6 +204,9 @@ static void timer_fire(struct turn_server *s, uint64_t now_ns, struct ds_timer *
 		break;
 	case TURN_TIMER_CONNECTION:
 		turn_stream_expire(s, now_ns, DS_CONTAINER(t, struct turn_connection, timer));
+		break;
+	case TURN_TIMER_BAN:
+		turn_ban_expire(DS_CONTAINER(t, struct turn_ban_slot, timer));
 		break;
 	case TURN_TIMER_RESERVATION:
 		turn_reservation_expire(s, now_ns, DS_CONTAINER(t, struct turn_reservation, timer));

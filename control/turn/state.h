@@ -11,6 +11,7 @@
 #include <turn/server.h>
 
 #include "account.h"
+#include "ban.h"
 #include "connection.h"
 #include "identity.h"
 #include "key_cache.h"
@@ -123,6 +124,7 @@ struct turn_server {
 	struct turn_key_cache strangers; // of the directory: names without a user
 	struct turn_pending pending;
 	struct turn_connections connections;
+	struct turn_bans bans;
 	uint64_t resume_ns;		     // when requests became ready
 	struct turn_lookup lookup;	     // of the question handed out last
 	struct turn_pending_request resumed; // that has its answer, taken up last

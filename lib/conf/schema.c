@@ -286,6 +286,14 @@ static const struct rule control_rules[] = {
 		RULE_AT(struct conf_control, socket),
 		.initial_text = "`control.sock` in `runtime_directory`",
 		.text = "Operator socket of `relayctl`, mode 0660."},
+	{.key = "state_directory",
+		.type = RULE_PATH,
+		RULE_AT(struct conf_control, state_directory),
+		.initial_text = "`runtime_directory`",
+		.example = "/var/lib/turnpike",
+		.text = "Directory of the file of bans, `bans`, which the user of "
+			"turnpike-control writes. Choose one that outlives a reboot where bans "
+			"shall."},
 	{.key = "group",
 		.type = RULE_TEXT,
 		RULE_AT(struct conf_control, group),

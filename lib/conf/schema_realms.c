@@ -94,11 +94,22 @@ const struct section conf_schema_secret = {
 		.text = "Prefixes that clients may not reach."                                     \
 	}
 
-static const struct rule realm_peers_rules[] = {PEERS_ALLOW, PEERS_DENY, {.key = NULL}};
+#define PEERS_DRY_RUN                                                                              \
+	{                                                                                          \
+		.key = "dry_run", .type = RULE_BOOL, RULE_AT(struct conf_peers, dry_run),          \
+		.initial = "false",                                                                \
+		.text = "`deny` is tried: peers that it would deny are counted "                   \
+			"(`permissions_would_deny`), logged (`peer_would_be_denied`) and let "     \
+			"through, as if there was no `deny`. All other denials hold."              \
+	}
+
+static const struct rule realm_peers_rules[] = {
+	PEERS_ALLOW, PEERS_DENY, PEERS_DRY_RUN, {.key = NULL}};
 
 static const struct rule peers_rules[] = {
 	PEERS_ALLOW,
 	PEERS_DENY,
+	PEERS_DRY_RUN,
 	{.key = "local",
 		.type = RULE_LIST,
 		RULE_AT_LIST(struct conf_peers, local),

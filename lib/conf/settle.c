@@ -47,6 +47,8 @@ static void names_settle(struct conf_loader *load, const char *instance)
 		c->runtime_directory = path_make(load, "/run/turnpike", c->instance);
 	if (c->control.socket == NULL)
 		c->control.socket = path_make(load, c->runtime_directory, "control.sock");
+	if (c->control.state_directory == NULL)
+		c->control.state_directory = c->runtime_directory;
 	if (strlen(c->control.socket) >= sizeof(((struct sockaddr_un *)0)->sun_path))
 		conf_complain(load, conf_spot_of_value(load, &c->control.socket),
 			"shorten control.socket or runtime_directory",
@@ -143,6 +145,10 @@ static void tell_same_cidr(
 
 void conf_peers_check(struct conf_loader *load, const struct conf_peers *p)
 {
+	const struct spot *trial = conf_spot_of_value(load, &p->dry_run);
+
+	if (p->dry_run && p->n_deny == 0 && trial != NULL)
+		conf_warn(load, trial, "add deny: or remove dry_run", "tries no rule");
 	for (size_t i = 0; i < p->n_allow; i++) {
 		const struct spot *where = conf_spot_of_value(load, &p->allow[i]);
 		const char *never = policy_never_opens(&p->allow[i]);

@@ -59,6 +59,24 @@ static const struct ctl_argument mint_arguments[] = {
 	{"ttl", CTL_ARGUMENT_NUMBER, false, NULL, "seconds it is valid (default 86400)"},
 };
 
+static const struct ctl_argument ban_arguments[] = {
+	{"subject", CTL_ARGUMENT_TEXT, true, NULL,
+		"a user name, the user name of a time-limited credential, or a client's address or "
+		"prefix"},
+	{"for", CTL_ARGUMENT_TEXT, false, NULL, "90s, 15m, 1h (default), 7d"},
+	{"realm", CTL_ARGUMENT_TEXT, false, NULL, "of the user (default: that of the file)"},
+};
+
+static const struct ctl_argument unban_arguments[] = {
+	{"subject", CTL_ARGUMENT_TEXT, true, NULL, "as shown by `ban list`"},
+	{"realm", CTL_ARGUMENT_TEXT, false, NULL, "of the user (default: that of the file)"},
+};
+
+static const struct ctl_argument explain_arguments[] = {
+	{"address", CTL_ARGUMENT_TEXT, true, NULL, "of the peer, with or without a port"},
+	{"realm", CTL_ARGUMENT_TEXT, false, NULL, "of the client (default: that of the file)"},
+};
+
 static const struct ctl_argument check_arguments[] = {
 	{"file", CTL_ARGUMENT_TEXT, false, NULL,
 		"the file to check, without a daemon; default: the one the daemon runs with"},
@@ -152,6 +170,7 @@ static const struct ctl_column allocation_show_columns[] = {
 
 static const struct ctl_column kill_columns[] = {
 	COLUMN("id", "ended", TEXT),
+	COLUMN("banned_until", "credential banned until", TEXT),
 };
 
 static const struct ctl_column worker_columns[] = {
@@ -279,6 +298,21 @@ static const struct ctl_column secret_columns[] = {
 	COLUMN("allocations", "allocations", COUNT),
 };
 
+static const struct ctl_column ban_columns[] = {
+	COLUMN("subject", "banned", TEXT),
+	COLUMN("kind", "kind", TEXT),
+	COLUMN("realm", "realm", TEXT),
+	COLUMN("until", "until", TEXT),
+};
+
+static const struct ctl_column explain_columns[] = {
+	COLUMN("peer", "peer", TEXT),
+	COLUMN("realm", "realm", TEXT),
+	COLUMN("verdict", "verdict", TEXT),
+	COLUMN("rule", "rule", TEXT),
+	COLUMN("trial", "under trial", TEXT),
+};
+
 static const struct ctl_column check_columns[] = {
 	COLUMN("severity", "severity", TEXT),
 	COLUMN("file", "file", TEXT),
@@ -339,7 +373,7 @@ static const struct ctl_command commands[] = {
 		ARGS(allocation_id),
 		COLUMNS(allocation_show_columns)},
 	{.name = "allocation kill",
-		.text = "End an allocation now",
+		.text = "End an allocation now, and ban its time-limited credential",
 		.shape = CTL_SHAPE_OBJECT,
 		ARGS(allocation_id),
 		COLUMNS(kill_columns)},
@@ -388,6 +422,25 @@ static const struct ctl_command commands[] = {
 		.text = "Secrets of time-limited credentials, and how much each is used",
 		.shape = CTL_SHAPE_LIST,
 		COLUMNS(secret_columns)},
+	{.name = "ban add",
+		.text = "Shut a user, credential or client prefix out for a time",
+		.shape = CTL_SHAPE_OBJECT,
+		ARGS(ban_arguments),
+		COLUMNS(ban_columns)},
+	{.name = "ban remove",
+		.text = "Lift a ban",
+		.shape = CTL_SHAPE_OBJECT,
+		ARGS(unban_arguments),
+		COLUMNS(ban_columns)},
+	{.name = "ban list",
+		.text = "Bans in force",
+		.shape = CTL_SHAPE_LIST,
+		COLUMNS(ban_columns)},
+	{.name = "policy explain",
+		.text = "Whether clients may reach a peer, and the rule that decides",
+		.shape = CTL_SHAPE_OBJECT,
+		ARGS(explain_arguments),
+		COLUMNS(explain_columns)},
 	{.name = "config check",
 		.text = "Every mistake of a configuration file, with its remedy",
 		.shape = CTL_SHAPE_LIST,

@@ -49,6 +49,12 @@ static json_t *arguments_of(const struct desk *d, const struct ctl_command *comm
 		return json_pack("{s:s}", "allocation", id);
 	if (strcmp(command->name, "credential mint") == 0)
 		return json_pack("{s:s}", "user", "anna");
+	if (strcmp(command->name, "ban add") == 0)
+		return json_pack("{s:s}", "subject", "mallory");
+	if (strcmp(command->name, "ban remove") == 0)
+		return json_pack("{s:s}", "subject", "eve");
+	if (strcmp(command->name, "policy explain") == 0)
+		return json_pack("{s:s}", "address", "10.0.0.1");
 	if (command->n_arguments > 0 && strcmp(command->arguments[0].name, "id") == 0)
 		return json_pack("{s:s}", "id", id);
 	return json_object();
@@ -57,6 +63,7 @@ static json_t *arguments_of(const struct desk *d, const struct ctl_command *comm
 // Something for each table within a table: a warning, a drop, a busy allocation.
 static void busy_make(struct desk *d)
 {
+	json_decref(desk_ask(d, "ban add", json_pack("{s:s}", "subject", "eve")));
 	json_decref(desk_ask(d, "top", NULL));
 	for (unsigned s = 0; s < 4; s++) {
 		for (unsigned w = 0; w < DESK_WORKERS; w++) {

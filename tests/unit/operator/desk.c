@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include <proc/clock.h>
+
 // The relayed ports are none that a kernel picks by itself.
 #define CONFIG                                                                                     \
 	"realm: desk.example\n"                                                                    \
@@ -49,6 +51,15 @@ static int reload(void *ctx, bool dry_run, struct operator_reload *r)
 	*r = (struct operator_reload){.diff = {.n = 1, .changes = {{.key = "realm"}}}};
 	snprintf(r->diff.changes[0].text, sizeof(r->diff.changes[0].text), "a to b");
 	return 0;
+}
+
+static int ban(void *ctx, const struct turn_ban *ban, bool lift)
+{
+	const struct desk *d = ctx;
+	uint32_t index = TURN_BANS_MAX;
+
+	return lift ? turn_ban_remove(d->turn, ban, &index)
+		    : turn_ban_add(d->turn, d->now_ns, proc_wall_s(), ban, &index);
 }
 
 static void file_write(const struct desk *d, const char *name, const char *text)
@@ -203,6 +214,8 @@ struct desk *desk_make(bool live)
 		.config = d->config,
 		.started_ns = d->now_ns - 100 * TP_NS_PER_S,
 		.reload = reload,
+		.ban = ban,
+		.reload_ctx = d,
 	};
 	if (live)
 		allocation_make(d);

@@ -114,6 +114,10 @@ static void keys_are_named(void **state)
 			"directory.sources", "1 added, 0 removed, 0 changed", false},
 		{BASE "instance: other\n", "instance", "default to other", true},
 		{BASE "peers: {allow: [10.9.0.0/16]}\n", "peers.allow", "0 to 1 prefixes", false},
+		{BASE "peers: {deny: [8.8.0.0/16], dry_run: true}\n", "peers.dry_run", "0 to 1",
+			false},
+		{BASE "control: {state_directory: /srv}\n", "control.state_directory", NULL,
+			true},
 		{BASE "peers: {local: ['10.0.0.1:20000']}\n", "peers.local", "changed", true},
 		{"realm: a.example\nlisteners: [{address: 10.0.0.1}, {address: 10.0.0.2}]\n"
 		 "dataplane: {workers: 1, ports: [{interface: lo}]}\n"

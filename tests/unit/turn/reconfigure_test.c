@@ -33,6 +33,66 @@ static unsigned sweep(struct harness *h)
 	return calls;
 }
 
+// A deny list under trial ends and refuses nothing: it counts, and the operator is told.
+static void a_trial_denies_nothing(void **state)
+{
+	struct turn_realm_conf realm;
+	struct policy_decision why;
+	struct policy *trial;
+	struct turn_conf conf;
+	struct fixture f;
+	bool allowed;
+
+	(void)state;
+	fixture_hold(&f);
+	assert_int_equal(client_permit(&f.h, &f.c, &peer_b), 0);
+	realm = f.h.realms[0];
+	realm.trial = trial = policy_denying(&f.h, "9.0.0.0/8");
+	conf = f.h.conf;
+	conf.realms = &realm;
+	assert_int_equal(turn_reconfigure(f.h.s, &conf), 0);
+	sweep(&f.h);
+	assert_int_equal(f.h.store.live_permissions, 1);
+	assert_int_equal(client_permit(&f.h, &f.c, &peer), 0);
+	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_NOT);
+	assert_int_equal(client_permit(&f.h, &f.c, &peer_b), 0);
+	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_TRIAL);
+	assert_int_equal(f.h.refusal.why.origin, POLICY_BY_DENY);
+	assert_int_equal(client_bind(&f.h, &f.c, 0x4000, &peer_b), 0);
+	assert_int_equal(turn_get_counters(f.h.s)->permissions_would_deny, 2);
+	assert_int_equal(turn_get_counters(f.h.s)->permissions_denied, 0);
+	assert_int_equal(turn_peer_explain(f.h.s, 0, &peer_b, &allowed, &why), 0);
+	assert_true(allowed);
+	harness_stop(&f.h);
+	policy_destroy(trial);
+}
+
+// The same judgement as a request's.
+static void explanations_say_the_same(void **state)
+{
+	struct policy_decision why;
+	struct tp_addr own;
+	struct fixture f;
+	bool allowed;
+
+	(void)state;
+	fixture_hold(&f);
+	own = f.h.relays[0].local;
+	assert_int_equal(turn_peer_explain(f.h.s, 77, &peer, &allowed, &why), -ENOENT);
+	assert_int_equal(turn_peer_explain(f.h.s, 0, &peer, &allowed, &why), 0);
+	assert_true(allowed && why.origin == POLICY_BY_PUBLIC);
+	own.port_be = tp_htons(50000);
+	assert_int_equal(turn_peer_explain(f.h.s, 0, &own, &allowed, &why), 0);
+	assert_true(allowed && why.origin == POLICY_BY_OWN);
+	own.port_be = tp_htons(22);
+	assert_int_equal(turn_peer_explain(f.h.s, 0, &own, &allowed, &why), 0);
+	assert_true(!allowed && why.origin == POLICY_BY_OWN);
+	own = tp_addr_ipv4(0x0a000001, 0);
+	assert_int_equal(turn_peer_explain(f.h.s, 0, &own, &allowed, &why), 0);
+	assert_true(!allowed && why.origin == POLICY_BY_BUILTIN);
+	harness_stop(&f.h);
+}
+
 static void denied_permissions_end_and_nothing_else(void **state)
 {
 	struct turn_permission_view peers[8];
@@ -182,6 +242,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(denied_permissions_end_and_nothing_else),
+		cmocka_unit_test(a_trial_denies_nothing),
+		cmocka_unit_test(explanations_say_the_same),
 		cmocka_unit_test(allocation_ends_with_its_relay_address),
 		cmocka_unit_test(users_and_secrets_are_swapped),
 		cmocka_unit_test(unusable_configuration_changes_nothing),

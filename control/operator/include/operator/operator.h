@@ -10,7 +10,8 @@
 //   top.c         top                       hot.c       the busiest allocations
 //   trace.c       trace                     capture.c   capture
 //   service.c     credential, config, log   reserved.c  the kernel's list of reserved ports
-//   rates.c       counters of the last second
+//   secret.c      secret list               ban.c       ban add, remove, list
+//   policy.c      policy explain            rates.c     counters of the last second
 #pragma once
 
 #include <ctl/server.h>
@@ -45,6 +46,10 @@ struct operator_reload {
 // errno with the problem filled in.
 typedef int (*operator_reload_fn)(void *ctx, bool dry_run, struct operator_reload *r);
 
+// Adds a ban or lifts one, and keeps that over restarts. 0 or a negative errno: -EIO where it holds
+// but is not kept.
+typedef int (*operator_ban_fn)(void *ctx, const struct turn_ban *ban, bool lift);
+
 struct operator_desk {
 	struct operator_sources sources;
 	struct operator_rates rates;
@@ -56,7 +61,8 @@ struct operator_desk {
 	uint64_t started_ns;
 	uint32_t recovered; // allocations of an earlier process
 	operator_reload_fn reload;
-	void *reload_ctx;
+	operator_ban_fn ban; // NULL: in a test
+	void *reload_ctx;    // of both
 };
 
 // Samples the data plane's counters and looks for busy allocations. About every 100 ms.

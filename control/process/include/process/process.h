@@ -93,6 +93,7 @@ struct process {
 	struct operator_desk operator;
 	struct process_loop loop;
 	cpu_set_t cores;	    // that the process may run on
+	int bans_fd;		    // the file of bans
 	bool placed;		    // off the cores of the workers
 	bool absent[TP_LOCALS_MAX]; // addresses that no interface has, by id
 };
@@ -116,6 +117,18 @@ int process_segment_remove(struct conf *conf);
 int process_core_open(struct process *p, struct settings *settings, struct shm_error *err);
 // Leaves the tables' files as they are.
 void process_core_close(struct process *p);
+
+// ---- bans.c -------------------------------------------------------------------------------------
+
+#define PROCESS_PATH_MAX 512u
+
+// Opens the file of bans and puts those in it into force. 0, or the exit status after the reason
+// has been logged.
+int process_bans_open(struct process *p);
+// Removes the file where there are no bans and the process leaves in order.
+void process_bans_close(struct process *p, bool orderly);
+// An operator_ban_fn; ctx is the process.
+int process_ban(void *ctx, const struct turn_ban *ban, bool lift);
 
 // ---- reload.c ---------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@
 // The memory behind a realm.
 struct settings_realm {
 	struct policy *policy;
+	struct policy *trial; // with the deny rules under trial; NULL: none
 	struct turn_user *users;
 	struct turn_secret *secrets;
 };

@@ -112,11 +112,12 @@ struct turn_realm_conf {
 	bool directory;		  // other names are looked up: TURN_OUT_LOOKUP
 	uint32_t features;	  // TP_FEATURE_* to be offered where all users can have them
 	const struct policy *policy;
-	uint32_t max_allocations; // of all its users; 0: no limit
-	uint32_t user_quota;	  // allocations of one user; 0: no limit
-	uint32_t secret_quota;	  // allocations of one secret's nameless credentials; 0: no limit
-	uint32_t allocate_rate;	  // Allocate requests of one user per second; 0: no limit
-	uint32_t allocate_burst;  // beyond the rate
+	const struct policy *trial; // what it denies beyond that one is counted; NULL: none
+	uint32_t max_allocations;   // of all its users; 0: no limit
+	uint32_t user_quota;	    // allocations of one user; 0: no limit
+	uint32_t secret_quota;	    // allocations of one secret's nameless credentials; 0: no limit
+	uint32_t allocate_rate;	    // Allocate requests of one user per second; 0: no limit
+	uint32_t allocate_burst;    // beyond the rate
 };
 
 // Everything is borrowed for the life of the server, or until the next turn_reconfigure.
@@ -188,6 +189,7 @@ enum turn_close_reason {
 	TURN_CLOSE_CONNECTION, // the client's connection closed
 	TURN_CLOSE_CONFIG,     // its listener or relay address left the configuration
 	TURN_CLOSE_RELAY,      // nothing can listen at its relayed transport address
+	TURN_CLOSE_BANNED,     // by a ban of the operator's
 };
 
 enum turn_out_kind {
@@ -214,8 +216,10 @@ enum turn_out_kind {
 	X(CREDENTIAL_LIFETIME,                                                                     \
 		"the time-limited credential is valid for longer than limits.credential_lifetime") \
 	X(INTEGRITY, "the password is wrong, or the request was changed on its way")               \
+	X(BANNED, "the user or credential is banned; relayctl ban list")                           \
 	X(DIRECTORY, "the directory of users gave no answer")                                      \
 	X(PEER, "the peer policy denies the peer")                                                 \
+	X(TRIAL, "peers.deny would deny the peer, but for peers.dry_run")                          \
 	X(TUNNEL, "the client's address is a Teredo or 6to4 one")                                  \
 	X(QUOTA, "the user has as many allocations as allowed")                                    \
 	X(RATE, "the user asks for allocations faster than allowed")                               \
@@ -258,13 +262,13 @@ enum turn_refusal_cause {
 
 struct turn_refusal {
 	enum turn_refusal_cause cause;
-	unsigned code;	 // of the error response
+	unsigned code;	 // of the error response; TRIAL: 0, nothing was refused
 	uint16_t method; // enum stun_method
 	uint16_t realm_id;
 	const char *username;	    // points into the request, not terminated; any octets
 	size_t username_len;	    // 0 where none was named
-	struct tp_addr peer;	    // PEER
-	struct policy_decision why; // PEER
+	struct tp_addr peer;	    // PEER, TRIAL
+	struct policy_decision why; // PEER, TRIAL
 };
 
 // A question to the directory. `ticket` goes into turn_answer.
@@ -347,7 +351,9 @@ struct turn_out {
 	X(data_refused, "connections of peers without permission, or beyond a limit")              \
 	X(data_joined, "connections with peers that a client's connection joined")                 \
 	X(data_closed, "connections with peers that ended")                                        \
+	X(banned, "requests of banned users, credentials and prefixes")                            \
 	X(permissions_denied, "peers refused by the peer policy")                                  \
+	X(permissions_would_deny, "peers that peers.deny would refuse but for peers.dry_run")      \
 	X(permissions_revoked, "permissions ended because a new peer policy denies the peer")
 
 struct turn_counters {
@@ -509,6 +515,40 @@ void turn_advance(struct turn_server *s, uint64_t now_ns, unsigned budget);
 uint64_t turn_deadline(const struct turn_server *s);
 // Next output; false when there is none left.
 bool turn_next(struct turn_server *s, struct turn_out *out);
+
+enum turn_ban_kind {
+	TURN_BAN_NONE,
+	TURN_BAN_USER,	     // by name: the part behind the time of a time-limited credential
+	TURN_BAN_CREDENTIAL, // by the whole USERNAME
+	TURN_BAN_PREFIX,     // by the client's address, in all realms
+};
+
+#define TURN_BANS_MAX	      4096u
+#define TURN_BAN_PREFIXES_MAX 256u // of them
+
+struct turn_ban {
+	enum turn_ban_kind kind;
+	uint16_t realm_id; // USER, CREDENTIAL
+	uint16_t name_len;
+	uint64_t until_s; // wall clock
+	struct text_cidr prefix;
+	char name[TURN_USERNAME_MAX]; // any bytes
+};
+
+// Bans until the time in it: live calls end in turn_advance, new ones are refused. One that is
+// there gets the new end. *index: the place that it should have, where that is free, or
+// TURN_BANS_MAX; then the one that it has. 0, -EINVAL (no such realm, the time is over), -ENOSPC.
+int turn_ban_add(struct turn_server *s, uint64_t now_ns, uint64_t wall_s,
+	const struct turn_ban *ban, uint32_t *index);
+// 0, with the place that it had, or -ENOENT.
+int turn_ban_remove(struct turn_server *s, const struct turn_ban *ban, uint32_t *index);
+// Walks all bans: start with *cursor = 0; false at the end.
+bool turn_ban_next(const struct turn_server *s, uint32_t *cursor, struct turn_ban *ban);
+
+// Whether a client of the realm may send to the peer, and why; port 0: to any port of it. -ENOENT:
+// no realm has the id.
+int turn_peer_explain(const struct turn_server *s, uint16_t realm_id, const struct tp_addr *peer,
+	bool *allowed, struct policy_decision *why);
 
 // The operator ends an allocation: 0 or -ENOENT.
 int turn_kill(struct turn_server *s, uint64_t now_ns, uint32_t ref);

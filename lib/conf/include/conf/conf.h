@@ -242,6 +242,7 @@ struct conf_peers {
 	size_t n_allow;
 	const struct text_cidr *deny;
 	size_t n_deny;
+	bool dry_run; // deny is tried: counted, and let through
 	const struct conf_place *local; // at most CONF_LOCAL_PEERS_MAX
 	size_t n_local;
 };
@@ -320,6 +321,7 @@ struct conf_segment {
 struct conf_control {
 	const char *socket; // operator socket, 0660
 	const char *group;  // of the operators, who may use it
+	const char *state_directory; // of the bans
 };
 
 struct conf {

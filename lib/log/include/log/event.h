@@ -131,6 +131,14 @@
 		"A request's credentials are wrong, expired or valid for too long.")               \
 	X(PEER_DENIED, "peer_denied", INFO, 10,                                                    \
 		"The peer policy denied a peer; the line names the rule.")                         \
+	X(PEER_WOULD_BE_DENIED, "peer_would_be_denied", INFO, 10,                                  \
+		"A deny rule under trial (peers.dry_run) would deny a peer; the line names it.")   \
+	X(BANS_NOT_KEPT, "bans_not_kept", ERROR, 10,                                               \
+		"A ban holds but could not be written: a restart forgets it.")                     \
+	X(BANS_LOADED, "bans_loaded", INFO, 10, "Bans of before the start are in force.")          \
+	X(BAN_ADDED, "ban_added", INFO, 20,                                                        \
+		"An operator banned a user, credential or prefix, or ended a credential's call.")  \
+	X(BAN_REMOVED, "ban_removed", INFO, 20, "An operator lifted a ban.")                       \
 	X(QUOTA_REACHED, "quota_reached", INFO, 10, "A user reached the quota.")                   \
 	X(PORTS_EXHAUSTED, "ports_exhausted", WARNING, 1, "No relay port is free.")                \
 	X(ADDRESS_ABSENT, "address_absent", WARNING, 20,                                           \
