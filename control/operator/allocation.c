@@ -275,22 +275,14 @@ enum ctl_step operator_allocation_show(void *ctx, struct ctl_call *call)
 }
 
 // The credential must not begin another call: it is banned for the rest of its time.
-static json_t *credential_ban(struct operator_desk *op, const struct ctl_call *call,
-	const struct turn_allocation_record *rec)
+static json_t *credential_ban(struct operator_desk *op, const struct ctl_call *call, uint32_t ref)
 {
-	struct turn_ban ban = {
-		.kind = TURN_BAN_CREDENTIAL,
-		.realm_id = rec->realm_id,
-		.name_len = rec->username_len,
-		.until_s = rec->credential_expires_s,
-	};
 	char text[TEXT_TIME_SIZE];
-	int rc;
+	struct turn_ban ban;
+	int rc = turn_ban_of_credential(op->sources.turn, ref, proc_wall_s(), &ban);
 
-	if (rec->credential_expires_s <= proc_wall_s())
-		return json_null();
-	memcpy(ban.name, rec->username, rec->username_len);
-	rc = operator_ban(op, call, &ban);
+	if (rc == 0)
+		rc = operator_ban(op, call, &ban);
 	return rc == 0 || rc == -EIO ? json_string(text_time_format(ban.until_s, text))
 				     : json_null();
 }
@@ -305,7 +297,7 @@ enum ctl_step operator_allocation_kill(void *ctx, struct ctl_call *call)
 	if (allocation_find(op, call, &view) < 0)
 		return allocation_missing(call);
 	id = operator_allocation_id(view.record, view.ref);
-	until = credential_ban(op, call, view.record);
+	until = credential_ban(op, call, view.ref);
 	if (turn_kill(op->sources.turn, call->now_ns, view.ref) < 0) {
 		json_decref(until);
 		return allocation_missing(call);

@@ -45,6 +45,7 @@ static enum log_event_id refusal_event(const struct turn_refusal *refusal)
 	case TURN_REFUSED_CREDENTIAL_EXPIRED:
 	case TURN_REFUSED_CREDENTIAL_LIFETIME:
 	case TURN_REFUSED_INTEGRITY:
+	case TURN_REFUSED_TOKEN:
 	case TURN_REFUSED_BANNED:
 		return LOG_EV_AUTH_FAILED;
 	case TURN_REFUSED_TRIAL:

@@ -106,6 +106,42 @@ static void secrets_compare(
 		settings_diff_add(d, "secrets", false, "another order");
 }
 
+static const struct conf_token_key *token_key_find(const struct conf_tokens *t, const char *id)
+{
+	for (size_t i = 0; i < t->n_keys; i++) {
+		if (strcmp(t->keys[i].id, id) == 0)
+			return &t->keys[i];
+	}
+	return NULL;
+}
+
+static bool token_keys_equal(const struct conf_token_key *a, const struct conf_token_key *b)
+{
+	return a->algorithm == b->algorithm && a->not_before_s == b->not_before_s &&
+	       a->not_after_s == b->not_after_s &&
+	       memcmp(a->octets, b->octets, sizeof(a->octets)) == 0;
+}
+
+static void tokens_compare(
+	struct settings_diff *d, const struct conf_tokens *from, const struct conf_tokens *to)
+{
+	const char *was = from->server_name != NULL ? from->server_name : "none";
+	const char *is = to->server_name != NULL ? to->server_name : "none";
+	size_t added = 0, removed = 0, changed = 0;
+
+	if (strcmp(was, is) != 0)
+		settings_diff_add(d, "tokens.server_name", false, "%.48s to %.48s", was, is);
+	for (size_t i = 0; i < from->n_keys; i++) {
+		const struct conf_token_key *k = token_key_find(to, from->keys[i].id);
+
+		removed += k == NULL;
+		changed += k != NULL && !token_keys_equal(&from->keys[i], k);
+	}
+	for (size_t i = 0; i < to->n_keys; i++)
+		added += token_key_find(from, to->keys[i].id) == NULL;
+	settings_diff_counts(d, "tokens.keys", added, removed, changed);
+}
+
 static void rules_compare(struct settings_diff *d, const char *key, const struct text_cidr *from,
 	size_t n_from, const struct text_cidr *to, size_t n_to)
 {
@@ -122,6 +158,7 @@ static int credentials_compare(
 	struct settings_diff *d, const struct conf_realm *from, const struct conf_realm *to)
 {
 	secrets_compare(d, from, to);
+	tokens_compare(d, &from->tokens, &to->tokens);
 	rules_compare(d, "peers.allow", from->peers.allow, from->peers.n_allow, to->peers.allow,
 		to->peers.n_allow);
 	rules_compare(d, "peers.deny", from->peers.deny, from->peers.n_deny, to->peers.deny,
@@ -138,6 +175,7 @@ static struct conf_realm own_realm(const struct conf *c)
 		.n_users = c->n_users,
 		.secrets = c->secrets,
 		.n_secrets = c->n_secrets,
+		.tokens = c->tokens,
 		.peers = c->peers};
 }
 

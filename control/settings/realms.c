@@ -73,6 +73,30 @@ static int secrets_make(struct settings_realm *part, struct turn_realm_conf *rea
 	return 0;
 }
 
+static int tokens_make(struct settings_realm *part, struct turn_realm_conf *realm,
+	const struct conf_tokens *tokens)
+{
+	if (tokens->server_name == NULL)
+		return 0;
+	part->token_keys = calloc(tokens->n_keys + 1, sizeof(*part->token_keys));
+	if (part->token_keys == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < tokens->n_keys; i++) {
+		const struct conf_token_key *k = &tokens->keys[i];
+
+		part->token_keys[i] = (struct turn_token_key){.id = k->id,
+			.algorithm = k->algorithm == CONF_TOKEN_A128GCM ? TURN_TOKEN_A128GCM
+									: TURN_TOKEN_A256GCM,
+			.not_before_s = k->not_before_s,
+			.not_after_s = k->not_after_s};
+		memcpy(part->token_keys[i].octets, k->octets, sizeof(k->octets));
+	}
+	realm->token_server = tokens->server_name;
+	realm->token_keys = part->token_keys;
+	realm->n_token_keys = tokens->n_keys;
+	return 0;
+}
+
 // With a trial of deny the policy in force is the one without it.
 static int policies_make(struct settings_realm *part, struct turn_realm_conf *realm,
 	struct policy_config *config, bool dry_run)
@@ -145,6 +169,7 @@ static int realm_make(struct settings *s, size_t i)
 		.n_users = c->n_users,
 		.secrets = c->secrets,
 		.n_secrets = c->n_secrets,
+		.tokens = c->tokens,
 		.peers = c->peers};
 	const struct conf_realm *from = i == 0 ? &own : &c->realms[i - 1];
 	struct turn_realm_conf *realm = &s->realms[i];
@@ -161,6 +186,8 @@ static int realm_make(struct settings *s, size_t i)
 	rc = users_make(&s->parts[i], realm, from->users, from->n_users);
 	if (rc == 0)
 		rc = secrets_make(&s->parts[i], realm, from->secrets, from->n_secrets);
+	if (rc == 0)
+		rc = tokens_make(&s->parts[i], realm, &from->tokens);
 	if (rc == 0)
 		rc = policy_make(s, &s->parts[i], realm, &from->peers);
 	return rc;
@@ -189,6 +216,8 @@ void settings_realms_free(struct settings *s)
 		policy_destroy(s->parts[i].trial);
 		settings_wipe_free(
 			s->parts[i].users, s->realms[i].n_users * sizeof(*s->parts[i].users));
+		settings_wipe_free(s->parts[i].token_keys,
+			s->realms[i].n_token_keys * sizeof(*s->parts[i].token_keys));
 		free(s->parts[i].secrets);
 	}
 	free(s->parts);

@@ -65,7 +65,8 @@ static void path_realm_set(struct tp_path_config *path, const struct turn_conf *
 {
 	size_t len = strlen(t->realms[0].name);
 
-	if (t->n_realms != 1 || len > sizeof(path->realm))
+	// The first answer of one with tokens names their server.
+	if (t->n_realms != 1 || len > sizeof(path->realm) || t->realms[0].token_server != NULL)
 		return;
 	path->realm_id = t->realms[0].id;
 	path->realm_len = (uint8_t)len;

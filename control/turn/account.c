@@ -76,6 +76,8 @@ struct turn_account *turn_account_take(
 		else if ((parent = account_take(accounts, &secret)) == NULL)
 			return NULL;
 	}
+	if (principal->kind == TURN_IDENTITY_TOKEN)
+		key.secret_id = principal->secret_id;
 	account = account_take(accounts, &key);
 	if (account != NULL && account->parent == NULL)
 		account->parent = parent;

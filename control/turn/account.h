@@ -3,8 +3,9 @@
 // users of two realms, or a configured user and a time-limited credential, never count for each
 // other.
 //
-// A time-limited credential counts on the name behind its expiry. Without a name it counts on an
-// account of its own, and all such credentials of one secret on an account of the secret.
+// Each token is a user of its own. A time-limited credential counts on the name behind its expiry.
+// Without a name it counts on an account of its own, and all such credentials of one secret on an
+// account of the secret.
 #pragma once
 
 #include "identity.h"
@@ -15,7 +16,7 @@ struct turn_account {
 	struct turn_realm *realm;
 	enum turn_identity_kind kind;
 	uint32_t refs;
-	uint32_t secret_id; // of a secret's account, else 0
+	uint32_t secret_id; // of a secret's account: its id; of a token's: its number; else 0
 	uint32_t n_allocations;
 	uint32_t n_entries; // of the tables: an allocation, a permission and each way of a channel
 	uint32_t n_data;    // data connections of TCP allocations

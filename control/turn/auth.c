@@ -7,6 +7,7 @@
 
 #include "credential.h"
 #include "secret.h"
+#include "token.h"
 
 static bool key_verifies(struct turn_request *r, const struct turn_key *key)
 {
@@ -207,6 +208,71 @@ static unsigned rest_check(struct turn_request *r, uint64_t expiry_s)
 	return verdict(credential_verifies(r, expiry_s));
 }
 
+// ---- tokens (RFC 7635) --------------------------------------------------------------------------
+
+static const struct turn_token_key *token_key_find(const struct turn_request *r)
+{
+	const struct turn_realm_conf *conf = &r->realm->conf;
+
+	for (size_t i = 0; i < conf->n_token_keys; i++) {
+		const struct turn_token_key *key = &conf->token_keys[i];
+
+		if (turn_text_equal(r->principal.name, turn_text(key->id)) &&
+			key->not_before_s <= r->wall_s &&
+			(key->not_after_s == 0 || r->wall_s <= key->not_after_s))
+			return key;
+	}
+	return NULL;
+}
+
+static bool token_is_timely(const struct turn_request *r, const struct turn_token *token)
+{
+	uint32_t longest_s = r->s->conf.credential_lifetime_s;
+
+	return token->issued_s <= r->wall_s + TURN_TOKEN_SKEW_S &&
+	       token->expires_s + TURN_TOKEN_SKEW_S >= r->wall_s &&
+	       (longest_s == 0 || token->expires_s - token->issued_s <= longest_s);
+}
+
+// With the whole MAC key; or with its first 16 bytes, as coturn's clients sign whose keys are
+// longer.
+static bool token_verifies(struct turn_request *r, const struct turn_key *mac_key)
+{
+	struct turn_key first = *mac_key;
+	bool verifies = key_verifies(r, mac_key);
+
+	if (!verifies && mac_key->len > STUN_KEY_MD5_LEN) {
+		first.len = STUN_KEY_MD5_LEN;
+		verifies = key_verifies(r, &first);
+	}
+	OPENSSL_cleanse(&first, sizeof(first));
+	return verifies;
+}
+
+static unsigned token_check(struct turn_request *r)
+{
+	struct stun_value value = r->m->attr[STUN_ACCESS_TOKEN];
+	const struct turn_token_key *key = token_key_find(r);
+	struct turn_token token = {0};
+	bool verifies;
+
+	r->principal.kind = TURN_IDENTITY_TOKEN;
+	if (key == NULL ||
+		!turn_token_open(
+			key, r->realm->conf.token_server, value.octets, value.len, &token) ||
+		!token_is_timely(r, &token)) {
+		OPENSSL_cleanse(&token, sizeof(token));
+		r->s->counters.tokens_refused++;
+		return stranger_refuse(r, TURN_REFUSED_TOKEN);
+	}
+	r->principal.secret_id = turn_token_number(&token.key);
+	r->principal.expires_s = token.expires_s;
+	verifies = token_verifies(r, &token.key);
+	r->s->counters.tokens += verifies;
+	OPENSSL_cleanse(&token, sizeof(token));
+	return verdict(verifies);
+}
+
 static unsigned user_check(struct turn_request *r)
 {
 	const struct turn_user *user = turn_realm_user(r->realm, r->principal.name);
@@ -214,6 +280,8 @@ static unsigned user_check(struct turn_request *r)
 	uint64_t expiry_s;
 
 	turn_refuse(r, TURN_REFUSED_INTEGRITY, 401);
+	if (stun_has(r->m, STUN_ACCESS_TOKEN))
+		return token_check(r);
 	if (user != NULL) {
 		r->principal.kind = TURN_IDENTITY_STATIC;
 		return verdict(key_verifies(
@@ -229,7 +297,9 @@ static unsigned user_check(struct turn_request *r)
 // Whether the credential of the allocation's owner is over, and the allocation with it.
 static bool owner_is_over(const struct turn_request *r)
 {
-	return turn_principal_ends(&r->principal) && r->principal.expires_s < r->wall_s;
+	uint64_t skew_s = r->principal.kind == TURN_IDENTITY_TOKEN ? TURN_TOKEN_SKEW_S : 0;
+
+	return turn_principal_ends(&r->principal) && r->principal.expires_s + skew_s < r->wall_s;
 }
 
 // Whether the allocation's own user sent the request, by the name and realm.

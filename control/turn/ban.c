@@ -2,8 +2,10 @@
 #include "state.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "allocation.h"
 #include "credential.h"
 
 // Ten years, which the boot clock's seconds hold.
@@ -204,13 +206,49 @@ static struct stun_text user_name(const struct turn_principal *p)
 	return p->name;
 }
 
+// A token is named by its key id and number.
+static struct stun_text credential_name(const struct turn_principal *p, char buf[TURN_USERNAME_MAX])
+{
+	int n;
+
+	if (p->kind != TURN_IDENTITY_TOKEN)
+		return p->name;
+	n = snprintf(
+		buf, TURN_USERNAME_MAX, "%.*s#%08x", (int)p->name.len, p->name.chars, p->secret_id);
+	return (struct stun_text){
+		buf, n < (int)TURN_USERNAME_MAX ? (size_t)n : TURN_USERNAME_MAX - 1};
+}
+
+int turn_ban_of_credential(
+	const struct turn_server *s, uint32_t ref, uint64_t wall_s, struct turn_ban *ban)
+{
+	const struct turn_allocation *a = turn_allocation_by_ref(s, ref);
+	char buf[TURN_USERNAME_MAX];
+	struct turn_principal p;
+	struct stun_text name;
+
+	if (a == NULL || a->user->expires_s <= wall_s)
+		return -ENOENT;
+	p = turn_identity_principal(a->user);
+	name = credential_name(&p, buf);
+	*ban = (struct turn_ban){
+		.kind = TURN_BAN_CREDENTIAL,
+		.realm_id = p.realm->conf.id,
+		.name_len = (uint16_t)name.len,
+		.until_s = p.expires_s,
+	};
+	memcpy(ban->name, name.chars, name.len);
+	return 0;
+}
+
 bool turn_bans_hold_user(const struct turn_bans *b, const struct turn_principal *p)
 {
 	uint16_t realm_id = p->realm->conf.id;
+	char buf[TURN_USERNAME_MAX];
 
 	if (b->n == b->n_prefixes)
 		return false;
-	return name_find(b, TURN_BAN_CREDENTIAL, realm_id, p->name) != NULL ||
+	return name_find(b, TURN_BAN_CREDENTIAL, realm_id, credential_name(p, buf)) != NULL ||
 	       name_find(b, TURN_BAN_USER, realm_id, user_name(p)) != NULL;
 }
 

@@ -8,6 +8,8 @@
 #include "data.h"
 #include "stream.h"
 
+#define ATTR_THIRD_PARTY_AUTHORIZATION 0x802eu // RFC 7635 4
+
 struct method {
 	enum stun_method method;
 	bool needs_auth;
@@ -146,6 +148,8 @@ static void error_respond(struct turn_request *r, unsigned code)
 	stun_put_error(&w, code, reason);
 	if (code == 401 || code == 438)
 		challenge_put(r, &w);
+	if (code == 401 && r->realm->conf.token_server != NULL)
+		stun_put_text(&w, ATTR_THIRD_PARTY_AUTHORIZATION, r->realm->conf.token_server);
 	if (code == 420)
 		stun_put_unknown(&w, r->m->unknown, r->m->n_unknown);
 	response_finish(r, &w);
@@ -238,7 +242,8 @@ static void request_process(struct turn_request *r, const struct method *method)
 	OPENSSL_cleanse(&r->key, sizeof(r->key));
 }
 
-static void request_take(struct turn_request *r, const struct turn_listener *listener)
+static void request_take(
+	struct turn_request *r, struct stun_message *m, const struct turn_listener *listener)
 {
 	const struct method *method = method_find(r->m->method);
 
@@ -249,6 +254,8 @@ static void request_take(struct turn_request *r, const struct turn_listener *lis
 	r->s->counters.requests++;
 	r->realm = turn_realm_choose(&r->s->realms, &r->s->realms.items[listener->realm], r->m);
 	r->realm->counters.requests++;
+	if (r->realm->conf.token_server == NULL)
+		stun_message_disown(m, STUN_ACCESS_TOKEN);
 	if (turn_pending_has(&r->s->pending, r->from, r->m->txid)) {
 		r->s->counters.pending_joined++;
 		return;
@@ -315,7 +322,7 @@ void turn_input(struct turn_server *s, uint64_t now_ns, uint64_t wall_s,
 		return;
 	switch (m.class) {
 	case STUN_REQUEST:
-		request_take(&r, listener);
+		request_take(&r, &m, listener);
 		break;
 	case STUN_INDICATION:
 		s->counters.indications_ignored++;
@@ -344,6 +351,8 @@ void turn_request_resume(struct turn_server *s, uint64_t now_ns, struct turn_pen
 	if (listener == NULL || !message_parse(s, &m, p->octets, p->len))
 		return;
 	r.realm = turn_realm_choose(&s->realms, &s->realms.items[listener->realm], &m);
+	if (r.realm->conf.token_server == NULL)
+		stun_message_disown(&m, STUN_ACCESS_TOKEN);
 	request_process(&r, method_find(m.method));
 }
 

@@ -13,6 +13,7 @@ static bool key_equal(const struct turn_key *a, const struct turn_key *b)
 bool turn_identity_is(const struct turn_identity *id, const struct turn_principal *principal)
 {
 	return id->realm == principal->realm && id->kind == principal->kind &&
+	       (id->kind != TURN_IDENTITY_TOKEN || id->secret_id == principal->secret_id) &&
 	       turn_text_equal(principal->name, (struct stun_text){id->name, id->name_len});
 }
 

@@ -14,7 +14,8 @@
 struct turn_principal {
 	struct turn_realm *realm;
 	struct stun_text name;
-	// Id of the REST secret that made the password, as in the allocation's record; 0: none.
+	// As in the allocation's record: id of the REST secret that made the password; number of
+	// the token, whose name is that of a key and shared; 0: none.
 	uint32_t secret_id;
 	enum turn_identity_kind kind;
 	uint64_t expires_s; // of the credential, wall clock; 0: it has no end
@@ -41,10 +42,11 @@ void turn_identity_return(struct ds_map *identities, struct turn_identity *id);
 // Whether both are the same user (RFC 8656 5, code 441). Keys do not count: a password may change.
 bool turn_identity_is(const struct turn_identity *id, const struct turn_principal *principal);
 
-// Whether the user's calls end with the credential.
+// Whether the user's calls end with the credential: always with a token (RFC 7635 4).
 static inline bool turn_principal_ends(const struct turn_principal *p)
 {
-	return p->expires_s != 0 && p->realm->conf.end_with_credential;
+	return p->kind == TURN_IDENTITY_TOKEN ||
+	       (p->expires_s != 0 && p->realm->conf.end_with_credential);
 }
 
 static inline struct turn_principal turn_identity_principal(const struct turn_identity *id)

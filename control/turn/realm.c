@@ -12,7 +12,7 @@ uint32_t turn_realm_features(const struct turn_realm_conf *realm)
 
 	if (realm->directory)
 		return 0;
-	if (realm->n_secrets > 0)
+	if (realm->n_secrets > 0 || realm->token_server != NULL)
 		features &= ~TP_FEATURE_USERHASH;
 	for (size_t i = 0; i < realm->n_users; i++) {
 		if (realm->users[i].key_sha256.algorithm != TURN_KEY_SHA256)

@@ -69,6 +69,9 @@ bool conf_value_read(struct conf_loader *load, const struct rule *rule, enum rul
 
 // Files that the configuration names; only for the role that may read them.
 void conf_secrets_load(struct conf_loader *load);
+// Those of a realm's tokens.
+void conf_tokens_load(
+	struct conf_loader *load, const struct draft_tokens *d, struct conf_tokens *out);
 // The files of the directory's sources, for that role.
 void conf_directory_load(struct conf_loader *load);
 // The one line of a private file; false, with the mistake noted.

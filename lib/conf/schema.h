@@ -86,13 +86,28 @@ struct draft_secret {
 	uint64_t not_after_s;
 };
 
-// Users and secrets of one realm.
+struct draft_token_key {
+	const char *id;
+	const char *key_file;
+	enum conf_token_algorithm algorithm;
+	uint64_t not_before_s;
+	uint64_t not_after_s;
+};
+
+struct draft_tokens {
+	const char *server_name;
+	struct draft_token_key *keys;
+	size_t n_keys;
+};
+
+// Users, secrets and tokens of one realm.
 struct draft_credentials {
 	struct draft_user *users;
 	size_t n_users;
 	const char *users_file;
 	struct draft_secret *secrets;
 	size_t n_secrets;
+	struct draft_tokens tokens;
 };
 
 struct draft_realm {
@@ -124,6 +139,7 @@ extern const struct section conf_schema_directory;
 extern const struct section conf_schema_realm;
 extern const struct section conf_schema_user;
 extern const struct section conf_schema_secret;
+extern const struct section conf_schema_tokens;
 extern const struct section conf_schema_peers;
 
 // Where a rule's value goes.

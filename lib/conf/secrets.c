@@ -363,10 +363,12 @@ void conf_secrets_load(struct conf_loader *load)
 
 	users_load(load, &d->own, &d->conf.users, &d->conf.n_users);
 	secrets_load(load, &d->own, &d->conf.secrets, &d->conf.n_secrets);
+	conf_tokens_load(load, &d->own.tokens, &d->conf.tokens);
 	for (size_t i = 0; i < d->n_realms; i++) {
 		struct draft_realm *r = &d->realms[i];
 
 		users_load(load, &r->own, &r->conf.users, &r->conf.n_users);
 		secrets_load(load, &r->own, &r->conf.secrets, &r->conf.n_secrets);
+		conf_tokens_load(load, &r->own.tokens, &r->conf.tokens);
 	}
 }

@@ -113,7 +113,9 @@ void conf_realm_check(struct conf_loader *load, const char *const *name, const s
 		conf_complain(load, conf_spot_of_value(load, name), "give a shorter one",
 			"has more than %u characters", REALM_MAX);
 	credentials_check(load, d);
-	if (!known && d->n_users == 0 && d->n_secrets == 0 && d->users_file == NULL &&
+	conf_tokens_check(load, &d->tokens);
+	if (!known && d->n_users == 0 && d->n_secrets == 0 && d->tokens.n_keys == 0 &&
+		d->users_file == NULL &&
 		conf_source_of(&load->draft->conf.directory, *name) == NULL)
 		conf_complain(load, whole,
 			"add secrets: [{id: NAME, secret_file: FILE}], users or directory.sources",

@@ -216,3 +216,12 @@ bool stun_value_xor_address(
 					 : tp_addr_ipv6(plain, port);
 	return true;
 }
+
+void stun_message_disown(struct stun_message *m, enum stun_attr id)
+{
+	if (!stun_has(m, id))
+		return;
+	m->attr[id] = (struct stun_value){.octets = NULL};
+	if (stun_attr_required(stun_attr_table[id].type))
+		unknown_add(m, stun_attr_table[id].type);
+}

@@ -176,6 +176,43 @@ static void secrets_have_times_and_digests(void **state)
 	conf_free(c);
 }
 
+#define TOKENS                                                                                     \
+	"dataplane: {ports: [{interface: nic0}]}\n"                                                \
+	"listeners: [{address: 10.77.0.1}]\n"                                                      \
+	"tokens:\n  server_name: turn.example.org\n"
+
+static void keys_of_tokens(void **state)
+{
+	static const struct {
+		const char *text;
+		bool good;
+	} rows[] = {
+		{"MDEyMzQ1Njc4OWFiY2RlZg==", true}, // 16 bytes
+		{"MDEyMzQ1Njc4OWFiY2RlZg", true},
+		{"MDEyMzQ1Njc4OWFiY2RlZjA=", false}, // 17
+		{"MDEyMzQ1Njc4OWFiY2RlZg=", false},
+		{"MDEyMzQ1Njc4OWFiY2RlZ!==", false},
+		{"=", false},
+	};
+	struct conf *c;
+
+	(void)state;
+	for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++) {
+		support_write("key", rows[i].text, 0600);
+		if (!rows[i].good) {
+			refuse(TOKENS "  keys: [{id: n, key_file: key, algorithm: A128GCM}]\n",
+				"tokens.keys[0].key_file", "does not hold a key", "openssl rand");
+			continue;
+		}
+		c = support_load_good(CONF_FOR_CONTROL,
+			TOKENS "  keys: [{id: n, key_file: key, algorithm: A128GCM}]\n");
+		assert_int_equal(c->tokens.n_keys, 1);
+		assert_memory_equal(c->tokens.keys[0].octets, "0123456789abcdef", 16);
+		assert_string_equal(c->tokens.server_name, "turn.example.org");
+		conf_free(c);
+	}
+}
+
 static void same_user_twice(void **state)
 {
 	struct conf_errors errs = {0};
@@ -368,6 +405,7 @@ int main(void)
 		cmocka_unit_test(unreadable_file),
 		cmocka_unit_test(users_and_their_files),
 		cmocka_unit_test(secrets_have_times_and_digests),
+		cmocka_unit_test(keys_of_tokens),
 		cmocka_unit_test(same_user_twice),
 		cmocka_unit_test(users_file_lines),
 		cmocka_unit_test(users_file_of_many),

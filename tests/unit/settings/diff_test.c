@@ -38,6 +38,7 @@ static int files_make(void **state)
 	assert_non_null(mkdtemp(directory));
 	file_write("a", "0123456789abcdef0123456789abcdef\n");
 	file_write("b", "fedcba9876543210fedcba9876543210\n");
+	file_write("k", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n");
 	return 0;
 }
 
@@ -50,6 +51,8 @@ static int files_remove(void **state)
 		snprintf(path, sizeof(path), "%s/%c", directory, name);
 		unlink(path);
 	}
+	snprintf(path, sizeof(path), "%s/k", directory);
+	unlink(path);
 	return rmdir(directory);
 }
 
@@ -116,8 +119,9 @@ static void keys_are_named(void **state)
 		{BASE "peers: {allow: [10.9.0.0/16]}\n", "peers.allow", "0 to 1 prefixes", false},
 		{BASE "peers: {deny: [8.8.0.0/16], dry_run: true}\n", "peers.dry_run", "0 to 1",
 			false},
-		{BASE "control: {state_directory: /srv}\n", "control.state_directory", NULL,
-			true},
+		{BASE "control: {state_directory: /srv}\n", "control.state_directory", NULL, true},
+		{BASE "tokens: {server_name: t, keys: [{id: k, key_file: k}]}\n", "tokens.keys",
+			"1 added, 0 removed, 0 changed", false},
 		{BASE "peers: {local: ['10.0.0.1:20000']}\n", "peers.local", "changed", true},
 		{"realm: a.example\nlisteners: [{address: 10.0.0.1}, {address: 10.0.0.2}]\n"
 		 "dataplane: {workers: 1, ports: [{interface: lo}]}\n"

@@ -14,6 +14,7 @@ struct settings_realm {
 	struct policy *trial; // with the deny rules under trial; NULL: none
 	struct turn_user *users;
 	struct turn_secret *secrets;
+	struct turn_token_key *token_keys;
 };
 
 struct settings {

@@ -21,6 +21,7 @@ enum turn_key_algorithm {
 	TURN_KEY_NONE,
 	TURN_KEY_MD5,	 // MD5(name ":" realm ":" password), 16 bytes
 	TURN_KEY_SHA256, // SHA-256 of the same, 32 bytes
+	TURN_KEY_MAC,	 // the MAC key of a token (RFC 7635), 16 to 32 bytes
 };
 
 struct turn_key {
@@ -68,6 +69,21 @@ struct turn_secret {
 	uint64_t not_after_s;  // 0: for ever
 };
 
+// RFC 7635 9: how tokens are encrypted.
+enum turn_token_algorithm {
+	TURN_TOKEN_A256GCM,
+	TURN_TOKEN_A128GCM,
+};
+
+// A key shared with an authorization server.
+struct turn_token_key {
+	const char *id; // the USERNAME of clients with a token under it
+	enum turn_token_algorithm algorithm;
+	uint8_t octets[32];    // of A128GCM the first 16
+	uint64_t not_before_s; // wall clock, both inclusive
+	uint64_t not_after_s;  // 0: for ever
+};
+
 struct turn_listener {
 	struct tp_addr local;
 	struct tp_addr advertised; // the external address where one is mapped, else local
@@ -107,6 +123,11 @@ struct turn_realm_conf {
 	size_t n_users;
 	const struct turn_secret *secrets; // tried in turn, newest first
 	size_t n_secrets;
+	// Third-party authorization: in THIRD-PARTY-AUTHORIZATION and in the tokens; NULL: there is
+	// none.
+	const char *token_server;
+	const struct turn_token_key *token_keys;
+	size_t n_token_keys;
 	char separator;		  // between time and name of a time-limited credential; 0: ':'
 	bool end_with_credential; // an allocation ends when its credential does
 	bool directory;		  // other names are looked up: TURN_OUT_LOOKUP
@@ -215,6 +236,7 @@ enum turn_out_kind {
 	X(CREDENTIAL_EXPIRED, "the time-limited credential is past its time")                      \
 	X(CREDENTIAL_LIFETIME,                                                                     \
 		"the time-limited credential is valid for longer than limits.credential_lifetime") \
+	X(TOKEN, "the token is not for this server, of no known key, or past its time")            \
 	X(INTEGRITY, "the password is wrong, or the request was changed on its way")               \
 	X(BANNED, "the user or credential is banned; relayctl ban list")                           \
 	X(DIRECTORY, "the directory of users gave no answer")                                      \
@@ -324,6 +346,8 @@ struct turn_out {
 	X(unknown_user, "requests with a user name nobody knows")                                  \
 	X(credential_expired, "requests with a time-limited credential past its time")             \
 	X(credential_lifetime, "requests with a time-limited credential valid for too long")       \
+	X(tokens, "requests that verified under the key of a token")                               \
+	X(tokens_refused, "requests with a token that is of no known key or past its time")        \
 	X(key_cached, "requests verified by the cached key of a time-limited credential")          \
 	X(directory_cached, "requests verified by a cached answer of the directory")               \
 	X(lookups, "questions to the directory")                                                   \
@@ -542,6 +566,10 @@ int turn_ban_add(struct turn_server *s, uint64_t now_ns, uint64_t wall_s,
 	const struct turn_ban *ban, uint32_t *index);
 // 0, with the place that it had, or -ENOENT.
 int turn_ban_remove(struct turn_server *s, const struct turn_ban *ban, uint32_t *index);
+// The ban of the credential that an allocation was made with, for the rest of its time; -ENOENT:
+// there is no such allocation, or its credential has no end.
+int turn_ban_of_credential(
+	const struct turn_server *s, uint32_t ref, uint64_t wall_s, struct turn_ban *ban);
 // Walks all bans: start with *cursor = 0; false at the end.
 bool turn_ban_next(const struct turn_server *s, uint32_t *cursor, struct turn_ban *ban);
 

@@ -189,6 +189,26 @@ struct conf_secret {
 	uint64_t not_after_s;  // 0: for ever
 };
 
+enum conf_token_algorithm {
+	CONF_TOKEN_A256GCM,
+	CONF_TOKEN_A128GCM,
+};
+
+// A key by which an authorization server encrypts tokens (RFC 7635).
+struct conf_token_key {
+	const char *id;
+	enum conf_token_algorithm algorithm;
+	uint8_t octets[32];    // of A128GCM the first 16
+	uint64_t not_before_s; // Unix time; 0: at any time before
+	uint64_t not_after_s;  // 0: for ever
+};
+
+struct conf_tokens {
+	const char *server_name; // NULL: no tokens are taken
+	const struct conf_token_key *keys;
+	size_t n_keys;
+};
+
 enum conf_source_type {
 	CONF_SOURCE_SQLITE,
 	CONF_SOURCE_POSTGRESQL,
@@ -242,7 +262,7 @@ struct conf_peers {
 	size_t n_allow;
 	const struct text_cidr *deny;
 	size_t n_deny;
-	bool dry_run; // deny is tried: counted, and let through
+	bool dry_run;			// deny is tried: counted, and let through
 	const struct conf_place *local; // at most CONF_LOCAL_PEERS_MAX
 	size_t n_local;
 };
@@ -274,6 +294,7 @@ struct conf_realm {
 	size_t n_users;
 	const struct conf_secret *secrets; // newest first
 	size_t n_secrets;
+	struct conf_tokens tokens;
 	struct conf_peers peers;
 	uint32_t allocations; // most at a time; 0: those of the relay
 	uint32_t user_quota;  // and the following: as in struct conf_limits
@@ -319,8 +340,8 @@ struct conf_segment {
 };
 
 struct conf_control {
-	const char *socket; // operator socket, 0660
-	const char *group;  // of the operators, who may use it
+	const char *socket;	     // operator socket, 0660
+	const char *group;	     // of the operators, who may use it
 	const char *state_directory; // of the bans
 };
 
@@ -339,6 +360,7 @@ struct conf {
 	size_t n_users;
 	const struct conf_secret *secrets; // newest first
 	size_t n_secrets;
+	struct conf_tokens tokens;
 	const struct conf_realm *realms; // besides `realm`
 	size_t n_realms;
 	struct conf_directory directory;

@@ -26,6 +26,7 @@
 	X(EVEN_PORT, 0x0018, 1, 1, "EVEN-PORT")                                                    \
 	X(REQUESTED_TRANSPORT, 0x0019, 4, 4, "REQUESTED-TRANSPORT")                                \
 	X(DONT_FRAGMENT, TP_ATTR_DONT_FRAGMENT, 0, 0, "DONT-FRAGMENT")                             \
+	X(ACCESS_TOKEN, 0x001b, 0, 65535, "ACCESS-TOKEN")                                          \
 	X(MESSAGE_INTEGRITY_SHA256, TP_ATTR_MESSAGE_INTEGRITY_SHA256, 16, 32,                      \
 		"MESSAGE-INTEGRITY-SHA256")                                                        \
 	X(PASSWORD_ALGORITHM, TP_ATTR_PASSWORD_ALGORITHM, 4, 763, "PASSWORD-ALGORITHM")            \

@@ -117,6 +117,9 @@ static inline bool stun_is_malformed(const struct stun_message *m, enum stun_att
 bool stun_message_next(
 	const struct stun_message *m, enum stun_attr id, size_t *offset, struct stun_value *value);
 
+// Takes the attribute for one that is not known, as where its extension is not in use.
+void stun_message_disown(struct stun_message *m, enum stun_attr id);
+
 // Values of attributes; false when absent or malformed.
 bool stun_get_u32(const struct stun_message *m, enum stun_attr id, uint32_t *value);
 bool stun_get_u16(const struct stun_message *m, enum stun_attr id, uint16_t *value);
