@@ -281,6 +281,8 @@ static void values_compare(struct settings_diff *d, const struct conf *from, con
 		d, "protocol.heal_black_holes", false, p->heal_black_holes, q->heal_black_holes);
 	settings_diff_number(d, "protocol.software", false, p->software, q->software);
 	settings_diff_number(d, "protocol.secure_stun", false, p->secure_stun, q->secure_stun);
+	settings_diff_number(
+		d, "protocol.nat_discovery", false, p->nat_discovery, q->nat_discovery);
 	settings_diff_number(d, "protocol.sha256", false, p->sha256, q->sha256);
 	settings_diff_number(d, "protocol.userhash", false, p->userhash, q->userhash);
 	text_compare(d, "protocol.credential_separator", false, p->credential_separator,

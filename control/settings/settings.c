@@ -100,6 +100,7 @@ static void values_copy(struct settings *s)
 	t->default_family = families[c->protocol.default_family];
 	t->permission_follows_channel = c->protocol.permission_follows_channel;
 	t->secure_stun = c->protocol.secure_stun;
+	t->nat_discovery = c->protocol.nat_discovery;
 	t->max_allocations = c->limits.allocations;
 	t->max_entries = c->limits.entries;
 	t->default_lifetime_s = c->limits.default_lifetime_s;
@@ -114,6 +115,7 @@ static void values_copy(struct settings *s)
 		.relay_port_max = t->port_max,
 		.channel_max = t->channel_max,
 		.secure_stun = t->secure_stun,
+		.nat_discovery = t->nat_discovery,
 		.first_contact_rate = c->limits.first_contact_rate,
 		.ttl = c->relay.ttl == CONF_TTL_RESET ? RESET_TTL : 0,
 		.black_holes =

@@ -263,11 +263,12 @@ static void request_take(
 	request_process(r, method);
 }
 
-static bool message_parse(
-	struct turn_server *s, struct stun_message *m, const uint8_t *msg, size_t len)
+static bool message_parse(struct turn_server *s, const struct turn_listener *listener,
+	struct stun_message *m, const uint8_t *msg, size_t len)
 {
 	switch (stun_message_parse(m, msg, len)) {
 	case STUN_PARSE_OK:
+		turn_binding_screen(s, listener, m);
 		return true;
 	case STUN_PARSE_BAD_FINGERPRINT:
 		s->counters.bad_fingerprint++;
@@ -318,7 +319,7 @@ void turn_input(struct turn_server *s, uint64_t now_ns, uint64_t wall_s,
 		s->counters.streams_unknown++;
 		return;
 	}
-	if (!message_parse(s, &m, msg, len))
+	if (!message_parse(s, listener, &m, msg, len))
 		return;
 	switch (m.class) {
 	case STUN_REQUEST:
@@ -348,7 +349,7 @@ void turn_request_resume(struct turn_server *s, uint64_t now_ns, struct turn_pen
 	};
 
 	// It parsed when it came; a new configuration may have taken its listener away.
-	if (listener == NULL || !message_parse(s, &m, p->octets, p->len))
+	if (listener == NULL || !message_parse(s, listener, &m, p->octets, p->len))
 		return;
 	r.realm = turn_realm_choose(&s->realms, &s->realms.items[listener->realm], &m);
 	if (r.realm->conf.token_server == NULL)

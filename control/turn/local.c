@@ -29,6 +29,56 @@ static void local_add(struct turn_locals *l, const struct tp_addr *addr,
 	ds_map_add(&l->map, &a->node, ds_map_hash(&l->map, &ip, sizeof(ip)));
 }
 
+// The first UDP listener that has the address of `of` or another of the family, and the port of
+// `of` or another.
+static const struct turn_listener *listener_like(
+	const struct turn_conf *conf, const struct turn_listener *of, bool same_ip, bool same_port)
+{
+	for (size_t i = 0; i < conf->n_listeners; i++) {
+		const struct turn_listener *l = &conf->listeners[i];
+
+		if (!turn_listener_is_stream(l) && l->local.family == of->local.family &&
+			tp_addr_same_ip(&l->local, &of->local) == same_ip &&
+			(l->local.port_be == of->local.port_be) == same_port)
+			return l;
+	}
+	return NULL;
+}
+
+static const struct turn_listener *listener_at(
+	const struct turn_conf *conf, const struct tp_addr *ip, uint16_t port_be)
+{
+	struct tp_addr addr = *ip;
+
+	addr.port_be = port_be;
+	for (size_t i = 0; i < conf->n_listeners; i++) {
+		const struct turn_listener *l = &conf->listeners[i];
+
+		if (!turn_listener_is_stream(l) && tp_addr_equal(&l->local, &addr))
+			return l;
+	}
+	return NULL;
+}
+
+static int alternates_find(struct turn_locals *l, const struct turn_conf *conf)
+{
+	l->alternates = calloc(l->n_ids, sizeof(*l->alternates));
+	if (l->alternates == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < conf->n_listeners; i++) {
+		const struct turn_listener *of = &conf->listeners[i];
+		struct turn_alternates *a = &l->alternates[of->id];
+
+		if (turn_listener_is_stream(of))
+			continue;
+		a->port = listener_like(conf, of, true, false);
+		a->ip = listener_like(conf, of, false, true);
+		if (a->port != NULL && a->ip != NULL)
+			a->both = listener_at(conf, &a->ip->local, a->port->local.port_be);
+	}
+	return 0;
+}
+
 static int listeners_index(struct turn_locals *l, const struct turn_conf *conf)
 {
 	for (size_t i = 0; i < conf->n_listeners; i++) {
@@ -40,7 +90,14 @@ static int listeners_index(struct turn_locals *l, const struct turn_conf *conf)
 		return -ENOMEM;
 	for (size_t i = 0; i < conf->n_listeners; i++)
 		l->by_id[conf->listeners[i].id] = &conf->listeners[i];
-	return 0;
+	return conf->nat_discovery ? alternates_find(l, conf) : 0;
+}
+
+const struct turn_alternates *turn_locals_alternates(const struct turn_locals *l, uint16_t id)
+{
+	return l->alternates != NULL && id < l->n_ids && l->alternates[id].both != NULL
+		       ? &l->alternates[id]
+		       : NULL;
 }
 
 const struct turn_listener *turn_locals_listener(const struct turn_locals *l, uint16_t id)
@@ -78,6 +135,7 @@ void turn_locals_fini(struct turn_locals *l)
 	ds_map_fini(&l->map);
 	free(l->addresses);
 	free(l->by_id);
+	free(l->alternates);
 	*l = (struct turn_locals){0};
 }
 

@@ -7,8 +7,9 @@
 
 struct turn_allocation;
 
-// Room for any response: a REALM of 763 bytes is the largest part.
-#define TURN_RESPONSE_MAX 1280u
+// Room for any response: a REALM of 763 bytes is the largest part, and PADDING may make one as long
+// as the longest request.
+#define TURN_RESPONSE_MAX 1984u
 
 struct turn_event {
 	struct turn_allocation *allocation;

@@ -51,6 +51,9 @@ void turn_request_resume(struct turn_server *s, uint64_t now_ns, struct turn_pen
 // the tables know it: a relay address of this server becomes its advertised one, whichever the
 // client named. `with_port`: the port counts.
 unsigned turn_peer_check(struct turn_request *r, struct tp_addr *peer, bool with_port);
+// binding.c: makes the attributes of RFC 5780 unknown ones where they are not served.
+void turn_binding_screen(
+	const struct turn_server *s, const struct turn_listener *listener, struct stun_message *m);
 // Handlers: change the state and put the attributes of the success response.
 unsigned turn_handle_binding(struct turn_request *r, struct stun_writer *w);
 unsigned turn_handle_allocate(struct turn_request *r, struct stun_writer *w);

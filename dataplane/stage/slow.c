@@ -79,7 +79,7 @@ static void message_request(struct burst *b, struct pkt_ctx *p, const struct cor
 		pkt_drop(b, p, TP_DROP_bad_udp_checksum);
 		return;
 	}
-	if (binding && b->locals->path.secure_stun == 0) {
+	if (binding && b->locals->path.secure_stun == 0 && b->locals->path.nat_discovery == 0) {
 		switch (core_binding_parse(msg, len, &has_fingerprint)) {
 		case CORE_BINDING_DROP:
 			pkt_drop(b, p, TP_DROP_bad_stun);

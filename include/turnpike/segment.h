@@ -177,7 +177,9 @@ struct tp_path_config {
 	// packet that came.
 	uint32_t ttl;
 	uint32_t black_holes; // TP_BLACK_HOLES_*
-	uint32_t reserved[2];
+	// 1: answers to Binding name other addresses (RFC 5780), the worker answers none.
+	uint32_t nat_discovery;
+	uint32_t reserved;
 	// Key of the nonce's source tag.
 	uint8_t punt_key[16];
 };

@@ -226,6 +226,44 @@ static void default_family_check(struct conf_loader *load)
 			"no relay address is IPv6; no client could allocate");
 }
 
+static bool udp_listener_is_at(const struct draft *d, const struct tp_addr *ip, uint16_t port)
+{
+	for (size_t i = 0; i < d->n_listeners; i++) {
+		const struct draft_listener *l = &d->listeners[i];
+
+		if (l->transport == CONF_TRANSPORT_UDP && l->port == port &&
+			tp_addr_same_ip(&l->ip, ip))
+			return true;
+	}
+	return false;
+}
+
+// RFC 5780 6: the same two ports at two addresses.
+static bool is_discovery_pair(
+	const struct draft *d, const struct draft_listener *a, const struct draft_listener *b)
+{
+	return a->transport == CONF_TRANSPORT_UDP && b->transport == CONF_TRANSPORT_UDP &&
+	       a->ip.family == b->ip.family && !tp_addr_same_ip(&a->ip, &b->ip) &&
+	       a->port != b->port && udp_listener_is_at(d, &a->ip, b->port) &&
+	       udp_listener_is_at(d, &b->ip, a->port);
+}
+
+static void nat_discovery_check(struct conf_loader *load)
+{
+	const struct draft *d = load->draft;
+
+	for (size_t i = 0; d->conf.protocol.nat_discovery && i < d->n_listeners; i++) {
+		for (size_t k = 0; k < i; k++) {
+			if (is_discovery_pair(d, &d->listeners[i], &d->listeners[k]))
+				return;
+		}
+	}
+	if (d->conf.protocol.nat_discovery)
+		conf_complain(load, conf_spot_of_value(load, &d->conf.protocol.nat_discovery),
+			"add the missing listeners, or remove it",
+			"no two addresses have UDP listeners with the same two ports");
+}
+
 static void relay_settle(struct conf_loader *load)
 {
 	struct draft *d = load->draft;
@@ -239,6 +277,7 @@ static void relay_settle(struct conf_loader *load)
 		return;
 	relay_ports_check(load);
 	default_family_check(load);
+	nat_discovery_check(load);
 	external_check(load);
 }
 

@@ -185,6 +185,15 @@ static const struct rule protocol_rules[] = {
 		RULE_AT(struct conf_protocol, secure_stun),
 		.initial = "false",
 		.text = "Binding requests need credentials too."},
+	{.key = "nat_discovery",
+		.type = RULE_BOOL,
+		RULE_AT(struct conf_protocol, nat_discovery),
+		.initial = "false",
+		.text = "Tell clients how their NAT behaves (RFC 5780): answers may leave by "
+			"another listener than the one asked. Wants UDP listeners at two addresses "
+			"of a family, with the same two ports each. The control process then "
+			"answers "
+			"all Binding requests, within `limits.first_contact_rate`."},
 	{.key = "sha256",
 		.type = RULE_BOOL,
 		RULE_AT(struct conf_protocol, sha256),

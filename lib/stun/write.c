@@ -65,6 +65,19 @@ void stun_put_text(struct stun_writer *w, uint16_t type, const char *text)
 	stun_put(w, type, text, strlen(text));
 }
 
+void stun_put_address(struct stun_writer *w, uint16_t type, const struct tp_addr *addr)
+{
+	unsigned ip_len = tp_family_ip_len(addr->family);
+	uint8_t *p = attr_reserve(w, type, 4 + ip_len);
+
+	if (p == NULL)
+		return;
+	p[0] = 0;
+	p[1] = addr->family;
+	memcpy(p + 2, &addr->port_be, sizeof(addr->port_be));
+	memcpy(p + 4, addr->ip, ip_len);
+}
+
 void stun_put_xor_address(struct stun_writer *w, uint16_t type, const struct tp_addr *addr)
 {
 	unsigned ip_len = tp_family_ip_len(addr->family);

@@ -206,6 +206,7 @@ static const struct row rows[] = {
 	M(struct tp_path_config, realm),
 	M(struct tp_path_config, ttl),
 	M(struct tp_path_config, black_holes),
+	M(struct tp_path_config, nat_discovery),
 	M(struct tp_path_config, reserved),
 	M(struct tp_path_config, punt_key),
 

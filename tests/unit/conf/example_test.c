@@ -96,6 +96,7 @@ static void defaults_are_told_right(void **state)
 	assert_int_equal(a->protocol.secure_stun, b->protocol.secure_stun);
 	assert_int_equal(a->protocol.tcp_relay, b->protocol.tcp_relay);
 	assert_int_equal(a->limits.user_connections, b->limits.user_connections);
+	assert_int_equal(a->protocol.nat_discovery, b->protocol.nat_discovery);
 	assert_int_equal(a->protocol.sha256, b->protocol.sha256);
 	assert_int_equal(a->protocol.userhash, b->protocol.userhash);
 	assert_int_equal(a->log.format, b->log.format);

@@ -115,6 +115,7 @@ static const struct number control_only[] = {
 	NUMBER(protocol.heal_black_holes, true, false),
 	NUMBER(protocol.software, false, true),
 	NUMBER(protocol.secure_stun, false, true),
+	NUMBER(protocol.nat_discovery, false, false),
 	NUMBER(protocol.sha256, true, false),
 	NUMBER(protocol.userhash, true, false),
 	NUMBER(protocol.tcp_relay, true, false),

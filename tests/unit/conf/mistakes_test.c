@@ -133,6 +133,10 @@ static const struct row addresses[] = {
 		{{5, "protocol.default_family", "\"ipv5\" is not known", "ipv4 or ipv6 or keep"}}},
 	{BASE SECRET "protocol: {default_family: ipv6}\n",
 		{{5, "protocol.default_family", "no relay address is IPv6", "relay.addresses"}}},
+	{BASE "  - {address: 10.77.0.1, port: 3479}\n  - {address: 10.77.0.2}\n" SECRET
+	      "protocol: {nat_discovery: true}\n",
+		{{7, "protocol.nat_discovery", "no two addresses have UDP listeners",
+			"missing listeners"}}},
 	{BASE SECRET "relay: {ports: 65535-49152}\n",
 		{{5, "relay.ports", "begins above its end", "lower port first"}}},
 	{BASE SECRET "relay: {ports: 49152-70000}\n",

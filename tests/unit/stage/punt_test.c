@@ -396,6 +396,12 @@ static void test_binding_left_to_control(void **state)
 	message_begin(&m, 0x0001, call_txid);
 	pkt = call_send_bytes(&c, &f, &c.client, &c.listener, m.data, m.len);
 	assert_punted(&c, &pkt, TP_PUNT_LIVE, &c.client, &m);
+	// Answers that name other addresses are the control process's.
+	c.r->path.secure_stun = 0;
+	c.r->path.nat_discovery = 1;
+	relay_locals_change(c.r);
+	pkt = call_send_bytes(&c, &f, &c.client, &c.listener, m.data, m.len);
+	assert_punted(&c, &pkt, TP_PUNT_LIVE, &c.client, &m);
 	call_end(&c);
 }
 

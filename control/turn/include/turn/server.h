@@ -157,6 +157,7 @@ struct turn_conf {
 	uint16_t channel_max;		 // TP_CHANNEL_MAX or TP_CHANNEL_MAX_COMPAT
 	bool permission_follows_channel; // a channel keeps its permission alive (listed deviation)
 	bool secure_stun;		 // Binding needs credentials too
+	bool nat_discovery;		 // RFC 5780, where listeners stand for it
 	uint8_t default_family;	  // without a family attribute; TP_FAMILY_NONE: the client's own
 	uint32_t max_allocations; // 0: no limit
 	uint32_t max_entries;	  // of the tables, of which no user gets the last part; 0: no limit
@@ -376,6 +377,7 @@ struct turn_out {
 	X(data_joined, "connections with peers that a client's connection joined")                 \
 	X(data_closed, "connections with peers that ended")                                        \
 	X(banned, "requests of banned users, credentials and prefixes")                            \
+	X(nat_discoveries, "Binding requests answered with other addresses of this server")        \
 	X(permissions_denied, "peers refused by the peer policy")                                  \
 	X(permissions_would_deny, "peers that peers.deny would refuse but for peers.dry_run")      \
 	X(permissions_revoked, "permissions ended because a new peer policy denies the peer")

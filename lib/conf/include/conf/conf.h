@@ -316,6 +316,7 @@ struct conf_protocol {
 	bool heal_black_holes;
 	bool software;			  // send SOFTWARE
 	bool secure_stun;		  // Binding needs credentials
+	bool nat_discovery;		  // RFC 5780
 	bool sha256;			  // offer PASSWORD-ALGORITHMS
 	bool userhash;			  // offer USERHASH
 	const char *credential_separator; // one character, between time and name

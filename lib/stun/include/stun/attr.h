@@ -11,6 +11,7 @@
 // X(id, type, shortest value, longest value, name on the wire)
 #define STUN_ATTRS(X)                                                                              \
 	X(MAPPED_ADDRESS, TP_ATTR_MAPPED_ADDRESS, 8, 20, "MAPPED-ADDRESS")                         \
+	X(CHANGE_REQUEST, TP_ATTR_CHANGE_REQUEST, 4, 4, "CHANGE-REQUEST")                          \
 	X(USERNAME, TP_ATTR_USERNAME, 0, 763, "USERNAME")                                          \
 	X(MESSAGE_INTEGRITY, TP_ATTR_MESSAGE_INTEGRITY, 20, 20, "MESSAGE-INTEGRITY")               \
 	X(ERROR_CODE, TP_ATTR_ERROR_CODE, 4, 767, "ERROR-CODE")                                    \
@@ -33,6 +34,8 @@
 	X(USERHASH, TP_ATTR_USERHASH, 32, 32, "USERHASH")                                          \
 	X(XOR_MAPPED_ADDRESS, TP_ATTR_XOR_MAPPED_ADDRESS, 8, 20, "XOR-MAPPED-ADDRESS")             \
 	X(RESERVATION_TOKEN, 0x0022, 8, 8, "RESERVATION-TOKEN")                                    \
+	X(PADDING, 0x0026, 0, 65535, "PADDING")                                                    \
+	X(RESPONSE_PORT, 0x0027, 2, 4, "RESPONSE-PORT")                                            \
 	X(CONNECTION_ID, 0x002a, 4, 4, "CONNECTION-ID")                                            \
 	X(ADDITIONAL_ADDRESS_FAMILY, 0x8000, 4, 4, "ADDITIONAL-ADDRESS-FAMILY")                    \
 	X(PASSWORD_ALGORITHMS, TP_ATTR_PASSWORD_ALGORITHMS, 4, 763, "PASSWORD-ALGORITHMS")         \
@@ -40,6 +43,8 @@
 	X(ICMP, 0x8004, 8, 8, "ICMP")                                                              \
 	X(SOFTWARE, 0x8022, 0, 763, "SOFTWARE")                                                    \
 	X(FINGERPRINT, TP_ATTR_FINGERPRINT, 4, 4, "FINGERPRINT")                                   \
+	X(RESPONSE_ORIGIN, 0x802b, 8, 20, "RESPONSE-ORIGIN")                                       \
+	X(OTHER_ADDRESS, 0x802c, 8, 20, "OTHER-ADDRESS")                                           \
 	X(ADDITIONAL_FAMILY_DRAFT, 0x8032, 4, 4, "ADDITIONAL-ADDRESS-FAMILY of the draft")         \
 	X(ADDRESS_ERROR_DRAFT, 0x8033, 4, 767, "ADDRESS-ERROR-CODE of the draft")                  \
 	X(ORIGIN, TP_ATTR_ORIGIN, 0, 1024, "ORIGIN")

@@ -22,6 +22,8 @@ void stun_put(struct stun_writer *w, uint16_t type, const void *value, size_t le
 void stun_put_u32(struct stun_writer *w, uint16_t type, uint32_t value);
 void stun_put_text(struct stun_writer *w, uint16_t type, const char *text);
 void stun_put_xor_address(struct stun_writer *w, uint16_t type, const struct tp_addr *addr);
+// RFC 8489 14.1.
+void stun_put_address(struct stun_writer *w, uint16_t type, const struct tp_addr *addr);
 // ERROR-CODE; the reason phrase is ASCII of fewer than 128 characters.
 void stun_put_error(struct stun_writer *w, unsigned code, const char *reason);
 // UNKNOWN-ATTRIBUTES.
