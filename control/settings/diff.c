@@ -281,6 +281,12 @@ static void values_compare(struct settings_diff *d, const struct conf *from, con
 		d, "protocol.heal_black_holes", false, p->heal_black_holes, q->heal_black_holes);
 	settings_diff_number(d, "protocol.software", false, p->software, q->software);
 	settings_diff_number(d, "protocol.secure_stun", false, p->secure_stun, q->secure_stun);
+	settings_diff_number(d, "protocol.draining", false, p->draining, q->draining);
+	if (p->n_alternate_servers != q->n_alternate_servers ||
+		(q->n_alternate_servers > 0 &&
+			memcmp(p->alternate_servers, q->alternate_servers,
+				q->n_alternate_servers * sizeof(*q->alternate_servers)) != 0))
+		settings_diff_add(d, "protocol.alternate_servers", false, "changed");
 	settings_diff_number(
 		d, "protocol.nat_discovery", false, p->nat_discovery, q->nat_discovery);
 	settings_diff_number(d, "protocol.sha256", false, p->sha256, q->sha256);

@@ -78,6 +78,7 @@ static void path_realm_set(struct tp_path_config *path, const struct turn_conf *
 	memcpy(path->realm, t->realms[0].name, len);
 }
 
+_Static_assert(CONF_ALTERNATES_MAX <= TURN_ALTERNATES_MAX, "all of alternate_servers fit");
 _Static_assert(CONF_LOCAL_PEERS_MAX <= TURN_LOCAL_PEERS_MAX, "all of peers.local fit");
 
 static void values_copy(struct settings *s)
@@ -100,6 +101,12 @@ static void values_copy(struct settings *s)
 	t->default_family = families[c->protocol.default_family];
 	t->permission_follows_channel = c->protocol.permission_follows_channel;
 	t->secure_stun = c->protocol.secure_stun;
+	t->draining = c->protocol.draining;
+	t->n_alternates = c->protocol.n_alternate_servers;
+	for (size_t i = 0; i < t->n_alternates; i++) {
+		t->alternates[i] = c->protocol.alternate_servers[i].ip;
+		t->alternates[i].port_be = tp_htons(c->protocol.alternate_servers[i].port_min);
+	}
 	t->nat_discovery = c->protocol.nat_discovery;
 	t->max_allocations = c->limits.allocations;
 	t->max_entries = c->limits.entries;

@@ -69,9 +69,23 @@ static void software_put(const struct turn_server *s, struct stun_writer *w)
 		stun_put_text(w, stun_attr_table[STUN_SOFTWARE].type, s->conf.software);
 }
 
+// RFC 7982: each request that comes is answered once, so the answer to the client's n-th copy is
+// the n-th at most.
+static void transmit_counter_put(const struct stun_message *m, struct stun_writer *w)
+{
+	struct stun_value asked = m->attr[STUN_TRANSMIT_COUNTER];
+	uint8_t value[4] = {0};
+
+	if (asked.octets == NULL || stun_is_malformed(m, STUN_TRANSMIT_COUNTER))
+		return;
+	value[2] = value[3] = asked.octets[2];
+	stun_put(w, stun_attr_table[STUN_TRANSMIT_COUNTER].type, value, sizeof(value));
+}
+
 static void response_finish(const struct turn_request *r, struct stun_writer *w)
 {
 	software_put(r->s, w);
+	transmit_counter_put(r->m, w);
 	// RFC 8489 9.2.4: without PASSWORD-ALGORITHM in the request it is MESSAGE-INTEGRITY, also
 	// when the request carried MESSAGE-INTEGRITY-SHA256.
 	if (r->authenticated)
@@ -137,6 +151,31 @@ static void refusal_keep(struct turn_request *r, unsigned code)
 	o->refused = true;
 }
 
+const struct tp_addr *turn_alternate_choose(const struct turn_request *r)
+{
+	const struct turn_server *s = r->s;
+	const struct turn_listener *l = turn_locals_listener(&s->locals, r->from->listener_id);
+
+	if (l->transport == TP_TRANSPORT_TLS || l->transport == TP_TRANSPORT_DTLS)
+		return NULL;
+	// In turn, so that each gets its share.
+	for (size_t i = 0; i < s->conf.n_alternates; i++) {
+		const struct tp_addr *alternate =
+			&s->conf.alternates[(s->next_alternate + i) % s->conf.n_alternates];
+
+		if (alternate->family == r->from->remote.family)
+			return alternate;
+	}
+	return NULL;
+}
+
+// RFC 8489 10: integrity follows, as in every answer to a client that is known.
+static void alternate_put(struct turn_request *r, struct stun_writer *w)
+{
+	stun_put_address(w, stun_attr_table[STUN_ALTERNATE_SERVER].type, turn_alternate_choose(r));
+	r->s->next_alternate++;
+}
+
 static void error_respond(struct turn_request *r, unsigned code)
 {
 	const char *reason = error_count(&r->s->counters, &code);
@@ -150,6 +189,8 @@ static void error_respond(struct turn_request *r, unsigned code)
 		challenge_put(r, &w);
 	if (code == 401 && r->realm->conf.token_server != NULL)
 		stun_put_text(&w, ATTR_THIRD_PARTY_AUTHORIZATION, r->realm->conf.token_server);
+	if (code == 300)
+		alternate_put(r, &w);
 	if (code == 420)
 		stun_put_unknown(&w, r->m->unknown, r->m->n_unknown);
 	response_finish(r, &w);

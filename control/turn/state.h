@@ -153,6 +153,7 @@ struct turn_server {
 	size_t n_allocations;
 	uint32_t n_entries;		  // of the tables
 	struct turn_allocation *restored; // the last one; allocations never move
+	uint32_t next_alternate;	  // counts clients sent elsewhere
 	struct turn_key dummy_key;	  // for the HMAC of users nobody knows
 };
 

@@ -175,7 +175,7 @@ enum core_binding core_binding_parse(const uint8_t *msg, size_t len, bool *finge
 			if (!fingerprint_right(msg, len, at, &a))
 				return CORE_BINDING_DROP;
 			*fingerprint = true;
-		} else if (a.type < REQUIRED_BELOW) {
+		} else if (a.type < REQUIRED_BELOW || a.type == TP_ATTR_TRANSMIT_COUNTER) {
 			punt = true;
 		}
 	}

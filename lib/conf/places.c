@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Settles peers.local: only what is said to be a peer's may be one.
+// Settles peers.local, only what is said to be a peer's may be one, and other relays.
 #include "settle.h"
 
 #include <turnpike/limits.h>
@@ -48,10 +48,32 @@ static void place_check(struct conf_loader *load, const struct conf_place *place
 	}
 }
 
+static void alternates_check(struct conf_loader *load)
+{
+	const struct conf_protocol *p = &load->draft->conf.protocol;
+
+	for (size_t i = 0; i < p->n_alternate_servers; i++) {
+		const struct conf_place *place = &p->alternate_servers[i];
+		const struct spot *where = conf_spot_of_value(load, place);
+
+		if (where == NULL)
+			continue;
+		if (i == CONF_ALTERNATES_MAX) {
+			conf_complain(load, where, "name fewer",
+				"protocol.alternate_servers: %zu exceed the maximum of %u",
+				p->n_alternate_servers, CONF_ALTERNATES_MAX);
+			return;
+		}
+		if (place->port_min != place->port_max)
+			conf_complain(load, where, "give one port", "is a range of ports");
+	}
+}
+
 void conf_settle_places(struct conf_loader *load)
 {
 	const struct conf_peers *p = &load->draft->conf.peers;
 
+	alternates_check(load);
 	if (p->n_local > CONF_LOCAL_PEERS_MAX) {
 		conf_complain(load, conf_spot_of_value(load, &p->local[CONF_LOCAL_PEERS_MAX]),
 			"give ranges of ports", "peers.local: %zu exceed the maximum of %u",

@@ -185,6 +185,23 @@ static const struct rule protocol_rules[] = {
 		RULE_AT(struct conf_protocol, secure_stun),
 		.initial = "false",
 		.text = "Binding requests need credentials too."},
+	{.key = "draining",
+		.type = RULE_BOOL,
+		RULE_AT(struct conf_protocol, draining),
+		.initial = "false",
+		.text = "Make no allocations any more: clients are sent to `alternate_servers`, or "
+			"refused with 508. Calls go on."},
+	{.key = "alternate_servers",
+		.type = RULE_LIST,
+		RULE_AT_LIST(struct conf_protocol, alternate_servers),
+		.item = RULE_PLACE,
+		.example = "[\"192.0.2.20:3478\"]",
+		.text = "Other relays, with the same users, to which clients are sent in turn "
+			"(300) "
+			"while this one is draining or full, those of their own address family. "
+			"Clients of TLS are refused with 508 instead: they would look for an "
+			"address "
+			"in the certificate."},
 	{.key = "nat_discovery",
 		.type = RULE_BOOL,
 		RULE_AT(struct conf_protocol, nat_discovery),

@@ -360,7 +360,21 @@ static unsigned allocation_settle(
 	return code;
 }
 
-unsigned turn_handle_allocate(struct turn_request *r, struct stun_writer *w)
+// Where the relay, not the user, has no room for an allocation: another relay may have.
+static bool is_for_another(const struct turn_request *r)
+{
+	switch (r->refusal.cause) {
+	case TURN_REFUSED_DRAINING:
+	case TURN_REFUSED_ALLOCATIONS:
+	case TURN_REFUSED_PORTS:
+	case TURN_REFUSED_TABLES:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static unsigned allocate(struct turn_request *r, struct stun_writer *w)
 {
 	struct turn_server *s = r->s;
 	struct turn_allocation *a;
@@ -377,6 +391,8 @@ unsigned turn_handle_allocate(struct turn_request *r, struct stun_writer *w)
 	code = wish_check(r, &wish);
 	if (code != 0)
 		return code;
+	if (s->conf.draining && wish.reserved == NULL)
+		return turn_refuse(r, TURN_REFUSED_DRAINING, 508);
 	a = turn_allocation_new(s);
 	if (a == NULL)
 		return 508;
@@ -387,4 +403,15 @@ unsigned turn_handle_allocate(struct turn_request *r, struct stun_writer *w)
 	}
 	success_put(r, a, w);
 	return 0;
+}
+
+unsigned turn_handle_allocate(struct turn_request *r, struct stun_writer *w)
+{
+	unsigned code = allocate(r, w);
+
+	// A reserved port is here and nowhere else.
+	if (code == 508 && is_for_another(r) && !stun_has(r->m, STUN_RESERVATION_TOKEN) &&
+		turn_alternate_choose(r) != NULL)
+		return 300;
+	return code;
 }

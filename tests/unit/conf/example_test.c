@@ -96,6 +96,8 @@ static void defaults_are_told_right(void **state)
 	assert_int_equal(a->protocol.secure_stun, b->protocol.secure_stun);
 	assert_int_equal(a->protocol.tcp_relay, b->protocol.tcp_relay);
 	assert_int_equal(a->limits.user_connections, b->limits.user_connections);
+	assert_int_equal(a->protocol.draining, b->protocol.draining);
+	assert_int_equal(b->protocol.n_alternate_servers, 1);
 	assert_int_equal(a->protocol.nat_discovery, b->protocol.nat_discovery);
 	assert_int_equal(a->protocol.sha256, b->protocol.sha256);
 	assert_int_equal(a->protocol.userhash, b->protocol.userhash);
@@ -152,6 +154,7 @@ static int setup(void **state)
 	support_write("alice.password", "correct horse\n", 0640);
 	support_write("bob.key", "0123456789abcdef0123456789abcdef\n", 0640);
 	support_write("users", "carol:0123456789abcdef0123456789abcdef\n", 0640);
+	support_write("token.key", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n", 0640);
 	return 0;
 }
 

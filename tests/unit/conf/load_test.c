@@ -115,6 +115,8 @@ static const struct number control_only[] = {
 	NUMBER(protocol.heal_black_holes, true, false),
 	NUMBER(protocol.software, false, true),
 	NUMBER(protocol.secure_stun, false, true),
+	NUMBER(protocol.draining, false, true),
+	NUMBER(protocol.n_alternate_servers, 0, 2),
 	NUMBER(protocol.nat_discovery, false, false),
 	NUMBER(protocol.sha256, true, false),
 	NUMBER(protocol.userhash, true, false),
@@ -219,7 +221,8 @@ static const char full[] =
 	"protocol: {channel_max: 0x7fff, default_family: keep, permission_follows_channel: false, "
 	"heal_black_holes: "
 	"false, software: on, "
-	"secure_stun: yes, sha256: no, userhash: false, tcp_relay: no}\n"
+	"secure_stun: yes, draining: true, alternate_servers: [10.77.0.9:3478, '[fd77::9]:443'], "
+	"sha256: no, userhash: false, tcp_relay: no}\n"
 	"log: {format: json, level: debug}\n"
 	"segment: {directory: /run/turnpike-lab/huge}\n"
 	"control: {socket: ctl.sock, group: staff}\n";

@@ -137,6 +137,8 @@ static const struct row addresses[] = {
 	      "protocol: {nat_discovery: true}\n",
 		{{7, "protocol.nat_discovery", "no two addresses have UDP listeners",
 			"missing listeners"}}},
+	{BASE SECRET "protocol: {alternate_servers: ['10.77.0.9:3478-3479']}\n",
+		{{5, "protocol.alternate_servers[0]", "is a range of ports", "one port"}}},
 	{BASE SECRET "relay: {ports: 65535-49152}\n",
 		{{5, "relay.ports", "begins above its end", "lower port first"}}},
 	{BASE SECRET "relay: {ports: 49152-70000}\n",

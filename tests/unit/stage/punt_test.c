@@ -402,6 +402,12 @@ static void test_binding_left_to_control(void **state)
 	relay_locals_change(c.r);
 	pkt = call_send_bytes(&c, &f, &c.client, &c.listener, m.data, m.len);
 	assert_punted(&c, &pkt, TP_PUNT_LIVE, &c.client, &m);
+	// So are those of clients that count their copies (RFC 7982).
+	c.r->path.nat_discovery = 0;
+	relay_locals_change(c.r);
+	message_attribute(&m, TP_ATTR_TRANSMIT_COUNTER, "\1\0\0", 4);
+	pkt = call_send_bytes(&c, &f, &c.client, &c.listener, m.data, m.len);
+	assert_punted(&c, &pkt, TP_PUNT_LIVE, &c.client, &m);
 	call_end(&c);
 }
 

@@ -111,6 +111,7 @@ struct turn_local_peer {
 	uint16_t port_max;
 };
 #define TURN_LOCAL_PEERS_MAX 32u
+#define TURN_ALTERNATES_MAX  32u
 
 // The sources of a realm's users are tried in this order: users by name, then time-limited
 // credentials by their form, then the directory.
@@ -157,7 +158,11 @@ struct turn_conf {
 	uint16_t channel_max;		 // TP_CHANNEL_MAX or TP_CHANNEL_MAX_COMPAT
 	bool permission_follows_channel; // a channel keeps its permission alive (listed deviation)
 	bool secure_stun;		 // Binding needs credentials too
-	bool nat_discovery;		 // RFC 5780, where listeners stand for it
+	bool draining;			 // no allocation is made any more
+	// Of other relays, where clients are sent to while this one is draining or full.
+	struct tp_addr alternates[TURN_ALTERNATES_MAX];
+	size_t n_alternates;
+	bool nat_discovery;	  // RFC 5780, where listeners stand for it
 	uint8_t default_family;	  // without a family attribute; TP_FAMILY_NONE: the client's own
 	uint32_t max_allocations; // 0: no limit
 	uint32_t max_entries;	  // of the tables, of which no user gets the last part; 0: no limit
@@ -246,6 +251,7 @@ enum turn_out_kind {
 	X(TUNNEL, "the client's address is a Teredo or 6to4 one")                                  \
 	X(QUOTA, "the user has as many allocations as allowed")                                    \
 	X(RATE, "the user asks for allocations faster than allowed")                               \
+	X(DRAINING, "the relay is draining: it makes no allocations")                              \
 	X(ALLOCATIONS, "the relay has as many allocations as allowed")                             \
 	X(PORTS, "no relay port of the address family is free")                                    \
 	X(SHARE, "the user has as much of the tables as one may have")                             \
@@ -319,6 +325,7 @@ struct turn_out {
 
 // Error responses with the reason phrases of the IANA registry. X(code, reason)
 #define TURN_ERRORS(X)                                                                             \
+	X(300, "Try Alternate")                                                                    \
 	X(400, "Bad Request")                                                                      \
 	X(401, TP_STUN_REASON_401)                                                                 \
 	X(403, "Forbidden")                                                                        \

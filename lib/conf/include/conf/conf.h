@@ -303,6 +303,8 @@ struct conf_realm {
 	uint32_t allocate_burst;
 };
 
+#define CONF_ALTERNATES_MAX 32u
+
 enum conf_family {
 	CONF_FAMILY_IPV4,
 	CONF_FAMILY_IPV6,
@@ -314,8 +316,11 @@ struct conf_protocol {
 	enum conf_family default_family; // of an Allocate request that names none
 	bool permission_follows_channel;
 	bool heal_black_holes;
-	bool software;			  // send SOFTWARE
-	bool secure_stun;		  // Binding needs credentials
+	bool software;	  // send SOFTWARE
+	bool secure_stun; // Binding needs credentials
+	bool draining;
+	const struct conf_place *alternate_servers; // of one port each, at most CONF_ALTERNATES_MAX
+	size_t n_alternate_servers;
 	bool nat_discovery;		  // RFC 5780
 	bool sha256;			  // offer PASSWORD-ALGORITHMS
 	bool userhash;			  // offer USERHASH

@@ -42,6 +42,8 @@
 	X(ADDRESS_ERROR_CODE, 0x8001, 4, 767, "ADDRESS-ERROR-CODE")                                \
 	X(ICMP, 0x8004, 8, 8, "ICMP")                                                              \
 	X(SOFTWARE, 0x8022, 0, 763, "SOFTWARE")                                                    \
+	X(ALTERNATE_SERVER, 0x8023, 8, 20, "ALTERNATE-SERVER")                                     \
+	X(TRANSMIT_COUNTER, TP_ATTR_TRANSMIT_COUNTER, 4, 4, "TRANSACTION-TRANSMIT-COUNTER")        \
 	X(FINGERPRINT, TP_ATTR_FINGERPRINT, 4, 4, "FINGERPRINT")                                   \
 	X(RESPONSE_ORIGIN, 0x802b, 8, 20, "RESPONSE-ORIGIN")                                       \
 	X(OTHER_ADDRESS, 0x802c, 8, 20, "OTHER-ADDRESS")                                           \
