@@ -38,6 +38,8 @@ bool core_challenge_is_due(uint16_t type, bool secure_stun)
 	case TP_TURN_REFRESH_REQUEST:
 	case TP_TURN_PERMISSION_REQUEST:
 	case TP_TURN_CHANNEL_BIND_REQUEST:
+	case TP_TURN_CONNECT_REQUEST:
+	case TP_TURN_CONNECTION_BIND_REQUEST:
 		return true;
 	case TP_STUN_BINDING_REQUEST:
 		return secure_stun;

@@ -42,6 +42,8 @@ static const struct row answered[] = {
 	{"Refresh of nothing", MSG_REFRESH, {{0}}, false},
 	{"CreatePermission", MSG_CREATE_PERMISSION, {{ATTR_XOR_PEER_ADDRESS, zeros, 8}}, false},
 	{"ChannelBind", MSG_CHANNEL_BIND, {{ATTR_CHANNEL_NUMBER, zeros, 4}}, true},
+	{"Connect", MSG_CONNECT, {{ATTR_XOR_PEER_ADDRESS, zeros, 8}}, false},
+	{"ConnectionBind", MSG_CONNECTION_BIND, {{ATTR_CONNECTION_ID, zeros, 4}}, true},
 	{"unknown attribute", MSG_ALLOCATE, {{ATTR_UNKNOWN, "abc", 3}}, true},
 	{"optional attribute", MSG_ALLOCATE, {{ATTR_OPTIONAL, "abcde", 5}}, false},
 	{"SOFTWARE", MSG_ALLOCATE, {{ATTR_SOFTWARE, "a client", 8}}, true},
