@@ -80,10 +80,11 @@ void pkt_punt(struct burst *b, struct pkt_ctx *p, bool live)
 
 	pkt_read(p, &in);
 	client = core_packet_addr(&in, in.src_ip, in.ports.src_be);
+	// The handshake of a stream client shows, as our nonce does, that its address is its own.
 	if (live)
 		ring = TP_PUNT_LIVE;
-	else if (carries_our_nonce(
-			 b, &client, core_packet_payload(&in), core_packet_payload_len(&in)))
+	else if (p->message != NULL || carries_our_nonce(b, &client, core_packet_payload(&in),
+					       core_packet_payload_len(&in)))
 		ring = TP_PUNT_NONCE;
 	why = rate_check(b, p, ring, &client);
 	if (why != TP_DROP_none)

@@ -19,7 +19,7 @@
 
 // Why a message is on its ring; also the ring's number, the most urgent first.
 #define TP_PUNT_LIVE  0u // from a live 5-tuple
-#define TP_PUNT_NONCE 1u // carries our nonce for this source
+#define TP_PUNT_NONCE 1u // carries our nonce for this source, or comes by a connection
 #define TP_PUNT_FIRST 2u // anybody
 
 struct tp_ring_word {

@@ -237,11 +237,12 @@ static void test_requests_are_punted(void **state)
 		assert_int_equal(slot->len, m.len);
 		assert_memory_equal(slot->data, m.data, m.len);
 	}
-	// Another connection from the same address is not the allocation's.
+	// Another connection from the same address is not the allocation's, and no stranger's.
 	pkt = message_run(&s, &f, &m, connection + (1ull << 32));
 	assert_int_equal(pkt.verdict, STAGE_PUNT);
 	assert_null(relay_punted(s.call.r, TP_PUNT_LIVE));
-	assert_non_null(relay_punted(s.call.r, TP_PUNT_FIRST));
+	assert_null(relay_punted(s.call.r, TP_PUNT_FIRST));
+	assert_non_null(relay_punted(s.call.r, TP_PUNT_NONCE));
 	call_end(&s.call);
 }
 
