@@ -54,7 +54,11 @@ void listener_open(struct edge_relay *r, const struct tp_addr *local)
 	// Without memory the allocation has nobody that comes, and its connects fail.
 	if (l == NULL)
 		return;
-	fd = r->n_listeners <= r->settings.listeners_max ? socket_listen(local) : -EMFILE;
+	// The control process may know relay addresses from a reload that came after our start.
+	if (!relay_local_right(r, local))
+		fd = -EADDRNOTAVAIL;
+	else
+		fd = r->n_listeners <= r->settings.listeners_max ? socket_listen(local) : -EMFILE;
 	l->source.fd = fd < 0 ? -1 : fd;
 	if (fd >= 0 && !relay_watch(r, &l->source, EPOLLIN))
 		fd = -ENOMEM;

@@ -198,7 +198,7 @@ void edge_relay_ended(struct edge_relay *r, uint64_t key, uint64_t to_peer, uint
 
 // ---- orders -------------------------------------------------------------------------------------
 
-static bool local_right(const struct edge_relay *r, const struct tp_addr *local)
+bool relay_local_right(const struct edge_relay *r, const struct tp_addr *local)
 {
 	const struct edge_relay_settings *s = &r->settings;
 	uint16_t port = tp_addr_port(local);
@@ -212,14 +212,14 @@ static bool local_right(const struct edge_relay *r, const struct tp_addr *local)
 	return false;
 }
 
-static bool order_right(const struct edge_relay *r, const struct tp_session_order *o)
+static bool order_right(const struct tp_session_order *o)
 {
 	switch ((enum tp_order_kind)o->kind) {
 	case TP_ORDER_LISTEN:
 	case TP_ORDER_UNLISTEN:
-		return local_right(r, &o->local);
+		return o->local.port_be != 0;
 	case TP_ORDER_CONNECT:
-		return local_right(r, &o->local) && o->key > 0 && o->key < KEY_FIRST &&
+		return o->local.port_be != 0 && o->key > 0 && o->key < KEY_FIRST &&
 		       o->peer.family == o->local.family && o->peer.port_be != 0;
 	case TP_ORDER_KEEP:
 	case TP_ORDER_CLOSE:
@@ -264,7 +264,7 @@ static bool order_obey(struct edge_relay *r, const struct tp_session_order *o, c
 bool edge_relay_order(struct edge_relay *r, uint64_t now_ns, const struct tp_session_order *o,
 	const uint8_t *data)
 {
-	bool right = order_right(r, o);
+	bool right = order_right(o);
 
 	r->now_ns = now_ns;
 	if (right)

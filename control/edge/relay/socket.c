@@ -108,7 +108,9 @@ int socket_accept(int fd, struct tp_addr *from)
 
 	if (accepted < 0)
 		return -errno;
-	if (!sockaddr_read(&at, from)) {
+	// The kernel takes connections from port 0, and the control process ends the session for
+	// one.
+	if (!sockaddr_read(&at, from) || from->port_be == 0) {
 		close(accepted);
 		return -EAFNOSUPPORT;
 	}

@@ -85,6 +85,8 @@ void relay_unwatch(struct edge_relay *r, struct source *s);
 
 struct listener *listener_find(const struct edge_relay *r, const struct tp_addr *local);
 // Opens one, or finds the one that is there.
+// Whether the configuration at the start has it as a relayed transport address.
+bool relay_local_right(const struct edge_relay *r, const struct tp_addr *local);
 void listener_open(struct edge_relay *r, const struct tp_addr *local);
 // Ends it and its peers.
 void listener_close(struct edge_relay *r, struct listener *l);
