@@ -27,6 +27,7 @@ struct edge {
 	struct edge_link *link;
 	struct edge_relay *relay;
 	struct edge_link_relay relaying; // the link's way to it
+	uint64_t room;			 // descriptors for connections
 	uint32_t relay_sockets;		 // of TCP allocations, at most
 	uint64_t now_ns;		 // of the turn of the loop
 	struct ctl_server *ctl;
@@ -44,6 +45,8 @@ bool edge_options_parse(struct edge_options *o, int argc, char **argv, int *stat
 // Sockets, user, role, certificates, walls, threads. 0, or an exit status after a line. Takes conf
 // over.
 int edge_start(struct edge *e, const struct edge_options *o, struct conf *conf);
+// No more connections than descriptors.
+void edge_connections_clamp(const struct edge *e, struct conf *conf);
 // Reads configuration and certificates again. 0; -1 with err filled in: nothing has changed.
 int edge_reload(struct edge *e, struct tls_error *err);
 void edge_run(struct edge *e);

@@ -58,6 +58,8 @@ int edge_reload(struct edge *e, struct tls_error *err)
 
 	proc_notify("RELOADING=1");
 	conf = proc_conf_load(&request);
+	if (conf != NULL)
+		edge_connections_clamp(e, conf);
 	snprintf(err->problem, sizeof(err->problem), "the configuration has mistakes");
 	snprintf(err->remedy, sizeof(err->remedy), "relayctl config check lists them");
 	if (conf != NULL && serve_reload(e->serve, conf, err) < 0) {

@@ -30,21 +30,27 @@ static int failed(const struct tls_error *err)
 	return PROC_EXIT_FAILED;
 }
 
-// Each connection is a descriptor, two with backends: fewer files, fewer connections. A quarter is
-// for TCP allocations.
-static void connections_clamp(struct edge *e, struct conf *conf)
+// Descriptors for connections, of which a quarter is for TCP allocations. The filter lets nobody
+// ask again.
+static void room_take(struct edge *e)
 {
 	struct rlimit limit;
-	uint64_t room;
 
 	e->relay_sockets = RELAY_SOCKETS;
+	e->room = UINT64_MAX;
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
 		return;
-	room = limit.rlim_cur > DESCRIPTORS_OWN + 7 ? limit.rlim_cur - DESCRIPTORS_OWN : 8;
-	if (room / 4 < e->relay_sockets)
-		e->relay_sockets = (uint32_t)(room / 4);
-	room -= room / 4;
-	room /= conf_has_backends(conf) ? 2 : 1;
+	e->room = limit.rlim_cur > DESCRIPTORS_OWN + 7 ? limit.rlim_cur - DESCRIPTORS_OWN : 8;
+	if (e->room / 4 < e->relay_sockets)
+		e->relay_sockets = (uint32_t)(e->room / 4);
+	e->room -= e->room / 4;
+}
+
+// Each connection is a descriptor, two with backends: fewer files, fewer connections.
+void edge_connections_clamp(const struct edge *e, struct conf *conf)
+{
+	uint64_t room = e->room / (conf_has_backends(conf) ? 2 : 1);
+
 	if (conf->edge.connections <= room)
 		return;
 	log_event(LOG_EV_CONFIG_WARNING,
@@ -143,16 +149,19 @@ static int confine(const struct edge *e)
 		.calls = calls,
 		.n_calls = TP_ARRAY_LEN(calls),
 	};
-	const struct proc_path paths[] = {
-		{e->place.run_directory, PROC_PATH_CHANGE},
-		{e->place.directory, PROC_PATH_CHANGE},
-	};
+	char candidates[SHM_CANDIDATES_MAX][SHM_PATH_MAX];
+	struct proc_path paths[SHM_CANDIDATES_MAX + 1] = {
+		{e->place.run_directory, PROC_PATH_CHANGE}};
+	size_t n = shm_place_candidates(&e->place, candidates);
 	int rc = proc_capabilities_keep(0);
 
+	// The control process chooses one, perhaps later.
+	for (size_t i = 0; i < n; i++)
+		paths[i + 1] = (struct proc_path){candidates[i], PROC_PATH_CHANGE};
 	if (rc == 0)
 		rc = proc_memory_hide();
 	if (rc == 0 && !e->options.no_sandbox)
-		rc = proc_paths_confine(paths, e->place.directory[0] != '\0' ? 2 : 1);
+		rc = proc_paths_confine(paths, n + 1);
 	if (rc == 0 && !e->options.no_sandbox)
 		rc = proc_sandbox_enter(&sandbox);
 	return rc < 0 ? proc_start_failed("privileges can't be dropped", rc,
@@ -206,7 +215,8 @@ int edge_start(struct edge *e, const struct edge_options *o, struct conf *conf)
 		status = proc_limits_check(DESCRIPTORS_OWN);
 	if (status != 0)
 		return status;
-	connections_clamp(e, conf);
+	room_take(e);
+	edge_connections_clamp(e, conf);
 	status = parts_take(e);
 	if (status != 0)
 		return status;
