@@ -223,6 +223,15 @@ static int pair_load(struct tls_context *c, const struct tls_pair *pair, int kin
 	return 0;
 }
 
+// A session's context, which the callbacks want as long as it lives.
+static int session_index = -1;
+
+static void session_end(void *ssl, void *context, CRYPTO_EX_DATA *all, int index, long n, void *arg)
+{
+	(void)ssl, (void)all, (void)index, (void)n, (void)arg;
+	tls_context_unref(context);
+}
+
 struct tls_context *tls_context_create(enum tls_kind kind, const struct tls_pair *pairs, size_t n,
 	struct tls_tickets *tickets, struct tls_error *err)
 {
@@ -233,6 +242,10 @@ struct tls_context *tls_context_create(enum tls_kind kind, const struct tls_pair
 	if (c == NULL)
 		return NULL;
 	c->refs = 1;
+	if (session_index < 0)
+		session_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, session_end);
+	if (session_index < 0)
+		goto fail;
 	c->ssl = SSL_CTX_new(kind == TLS_STREAM ? TLS_server_method() : DTLS_server_method());
 	if (c->ssl == NULL || !rules_set(c->ssl, kind, tickets))
 		goto fail;
@@ -274,8 +287,14 @@ SSL *tls_session_create(struct tls_context *c)
 {
 	SSL *s = SSL_new(c->ssl);
 
-	if (s != NULL)
-		SSL_set_accept_state(s);
+	if (s == NULL)
+		return NULL;
+	if (SSL_set_ex_data(s, session_index, c) != 1) {
+		SSL_free(s);
+		return NULL;
+	}
+	(void)tls_context_ref(c);
+	SSL_set_accept_state(s);
 	return s;
 }
 
@@ -323,5 +342,8 @@ int tls_context_client_ca(struct tls_context *c, const char *file, struct tls_er
 	}
 	SSL_CTX_set_client_CA_list(c->ssl, names);
 	SSL_CTX_set_verify(c->ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+	// A session that is resumed shows no certificate, and tickets of all contexts have one key.
+	SSL_CTX_set_options(c->ssl, SSL_OP_NO_TICKET);
+	(void)SSL_CTX_set_num_tickets(c->ssl, 0);
 	return 0;
 }
