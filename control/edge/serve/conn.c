@@ -325,7 +325,8 @@ void conn_push(struct conn *c, const uint8_t *data, size_t len)
 	uint64_t late = c->backlog.lost_late, full = c->backlog.lost_full;
 	int rc;
 
-	if (c->fd < 0)
+	// A joined one carries the peer's bytes alone.
+	if (c->fd < 0 || c->state == CONN_PASS)
 		return;
 	rc = backlog_push(&c->backlog, &limits, t->now_ns, data, len);
 	SERVE_COUNT(t, messages_out, 1);
@@ -338,7 +339,7 @@ void conn_push(struct conn *c, const uint8_t *data, size_t len)
 	// While the socket is full its event will flush.
 	if (!c->writable_wanted && ds_list_is_empty(&c->dirty))
 		ds_list_add(&t->dirty, &c->dirty);
-	if (c->binding)
+	if (c->binding && len >= 2 && tp_load_be16(data) == CONNECTION_BIND_ERROR)
 		join_refused(c);
 }
 

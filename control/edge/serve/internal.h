@@ -14,16 +14,17 @@
 #include <wire/upgrade.h>
 #include <wire/websocket.h>
 
-#define SERVE_SCRATCH	 65536u
+#define SERVE_SCRATCH	      65536u
 // One record of TLS (RFC 8446 5.1), and one write.
-#define SERVE_BATCH	 16384u
-#define SERVE_LOWAT	 16384 // unsent bytes in the kernel
-#define SERVE_BACKLOG	 1024  // connections that wait in the kernel
-#define SERVE_READS	 8u    // of one connection in a turn
-#define SERVE_ACCEPTS	 64u   // of one listener in a turn
-#define SERVE_MESSAGES	 512u  // from the workers in a turn
-#define SERVE_UNACKED_MS 60000u
-#define CONNECTION_BIND	 0x000bu // type of the request, RFC 6062
+#define SERVE_BATCH	      16384u
+#define SERVE_LOWAT	      16384 // unsent bytes in the kernel
+#define SERVE_BACKLOG	      1024  // connections that wait in the kernel
+#define SERVE_READS	      8u    // of one connection in a turn
+#define SERVE_ACCEPTS	      64u   // of one listener in a turn
+#define SERVE_MESSAGES	      512u  // from the workers in a turn
+#define SERVE_UNACKED_MS      60000u
+#define CONNECTION_BIND	      0x000bu // type of the request, RFC 6062
+#define CONNECTION_BIND_ERROR 0x011bu
 
 // Address and port that clients connect to, with a tcp listener, a tls listener, or both.
 struct serve_port {

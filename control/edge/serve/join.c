@@ -87,6 +87,11 @@ static void mail_obey(struct serve_thread *t, const struct mail *m)
 	struct serve *s = t->serve;
 	struct conn *c = conn_find(m->fd < 0 ? &t->joined : &t->binding, m->connection);
 
+	// One of its ends is over.
+	if (m->fd < 0 && c == NULL) {
+		c = conn_find(&t->idle, m->connection);
+		c = c != NULL && c->state == CONN_PASS ? c : NULL;
+	}
 	if (m->fd < 0 && c != NULL) {
 		conn_close(c, SERVE_CLOSE_data);
 	} else if (c != NULL) {
