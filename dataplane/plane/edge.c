@@ -59,7 +59,7 @@ void plane_edge_fini(struct plane_edge *e)
 // False: the edge is gone.
 static bool timers_take(struct plane_edge *e)
 {
-	for (;;) {
+	for (unsigned i = 0; i < 2 * TP_EDGE_THREADS_MAX; i++) {
 		char byte;
 		int fd;
 		ssize_t n = fdpass_receive(e->client_fd, &byte, 1, &fd, MSG_DONTWAIT);
@@ -73,6 +73,7 @@ static bool timers_take(struct plane_edge *e)
 		else if (fd >= 0)
 			close(fd);
 	}
+	return true;
 }
 
 static void client_adopt(struct plane_edge *e)
