@@ -194,6 +194,11 @@ enum ctl_step operator_ban_remove(void *ctx, struct ctl_call *call)
 	if (!subject_read(realm, ctl_call_text(call, "subject"), &ban))
 		return subject_refuse(call);
 	rc = op->ban != NULL ? op->ban(op->reload_ctx, &ban, true) : -ENOSYS;
+	// The credential of a token looks like the name of a user.
+	if (rc == -ENOENT && ban.kind == TURN_BAN_USER) {
+		ban.kind = TURN_BAN_CREDENTIAL;
+		rc = op->ban(op->reload_ctx, &ban, true);
+	}
 	ban.until_s = proc_wall_s();
 	if (rc == 0 || rc == -EIO)
 		ban_log(LOG_EV_BAN_REMOVED, call, &ban);

@@ -22,7 +22,8 @@ static struct turn_tuple tuple_of(const struct tp_session_report *r)
 static void held_release(struct process *p, const struct turn_tuple *client)
 {
 	struct process_streams *s = &p->streams;
-	unsigned kept = 0;
+	struct link_message *ready[PROCESS_HELD_MAX];
+	unsigned kept = 0, n = 0;
 
 	for (unsigned i = 0; i < s->n_held; i++) {
 		struct link_message *m = s->held[i].message;
@@ -31,11 +32,14 @@ static void held_release(struct process *p, const struct turn_tuple *client)
 			s->held[kept++] = s->held[i];
 			continue;
 		}
-		s->held[i].message = NULL;
-		process_serve_message(p, proc_now_ns(), m);
-		free(m);
+		ready[n++] = m;
 	}
 	s->n_held = kept;
+	// Serving may end the edge's session, which comes here again.
+	for (unsigned i = 0; i < n; i++) {
+		process_serve_message(p, proc_now_ns(), ready[i]);
+		free(ready[i]);
+	}
 }
 
 static void on_opened(void *ctx, const struct tp_session_report *r)

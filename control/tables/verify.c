@@ -45,6 +45,12 @@ static bool record_unclaim(struct scan *s, uint32_t i)
 	return false;
 }
 
+static bool slot_ended(const struct tp_entry *e, unsigned k)
+{
+	return atomic_load_explicit(
+		       k == 0 ? &e->expires_s : &e->other_expires_s, memory_order_relaxed) == 0;
+}
+
 // Its addresses are still configured, and its content follows from them.
 static bool allocation_valid(struct scan *s, uint32_t i)
 {
@@ -57,7 +63,8 @@ static bool allocation_valid(struct scan *s, uint32_t i)
 	if (!tables_record_claim(s, i, RECORD_LIVE))
 		return false;
 	for (unsigned k = 0; k < TURN_RELAY_SLOTS; k++)
-		if (e->relay[k].relay_id != 0 &&
+		// The address of a half that ended may have left.
+		if (e->relay[k].relay_id != 0 && !slot_ended(e, k) &&
 			(tables_local_of(t, e->relay[k].relay_id, TP_ROLE_RELAY) == NULL ||
 				tables_port_word(t, &e->relay[k]) == NULL))
 			return record_unclaim(s, i);
@@ -69,12 +76,6 @@ static bool allocation_valid(struct scan *s, uint32_t i)
 	       tables_content_same(e, &content);
 	explicit_bzero(&rec, sizeof(rec));
 	return same || record_unclaim(s, i);
-}
-
-static bool slot_ended(const struct tp_entry *e, unsigned k)
-{
-	return atomic_load_explicit(
-		       k == 0 ? &e->expires_s : &e->other_expires_s, memory_order_relaxed) == 0;
 }
 
 // Whether the allocation's ports are its own; completes missing ones.

@@ -321,6 +321,8 @@ void turn_relay_reported(struct turn_server *s, uint64_t now_ns, const struct tp
 	struct turn_allocation *a = turn_data_allocation_at(s, &r->local);
 
 	ds_wheel_start(&s->wheel, turn_seconds(now_ns));
+	if (a != NULL)
+		a->listens = r->state == TP_RELAY_LISTENS;
 	if (a != NULL && r->state == TP_RELAY_FAILED)
 		turn_allocation_close(s, now_ns, a, TURN_CLOSE_RELAY);
 	else if (a == NULL && r->state == TP_RELAY_LISTENS)
@@ -340,7 +342,7 @@ void turn_edge_synced(struct turn_server *s)
 	for (uint32_t i = 0; i < ds_pool_end(&s->allocation_pool); i++) {
 		struct turn_allocation *a = ds_pool_at(&s->allocation_pool, i);
 
-		if (a->live && a->is_tcp)
+		if (a->live && a->is_tcp && !a->listens)
 			turn_data_listen(s, a);
 	}
 }

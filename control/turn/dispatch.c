@@ -392,6 +392,10 @@ void turn_request_resume(struct turn_server *s, uint64_t now_ns, struct turn_pen
 	// It parsed when it came; a new configuration may have taken its listener away.
 	if (listener == NULL || !message_parse(s, listener, &m, p->octets, p->len))
 		return;
+	if (turn_bans_hold_client(&s->bans, &p->from.remote)) {
+		s->counters.banned++;
+		return;
+	}
 	r.realm = turn_realm_choose(&s->realms, &s->realms.items[listener->realm], &m);
 	if (r.realm->conf.token_server == NULL)
 		stun_message_disown(&m, STUN_ACCESS_TOKEN);
@@ -429,6 +433,7 @@ void turn_connect_answer(struct turn_server *s, const struct turn_data *d, unsig
 		stun_put_u32(&w, stun_attr_table[STUN_CONNECTION_ID].type, d->note.id);
 	} else {
 		stun_put_error(&w, code, error_count(&s->counters, &code));
+		d->allocation->user->realm->counters.refused++;
 		unreachable_keep(s, d);
 	}
 	software_put(s, &w);

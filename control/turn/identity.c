@@ -28,7 +28,7 @@ struct turn_identity *turn_identity_take(struct ds_map *identities,
 		n = ds_map_next(n)) {
 		id = DS_CONTAINER(n, struct turn_identity, node);
 		if (turn_identity_is(id, principal) && id->secret_id == principal->secret_id &&
-			key_equal(&id->key, key)) {
+			id->expires_s == principal->expires_s && key_equal(&id->key, key)) {
 			id->refs++;
 			return id;
 		}

@@ -46,7 +46,8 @@ static const struct turn_listener *origin_choose(
 static void padding_put(const struct turn_request *r, struct stun_writer *w)
 {
 	static const uint8_t zeros[TURN_RESPONSE_MAX];
-	size_t behind = 4 + (stun_has(r->m, STUN_FINGERPRINT) ? 8 : 0);
+	size_t behind = 4 + (stun_has(r->m, STUN_FINGERPRINT) ? 8 : 0) +
+			(stun_has(r->m, STUN_TRANSMIT_COUNTER) ? 8 : 0);
 	size_t limit = r->m->len < sizeof(zeros) ? r->m->len : sizeof(zeros);
 
 	if (r->s->conf.software != NULL)

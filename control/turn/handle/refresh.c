@@ -24,7 +24,8 @@ int64_t turn_lifetime_of(const struct turn_request *r)
 		return lifetime_cap(r, conf->default_lifetime_s);
 	if (!stun_get_u32(r->m, STUN_LIFETIME, &asked_s))
 		return -1;
-	if (asked_s == 0)
+	// Zero means deletion in a Refresh only.
+	if (asked_s == 0 && r->m->method != STUN_ALLOCATE)
 		return 0;
 	if (asked_s > conf->max_lifetime_s)
 		asked_s = conf->max_lifetime_s;
@@ -40,7 +41,7 @@ unsigned turn_handle_refresh(struct turn_request *r, struct stun_writer *w)
 	if (lifetime_s < 0 || stun_is_malformed(r->m, STUN_REQUESTED_ADDRESS_FAMILY))
 		return 400;
 	if (stun_get_u8(r->m, STUN_REQUESTED_ADDRESS_FAMILY, &family) &&
-		!turn_allocation_has_family(r->s, r->a, family))
+		(family == TP_FAMILY_NONE || !turn_allocation_has_family(r->s, r->a, family)))
 		return 443;
 	stun_put_u32(w, TP_ATTR_LIFETIME, (uint32_t)lifetime_s);
 	if (lifetime_s == 0)

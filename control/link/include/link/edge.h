@@ -28,7 +28,7 @@ struct link_edge_counters {
 };
 
 // Orders that wait for an edge that is behind.
-#define LINK_EDGE_ORDERS_MAX 4096u
+#define LINK_EDGE_ORDERS_MAX (1u << 17)
 
 struct link_edge_order;
 
