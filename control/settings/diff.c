@@ -59,7 +59,7 @@ static bool ports_equal(const struct conf_port *a, const struct conf_port *b)
 		if ((x[i] == NULL) != (y[i] == NULL) || (x[i] != NULL && strcmp(x[i], y[i]) != 0))
 			return false;
 	}
-	return a->mtu == b->mtu;
+	return a->mtu == b->mtu && a->xdp == b->xdp;
 }
 
 static void dataplane_compare(
