@@ -37,7 +37,7 @@ for unit; do
 	turnpike-control) limit=13 ;;
 	turnpike-dataplane) limit=37 ;;
 	turnpike-directory) limit=27 ;;
-	turnpike-edge) limit=27 ;;
+	turnpike-edge) limit=19 ;;
 	*) limit=46 ;;
 	esac
 	if [ -n "$exposure" ] && [ "$exposure" -gt $limit ]; then
