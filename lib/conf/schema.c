@@ -283,7 +283,7 @@ static const struct rule segment_rules[] = {
 		RULE_AT(struct conf_segment, directory),
 		.initial_text = "a hugetlbfs mount outside `/run` and `/tmp`, else `/dev/shm`",
 		.example = "/dev/hugepages",
-		.text = "Where the files of the shared tables live. Both processes need the same."},
+		.text = "Where the files of the shared tables live. All need the same."},
 	{.key = "numa",
 		.type = RULE_CHOICE,
 		RULE_AT(struct conf_segment, numa),
@@ -295,7 +295,8 @@ static const struct rule segment_rules[] = {
 		RULE_AT(struct conf_segment, group),
 		.initial = "turnpike-files",
 		.text = "Group of the shared files, of `runtime_directory` and of the data plane's "
-			"socket. The users of both processes are its only members; operators never "
+			"socket. The users of control process, data plane and edge are its only "
+			"members; operators never "
 			"are. Processes of different users need it."},
 	{.key = NULL},
 };
@@ -303,7 +304,7 @@ static const struct rule segment_rules[] = {
 static const struct section segment_section = {
 	.rules = segment_rules,
 	.size = sizeof(struct conf_segment),
-	.text = "The memory that both processes share.",
+	.text = "The memory that control process, data plane and edge share.",
 };
 
 static const struct rule control_rules[] = {

@@ -16,7 +16,7 @@ static const struct rule source_rules[] = {
 		RULE_AT(struct conf_source, name),
 		.required = true,
 		.example = "main",
-		.text = "Name of the source in logs and in `relayctl status`, up to 31 bytes."},
+		.text = "Name of the source in logs and in `relayctl -j status`, up to 31 bytes."},
 	{.key = "type",
 		.type = RULE_CHOICE,
 		RULE_AT(struct conf_source, type),
