@@ -180,6 +180,11 @@ static void refused_one_stays_a_client(void **state)
 	// It is not read meanwhile.
 	world_turns(&f.w, 50);
 	assert_false(fake_edge_take(f.w.link, &m));
+	// Nor after the answer to another request.
+	request(error, 0x0101);
+	world_put(&f.w, f.connection, error, sizeof(error));
+	world_turns(&f.w, 50);
+	assert_false(fake_edge_take(f.w.link, &m));
 	request(error, 0x011b);
 	world_put(&f.w, f.connection, error, sizeof(error));
 	world_take(&f.w, &m);
@@ -203,6 +208,21 @@ static void control_ends_it(void **state)
 	wait_ended(&f);
 	receive_end(&f, f.client);
 	receive_end(&f, f.peer);
+	stop(&f);
+}
+
+static void control_ends_one_that_is_half_over(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	start(&f);
+	joined(&f);
+	shutdown(f.client, SHUT_WR);
+	receive_end(&f, f.peer);
+	serve_part(f.w.serve, KEY, f.connection);
+	wait_ended(&f);
+	receive_end(&f, f.client);
 	stop(&f);
 }
 
@@ -246,6 +266,7 @@ int main(void)
 		cmocka_unit_test(bytes_behind_the_request_are_the_peers),
 		cmocka_unit_test(refused_one_stays_a_client),
 		cmocka_unit_test(control_ends_it),
+		cmocka_unit_test(control_ends_one_that_is_half_over),
 		cmocka_unit_test(nobody_to_join),
 		cmocka_unit_test(stop_ends_all),
 	};

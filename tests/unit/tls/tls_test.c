@@ -233,6 +233,27 @@ static void ocsp_is_stapled(void **state)
 	tls_tickets_destroy(t);
 }
 
+// A reload gives the context back during a handshake.
+static void a_session_keeps_its_context(void **state)
+{
+	struct tls_tickets *t = tls_tickets_create(NULL, 0, NULL, NULL);
+	struct tls_context *c = context_good(&rsa, 1, t);
+	struct tls_error err;
+	const uint8_t *got;
+	struct pair p;
+
+	(void)state;
+	certificate_staple(paths[RSA_PEM], paths[RSA_KEY], DAY, paths[OCSP]);
+	assert_int_equal(tls_context_staple(c, 0, paths[OCSP], &err), 0);
+	pair_init(&p, c);
+	SSL_set_tlsext_status_type(p.client, TLSEXT_STATUSTYPE_ocsp);
+	tls_context_unref(c);
+	assert_true(shake(&p));
+	assert_true(SSL_get_tlsext_status_ocsp_resp(p.client, &got) > 0);
+	pair_fini(&p);
+	tls_tickets_destroy(t);
+}
+
 static void bad_responses_are_named(void **state)
 {
 	static const struct {
@@ -410,12 +431,10 @@ static uint64_t wall(void *ctx)
 	return wall_s + (uint64_t)(periods * (int64_t)TLS_TICKET_ROTATE_S);
 }
 
-// Whether a session of one context is resumed by another.
-static bool resumes(struct tls_context *from, struct tls_context *to, int version)
+static SSL_SESSION *session_of(struct tls_context *from, int version)
 {
 	SSL_SESSION *session;
 	struct pair p;
-	bool reused;
 
 	pair_init(&p, from);
 	SSL_set_max_proto_version(p.client, version);
@@ -424,6 +443,16 @@ static bool resumes(struct tls_context *from, struct tls_context *to, int versio
 	// A session whose connection broke is not offered again.
 	SSL_set_shutdown(p.client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	pair_fini(&p);
+	return session;
+}
+
+// Whether a session of one context is resumed by another.
+static bool resumes(struct tls_context *from, struct tls_context *to, int version)
+{
+	SSL_SESSION *session = session_of(from, version);
+	struct pair p;
+	bool reused;
+
 	pair_init(&p, to);
 	SSL_set_max_proto_version(p.client, version);
 	SSL_set_session(p.client, session);
@@ -432,6 +461,34 @@ static bool resumes(struct tls_context *from, struct tls_context *to, int versio
 	SSL_SESSION_free(session);
 	pair_fini(&p);
 	return reused;
+}
+
+static void tickets_of_others_are_no_certificate(void **state)
+{
+	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+	struct tls_tickets *t = tls_tickets_create(NULL, 0, NULL, NULL);
+	struct tls_context *open = context_good(&ecdsa, 1, t);
+	struct tls_context *closed = context_good(&ecdsa, 1, t);
+	struct tls_error err;
+
+	(void)state;
+	assert_int_equal(tls_context_client_ca(closed, paths[RSA_PEM], &err), 0);
+	for (size_t i = 0; i < TP_ARRAY_LEN(versions); i++) {
+		SSL_SESSION *session = session_of(open, versions[i]);
+		struct pair p;
+
+		pair_init(&p, closed);
+		SSL_set_max_proto_version(p.client, versions[i]);
+		SSL_set_session(p.client, session);
+		(void)shake(&p);
+		assert_false(SSL_session_reused(p.server));
+		assert_false(SSL_is_init_finished(p.server));
+		SSL_SESSION_free(session);
+		pair_fini(&p);
+	}
+	tls_context_unref(open);
+	tls_context_unref(closed);
+	tls_tickets_destroy(t);
 }
 
 // Two relays with seeds of 32 bytes, the second one's clock ahead.
@@ -512,6 +569,8 @@ int main(void)
 		cmocka_unit_test(ocsp_is_stapled),
 		cmocka_unit_test(bad_responses_are_named),
 		cmocka_unit_test(clients_show_a_certificate),
+		cmocka_unit_test(tickets_of_others_are_no_certificate),
+		cmocka_unit_test(a_session_keeps_its_context),
 		cmocka_unit_test(names_of_a_certificate),
 		cmocka_unit_test(weak_clients_are_refused),
 		cmocka_unit_test(alpn),
