@@ -48,17 +48,23 @@ static struct sockaddr_in loopback(uint16_t port)
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
-// A port that is free now, and stays so: the kernel gives each once.
-static uint16_t port_choose(void)
+// Ports that are free now, each another: the sockets close together.
+static void ports_choose(uint16_t *ports, size_t n)
 {
-	struct sockaddr_in at = loopback(0);
-	socklen_t len = sizeof(at);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fds[8];
 
-	assert_int_equal(bind(fd, (struct sockaddr *)&at, len), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
-	close(fd);
-	return ntohs(at.sin_port);
+	assert_true(n <= TP_ARRAY_LEN(fds));
+	for (size_t i = 0; i < n; i++) {
+		struct sockaddr_in at = loopback(0);
+		socklen_t len = sizeof(at);
+
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_int_equal(bind(fds[i], (struct sockaddr *)&at, len), 0);
+		assert_int_equal(getsockname(fds[i], (struct sockaddr *)&at, &len), 0);
+		ports[i] = ntohs(at.sin_port);
+	}
+	for (size_t i = 0; i < n; i++)
+		close(fds[i]);
 }
 
 static void conf_make(struct world *w, const char *edge)
@@ -68,8 +74,7 @@ static void conf_make(struct world *w, const char *edge)
 	const struct conf_request request = {
 		.role = CONF_FOR_EDGE, .text = text, .directory = world_directory};
 
-	for (size_t i = 0; i < TP_ARRAY_LEN(w->ports); i++)
-		w->ports[i] = port_choose();
+	ports_choose(w->ports, TP_ARRAY_LEN(w->ports));
 	snprintf(text, sizeof(text),
 		"dataplane: {ports: [{interface: lo}]}\n"
 		"relay: {ports: 1-2}\n"
@@ -86,8 +91,11 @@ static void conf_make(struct world *w, const char *edge)
 		w->ports[0], w->ports[0], w->ports[1], w->ports[2], w->ports[3],
 		w->shared_tcp != NULL ? w->shared_tcp : "", w->ports[3],
 		w->shared_tls != NULL ? w->shared_tls : "", w->ports[2], edge);
-	if (conf_load(&request, &w->conf, &errs) < 0)
-		fail_msg("%s: %s", errs.items[0].key, errs.items[0].problem);
+	if (conf_load(&request, &w->conf, &errs) < 0) {
+		for (size_t i = 0; i < errs.len; i++)
+			print_error("%s: %s\n", errs.items[i].key, errs.items[i].problem);
+		fail();
+	}
 	conf_errors_fini(&errs);
 }
 
