@@ -51,9 +51,15 @@ void turn_request_resume(struct turn_server *s, uint64_t now_ns, struct turn_pen
 // the tables know it: a relay address of this server becomes its advertised one, whichever the
 // client named. `with_port`: the port counts.
 unsigned turn_peer_check(struct turn_request *r, struct tp_addr *peer, bool with_port);
-// dispatch.c: another relay for the client, of its address family; NULL: none is known. A client of
+// response.c: another relay for the client, of its address family; NULL: none is known. A client of
 // TLS verifies the name it was given, which the other relay's certificate may not have.
 const struct tp_addr *turn_alternate_choose(const struct turn_request *r);
+// response.c: the header of a response, before the handler's attributes; integrity and FINGERPRINT
+// behind them; a whole error response, whose refusal is noted for the operator and counted.
+void turn_response_start(
+	const struct turn_request *r, struct stun_writer *w, enum stun_class class);
+void turn_response_finish(const struct turn_request *r, struct stun_writer *w);
+void turn_error_respond(struct turn_request *r, unsigned code);
 // binding.c: makes the attributes of RFC 5780 unknown ones where they are not served.
 void turn_binding_screen(
 	const struct turn_server *s, const struct turn_listener *listener, struct stun_message *m);

@@ -158,7 +158,7 @@ struct turn_server {
 	struct turn_key dummy_key;	  // for the HMAC of users nobody knows
 };
 
-// dispatch.c: answers the Connect request of a data connection, with 0 for success; and tells the
+// response.c: answers the Connect request of a data connection, with 0 for success; and tells the
 // client of one that came in.
 void turn_connect_answer(struct turn_server *s, const struct turn_data *d, unsigned code);
 void turn_attempt_tell(struct turn_server *s, const struct turn_data *d);
