@@ -139,8 +139,7 @@ static void piece_add(struct frag_table *t, struct datagram *d, const struct fra
 	}
 }
 
-// ---- whole datagrams
-// ---------------------------------------------------------------------------------
+// ---- whole datagrams ---------------------------------------------------------------------------
 
 // Returns the field of the whole (RFC 3168 5.3): a congested fragment marks it, unless others were
 // not capable of marks. 4: they contradict each other.

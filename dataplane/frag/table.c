@@ -70,8 +70,7 @@ uint32_t frag_table_blocks(const struct frag_table *t)
 	return t->bounds.blocks - t->n_free_blocks;
 }
 
-// ---- source prefixes
-// -----------------------------------------------------------------------------
+// ---- source prefixes ---------------------------------------------------------------------------
 
 static uint64_t prefix_word(const uint8_t key[16], const struct frag_piece *f)
 {
@@ -119,8 +118,7 @@ static void prefix_release(struct frag_table *t, uint16_t index)
 	t->free_prefix = index;
 }
 
-// ---- datagrams, in the order of their first fragment's arrival
-// -------------------------------------
+// ---- datagrams, in the order of their first fragment's arrival ---------------------------------
 
 static void list_append(struct frag_table *t, struct ends *ends, unsigned which, uint16_t index)
 {

@@ -47,8 +47,7 @@ struct worker {
 	_Atomic int tid;
 };
 
-// ---- poll.c: each takes at most a burst, settles it, and returns how many came
-// -------------------
+// ---- poll.c: each takes at most a burst, settles it, and returns how many came -----------------
 
 unsigned worker_poll_queue(struct worker *w, const struct queue *q);
 // Fragments that other workers handed over, so that those of a datagram meet.

@@ -20,8 +20,7 @@ struct dtls {
 	size_t in_len;
 };
 
-// ---- datagrams as OpenSSL sees them
-// ---------------------------------------------------------------
+// ---- datagrams as OpenSSL sees them ------------------------------------------------------------
 
 static int bio_write(BIO *b, const char *data, int len)
 {
@@ -136,8 +135,7 @@ void dtls_destroy(struct dtls *d)
 	free(d);
 }
 
-// ---- datagrams and messages
-// -----------------------------------------------------------------------
+// ---- datagrams and messages --------------------------------------------------------------------
 
 static enum dtls_state failed(struct dtls *d, int n)
 {

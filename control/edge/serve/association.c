@@ -353,8 +353,7 @@ void association_push(
 		SERVE_COUNT(t, datagrams_full, 1);
 }
 
-// ---- all of a thread
-// ------------------------------------------------------------------------------
+// ---- all of a thread ---------------------------------------------------------------------------
 
 static uint64_t list_expire(struct associations *all, struct ds_list *list, uint64_t limit_ns)
 {

@@ -63,8 +63,7 @@ uint64_t conn_expire(struct serve_thread *t)
 	return a < c ? a : c;
 }
 
-// ---- birth and death
-// ------------------------------------------------------------------------------
+// ---- birth and death ---------------------------------------------------------------------------
 
 bool conn_admit(struct conn *c)
 {
@@ -175,8 +174,7 @@ void conn_reap(struct serve_thread *t)
 	}
 }
 
-// ---- events
-// ---------------------------------------------------------------------------------------
+// ---- events ------------------------------------------------------------------------------------
 
 void conn_events_want(struct conn *c, bool writable)
 {
@@ -190,8 +188,7 @@ void conn_events_want(struct conn *c, bool writable)
 		c->writable_wanted = writable;
 }
 
-// ---- messages of the client
-// -----------------------------------------------------------------------
+// ---- messages of the client --------------------------------------------------------------------
 
 static void message_send(struct conn *c, const struct wire_frame *f)
 {
@@ -313,8 +310,7 @@ void conn_read_again(struct conn *c)
 		conn_read_open(c);
 }
 
-// ---- what the thread calls
-// ----------------------------------------------------------------------------
+// ---- what the thread calls ---------------------------------------------------------------------
 
 void conn_push(struct conn *c, const uint8_t *data, size_t len)
 {

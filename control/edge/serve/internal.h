@@ -250,8 +250,7 @@ void join_refused(struct conn *c);
 // Takes the orders that have come for the thread.
 void join_mail(struct serve_thread *t);
 
-// ---- stream.c: bytes, plain or TLS
-// ---------------------------------------------------------------
+// ---- stream.c: bytes, plain or TLS -------------------------------------------------------------
 
 // Bytes read; 0: none for now; -1: the end, with *why.
 ssize_t stream_read(struct conn *c, uint8_t *out, size_t room, enum serve_close *why);

@@ -55,8 +55,7 @@ int listen_ports_make(struct serve *s, const struct conf *conf)
 	return (int)s->n_ports;
 }
 
-// ---- sockets
-// --------------------------------------------------------------------------------------
+// ---- sockets -----------------------------------------------------------------------------------
 
 socklen_t listen_sockaddr(const struct tp_addr *a, struct sockaddr_storage *out)
 {
@@ -157,8 +156,7 @@ void listen_ports_close(struct serve *s)
 	s->n_ports = 0;
 }
 
-// ---- certificates
-// -----------------------------------------------------------------------------------
+// ---- certificates ------------------------------------------------------------------------------
 
 static const struct conf_listener *tls_listener_of(
 	const struct conf *conf, const struct serve_port *p)
@@ -255,8 +253,7 @@ int listen_contexts_load(struct serve *s, const struct conf *conf, struct tls_er
 	return rc;
 }
 
-// ---- accepting
-// ----------------------------------------------------------------------------------------
+// ---- accepting ---------------------------------------------------------------------------------
 
 static bool is_proxy(const struct conf_listener *l, const struct tp_addr *from)
 {

@@ -32,8 +32,7 @@ static void times_take(struct serve *s, const struct conf_edge *e)
 	s->times.queue_bytes = e->queue_bytes;
 }
 
-// ---- threads
-// --------------------------------------------------------------------------------------
+// ---- threads -----------------------------------------------------------------------------------
 
 static int watch(struct serve_thread *t, int fd, void *tag)
 {
@@ -112,8 +111,7 @@ static int thread_start(struct serve_thread *t)
 	return rc;
 }
 
-// ---- the whole
-// ------------------------------------------------------------------------------------
+// ---- the whole ---------------------------------------------------------------------------------
 
 static int fault(struct tls_error *err, const char *problem, const char *remedy)
 {
@@ -248,8 +246,7 @@ void serve_destroy(struct serve *s)
 	free(s);
 }
 
-// ---- counters
-// -------------------------------------------------------------------------------------
+// ---- counters ----------------------------------------------------------------------------------
 
 void serve_counters_read(struct serve *s, struct serve_counters *out)
 {

@@ -49,8 +49,7 @@ static int teardown(void **state)
 	return rmdir(directory);
 }
 
-// ---- a client, and the way between
-// -----------------------------------------------------------------
+// ---- a client, and the way between -------------------------------------------------------------
 
 struct queue {
 	uint8_t data[QUEUE_MAX][DATAGRAM_MAX];
@@ -210,8 +209,7 @@ static void exchange(struct stand *s)
 	}
 }
 
-// ---- tests
-// ----------------------------------------------------------------------------------------
+// ---- tests -------------------------------------------------------------------------------------
 
 static void handshake_and_messages(void **state)
 {

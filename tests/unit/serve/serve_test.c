@@ -27,8 +27,7 @@ static size_t request(uint8_t out[TP_STUN_HEADER_LEN], uint8_t mark)
 static const uint8_t media[] = {0x40, 0, 0, 5, 'm', 'e', 'd', 'i', 'a', 0, 0, 0};
 #define MEDIA_LEN 9u // without padding
 
-// ---- plain
-// ----------------------------------------------------------------------------------------
+// ---- plain -------------------------------------------------------------------------------------
 
 static void messages_go_both_ways(void **state)
 {
@@ -146,8 +145,7 @@ static void unnamed_listeners_serve_nobody(void **state)
 	world_stop(&w);
 }
 
-// ---- limits
-// -------------------------------------------------------------------------------------------
+// ---- limits ------------------------------------------------------------------------------------
 
 static void connections_have_a_limit(void **state)
 {
@@ -210,8 +208,7 @@ static void slow_client_loses_its_own(void **state)
 	world_stop(&w);
 }
 
-// ---- TLS
-// ------------------------------------------------------------------------------------------------
+// ---- TLS ---------------------------------------------------------------------------------------
 
 static void tls_shares_the_port(void **state)
 {

@@ -56,8 +56,7 @@ static int teardown(void **state)
 	return rmdir(directory);
 }
 
-// ---- a handshake in memory
-// ------------------------------------------------------------------------
+// ---- a handshake in memory ---------------------------------------------------------------------
 
 struct pair {
 	SSL_CTX *ctx;
@@ -116,8 +115,7 @@ static struct tls_context *context_good(
 	return c;
 }
 
-// ---- certificates
-// -----------------------------------------------------------------------------------
+// ---- certificates ------------------------------------------------------------------------------
 
 static void mistakes_are_named(void **state)
 {
@@ -325,8 +323,7 @@ static void names_of_a_certificate(void **state)
 	tls_tickets_destroy(t);
 }
 
-// ---- rules
-// --------------------------------------------------------------------------------------------
+// ---- rules -------------------------------------------------------------------------------------
 
 static void weak_clients_are_refused(void **state)
 {
@@ -418,8 +415,7 @@ static void no_renegotiation_and_no_early_data(void **state)
 	tls_tickets_destroy(t);
 }
 
-// ---- tickets
-// --------------------------------------------------------------------------------------------
+// ---- tickets -----------------------------------------------------------------------------------
 
 static uint64_t wall_s;
 

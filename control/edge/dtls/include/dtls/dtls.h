@@ -40,8 +40,7 @@ struct dtls_judged {
 struct dtls_judged dtls_judge(const struct dtls_cookies *c, uint64_t now_ns, uint16_t listener_id,
 	const struct tp_addr *remote, const uint8_t *datagram, size_t len);
 
-// ---- associations
-// ---------------------------------------------------------------------------------
+// ---- associations ------------------------------------------------------------------------------
 
 struct dtls;
 
