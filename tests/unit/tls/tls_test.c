@@ -1,119 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Certificates, versions, ciphers, ALPN and tickets, with a client of the same library.
+// Certificates, versions, ciphers and ALPN, with a client of the same library.
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <cmocka.h>
-
-#include <tls/tls.h>
 
 #include "certificate.h"
-
-#define DAY 86400L
-
-static char directory[] = "/tmp/turnpike-tls-XXXXXX";
-static char paths[12][64];
-
-enum file {
-	ECDSA_PEM,
-	ECDSA_KEY,
-	RSA_PEM,
-	RSA_KEY,
-	OLD_PEM,
-	OLD_KEY,
-	SEED,
-	OCSP,
-	FILES,
-};
-
-static const struct tls_pair ecdsa = {paths[ECDSA_PEM], paths[ECDSA_KEY]};
-static const struct tls_pair rsa = {paths[RSA_PEM], paths[RSA_KEY]};
-
-static int setup(void **state)
-{
-	static const char *const names[FILES] = {"ecdsa.pem", "ecdsa.key", "rsa.pem", "rsa.key",
-		"old.pem", "old.key", "seed", "ocsp"};
-
-	(void)state;
-	assert_non_null(mkdtemp(directory));
-	for (unsigned i = 0; i < FILES; i++)
-		snprintf(paths[i], sizeof(paths[i]), "%s/%s", directory, names[i]);
-	certificate_make(CERTIFICATE_ECDSA, 90 * DAY, paths[ECDSA_PEM], paths[ECDSA_KEY]);
-	certificate_make(CERTIFICATE_RSA, 30 * DAY, paths[RSA_PEM], paths[RSA_KEY]);
-	certificate_make(CERTIFICATE_ECDSA, -60, paths[OLD_PEM], paths[OLD_KEY]);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	for (unsigned i = 0; i < FILES; i++)
-		unlink(paths[i]);
-	return rmdir(directory);
-}
-
-// ---- a handshake in memory ---------------------------------------------------------------------
-
-struct pair {
-	SSL_CTX *ctx;
-	SSL *client;
-	SSL *server;
-};
-
-static void pair_init(struct pair *p, struct tls_context *c)
-{
-	BIO *a, *b;
-
-	p->ctx = SSL_CTX_new(TLS_client_method());
-	assert_non_null(p->ctx);
-	// Else the end of the context would spoil its sessions.
-	SSL_CTX_set_session_cache_mode(p->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-	p->client = SSL_new(p->ctx);
-	p->server = tls_session_create(c);
-	assert_int_equal(BIO_new_bio_pair(&a, 0, &b, 0), 1);
-	SSL_set_bio(p->client, a, a);
-	SSL_set_bio(p->server, b, b);
-	SSL_set_connect_state(p->client);
-}
-
-static bool shake(struct pair *p)
-{
-	uint8_t none;
-
-	for (unsigned i = 0; i < 20; i++) {
-		int a = SSL_do_handshake(p->client);
-		int b = SSL_do_handshake(p->server);
-
-		if (a == 1 && b == 1) {
-			// The client takes the tickets.
-			(void)SSL_read(p->client, &none, 1);
-			return true;
-		}
-	}
-	return false;
-}
-
-static void pair_fini(struct pair *p)
-{
-	SSL_free(p->client);
-	SSL_free(p->server);
-	SSL_CTX_free(p->ctx);
-}
-
-static struct tls_context *context_good(
-	const struct tls_pair *pairs, size_t n, struct tls_tickets *t)
-{
-	struct tls_error err;
-	struct tls_context *c = tls_context_create(TLS_STREAM, pairs, n, t, &err);
-
-	if (c == NULL)
-		fail_msg("%s; %s", err.problem, err.remedy);
-	return c;
-}
+#include "world.h"
 
 // ---- certificates ------------------------------------------------------------------------------
 
@@ -415,148 +307,6 @@ static void no_renegotiation_and_no_early_data(void **state)
 	tls_tickets_destroy(t);
 }
 
-// ---- tickets -----------------------------------------------------------------------------------
-
-static uint64_t wall_s;
-
-// The wall clock, so many periods ahead.
-static uint64_t wall(void *ctx)
-{
-	int64_t periods = ctx == NULL ? 0 : *(const int64_t *)ctx;
-
-	return wall_s + (uint64_t)(periods * (int64_t)TLS_TICKET_ROTATE_S);
-}
-
-static SSL_SESSION *session_of(struct tls_context *from, int version)
-{
-	SSL_SESSION *session;
-	struct pair p;
-
-	pair_init(&p, from);
-	SSL_set_max_proto_version(p.client, version);
-	assert_true(shake(&p));
-	session = SSL_get1_session(p.client);
-	// A session whose connection broke is not offered again.
-	SSL_set_shutdown(p.client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-	pair_fini(&p);
-	return session;
-}
-
-// Whether a session of one context is resumed by another.
-static bool resumes(struct tls_context *from, struct tls_context *to, int version)
-{
-	SSL_SESSION *session = session_of(from, version);
-	struct pair p;
-	bool reused;
-
-	pair_init(&p, to);
-	SSL_set_max_proto_version(p.client, version);
-	SSL_set_session(p.client, session);
-	assert_true(shake(&p));
-	reused = SSL_session_reused(p.client);
-	SSL_SESSION_free(session);
-	pair_fini(&p);
-	return reused;
-}
-
-static void tickets_of_others_are_no_certificate(void **state)
-{
-	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
-	struct tls_tickets *t = tls_tickets_create(NULL, 0, NULL, NULL);
-	struct tls_context *open = context_good(&ecdsa, 1, t);
-	struct tls_context *closed = context_good(&ecdsa, 1, t);
-	struct tls_error err;
-
-	(void)state;
-	assert_int_equal(tls_context_client_ca(closed, paths[RSA_PEM], &err), 0);
-	for (size_t i = 0; i < TP_ARRAY_LEN(versions); i++) {
-		SSL_SESSION *session = session_of(open, versions[i]);
-		struct pair p;
-
-		pair_init(&p, closed);
-		SSL_set_max_proto_version(p.client, versions[i]);
-		SSL_set_session(p.client, session);
-		(void)shake(&p);
-		assert_false(SSL_session_reused(p.server));
-		assert_false(SSL_is_init_finished(p.server));
-		SSL_SESSION_free(session);
-		pair_fini(&p);
-	}
-	tls_context_unref(open);
-	tls_context_unref(closed);
-	tls_tickets_destroy(t);
-}
-
-// Two relays with seeds of 32 bytes, the second one's clock ahead.
-static bool resumes_between(const char *seed, const char *other, int64_t periods, int version)
-{
-	struct tls_tickets *one = tls_tickets_create(seed, 32, wall, NULL);
-	struct tls_tickets *two = tls_tickets_create(other, 32, wall, &periods);
-	struct tls_context *a = context_good(&ecdsa, 1, one);
-	struct tls_context *b = context_good(&ecdsa, 1, two);
-	bool resumed = resumes(a, b, version);
-
-	tls_context_unref(a);
-	tls_context_unref(b);
-	tls_tickets_destroy(one);
-	tls_tickets_destroy(two);
-	return resumed;
-}
-
-static void relays_with_a_seed_resume_sessions(void **state)
-{
-	static const char seed[] = "01234567890123456789012345678901";
-	static const char other[] = "01234567890123456789012345678902";
-
-	(void)state;
-	wall_s = 1000 * TLS_TICKET_ROTATE_S;
-	assert_true(resumes_between(seed, seed, 0, TLS1_2_VERSION));
-	assert_true(resumes_between(seed, seed, 0, TLS1_3_VERSION));
-	assert_false(resumes_between(seed, other, 0, TLS1_2_VERSION));
-	assert_false(resumes_between(seed, other, 0, TLS1_3_VERSION));
-}
-
-static void keys_rotate(void **state)
-{
-	static const struct {
-		int64_t periods;
-		bool want;
-	} rows[] = {{-2, false}, {-1, true}, {0, true}, {1, true}, {2, false}};
-	static const char seed[TLS_TICKET_KEY_MIN] = "seed";
-
-	(void)state;
-	wall_s = 5000 * TLS_TICKET_ROTATE_S + 7;
-	for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++)
-		assert_int_equal(
-			resumes_between(seed, seed, rows[i].periods, TLS1_3_VERSION), rows[i].want);
-	assert_null(tls_tickets_create(seed, TLS_TICKET_KEY_MIN - 1, NULL, NULL));
-}
-
-static void seed_files(void **state)
-{
-	uint8_t seed[TLS_TICKET_KEY_MAX];
-	struct tls_error err;
-	size_t len;
-	FILE *f;
-
-	(void)state;
-	assert_int_equal(tls_seed_read(paths[SEED], seed, &len, &err), -ENOENT);
-	f = fopen(paths[SEED], "w");
-	assert_non_null(f);
-	fputs("0123456789012345678901234567890", f);
-	fflush(f);
-	assert_int_equal(chmod(paths[SEED], 0600), 0);
-	assert_int_equal(tls_seed_read(paths[SEED], seed, &len, &err), -EINVAL);
-	assert_non_null(strstr(err.problem, "fewer than 32"));
-	fputs("1", f);
-	fclose(f);
-	assert_int_equal(tls_seed_read(paths[SEED], seed, &len, &err), 0);
-	assert_int_equal(len, 32);
-	assert_memory_equal(seed, "01234567890123456789012345678901", 32);
-	assert_int_equal(chmod(paths[SEED], 0604), 0);
-	assert_int_equal(tls_seed_read(paths[SEED], seed, &len, &err), -EPERM);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -565,16 +315,12 @@ int main(void)
 		cmocka_unit_test(ocsp_is_stapled),
 		cmocka_unit_test(bad_responses_are_named),
 		cmocka_unit_test(clients_show_a_certificate),
-		cmocka_unit_test(tickets_of_others_are_no_certificate),
 		cmocka_unit_test(a_session_keeps_its_context),
 		cmocka_unit_test(names_of_a_certificate),
 		cmocka_unit_test(weak_clients_are_refused),
 		cmocka_unit_test(alpn),
 		cmocka_unit_test(no_renegotiation_and_no_early_data),
-		cmocka_unit_test(relays_with_a_seed_resume_sessions),
-		cmocka_unit_test(keys_rotate),
-		cmocka_unit_test(seed_files),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests_name("tls", tests, world_setup, world_teardown);
 }
