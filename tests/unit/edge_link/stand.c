@@ -182,3 +182,28 @@ bool stand_told(struct stand *s, struct stand_message *m)
 	assert_int_equal(n, sizeof(m->head) + m->head.n * sizeof(m->items[0]));
 	return true;
 }
+
+void stand_assert_synced(struct stand *s)
+{
+	struct stand_message m;
+
+	assert_true(stand_told(s, &m));
+	assert_int_equal(m.head.kind, TP_SESSION_SYNCED);
+	assert_false(stand_told(s, &m));
+}
+
+int stand_setup(void **state)
+{
+	struct stand *s = calloc(1, sizeof(*s));
+
+	stand_make(s);
+	*state = s;
+	return 0;
+}
+
+int stand_teardown(void **state)
+{
+	stand_remove(*state);
+	free(*state);
+	return 0;
+}

@@ -8,6 +8,7 @@
 #include <turnpike/session.h>
 
 #define STAND_PAIR 0x77u
+#define LISTENER   9u // id of the one that is named
 
 struct stand {
 	struct shm_place place;
@@ -34,6 +35,10 @@ struct stand_message {
 	struct tp_session_report items[TP_SESSION_REPORTS_MAX];
 };
 
+// Of a test: makes one in *state, and removes it.
+int stand_setup(void **state);
+int stand_teardown(void **state);
+
 void stand_make(struct stand *s);
 void stand_remove(struct stand *s);
 
@@ -55,4 +60,6 @@ void stand_turn(struct stand *s);
 
 // The next message to control. False: there is none.
 bool stand_told(struct stand *s, struct stand_message *m);
+// Control has been told that this is all, and nothing else.
+void stand_assert_synced(struct stand *s);
 struct tp_addr stand_local(void);
