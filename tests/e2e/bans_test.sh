@@ -35,11 +35,18 @@ ask()
 	echo >&"${BANNED[1]}"
 	read -r -t 60 answer <&"${BANNED[0]}" && [ "$answer" = "$1" ] || { echo "got $answer"; return 1; }
 }
+# calls N: so many are live. A command that fails is no answer.
+calls()
+{
+	"${relayctl[@]}" -j allocation list > "$E2E_TMP/calls" &&
+		[ "$(e2e_json "$E2E_TMP/calls" 'len(r)')" = "$1" ]
+}
 e2e_check "which goes on, and makes another" ask "0 0"
+calls 0
+e2e_holds "$E2E_TMP/calls" "they are listed" "len(r) > 0"
 "${relayctl[@]}" ban add demo --for 1h > "$E2E_TMP/ban"
 e2e_check "the ban is shown" sh -c "'${relayctl[0]}' -s '$TP_SOCKET' ban list | grep -q demo"
-e2e_check "its calls end" e2e_wait 60 sh -c \
-	"[ \$('${relayctl[0]}' -s '$TP_SOCKET' -j allocation list | grep -c '\"id\"') = 0 ]"
+e2e_check "its calls end" e2e_wait 60 calls 0
 e2e_check "Refresh is 437, Allocate 401" ask "437 401"
 e2e_check "the file is the user's own" sh -c \
 	"[ \$(stat -c %a '$(dirname "$TP_SOCKET")/bans') = 600 ]"

@@ -34,10 +34,15 @@ for process in control dataplane edge; do
 done
 directory=$(sed -n 's/.*segment_created directory=\([^ ]*\).*/\1/p' "$TP_LAB_DIR/control.log" | tail -n 1)
 e2e_check "another directory was chosen" [ "${directory%/huge}" != "$TP_LAB_DIR" ]
+e2e_check "the tables lie there" [ -n "$(find "$directory" -name 'turnpike-*')" ]
 e2e_check "the edge finds both" e2e_wait 60 knows_both
 e2e_check "messages by UDP" passed
 e2e_check "messages by TCP" passed -t
 for process in edge dataplane control; do
 	e2e_lab kill $process --signal TERM
 done
-e2e_check "nothing is left there" [ -z "$(find "$directory" -name 'turnpike-*' -newer "$TP_CONFIG" 2>/dev/null)" ]
+nothing_left()
+{
+	[ -n "$directory" ] && [ -z "$(find "$directory" -name 'turnpike-*' 2> /dev/null)" ]
+}
+e2e_check "nothing is left there" e2e_wait 30 nothing_left
