@@ -62,6 +62,21 @@ static json_t *id_of(const struct turn_allocation_view *view)
 		"%llx", (unsigned long long)operator_allocation_id(view->record, view->ref));
 }
 
+// That of the listener, which keeps its record while an allocation refers to it.
+static json_t *transport_of(
+	const struct operator_desk *op, const struct turn_allocation_record *rec)
+{
+	static const char *const names[] = {
+		[TP_TRANSPORT_UDP] = "udp",
+		[TP_TRANSPORT_TCP] = "tcp",
+		[TP_TRANSPORT_TLS] = "tls",
+		[TP_TRANSPORT_DTLS] = "dtls",
+	};
+	uint8_t t = tables_shm(op->sources.tables)->locals[rec->client.listener_id].transport;
+
+	return t < TP_ARRAY_LEN(names) && names[t] != NULL ? json_string(names[t]) : json_null();
+}
+
 static json_t *allocation_json(
 	const struct operator_desk *op, const struct turn_allocation_view *view, uint64_t now_ns)
 {
@@ -73,6 +88,7 @@ static json_t *allocation_json(
 	json_object_set_new(o, "id", id_of(view));
 	json_object_set_new(o, "user", operator_json_text(rec->username, rec->username_len));
 	json_object_set_new(o, "client", operator_json_addr(&rec->client.remote));
+	json_object_set_new(o, "transport", transport_of(op, rec));
 	json_object_set_new(o, "relayed", addresses_of(rec, false));
 	json_object_set_new(o, "age_s", operator_json_u64(age_s(rec, now_ns)));
 	json_object_set_new(o, "expires_s", json_integer(left_s(expires_of(rec), now_ns)));

@@ -118,6 +118,30 @@ static void a_killed_allocation_is_named(void **state)
 	desk_free(d);
 }
 
+// An operator tells the clients of a firewalled network from the others.
+static void an_allocation_names_its_transport(void **state)
+{
+	static const char *const names[] = {"udp", "tcp", "tls", "dtls"};
+
+	(void)state;
+	for (unsigned i = 0; i < TP_ARRAY_LEN(names); i++) {
+		struct desk *d = desk_make(true);
+		const struct ctl_command *show = ctl_command_find("allocation show");
+		json_t *list, *one;
+
+		tables_shm(d->tables)->locals[d->record.client.listener_id].transport =
+			(uint8_t)(TP_TRANSPORT_UDP + i);
+		list = desk_ask(d, "allocation list", NULL);
+		one = desk_ask(d, show->name, arguments_of(d, show));
+		assert_string_equal(
+			json_string_value(member(json_array_get(list, 0), "transport")), names[i]);
+		assert_string_equal(json_string_value(member(one, "transport")), names[i]);
+		json_decref(list);
+		json_decref(one);
+		desk_free(d);
+	}
+}
+
 // The data plane's own age, not that of its files or of the connection.
 static void the_data_plane_has_an_age(void **state)
 {
@@ -189,6 +213,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_column_has_a_producer),
 		cmocka_unit_test(a_killed_allocation_is_named),
+		cmocka_unit_test(an_allocation_names_its_transport),
 		cmocka_unit_test(the_data_plane_has_an_age),
 		cmocka_unit_test(unresolved_next_hops_are_listed),
 		cmocka_unit_test(a_busy_allocation_has_its_octets),
