@@ -355,6 +355,7 @@ static const struct rule top_rules[] = {
 	{.key = "realm",
 		.type = RULE_TEXT,
 		RULE_AT(struct draft, conf.realm),
+		.prepared = true,
 		.initial = "turnpike",
 		.text = "Realm of the long-term credentials; usually a domain name. Keys of "
 			"`key_file` "

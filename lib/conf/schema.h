@@ -34,6 +34,7 @@ struct rule {
 	bool required;			   // LIST: not empty either
 	bool for_dataplane;		   // top level: the data plane and the edge read it
 	bool for_edge;			   // top level: the edge reads it, too
+	bool prepared;			   // TEXT: by OpaqueString (RFC 8265 4.2)
 	uint32_t min, max;		   // U16, U32
 	const char *initial;		   // default, as written in the file; NULL: none
 	const char *initial_text;	   // instead of it on the page

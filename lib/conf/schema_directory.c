@@ -28,6 +28,7 @@ static const struct rule source_rules[] = {
 	{.key = "realms",
 		.type = RULE_LIST,
 		RULE_AT_LIST(struct conf_source, realms),
+		.prepared = true,
 		.item = RULE_TEXT,
 		.example = "[example.org]",
 		.text = "Realms whose users the source knows; without it: all that no other source "

@@ -6,9 +6,12 @@ static const struct rule user_rules[] = {
 	{.key = "name",
 		.type = RULE_TEXT,
 		RULE_AT(struct draft_user, name),
+		.prepared = true,
 		.required = true,
 		.example = "alice",
-		.text = "User name, up to 508 bytes."},
+		.text = "User name, up to 508 bytes. Names, realms and passwords are prepared by "
+			"the "
+			"OpaqueString profile (RFC 8265): clients send the same."},
 	{.key = "password_file",
 		.type = RULE_PATH,
 		RULE_AT(struct draft_user, password_file),
@@ -20,7 +23,7 @@ static const struct rule user_rules[] = {
 		RULE_AT(struct draft_user, key_file),
 		.example = "alice.key",
 		.text = "Instead of the password: file that holds the long-term key, MD5 of "
-			"`name:realm:password`, as 32 hexadecimal digits."},
+			"`name:realm:password`, each prepared, as 32 hexadecimal digits."},
 	{.key = NULL},
 };
 
@@ -148,6 +151,7 @@ static const struct rule realm_rules[] = {
 	{.key = "name",
 		.type = RULE_TEXT,
 		RULE_AT(struct draft_realm, conf.name),
+		.prepared = true,
 		.required = true,
 		.example = "business.example.org",
 		.text = "Name of the realm, as clients are told it."},

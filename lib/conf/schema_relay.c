@@ -194,6 +194,7 @@ static const struct rule listener_rules[] = {
 	{.key = "realm",
 		.type = RULE_TEXT,
 		RULE_AT(struct draft_listener, realm),
+		.prepared = true,
 		.initial_text = "that of the file",
 		.example = "business.example.org",
 		.text = "Realm of its clients, one of `realms`, unless their ORIGIN chooses "

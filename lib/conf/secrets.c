@@ -2,7 +2,7 @@
 // Passwords, keys and secrets from the files that the configuration names. Their contents must
 // never appear in a message.
 #include "file.h"
-#include "loader.h"
+#include "prepare.h"
 
 #include <text/buf.h>
 
@@ -156,6 +156,26 @@ static bool key_parse(const char *s, size_t len, uint8_t key[KEY_LEN])
 	return true;
 }
 
+static void password_load(
+	struct conf_loader *load, const char *const *path, struct conf_octets *out)
+{
+	const struct spot *where = conf_spot_of_value(load, path);
+	struct conf_octets line;
+	struct conf_fault fault;
+
+	if (!conf_line_load(load, where, *path, &line))
+		return;
+	if (!text_is_printable((const char *)line.data, line.len))
+		conf_complain(load, where, "write it as UTF-8 text",
+			"the password in %s contains control characters or is not UTF-8",
+			conf_quote(load, *path));
+	else if (!conf_prepare(load, line, true, out, &fault) && fault.problem != NULL)
+		conf_complain(load, where, fault.remedy, "the password in %s %s",
+			conf_quote(load, *path), fault.problem);
+	if (out->data != line.data)
+		explicit_bzero((void *)(uintptr_t)line.data, line.len);
+}
+
 static void user_load(struct conf_loader *load, const struct draft_user *from, struct conf_user *to)
 {
 	const struct spot *where = conf_spot_of_struct(load, from);
@@ -171,13 +191,7 @@ static void user_load(struct conf_loader *load, const struct draft_user *from, s
 		return;
 	}
 	if (from->password_file != NULL) {
-		where = conf_spot_of_value(load, &from->password_file);
-		if (!conf_line_load(load, where, from->password_file, &to->password))
-			return;
-		if (!text_is_printable((const char *)to->password.data, to->password.len))
-			conf_complain(load, where, "write it as UTF-8 text",
-				"the password in %s contains control characters or is not UTF-8",
-				conf_quote(load, from->password_file));
+		password_load(load, &from->password_file, &to->password);
 		return;
 	}
 	where = conf_spot_of_value(load, &from->key_file);
@@ -188,6 +202,28 @@ static void user_load(struct conf_loader *load, const struct draft_user *from, s
 		conf_complain(load, where,
 			"write MD5(name:realm:password) as 32 hexadecimal digits",
 			"%s does not hold a key", conf_quote(load, from->key_file));
+}
+
+// A name that is not prepared can't have a key that fits: clients send it prepared.
+static bool users_name_check(
+	struct conf_loader *load, const char *path, unsigned line, const char *name)
+{
+	const struct conf_octets in = {(const uint8_t *)name, strlen(name)};
+	struct conf_octets out;
+	struct conf_fault f;
+
+	if (!conf_prepare(load, in, false, &out, &f)) {
+		if (f.problem != NULL)
+			conf_complain_in(load, path, line, f.remedy, "the name %s", f.problem);
+		return false;
+	}
+	if (out.len == in.len && memcmp(out.data, in.data, in.len) == 0)
+		return true;
+	conf_complain_in(load, path, line,
+		conf_textf(load, "write %s and make its key again",
+			conf_quote(load, (const char *)out.data)),
+		"the name is not as the OpaqueString profile has it");
+	return false;
 }
 
 // Name, ':', key. The name ends at the last ':', since it may hold one itself.
@@ -219,7 +255,7 @@ static bool users_line_parse(
 	}
 	to->name = s;
 	to->has_key = true;
-	return true;
+	return users_name_check(load, path, line, s);
 }
 
 // Splits the file's text in place: names are used where they stand.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Single values: from their text to their place in the draft.
-#include "loader.h"
+#include "prepare.h"
 
 #include <text/buf.h>
 #include <text/time.h>
@@ -271,6 +271,24 @@ static bool text_value(struct conf_loader *load, enum rule_type type, const stru
 	return true;
 }
 
+// A user's or realm's name.
+static bool prepared_value(
+	struct conf_loader *load, const struct spot *where, const char *text, const char **at)
+{
+	const struct conf_octets in = {(const uint8_t *)text, strlen(text)};
+	struct conf_octets out;
+	struct conf_fault fault;
+
+	if (!text_is_printable(text, in.len))
+		return text_value(load, RULE_TEXT, where, text, at); // the mistake of any text
+	if (conf_prepare(load, in, false, &out, &fault))
+		return text_value(load, RULE_TEXT, where, (const char *)out.data, at);
+	if (fault.problem != NULL)
+		conf_complain(
+			load, where, fault.remedy, "%s %s", conf_quote(load, text), fault.problem);
+	return false;
+}
+
 bool conf_value_read(struct conf_loader *load, const struct rule *rule, enum rule_type type,
 	const struct spot *where, const char *text, void *at)
 {
@@ -284,7 +302,8 @@ bool conf_value_read(struct conf_loader *load, const struct rule *rule, enum rul
 		return choice_value(load, rule, where, text, at);
 	case RULE_TEXT:
 	case RULE_PATH:
-		return text_value(load, type, where, text, at);
+		return rule->prepared ? prepared_value(load, where, text, at)
+				      : text_value(load, type, where, text, at);
 	case RULE_IP:
 		return ip_value(load, rule, where, text, at);
 	case RULE_CIDR:
