@@ -76,8 +76,11 @@ static int ticket_crypt(SSL *s, unsigned char *name, unsigned char *iv, EVP_CIPH
 	EVP_MAC_CTX *mac, int seal)
 {
 	struct tls_tickets *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(s));
+	int rc = tls_ticket_crypt(t, name, iv, cipher, mac, seal != 0);
 
-	return tls_ticket_crypt(t, name, iv, cipher, mac, seal != 0);
+	// A client uses a ticket of TLS 1.3 once (RFC 8446 C.4): without another, each second
+	// connection would be a full handshake.
+	return seal == 0 && rc == 1 && SSL_version(s) == TLS1_3_VERSION ? 2 : rc;
 }
 
 // Never asks a terminal for the passphrase of a key.

@@ -48,6 +48,42 @@ static bool resumes(struct tls_context *from, struct tls_context *to, int versio
 	return reused;
 }
 
+// A client that uses each ticket once, as RFC 8446 C.4 wants it, is resumed as often as it comes.
+static void a_resumed_session_has_a_new_ticket(void **state)
+{
+	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+	struct tls_tickets *t = tls_tickets_create(NULL, 0, NULL, NULL);
+	struct tls_context *c = context_good(&ecdsa, 1, t);
+
+	(void)state;
+	for (size_t i = 0; i < TP_ARRAY_LEN(versions); i++) {
+		SSL_SESSION *session = session_of(c, versions[i]);
+
+		for (unsigned n = 0; n < 3; n++) {
+			SSL_SESSION *next;
+			struct pair p;
+
+			pair_init(&p, c);
+			SSL_set_max_proto_version(p.client, versions[i]);
+			SSL_set_session(p.client, session);
+			assert_true(shake(&p));
+			assert_true(SSL_session_reused(p.client));
+			next = SSL_get1_session(p.client);
+			assert_true(SSL_SESSION_is_resumable(next));
+			// In TLS 1.2 one ticket serves again and again.
+			if (versions[i] == TLS1_3_VERSION)
+				assert_ptr_not_equal(next, session);
+			SSL_SESSION_free(session);
+			session = next;
+			SSL_set_shutdown(p.client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+			pair_fini(&p);
+		}
+		SSL_SESSION_free(session);
+	}
+	tls_context_unref(c);
+	tls_tickets_destroy(t);
+}
+
 static void tickets_of_others_are_no_certificate(void **state)
 {
 	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
@@ -149,6 +185,7 @@ static void seed_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_resumed_session_has_a_new_ticket),
 		cmocka_unit_test(tickets_of_others_are_no_certificate),
 		cmocka_unit_test(relays_with_a_seed_resume_sessions),
 		cmocka_unit_test(keys_rotate),
