@@ -68,6 +68,8 @@ WALLS = {
         "lib/* control/* tools/options tools/turnclient tools/relaybench/common "
         "tools/relaybench/traffic",
     "tools/relaybench/load": "tools/options tools/turnclient tools/relaybench/common",
+    "tools/relaybench/streams":
+        "tools/options tools/turnclient tools/relaybench/common tools/relaybench/load",
     "tools/relaybench/compare": "tools/relaybench/common",
     "tools/relaybench/export":
         "tools/options tools/relaybench/common tools/relaybench/load tools/relaybench/traffic",

@@ -12,11 +12,13 @@
 #include "export/export.h"
 #include "load/load.h"
 #include "setup/setup.h"
+#include "streams/streams.h"
 
 static const char usage[] =
 	"relaybench core [OPTION...]    the packet path, without a NIC\n"
 	"relaybench setup [OPTION...]   set-ups per second, without a NIC\n"
 	"relaybench load [OPTION...]    a population of TURN clients against any server\n"
+	"relaybench streams [OPTION...] TURN clients over TCP, TLS and DTLS against any server\n"
 	"relaybench compare [OPTION...] Turnpike beside coturn, in alternating rounds\n"
 	"relaybench export [OPTION...]  the load's packets, for other generators\n"
 	"relaybench --help | --version\n"
@@ -35,6 +37,7 @@ int main(int argc, char **argv)
 		{"export", export_main},
 		{"load", load_main},
 		{"setup", bench_setup_main},
+		{"streams", streams_main},
 	};
 
 	for (size_t i = 0; argc > 1 && i < TP_ARRAY_LEN(commands); i++)

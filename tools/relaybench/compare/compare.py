@@ -15,6 +15,7 @@ sys.path.insert(0, HERE)
 import alone
 import report
 import spread
+import streams
 from host import Failure, Lab, Lock, many_files, run, say, spin
 from load import Load
 from measure import DELAY_RATE, LARGE, delay_cell, floor_cell, large_cell, rate_cell
@@ -23,6 +24,8 @@ from servers import (CORE, COTURN, KERNEL, REPLAY, TESTPMD, TURNPIKE, Coturn, Ke
 
 FLOOR_FLOWS = 1000
 LAB_PARTS = ("rate", "large", "floor", "delay")
+# By name alone: it has a table of its own.
+STREAMS = "streams"
 
 
 def arguments():
@@ -35,8 +38,11 @@ def arguments():
     p.add_argument("--seconds", type=float, default=2, help="of each interval of traffic (2)")
     p.add_argument("--allocations", default="1,100,1000,5000", help="numbers of them")
     p.add_argument("--quick", action="store_true", help="3 rounds, intervals of 0.6 s, and less of the rest")
-    p.add_argument("--only", choices=[*LAB_PARTS, *alone.PARTS], action="append",
+    p.add_argument("--only", choices=[*LAB_PARTS, STREAMS, *alone.PARTS], action="append",
                    help="parts of it; may be repeated")
+    p.add_argument("--streams", action="append", choices=[name for name, *_ in streams.MEASURES],
+                   help="with --only streams: parts of it; may be repeated")
+    p.add_argument("--idle", type=int, default=2000, help="TLS clients without traffic (2000)")
     p.add_argument("--lock", help="a file to lock while measuring, against other benchmarks")
     p.add_argument("--name", default="compare", help="of the lab (compare)")
     p.add_argument("--report", nargs="?", const="docs", metavar="DIRECTORY",
@@ -80,6 +86,9 @@ class Context:
             return Coturn(self.lab, self.a.coturn)
         return {TESTPMD: Testpmd, REPLAY: Replay, KERNEL: Kernel}[name](self.lab)
 
+    def streams_server(self, name):
+        return streams.server_of(self, name)
+
     def look_at_machine(self):
         with self.server(KERNEL) as kernel:
             with Load(self.relaybench, self.lab, kernel, 1) as load:
@@ -89,7 +98,7 @@ class Context:
 
 def cell(context, name, what, measure, *rest):
     """One server, up and down again; a failure leaves a hole, not an end."""
-    server = context.server(name)
+    server = context.streams_server(name) if measure is streams.streams_cell else context.server(name)
     try:
         with Lock(context.a.lock):
             before = spin(CORE)
@@ -137,6 +146,12 @@ def measure_all(context, a):
             parts.setdefault("delay", []).append({
                 name: cell(context, name, "round %d, delay" % (number + 1), delay_cell)
                 for name in turn_about([TURNPIKE, COTURN, KERNEL], number)})
+        for one in streams.MEASURES if STREAMS in wanted else ():
+            if a.streams is None or one[0] in a.streams:
+                key = "streams " + one[0]
+                parts.setdefault(key, []).append({
+                    name: cell(context, name, "round %d, %s" % (number + 1, key), streams.streams_cell, *one)
+                    for name in turn_about([TURNPIKE, COTURN], number)})
     for rounds in parts.values():
         spread.settle(rounds)
     return parts
@@ -189,6 +204,8 @@ def main():
     if a.json:
         json.dump(result, sys.stdout, indent=1)
         print()
+    elif any(key.startswith(STREAMS) for key in result["parts"]):
+        print(streams.table(result["parts"]))
     else:
         print(report.tables(result))
     return 0

@@ -87,6 +87,15 @@ class Coturn(Server):
         self.program, self.process, self.files = program, None, None
         self.settings = coturn_settings(program)
 
+    def lines(self, password):
+        """Of its configuration file."""
+        place = self.files.name
+        return ["listening-ip=10.77.0.1", "relay-ip=10.77.0.1", "realm=lab.turnpike", "lt-cred-mech",
+                "user=demo:" + password, "min-port=49152", "max-port=65535",
+                "allowed-peer-ip=10.77.2.2", "relay-threads=1", "no-cli", "no-tls", "no-dtls",
+                "no-tcp", "simple-log", "log-file=%s/log" % place, "pidfile=%s/pid" % place,
+                "userdb=%s/db" % place, *self.settings]
+
     def __enter__(self):
         self.lab.up("--no-relay")
         self.lab.offloads("on")
@@ -95,12 +104,7 @@ class Coturn(Server):
             password = f.read().strip()
         conf = os.path.join(self.files.name, "turnserver.conf")
         with open(os.open(conf, os.O_CREAT | os.O_WRONLY, 0o600), "w") as f:
-            f.write("listening-ip=10.77.0.1\nrelay-ip=10.77.0.1\nrealm=lab.turnpike\n"
-                    "lt-cred-mech\nuser=demo:%s\nmin-port=49152\nmax-port=65535\n"
-                    "allowed-peer-ip=10.77.2.2\nrelay-threads=1\nno-cli\nno-tls\nno-dtls\n"
-                    "no-tcp\nsimple-log\nlog-file=%s/log\npidfile=%s/pid\nuserdb=%s/db\n"
-                    % (password, self.files.name, self.files.name, self.files.name))
-            f.write("".join(name + "\n" for name in self.settings))
+            f.write("".join(line + "\n" for line in self.lines(password)))
         words = self.lab.there(self.lab.relay, "taskset", "-c", str(CORE), self.program, "-c", conf)
         self.process = subprocess.Popen(words, preexec_fn=many_files, start_new_session=True,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

@@ -5,7 +5,7 @@
 #pragma once
 
 #include <load/frame.h>
-#include "netns.h"
+#include <load/netns.h>
 
 #define LOAD_BATCH 64u
 

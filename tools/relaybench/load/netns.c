@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "netns.h"
+#include <load/netns.h>
 
 #include <errno.h>
 #include <fcntl.h>

@@ -11,7 +11,7 @@
 #include <options/options.h>
 #include <turnpike/base.h>
 
-#include "netns.h"
+#include <load/netns.h>
 
 static const char *server_read(void *out, const char *text)
 {

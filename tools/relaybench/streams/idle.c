@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Connections opened and closed, or held.
+#include <errno.h>
+#include <time.h>
+
+#include <bench/host.h>
+#include <load/histogram.h>
+
+#include "crowd.h"
+#include "server.h"
+#include "traffic.h"
+
+#define SETTLE_NS 1000000000ull // until the server has nothing to do for connections that are open
+
+// ---- handshakes ---------------------------------------------------------------------------------
+
+struct handshakes {
+	struct streams_crowd crowd;
+	bool counts;
+	uint64_t done, resumed;
+	struct load_histogram delay;
+};
+
+static void handshake_done(void *ctx, uint32_t client)
+{
+	struct handshakes *h = ctx;
+	const struct streams_client *c = &h->crowd.clients[client];
+
+	if (!h->counts)
+		return;
+	h->done++;
+	h->resumed += (uint64_t)SSL_session_reused(c->conn.ssl);
+	load_histogram_add(&h->delay, streams_now_ns() - c->began_ns);
+}
+
+// Those that reached their goal leave and come again.
+static void turn(struct handshakes *h)
+{
+	struct streams_crowd *c = &h->crowd;
+
+	streams_crowd_poll(c, 10);
+	for (uint32_t i = 0; i < c->o->clients; i++) {
+		if (c->clients[i].state == STREAMS_LIVE)
+			streams_crowd_end(c, i);
+		if (c->clients[i].state == STREAMS_ABSENT)
+			streams_crowd_begin(c, i);
+	}
+}
+
+int streams_handshakes_run(const struct streams_options *o, json_t **out)
+{
+	static struct handshakes h;
+	struct streams_server before, after;
+	uint64_t start_ns, span_ns;
+	int rc = streams_crowd_open(&h.crowd, o, STREAMS_GOAL_BINDING);
+
+	h.crowd.ctx = &h;
+	h.crowd.reached = handshake_done;
+	// One of each client first: it gives the tickets.
+	if (rc == 0)
+		rc = streams_crowd_set_up(&h.crowd);
+	if (rc == 0)
+		rc = streams_server_read(o, &before);
+	if (rc < 0)
+		goto end;
+	h.counts = true;
+	start_ns = streams_now_ns();
+	while (!bench_host_stopped() && h.crowd.n_gone < o->clients &&
+		streams_now_ns() - start_ns < (uint64_t)(o->seconds * 1e9))
+		turn(&h);
+	span_ns = streams_now_ns() - start_ns;
+	rc = streams_server_read(o, &after);
+	if (rc == 0)
+		*out = json_pack("{s:I, s:I, s:I, s:f, s:I, s:I, s:o}", "handshakes",
+			(json_int_t)h.done, "resumed", (json_int_t)h.resumed, "failed",
+			(json_int_t)h.crowd.n_gone, "per_second",
+			(double)h.done * 1e9 / (double)span_ns, "p50_ns",
+			(json_int_t)load_histogram_part(&h.delay, 0.5), "p99_ns",
+			(json_int_t)load_histogram_part(&h.delay, 0.99), "server_cpu",
+			streams_server_cpu(&before, &after, h.done));
+end:
+	streams_crowd_close(&h.crowd);
+	return rc;
+}
+
+// ---- idle ---------------------------------------------------------------------------------------
+
+static void hold(struct streams_crowd *c, uint64_t ns)
+{
+	uint64_t start_ns = streams_now_ns();
+
+	while (!bench_host_stopped() && streams_now_ns() - start_ns < ns)
+		streams_crowd_poll(c, 20);
+}
+
+static double each(uint64_t before, uint64_t after, uint32_t n)
+{
+	return ((double)after - (double)before) / (double)n;
+}
+
+int streams_idle_run(const struct streams_options *o, json_t **out)
+{
+	static struct streams_crowd c;
+	struct streams_server before, after, end;
+	uint64_t start_ns = streams_now_ns(), setup_ns;
+	int rc = streams_crowd_open(
+		&c, o, o->allocate ? STREAMS_GOAL_ALLOCATE : STREAMS_GOAL_BINDING);
+
+	if (rc == 0)
+		rc = streams_server_read(o, &before);
+	if (rc == 0)
+		rc = streams_crowd_set_up(&c);
+	setup_ns = streams_now_ns() - start_ns;
+	if (rc == 0)
+		hold(&c, SETTLE_NS);
+	if (rc == 0)
+		rc = streams_server_read(o, &after);
+	if (rc == 0) {
+		hold(&c, (uint64_t)(o->seconds * 1e9));
+		rc = streams_server_read(o, &end);
+	}
+	if (rc == 0)
+		*out = json_pack("{s:f, s:I, s:I, s:I, s:f, s:f, s:f, s:o}", "setup_seconds",
+			(double)setup_ns / 1e9, "held", (json_int_t)c.n_live, "closed",
+			(json_int_t)c.n_gone, "resident_before", (json_int_t)before.resident,
+			"resident_each", each(before.resident, after.resident, o->clients),
+			"proportional_each",
+			each(before.proportional, after.proportional, o->clients),
+			"private_dirty_each",
+			each(before.private_dirty, after.private_dirty, o->clients), "server_cpu",
+			streams_server_cpu(&after, &end, o->clients));
+	streams_crowd_close(&c);
+	return rc;
+}
