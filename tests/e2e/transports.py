@@ -23,7 +23,8 @@ import time
 COOKIE = 0x2112A442
 ALLOCATE, REFRESH, CHANNEL = 0x003, 0x004, 0x009
 USERNAME, ERROR, CHANNEL_NUMBER, LIFETIME, PEER = 0x06, 0x09, 0x0C, 0x0D, 0x12
-REALM, NONCE, RELAYED, TRANSPORT = 0x14, 0x15, 0x16, 0x19
+DATA, REALM, NONCE, RELAYED, TRANSPORT = 0x13, 0x14, 0x15, 0x16, 0x19
+DATA_INDICATION = 0x017
 NUMBER = 0x4000
 TRANSPORTS = ("udp", "tcp", "tls", "dtls")
 PORTS = {"udp": 3478, "tcp": 3478, "tls": 5349, "dtls": 5349}
@@ -34,6 +35,15 @@ AGAIN_S = 0.5  # a request that UDP or DTLS may have lost
 
 def attribute(kind, value):
     return struct.pack("!HH", kind, len(value)) + value + b"\0" * (-len(value) % 4)
+
+
+def attributes_of(message):
+    found, at = {}, 20
+    while at < len(message):
+        kind, length = struct.unpack("!HH", message[at:at + 4])
+        found.setdefault(kind, message[at + 4:at + 4 + length])
+        at += 4 + length + -length % 4
+    return found
 
 
 class Datagrams:
@@ -152,6 +162,8 @@ class Client:
                 number, length = struct.unpack("!HH", message[:4])
                 if number == NUMBER:
                     self.data.append(message[4:4 + length])
+            elif struct.unpack("!H", message[:2])[0] == DATA_INDICATION:
+                self.data.append(attributes_of(message)[DATA])
             else:
                 found.append(message)
         return found
@@ -172,11 +184,7 @@ class Client:
     def ask(self, method, *attributes):
         for _ in range(3):
             got = self.answer(*self.request(method, attributes))
-            found, at = {}, 20
-            while at < len(got):
-                kind, length = struct.unpack("!HH", got[at:at + 4])
-                found.setdefault(kind, got[at + 4:at + 4 + length])
-                at += 4 + length + -length % 4
+            found = attributes_of(got)
             if struct.unpack("!H", got[:2])[0] == method | 0x100:
                 return found
             code = found[ERROR][2] * 100 + found[ERROR][3]

@@ -145,6 +145,10 @@ def the_edge_starts_where_there_are_streams(stand):
     stand.wait("three start", lambda: both_ready(stand) and stand.pids("turnpike-edge"))
     p.send_signal(signal.SIGHUP)
     stand.wait("the edge reads again", lambda: "turnpike-edge SIGHUP" in stand.notes())
+    os.kill(stand.pids("turnpike-edge")[0], signal.SIGKILL)
+    stand.wait("it starts again", lambda: len(stand.pids("turnpike-edge")) == 2)
+    expect("the others go on", len(stand.pids("turnpike-control")) ==
+           len(stand.pids("turnpike-dataplane")) == 1)
     p.send_signal(signal.SIGTERM)
     p.communicate(timeout=600)
     expect("it has its options", any(n.startswith("turnpike-edge start --config ") and
