@@ -14,7 +14,10 @@ static void event_page_print(FILE *out)
 	      "counted;\n"
 	      "the count is on the event's next line as `suppressed`, or on a `log_suppressed` "
 	      "line.\n"
-	      "Records of allocations have no rate.\n\n"
+	      "One client, or those of one prefix (/32 of IPv4, /64 of IPv6), causes a third of an "
+	      "event's\n"
+	      "lines at most: nobody's flood hides another's line. Records of allocations have no "
+	      "rate.\n\n"
 	      "| event | level | lines per second at most | meaning |\n|---|---|---|---|\n",
 		out);
 	for (int i = 0; i < LOG_EV_COUNT; i++) {

@@ -2,21 +2,13 @@
 #include <log/log.h>
 
 #include "line.h"
+#include "meter.h"
 
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
-
-#define WINDOW_NS TP_NS_PER_S
-
-// How much of one event was written in the current window of one second.
-struct meter {
-	uint64_t window_ns; // its begin
-	unsigned lines;
-	uint64_t suppressed; // not reported yet
-};
 
 static bool stderr_write(void *ctx, const char *line, size_t len)
 {
@@ -81,26 +73,6 @@ static bool line_write(enum log_event_id id, uint64_t suppressed, const struct l
 	return logger.env.write(logger.env.ctx, line, len);
 }
 
-// Whether the event has room in its window; *suppressed is the count to report with its line.
-static bool meter_pass(enum log_event_id id, uint64_t now_ns, uint64_t *suppressed)
-{
-	struct meter *m = &logger.meters[id];
-	unsigned rate = log_event_info(id)->lines_per_s;
-
-	if (m->lines == 0 || now_ns - m->window_ns >= WINDOW_NS) {
-		m->window_ns = now_ns;
-		m->lines = 0;
-	}
-	if (rate > 0 && m->lines >= rate) {
-		m->suppressed++;
-		return false;
-	}
-	m->lines++;
-	*suppressed = m->suppressed;
-	m->suppressed = 0;
-	return true;
-}
-
 // `all`: also counts that the next line of the event itself may still report.
 static void report(uint64_t now_ns, bool all)
 {
@@ -108,7 +80,7 @@ static void report(uint64_t now_ns, bool all)
 		struct meter *m = &logger.meters[i];
 		uint64_t n = m->suppressed;
 
-		if (n == 0 || (!all && now_ns - m->window_ns < WINDOW_NS))
+		if (n == 0 || (!all && now_ns - m->window_ns < METER_WINDOW_NS))
 			continue;
 		if (line_write(LOG_EV_LOG_SUPPRESSED, 0,
 			    LOG_FIELDS(log_str("of", log_event_info((enum log_event_id)i)->name),
@@ -170,7 +142,8 @@ void log_event(enum log_event_id id, const struct log_field *fields)
 	if (!log_enabled(id))
 		return;
 	pthread_mutex_lock(&lock);
-	if (meter_pass(id, logger.env.now_ns(logger.env.ctx), &suppressed) &&
+	if (meter_pass(&logger.meters[id], log_event_info(id)->lines_per_s, fields,
+		    logger.env.now_ns(logger.env.ctx), &suppressed) &&
 		!line_write(id, suppressed, fields))
 		logger.lost += 1 + suppressed;
 	pthread_mutex_unlock(&lock);

@@ -200,6 +200,43 @@ static void flood_is_counted_and_reported(void **state)
 	assert_null(strstr(fake.lines[rate + 2], "suppressed"));
 }
 
+static unsigned lines_of(struct tp_addr client, unsigned n)
+{
+	unsigned before = fake.n;
+
+	for (unsigned i = 0; i < n; i++)
+		log_event(LOG_EV_AUTH_FAILED, LOG_FIELDS(log_addr("client", &client)));
+	return fake.n - before;
+}
+
+// A prefix that floods first leaves two thirds, and lines for six more that flood after it.
+static void one_prefix_hides_no_other(void **state)
+{
+	const uint8_t ip6[16] = {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 1, 1};
+	const uint8_t neighbour6[16] = {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 1, 2};
+	const unsigned rate = log_event_info(LOG_EV_AUTH_FAILED)->lines_per_s;
+	unsigned sum;
+
+	(void)state;
+	start(LOG_FORMAT_TEXT);
+	sum = lines_of(tp_addr_ipv4(0xc0000201, 1), 500);
+	assert_int_equal(sum, rate / 3 + 1);
+	assert_int_equal(lines_of(tp_addr_ipv4(0xc0000201, 2), 500), 0); // another port
+	sum += lines_of(tp_addr_ipv6(ip6, 1), 500);
+	assert_true(sum > rate / 3 + 1);
+	assert_int_equal(lines_of(tp_addr_ipv6(neighbour6, 1), 500), 0); // of one /64
+	for (unsigned i = 0; i < 5; i++) {
+		unsigned n = lines_of(tp_addr_ipv4(0xc6336400 + i, 1), 500);
+
+		assert_true(n >= 1);
+		sum += n;
+	}
+	assert_int_equal(sum, rate);
+	// The next second is everybody's again.
+	fake.now_ns += TP_NS_PER_S;
+	assert_int_equal(lines_of(tp_addr_ipv4(0xc0000201, 1), 500), rate / 3 + 1);
+}
+
 static void silence_is_reported_by_tick(void **state)
 {
 	const unsigned rate = log_event_info(LOG_EV_AUTH_FAILED)->lines_per_s;
@@ -323,6 +360,7 @@ int main(void)
 		cmocka_unit_test(long_text_is_cut),
 		cmocka_unit_test(level_changes_live),
 		cmocka_unit_test(flood_is_counted_and_reported),
+		cmocka_unit_test(one_prefix_hides_no_other),
 		cmocka_unit_test(silence_is_reported_by_tick),
 		cmocka_unit_test(end_reports_the_rest),
 		cmocka_unit_test(stalled_reader_costs_lines_only),

@@ -123,15 +123,15 @@
 	X(ALLOCATION_CREATED, "allocation_created", INFO, 0, "A client has a relayed address.")    \
 	X(ALLOCATION_ENDED, "allocation_ended", INFO, 0,                                           \
 		"An allocation ended; the line has its bytes, packets and reason.")                \
-	X(ALLOCATION_REFUSED, "allocation_refused", INFO, 10,                                      \
+	X(ALLOCATION_REFUSED, "allocation_refused", INFO, 30,                                      \
 		"An Allocate request got an error response; the line has its code and reason.")    \
-	X(REQUEST_REFUSED, "request_refused", INFO, 10,                                            \
+	X(REQUEST_REFUSED, "request_refused", INFO, 30,                                            \
 		"Another request got an error response; the line has its code and reason.")        \
-	X(AUTH_FAILED, "auth_failed", INFO, 10,                                                    \
+	X(AUTH_FAILED, "auth_failed", INFO, 30,                                                    \
 		"A request's credentials are wrong, expired or valid for too long.")               \
-	X(PEER_DENIED, "peer_denied", INFO, 10,                                                    \
+	X(PEER_DENIED, "peer_denied", INFO, 30,                                                    \
 		"The peer policy denied a peer; the line names the rule.")                         \
-	X(PEER_WOULD_BE_DENIED, "peer_would_be_denied", INFO, 10,                                  \
+	X(PEER_WOULD_BE_DENIED, "peer_would_be_denied", INFO, 30,                                  \
 		"A deny rule under trial (peers.dry_run) would deny a peer; the line names it.")   \
 	X(BANS_NOT_KEPT, "bans_not_kept", ERROR, 10,                                               \
 		"A ban holds but could not be written: a restart forgets it.")                     \
@@ -139,22 +139,22 @@
 	X(BAN_ADDED, "ban_added", INFO, 20,                                                        \
 		"An operator banned a user, credential or prefix, or ended a credential's call.")  \
 	X(BAN_REMOVED, "ban_removed", INFO, 20, "An operator lifted a ban.")                       \
-	X(QUOTA_REACHED, "quota_reached", INFO, 10, "A user reached the quota.")                   \
+	X(QUOTA_REACHED, "quota_reached", INFO, 30, "A user reached the quota.")                   \
 	X(PORTS_EXHAUSTED, "ports_exhausted", WARNING, 1, "No relay port is free.")                \
 	X(ADDRESS_ABSENT, "address_absent", WARNING, 20,                                           \
 		"No interface has this listener's or relay address; nothing is served there.")     \
 	X(ADDRESS_PRESENT, "address_present", INFO, 20, "An interface has the address again.")     \
-	X(CONNECTION_REFUSED, "connection_refused", INFO, 10,                                      \
+	X(CONNECTION_REFUSED, "connection_refused", INFO, 30,                                      \
 		"A stream client's connection was refused; the line has the limit or reason.")     \
-	X(CONNECTION_CLOSED, "connection_closed", DEBUG, 20,                                       \
+	X(CONNECTION_CLOSED, "connection_closed", DEBUG, 30,                                       \
 		"A stream client's connection ended; the line has the reason and its losses.")     \
-	X(CONNECTION_GARBAGE, "connection_garbage", INFO, 10,                                      \
+	X(CONNECTION_GARBAGE, "connection_garbage", INFO, 30,                                      \
 		"A stream client sent bytes that are neither STUN nor ChannelData.")               \
 	X(DATA_CONNECTION_ENDED, "data_connection_ended", INFO, 20,                                \
 		"A connection of a TCP allocation with a peer ended; the line has its bytes.")     \
 	X(RELAY_FAILED, "relay_failed", ERROR, 10,                                                 \
 		"The edge can't listen at a relayed TCP port; the allocation ended.")              \
-	X(HANDSHAKE_FAILED, "handshake_failed", INFO, 10,                                          \
+	X(HANDSHAKE_FAILED, "handshake_failed", INFO, 30,                                          \
 		"A client's TLS handshake failed; the line has the cause.")                        \
 	X(BACKEND_FAILED, "backend_failed", WARNING, 2,                                            \
 		"A backend that shares a listener's port can't be reached.")                       \
