@@ -195,15 +195,11 @@ static void question_send(struct lookup_client *c, struct lookup_question *q)
 	}
 }
 
-int lookup_client_ask(struct lookup_client *c, uint64_t now_ns, const struct turn_lookup *lookup)
+static int question_add(
+	struct lookup_client *c, uint64_t now_ns, const char *realm, struct lookup_question **out)
 {
-	size_t realm_len = strlen(lookup->realm);
 	struct lookup_question *q;
 
-	if (realm_len > TP_LOOKUP_REALM_MAX || lookup->key_len > TP_LOOKUP_NAME_MAX) {
-		c->counters.refused++;
-		return -EMSGSIZE;
-	}
 	if (c->questions == NULL)
 		c->questions = calloc(LOOKUP_QUESTIONS_MAX, sizeof(*c->questions));
 	if (c->directory == NULL || c->questions == NULL || c->n == LOOKUP_QUESTIONS_MAX) {
@@ -214,14 +210,63 @@ int lookup_client_ask(struct lookup_client *c, uint64_t now_ns, const struct tur
 	*q = (struct lookup_question){.asked_ns = now_ns};
 	q->message.head =
 		(struct tp_lookup_head){TP_LOOKUP_MAGIC, TP_LOOKUP_VERSION, TP_LOOKUP_ASK};
-	q->message.ticket = lookup->ticket;
-	q->message.by = (uint16_t)lookup->kind;
-	q->message.realm_len = (uint16_t)realm_len;
-	q->message.name_len = (uint16_t)lookup->key_len;
-	memcpy(q->message.text, lookup->realm, realm_len);
-	memcpy(q->message.text + realm_len, lookup->key, lookup->key_len);
+	q->message.realm_len = (uint16_t)strlen(realm);
+	memcpy(q->message.text, realm, q->message.realm_len);
 	c->n_unsent++;
 	c->counters.asked++;
+	*out = q;
+	return 0;
+}
+
+int lookup_client_ask(struct lookup_client *c, uint64_t now_ns, const struct turn_lookup *lookup)
+{
+	struct lookup_question *q;
+	int rc;
+
+	if (strlen(lookup->realm) > TP_LOOKUP_REALM_MAX || lookup->key_len > TP_LOOKUP_NAME_MAX) {
+		c->counters.refused++;
+		return -EMSGSIZE;
+	}
+	rc = question_add(c, now_ns, lookup->realm, &q);
+	if (rc < 0)
+		return rc;
+	q->message.ticket = lookup->ticket;
+	q->message.by = (uint16_t)lookup->kind;
+	q->message.name_len = (uint16_t)lookup->key_len;
+	memcpy(q->message.text + q->message.realm_len, lookup->key, lookup->key_len);
+	question_send(c, q);
+	return 0;
+}
+
+// The TURN server's tickets have the number of a look-up in their lower half, never so large.
+static uint64_t realm_ticket(uint16_t realm_id)
+{
+	return UINT64_MAX - UINT16_MAX + realm_id;
+}
+
+static bool is_of_realm(uint64_t ticket)
+{
+	return ticket >= UINT64_MAX - UINT16_MAX;
+}
+
+int lookup_client_ask_keys(struct lookup_client *c, uint64_t now_ns, const char *realm,
+	uint16_t realm_id, uint16_t wanted)
+{
+	struct lookup_question *q;
+	int rc;
+
+	if (strlen(realm) > TP_LOOKUP_REALM_MAX)
+		return -EMSGSIZE;
+	for (uint32_t i = 0; i < c->n; i++) {
+		if (c->questions[i].message.ticket == realm_ticket(realm_id))
+			return -EALREADY;
+	}
+	rc = question_add(c, now_ns, realm, &q);
+	if (rc < 0)
+		return rc;
+	q->message.ticket = realm_ticket(realm_id);
+	q->message.by = TP_LOOKUP_BY_REALM;
+	q->message.wanted = wanted;
 	question_send(c, q);
 	return 0;
 }
@@ -292,29 +337,62 @@ static struct turn_answer answer_of(struct lookup_client *c, const struct tp_loo
 	return a;
 }
 
+static void keys_take(struct lookup_client *c, uint64_t ticket, const struct tp_lookup_keys *keys)
+{
+	if (keys != NULL)
+		c->counters.found++;
+	else
+		c->counters.failed++;
+	if (c->keys != NULL)
+		c->keys(c->keys_ctx, (uint16_t)ticket, keys);
+}
+
+union message {
+	struct tp_lookup_answer answer;
+	struct tp_lookup_keys keys;
+};
+
+// False: it is none.
+static bool message_take(struct lookup_client *c, const union message *m, size_t size,
+	lookup_answer_fn answer, void *ctx)
+{
+	bool is_keys = tp_lookup_keys_are_whole(&m->keys, size);
+	uint64_t ticket = is_keys ? m->keys.ticket : m->answer.ticket;
+	struct turn_answer a;
+
+	if (!is_keys && (size != sizeof(m->answer) ||
+				!tp_lookup_head_is(&m->answer.head, TP_LOOKUP_ANSWER)))
+		return false;
+	if ((is_keys && !is_of_realm(ticket)) || !question_end(c, ticket)) {
+		c->counters.stale++;
+		return true;
+	}
+	if (is_of_realm(ticket)) {
+		keys_take(c, ticket, is_keys ? &m->keys : NULL);
+		return true;
+	}
+	a = answer_of(c, &m->answer);
+	answer(ctx, ticket, &a);
+	explicit_bzero(&a, sizeof(a));
+	return true;
+}
+
 void lookup_client_read(struct lookup_client *c, lookup_answer_fn answer, void *ctx)
 {
-	struct tp_lookup_answer m;
+	union message m;
 
 	for (unsigned i = 0; i < MESSAGES_MAX && c->fd >= 0; i++) {
 		ssize_t n = recv(c->fd, &m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
-		struct turn_answer a;
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
-		if (n != sizeof(m) || !tp_lookup_head_is(&m.head, TP_LOOKUP_ANSWER)) {
+		if (n <= 0 || (size_t)n > sizeof(m) ||
+			!message_take(c, &m, (size_t)n, answer, ctx)) {
 			c->counters.bad += n > 0;
 			lost(c, n > 0 ? "it sent a message of another version"
 				      : "its connection ended");
 			return;
 		}
-		if (!question_end(c, m.ticket)) {
-			c->counters.stale++;
-			continue;
-		}
-		a = answer_of(c, &m);
-		answer(ctx, m.ticket, &a);
-		explicit_bzero(&a, sizeof(a));
-		explicit_bzero(&m, sizeof(m));
+		explicit_bzero(&m, (size_t)n);
 	}
 }

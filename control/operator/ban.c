@@ -64,7 +64,8 @@ static bool is_credential(const struct turn_realm_conf *realm, const char *text)
 {
 	size_t n = strspn(text, "0123456789");
 
-	return realm->n_secrets > 0 && n > 0 && (text[n] == '\0' || text[n] == realm->separator);
+	return (realm->n_secrets > 0 || realm->keys_looked_up) && n > 0 &&
+	       (text[n] == '\0' || text[n] == realm->separator);
 }
 
 static bool subject_read(

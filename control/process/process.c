@@ -259,6 +259,7 @@ void process_stop(struct process *p)
 		ctl_server_destroy(p->loop.ctl);
 	operator_fini(&p->operator);
 	lookup_client_fini(&p->lookup);
+	process_keys_fini(p);
 	if (orderly)
 		lookup_client_tidy(&p->lookup);
 	// After a crash of the data plane the calls wait for both to come back.

@@ -173,4 +173,5 @@ void process_serve_aim(struct process *p)
 	lookup_client_aim(&p->lookup, p->core.settings->conf->directory.n_sources > 0
 					      ? p->link.place.run_directory
 					      : NULL);
+	process_keys_aim(p);
 }

@@ -220,7 +220,8 @@ static bool sources_equal(const struct conf_source *a, const struct conf_source 
 		    texts_equal(a->key_file, b->key_file) && a->n_realms == b->n_realms &&
 		    a->timeout_ms == b->timeout_ms && a->life_s == b->life_s &&
 		    a->negative_life_s == b->negative_life_s && a->connections == b->connections &&
-		    a->queue == b->queue;
+		    a->queue == b->queue && a->secrets == b->secrets &&
+		    a->token_keys == b->token_keys;
 
 	for (size_t i = 0; same && i < a->n_realms; i++)
 		same = texts_equal(a->realms[i], b->realms[i]);

@@ -173,16 +173,19 @@ static int realm_make(struct settings *s, size_t i)
 		.peers = c->peers};
 	const struct conf_realm *from = i == 0 ? &own : &c->realms[i - 1];
 	struct turn_realm_conf *realm = &s->realms[i];
+	const struct conf_source *source;
 	int rc;
 
 	*realm = i == 0 ? own_realm(c) : further_realm(from);
+	source = conf_source_of(&c->directory, realm->name);
 	if (c->protocol.sha256)
 		realm->features |= TP_FEATURE_PASSWORD_ALGORITHMS;
 	if (c->protocol.userhash)
 		realm->features |= TP_FEATURE_USERHASH;
 	realm->separator = c->protocol.credential_separator[0];
 	realm->end_with_credential = c->protocol.end_with_credential;
-	realm->directory = conf_source_of(&c->directory, realm->name) != NULL;
+	realm->directory = source != NULL;
+	realm->keys_looked_up = source != NULL && (source->secrets || source->token_keys);
 	rc = users_make(&s->parts[i], realm, from->users, from->n_users);
 	if (rc == 0)
 		rc = secrets_make(&s->parts[i], realm, from->secrets, from->n_secrets);

@@ -100,6 +100,7 @@ void turn_realms_fini(struct turn_realms *rs)
 		ds_map_fini(&rs->items[i].by_hash);
 		free(rs->items[i].static_users);
 		turn_secret_uses_fini(&rs->items[i]);
+		turn_keyring_fini(&rs->items[i]);
 	}
 	free(rs->items);
 	*rs = (struct turn_realms){0};

@@ -9,6 +9,7 @@
 #include <ds/list.h>
 #include <ds/map.h>
 
+#include "keyring.h"
 #include "secret.h"
 
 struct turn_static_user {
@@ -27,8 +28,9 @@ struct turn_realm {
 	struct turn_static_user *static_users;
 	struct turn_realm_counters counters;
 	size_t n_allocations;
-	struct turn_secret_use *uses; // the configured secrets first, in their order
+	struct turn_secret_use *uses; // the secrets of `conf` first, in their order
 	size_t n_uses;
+	struct turn_keyring *ring; // keys of a database, in `conf` too; NULL: none
 };
 
 struct turn_realms {

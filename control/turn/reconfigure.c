@@ -62,13 +62,18 @@ static void prepared_drop(struct prepared *p)
 	free(p->relays);
 }
 
-// What each secret was used goes on.
+// Keys of databases stay, and what each secret was used goes on.
 static int uses_prepare(const struct turn_server *s, struct prepared *p)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < p->realms.n && err == 0; i++)
-		err = turn_secret_uses_make(&p->realms.items[i], &s->realms.items[i]);
+	for (size_t i = 0; i < p->realms.n && err == 0; i++) {
+		struct turn_realm *fresh = &p->realms.items[i];
+
+		err = turn_keyring_carry(fresh, s->conf.nonce_key, &s->realms.items[i]);
+		if (err == 0)
+			err = turn_secret_uses_make(fresh, &s->realms.items[i]);
+	}
 	return err;
 }
 
@@ -164,6 +169,20 @@ int turn_reconfigure(struct turn_server *s, const struct turn_conf *conf)
 	s->conf.n_relays = s->n_relays;
 	s->sweep = (struct turn_sweep){.under_way = true};
 	return 0;
+}
+
+int turn_keys_set(struct turn_server *s, uint16_t realm_id, const struct turn_keys *keys)
+{
+	struct turn_realm *realm = turn_realm_by_id(&s->realms, realm_id);
+	int rc;
+
+	if (realm == NULL)
+		return -ENOENT;
+	rc = turn_keyring_set(realm, s->conf.nonce_key, keys);
+	// Cached keys name their secret by its place.
+	if (rc == 1)
+		turn_key_cache_clear(&s->key_cache);
+	return rc;
 }
 
 void turn_relay_set_present(struct turn_server *s, uint16_t id, bool present)

@@ -77,6 +77,9 @@ static void keys_check(
 			conf_complain(load, conf_spot_of_value(load, value), "remove it",
 				"does not go with type %s", conf_source_type_name(s->type));
 	}
+	if (s->type == CONF_SOURCE_HTTP && (s->secrets || s->token_keys))
+		conf_complain(load, where, "remove secrets and token_keys",
+			"a source of type http has users alone");
 	if ((s->certificate == NULL) != (s->key_file == NULL))
 		conf_complain(load, where, "give both, or neither",
 			"certificate and key_file go together");

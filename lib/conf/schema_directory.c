@@ -73,6 +73,22 @@ static const struct rule source_rules[] = {
 		RULE_AT(struct conf_source, key_file),
 		.example = "directory.key",
 		.text = "`http`: key of `certificate`, not readable by others."},
+	{.key = "secrets",
+		.type = RULE_BOOL,
+		RULE_AT(struct conf_source, secrets),
+		.initial = "false",
+		.text = "Secrets of time-limited credentials are in it, too: coturn's table "
+			"`turn_secret`, in Redis the set `turn/realm/REALM/secret`. Read every "
+			"`life`; "
+			"while the database is away the last ones stay. Not of `http`."},
+	{.key = "token_keys",
+		.type = RULE_BOOL,
+		RULE_AT(struct conf_source, token_keys),
+		.initial = "false",
+		.text = "The same for keys of tokens: table `oauth_key`, in Redis "
+			"`turn/oauth/kid/ID`, for realms with `tokens.server_name`. A row holds "
+			"for "
+			"its realm, or for all where it names none."},
 	{.key = "timeout",
 		.type = RULE_U32,
 		RULE_AT(struct conf_source, timeout_ms),

@@ -109,14 +109,15 @@ static void credentials_check(struct conf_loader *load, const struct draft_crede
 void conf_realm_check(struct conf_loader *load, const char *const *name, const struct spot *whole,
 	const struct draft_credentials *d, bool known)
 {
+	const struct conf_source *source = conf_source_of(&load->draft->conf.directory, *name);
+
 	if (characters_count(*name) > REALM_MAX)
 		conf_complain(load, conf_spot_of_value(load, name), "give a shorter one",
 			"has more than %u characters", REALM_MAX);
 	credentials_check(load, d);
-	conf_tokens_check(load, &d->tokens);
+	conf_tokens_check(load, &d->tokens, source != NULL && source->token_keys);
 	if (!known && d->n_users == 0 && d->n_secrets == 0 && d->tokens.n_keys == 0 &&
-		d->users_file == NULL &&
-		conf_source_of(&load->draft->conf.directory, *name) == NULL)
+		d->users_file == NULL && source == NULL)
 		conf_complain(load, whole,
 			"add secrets: [{id: NAME, secret_file: FILE}], users or directory.sources",
 			"no users or secrets configured; no client could authenticate");

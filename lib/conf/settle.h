@@ -18,7 +18,8 @@ void conf_settle_realms(struct conf_loader *load);
 // Checks one realm: its name, users and secrets. `known`: somebody can authenticate in any case.
 void conf_realm_check(struct conf_loader *load, const char *const *name, const struct spot *whole,
 	const struct draft_credentials *d, bool known);
-void conf_tokens_check(struct conf_loader *load, const struct draft_tokens *d);
+// `elsewhere`: keys of tokens are in a database.
+void conf_tokens_check(struct conf_loader *load, const struct draft_tokens *d, bool elsewhere);
 void conf_peers_check(struct conf_loader *load, const struct conf_peers *p);
 // Sources of the directory.
 void conf_settle_directory(struct conf_loader *load);

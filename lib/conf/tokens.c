@@ -3,48 +3,12 @@
 // Their contents must never appear in a message.
 #include "settle.h"
 
+#include <text/base64.h>
+
 #include <string.h>
 
 #define NAME_MAX_LEN 255u
 #define ID_MAX	     128u
-
-// The value of a digit of base64; -1: none.
-static int digit_of(char c)
-{
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *at = c != '\0' ? strchr(digits, c) : NULL;
-
-	return at != NULL ? (int)(at - digits) : -1;
-}
-
-// Returns the number of bytes, at most `max`; 0 for text that is none, or of more.
-static size_t base64_read(const struct conf_octets *text, uint8_t *out, size_t max)
-{
-	size_t len = text->len, n = 0;
-	uint32_t bits = 0;
-	unsigned n_bits = 0;
-
-	while (len > 0 && text->len - len < 2 && text->data[len - 1] == '=')
-		len--;
-	if (text->len % 4 != 0 && len != text->len)
-		return 0;
-	for (size_t i = 0; i < len; i++) {
-		int digit = digit_of((char)text->data[i]);
-
-		if (digit < 0)
-			return 0;
-		bits = bits << 6 | (uint32_t)digit;
-		n_bits += 6;
-		if (n_bits < 8)
-			continue;
-		n_bits -= 8;
-		if (n == max)
-			return 0;
-		out[n++] = (uint8_t)(bits >> n_bits);
-	}
-	return len % 4 == 1 ? 0 : n;
-}
 
 static void key_load(
 	struct conf_loader *load, const struct draft_token_key *from, struct conf_token_key *to)
@@ -59,7 +23,7 @@ static void key_load(
 	to->not_after_s = from->not_after_s;
 	if (where == NULL || !conf_line_load(load, where, from->key_file, &text))
 		return;
-	n = base64_read(&text, to->octets, want);
+	n = text_base64_read((const char *)text.data, text.len, to->octets, want);
 	if (n == 0)
 		conf_complain(load, where, "write base64 of random bytes: openssl rand -base64 32",
 			"%s does not hold a key of at most %zu bytes",
@@ -96,15 +60,16 @@ static void tell_same_id(
 		"has the same id as the key in line %u", first->line);
 }
 
-void conf_tokens_check(struct conf_loader *load, const struct draft_tokens *d)
+void conf_tokens_check(struct conf_loader *load, const struct draft_tokens *d, bool elsewhere)
 {
 	static const struct spot whole = {.key = "tokens"};
 
 	if (d->n_keys > 0 && d->server_name == NULL)
 		conf_complain(load, &whole, "add server_name", "has keys and no server_name");
-	if (d->server_name != NULL && d->n_keys == 0)
+	if (d->server_name != NULL && d->n_keys == 0 && !elsewhere)
 		conf_complain(load, conf_spot_of_value(load, &d->server_name),
-			"add keys: [{id: NAME, key_file: FILE}]", "there are no keys of tokens");
+			"add keys: [{id: NAME, key_file: FILE}], or token_keys: true to a source",
+			"there are no keys of tokens");
 	if (d->server_name != NULL && strlen(d->server_name) > NAME_MAX_LEN)
 		conf_complain(load, conf_spot_of_value(load, &d->server_name),
 			"give a shorter name", "has more than %u bytes", NAME_MAX_LEN);

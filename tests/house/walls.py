@@ -33,7 +33,7 @@ WALLS = {
     "control/tables": "lib/entry lib/shm control/turn",
     "control/edge/link": "lib/fdpass lib/log lib/shm",
     "control/lookup": "lib/log control/turn",
-    "control/directory/source": "lib/conf lib/process",
+    "control/directory/source": "lib/conf lib/process lib/text",
     "control/directory/service": "lib/conf lib/log lib/process control/directory/source",
     "control/directory": "lib/* control/directory/source control/directory/service",
     "control/net": "",

@@ -27,6 +27,14 @@ static uint32_t answers_max(const struct conf_directory *d)
 	return n;
 }
 
+void service_answer_end(struct service_answer *a)
+{
+	if (a->keys != NULL)
+		explicit_bzero(a->keys, sizeof(*a->keys));
+	free(a->keys);
+	explicit_bzero(a, sizeof(*a));
+}
+
 int service_create(const struct conf_directory *d, struct service **out)
 {
 	struct service *s = calloc(1, sizeof(*s));
@@ -61,8 +69,8 @@ void service_destroy(struct service *s)
 	for (size_t i = 0; s->pools != NULL && i < s->conf->n_sources; i++)
 		worker_pool_stop(&s->pools[i]);
 	free(s->pools);
-	if (s->answers.items != NULL)
-		explicit_bzero(s->answers.items, s->answers.size * sizeof(*s->answers.items));
+	for (uint32_t i = 0; s->answers.items != NULL && i < s->answers.size; i++)
+		service_answer_end(&s->answers.items[i]);
 	free(s->answers.items);
 	if (s->answers.fd >= 0)
 		close(s->answers.fd);

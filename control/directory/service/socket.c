@@ -118,6 +118,14 @@ void service_socket_serve(
 		connection_serve(k, index, s, now_ns);
 }
 
+static bool answer_send(const struct service_connection *c, const struct service_answer *a)
+{
+	const void *message = a->keys != NULL ? (const void *)a->keys : &a->message;
+	size_t size = a->keys != NULL ? tp_lookup_keys_size(a->keys) : sizeof(a->message);
+
+	return send(c->fd, message, size, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)size;
+}
+
 void service_socket_answer(struct service_socket *k, struct service *s)
 {
 	struct service_answer answer;
@@ -125,10 +133,8 @@ void service_socket_answer(struct service_socket *k, struct service *s)
 	while (service_next(s, &answer)) {
 		const struct service_connection *c = &k->connections[answer.to.connection];
 
-		if (c->fd < 0 || c->generation != answer.to.generation ||
-			send(c->fd, &answer.message, sizeof(answer.message),
-				MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof(answer.message))
+		if (c->fd < 0 || c->generation != answer.to.generation || !answer_send(c, &answer))
 			k->lost++;
-		explicit_bzero(&answer, sizeof(answer));
+		service_answer_end(&answer);
 	}
 }

@@ -19,20 +19,24 @@
 
 void worker_answers_add(struct worker_answers *a, const struct service_answer *answer)
 {
+	struct service_answer lost = *answer;
 	uint64_t one = 1;
 
 	pthread_mutex_lock(&a->lock);
 	if (a->n < a->size) {
 		a->items[(a->first + a->n) % a->size] = *answer;
 		a->n++;
+		lost.keys = NULL;
 	}
 	pthread_mutex_unlock(&a->lock);
+	service_answer_end(&lost);
 	if (write(a->fd, &one, sizeof(one)) < 0)
 		return; // the counter is at its end, so it is readable
 }
 
+// `keys` of a realm, or NULL.
 static void answer_make(const struct worker_pool *w, const struct worker_job *job,
-	const struct source_answer *from, struct service_answer *to)
+	const struct source_answer *from, struct tp_lookup_keys *keys, struct service_answer *to)
 {
 	*to = (struct service_answer){
 		.to = job->to,
@@ -50,6 +54,14 @@ static void answer_make(const struct worker_pool *w, const struct worker_job *jo
 							       : w->conf->negative_life_s;
 	if (from->status != TP_LOOKUP_FOUND)
 		return;
+	if (keys != NULL) {
+		keys->head =
+			(struct tp_lookup_head){TP_LOOKUP_MAGIC, TP_LOOKUP_VERSION, TP_LOOKUP_KEYS};
+		keys->ticket = job->message.ticket;
+		keys->life_s = to->message.life_s;
+		to->keys = keys;
+		return;
+	}
 	to->message.algorithm = (uint8_t)from->algorithm;
 	to->message.key_len = from->key_len;
 	memcpy(to->message.key, from->key, sizeof(to->message.key));
@@ -116,7 +128,7 @@ static bool is_stopping(struct worker_pool *w)
 
 // Asks, and again after a failure, as long as the time-out lets it.
 static void job_ask(struct worker_pool *w, struct source *source, const struct worker_job *job,
-	struct source_answer *a)
+	struct tp_lookup_keys *keys, struct source_answer *a)
 {
 	const struct timespec pause = {.tv_nsec = AGAIN_NS};
 	const struct tp_lookup_ask *m = &job->message;
@@ -126,11 +138,15 @@ static void job_ask(struct worker_pool *w, struct source *source, const struct w
 		.realm_len = m->realm_len,
 		.name = m->text + m->realm_len,
 		.name_len = m->name_len,
+		.wanted = m->wanted,
 	};
 	uint64_t end_ns = job->asked_ns + w->conf->timeout_ms * TP_NS_PER_MS;
 
 	for (;;) {
-		source_ask(source, &q, a);
+		if (keys != NULL)
+			source_keys(source, &q, keys, a);
+		else
+			source_ask(source, &q, a);
 		state_note(w, a, proc_now_ns());
 		if (a->status != TP_LOOKUP_FAILED || !a->again ||
 			proc_now_ns() + AGAIN_NS > end_ns || is_stopping(w))
@@ -157,11 +173,19 @@ static void job_do(struct worker_pool *w, struct source *source, const struct wo
 	uint64_t now_ns = proc_now_ns();
 	bool late = now_ns > job->asked_ns + PATIENCE_NS;
 	struct source_answer a = {.status = TP_LOOKUP_FAILED};
+	struct tp_lookup_keys *keys = NULL;
+	bool of_realm = job->message.by == TP_LOOKUP_BY_REALM;
 	struct service_answer answer;
 
-	if (!late && !is_given_up(w, now_ns))
-		job_ask(w, source, job, &a);
-	answer_make(w, job, &a, &answer);
+	if (of_realm)
+		keys = calloc(1, sizeof(*keys));
+	if (!late && (keys != NULL || !of_realm) && !is_given_up(w, now_ns))
+		job_ask(w, source, job, keys, &a);
+	answer_make(w, job, &a, keys, &answer);
+	if (keys != NULL && answer.keys == NULL) {
+		explicit_bzero(keys, sizeof(*keys));
+		free(keys);
+	}
 	worker_answers_add(w->answers, &answer);
 	job_count(w, a.status, late);
 	explicit_bzero(&a, sizeof(a));

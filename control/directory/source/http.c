@@ -176,4 +176,4 @@ static void http_ask(struct source *base, const struct source_question *q, struc
 		answer_read(s, a);
 }
 
-const struct source_kind source_http = {http_open, http_ask, http_close};
+const struct source_kind source_http = {.open = http_open, .ask = http_ask, .close = http_close};

@@ -102,16 +102,16 @@ static bool postgresql_ready(struct postgresql *s, struct source_answer *a)
 	return connect_finish(s, a);
 }
 
-static bool query_send(
-	struct postgresql *s, const struct source_question *q, struct source_answer *a)
+// With the realm and, where the text has $2, the name.
+static bool query_send(struct postgresql *s, const struct source_question *q, const char *text,
+	struct source_answer *a)
 {
-	const char *values[] = {(const char *)q->name, q->realm};
-	const int lengths[] = {(int)q->name_len, (int)q->realm_len};
+	const char *values[] = {q->realm, (const char *)q->name};
+	const int lengths[] = {(int)q->realm_len, (int)q->name_len};
 	// As text, but with their lengths: neither ends with a zero.
 	const int formats[] = {1, 1};
-	int rc = PQsendQueryParams(s->c,
-		"SELECT hmackey FROM turnusers_lt WHERE name = $1::text AND realm = $2::text", 2,
-		NULL, values, lengths, formats, 0);
+	int rc = PQsendQueryParams(
+		s->c, text, strstr(text, "$2") != NULL ? 2 : 1, NULL, values, lengths, formats, 0);
 
 	if (rc != 1)
 		return postgresql_failed(s, a, NULL);
@@ -144,28 +144,99 @@ static PGresult *result_take(struct postgresql *s, struct source_answer *a)
 	return first;
 }
 
+// The rows of a query; NULL: the answer says why.
+static PGresult *rows_read(struct postgresql *s, const struct source_question *q, const char *text,
+	struct source_answer *a)
+{
+	PGresult *result = query_send(s, q, text, a) ? result_take(s, a) : NULL;
+
+	if (result == NULL || PQresultStatus(result) == PGRES_TUPLES_OK)
+		return result;
+	source_fail(a, true, "%.*s", (int)strcspn(PQresultErrorMessage(result), "\n"),
+		PQresultErrorMessage(result));
+	PQclear(result);
+	return NULL;
+}
+
+static bool question_begin(struct postgresql *s, struct source_answer *a)
+{
+	s->end_ns = proc_now_ns() + s->base.conf->timeout_ms * TP_NS_PER_MS;
+	return postgresql_ready(s, a);
+}
+
+static struct source_text column(const PGresult *result, int row, int i)
+{
+	return (struct source_text){
+		PQgetvalue(result, row, i), (size_t)PQgetlength(result, row, i)};
+}
+
 static void postgresql_ask(
 	struct source *base, const struct source_question *q, struct source_answer *a)
 {
+	static const char text[] =
+		"SELECT hmackey FROM turnusers_lt WHERE name = $2::text AND realm = $1::text";
 	struct postgresql *s = (struct postgresql *)base;
 	PGresult *result;
 
-	if (!source_by_name(q, a))
+	if (!source_by_name(q, a) || !question_begin(s, a))
 		return;
-	s->end_ns = proc_now_ns() + s->base.conf->timeout_ms * TP_NS_PER_MS;
-	if (!postgresql_ready(s, a) || !query_send(s, q, a))
-		return;
-	result = result_take(s, a);
+	result = rows_read(s, q, text, a);
 	if (result == NULL)
 		return;
-	if (PQresultStatus(result) != PGRES_TUPLES_OK)
-		source_fail(a, true, "%.*s", (int)strcspn(PQresultErrorMessage(result), "\n"),
-			PQresultErrorMessage(result));
-	else if (PQntuples(result) == 0)
+	if (PQntuples(result) == 0)
 		a->status = TP_LOOKUP_UNKNOWN;
 	else
 		source_found_hex(a, PQgetvalue(result, 0, 0), (size_t)PQgetlength(result, 0, 0));
 	PQclear(result);
 }
 
-const struct source_kind source_postgresql = {postgresql_open, postgresql_ask, postgresql_close};
+static void secret_row(const PGresult *result, int row, struct tp_lookup_keys *keys)
+{
+	source_secret_add(keys, column(result, row, 0));
+}
+
+static void token_row(const PGresult *result, int row, struct tp_lookup_keys *keys)
+{
+	const struct source_token_row r = {
+		.id = column(result, row, 0),
+		.key = column(result, row, 1),
+		.timestamp = column(result, row, 2),
+		.lifetime = column(result, row, 3),
+		.algorithm = column(result, row, 4),
+	};
+
+	source_token_key_add(keys, &r);
+}
+
+static bool keys_read(struct postgresql *s, const struct source_question *q, const char *text,
+	void (*row)(const PGresult *result, int row, struct tp_lookup_keys *keys),
+	struct tp_lookup_keys *keys, struct source_answer *a)
+{
+	PGresult *result = rows_read(s, q, text, a);
+
+	for (int i = 0; result != NULL && i < PQntuples(result); i++)
+		row(result, i, keys);
+	PQclear(result);
+	return result != NULL;
+}
+
+static void postgresql_keys(struct source *base, const struct source_question *q,
+	struct tp_lookup_keys *keys, struct source_answer *a)
+{
+	static const char secrets[] = "SELECT value FROM turn_secret WHERE realm = $1::text";
+	static const char tokens[] =
+		"SELECT kid, ikm_key, timestamp, lifetime, as_rs_alg FROM oauth_key WHERE "
+		"realm = $1::text OR realm = '' OR realm IS NULL";
+	struct postgresql *s = (struct postgresql *)base;
+
+	if (!question_begin(s, a))
+		return;
+	if ((q->wanted & TP_LOOKUP_SECRETS) != 0 && !keys_read(s, q, secrets, secret_row, keys, a))
+		return;
+	if ((q->wanted & TP_LOOKUP_TOKEN_KEYS) != 0 && !keys_read(s, q, tokens, token_row, keys, a))
+		return;
+	a->status = TP_LOOKUP_FOUND;
+}
+
+const struct source_kind source_postgresql = {
+	postgresql_open, postgresql_ask, postgresql_keys, postgresql_close};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Redis in coturn's key scheme: turn/realm/REALM/user/NAME/key. The connection string has the keys
-// of coturn's: ip or host (or the path of a Unix socket), port, dbname, user, password. The library
-// of Debian 12 has no TLS: a string that asks for it is refused.
+// Redis in coturn's key scheme: turn/realm/REALM/user/NAME/key, the set turn/realm/REALM/secret,
+// and hashes turn/oauth/kid/ID. The connection string has the keys of coturn's: ip or host (or the
+// path of a Unix socket), port, dbname, user, password. The library of Debian 12 has no TLS: a
+// string that asks for it is refused.
 #include <source/source.h>
 
 #include <hiredis/hiredis.h>
@@ -118,6 +119,15 @@ static bool redis_ready(struct redis *s, struct source_answer *a)
 	return good;
 }
 
+// Its first word is the kind of error; a message may quote the command.
+static void reply_fail(struct source_answer *a, const char *step, const redisReply *reply)
+{
+	const char *text = reply->type == REDIS_REPLY_ERROR && reply->str != NULL ? reply->str
+										  : "no such type";
+
+	source_fail(a, true, "%s: %.*s", step, (int)strcspn(text, " "), text);
+}
+
 static void redis_ask(struct source *base, const struct source_question *q, struct source_answer *a)
 {
 	struct redis *s = (struct redis *)base;
@@ -136,13 +146,135 @@ static void redis_ask(struct source *base, const struct source_question *q, stru
 	else if (reply->type == REDIS_REPLY_STRING)
 		source_found_hex(a, reply->str, reply->len);
 	else
-		// Its first word is the kind of error; a message may quote the command.
-		source_fail(a, true, "GET: %.*s",
-			(int)strcspn(reply->str != NULL ? reply->str : "", " "),
-			reply->str != NULL ? reply->str : "");
+		reply_fail(a, "GET", reply);
 	if (reply->str != NULL)
 		explicit_bzero(reply->str, reply->len);
 	freeReplyObject(reply);
 }
 
-const struct source_kind source_redis = {redis_open, redis_ask, redis_close};
+// ---- keys of a realm ----------------------------------------------------------------------------
+
+static struct source_text text_of(const redisReply *reply)
+{
+	return (struct source_text){reply->str, reply->str != NULL ? reply->len : 0};
+}
+
+static void array_free(redisReply *reply)
+{
+	for (size_t i = 0; i < reply->elements; i++) {
+		if (reply->element[i]->str != NULL)
+			explicit_bzero(reply->element[i]->str, reply->element[i]->len);
+	}
+	freeReplyObject(reply);
+}
+
+// The reply if it is an array; NULL: the answer says why.
+static redisReply *array_take(
+	struct redis *s, redisReply *reply, const char *step, struct source_answer *a)
+{
+	if (reply == NULL) {
+		(void)redis_failed(s, a, step);
+		return NULL;
+	}
+	if (reply->type == REDIS_REPLY_ARRAY)
+		return reply;
+	reply_fail(a, step, reply);
+	freeReplyObject(reply);
+	return NULL;
+}
+
+static bool secrets_read(struct redis *s, const struct source_question *q,
+	struct tp_lookup_keys *keys, struct source_answer *a)
+{
+	redisReply *reply =
+		redisCommand(s->c, "SMEMBERS turn/realm/%b/secret", q->realm, q->realm_len);
+
+	reply = array_take(s, reply, "SMEMBERS", a);
+	if (reply == NULL)
+		return false;
+	for (size_t i = 0; i < reply->elements; i++)
+		source_secret_add(keys, text_of(reply->element[i]));
+	array_free(reply);
+	return true;
+}
+
+// A field of a hash; empty: it has none.
+static struct source_text field_of(const redisReply *hash, const char *name)
+{
+	for (size_t i = 0; i + 1 < hash->elements; i += 2) {
+		if (hash->element[i]->str != NULL && strcmp(hash->element[i]->str, name) == 0)
+			return text_of(hash->element[i + 1]);
+	}
+	return (struct source_text){"", 0};
+}
+
+static bool token_key_read(struct redis *s, const struct source_question *q,
+	struct source_text name, struct tp_lookup_keys *keys, struct source_answer *a)
+{
+	static const size_t front = sizeof("turn/oauth/kid/") - 1;
+	redisReply *hash = redisCommand(s->c, "HGETALL %b", name.s, name.len);
+	struct source_text realm;
+
+	hash = array_take(s, hash, "HGETALL", a);
+	if (hash == NULL)
+		return false;
+	realm = field_of(hash, "realm");
+	if (name.len > front && hash->elements > 0 &&
+		(realm.len == 0 ||
+			(realm.len == q->realm_len && memcmp(realm.s, q->realm, realm.len) == 0))) {
+		const struct source_token_row row = {
+			.id = {name.s + front, name.len - front},
+			.key = field_of(hash, "ikm_key"),
+			.timestamp = field_of(hash, "timestamp"),
+			.lifetime = field_of(hash, "lifetime"),
+			.algorithm = field_of(hash, "as_rs_alg"),
+		};
+
+		source_token_key_add(keys, &row);
+	}
+	array_free(hash);
+	return true;
+}
+
+// SCAN, since KEYS would hold up everybody else's commands. It may name a key twice.
+static bool token_keys_read(struct redis *s, const struct source_question *q,
+	struct tp_lookup_keys *keys, struct source_answer *a)
+{
+	char cursor[24] = "0";
+	bool good = true;
+
+	do {
+		redisReply *page =
+			redisCommand(s->c, "SCAN %s MATCH turn/oauth/kid/* COUNT 1000", cursor);
+
+		page = array_take(s, page, "SCAN", a);
+		if (page == NULL)
+			return false;
+		good = page->elements == 2 && page->element[0]->str != NULL &&
+		       page->element[0]->len < sizeof(cursor);
+		if (!good)
+			source_fail(a, true, "SCAN: no cursor");
+		for (size_t i = 0; good && i < page->element[1]->elements; i++)
+			good = token_key_read(s, q, text_of(page->element[1]->element[i]), keys, a);
+		if (good)
+			memcpy(cursor, page->element[0]->str, page->element[0]->len + 1);
+		freeReplyObject(page);
+	} while (good && strcmp(cursor, "0") != 0);
+	return good;
+}
+
+static void redis_keys(struct source *base, const struct source_question *q,
+	struct tp_lookup_keys *keys, struct source_answer *a)
+{
+	struct redis *s = (struct redis *)base;
+
+	if (!redis_ready(s, a))
+		return;
+	if ((q->wanted & TP_LOOKUP_SECRETS) != 0 && !secrets_read(s, q, keys, a))
+		return;
+	if ((q->wanted & TP_LOOKUP_TOKEN_KEYS) != 0 && !token_keys_read(s, q, keys, a))
+		return;
+	a->status = TP_LOOKUP_FOUND;
+}
+
+const struct source_kind source_redis = {redis_open, redis_ask, redis_keys, redis_close};

@@ -46,6 +46,17 @@ void source_ask(struct source *s, const struct source_question *q, struct source
 	s->kind->ask(s, q, a);
 }
 
+void source_keys(struct source *s, const struct source_question *q, struct tp_lookup_keys *keys,
+	struct source_answer *a)
+{
+	*a = (struct source_answer){.status = TP_LOOKUP_FAILED};
+	keys->n = keys->skipped = 0;
+	if (s->kind->keys == NULL)
+		source_fail(a, false, "it has users alone");
+	else
+		s->kind->keys(s, q, keys, a);
+}
+
 void source_close(struct source *s)
 {
 	if (s != NULL)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// SQLite in coturn's schema: turnusers_lt(realm, name, hmackey).
+// SQLite in coturn's schema: turnusers_lt(realm, name, hmackey), turn_secret(realm, value) and
+// oauth_key(kid, ikm_key, timestamp, lifetime, as_rs_alg, realm).
 #include <source/source.h>
 
 #include <errno.h>
@@ -100,4 +101,66 @@ static void sqlite_ask(
 	sqlite3_clear_bindings(s->find);
 }
 
-const struct source_kind source_sqlite = {sqlite_open, sqlite_ask, sqlite_close};
+static struct source_text column(sqlite3_stmt *st, int i)
+{
+	const unsigned char *s = sqlite3_column_text(st, i);
+
+	return (struct source_text){
+		(const char *)s, s != NULL ? (size_t)sqlite3_column_bytes(st, i) : 0};
+}
+
+static void secret_row(sqlite3_stmt *st, struct tp_lookup_keys *keys)
+{
+	source_secret_add(keys, column(st, 0));
+}
+
+static void token_row(sqlite3_stmt *st, struct tp_lookup_keys *keys)
+{
+	const struct source_token_row row = {
+		.id = column(st, 0),
+		.key = column(st, 1),
+		.timestamp = column(st, 2),
+		.lifetime = column(st, 3),
+		.algorithm = column(st, 4),
+	};
+
+	source_token_key_add(keys, &row);
+}
+
+// Seldom asked, so that the statement is not kept.
+static bool rows_read(struct sqlite *s, const struct source_question *q, const char *text,
+	void (*row)(sqlite3_stmt *st, struct tp_lookup_keys *keys), struct tp_lookup_keys *keys,
+	struct source_answer *a)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(s->db, text, -1, &st, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_text(st, 1, q->realm, (int)q->realm_len, SQLITE_STATIC);
+	if (rc == SQLITE_OK) {
+		while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+			row(st, keys);
+	}
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE || sqlite_failed(s, rc, a);
+}
+
+static void sqlite_keys(struct source *base, const struct source_question *q,
+	struct tp_lookup_keys *keys, struct source_answer *a)
+{
+	static const char secrets[] = "SELECT value FROM turn_secret WHERE realm = ?";
+	static const char tokens[] =
+		"SELECT kid, ikm_key, timestamp, lifetime, as_rs_alg FROM oauth_key WHERE "
+		"realm = ? OR realm = '' OR realm IS NULL";
+	struct sqlite *s = (struct sqlite *)base;
+
+	if (!sqlite_ready(s, a))
+		return;
+	if ((q->wanted & TP_LOOKUP_SECRETS) != 0 && !rows_read(s, q, secrets, secret_row, keys, a))
+		return;
+	if ((q->wanted & TP_LOOKUP_TOKEN_KEYS) != 0 && !rows_read(s, q, tokens, token_row, keys, a))
+		return;
+	a->status = TP_LOOKUP_FOUND;
+}
+
+const struct source_kind source_sqlite = {sqlite_open, sqlite_ask, sqlite_keys, sqlite_close};

@@ -127,6 +127,32 @@ static void realms_find_their_source(void **state)
 	conf_free(c);
 }
 
+static void keys_of_realms(void **state)
+{
+	static const char *const bad[] = {
+		"{name: a, type: http, url: \"https://x\", secrets: true}",
+		"{name: a, type: http, url: \"https://x\", token_keys: true}"};
+	struct conf *c = support_load_good(CONF_FOR_CONTROL,
+		SUPPORT_BASE "directory: {sources: [{name: a, type: sqlite, path: d, "
+			     "secrets: true, token_keys: true}]}\n"
+			     "tokens: {server_name: turn.example}\n");
+
+	(void)state;
+	assert_true(c->directory.sources[0].secrets && c->directory.sources[0].token_keys);
+	assert_string_equal(c->tokens.server_name, "turn.example");
+	conf_free(c);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct conf_errors errs = {0};
+		char text[512];
+
+		snprintf(text, sizeof(text), SUPPORT_BASE "directory: {sources: [%s]}\n", bad[i]);
+		assert_int_equal(support_load(CONF_FOR_CONTROL, text, &c, &errs), -EINVAL);
+		assert_int_equal(errs.len, 1);
+		assert_non_null(strstr(errs.items[0].problem, "type http has users alone"));
+		conf_errors_fini(&errs);
+	}
+}
+
 static int setup_secret(void **state)
 {
 	support_write("one.secret", "secret\n", 0640);
@@ -140,6 +166,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			only_the_directory_opens_its_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(realms_find_their_source, setup_secret, teardown),
+		cmocka_unit_test_setup_teardown(keys_of_realms, setup_secret, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

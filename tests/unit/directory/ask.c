@@ -3,6 +3,7 @@
 // standard input is a check of the same open source; its verdict is a line.
 //
 //   users  the answers of every source (users_check)
+//   keys   its keys (keys_check)
 //   down   alice's key is not to be had, the fault is named and holds no planted password
 //   found, unknown: alice is there or not
 #include "users.h"
@@ -20,6 +21,12 @@ static void users(void **state)
 {
 	(void)state;
 	users_check(source);
+}
+
+static void keys(void **state)
+{
+	(void)state;
+	keys_check(source);
 }
 
 static void down(struct source_answer *a)
@@ -73,6 +80,8 @@ int main(int argc, char **argv)
 		line[strcspn(line, "\n")] = '\0';
 		if (strcmp(line, "users") == 0)
 			test.test_func = users;
+		if (strcmp(line, "keys") == 0)
+			test.test_func = keys;
 		failed = _cmocka_run_group_tests("source", &test, 1, NULL, NULL);
 		printf("verdict %s\n", failed == 0 ? "ok" : "failed");
 		fflush(stdout);

@@ -20,6 +20,14 @@ REALM = "users.example"
 KEY = "5a12a5b8b0c3a29a8b6e13f4cc1e72d1"
 USERS = {"alice": KEY, "sha": bytes(range(32)).hex(), "o'neil": KEY, "broken": "no key"}
 PASSWORD = "hunter2"
+# As KEYS_SQL of users.h.
+OTHER = "another.example"
+SECRETS = [(REALM, "north o'wind"), (REALM, "south"), (REALM, ""), (OTHER, "foreign")]
+TOKEN_KEYS = [("whole", "AQIDBA==", 1000, 0, "A256GCM", REALM),
+              ("short", "BQYHCA==", 1000, 3600, "A128GCM", ""),
+              ("foreign", "AQIDBA==", 0, 0, "", OTHER),
+              ("no key", "?", 0, 0, "", REALM),
+              ("no cipher", "AQIDBA==", 0, 0, "RC4", REALM)]
 
 
 class Failure(Exception):
@@ -84,6 +92,11 @@ class Redis:
         wait("redis starts", lambda: self.cli("PING") == "PONG")
         for name, key in USERS.items():
             self.cli("SET", f"turn/realm/{REALM}/user/{name}/key", key)
+        for realm, value in SECRETS:
+            self.cli("SADD", f"turn/realm/{realm}/secret", value)
+        for kid, key, timestamp, lifetime, algorithm, realm in TOKEN_KEYS:
+            self.cli("HMSET", f"turn/oauth/kid/{kid}", "ikm_key", key, "as_rs_alg", algorithm,
+                     "timestamp", str(timestamp), "lifetime", str(lifetime), "realm", realm)
 
     def pids(self):
         return [self.p.pid]
@@ -91,6 +104,12 @@ class Redis:
     def stop(self):
         self.p.kill()
         self.p.wait()
+
+
+def sql_values(rows):
+    def value(v):
+        return str(v) if isinstance(v, int) else "'" + v.replace("'", "''") + "'"
+    return ", ".join("(" + ", ".join(map(value, row)) + ")" for row in rows)
 
 
 def postgresql_programs():
@@ -146,7 +165,15 @@ class Postgresql:
                              for n, k in USERS.items())
             self.sql("turn", "CREATE TABLE turnusers_lt (realm varchar(127) default '', "
                              "name varchar(512), hmackey char(128), PRIMARY KEY (realm, name));"
-                             f"INSERT INTO turnusers_lt VALUES {rows};")
+                             f"INSERT INTO turnusers_lt VALUES {rows};"
+                             "CREATE TABLE turn_secret (realm varchar(127) default '', "
+                             "value varchar(256), primary key (realm, value));"
+                             f"INSERT INTO turn_secret VALUES {sql_values(SECRETS)};"
+                             "CREATE TABLE oauth_key (kid varchar(128), ikm_key varchar(256), "
+                             "timestamp bigint default 0, lifetime integer default 0, "
+                             "as_rs_alg varchar(64) default '', realm varchar(127), "
+                             "primary key (kid));"
+                             f"INSERT INTO oauth_key VALUES {sql_values(TOKEN_KEYS)};")
         self.made = True
 
     def pids(self):
@@ -244,6 +271,7 @@ def database_check(program, kind, server):
     server.start()
     ask = Ask(program, kind, server.value)
     ask.expect("users")
+    ask.expect("keys")
     silence(server, True)
     ask.expect("down")
     silence(server, False)
@@ -252,6 +280,7 @@ def database_check(program, kind, server):
     ask.expect("down")
     server.start()
     ask.expect("users")
+    ask.expect("keys")
     ask.close()
     wrong = Ask(program, kind, server.value.replace(PASSWORD, "hunter2-wrong"))
     wrong.expect("down")

@@ -162,6 +162,43 @@ static void lock_slow(struct fixture *f)
 	assert_int_equal(sqlite3_exec(f->lock, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
 }
 
+static void keys_ask(struct fixture *f, uint64_t ticket, const char *realm)
+{
+	struct tp_lookup_ask m = users_ask(ticket, realm, "");
+
+	m.by = TP_LOOKUP_BY_REALM;
+	m.wanted = TP_LOOKUP_SECRETS | TP_LOOKUP_TOKEN_KEYS;
+	assert_int_equal(send(f->fd, &m, tp_lookup_ask_size(&m), 0), tp_lookup_ask_size(&m));
+}
+
+static void keys_of_a_realm(void **state)
+{
+	struct fixture *f = *state;
+	static struct tp_lookup_keys keys;
+	ssize_t n;
+
+	run(f->quick, KEYS_SQL);
+	keys_ask(f, 78, USERS_REALM);
+	serve_until_readable(f);
+	n = recv(f->fd, &keys, sizeof(keys), MSG_TRUNC);
+	assert_true(n > 0 && tp_lookup_keys_are_whole(&keys, (size_t)n));
+	assert_int_equal(keys.ticket, 78);
+	assert_int_equal(keys.n, 4);
+	assert_int_equal(keys.life_s, 60);
+}
+
+// The tables are missing: the answer is that of a question about a user.
+static void keys_that_cannot_be_had(void **state)
+{
+	struct fixture *f = *state;
+	struct tp_lookup_answer m;
+
+	keys_ask(f, 79, USERS_REALM);
+	m = answer(f);
+	assert_int_equal(m.ticket, 79);
+	assert_int_equal(m.status, TP_LOOKUP_FAILED);
+}
+
 static void answers_carry_ticket_key_and_life(void **state)
 {
 	struct fixture *f = *state;
@@ -203,8 +240,8 @@ static void a_slow_source_delays_no_other(void **state)
 	assert_int_equal(m.status, TP_LOOKUP_UNKNOWN);
 }
 
-// A thread sends its last answer before it is idle, and the test may read that answer first. A thread
-// that never becomes idle is ended by the test's time-out.
+// A thread sends its last answer before it is idle, and the test may read that answer first. A
+// thread that never becomes idle is ended by the test's time-out.
 static void drained_wait(struct fixture *f)
 {
 	while (!service_drain(f->service))
@@ -305,6 +342,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(answers_carry_ticket_key_and_life),
+		TEST(keys_of_a_realm),
+		TEST(keys_that_cannot_be_had),
 		TEST(a_slow_source_delays_no_other),
 		TEST(a_full_queue_is_answered_at_once),
 		TEST(a_realm_without_a_source_is_answered),

@@ -62,6 +62,45 @@ static void answers_are_those_of_every_source(void **state)
 	users_check(f->source);
 }
 
+static void keys_are_those_of_every_source(void **state)
+{
+	struct fixture *f = *state;
+	const struct source_question q = {.by = TP_LOOKUP_BY_REALM,
+		.realm = USERS_REALM,
+		.realm_len = strlen(USERS_REALM),
+		.wanted = TP_LOOKUP_SECRETS};
+	static struct tp_lookup_keys keys;
+	struct source_answer a;
+
+	run(f->path, USERS_SQL);
+	source_keys(f->source, &q, &keys, &a);
+	assert_int_equal(a.status, TP_LOOKUP_FAILED);
+	assert_non_null(strstr(a.problem, "no such table"));
+	run(f->path, KEYS_SQL);
+	keys_check(f->source);
+}
+
+// More rows than there is room for: the rest is counted.
+static void keys_are_bounded(void **state)
+{
+	struct fixture *f = *state;
+	const struct source_question q = {.by = TP_LOOKUP_BY_REALM,
+		.realm = "many",
+		.realm_len = 4,
+		.wanted = TP_LOOKUP_SECRETS};
+	static struct tp_lookup_keys keys;
+	struct source_answer a;
+
+	run(f->path, USERS_SQL KEYS_SQL
+		"WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 70) "
+		"INSERT INTO turn_secret SELECT 'many', 'secret ' || n FROM c;"
+		"INSERT INTO turn_secret VALUES ('many', hex(zeroblob(129)));");
+	source_keys(f->source, &q, &keys, &a);
+	assert_int_equal(a.status, TP_LOOKUP_FOUND);
+	assert_int_equal(keys.n, TP_LOOKUP_KEYS_MAX);
+	assert_int_equal(keys.skipped, 7);
+}
+
 static void file_is_not_written(void **state)
 {
 	struct fixture *f = *state;
@@ -133,6 +172,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(answers_are_those_of_every_source),
+		TEST(keys_are_those_of_every_source),
+		TEST(keys_are_bounded),
 		TEST(file_is_not_written),
 		TEST(a_file_that_is_missing_or_another_one_is_opened_later),
 		TEST(a_file_of_another_kind_is_named),

@@ -65,3 +65,61 @@ void users_check(struct source *s)
 	source_ask(s, &hash, &a);
 	assert_int_equal(a.status, TP_LOOKUP_UNKNOWN);
 }
+
+static const struct tp_lookup_key *key_find(
+	const struct tp_lookup_keys *keys, uint8_t kind, const char *id, const char *octets)
+{
+	for (uint16_t i = 0; i < keys->n; i++) {
+		const struct tp_lookup_key *k = &keys->items[i];
+
+		if (k->kind == kind && k->id_len == strlen(id) &&
+			memcmp(k->id, id, k->id_len) == 0 &&
+			memcmp(k->octets, octets, strlen(octets)) == 0)
+			return k;
+	}
+	return NULL;
+}
+
+static void keys_ask(
+	struct source *s, const char *realm, uint16_t wanted, struct tp_lookup_keys *keys)
+{
+	const struct source_question q = {.by = TP_LOOKUP_BY_REALM,
+		.realm = realm,
+		.realm_len = strlen(realm),
+		.wanted = wanted};
+	struct source_answer a;
+
+	source_keys(s, &q, keys, &a);
+	assert_int_equal(a.status, TP_LOOKUP_FOUND);
+}
+
+void keys_check(struct source *s)
+{
+	static struct tp_lookup_keys keys;
+	const struct tp_lookup_key *k;
+
+	keys_ask(s, USERS_REALM, TP_LOOKUP_SECRETS, &keys);
+	assert_int_equal(keys.n, 2);
+	k = key_find(&keys, TP_LOOKUP_SECRET, "", "north o'wind");
+	assert_non_null(k);
+	assert_int_equal(k->len, 12);
+	assert_int_equal(k->not_after_s, 0);
+	assert_non_null(key_find(&keys, TP_LOOKUP_SECRET, "", "south"));
+	keys_ask(s, USERS_REALM, TP_LOOKUP_TOKEN_KEYS, &keys);
+	assert_int_equal(keys.n, 2);
+	assert_int_equal(keys.skipped, 2);
+	k = key_find(&keys, TP_LOOKUP_A256GCM, "whole", "\x01\x02\x03\x04");
+	assert_non_null(k);
+	assert_int_equal(k->len, 32);
+	assert_int_equal(k->octets[4] | k->octets[31], 0);
+	assert_int_equal(k->not_after_s, 0);
+	k = key_find(&keys, TP_LOOKUP_A128GCM, "short", "\x05\x06\x07\x08");
+	assert_non_null(k);
+	assert_int_equal(k->not_after_s, 1000 + 3600 + 5);
+	keys_ask(s, USERS_REALM, TP_LOOKUP_SECRETS | TP_LOOKUP_TOKEN_KEYS, &keys);
+	assert_int_equal(keys.n, 4);
+	keys_ask(s, "nobody.example", TP_LOOKUP_SECRETS, &keys);
+	assert_int_equal(keys.n, 0);
+	keys_ask(s, KEYS_OTHER, TP_LOOKUP_SECRETS, &keys);
+	assert_int_equal(keys.n, 1);
+}

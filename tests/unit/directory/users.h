@@ -19,6 +19,29 @@
 	"INSERT INTO turnusers_lt VALUES ('" USERS_REALM "', 'o''neil', '" USERS_KEY "');"         \
 	"INSERT INTO turnusers_lt VALUES ('" USERS_REALM "', 'broken', 'no key');"
 
+// Further tables: two secrets and two keys of tokens for the realm, and those of another one; rows
+// that hold none.
+#define KEYS_OTHER "another.example"
+#define KEYS_SQL                                                                                   \
+	"CREATE TABLE turn_secret (realm varchar(127) default '', value varchar(256), "            \
+	"primary key (realm, value));"                                                             \
+	"INSERT INTO turn_secret VALUES ('" USERS_REALM "', 'north o''wind');"                     \
+	"INSERT INTO turn_secret VALUES ('" USERS_REALM "', 'south');"                             \
+	"INSERT INTO turn_secret VALUES ('" USERS_REALM "', '');"                                  \
+	"INSERT INTO turn_secret VALUES ('" KEYS_OTHER "', 'foreign');"                            \
+	"CREATE TABLE oauth_key (kid varchar(128), ikm_key varchar(256), "                         \
+	"timestamp bigint default 0, lifetime integer default 0, "                                 \
+	"as_rs_alg varchar(64) default '', realm varchar(127), primary key (kid));"                \
+	"INSERT INTO oauth_key VALUES ('whole', 'AQIDBA==', 1000, 0, 'A256GCM', "                  \
+	"'" USERS_REALM "');"                                                                      \
+	"INSERT INTO oauth_key VALUES ('short', 'BQYHCA==', 1000, 3600, 'A128GCM', '');"           \
+	"INSERT INTO oauth_key VALUES ('foreign', 'AQIDBA==', 0, 0, '', '" KEYS_OTHER "');"        \
+	"INSERT INTO oauth_key VALUES ('no key', '?', 0, 0, '', '" USERS_REALM "');"               \
+	"INSERT INTO oauth_key VALUES ('no cipher', 'AQIDBA==', 0, 0, 'RC4', '" USERS_REALM "');"
+
+// Every source that has the rows above gives the same keys; ends the test where one does not.
+void keys_check(struct source *s);
+
 struct tp_lookup_ask users_ask(uint64_t ticket, const char *realm, const char *name);
 // Asks the source itself.
 enum tp_lookup_status users_find(

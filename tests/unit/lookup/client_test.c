@@ -147,6 +147,114 @@ static void connected(struct fixture *f)
 	directory_accept(f);
 }
 
+// ---- keys of a realm ----------------------------------------------------------------------------
+
+struct taken {
+	unsigned n;
+	uint16_t realm_id;
+	bool failed;
+	struct tp_lookup_keys keys;
+};
+
+static struct taken taken;
+
+static void on_keys(void *ctx, uint16_t realm_id, const struct tp_lookup_keys *keys)
+{
+	assert_ptr_equal(ctx, &taken);
+	taken.n++;
+	taken.realm_id = realm_id;
+	taken.failed = keys == NULL;
+	if (keys != NULL)
+		memcpy(&taken.keys, keys, tp_lookup_keys_size(keys));
+}
+
+// The ticket of the question for keys that is at the directory.
+static uint64_t keys_asked(struct fixture *f)
+{
+	struct tp_lookup_ask m;
+	ssize_t n = recv(f->fd, &m, sizeof(m), MSG_DONTWAIT);
+
+	assert_true(n > 0 && tp_lookup_ask_is_whole(&m, (size_t)n));
+	assert_int_equal(m.by, TP_LOOKUP_BY_REALM);
+	assert_int_equal(m.wanted, TP_LOOKUP_TOKEN_KEYS);
+	assert_int_equal(m.name_len, 0);
+	assert_memory_equal(m.text, "realm", 5);
+	return m.ticket;
+}
+
+static void keys_send(struct fixture *f, const struct tp_lookup_keys *m, size_t size)
+{
+	assert_int_equal(send(f->fd, m, size, 0), size);
+	lookup_client_read(&f->c, on_answer, f);
+}
+
+static int keys_ask(struct fixture *f, uint16_t realm_id)
+{
+	return lookup_client_ask_keys(&f->c, f->now_ns, "realm", realm_id, TP_LOOKUP_TOKEN_KEYS);
+}
+
+static void keys_of_a_realm(void **state)
+{
+	struct fixture *f = *state;
+	static struct tp_lookup_keys m = {
+		.head = {TP_LOOKUP_MAGIC, TP_LOOKUP_VERSION, TP_LOOKUP_KEYS},
+		.n = 2,
+		.life_s = 9,
+		.items = {{.kind = TP_LOOKUP_SECRET, .len = 3, .octets = "abc"},
+			{.kind = TP_LOOKUP_A128GCM, .id_len = 1, .len = 32, .id = "k"}},
+	};
+
+	taken = (struct taken){0};
+	f->c.keys = on_keys;
+	f->c.keys_ctx = &taken;
+	connected(f);
+	assert_int_equal(keys_ask(f, 515), 0);
+	assert_int_equal(keys_ask(f, 515), -EALREADY);
+	assert_int_equal(keys_ask(f, 65535), 0);
+	m.ticket = keys_asked(f);
+	keys_send(f, &m, tp_lookup_keys_size(&m));
+	assert_int_equal(taken.n, 1);
+	assert_int_equal(taken.realm_id, 515);
+	assert_memory_equal(&taken.keys, &m, tp_lookup_keys_size(&m));
+	// Once only, and no user's answer.
+	keys_send(f, &m, tp_lookup_keys_size(&m));
+	assert_int_equal(taken.n, 1);
+	assert_int_equal(f->c.counters.stale, 1);
+	reply(f, keys_asked(f), TP_LOOKUP_FAILED, 0);
+	assert_int_equal(taken.n, 2);
+	assert_int_equal(taken.realm_id, 65535);
+	assert_true(taken.failed);
+	assert_int_equal(f->n_answers, 0);
+	// Keys are no answer to a question about a user.
+	assert_int_equal(ask(f, 7), 0);
+	assert_int_equal(asked(f), 7);
+	m.ticket = 7;
+	keys_send(f, &m, tp_lookup_keys_size(&m));
+	assert_int_equal(taken.n, 2);
+	assert_int_equal(f->n_answers, 0);
+	assert_true(lookup_client_is_up(&f->c));
+}
+
+static void keys_that_are_none_end_the_connection(void **state)
+{
+	struct fixture *f = *state;
+	static struct tp_lookup_keys m;
+
+	for (int i = 0; i < 4; i++) {
+		m = (struct tp_lookup_keys){
+			.head = {TP_LOOKUP_MAGIC, TP_LOOKUP_VERSION, TP_LOOKUP_KEYS}, .n = 1};
+		connected(f);
+		m.n = i == 0 ? 65 : 1;
+		m.items[0].len = i == 1 ? 257 : 0;
+		m.items[0].id_len = i == 2 ? 129 : 0;
+		keys_send(f, &m,
+			i == 0 ? sizeof(m) : offsetof(struct tp_lookup_keys, items[1]) - (i == 3));
+		assert_false(lookup_client_is_up(&f->c));
+		directory_die(f);
+	}
+	assert_int_equal(f->c.counters.bad, 4);
+}
+
 static void a_question_has_its_answer(void **state)
 {
 	struct fixture *f = *state;
@@ -308,6 +416,8 @@ static void without_a_source_nothing_is_asked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(keys_of_a_realm),
+		TEST(keys_that_are_none_end_the_connection),
 		TEST(a_question_has_its_answer),
 		TEST(a_directory_that_comes_later_is_asked),
 		TEST(a_directory_that_dies_is_asked_again),

@@ -27,6 +27,9 @@ struct lookup_counters {
 	uint64_t connects;
 };
 
+// The keys of a realm, wiped afterwards; NULL: its source can't tell.
+typedef void (*lookup_keys_fn)(void *ctx, uint16_t realm_id, const struct tp_lookup_keys *keys);
+
 struct lookup_client {
 	const char *directory; // of the socket; borrowed; NULL: no source is configured
 	int epoll_fd;
@@ -40,6 +43,8 @@ struct lookup_client {
 	struct lookup_question *questions; // LOOKUP_QUESTIONS_MAX; NULL before the first one
 	uint32_t n;			   // of those
 	uint32_t n_unsent;
+	lookup_keys_fn keys; // takes the keys of realms; NULL: they are dropped
+	void *keys_ctx;
 	struct lookup_counters counters;
 };
 
@@ -60,6 +65,11 @@ static inline bool lookup_client_is_up(const struct lookup_client *c)
 
 // 0; -ENOBUFS or -EMSGSIZE: it is not asked, and the caller answers.
 int lookup_client_ask(struct lookup_client *c, uint64_t now_ns, const struct turn_lookup *q);
+// Asks for the keys of a realm: TP_LOOKUP_SECRETS, TP_LOOKUP_TOKEN_KEYS, or both. 0; -EALREADY:
+// that question is under way; -ENOBUFS or -EMSGSIZE. No answer within TP_LOOKUP_PATIENCE_S: none
+// comes.
+int lookup_client_ask_keys(struct lookup_client *c, uint64_t now_ns, const char *realm,
+	uint16_t realm_id, uint16_t wanted);
 // The socket is readable: hands all answers on.
 void lookup_client_read(struct lookup_client *c, lookup_answer_fn answer, void *ctx);
 // Connects, asks again, forgets what is over: ten times a second.

@@ -8,6 +8,7 @@
 //   reload.c   a new configuration for the running core
 //   loop.c     the event loop
 //   serve.c    messages to the TURN server and its answers back
+//   keys.c     secrets and keys of tokens in databases
 //   events.c   allocations in the log
 //   stream.c   clients by TCP, TLS and DTLS
 //   host.c     addresses, cores and memory of the host
@@ -89,6 +90,7 @@ struct process {
 	struct link link;
 	struct process_core core;
 	struct lookup_client lookup;
+	struct process_realm_keys *keys; // by realm; NULL without memory
 	struct process_streams streams;
 	struct operator_desk operator;
 	struct process_loop loop;
@@ -155,6 +157,16 @@ void process_serve_outputs(struct process *p, uint64_t now_ns, const struct link
 
 // One message to the TURN server, and its answers.
 void process_serve_message(struct process *p, uint64_t now_ns, const struct link_message *m);
+
+// ---- keys.c ------------------------------------------------------------------------------------
+
+struct process_realm_keys;
+
+// Asks for the keys of all realms again, by the configuration in force.
+void process_keys_aim(struct process *p);
+void process_keys_fini(struct process *p);
+// Asks for those whose life is over: ten times a second.
+void process_keys_tick(struct process *p, uint64_t now_ns);
 
 // ---- stream.c ---------------------------------------------------------------------------------
 

@@ -62,6 +62,8 @@ struct turn_secret {
 	uint64_t not_after_s;  // 0: for ever
 };
 
+#define TURN_TOKEN_KEY_ID_MAX 128u // bytes
+
 // RFC 7635 9: how tokens are encrypted.
 enum turn_token_algorithm {
 	TURN_TOKEN_A256GCM,
@@ -75,6 +77,14 @@ struct turn_token_key {
 	uint8_t octets[32];    // of A128GCM the first 16
 	uint64_t not_before_s; // wall clock, both inclusive
 	uint64_t not_after_s;  // 0: for ever
+};
+
+// A realm's secrets and keys of tokens from a database.
+struct turn_keys {
+	const struct turn_secret *secrets; // of up to 256 bytes; their ids are made up
+	size_t n_secrets;		   // at most 64, as the keys
+	const struct turn_token_key *token_keys;
+	size_t n_token_keys;
 };
 
 struct turn_listener {
@@ -125,6 +135,7 @@ struct turn_realm_conf {
 	char separator;		  // between time and name of a time-limited credential; 0: ':'
 	bool end_with_credential; // an allocation ends when its credential does
 	bool directory;		  // other names are looked up: TURN_OUT_LOOKUP
+	bool keys_looked_up;	  // turn_keys_set gives it further secrets and keys of tokens
 	uint32_t features;	  // TP_FEATURE_* to be offered where all users can have them
 	const struct policy *policy;
 	const struct policy *trial; // what it denies beyond that one is counted; NULL: none

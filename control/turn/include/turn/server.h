@@ -233,6 +233,12 @@ int turn_restore_reservation(struct turn_server *s, uint64_t now_ns,
 // must be the same. -EINVAL, -ENOSPC or -ENOMEM: nothing has changed. Drain turn_next afterwards.
 int turn_reconfigure(struct turn_server *s, const struct turn_conf *conf);
 
+// Gives a realm these secrets and keys of tokens behind those of its configuration, in place of the
+// ones that it was given before; copies them. They are valid at once, and those that left are not;
+// allocations go on. A new configuration keeps them where the realm's keys are still looked up. 1;
+// 0: nothing is new; -ENOENT for the realm, -EINVAL, -E2BIG or -ENOMEM.
+int turn_keys_set(struct turn_server *s, uint16_t realm_id, const struct turn_keys *keys);
+
 // Tells whether an interface has the relay address of this id. Without one no allocation gets a
 // port of it; live ones stay.
 void turn_relay_set_present(struct turn_server *s, uint16_t id, bool present);

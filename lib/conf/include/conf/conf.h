@@ -229,6 +229,8 @@ struct conf_source {
 	const char *ca_file;
 	const char *certificate;
 	const char *key_file;
+	bool secrets;	     // of time-limited credentials are in it, too: not HTTP
+	bool token_keys;     // likewise
 	uint32_t timeout_ms; // of one question
 	uint32_t life_s;     // of an answer with a key
 	uint32_t negative_life_s;

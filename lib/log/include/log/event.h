@@ -59,6 +59,9 @@
 	X(SOURCE_FAILED, "source_failed", WARNING, 10,                                             \
 		"A database of users gives no answers; the line has its name and the problem.")    \
 	X(SOURCE_RECOVERED, "source_recovered", INFO, 10, "A database of users answers again.")    \
+	X(REALM_KEYS, "realm_keys", INFO, 10,                                                      \
+		"A realm has other secrets or keys of tokens in its database; `skipped` counts "   \
+		"rows that hold none.")                                                            \
 	X(EDGE_UP, "edge_up", INFO, 10, "The edge is attached: TCP, TLS and DTLS are served.")     \
 	X(EDGE_DOWN, "edge_down", WARNING, 10,                                                     \
 		"The edge is gone, and with it all connections by TCP, TLS and DTLS.")             \

@@ -25,7 +25,11 @@ struct service_return {
 struct service_answer {
 	struct service_return to;
 	struct tp_lookup_answer message;
+	struct tp_lookup_keys *keys; // of a realm, instead of the message; else NULL
 };
+
+// Wipes an answer, and frees its keys.
+void service_answer_end(struct service_answer *a);
 
 struct service_counters {
 	uint64_t asked;
@@ -50,7 +54,7 @@ int service_fd(const struct service *s);
 // Asks; the answer may be there at once.
 void service_ask(struct service *s, const struct service_return *to, const struct tp_lookup_ask *m,
 	uint64_t now_ns);
-// The next answer; false: none is there. The caller wipes it.
+// The next answer; false: none is there. The caller ends it.
 bool service_next(struct service *s, struct service_answer *out);
 void service_count(const struct service *s, struct service_counters *out);
 

@@ -17,6 +17,7 @@ struct source_question {
 	size_t realm_len;
 	const uint8_t *name;
 	size_t name_len;
+	uint16_t wanted; // BY_REALM: TP_LOOKUP_SECRETS, TP_LOOKUP_TOKEN_KEYS, or both
 };
 
 #define SOURCE_PROBLEM_MAX 160u
@@ -33,10 +34,13 @@ struct source_answer {
 	bool again;
 };
 
-// One kind of database; the functions of source_open, source_ask and source_close.
+// One kind of database; the functions of source_open, source_ask, source_keys and source_close.
 struct source_kind {
 	struct source *(*open)(const struct conf_source *conf);
 	void (*ask)(struct source *s, const struct source_question *q, struct source_answer *a);
+	// Adds all keys that are wanted; FOUND, or FAILED. NULL: it has users alone.
+	void (*keys)(struct source *s, const struct source_question *q, struct tp_lookup_keys *keys,
+		struct source_answer *a);
 	void (*close)(struct source *s);
 };
 
@@ -51,6 +55,10 @@ void source_init(void);
 // `conf` is borrowed for the life of the source. NULL with errno ENOMEM.
 struct source *source_open(const struct conf_source *conf);
 void source_ask(struct source *s, const struct source_question *q, struct source_answer *a);
+// The keys of a realm: FOUND with `keys`, of which `n` and `skipped` and the items are filled in,
+// or FAILED. The caller wipes them.
+void source_keys(struct source *s, const struct source_question *q, struct tp_lookup_keys *keys,
+	struct source_answer *a);
 // NULL is fine.
 void source_close(struct source *s);
 
@@ -69,3 +77,22 @@ void source_fail(struct source_answer *a, bool again, const char *format, ...)
 void source_found_hex(struct source_answer *a, const char *hex, size_t len);
 // False, with the answer made: databases know their users by name alone.
 bool source_by_name(const struct source_question *q, struct source_answer *a);
+
+// A column of a row; not terminated.
+struct source_text {
+	const char *s;
+	size_t len;
+};
+
+// A row of coturn's table oauth_key.
+struct source_token_row {
+	struct source_text id;	      // kid
+	struct source_text key;	      // ikm_key, base64
+	struct source_text timestamp; // Unix seconds
+	struct source_text lifetime;  // seconds from there; 0: for ever
+	struct source_text algorithm; // as_rs_alg
+};
+
+// Both count rows that are no key, or for which there is no room, as skipped.
+void source_secret_add(struct tp_lookup_keys *keys, struct source_text value);
+void source_token_key_add(struct tp_lookup_keys *keys, const struct source_token_row *row);
