@@ -228,8 +228,8 @@ static bool addr_right(struct tp_addr *a)
 
 static bool report_right(struct tp_session_report *r)
 {
-	return r->listener_id < TP_LOCALS_MAX && tp_connection_valid(r->connection) &&
-	       addr_right(&r->remote);
+	return r->listener_id < TP_LOCALS_MAX && r->flags <= TP_REPORT_FRAMED &&
+	       tp_connection_valid(r->connection) && addr_right(&r->remote);
 }
 
 static bool relay_right(struct tp_session_relay *r)

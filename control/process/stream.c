@@ -47,7 +47,8 @@ static void on_opened(void *ctx, const struct tp_session_report *r)
 	struct process *p = ctx;
 	struct turn_tuple client = tuple_of(r);
 
-	(void)turn_stream_opened(p->core.turn, proc_now_ns(), &client);
+	(void)turn_stream_opened(
+		p->core.turn, proc_now_ns(), &client, (r->flags & TP_REPORT_FRAMED) != 0);
 	process_serve_outputs(p, proc_now_ns(), NULL);
 	held_release(p, &client);
 }

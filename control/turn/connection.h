@@ -20,6 +20,7 @@ struct turn_connection {
 	struct ds_timer timer; // runs while it is unconfirmed
 	struct turn_tuple client;
 	uint32_t index;
+	bool framed; // can't become a data connection
 };
 
 struct turn_connections {

@@ -19,7 +19,8 @@ static void connection_end(
 	turn_connection_del(&s->connections, connection);
 }
 
-int turn_stream_opened(struct turn_server *s, uint64_t now_ns, const struct turn_tuple *client)
+int turn_stream_opened(
+	struct turn_server *s, uint64_t now_ns, const struct turn_tuple *client, bool framed)
 {
 	const struct turn_listener *listener =
 		turn_locals_listener(&s->locals, client->listener_id);
@@ -31,13 +32,17 @@ int turn_stream_opened(struct turn_server *s, uint64_t now_ns, const struct turn
 	connection = turn_connection_find(&s->connections, client);
 	if (connection != NULL && connection->client.connection == client->connection) {
 		turn_connection_confirm(&s->connections, connection);
+		// One that was restored is not known to be one.
+		connection->framed = framed;
 		return 0;
 	}
 	// Another connection of the same 5-tuple: the report of the old one's end was lost.
 	if (connection != NULL)
 		connection_end(s, now_ns, connection);
-	if (turn_connection_add(&s->connections, client) == NULL)
+	connection = turn_connection_add(&s->connections, client);
+	if (connection == NULL)
 		return -ENOSPC;
+	connection->framed = framed;
 	s->counters.streams_opened++;
 	return 0;
 }

@@ -67,11 +67,14 @@ struct tp_session_listener {
 };
 TP_ASSERT_SIZE(struct tp_session_listener, 24);
 
+// A connection that can't become a data connection: a WebSocket, whose bytes are frames.
+#define TP_REPORT_FRAMED 0x0001u
+
 struct tp_session_report {
 	uint64_t connection; // handle, <turnpike/entry.h>
 	struct tp_addr remote;
 	uint16_t listener_id;
-	uint16_t reserved;
+	uint16_t flags; // TP_REPORT_*
 };
 TP_ASSERT_SIZE(struct tp_session_report, 32);
 

@@ -172,7 +172,7 @@ void sim_stream_turn(struct sim *s, unsigned client)
 		return;
 	if (!c->is_open) {
 		c->tuple.connection += 1;
-		c->is_open = turn_stream_opened(s->server, s->now_ns, &c->tuple) == 0;
+		c->is_open = turn_stream_opened(s->server, s->now_ns, &c->tuple, false) == 0;
 	} else {
 		if (turn_stream_closed(s->server, s->now_ns, &c->tuple) != 0)
 			sim_fail(s, "an open connection could not close");

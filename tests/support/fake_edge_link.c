@@ -23,6 +23,7 @@ struct slot {
 	void *owner; // NULL: free
 	uint32_t generation;
 	uint16_t listener_id;
+	uint16_t flags;
 	struct tp_addr remote;
 };
 
@@ -177,8 +178,8 @@ static struct slot *slot_of(struct edge_link_thread *t, uint64_t connection)
 	return s->owner != NULL && s->generation == tp_connection_generation(connection) ? s : NULL;
 }
 
-uint64_t edge_link_open(
-	struct edge_link_thread *t, uint16_t listener_id, const struct tp_addr *remote, void *owner)
+uint64_t edge_link_open(struct edge_link_thread *t, uint16_t listener_id,
+	const struct tp_addr *remote, uint16_t flags, void *owner)
 {
 	if (listener_id == 0 || remote->port_be == 0 || owner == NULL)
 		return 0;
@@ -190,12 +191,20 @@ uint64_t edge_link_open(
 		s->owner = owner;
 		s->generation++;
 		s->listener_id = listener_id;
+		s->flags = flags;
 		s->remote = *remote;
 		t->link->counters.opened++;
 		return tp_connection(t->number, i, s->generation);
 	}
 	t->link->counters.refused++;
 	return 0;
+}
+
+uint16_t fake_edge_flags(struct edge_link_thread *t, uint64_t connection)
+{
+	const struct slot *s = slot_of(t, connection);
+
+	return s != NULL ? s->flags : UINT16_MAX;
 }
 
 void edge_link_close(struct edge_link_thread *t, uint64_t connection)

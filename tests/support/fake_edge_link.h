@@ -27,5 +27,7 @@ void fake_edge_set_room(struct edge_link *l, unsigned n);
 bool fake_edge_take(struct edge_link *l, struct fake_edge_message *m);
 // A message or datagram for the thread; edge_link_poll hands it on.
 void fake_edge_put(struct edge_link_thread *t, const struct fake_edge_message *m);
+// TP_REPORT_* of a connection that is open.
+uint16_t fake_edge_flags(struct edge_link_thread *t, uint64_t connection);
 // Connections that are open.
 unsigned fake_edge_open(const struct edge_link *l);

@@ -91,10 +91,11 @@ static struct slot *slot_of(struct edge_link_thread *t, uint64_t connection, uin
 	return s->owner != NULL && s->generation == tp_connection_generation(connection) ? s : NULL;
 }
 
-uint64_t edge_link_open(
-	struct edge_link_thread *t, uint16_t listener_id, const struct tp_addr *remote, void *owner)
+uint64_t edge_link_open(struct edge_link_thread *t, uint16_t listener_id,
+	const struct tp_addr *remote, uint16_t flags, void *owner)
 {
-	struct tp_session_report is = {.remote = *remote, .listener_id = listener_id};
+	struct tp_session_report is = {
+		.remote = *remote, .listener_id = listener_id, .flags = flags};
 	struct slot *s;
 	uint32_t index;
 

@@ -147,7 +147,7 @@ static bool register_client(struct association *a)
 
 	if (a->connection != 0)
 		return true;
-	connection = edge_link_open(t->link, a->key.listener_id, &a->key.remote, &a->client);
+	connection = edge_link_open(t->link, a->key.listener_id, &a->key.remote, 0, &a->client);
 	if (connection == 0) {
 		a->fault = SERVE_CLOSE_limit;
 		return false;

@@ -16,7 +16,8 @@ bool conn_open(struct conn *c)
 		c->ssl != NULL ? TP_TRANSPORT_TLS : TP_TRANSPORT_TCP);
 
 	if (id != 0)
-		c->connection = edge_link_open(t->link, id, &c->remote, &c->client);
+		c->connection = edge_link_open(
+			t->link, id, &c->remote, c->ws != NULL ? TP_REPORT_FRAMED : 0, &c->client);
 	if (c->connection == 0) {
 		log_event(LOG_EV_CONNECTION_REFUSED,
 			LOG_FIELDS(log_addr("client", &c->remote),

@@ -82,6 +82,13 @@ static bool comes_by_tcp(const struct turn_request *r)
 	return l != NULL && (l->transport == TP_TRANSPORT_TCP || l->transport == TP_TRANSPORT_TLS);
 }
 
+static bool is_framed(const struct turn_request *r)
+{
+	const struct turn_connection *c = turn_connection_find(&r->s->connections, r->from);
+
+	return c != NULL && c->framed;
+}
+
 // The success response is the order's data: the edge sends it, and then the peer's bytes.
 unsigned turn_handle_connection_bind(struct turn_request *r, struct stun_writer *w)
 {
@@ -90,6 +97,8 @@ unsigned turn_handle_connection_bind(struct turn_request *r, struct stun_writer 
 	uint32_t id;
 
 	(void)w;
+	if (is_framed(r))
+		return turn_refuse(r, TURN_REFUSED_FRAMED, 400);
 	// A connection with an allocation stays its control connection.
 	if (!comes_by_tcp(r) || r->a != NULL || !stun_get_u32(r->m, STUN_CONNECTION_ID, &id))
 		return 400;

@@ -60,15 +60,15 @@ static void connections_have_handles(void **state)
 	uint64_t a, b;
 
 	(void)state;
-	a = edge_link_open(t, LISTENER, &remote, &owner);
+	a = edge_link_open(t, LISTENER, &remote, 0, &owner);
 	assert_true(tp_connection_valid(a));
 	assert_int_equal(tp_egress_thread(tp_connection_egress(a)), 1);
-	assert_true(edge_link_open(t, LISTENER, &remote, &owner) != 0);
-	assert_true(edge_link_open(t, LISTENER, &remote, &owner) == 0);
+	assert_true(edge_link_open(t, LISTENER, &remote, 0, &owner) != 0);
+	assert_true(edge_link_open(t, LISTENER, &remote, 0, &owner) == 0);
 	assert_int_equal(edge_link_send(t, a, "x", 1), 0);
 	edge_link_close(t, a);
 	assert_int_equal(edge_link_send(t, a, "x", 1), -ESTALE);
-	b = edge_link_open(t, LISTENER, &remote, &owner);
+	b = edge_link_open(t, LISTENER, &remote, 0, &owner);
 	assert_true(b != 0 && b != a);
 	assert_int_equal(fake_edge_open(l), 2);
 	edge_link_destroy(l);
@@ -84,7 +84,7 @@ static void messages_go_both_ways(void **state)
 	struct heard h = {0};
 	struct edge_link_receiver r = {&h, on_message, on_datagram};
 	int owner = 0;
-	uint64_t a = edge_link_open(t, LISTENER, &remote, &owner);
+	uint64_t a = edge_link_open(t, LISTENER, &remote, 0, &owner);
 
 	(void)state;
 	fake_edge_set_room(l, 2);

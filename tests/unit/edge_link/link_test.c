@@ -25,7 +25,7 @@ static uint64_t open_one(struct stand *s, unsigned thread, uint16_t port)
 {
 	struct tp_addr r = remote(port);
 
-	return edge_link_open(edge_link_thread(s->link, thread), LISTENER, &r, &owner);
+	return edge_link_open(edge_link_thread(s->link, thread), LISTENER, &r, 0, &owner);
 }
 
 // Everything is up, with one edge thread and `n` workers.
@@ -121,8 +121,21 @@ static void connections_are_reported(void **state)
 	assert_true(open_one(s, 0, 1003) != 0 && open_one(s, 0, 1004) != 0);
 	assert_true(open_one(s, 0, 1005) != 0);
 	assert_true(open_one(s, 0, 1006) == 0);
-	assert_true(edge_link_open(t, LISTENER, &none, &owner) == 0);
-	assert_true(edge_link_open(t, 0, &s->edge.slots[0].remote, &owner) == 0);
+	assert_true(edge_link_open(t, LISTENER, &none, 0, &owner) == 0);
+	assert_true(edge_link_open(t, 0, &s->edge.slots[0].remote, 0, &owner) == 0);
+}
+
+static void flags_are_told(void **state)
+{
+	struct stand *s = *state;
+	struct stand_message m;
+	struct tp_addr r = remote(1001);
+
+	start(s, 1);
+	assert_true(edge_link_open(edge_link_thread(s->link, 0), LISTENER, &r, TP_REPORT_FRAMED,
+			    &owner) != 0);
+	assert_true(stand_told(s, &m));
+	assert_int_equal(m.items[0].flags, TP_REPORT_FRAMED);
 }
 
 // All that there is, and nothing of those that came and went while nobody listened.
@@ -469,6 +482,7 @@ int main(void)
 		TEST(listeners_come_with_their_file),
 		TEST(expiry_is_told),
 		TEST(connections_are_reported),
+		TEST(flags_are_told),
 		TEST(control_comes_back),
 		TEST(reports_wait_for_room),
 		TEST(a_wrong_message_ends_the_session),

@@ -212,8 +212,11 @@ static void wrong_messages_end_the_session(void **state)
 	m = message_of(TP_SESSION_OPENED, 1);
 	m.items[0].connection = 5;
 	assert_ends(f, &m, one);
+	m = message_of(TP_SESSION_OPENED, 1);
+	m.items[0].flags = TP_REPORT_FRAMED + 1;
+	assert_ends(f, &m, one);
 	assert_int_equal(f->opened, 0);
-	assert_int_equal(f->e.counters.bad, 10);
+	assert_int_equal(f->e.counters.bad, 11);
 }
 
 // ---- TCP allocations ----------------------------------------------------------------------------

@@ -98,6 +98,8 @@ static void session(struct world *w, struct end *e, uint16_t listener_id)
 	assert_int_equal(m.listener_id, listener_id);
 	assert_int_equal(m.len, TP_STUN_HEADER_LEN);
 	assert_memory_equal(m.data, bytes, TP_STUN_HEADER_LEN);
+	assert_int_equal(
+		fake_edge_flags(edge_link_thread(w->link, 0), m.connection), TP_REPORT_FRAMED);
 	world_take(w, &m);
 	assert_int_equal(m.len, MEDIA_LEN);
 	world_put(w, m.connection, media, MEDIA_LEN);

@@ -16,7 +16,7 @@ static void stream_init(struct fixture *f)
 
 static int opened(struct fixture *f)
 {
-	int rc = turn_stream_opened(f->h.s, f->h.now_ns, &f->c.tuple);
+	int rc = turn_stream_opened(f->h.s, f->h.now_ns, &f->c.tuple, false);
 
 	harness_drain(&f->h);
 	return rc;

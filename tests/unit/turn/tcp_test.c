@@ -23,7 +23,7 @@ static void connection_open(struct fixture *f, struct client *c, uint16_t port, 
 		client_user(c, user, "builder");
 	c->tuple.listener_id = LISTENER6_ID;
 	c->tuple.connection = CONNECTION + ((uint64_t)port << 32);
-	assert_int_equal(turn_stream_opened(f->h.s, f->h.now_ns, &c->tuple), 0);
+	assert_int_equal(turn_stream_opened(f->h.s, f->h.now_ns, &c->tuple, false), 0);
 	client_challenge(&f->h, c);
 }
 
@@ -233,6 +233,32 @@ static void connect_is_answered_when_connected(void **state)
 	assert_int_equal(f.h.reply_len, 0);
 	// The peer is free for another.
 	assert_int_equal(connect_to(&f, &peer), 1);
+	harness_stop(&f.h);
+}
+
+// Its peer connection waits for another.
+static void a_websocket_is_no_data_connection(void **state)
+{
+	struct fixture f;
+	struct client data;
+	struct tp_session_order o;
+	struct tp_addr peer = peer_at(80);
+	uint32_t id;
+
+	(void)state;
+	tcp_allocate(&f);
+	assert_int_equal(connect_to(&f, &peer), 1);
+	o = last_order(&f);
+	report_order(&f, &o, TP_PEER_WAITS);
+	id = reply_u32(&f.h, ATTR_CONNECTION_ID);
+	connection_open(&f, &data, 5001, NULL);
+	assert_int_equal(turn_stream_opened(f.h.s, f.h.now_ns, &data.tuple, true), 0);
+	assert_int_equal(join(&f, &data, id), 400);
+	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_FRAMED);
+	assert_int_equal(last_order(&f).kind, TP_ORDER_CONNECT);
+	connection_open(&f, &data, 5002, NULL);
+	assert_int_equal(join(&f, &data, id), 0);
+	assert_int_equal(last_order(&f).kind, TP_ORDER_JOIN);
 	harness_stop(&f.h);
 }
 
@@ -500,7 +526,7 @@ static void restart_finds_them_again(void **state)
 	assert_int_equal(connect_to(&f, &late), 1);
 	failing = last_order(&f);
 	harness_restart(&f.h);
-	assert_int_equal(turn_stream_opened(f.h.s, f.h.now_ns, &f.c.tuple), 0);
+	assert_int_equal(turn_stream_opened(f.h.s, f.h.now_ns, &f.c.tuple, false), 0);
 	f.h.n_orders = 0;
 	report_order(&f, &failing, TP_PEER_GONE);
 	assert_answer(&f, 447);
@@ -517,7 +543,7 @@ static void restart_finds_them_again(void **state)
 	assert_int_equal(join(&f, &data, id), 0);
 	// Another session of the same edge, which has it no more.
 	turn_streams_lost(f.h.s, f.h.now_ns);
-	assert_int_equal(turn_stream_opened(f.h.s, f.h.now_ns, &f.c.tuple), 0);
+	assert_int_equal(turn_stream_opened(f.h.s, f.h.now_ns, &f.c.tuple, false), 0);
 	turn_edge_synced(f.h.s);
 	harness_drain(&f.h);
 	assert_int_equal(connect_to(&f, &peer), 1);
@@ -531,6 +557,7 @@ int main(void)
 		cmocka_unit_test(allocation_begins_and_ends_a_listener),
 		cmocka_unit_test(listener_that_fails_ends_it),
 		cmocka_unit_test(connect_is_answered_when_connected),
+		cmocka_unit_test(a_websocket_is_no_data_connection),
 		cmocka_unit_test(connect_that_fails_is_447),
 		cmocka_unit_test(connect_is_refused),
 		cmocka_unit_test(connect_needs_a_tcp_allocation),

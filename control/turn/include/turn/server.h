@@ -98,6 +98,7 @@ enum turn_out_kind {
 	X(CONNECTED, "the allocation has a connection with the peer already")                      \
 	X(UNREACHABLE, "the peer did not answer, or refused the connection")                       \
 	X(CONNECTION_ID, "CONNECTION-ID names no connection that waits")                           \
+	X(FRAMED, "a WebSocket can't become a data connection: its bytes are frames")              \
 	X(DATA_QUOTA, "the user or the allocation has as many connections as allowed")             \
 	X(TABLES, "a table is full")                                                               \
 	X(MEMORY, "the server has no memory")
@@ -277,8 +278,10 @@ int turn_forget(struct turn_server *s, uint16_t realm_id, const char *name, size
 
 // A connection of a stream client opened or closed; requests of others are ignored. An allocation
 // ends with its connection. Repeating a report does no harm. Drain turn_next afterwards. 0, -EINVAL
-// for a listener that is none of streams, -ENOSPC; -ENOENT for a connection that is not open.
-int turn_stream_opened(struct turn_server *s, uint64_t now_ns, const struct turn_tuple *client);
+// for a listener that is none of streams, -ENOSPC; -ENOENT for a connection that is not open. One
+// that is `framed` can't become a data connection.
+int turn_stream_opened(
+	struct turn_server *s, uint64_t now_ns, const struct turn_tuple *client, bool framed);
 int turn_stream_closed(struct turn_server *s, uint64_t now_ns, const struct turn_tuple *client);
 // Whether messages of the client come over the connection that is open.
 bool turn_stream_is_open(const struct turn_server *s, const struct turn_tuple *client);

@@ -103,9 +103,9 @@ int edge_link_thread_fd(const struct edge_link_thread *t);
 // Registers a connection and reports it to the control process, before any of its messages.
 // `owner` comes back with each of its messages; not NULL. Returns its handle, or 0: too many
 // connections, or the arguments make no sense (a listener id of 0, a remote address without a
-// port).
+// port). `flags` are TP_REPORT_*.
 uint64_t edge_link_open(struct edge_link_thread *t, uint16_t listener_id,
-	const struct tp_addr *remote, void *owner);
+	const struct tp_addr *remote, uint16_t flags, void *owner);
 // Forgets it and reports its end: the control process deletes its allocation. A handle that is
 // gone is fine.
 void edge_link_close(struct edge_link_thread *t, uint64_t connection);
