@@ -2,38 +2,18 @@
 #include <policy/policy.h>
 
 #include "builtin.h"
+#include "rules.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-// The order is the precedence of equal prefixes.
-enum rule_kind {
-	KIND_DENY,
-	KIND_ALLOW,
-	KIND_BUILTIN,
-};
-
-struct rule {
-	struct text_cidr cidr;
-	enum rule_kind kind;
-	const char *reason; // BUILTIN
-};
-
-// Rules of one family and prefix length stand together, sorted by address.
-struct group {
-	size_t first;
-	size_t n;
-};
 
 struct policy {
 	struct tp_addr *own; // sorted
 	size_t n_own;
 	struct rule *never; // the built-in ones
 	size_t n_never;
-	struct rule *rules;
-	size_t n_rules;
-	struct group groups[2][129]; // IPv4, IPv6; by prefix length
+	struct rules rules;
 };
 
 static int addr_compare(const void *a, const void *b)
@@ -44,62 +24,11 @@ static int addr_compare(const void *a, const void *b)
 	return c != 0 ? c : memcmp(x->ip, y->ip, sizeof(x->ip));
 }
 
-static unsigned family_index(uint8_t family)
-{
-	return family == TP_FAMILY_IPV6;
-}
-
-static int rule_compare(const void *a, const void *b)
-{
-	const struct rule *x = a, *y = b;
-	int c = (int)x->cidr.ip.family - (int)y->cidr.ip.family;
-
-	if (c == 0)
-		c = (int)x->cidr.prefix_len - (int)y->cidr.prefix_len;
-	if (c == 0)
-		c = memcmp(x->cidr.ip.ip, y->cidr.ip.ip, sizeof(x->cidr.ip.ip));
-	return c != 0 ? c : (int)x->kind - (int)y->kind;
-}
-
-// The table is constant and tested: a text in it that does not parse is a broken build.
-static struct text_cidr cidr_of(const char *text)
-{
-	struct text_cidr c;
-
-	if (text_cidr_parse(text, &c) < 0)
-		abort();
-	return c;
-}
-
-static void rules_add(struct policy *p, const struct text_cidr *list, size_t n, enum rule_kind kind)
-{
-	for (size_t i = 0; i < n; i++)
-		p->rules[p->n_rules++] = (struct rule){.cidr = list[i], .kind = kind};
-}
-
 static void never_fill(struct policy *p)
 {
 	for (const struct builtin_range *r = policy_builtin_never; r->cidr != NULL; r++)
 		p->never[p->n_never++] =
-			(struct rule){.cidr = cidr_of(r->cidr), .reason = r->reason};
-}
-
-static void rules_fill(struct policy *p, const struct policy_config *config)
-{
-	rules_add(p, config->deny, config->n_deny, KIND_DENY);
-	rules_add(p, config->allow, config->n_allow, KIND_ALLOW);
-	for (const struct builtin_range *r = policy_builtin_denied; r->cidr != NULL; r++) {
-		p->rules[p->n_rules++] = (struct rule){
-			.cidr = cidr_of(r->cidr), .kind = KIND_BUILTIN, .reason = r->reason};
-	}
-	qsort(p->rules, p->n_rules, sizeof(*p->rules), rule_compare);
-	for (size_t i = 0; i < p->n_rules; i++) {
-		const struct text_cidr *c = &p->rules[i].cidr;
-		struct group *g = &p->groups[family_index(c->ip.family)][c->prefix_len];
-
-		if (g->n++ == 0)
-			g->first = i;
-	}
+			(struct rule){.cidr = rules_cidr_of(r->cidr), .reason = r->reason};
 }
 
 static size_t ranges_count(const struct builtin_range *r)
@@ -114,14 +43,12 @@ static size_t ranges_count(const struct builtin_range *r)
 struct policy *policy_create(const struct policy_config *config)
 {
 	struct policy *p = calloc(1, sizeof(*p));
-	size_t n_rules = config->n_deny + config->n_allow + ranges_count(policy_builtin_denied);
 
 	if (p == NULL)
 		return NULL;
 	p->never = calloc(ranges_count(policy_builtin_never), sizeof(*p->never));
-	p->rules = calloc(n_rules, sizeof(*p->rules));
 	p->own = calloc(config->n_own + 1, sizeof(*p->own));
-	if (p->never == NULL || p->rules == NULL || p->own == NULL) {
+	if (p->never == NULL || p->own == NULL || rules_init(&p->rules, config) < 0) {
 		policy_destroy(p);
 		errno = ENOMEM;
 		return NULL;
@@ -130,7 +57,6 @@ struct policy *policy_create(const struct policy_config *config)
 		p->own[p->n_own++] = config->own[i];
 	qsort(p->own, p->n_own, sizeof(*p->own), addr_compare);
 	never_fill(p);
-	rules_fill(p, config);
 	return p;
 }
 
@@ -139,48 +65,9 @@ void policy_destroy(struct policy *p)
 	if (p == NULL)
 		return;
 	free(p->never);
-	free(p->rules);
+	rules_fini(&p->rules);
 	free(p->own);
 	free(p);
-}
-
-// The strongest rule of exactly this prefix length that holds the address.
-static const struct rule *group_find(
-	const struct policy *p, const struct group *g, const struct tp_addr *ip, uint8_t prefix_len)
-{
-	const struct text_cidr want = text_cidr_make(ip, prefix_len);
-	const struct rule *low = p->rules + g->first, *end = low + g->n;
-	size_t n = g->n;
-
-	while (n > 0) {
-		size_t half = n / 2;
-
-		if (memcmp(low[half].cidr.ip.ip, want.ip.ip, sizeof(want.ip.ip)) < 0) {
-			low += half + 1;
-			n -= half + 1;
-		} else {
-			n = half;
-		}
-	}
-	if (low == end || memcmp(low->cidr.ip.ip, want.ip.ip, sizeof(want.ip.ip)) != 0)
-		return NULL;
-	return low;
-}
-
-static const struct rule *rule_find(const struct policy *p, const struct tp_addr *ip)
-{
-	const struct group *groups = p->groups[family_index(ip->family)];
-
-	for (int len = (int)tp_family_ip_len(ip->family) * 8; len >= 0; len--) {
-		const struct rule *rule;
-
-		if (groups[len].n == 0)
-			continue;
-		rule = group_find(p, &groups[len], ip, (uint8_t)len);
-		if (rule != NULL)
-			return rule;
-	}
-	return NULL;
 }
 
 static const struct rule *never_find(const struct policy *p, const struct tp_addr *ip)
@@ -195,7 +82,7 @@ static const struct rule *never_find(const struct policy *p, const struct tp_add
 const char *policy_never_opens(const struct text_cidr *allow)
 {
 	for (const struct builtin_range *r = policy_builtin_never; r->cidr != NULL; r++) {
-		struct text_cidr range = cidr_of(r->cidr);
+		struct text_cidr range = rules_cidr_of(r->cidr);
 
 		if (range.prefix_len <= allow->prefix_len && text_cidr_contains(&range, &allow->ip))
 			return r->reason;
@@ -211,7 +98,7 @@ static int embedded_find(const struct tp_addr *ip, uint8_t prefix_len, struct tp
 	const uint8_t *o = ip->ip;
 
 	for (; e->cidr != NULL; e++) {
-		struct text_cidr range = cidr_of(e->cidr);
+		struct text_cidr range = rules_cidr_of(e->cidr);
 
 		if (text_cidr_contains(&range, ip))
 			break;
@@ -263,7 +150,7 @@ static void judge_plain(const struct policy *p, const struct tp_addr *ip, struct
 		decide(d, POLICY_DENIED, POLICY_BY_NEVER, &rule->cidr, rule->reason);
 		return;
 	}
-	rule = rule_find(p, ip);
+	rule = rules_next(&p->rules, ip, NULL);
 	if (rule == NULL) {
 		range = text_cidr_make(ip, 0);
 		decide(d, POLICY_ALLOWED, POLICY_BY_PUBLIC, &range, "public");
