@@ -80,7 +80,7 @@ static int on_allocation(void *ctx, const struct turn_allocation_record *rec, ui
 // A new policy holds for old permissions too.
 static bool peer_is_denied(struct recovery *v, uint32_t allocation, const struct tp_addr *peer)
 {
-	if (v->allocation != allocation || !tp_addr_same_ip(&v->peer, peer)) {
+	if (v->allocation != allocation || !tp_addr_equal(&v->peer, peer)) {
 		v->allocation = allocation;
 		v->peer = *peer;
 		v->denied = !turn_peer_is_allowed(v->p->core.turn, allocation, peer);

@@ -142,14 +142,15 @@ static void tokens_compare(
 	settings_diff_counts(d, "tokens.keys", added, removed, changed);
 }
 
-static void rules_compare(struct settings_diff *d, const char *key, const struct text_cidr *from,
-	size_t n_from, const struct text_cidr *to, size_t n_to)
+static void rules_compare(struct settings_diff *d, const char *key, const struct text_scope *from,
+	size_t n_from, const struct text_scope *to, size_t n_to)
 {
 	bool same = n_from == n_to;
 
 	for (size_t i = 0; same && i < n_from; i++)
-		same = tp_addr_equal(&from[i].ip, &to[i].ip) &&
-		       from[i].prefix_len == to[i].prefix_len;
+		same = tp_addr_equal(&from[i].cidr.ip, &to[i].cidr.ip) &&
+		       from[i].cidr.prefix_len == to[i].cidr.prefix_len &&
+		       from[i].port_min == to[i].port_min && from[i].port_max == to[i].port_max;
 	if (!same)
 		settings_diff_add(d, key, false, "%zu to %zu prefixes", n_from, n_to);
 }

@@ -7,6 +7,7 @@
 #include "realms.h"
 
 #define NEXT_HOPS	   4096u
+#define PORT_SETS	   64u // different ones that the rules of all realms make at a time
 #define SPARE_PORT_INDEXES 2u  // an address that leaves rests while another comes
 #define RESET_TTL	   64u // as most systems send
 #define SECRET_CHARS	   (2 * sizeof(((struct tables_secrets *)0)->rest_secret))
@@ -216,6 +217,7 @@ struct shm_tables_shape settings_shape(const struct conf *conf)
 		.n_next_hops = NEXT_HOPS,
 		.n_port_indexes = (uint32_t)conf->relay.n_addresses + SPARE_PORT_INDEXES,
 		.n_allocations = conf->limits.allocations,
+		.n_port_sets = PORT_SETS,
 		.n_workers = conf->dataplane.workers};
 }
 

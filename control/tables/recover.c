@@ -132,6 +132,7 @@ static void objects_settle(struct scan *s)
 		else if (ref_is(t, i, TP_KIND_CHANNEL) && t->links[i].next == 0)
 			channel_settle(s, i);
 	}
+	tables_port_sets_recover(t);
 	tables_hop_import(t);
 	for (uint32_t i = 1; i < n; i++)
 		if (t->slot_state[i] == SLOT_LIVE)

@@ -68,6 +68,7 @@ unsigned tables_slots_reap(struct tables *t, unsigned budget)
 	for (; n < budget && (slot = tables_pool_reap(&t->buckets, done)) != 0; n++)
 		tables_pool_give(&t->buckets, slot);
 	n += tables_hop_reap(t, done);
+	n += tables_port_sets_reap(t, done);
 	tables_local_reap(t, done);
 	return n;
 }
@@ -92,7 +93,8 @@ static bool slots_are_ripe(const struct tables *t)
 static bool slots_are_retired(const struct tables *t)
 {
 	return t->entries.n_retired != 0 || t->buckets.n_retired != 0 ||
-	       t->hop.pool.n_retired != 0 || t->n_local_retired != 0;
+	       t->hop.pool.n_retired != 0 || t->port_sets.pool.n_retired != 0 ||
+	       t->n_local_retired != 0;
 }
 
 static bool pool_is_low(const struct pool *p)

@@ -276,13 +276,15 @@ void tables_object_end(struct tables *t, uint32_t ref)
 		entry_end(t, peer);
 	} else {
 		t->n_permissions--;
+		tables_ports_release(t, ref);
 		entry_end(t, ref);
 	}
 }
 
 _Atomic uint32_t *tables_permission_expiry(const struct tables *t, struct tp_entry *e)
 {
-	return record_of(t, e->allocation)->relayed_transport == TP_TRANSPORT_TCP
+	return record_of(t, e->allocation)->relayed_transport == TP_TRANSPORT_TCP ||
+			       atomic_load_explicit(&e->partner, memory_order_relaxed) != 0
 		       ? &e->other_expires_s
 		       : &e->expires_s;
 }
@@ -452,6 +454,7 @@ struct turn_store tables_store(struct tables *t)
 		.permission_add = permission_add,
 		.permission_refresh = permission_refresh,
 		.permission_del = permission_del,
+		.permission_ports = tables_permission_ports,
 		.channel_add = channel_add,
 		.channel_refresh = channel_refresh,
 		.channel_del = channel_del,

@@ -18,7 +18,7 @@ static int memory_init(struct tables *t)
 		tables_pool_init(&t->names, t->priv.n_names - 1) < 0 ||
 		tables_pool_init(&t->reservations, t->priv.n_reservations - 1) < 0)
 		return -ENOMEM;
-	if (tables_destinations_init(&t->destinations, n) < 0)
+	if (tables_destinations_init(&t->destinations, n) < 0 || tables_port_sets_init(t) < 0)
 		return -ENOMEM;
 	return tables_hop_table_init(&t->hop, t->shm.n_next_hops, n);
 }
@@ -37,6 +37,7 @@ static void pools_fill(struct tables *t)
 		tables_pool_give(&t->reservations, i);
 	for (uint32_t i = t->shm.n_next_hops - 1; i >= 1; i--)
 		tables_pool_give(&t->hop.pool, i);
+	tables_port_sets_fill(t);
 }
 
 static struct tables *tables_alloc(
@@ -125,6 +126,7 @@ void tables_destroy(struct tables *t)
 		return;
 	tables_hop_table_fini(&t->hop);
 	tables_destinations_fini(&t->destinations);
+	tables_port_sets_fini(t);
 	tables_pool_fini(&t->entries);
 	tables_pool_fini(&t->buckets);
 	tables_pool_fini(&t->records);

@@ -89,6 +89,13 @@ struct destinations {
 	struct link *links; // [n_entries]; 0: end
 };
 
+// The sets of ports, of which permissions with the same ports share one.
+struct port_sets {
+	struct pool pool;
+	uint32_t *references; // [n_port_sets]
+	uint64_t *hashes;     // of those with references
+};
+
 struct tables {
 	struct tables_env env;
 	struct shm_place place;
@@ -112,6 +119,7 @@ struct tables {
 	struct pool records;
 	struct pool names;
 	struct pool reservations;
+	struct port_sets port_sets;
 	uint32_t tombstone_next; // where the next one goes
 	uint8_t *slot_state;	 // [n_entries]
 	struct link *links;	 // [n_entries]
@@ -311,6 +319,21 @@ bool tables_local_is_own(const struct tables *t, const struct tp_addr *ip, uint1
 void tables_local_reap(struct tables *t, uint32_t gp_done);
 // Recovery, at the end: ids that left the configuration and that nobody refers to begin to rest.
 void tables_local_settle(struct tables *t);
+
+// ---- ports.c ----
+
+int tables_port_sets_init(struct tables *t);
+void tables_port_sets_fini(struct tables *t);
+// New files: all sets are free.
+void tables_port_sets_fill(struct tables *t);
+// Recovery: counts the references of live permissions. Sets without any rest; a word that names no
+// set makes its permission expire.
+void tables_port_sets_recover(struct tables *t);
+unsigned tables_port_sets_reap(struct tables *t, uint32_t gp_done);
+// Gives back the sets of a permission that ends.
+void tables_ports_release(struct tables *t, uint32_t permission);
+int tables_permission_ports(void *ctx, uint32_t ref, const struct tp_port_set *allowed,
+	const struct tp_port_set *trial);
 
 // ---- scan.c: the chains as a dead writer left them ----
 

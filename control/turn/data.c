@@ -198,7 +198,7 @@ unsigned turn_data_sweep(struct turn_server *s, struct turn_allocation *a)
 
 		next = l->next;
 		n++;
-		if (turn_realm_allows(s, a->user->realm, &d->peer))
+		if (turn_peer_may_stay(s, a->account, &d->peer))
 			continue;
 		close_order(s, d->key);
 		turn_data_forget(s, d);
@@ -228,7 +228,8 @@ static void arrived(struct turn_server *s, struct turn_allocation *a,
 	struct turn_data *d = NULL;
 
 	if (p->key > UINT32_MAX && permission != NULL && permission->in_store &&
-		turn_data_by_peer(a, peer) == NULL && turn_data_is_left(s, a))
+		turn_peer_may_stay(s, a->account, peer) && turn_data_by_peer(a, peer) == NULL &&
+		turn_data_is_left(s, a))
 		d = turn_data_new(s, a, p->key, peer);
 	if (d == NULL) {
 		s->counters.data_refused++;
@@ -251,7 +252,7 @@ static struct turn_data *adopt(struct turn_server *s, struct turn_allocation *a,
 
 	memcpy(&note, p->note, sizeof(note));
 	if (note.id == 0 || turn_data_by_id(s, note.id) != NULL ||
-		!turn_realm_allows(s, a->user->realm, peer) || !turn_data_is_left(s, a))
+		!turn_peer_may_stay(s, a->account, peer) || !turn_data_is_left(s, a))
 		return NULL;
 	d = data_add(s, a, p->key, note.id, peer);
 	if (d == NULL)

@@ -19,14 +19,43 @@ static bool is_opened(const struct turn_server *s, const struct turn_local *loca
 	return false;
 }
 
-bool turn_realm_allows(
-	const struct turn_server *s, const struct turn_realm *realm, const struct tp_addr *peer)
+struct turn_policies turn_policies_of(const struct turn_account *account)
+{
+	const struct turn_realm_conf *conf = &account->realm->conf;
+
+	return (struct turn_policies){.policy = conf->policy, .trial = conf->trial};
+}
+
+bool turn_peer_may_stay(
+	const struct turn_server *s, const struct turn_account *account, const struct tp_addr *peer)
 {
 	const struct turn_local *local = turn_locals_find(&s->locals, peer);
 
 	if (local != NULL)
 		return local->is_relay || is_opened(s, local, 0);
-	return policy_judge(realm->conf.policy, peer, NULL) == POLICY_ALLOWED;
+	return policy_judge(turn_policies_of(account).policy, peer, NULL) == POLICY_ALLOWED;
+}
+
+static const struct tp_port_set *ports_of(
+	const struct policy *p, const struct tp_addr *peer, struct tp_port_set *set)
+{
+	return p != NULL && policy_has_ports(p) && policy_ports(p, peer, set) == POLICY_PORTS_SOME
+		       ? set
+		       : NULL;
+}
+
+void turn_peer_ports(const struct turn_server *s, const struct turn_allocation *a,
+	const struct tp_addr *peer, struct turn_ports_allowed *out)
+{
+	struct turn_policies policies = turn_policies_of(a->account);
+
+	out->allowed = out->trial = NULL;
+	// Each connection of a TCP allocation is judged when it begins; the ports of own addresses
+	// are the packet path's to know.
+	if (a->is_tcp || turn_locals_find(&s->locals, peer) != NULL)
+		return;
+	out->allowed = ports_of(policies.policy, peer, &out->sets[0]);
+	out->trial = ports_of(policies.trial, peer, &out->sets[1]);
 }
 
 bool turn_peer_is_allowed(
@@ -34,7 +63,7 @@ bool turn_peer_is_allowed(
 {
 	const struct turn_allocation *a = turn_allocation_by_ref(s, allocation);
 
-	return a != NULL && turn_realm_allows(s, a->user->realm, peer);
+	return a != NULL && turn_peer_may_stay(s, a->account, peer);
 }
 
 // The policy knows no networks of the host: they come and go without a new configuration.
@@ -61,7 +90,7 @@ static bool own_check(
 
 // `why` is filled in, but for a relayed address of this server. The policy's verdict comes last
 // because the operator sees its reason.
-static bool is_allowed(const struct turn_server *s, const struct turn_realm *realm,
+static bool is_allowed(const struct turn_server *s, const struct policy *policy,
 	const struct tp_addr *peer, bool with_port, struct policy_decision *why)
 {
 	const struct turn_local *local = turn_locals_find(&s->locals, peer);
@@ -69,14 +98,14 @@ static bool is_allowed(const struct turn_server *s, const struct turn_realm *rea
 
 	if (local != NULL && own_check(s, local, with_port, port))
 		return true;
-	return policy_judge(realm->conf.policy, peer, why) == POLICY_ALLOWED && local == NULL &&
+	return policy_judge(policy, peer, why) == POLICY_ALLOWED && local == NULL &&
 	       (!with_port || port != 0) && !is_broadcast(s, peer, why);
 }
 
 // Counts a peer that a policy under trial would deny.
-static void trial_judge(struct turn_request *r, const struct tp_addr *peer)
+static void trial_judge(
+	struct turn_request *r, const struct policy *trial, const struct tp_addr *peer)
 {
-	const struct policy *trial = r->realm->conf.trial;
 	struct turn_outs *o = &r->s->outs;
 	struct turn_refusal would = {.cause = TURN_REFUSED_TRIAL, .peer = *peer};
 
@@ -96,12 +125,16 @@ unsigned turn_peer_check(struct turn_request *r, struct tp_addr *peer, bool with
 {
 	struct turn_server *s = r->s;
 	const struct turn_local *local = turn_locals_find(&s->locals, peer);
+	struct turn_policies policies = turn_policies_of(r->a->account);
+	struct tp_addr judged = *peer;
 
-	if (is_allowed(s, r->realm, peer, with_port, &r->refusal.why)) {
+	if (!with_port)
+		judged.port_be = 0;
+	if (is_allowed(s, policies.policy, &judged, with_port, &r->refusal.why)) {
 		uint16_t port_be = peer->port_be;
 
 		if (local == NULL) {
-			trial_judge(r, peer);
+			trial_judge(r, policies.trial, &judged);
 			return 0;
 		}
 		// The packet path decides per packet whether that port is live.
@@ -122,6 +155,6 @@ int turn_peer_explain(const struct turn_server *s, uint16_t realm_id, const stru
 	if (realm == NULL)
 		return -ENOENT;
 	(void)policy_judge(realm->conf.policy, peer, why);
-	*allowed = is_allowed(s, realm, peer, peer->port_be != 0, why);
+	*allowed = is_allowed(s, realm->conf.policy, peer, peer->port_be != 0, why);
 	return 0;
 }

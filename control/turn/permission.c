@@ -112,10 +112,50 @@ void turn_permission_adopt(
 	ds_wheel_set(&s->wheel, &p->timer, expires_s);
 }
 
+// Puts it into the store, so that nothing passes before its ports are known there. 0 or a negative
+// errno.
+static int store_add(struct turn_server *s, struct turn_permission *p, uint32_t expires_s,
+	const struct turn_ports_allowed *ports, uint32_t *ref)
+{
+	const struct turn_store *store = &s->store;
+	bool some = ports->allowed != NULL || ports->trial != NULL;
+	int err = store->permission_add(
+		store->ctx, p->allocation->ref, &p->peer, some ? 0 : expires_s, ref);
+
+	p->has_ports = some;
+	if (err != 0 || !some)
+		return err;
+	err = store->permission_ports(store->ctx, *ref, ports->allowed, ports->trial);
+	if (err != 0)
+		store->permission_del(store->ctx, *ref);
+	else
+		store->permission_refresh(store->ctx, *ref, expires_s);
+	return err;
+}
+
+int turn_permission_renew_ports(struct turn_server *s, struct turn_permission *p)
+{
+	struct turn_ports_allowed ports;
+	bool some;
+	int err;
+
+	if (!p->in_store)
+		return 0;
+	turn_peer_ports(s, p->allocation, &p->peer, &ports);
+	some = ports.allowed != NULL || ports.trial != NULL;
+	if (!some && !p->has_ports)
+		return 0;
+	err = s->store.permission_ports(s->store.ctx, p->ref, ports.allowed, ports.trial);
+	if (err == 0)
+		p->has_ports = some;
+	return err;
+}
+
 struct turn_permission *turn_permission_ensure(struct turn_server *s, struct turn_allocation *a,
 	const struct tp_addr *peer, uint32_t expires_s, bool *is_new)
 {
 	struct turn_permission *p = turn_permission_of(s, a, peer);
+	struct turn_ports_allowed ports;
 	uint32_t ref;
 
 	*is_new = false;
@@ -123,8 +163,9 @@ struct turn_permission *turn_permission_ensure(struct turn_server *s, struct tur
 		p = turn_permission_new(s, a, peer);
 	if (p == NULL || p->in_store)
 		return p;
+	turn_peer_ports(s, a, peer, &ports);
 	if (!turn_entries_are_left(s, a->account, TURN_ENTRIES_PERMISSION) ||
-		s->store.permission_add(s->store.ctx, a->ref, &p->peer, expires_s, &ref) != 0) {
+		store_add(s, p, expires_s, &ports, &ref) != 0) {
 		turn_permission_tidy(s, p);
 		return NULL;
 	}

@@ -17,6 +17,9 @@ struct turn_permission *turn_permission_ensure(struct turn_server *s, struct tur
 // Takes one that restarted with the store over.
 void turn_permission_adopt(
 	struct turn_server *s, struct turn_permission *p, uint32_t expires_s, uint32_t ref);
+// Tells the store the ports that the policy of now allows, where they matter. 0 or a negative
+// errno: the store has no room, and keeps the old ones.
+int turn_permission_renew_ports(struct turn_server *s, struct turn_permission *p);
 // Moves the expiry of one in the store, and of its channels' permission, never back.
 void turn_permission_extend(struct turn_server *s, struct turn_permission *p, uint32_t expires_s);
 // Its time is over: out of the store, forgotten unless a channel needs it.

@@ -222,6 +222,29 @@ static bool addresses_sweep(struct turn_server *s, uint64_t now_ns, struct turn_
 	return a->live;
 }
 
+// Ends channels to ports that the policy denies. The last of them takes a permission along that is
+// not in the store.
+static unsigned channels_sweep(struct turn_server *s, struct turn_permission *p)
+{
+	const struct turn_account *account = p->allocation->account;
+	struct ds_list *l = p->channels.next;
+	unsigned n = 0;
+
+	if (!policy_has_ports(turn_policies_of(account).policy))
+		return 0;
+	for (bool last = l == &p->channels; !last; n++) {
+		struct turn_channel *c = DS_CONTAINER(l, struct turn_channel, link);
+
+		l = l->next;
+		last = l == &p->channels;
+		if (turn_peer_may_stay(s, account, &c->peer))
+			continue;
+		turn_channel_end(s, c);
+		s->counters.channels_revoked++;
+	}
+	return n;
+}
+
 static unsigned permissions_sweep(struct turn_server *s, struct turn_allocation *a)
 {
 	struct ds_list *l = a->permissions.next;
@@ -232,8 +255,11 @@ static unsigned permissions_sweep(struct turn_server *s, struct turn_allocation 
 
 		l = l->next;
 		n++;
-		if (turn_realm_allows(s, a->user->realm, &p->peer))
+		if (turn_peer_may_stay(s, a->account, &p->peer) &&
+			turn_permission_renew_ports(s, p) == 0) {
+			n += channels_sweep(s, p);
 			continue;
+		}
 		turn_permission_revoke(s, p);
 		s->counters.permissions_revoked++;
 	}

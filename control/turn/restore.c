@@ -178,7 +178,12 @@ int turn_restore_permission(struct turn_server *s, uint64_t now_ns, uint32_t all
 	if (p == NULL)
 		return -ENOMEM;
 	turn_permission_adopt(s, p, expires_s, ref);
-	return 0;
+	// Under the policy of today.
+	p->has_ports = true;
+	if (turn_permission_renew_ports(s, p) == 0)
+		return 0;
+	turn_permission_forget(s, p);
+	return -ENOSPC;
 }
 
 int turn_restore_channel(struct turn_server *s, uint64_t now_ns, uint32_t allocation,

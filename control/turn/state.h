@@ -87,6 +87,7 @@ struct turn_permission {
 	uint32_t ref;
 	uint32_t index;
 	bool in_store;
+	bool has_ports; // the store may know it with ports
 };
 
 struct turn_channel {
@@ -164,9 +165,24 @@ void turn_connect_answer(struct turn_server *s, const struct turn_data *d, unsig
 void turn_attempt_tell(struct turn_server *s, const struct turn_data *d);
 // server.c: the configuration can be served.
 bool turn_conf_is_usable(const struct turn_conf *conf);
-// peer.c: a permission for the peer's IP address may be made, or stay.
-bool turn_realm_allows(
-	const struct turn_server *s, const struct turn_realm *realm, const struct tp_addr *peer);
+// peer.c: the policies that hold for the clients of an account; `trial` NULL: none is tried.
+struct turn_policies {
+	const struct policy *policy;
+	const struct policy *trial;
+};
+struct turn_policies turn_policies_of(const struct turn_account *account);
+// A permission for the peer's IP address may stay, or with a port what is bound to the peer.
+bool turn_peer_may_stay(const struct turn_server *s, const struct turn_account *account,
+	const struct tp_addr *peer);
+// The ports of the peer's IP address that the policy allows, and those that the one under trial
+// does; NULL: all of them.
+struct turn_ports_allowed {
+	const struct tp_port_set *allowed;
+	const struct tp_port_set *trial;
+	struct tp_port_set sets[2];
+};
+void turn_peer_ports(const struct turn_server *s, const struct turn_allocation *a,
+	const struct tp_addr *peer, struct turn_ports_allowed *out);
 // reconfigure.c: goes on with the sweep, at most *budget objects of it.
 void turn_sweep(struct turn_server *s, uint64_t now_ns, unsigned *budget);
 

@@ -372,6 +372,11 @@ void pending_match(struct burst *b, const struct pending_list *list, enum lookup
 // ttl.c: gives the first `n` packets that leave the configured TTL or hop limit.
 void burst_put_ttl(const struct burst *b, unsigned n);
 
+// ports.c: none, or why a permission lets nothing pass to or from this port of the peer. Counts
+// packets that a policy under trial would drop.
+enum tp_drop permission_check(
+	struct burst *b, const struct pkt_ctx *p, const struct tp_entry *e, uint16_t port_be);
+
 // settle.c: settles the pending look-ups of these lists, [SLOW_STEPS].
 void slow_settle(struct burst *b, const struct pending_list *pending);
 // Takes over a packet whose look-up the fast path could not settle.

@@ -113,7 +113,8 @@ void icmp_settle(struct burst *b, struct pkt_ctx *p, enum lookup_step step)
 		report(b, p, e->allocation);
 	else if (step == STEP_PEER)
 		ask_permission(b, p);
-	else if (step == STEP_PERMISSION_IN && index != 0 && first)
+	else if (step == STEP_PERMISSION_IN && index != 0 &&
+		 permission_check(b, p, e, pkt_cold(b, p)->quote.dst.port_be) == TP_DROP_none)
 		report(b, p, p->allocation);
 	else
 		pkt_drop(b, p, TP_DROP_icmp_stale);

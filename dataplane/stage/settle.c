@@ -127,12 +127,12 @@ static void drop_unpermitted(struct burst *b, struct pkt_ctx *p)
 
 // none, or why the permission that was found cannot be used.
 static enum tp_drop permission_out_check(
-	const struct burst *b, const struct pkt_ctx *p, const struct tp_entry *e)
+	struct burst *b, const struct pkt_ctx *p, const struct tp_entry *e)
 {
-	enum tp_drop why;
+	enum tp_drop why = permission_check(b, p, e, pkt_cold(b, p)->send.peer.port_be);
 
-	if (entry_expired(&e->expires_s, b->now_s))
-		return TP_DROP_permission_expired;
+	if (why != TP_DROP_none)
+		return why;
 	why = relayed_check(entry_at(b, p->client), e->relay_id, e->port_be, b->now_s);
 	return why == TP_DROP_no_allocation ? TP_DROP_table_corrupt : why;
 }
@@ -184,6 +184,7 @@ static void ask_permission_in(struct burst *b, struct pkt_ctx *p)
 	__builtin_prefetch(entry_at(b, allocation)->header, 0, 3);
 	__builtin_prefetch(&b->w->cells[allocation], 1, 3);
 	memcpy(peer.ip, p->lookup.key.ip, sizeof(peer.ip));
+	memcpy(&p->lookup.arrived, &p->lookup.key.port_be, sizeof(p->lookup.arrived));
 	p->lookup.key = tp_key_permission(&peer, allocation);
 	lookup_enqueue(b, p, STEP_PERMISSION_IN);
 }
@@ -203,6 +204,16 @@ static void peer_settle(struct burst *b, struct pkt_ctx *p)
 		channel_forward(b, p, DIR_PEER_TO_CHANNEL, index);
 }
 
+// The port of the peer whose datagram looks for a permission.
+static uint16_t arrived_from(const struct pkt_ctx *p)
+{
+	uint16_t port_be;
+
+	// A key's last word begins with its port.
+	memcpy(&port_be, &p->lookup.arrived, sizeof(port_be));
+	return port_be;
+}
+
 static void permission_in_settle(struct burst *b, struct pkt_ctx *p)
 {
 	uint32_t index = lookup_confirm(b, &p->lookup);
@@ -219,8 +230,8 @@ static void permission_in_settle(struct burst *b, struct pkt_ctx *p)
 		pkt_drop(b, p, p->hairpin ? TP_DROP_own_address : why);
 	else if (index == 0)
 		pkt_drop(b, p, TP_DROP_no_permission);
-	else if (entry_expired(&e->expires_s, b->now_s))
-		pkt_drop(b, p, TP_DROP_permission_expired);
+	else if ((why = permission_check(b, p, e, arrived_from(p))) != TP_DROP_none)
+		pkt_drop(b, p, why);
 	else if (p->hairpin)
 		hairpin_forward(b, p, index, false);
 	else

@@ -125,6 +125,7 @@ static void apply_snapshot(struct worker *w, const struct snapshot *v)
 	memset(&stage->inject, 0, sizeof(stage->inject));
 	stage->n_next_hops = 0;
 	stage->n_port_indexes = 0;
+	stage->n_port_sets = 0;
 	stage->cells = NULL;
 	worker_edge_apply(&w->edge, stage, s == NULL ? NULL : v->edge);
 	if (s == NULL)
@@ -135,6 +136,8 @@ static void apply_snapshot(struct worker *w, const struct snapshot *v)
 	stage->n_next_hops = s->tables.n_next_hops;
 	stage->port_indexes = s->tables.port_indexes;
 	stage->n_port_indexes = s->tables.n_port_indexes;
+	stage->port_sets = s->tables.port_sets;
+	stage->n_port_sets = s->tables.n_port_sets;
 	stage->cells = shm_state_cell(&s->state, id, 0);
 	atomic_store_explicit(&stage->stats->lcore, w->settings.core, memory_order_relaxed);
 	atomic_store_explicit(&stage->stats->online, 1, memory_order_relaxed);

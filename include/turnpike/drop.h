@@ -117,7 +117,9 @@
 		"limits.first_contact_rate; a flood: nothing")                                     \
 	X(dtls_no_edge, "DTLS records while the edge is away", "start turnpike-edge")              \
 	X(dtls_astray, "datagram of the edge to where none came from",                             \
-		"normal for a moment after the tables were made anew; else report it")
+		"normal for a moment after the tables were made anew; else report it")             \
+	X(peer_port, "to or from a port of the peer that the peer policy denies",                  \
+		"relayctl policy explain ADDRESS:PORT; a port scan: nothing")
 
 enum tp_drop {
 #define TP_DROP_ENUM(name, what, remedy) TP_DROP_##name,

@@ -132,7 +132,24 @@ static inline bool tp_connection_valid(uint64_t connection)
 // tp_entry.leg_flags
 #define TP_LEG_DONT_FRAGMENT 0x0001u // the client asked for DF on all its packets
 
-#define TP_HEADER_MAX	     56u // 52 bytes are the longest: IPv6, UDP, channel header
+// The ports of a PERMISSION: `allowed` is the number of the set that packets must be in, `trial` of
+// the set outside which they are counted. 0: all ports.
+static inline uint32_t tp_ports_word(uint32_t allowed, uint32_t trial)
+{
+	return trial << 16 | (allowed & 0xffff);
+}
+
+static inline uint32_t tp_ports_allowed(uint32_t word)
+{
+	return word & 0xffff;
+}
+
+static inline uint32_t tp_ports_trial(uint32_t word)
+{
+	return word >> 16;
+}
+
+#define TP_HEADER_MAX 56u // 52 bytes are the longest: IPv6, UDP, channel header
 
 struct tp_entry_relay {
 	uint16_t relay_id; // 0: slot unused
@@ -144,14 +161,17 @@ struct tp_entry {
 	struct tp_key key;
 	// The expiry tested for this direction, CLOCK_BOOTTIME seconds, live while now < it:
 	// CHANNEL the channel's, PEER and PERMISSION the permission's, ALLOCATION relay slot 0's.
+	// PERMISSION with a word of ports: 0, so that nobody passes without looking at these.
 	_Atomic uint32_t expires_s;
-	// CHANNEL the permission's, PEER the channel's, ALLOCATION slot 1's.
+	// CHANNEL the permission's, PEER the channel's, ALLOCATION slot 1's. PERMISSION with a word
+	// of ports: the permission's.
 	_Atomic uint32_t other_expires_s;
 	// Where packets built from this entry leave: see above.
 	_Atomic uint32_t egress;
 	// Index of the ALLOCATION entry; its own index there.
 	uint32_t allocation;
-	// CHANNEL and PEER: each other. ALLOCATION: its private record.
+	// CHANNEL and PEER: each other. ALLOCATION: its private record. PERMISSION: the peer's
+	// ports that it is for, 0 all of them; else as tp_ports_word.
 	_Atomic uint32_t partner;
 	// Number of times this slot was filled: tells a reused slot.
 	uint32_t generation;

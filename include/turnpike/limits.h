@@ -20,6 +20,8 @@
 #define TP_LIMITS_MAX	    (1u << 24)
 // Buckets a reader follows before it gives a chain up.
 #define TP_CHAIN_MAX	    64u
+// Sets of ports that permissions may have; number 0 is never used.
+#define TP_PORT_SETS_MAX    1024u
 // Slots of each ring; a power of two.
 #define TP_RING_SLOTS	    512u
 #define TP_RING_SLOT_SIZE   2048u

@@ -24,12 +24,13 @@
 
 #include <turnpike/addr.h>
 #include <turnpike/limits.h>
+#include <turnpike/ports.h>
 #include <turnpike/rate.h>
 #include <turnpike/ring.h>
 #include <turnpike/stats.h>
 #include <turnpike/table.h>
 
-#define TP_LAYOUT_VERSION 5u
+#define TP_LAYOUT_VERSION 6u
 
 #define TP_MAGIC_TABLES	  0x5450544142310a1aull
 #define TP_MAGIC_INJECT	  0x5450494e4a310a1aull
@@ -206,7 +207,9 @@ struct tp_tables_header {
 	uint32_t n_allocations;
 	uint64_t limits_off; // struct tp_limit [n_limits]
 	uint32_t n_limits;
-	uint8_t reserved0[44];
+	uint32_t n_port_sets;
+	uint64_t port_sets_off; // struct tp_port_set [n_port_sets]
+	uint8_t reserved0[32];
 	uint8_t hash_key[TP_HASH_KEY_LEN];
 
 	// Words that change, each on a line of its own.
@@ -225,6 +228,7 @@ struct tp_tables_header {
 } TP_ALIGNED(64);
 TP_ASSERT_OFFSET(struct tp_tables_header, buckets_off, 272);
 TP_ASSERT_OFFSET(struct tp_tables_header, limits_off, 328);
+TP_ASSERT_OFFSET(struct tp_tables_header, port_sets_off, 344);
 TP_ASSERT_OFFSET(struct tp_tables_header, hash_key, 384);
 TP_ASSERT_OFFSET(struct tp_tables_header, gp_req, 448);
 TP_ASSERT_OFFSET(struct tp_tables_header, config_seq, 512);

@@ -29,7 +29,9 @@
 	X(mtu_black_hole, "leg that swallows long packets (its packet is counted above as well)")  \
 	X(joined, "datagram that came in fragments and is whole (counted above as well)")          \
 	X(dtls_in, "datagram of DTLS records, handed to the edge")                                 \
-	X(dtls_out, "datagram of DTLS records of the edge, sent")
+	X(dtls_out, "datagram of DTLS records of the edge, sent")                                  \
+	X(port_would_deny, "packet that a port of peers.deny would end but for peers.dry_run "     \
+			   "(counted above as well)")
 
 enum tp_path {
 #define TP_PATH_ENUM(name, text) TP_PATH_##name,

@@ -14,6 +14,7 @@ static void values_print(FILE *out, const struct rule *rule, enum rule_type type
 		[RULE_PATH] = "path",
 		[RULE_IP] = "IP address",
 		[RULE_CIDR] = "prefix",
+		[RULE_SCOPE] = "prefix or PREFIX:PORTS",
 		[RULE_PORTS] = "LOW-HIGH",
 		[RULE_PLACE] = "ADDRESS:PORTS",
 		[RULE_TIME] = "time in UTC",

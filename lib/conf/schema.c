@@ -457,6 +457,7 @@ size_t conf_rule_size(enum rule_type type)
 		[RULE_PATH] = sizeof(char *),
 		[RULE_IP] = sizeof(struct tp_addr),
 		[RULE_CIDR] = sizeof(struct text_cidr),
+		[RULE_SCOPE] = sizeof(struct text_scope),
 		[RULE_PORTS] = 2 * sizeof(uint16_t),
 		[RULE_TIME] = sizeof(uint64_t),
 		[RULE_PLACE] = sizeof(struct conf_place),

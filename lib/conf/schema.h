@@ -13,6 +13,7 @@ enum rule_type {
 	RULE_PATH,   // const char *, relative to the file's directory
 	RULE_IP,     // struct tp_addr
 	RULE_CIDR,   // struct text_cidr
+	RULE_SCOPE,  // struct text_scope
 	RULE_PORTS,  // two uint16_t: low, high
 	RULE_PLACE,  // struct conf_place
 	RULE_TIME,   // uint64_t, Unix seconds

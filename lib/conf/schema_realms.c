@@ -87,14 +87,16 @@ const struct section conf_schema_secret = {
 #define PEERS_ALLOW                                                                                \
 	{                                                                                          \
 		.key = "allow", .type = RULE_LIST, RULE_AT_LIST(struct conf_peers, allow),         \
-		.item = RULE_CIDR, .example = "[10.20.0.0/16]",                                    \
-		.text = "Prefixes that clients may reach although they are not public."            \
+		.item = RULE_SCOPE, .example = "[10.20.0.0/16, \"10.30.0.5:5000-6000\"]",          \
+		.text = "Prefixes that clients may reach although they are not public, with "      \
+			"ports or "                                                                \
+			"without."                                                                 \
 	}
 #define PEERS_DENY                                                                                 \
 	{                                                                                          \
 		.key = "deny", .type = RULE_LIST, RULE_AT_LIST(struct conf_peers, deny),           \
-		.item = RULE_CIDR, .example = "[198.18.0.0/15]",                                   \
-		.text = "Prefixes that clients may not reach."                                     \
+		.item = RULE_SCOPE, .example = "[198.18.0.0/15, \"0.0.0.0/0:25\", \"[::/0]:25\"]", \
+		.text = "Prefixes that clients may not reach, with ports or without."              \
 	}
 
 #define PEERS_DRY_RUN                                                                              \
@@ -132,8 +134,9 @@ const struct section conf_schema_peers = {
 		"unless "
 		"`allow` names it: private, shared, link-local, documentation, transition and "
 		"cloud "
-		"metadata addresses. The most specific prefix decides, `deny` before `allow` where "
-		"both are equally specific; a wide `allow` such as `0.0.0.0/0` opens no special "
+		"metadata addresses. A rule with ports holds for these alone. The most specific "
+		"prefix decides; where two are equally specific, the one with ports, then `deny` "
+		"before `allow`; a wide `allow` such as `0.0.0.0/0` opens no special "
 		"range, which has to be named itself. Some can't be opened at all: unspecified, "
 		"loopback, multicast and broadcast addresses, IPv6 addresses that hold a denied "
 		"IPv4 "

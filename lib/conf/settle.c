@@ -131,15 +131,19 @@ static void own_realm_check(struct conf_loader *load)
 	conf_realm_check(load, &d->conf.realm, &nobody, &d->own, d->conf.n_secrets > 0);
 }
 
-static int cidr_compare(const void *a, const void *b)
+static int scope_compare(const void *a, const void *b)
 {
-	const struct text_cidr *x = a, *y = b;
-	int c = memcmp(&x->ip, &y->ip, sizeof(x->ip));
+	const struct text_scope *x = a, *y = b;
+	int c = memcmp(&x->cidr.ip, &y->cidr.ip, sizeof(x->cidr.ip));
 
-	return c != 0 ? c : (int)x->prefix_len - (int)y->prefix_len;
+	if (c == 0)
+		c = (int)x->cidr.prefix_len - (int)y->cidr.prefix_len;
+	if (c == 0)
+		c = (int)x->port_min - (int)y->port_min;
+	return c != 0 ? c : (int)x->port_max - (int)y->port_max;
 }
 
-static void tell_same_cidr(
+static void tell_same_scope(
 	struct conf_loader *load, const struct spot *first, const struct spot *second)
 {
 	conf_warn(load, second, "keep one of the two", "is the same as %s in line %u", first->key,
@@ -154,18 +158,18 @@ void conf_peers_check(struct conf_loader *load, const struct conf_peers *p)
 		conf_warn(load, trial, "add deny: or remove dry_run", "tries no rule");
 	for (size_t i = 0; i < p->n_allow; i++) {
 		const struct spot *where = conf_spot_of_value(load, &p->allow[i]);
-		const char *never = policy_never_opens(&p->allow[i]);
+		const char *never = policy_never_opens(&p->allow[i].cidr);
 		char text[TEXT_ADDR_SIZE];
 
 		if (where != NULL && never != NULL)
 			conf_complain(load, where, "remove it", "%s can't be opened: %s",
-				text_cidr_format(&p->allow[i], text), never);
+				text_cidr_format(&p->allow[i].cidr, text), never);
 	}
 
 	conf_pairs_find(load, &(struct conf_pairs){p->allow, p->n_allow, sizeof(*p->allow), false,
-				      cidr_compare, tell_same_cidr});
+				      scope_compare, tell_same_scope});
 	conf_pairs_find(load, &(struct conf_pairs){p->deny, p->n_deny, sizeof(*p->deny), false,
-				      cidr_compare, tell_same_cidr});
+				      scope_compare, tell_same_scope});
 }
 
 static void separator_check(struct conf_loader *load)

@@ -188,6 +188,16 @@ static bool cidr_value(
 	return rc == 0;
 }
 
+// The ports of a scope, behind a prefix or one in brackets; NULL: it has none.
+static const char *scope_ports(const char *text)
+{
+	const char *colon = strchr(text, ':'), *close = strchr(text, ']');
+
+	if (text[0] == '[')
+		return close != NULL && close[1] == ':' ? close + 2 : NULL;
+	return colon != NULL && strchr(colon + 1, ':') == NULL ? colon + 1 : NULL;
+}
+
 static bool ports_value(
 	struct conf_loader *load, const struct spot *where, const char *text, uint16_t at[2])
 {
@@ -200,6 +210,27 @@ static bool ports_value(
 		conf_complain(load, where, "give a range from 1 to 65535 such as 49152-65535",
 			"%s is not a range of ports", conf_quote(load, text));
 	return rc == 0;
+}
+
+static bool scope_value(
+	struct conf_loader *load, const struct spot *where, const char *text, struct text_scope *at)
+{
+	const char *ports = scope_ports(text);
+	uint16_t range[2] = {0, 0};
+	int len;
+
+	if (ports == NULL)
+		return cidr_value(load, where, text, &at->cidr);
+	len = (int)(ports - text) - 1;
+	if (text[0] == '[')
+		text = conf_textf(load, "%.*s", len - 2, text + 1);
+	else
+		text = conf_textf(load, "%.*s", len, text);
+	if (!cidr_value(load, where, text, &at->cidr) || !ports_value(load, where, ports, range))
+		return false;
+	at->port_min = range[0];
+	at->port_max = range[1];
+	return true;
 }
 
 // The address in front of the last colon; an IPv6 address is in brackets.
@@ -308,6 +339,8 @@ bool conf_value_read(struct conf_loader *load, const struct rule *rule, enum rul
 		return ip_value(load, rule, where, text, at);
 	case RULE_CIDR:
 		return cidr_value(load, where, text, at);
+	case RULE_SCOPE:
+		return scope_value(load, where, text, at);
 	case RULE_PORTS:
 		return ports_value(load, where, text, at);
 	case RULE_PLACE:

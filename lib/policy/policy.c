@@ -134,8 +134,28 @@ static void decide(struct policy_decision *d, enum policy_verdict verdict,
 		.verdict = verdict, .origin = origin, .rule = *rule, .reason = reason};
 }
 
-// All rules except those about an IPv4 address inside an IPv6 one.
-static void judge_plain(const struct policy *p, const struct tp_addr *ip, struct policy_decision *d)
+// `rule` NULL: none holds the address.
+static void decide_by_rule(
+	struct policy_decision *d, const struct rule *rule, const struct tp_addr *ip)
+{
+	struct text_cidr all = text_cidr_make(ip, 0);
+
+	if (rule == NULL) {
+		decide(d, POLICY_ALLOWED, POLICY_BY_PUBLIC, &all, "public");
+		return;
+	}
+	if (rule->kind == KIND_ALLOW)
+		decide(d, POLICY_ALLOWED, POLICY_BY_ALLOW, &rule->cidr, "peers.allow");
+	else if (rule->kind == KIND_DENY)
+		decide(d, POLICY_DENIED, POLICY_BY_DENY, &rule->cidr, "peers.deny");
+	else
+		decide(d, POLICY_DENIED, POLICY_BY_BUILTIN, &rule->cidr, rule->reason);
+	d->port_min = rule->port_min;
+	d->port_max = rule->port_max;
+}
+
+// Own addresses, and those that can't be opened. False: the rules decide.
+static bool judge_fixed(const struct policy *p, const struct tp_addr *ip, struct policy_decision *d)
 {
 	const struct rule *rule;
 	struct text_cidr range;
@@ -143,28 +163,31 @@ static void judge_plain(const struct policy *p, const struct tp_addr *ip, struct
 	if (bsearch(ip, p->own, p->n_own, sizeof(*p->own), addr_compare) != NULL) {
 		range = text_cidr_make(ip, (uint8_t)(tp_family_ip_len(ip->family) * 8));
 		decide(d, POLICY_OWN, POLICY_BY_OWN, &range, "this relay");
-		return;
+		return true;
 	}
 	rule = never_find(p, ip);
-	if (rule != NULL) {
+	if (rule != NULL)
 		decide(d, POLICY_DENIED, POLICY_BY_NEVER, &rule->cidr, rule->reason);
+	return rule != NULL;
+}
+
+// All rules except those about an IPv4 address inside an IPv6 one. Port 0: rules with ports decide
+// nothing.
+static void judge_plain(
+	const struct policy *p, const struct tp_addr *ip, uint16_t port, struct policy_decision *d)
+{
+	const struct rule *rule = NULL;
+
+	if (judge_fixed(p, ip, d))
 		return;
-	}
-	rule = rules_next(&p->rules, ip, NULL);
-	if (rule == NULL) {
-		range = text_cidr_make(ip, 0);
-		decide(d, POLICY_ALLOWED, POLICY_BY_PUBLIC, &range, "public");
-	} else if (rule->kind == KIND_ALLOW) {
-		decide(d, POLICY_ALLOWED, POLICY_BY_ALLOW, &rule->cidr, "peers.allow");
-	} else if (rule->kind == KIND_DENY) {
-		decide(d, POLICY_DENIED, POLICY_BY_DENY, &rule->cidr, "peers.deny");
-	} else {
-		decide(d, POLICY_DENIED, POLICY_BY_BUILTIN, &rule->cidr, rule->reason);
-	}
+	do {
+		rule = rules_next(&p->rules, ip, rule);
+	} while (rule != NULL && !rule_has_port(rule, port));
+	decide_by_rule(d, rule, ip);
 }
 
 static void judge_embedded(
-	const struct policy *p, const struct tp_addr *ip, struct policy_decision *d)
+	const struct policy *p, const struct tp_addr *ip, uint16_t port, struct policy_decision *d)
 {
 	struct tp_addr inside[2];
 	int n = embedded_find(ip, d->rule.prefix_len, inside);
@@ -175,7 +198,7 @@ static void judge_embedded(
 	for (int i = 0; i < n && d->verdict == POLICY_ALLOWED; i++) {
 		struct policy_decision inner;
 
-		judge_plain(p, &inside[i], &inner);
+		judge_plain(p, &inside[i], port, &inner);
 		if (inner.verdict == POLICY_ALLOWED)
 			continue;
 		*d = inner;
@@ -184,27 +207,160 @@ static void judge_embedded(
 	}
 }
 
+// ---- sets of ports ------------------------------------------------------------------------------
+
+static uint32_t word_between(unsigned word, unsigned min, unsigned max)
+{
+	unsigned first = 32 * word, last = first + 31;
+
+	if (max < first || min > last)
+		return 0;
+	return (min > first ? ~0u << (min - first) : ~0u) &
+	       (max < last ? ~0u >> (last - max) : ~0u);
+}
+
+static void ports_collect(
+	const struct policy *p, const struct tp_addr *ip, struct tp_port_set *set);
+
+// Takes out of the set of an IPv6 address that a rule with this prefix opened the ports that the
+// IPv4 addresses inside don't have.
+static void ports_narrow(const struct policy *p, const struct tp_addr *ip, uint8_t prefix_len,
+	struct tp_port_set *set)
+{
+	struct tp_addr inside[2];
+	int n = ip->family == TP_FAMILY_IPV6 ? embedded_find(ip, prefix_len, inside) : 0;
+	struct tp_port_set inner;
+
+	if (n < 0)
+		memset(set, 0, sizeof(*set));
+	for (int i = 0; i < n; i++) {
+		ports_collect(p, &inside[i], &inner);
+		for (unsigned w = 0; w < TP_PORT_WORDS; w++)
+			set->bits[w] &= inner.bits[w];
+	}
+}
+
+// Each rule decides the ports that no stronger one did.
+static void ports_collect(const struct policy *p, const struct tp_addr *ip, struct tp_port_set *set)
+{
+	struct tp_port_set decided = {.bits = {1}};
+	const struct rule *rule = NULL;
+	struct policy_decision d;
+
+	memset(set, 0, sizeof(*set));
+	if (judge_fixed(p, ip, &d))
+		return;
+	do {
+		unsigned min = 0, max = UINT16_MAX;
+		struct tp_port_set by_rule;
+
+		rule = rules_next(&p->rules, ip, rule);
+		if (rule != NULL && rule->port_max != 0) {
+			min = rule->port_min;
+			max = rule->port_max;
+		}
+		for (unsigned w = 0; w < TP_PORT_WORDS; w++) {
+			by_rule.bits[w] = word_between(w, min, max) & ~decided.bits[w];
+			decided.bits[w] |= by_rule.bits[w];
+		}
+		if (rule != NULL && rule->kind != KIND_ALLOW)
+			continue;
+		if (rule != NULL)
+			ports_narrow(p, ip, rule->cidr.prefix_len, &by_rule);
+		for (unsigned w = 0; w < TP_PORT_WORDS; w++)
+			set->bits[w] |= by_rule.bits[w];
+	} while (rule != NULL && rule->port_max != 0);
+}
+
+static enum policy_extent ports_of(
+	const struct policy *p, const struct tp_addr *ip, struct tp_port_set *set)
+{
+	unsigned n = 0;
+
+	ports_collect(p, ip, set);
+	for (unsigned w = 0; w < TP_PORT_WORDS; w++)
+		n += (unsigned)__builtin_popcount(set->bits[w]);
+	if (n == 0)
+		return POLICY_PORTS_NONE;
+	return n == UINT16_MAX ? POLICY_PORTS_ALL : POLICY_PORTS_SOME;
+}
+
+// ---- judging ------------------------------------------------------------------------------------
+
+static void judge(
+	const struct policy *p, const struct tp_addr *ip, uint16_t port, struct policy_decision *d)
+{
+	judge_plain(p, ip, port, d);
+	if (d->origin == POLICY_BY_ALLOW && ip->family == TP_FAMILY_IPV6)
+		judge_embedded(p, ip, port, d);
+}
+
+// By the address, where rules name ports.
+static void judge_ip(const struct policy *p, const struct tp_addr *ip, struct policy_decision *d)
+{
+	struct tp_port_set set;
+	enum policy_extent extent;
+
+	judge(p, ip, 0, d);
+	if (d->verdict == POLICY_OWN || d->origin == POLICY_BY_NEVER)
+		return;
+	extent = ports_of(p, ip, &set);
+	if ((extent == POLICY_PORTS_ALL && d->verdict == POLICY_ALLOWED) ||
+		(extent == POLICY_PORTS_NONE && d->verdict == POLICY_DENIED))
+		return;
+	// Ranges of ports that are none or all together, too.
+	decide_by_rule(d, rules_next(&p->rules, ip, NULL), ip);
+	d->verdict = extent == POLICY_PORTS_NONE ? POLICY_DENIED : POLICY_ALLOWED;
+	d->some_ports = extent == POLICY_PORTS_SOME;
+}
+
+// As the policy sees it, port 0. False: it is none.
+static bool ip_of(const struct tp_addr *peer, struct tp_addr *ip)
+{
+	*ip = *peer;
+	if (ip->family == TP_FAMILY_IPV6)
+		*ip = tp_addr_ipv6(peer->ip, 0); // in case the caller has not folded it
+	ip->port_be = 0;
+	return ip->family == TP_FAMILY_IPV4 || ip->family == TP_FAMILY_IPV6;
+}
+
 enum policy_verdict policy_judge(
 	const struct policy *p, const struct tp_addr *peer, struct policy_decision *why)
 {
 	struct policy_decision d;
-	struct tp_addr ip = *peer;
+	struct tp_addr ip;
 
-	if (ip.family == TP_FAMILY_IPV6)
-		ip = tp_addr_ipv6(peer->ip, 0); // in case the caller has not folded it
-	ip.port_be = 0;
-	if (ip.family != TP_FAMILY_IPV4 && ip.family != TP_FAMILY_IPV6) {
+	if (!ip_of(peer, &ip)) {
 		struct text_cidr none = {.ip = {.family = TP_FAMILY_NONE}};
 
 		decide(&d, POLICY_DENIED, POLICY_BY_NEVER, &none, "no address");
+	} else if (peer->port_be == 0 && p->rules.has_ports) {
+		judge_ip(p, &ip, &d);
 	} else {
-		judge_plain(p, &ip, &d);
-		if (d.origin == POLICY_BY_ALLOW && ip.family == TP_FAMILY_IPV6)
-			judge_embedded(p, &ip, &d);
+		judge(p, &ip, tp_addr_port(peer), &d);
 	}
 	if (why != NULL)
 		*why = d;
 	return d.verdict;
+}
+
+bool policy_has_ports(const struct policy *p)
+{
+	return p->rules.has_ports;
+}
+
+enum policy_extent policy_ports(
+	const struct policy *p, const struct tp_addr *peer, struct tp_port_set *set)
+{
+	struct policy_decision d;
+	struct tp_addr ip;
+
+	if (!ip_of(peer, &ip))
+		return POLICY_PORTS_NONE;
+	if (p->rules.has_ports)
+		return ports_of(p, &ip, set);
+	judge(p, &ip, 0, &d);
+	return d.verdict == POLICY_ALLOWED ? POLICY_PORTS_ALL : POLICY_PORTS_NONE;
 }
 
 struct policy_decision policy_broadcast(const struct tp_addr *peer)
@@ -224,9 +380,17 @@ const char *policy_decision_format(const struct policy_decision *d, char *buf, s
 		[POLICY_DENIED] = "denied",
 		[POLICY_OWN] = "own",
 	};
+	const struct text_scope rule = {
+		.cidr = d->rule, .port_min = d->port_min, .port_max = d->port_max};
 	const char *remedy = "";
-	char cidr[TEXT_ADDR_SIZE];
+	char scope[TEXT_ADDR_SIZE];
 
+	text_scope_format(&rule, scope);
+	if (d->some_ports) {
+		snprintf(buf, size, "allowed on some ports: rules with ports, such as %s, %s",
+			scope, d->reason);
+		return buf;
+	}
 	if (d->origin == POLICY_BY_PUBLIC) {
 		snprintf(buf, size, "allowed: a public address");
 		return buf;
@@ -236,8 +400,7 @@ const char *policy_decision_format(const struct policy_decision *d, char *buf, s
 	else if (d->origin == POLICY_BY_BUILTIN)
 		remedy = "; peers.allow opens it";
 	snprintf(buf, size, "%s: %s %s, %s%s", verdicts[d->verdict],
-		d->embedded ? "holds an address of" : "in", text_cidr_format(&d->rule, cidr),
-		d->reason, remedy);
+		d->embedded ? "holds an address of" : "in", scope, d->reason, remedy);
 	return buf;
 }
 

@@ -20,6 +20,8 @@ static int rule_compare(const void *a, const void *b)
 		c = (int)x->cidr.prefix_len - (int)y->cidr.prefix_len;
 	if (c == 0)
 		c = memcmp(x->cidr.ip.ip, y->cidr.ip.ip, sizeof(x->cidr.ip.ip));
+	if (c == 0)
+		c = (x->port_max == 0) - (y->port_max == 0);
 	return c != 0 ? c : (int)x->kind - (int)y->kind;
 }
 
@@ -32,10 +34,18 @@ struct text_cidr rules_cidr_of(const char *text)
 	return c;
 }
 
-static void rules_add(struct rules *r, const struct text_cidr *list, size_t n, enum rule_kind kind)
+static void rules_add(struct rules *r, const struct text_scope *list, size_t n, enum rule_kind kind)
 {
-	for (size_t i = 0; i < n; i++)
-		r->items[r->n++] = (struct rule){.cidr = list[i], .kind = kind};
+	for (size_t i = 0; i < n; i++) {
+		struct rule *rule = &r->items[r->n++];
+
+		*rule = (struct rule){.cidr = list[i].cidr, .kind = kind};
+		if (!text_scope_has_ports(&list[i]))
+			continue;
+		rule->port_min = list[i].port_min;
+		rule->port_max = list[i].port_max;
+		r->has_ports = true;
+	}
 }
 
 int rules_init(struct rules *r, const struct policy_config *config)

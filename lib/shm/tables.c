@@ -12,7 +12,7 @@
 
 // Where each array goes.
 struct plan {
-	uint64_t locals, next_hops, infos, buckets, entries, port_indexes, limits, size;
+	uint64_t locals, next_hops, infos, buckets, entries, port_indexes, limits, port_sets, size;
 };
 
 static uint64_t plan_add(uint64_t *at, uint64_t octets)
@@ -65,6 +65,7 @@ static struct plan plan_make(const struct shm_tables_shape *s)
 	plan.entries = plan_add(&at, s->n_entries * sizeof(struct tp_entry));
 	plan.port_indexes = plan_add(&at, (uint64_t)s->n_port_indexes * 65536 * sizeof(uint32_t));
 	plan.limits = plan_add(&at, (uint64_t)s->n_limits * sizeof(struct tp_limit));
+	plan.port_sets = plan_add(&at, (uint64_t)s->n_port_sets * sizeof(struct tp_port_set));
 	plan.size = at;
 	return plan;
 }
@@ -82,7 +83,8 @@ static bool shape_valid(const struct shm_tables_shape *s)
 	       (s->n_buckets & (s->n_buckets - 1)) == 0 && s->n_buckets <= TP_ENTRIES_MAX &&
 	       s->n_overflow <= TP_ENTRIES_MAX && s->n_next_hops >= 1 &&
 	       s->n_next_hops <= TP_NEXT_HOPS_MAX && s->n_port_indexes <= TP_RELAYS_MAX &&
-	       s->n_allocations <= TP_ENTRIES_MAX && s->n_limits <= TP_LIMITS_MAX;
+	       s->n_allocations <= TP_ENTRIES_MAX && s->n_limits <= TP_LIMITS_MAX &&
+	       s->n_port_sets <= TP_PORT_SETS_MAX;
 }
 
 // `h` has been checked; it is a copy that nobody changes any more.
@@ -99,6 +101,7 @@ static void view_fill(struct shm_tables *t, const struct tp_tables_header *h)
 	t->port_indexes = (_Atomic uint32_t *)(void *)(base + h->port_indexes_off);
 	t->locals = (struct tp_local *)(void *)(base + h->locals_off);
 	t->limits = (struct tp_limit *)(void *)(base + h->limits_off);
+	t->port_sets = (struct tp_port_set *)(void *)(base + h->port_sets_off);
 	t->table.buckets = t->buckets;
 	t->table.entries = t->entries;
 	t->table.bucket_mask = h->n_buckets - 1;
@@ -111,6 +114,7 @@ static void view_fill(struct shm_tables *t, const struct tp_tables_header *h)
 	t->n_port_indexes = h->n_port_indexes;
 	t->n_allocations = h->n_allocations;
 	t->n_limits = h->n_limits;
+	t->n_port_sets = h->n_port_sets;
 }
 
 static void header_fill(
@@ -132,6 +136,8 @@ static void header_fill(
 	h->n_allocations = s->n_allocations;
 	h->limits_off = plan->limits;
 	h->n_limits = s->n_limits;
+	h->port_sets_off = plan->port_sets;
+	h->n_port_sets = s->n_port_sets;
 }
 
 int shm_tables_create(struct shm_tables *t, const struct shm_place *p,
@@ -186,6 +192,7 @@ static int header_check(const struct tp_tables_header *h, const char *path, stru
 		.n_port_indexes = h->n_port_indexes,
 		.n_allocations = h->n_allocations,
 		.n_limits = h->n_limits,
+		.n_port_sets = h->n_port_sets,
 	};
 
 	if (!shape_valid(&s) || h->file.pair_id == 0 ||
@@ -198,7 +205,8 @@ static int header_check(const struct tp_tables_header *h, const char *path, stru
 		!section_valid(h, h->entries_off, h->file.n_entries, sizeof(struct tp_entry)) ||
 		!section_valid(h, h->port_indexes_off, (uint64_t)h->n_port_indexes * 65536,
 			sizeof(uint32_t)) ||
-		!section_valid(h, h->limits_off, h->n_limits, sizeof(struct tp_limit)))
+		!section_valid(h, h->limits_off, h->n_limits, sizeof(struct tp_limit)) ||
+		!section_valid(h, h->port_sets_off, h->n_port_sets, sizeof(struct tp_port_set)))
 		return shm_fail(err, SHM_CORRUPT, -EPROTO, "%s: an array is out of bounds", path);
 	if (!tp_hash_supported(h->hash_kind))
 		return shm_fail(err, SHM_UNSUPPORTED, -ENOTSUP, "%s: hash %u is not on this CPU",

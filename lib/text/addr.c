@@ -215,3 +215,26 @@ const char *text_cidr_format(const struct text_cidr *c, char *buf)
 	snprintf(buf, TEXT_ADDR_SIZE, "%.48s/%u", text_ip_format(&c->ip, ip), c->prefix_len);
 	return buf;
 }
+
+const char *text_scope_format(const struct text_scope *s, char *buf)
+{
+	bool bracketed = s->cidr.ip.family == TP_FAMILY_IPV6;
+	char cidr[TEXT_ADDR_SIZE];
+	struct text_buf b;
+
+	text_cidr_format(&s->cidr, cidr);
+	text_buf_init(&b, buf, TEXT_ADDR_SIZE);
+	if (!text_scope_has_ports(s)) {
+		text_buf_add(&b, cidr);
+		return buf;
+	}
+	text_buf_add(&b, bracketed ? "[" : "");
+	text_buf_add(&b, cidr);
+	text_buf_add(&b, bracketed ? "]:" : ":");
+	text_buf_add_number(&b, s->port_min, 10, 1);
+	if (s->port_max != s->port_min) {
+		text_buf_add(&b, "-");
+		text_buf_add_number(&b, s->port_max, 10, 1);
+	}
+	return buf;
+}

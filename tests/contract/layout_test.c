@@ -226,6 +226,8 @@ static const struct row rows[] = {
 	TABLES(n_allocations),
 	TABLES(limits_off),
 	TABLES(n_limits),
+	TABLES(n_port_sets),
+	TABLES(port_sets_off),
 	TABLES(reserved0),
 	TABLES(hash_key),
 	TABLES(gp_req),

@@ -238,9 +238,31 @@ static int permission_add(void *ctx, uint32_t allocation, const struct tp_addr *
 		.ref = ref_next(p->ref, (size_t)(p - f->permissions)),
 		.allocation = allocation,
 		.peer = *peer,
-		.expires_s = expires_s};
+		.expires_s = expires_s,
+		.ports = FAKE_ALL_PORTS,
+		.trial = FAKE_ALL_PORTS};
 	f->live_permissions++;
 	*ref = p->ref;
+	return 0;
+}
+
+static int permission_ports(
+	void *ctx, uint32_t ref, const struct tp_port_set *allowed, const struct tp_port_set *trial)
+{
+	struct fake_store *f = ctx;
+	struct fake_permission *p;
+
+	f->calls++;
+	// Restored by a test that made the reference up.
+	if (allowed == NULL && trial == NULL &&
+		(ref_index(ref) >= f->n_permissions || !f->permissions[ref_index(ref)].live))
+		return 0;
+	p = permission_at(f, ref);
+	if (f->no_port_sets && (allowed != NULL || trial != NULL))
+		return -ENOSPC;
+	p->ports = allowed == NULL ? FAKE_ALL_PORTS
+				   : (uint64_t)allowed->bits[1] << 32 | allowed->bits[0];
+	p->trial = trial == NULL ? FAKE_ALL_PORTS : (uint64_t)trial->bits[1] << 32 | trial->bits[0];
 	return 0;
 }
 
@@ -448,6 +470,7 @@ struct turn_store fake_store_ops(struct fake_store *f)
 		.permission_add = permission_add,
 		.permission_refresh = permission_refresh,
 		.permission_del = permission_del,
+		.permission_ports = permission_ports,
 		.channel_add = channel_add,
 		.channel_refresh = channel_refresh,
 		.channel_del = channel_del,

@@ -19,7 +19,11 @@ struct fake_permission {
 	struct tp_addr peer;
 	uint32_t expires_s;
 	uint16_t path_mtu;
+	// Bits of the ports 0 to 63; FAKE_ALL_PORTS: the store was told of no set.
+	uint64_t ports;
+	uint64_t trial;
 };
+#define FAKE_ALL_PORTS UINT64_MAX
 
 struct fake_channel {
 	bool live;
@@ -65,6 +69,7 @@ struct fake_store {
 	size_t n_reservations;
 	size_t max_allocations; // live ones; beyond: -ENOSPC
 	size_t max_permissions;
+	bool no_port_sets; // none is free
 	size_t max_channels;
 	size_t max_reservations;
 	size_t live_allocations;

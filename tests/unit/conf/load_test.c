@@ -202,7 +202,8 @@ static const char full[] =
 	"secrets:\n"
 	"  - {id: new, secret_file: two.secret}\n"
 	"  - {id: old, secret_file: one.secret}\n"
-	"peers: {allow: [10.77.0.0/16, 'fd77::/16'], deny: [10.77.9.0/24, 192.0.2.1]}\n"
+	"peers: {allow: [10.77.0.0/16, '[fd77::/16]:443'], deny: ['10.77.9.0/24:20-22', "
+	"192.0.2.1]}\n"
 	"limits:\n"
 	"  allocations: 100\n"
 	"  entries: 2000\n"
@@ -270,9 +271,10 @@ static void everything_is_read(void **state)
 	assert_string_equal(c->secrets[0].id, "new");
 	assert_octets(&c->secrets[0].octets, "other");
 	assert_octets(&c->secrets[1].octets, "lab-secret");
-	assert_string_equal(text_cidr_format(&c->peers.allow[0], cidr), "10.77.0.0/16");
-	assert_string_equal(text_cidr_format(&c->peers.allow[1], cidr), "fd77::/16");
-	assert_string_equal(text_cidr_format(&c->peers.deny[1], cidr), "192.0.2.1/32");
+	assert_string_equal(text_scope_format(&c->peers.allow[0], cidr), "10.77.0.0/16");
+	assert_string_equal(text_scope_format(&c->peers.allow[1], cidr), "[fd77::/16]:443");
+	assert_string_equal(text_scope_format(&c->peers.deny[0], cidr), "10.77.9.0/24:20-22");
+	assert_string_equal(text_scope_format(&c->peers.deny[1], cidr), "192.0.2.1/32");
 	snprintf(path, sizeof(path), "%s/ctl.sock", support_directory());
 	assert_string_equal(c->control.socket, path);
 	assert_string_equal(c->control.group, "staff");

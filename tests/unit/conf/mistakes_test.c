@@ -129,6 +129,16 @@ static const struct row addresses[] = {
 			{9, "peers.allow[2]", "not an address prefix", "such as"},
 			{10, "peers.deny[0]", "\"example.com\" is not an address prefix",
 				"such as"}}},
+	{BASE SECRET "peers:\n  allow:\n    - '10.0.0.1/8:53'\n    - '10.0.0.0/8:'\n"
+		     "    - '[fd77::/16]:9-1'\n  deny: ['[fd77::/16]', '[fd77::/16:53', "
+		     "'0.0.0.0/0:0']\n",
+		{{7, "peers.allow[0]", "\"10.0.0.1/8\" has bits behind its prefix",
+			 "write 10.0.0.0/8"},
+			{8, "peers.allow[1]", "\"\" is not a range of ports", "such as"},
+			{9, "peers.allow[2]", "\"9-1\" begins above its end", "lower port"},
+			{10, "peers.deny[0]", "not an address prefix", "such as"},
+			{10, "peers.deny[1]", "not an address prefix", "such as"},
+			{10, "peers.deny[2]", "\"0\" is not a range of ports", "such as"}}},
 	{BASE SECRET "protocol: {default_family: ipv5}\n",
 		{{5, "protocol.default_family", "\"ipv5\" is not known", "ipv4 or ipv6 or keep"}}},
 	{BASE SECRET "protocol: {default_family: ipv6}\n",
@@ -294,6 +304,9 @@ static const struct row relations[] = {
 			"widen"}}},
 	{BASE SECRET "peers:\n  allow: [10.0.0.0/8, 10.0.0.0/8]\n",
 		{{6, "peers.allow[1]", WARN "the same as peers.allow[0]", "keep one"}}},
+	{BASE SECRET
+		"peers:\n  deny: ['9.0.0.0/8:53', 9.0.0.0/8, '9.0.0.0/8:53-54', '9.0.0.0/8:53']\n",
+		{{6, "peers.deny[3]", WARN "the same as peers.deny[0]", "keep one"}}},
 	{BASE SECRET "peers:\n  allow: [10.0.0.0/8, 127.0.0.0/8, 0.0.0.0/0, 'ff02::/16']\n",
 		{{6, "peers.allow[1]", "127.0.0.0/8 can't be opened: loopback", "remove"},
 			{6, "peers.allow[3]", "ff02::/16 can't be opened: multicast", "remove"}}},

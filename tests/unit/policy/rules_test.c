@@ -233,18 +233,18 @@ static void tunnel_clients(void **state)
 }
 
 // Random rules against a judge that looks at all of them.
-static enum policy_verdict naive_judge(const struct text_cidr *allow, size_t n_allow,
-	const struct text_cidr *deny, size_t n_deny, const struct tp_addr *ip)
+static enum policy_verdict naive_judge(const struct text_scope *allow, size_t n_allow,
+	const struct text_scope *deny, size_t n_deny, const struct tp_addr *ip)
 {
 	int best_allow = -1, best_deny = -1;
 
 	for (size_t i = 0; i < n_allow; i++) {
-		if (text_cidr_contains(&allow[i], ip) && allow[i].prefix_len > best_allow)
-			best_allow = allow[i].prefix_len;
+		if (text_cidr_contains(&allow[i].cidr, ip) && allow[i].cidr.prefix_len > best_allow)
+			best_allow = allow[i].cidr.prefix_len;
 	}
 	for (size_t i = 0; i < n_deny; i++) {
-		if (text_cidr_contains(&deny[i], ip) && deny[i].prefix_len > best_deny)
-			best_deny = deny[i].prefix_len;
+		if (text_cidr_contains(&deny[i].cidr, ip) && deny[i].cidr.prefix_len > best_deny)
+			best_deny = deny[i].cidr.prefix_len;
 	}
 	return best_deny >= 0 && best_deny >= best_allow ? POLICY_DENIED : POLICY_ALLOWED;
 }
@@ -253,7 +253,7 @@ static enum policy_verdict naive_judge(const struct text_cidr *allow, size_t n_a
 
 static void random_rules_agree_with_naive(void **state)
 {
-	static struct text_cidr allow[RANDOM_RULES], deny[RANDOM_RULES];
+	static struct text_scope allow[RANDOM_RULES], deny[RANDOM_RULES];
 	struct policy_config config = {
 		.allow = allow, .n_allow = RANDOM_RULES, .deny = deny, .n_deny = RANDOM_RULES};
 	unsigned seed = 20261102, n_denied = 0;
@@ -271,14 +271,14 @@ static void random_rules_agree_with_naive(void **state)
 			ip[k] = (uint8_t)(random() % 3 == 0 ? random() : 0);
 		a = i % 4 < 2 ? tp_addr_ipv4(0x20000000u | (uint32_t)random() % 0x1000000, 0)
 			      : tp_addr_ipv6(ip, 0);
-		*(i % 2 == 0 ? &allow[i / 2] : &deny[i / 2]) = text_cidr_make(
+		(i % 2 == 0 ? &allow[i / 2] : &deny[i / 2])->cidr = text_cidr_make(
 			&a, (uint8_t)(8 + random() % (a.family == TP_FAMILY_IPV4 ? 25 : 121)));
 	}
 	p = policy_create(&config);
 	assert_non_null(p);
 	for (size_t i = 0; i < 20000; i++) {
-		struct tp_addr a = i % 2 == 0 ? allow[random() % RANDOM_RULES].ip
-					      : deny[random() % RANDOM_RULES].ip;
+		struct tp_addr a = i % 2 == 0 ? allow[random() % RANDOM_RULES].cidr.ip
+					      : deny[random() % RANDOM_RULES].cidr.ip;
 		enum policy_verdict want;
 
 		a.ip[random() % tp_family_ip_len(a.family)] ^= (uint8_t)(1 << random() % 8);

@@ -11,11 +11,32 @@
 #define LIST_MAX 16u
 
 struct lists {
-	struct text_cidr cidrs[LIST_MAX];
+	struct text_scope scopes[LIST_MAX];
 	size_t n;
 };
 
-// "10.0.0.0/8 fd77::/16"
+// "10.0.0.0/8:5000-6000", "[fd77::/16]:443", "fd77::/16"
+static struct text_scope scope_of(char *text)
+{
+	struct text_scope s = {.port_max = 0};
+	char *ports = strstr(text, "]:");
+
+	if (text[0] == '[') {
+		assert_non_null(ports);
+		*ports++ = '\0';
+		text++;
+	} else if (strchr(text, ':') == strrchr(text, ':')) {
+		ports = strchr(text, ':');
+	}
+	if (ports != NULL) {
+		*ports++ = '\0';
+		assert_int_equal(text_ports_parse(ports, &s.port_min, &s.port_max), 0);
+	}
+	assert_int_equal(text_cidr_parse(text, &s.cidr), 0);
+	return s;
+}
+
+// Scopes, separated by blanks.
 static struct lists lists_of(const char *text)
 {
 	struct lists l = {.n = 0};
@@ -24,7 +45,7 @@ static struct lists lists_of(const char *text)
 	snprintf(copy, sizeof(copy), "%s", text);
 	while ((word = strtok_r(rest, " ", &rest)) != NULL) {
 		assert_true(l.n < LIST_MAX);
-		assert_int_equal(text_cidr_parse(word, &l.cidrs[l.n++]), 0);
+		l.scopes[l.n++] = scope_of(word);
 	}
 	return l;
 }
@@ -36,15 +57,15 @@ struct policy *support_policy(const char *allow, const char *deny, const char *o
 	struct policy_config config = {
 		.own = ips,
 		.n_own = o.n,
-		.allow = a.cidrs,
+		.allow = a.scopes,
 		.n_allow = a.n,
-		.deny = d.cidrs,
+		.deny = d.scopes,
 		.n_deny = d.n,
 	};
 	struct policy *p;
 
 	for (size_t i = 0; i < o.n; i++) {
-		ips[i] = o.cidrs[i].ip;
+		ips[i] = o.scopes[i].cidr.ip;
 		ips[i].port_be = tp_htons(3478);
 	}
 	p = policy_create(&config);

@@ -4,7 +4,8 @@
 
 #include <policy/policy.h>
 
-// Prefixes and own addresses are separated by blanks. Ends the test when one is none.
+// Prefixes, with ports or without, and own addresses are separated by blanks. Ends the test when
+// one is none.
 struct policy *support_policy(const char *allow, const char *deny, const char *own);
 
 // As a STUN attribute would give it: IPv6 is not folded here.

@@ -197,6 +197,9 @@ static void arrays_stay_in_bounds(void **state)
 	BAD(next_hop_infos_off, UINT64_MAX - 63);
 	BAD(port_indexes_off, was.file.file_size - 64);
 	BAD(locals_off, 64);
+	BAD(n_port_sets, 2);
+	BAD(n_port_sets, TP_PORT_SETS_MAX + 1);
+	BAD(port_sets_off, UINT64_MAX - 63);
 	BAD(file.pair_id, 0);
 #undef BAD
 	h->hash_kind = 77;

@@ -13,11 +13,11 @@ static const struct tp_addr peer_b = {
 
 static struct policy *policy_denying(const struct harness *h, const char *prefix)
 {
-	struct text_cidr deny;
+	struct text_scope deny = {.port_max = 0};
 	struct policy_config config = {
 		.deny = &deny, .n_deny = 1, .own = h->own, .n_own = TP_ARRAY_LEN(h->own)};
 
-	assert_int_equal(text_cidr_parse(prefix, &deny), 0);
+	assert_int_equal(text_cidr_parse(prefix, &deny.cidr), 0);
 	return policy_create(&config);
 }
 

@@ -490,7 +490,7 @@ static void policy_ends_connections(void **state)
 	struct tp_addr peer = peer_at(80);
 	struct policy_config deny = {.own = NULL};
 	struct policy *policy;
-	struct text_cidr all = {.ip = {.family = TP_FAMILY_IPV4}};
+	struct text_scope all = {.cidr = {.ip = {.family = TP_FAMILY_IPV4}}};
 	struct fixture f;
 
 	(void)state;

@@ -70,7 +70,8 @@
 	X(nat_discoveries, "Binding requests answered with other addresses of this server")        \
 	X(permissions_denied, "peers refused by the peer policy")                                  \
 	X(permissions_would_deny, "peers that peers.deny would refuse but for peers.dry_run")      \
-	X(permissions_revoked, "permissions ended because a new peer policy denies the peer")
+	X(permissions_revoked, "permissions ended because a new peer policy denies the peer")      \
+	X(channels_revoked, "channels ended because a new peer policy denies the peer's port")
 
 struct turn_counters {
 #define TURN_COUNTER_FIELD(name, text) uint64_t name;

@@ -244,7 +244,8 @@ int turn_keys_set(struct turn_server *s, uint16_t realm_id, const struct turn_ke
 // port of it; live ones stay.
 void turn_relay_set_present(struct turn_server *s, uint16_t id, bool present);
 
-// True if the running configuration lets the allocation's client send to the peer's IP address.
+// True if the running configuration lets the allocation's client send to the peer, or with port 0
+// to its IP address.
 bool turn_peer_is_allowed(
 	const struct turn_server *s, uint32_t allocation, const struct tp_addr *peer);
 

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <turnpike/addr.h>
+#include <turnpike/ports.h>
 
 // Longest USERNAME that parses: RFC 8489 14.3 says fewer than 509 octets, older RFCs allow 763.
 #define TURN_USERNAME_MAX 763u
@@ -94,11 +95,18 @@ struct turn_store {
 	// Also ends its remaining permissions and channels. The references die with it.
 	void (*allocation_del)(void *ctx, uint32_t ref);
 
-	// A permission for the peer's IP address; the port in `peer` is 0.
+	// A permission for the peer's IP address; the port in `peer` is 0. With `expires_s` 0 it
+	// lets nothing pass until permission_refresh.
 	int (*permission_add)(void *ctx, uint32_t allocation, const struct tp_addr *peer,
 		uint32_t expires_s, uint32_t *ref);
 	void (*permission_refresh)(void *ctx, uint32_t ref, uint32_t expires_s);
 	void (*permission_del)(void *ctx, uint32_t ref);
+
+	// The ports of the peer that a permission is for, `allowed`, and those of them outside
+	// which packets are counted, `trial`; NULL: all. -ENOSPC when there are too many different
+	// sets: nothing has changed.
+	int (*permission_ports)(void *ctx, uint32_t ref, const struct tp_port_set *allowed,
+		const struct tp_port_set *trial);
 
 	// A channel carries both expiries: the channel's own (client to peer) and that of the
 	// permission for its peer's address (peer to client).

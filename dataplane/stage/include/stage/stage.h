@@ -156,7 +156,9 @@ struct stage_worker {
 	const _Atomic uint64_t *next_hops; // [n_next_hops]
 	uint32_t n_next_hops;
 	uint32_t n_port_indexes;
-	const _Atomic uint32_t *port_indexes;	       // [n_port_indexes][65536]
+	const _Atomic uint32_t *port_indexes; // [n_port_indexes][65536]
+	const struct tp_port_set *port_sets;  // [n_port_sets]
+	uint32_t n_port_sets;
 	struct tp_cell *cells;			       // this worker's, [table.n_entries]
 	struct tp_worker_stats *stats;		       // this worker's
 	struct tp_ring_producer punt[TP_PUNT_CLASSES]; // by TP_PUNT_*; slots NULL: no ring

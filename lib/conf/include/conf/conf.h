@@ -260,9 +260,9 @@ struct conf_place {
 #define CONF_LOCAL_PEERS_MAX 32u
 
 struct conf_peers {
-	const struct text_cidr *allow;
+	const struct text_scope *allow;
 	size_t n_allow;
-	const struct text_cidr *deny;
+	const struct text_scope *deny;
 	size_t n_deny;
 	bool dry_run;			// deny is tried: counted, and let through
 	const struct conf_place *local; // at most CONF_LOCAL_PEERS_MAX

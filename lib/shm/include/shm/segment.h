@@ -34,6 +34,7 @@ struct shm_tables_shape {
 	uint32_t n_port_indexes;
 	uint32_t n_allocations;
 	uint32_t n_limits;
+	uint32_t n_port_sets;
 	uint32_t n_workers; // expected of the data plane; for the record only
 	uint32_t hash_kind; // 0: the best of this CPU
 	// TP_HASH_KEY_LEN bytes, for measurements that must repeat exactly. NULL: random
@@ -51,12 +52,14 @@ struct shm_tables {
 	_Atomic uint32_t *port_indexes; // [n_port_indexes][65536]
 	struct tp_local *locals;	// [TP_LOCALS_MAX]
 	struct tp_limit *limits;	// [n_limits]
+	struct tp_port_set *port_sets;	// [n_port_sets]
 	struct tp_table table;		// the reader's view, for tp_table_find
 	uint32_t n_main_buckets;
 	uint32_t n_next_hops;
 	uint32_t n_port_indexes;
 	uint32_t n_allocations;
 	uint32_t n_limits;
+	uint32_t n_port_sets;
 };
 
 // Octets of a tables file of this shape.

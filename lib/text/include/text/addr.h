@@ -17,6 +17,18 @@ struct text_cidr {
 	uint8_t prefix_len; // 0 to 32 or 128, in the family of ip
 };
 
+// Addresses, and ports of theirs.
+struct text_scope {
+	struct text_cidr cidr;
+	uint16_t port_min; // inclusive
+	uint16_t port_max; // 0: all ports
+};
+
+static inline bool text_scope_has_ports(const struct text_scope *s)
+{
+	return s->port_max != 0 && (s->port_min > 1 || s->port_max < UINT16_MAX);
+}
+
 // "10.0.0.1", "fd77::1", "[fd77::1]": the port of *out is 0.
 int text_ip_parse(const char *s, struct tp_addr *out);
 
@@ -38,8 +50,10 @@ struct text_cidr text_cidr_make(const struct tp_addr *ip, uint8_t prefix_len);
 
 bool text_cidr_contains(const struct text_cidr *c, const struct tp_addr *ip);
 
-// Both write to buf (TEXT_ADDR_SIZE bytes) and return it. IPv6 is bracketed where a port follows;
+// All write to buf (TEXT_ADDR_SIZE bytes) and return it. IPv6 is bracketed where a port follows;
 // a port of 0 is left out by text_ip_format only. No family: "none".
 const char *text_ip_format(const struct tp_addr *a, char *buf);
 const char *text_addr_format(const struct tp_addr *a, char *buf);
 const char *text_cidr_format(const struct text_cidr *c, char *buf);
+// "10.0.0.0/8:5000-6000", "[fd77::/16]:443"; without ports as text_cidr_format.
+const char *text_scope_format(const struct text_scope *s, char *buf);
