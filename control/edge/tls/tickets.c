@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -15,18 +16,26 @@
 #include <openssl/kdf.h>
 #include <openssl/rand.h>
 
-struct tls_tickets {
-	uint8_t seed[TLS_TICKET_KEY_MAX];
-	size_t len;
-	uint64_t (*wall_s)(void *ctx);
-	void *ctx;
-};
-
 // All that one period uses, as it comes from the seed.
 struct keys {
 	uint8_t name[16];
 	uint8_t cipher[32];
 	uint8_t mac[32];
+};
+
+#define PERIODS 3u // the one before, this, and the one after ours: another relay's clock is ahead
+
+struct tls_tickets {
+	uint8_t seed[TLS_TICKET_KEY_MAX];
+	size_t len;
+	uint64_t (*wall_s)(void *ctx);
+	void *ctx;
+	// Made anew when the period changes: a derivation takes longer than all else about a
+	// ticket.
+	pthread_mutex_t lock;
+	uint64_t period; // of keys[1]
+	bool made;
+	struct keys keys[PERIODS];
 };
 
 static uint64_t wall_now_s(void *ctx)
@@ -42,6 +51,7 @@ struct tls_tickets *tls_tickets_create(
 
 	if (t == NULL)
 		return NULL;
+	pthread_mutex_init(&t->lock, NULL);
 	t->wall_s = wall_s != NULL ? wall_s : wall_now_s;
 	t->ctx = ctx;
 	t->len = seed == NULL ? TLS_TICKET_KEY_MIN : len;
@@ -59,7 +69,8 @@ void tls_tickets_destroy(struct tls_tickets *t)
 {
 	if (t == NULL)
 		return;
-	OPENSSL_cleanse(t->seed, sizeof(t->seed));
+	pthread_mutex_destroy(&t->lock);
+	OPENSSL_cleanse(t, sizeof(*t));
 	free(t);
 }
 
@@ -100,28 +111,47 @@ static bool crypt_init(
 	       EVP_MAC_CTX_set_params(mac, params) == 1;
 }
 
+// Copies the keys of all periods. False: OpenSSL failed.
+static bool keys_get(struct tls_tickets *t, struct keys keys[PERIODS])
+{
+	uint64_t period = t->wall_s(t->ctx) / TLS_TICKET_ROTATE_S;
+	bool good;
+
+	pthread_mutex_lock(&t->lock);
+	good = t->made && t->period == period;
+	if (!good) {
+		good = true;
+		for (unsigned i = 0; i < PERIODS; i++)
+			good &= keys_make(t, period + i - 1, &t->keys[i]);
+		t->made = good;
+		t->period = period;
+	}
+	memcpy(keys, t->keys, sizeof(t->keys));
+	pthread_mutex_unlock(&t->lock);
+	return good;
+}
+
 // -1: error; 0: unknown, a full handshake follows; 1: good; 2: good, but a new ticket is due.
 int tls_ticket_crypt(struct tls_tickets *t, uint8_t name[16], uint8_t *iv, EVP_CIPHER_CTX *cipher,
 	EVP_MAC_CTX *mac, bool seal)
 {
-	uint64_t period = t->wall_s(t->ctx) / TLS_TICKET_ROTATE_S;
-	struct keys k;
+	struct keys keys[PERIODS];
 	int rc = 0;
 
-	if (seal) {
-		if (!keys_make(t, period, &k) || RAND_bytes(iv, EVP_MAX_IV_LENGTH) != 1)
-			return -1;
-		memcpy(name, k.name, sizeof(k.name));
-		rc = crypt_init(&k, iv, cipher, mac, true) ? 1 : -1;
+	if (!keys_get(t, keys)) {
+		rc = -1;
+	} else if (seal) {
+		memcpy(name, keys[1].name, sizeof(keys[1].name));
+		rc = RAND_bytes(iv, EVP_MAX_IV_LENGTH) == 1 &&
+				     crypt_init(&keys[1], iv, cipher, mac, true)
+			     ? 1
+			     : -1;
 	}
-	// The one after ours: another relay's clock is ahead.
-	for (int d = -1; d <= 1 && !seal && rc == 0; d++) {
-		if (!keys_make(t, period + (uint64_t)(int64_t)d, &k))
-			rc = -1;
-		else if (CRYPTO_memcmp(name, k.name, sizeof(k.name)) == 0)
-			rc = !crypt_init(&k, iv, cipher, mac, false) ? -1 : d < 0 ? 2 : 1;
+	for (unsigned i = 0; i < PERIODS && !seal && rc == 0; i++) {
+		if (CRYPTO_memcmp(name, keys[i].name, sizeof(keys[i].name)) == 0)
+			rc = !crypt_init(&keys[i], iv, cipher, mac, false) ? -1 : i == 0 ? 2 : 1;
 	}
-	OPENSSL_cleanse(&k, sizeof(k));
+	OPENSSL_cleanse(keys, sizeof(keys));
 	return rc;
 }
 

@@ -19,8 +19,10 @@ MEASURES = (
         "--clients", str(CLIENTS)], way)
       for transport in PORTS for payload in (160, 1200) for way in ("up", "down")),
     ("delay tls", ["--transport", "tls", "--rate", str(DELAY_RATE), "--clients", str(CLIENTS)], "up"),
-    ("handshakes", ["--measure", "handshakes", "--clients", "32"], None),
-    ("handshakes resumed", ["--measure", "handshakes", "--resume", "--clients", "32"], None),
+    *(("handshakes %s%s" % (version, " resumed" if resume else ""),
+       ["--measure", "handshakes", "--clients", "32", "--tls", version, *resume], None)
+      for version in ("1.2", "1.3") for resume in ([], ["--resume"])),
+    ("handshakes dtls", ["--measure", "handshakes", "--clients", "32", "--transport", "dtls"], None),
     ("idle", ["--measure", "idle", "--clients", "IDLE"], None),
 )
 
@@ -101,7 +103,7 @@ def flat(name, seen, polled, way):
     cpu = seen["server_cpu"]["seconds"] * 1e9 + polled
     if way is None:
         return {"rate": seen["per_second"], "cpu_ns": cpu / max(1, seen["handshakes"]),
-                "resumed": seen["resumed"], "p50": seen["p50_ns"], "p99": seen["p99_ns"]}
+                "resumed": seen["resumed"], "version": seen["version"], "p50": seen["p50_ns"], "p99": seen["p99_ns"]}
     there = seen[way]
     return {"rate": there["arrived_per_second"], "sent": there["sent_per_second"], "loss": there["loss"],
             "cpu_ns": cpu / max(1, there["arrived"]), "p50": there["delay_ns"]["p50"],

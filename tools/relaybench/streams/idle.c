@@ -18,6 +18,7 @@ struct handshakes {
 	struct streams_crowd crowd;
 	bool counts;
 	uint64_t done, resumed;
+	const char *version; // of the last
 	struct load_histogram delay;
 };
 
@@ -29,6 +30,7 @@ static void handshake_done(void *ctx, uint32_t client)
 	if (!h->counts)
 		return;
 	h->done++;
+	h->version = SSL_get_version(c->conn.ssl);
 	h->resumed += (uint64_t)SSL_session_reused(c->conn.ssl);
 	load_histogram_add(&h->delay, streams_now_ns() - c->began_ns);
 }
@@ -71,10 +73,10 @@ int streams_handshakes_run(const struct streams_options *o, json_t **out)
 	span_ns = streams_now_ns() - start_ns;
 	rc = streams_server_read(o, &after);
 	if (rc == 0)
-		*out = json_pack("{s:I, s:I, s:I, s:f, s:I, s:I, s:o}", "handshakes",
-			(json_int_t)h.done, "resumed", (json_int_t)h.resumed, "failed",
-			(json_int_t)h.crowd.n_gone, "per_second",
-			(double)h.done * 1e9 / (double)span_ns, "p50_ns",
+		*out = json_pack("{s:I, s:s, s:I, s:I, s:f, s:I, s:I, s:o}", "handshakes",
+			(json_int_t)h.done, "version", h.version == NULL ? "none" : h.version,
+			"resumed", (json_int_t)h.resumed, "failed", (json_int_t)h.crowd.n_gone,
+			"per_second", (double)h.done * 1e9 / (double)span_ns, "p50_ns",
 			(json_int_t)load_histogram_part(&h.delay, 0.5), "p99_ns",
 			(json_int_t)load_histogram_part(&h.delay, 0.99), "server_cpu",
 			streams_server_cpu(&before, &after, h.done));
