@@ -5,8 +5,6 @@
 fragments.py matrix --server4 ... [--length N ...]   every way through the relay, DF clear: each
                                                      datagram arrives, byte for byte
 fragments.py request --server4 ...                   a CreatePermission in fragments is answered
-fragments.py flood --server4 ... --seconds S         fragments that never make a datagram, of many
-                                                     sources and kinds, from the second namespace
 """
 
 import argparse
@@ -21,8 +19,6 @@ import socket
 import struct
 import sys
 import time
-
-import hostile
 
 COOKIE = 0x2112a442
 PORT = 3478
@@ -285,67 +281,19 @@ def request(o):
     return judge.end()
 
 
-def ipv4(source, destination, number, offset, more, body):
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), number,
-                       (0x2000 if more else 0) | offset, 64, 17, 0, socket.inet_aton(source),
-                       socket.inet_aton(destination))
-    return head + body  # the kernel fills in the checksum
-
-
-def flood_packets(o, number, ports):
-    """One of each kind; sources are the second host's own or its network's."""
-    spoofed = "10.77.2.%u" % random.randrange(3, 250)
-    first = ports + bytes(248)
-    kind = number % 4
-    if kind == 0:  # first fragments of datagrams that never end
-        return [ipv4(o.b4, o.server4, number & 0xffff, 0, True, first)]
-    if kind == 1:  # the same with spoofed sources
-        return [ipv4(spoofed, o.server4, random.randrange(65536), 0, True, first)]
-    if kind == 2:  # overlaps
-        return [ipv4(o.b4, o.server4, number & 0xffff, 0, True, first),
-                ipv4(o.b4, o.server4, number & 0xffff, 16, True, bytes(256))]
-    return [ipv4(spoofed, o.server4, number & 0xffff, 0, True, ports)] + [  # tiny ones
-        ipv4(spoofed, o.server4, number & 0xffff, i, True, bytes(8)) for i in range(1, 70)]
-
-
-FLOOD_NUMBERS = 2048  # of which each makes the packets of one kind
-
-
-def flood(o):
-    """Prints how many were sent."""
-    with Namespace(o.netns_b):
-        s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-    s.connect((o.server4, 0))
-    ports = struct.pack("!HHHH", 5000, PORT, 4000, 0)
-    packets = [p for number in range(FLOOD_NUMBERS) for p in flood_packets(o, number, ports)]
-    batches = [hostile.Batch(packets[i:i + 64]) for i in range(0, len(packets), 64)]
-    begin, sent, number = time.monotonic(), 0, 0
-    while (now := time.monotonic() - begin) < o.seconds:
-        if o.rate and sent > now * o.rate:
-            time.sleep(0.001)
-            continue
-        # None: the interface's queue is full.
-        sent += batches[number % len(batches)].send(s)
-        number += 1
-    print(sent)
-    return 0
-
-
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument("what", choices=("matrix", "request", "flood"))
+    p.add_argument("what", choices=("matrix", "request"))
     for name in ("server4", "server6", "a4", "a6", "b4", "b6", "netns-a", "netns-b",
                  "password-file"):
         p.add_argument("--" + name, required=True)
     p.add_argument("--length", type=int, action="append")
     p.add_argument("--way", action="append")
-    p.add_argument("--seconds", type=float, default=10)
-    p.add_argument("--rate", type=float, default=0)
     o = p.parse_args()
     o.length = o.length or LENGTHS
     with open(o.password_file, encoding="ascii") as f:
         o.password = f.read().strip()
-    return {"matrix": matrix, "request": request, "flood": flood}[o.what](o)
+    return {"matrix": matrix, "request": request}[o.what](o)
 
 
 if __name__ == "__main__":
