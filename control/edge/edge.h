@@ -35,7 +35,9 @@ struct edge {
 	bool stopping;
 	bool failed;
 	bool lock_reported;
-	uint64_t warned_s; // wall clock of the last warning of a certificate
+	uint64_t warned_s;   // wall clock of the last warning of a certificate
+	uint64_t trimmed;    // connections that had ended when memory was given back
+	uint64_t trimmed_ns; // and the time
 	struct edge_link_up up;
 };
 

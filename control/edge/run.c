@@ -2,6 +2,7 @@
 // Loop, reload and end.
 #include "edge.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,9 +15,11 @@
 #include <proc/sandbox.h>
 #include <proc/start.h>
 
-#define TICK_MS	  100
-#define DAY_S	  86400u
-#define EXPIRES_S (14u * DAY_S)
+#define TICK_MS	   100
+#define DAY_S	   86400u
+#define EXPIRES_S  (14u * DAY_S)
+#define TRIM_NS	   (10u * TP_NS_PER_S)
+#define TRIM_LEAST 128u // connections that end before memory is given back
 
 // ---- certificates -------------------------------------------------------------------------------
 
@@ -110,8 +113,28 @@ static void others_watch(struct edge *e)
 	e->up = up;
 }
 
+// The allocator keeps the memory of connections that have gone, and hands it to the kernel here. As
+// many must have ended as there are: threads wait meanwhile, the longer the more memory there is.
+static void memory_return(struct edge *e)
+{
+	struct serve_counters c;
+	uint64_t ended = 0;
+
+	if (e->now_ns < e->trimmed_ns + TRIM_NS)
+		return;
+	serve_counters_read(e->serve, &c);
+	for (unsigned i = 0; i < SERVE_CLOSE_COUNT; i++)
+		ended += c.closed[i];
+	if (ended - e->trimmed < TRIM_LEAST + serve_connections(e->serve))
+		return;
+	e->trimmed = ended;
+	e->trimmed_ns = e->now_ns;
+	(void)malloc_trim(0);
+}
+
 static void second_pass(struct edge *e)
 {
+	memory_return(e);
 	certificates_watch(e);
 	proc_denied_log();
 	if (!proc_role_check(&e->place, SHM_ROLE_EDGE, e->role_fd, &e->lock_reported))
