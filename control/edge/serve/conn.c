@@ -293,8 +293,9 @@ void conn_read_open(struct conn *c)
 			return;
 		if (!conn_bytes(c, t->scratch, kept, (size_t)n))
 			return;
-		// The kernel tells of more by an event; a session may hold the last of it.
-		if (c->ssl == NULL || c->binding)
+		// The kernel tells of more by an event; a session may hold the last of it. A read
+		// that finds nothing would cost as much as one that does.
+		if (!stream_holds(c) || c->binding)
 			return;
 	}
 	if (stream_holds(c) && ds_list_is_empty(&c->again))
