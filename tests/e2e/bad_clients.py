@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Clients of streams that misbehave: connections opened and dropped at every stage, handshakes that
 are never ended, clients that never read while a peer sends to them. Runs in the clients' namespace;
-prints one line when all is done, then holds what is open until its input ends.
+prints one line when all is done, then holds all that is open until its input ends.
 
 bad_clients.py SERVER PORT PEER --peer-netns NAME --password-file FILE --tls CA
                [--dropped N] [--half-open N] [--unread N] [--packets N]

@@ -122,7 +122,7 @@ missed=$(machine_losses)
 bad --dropped "$dropped" --half-open $halves --unread 2 --packets 2000
 e2e_check "calls go on beside bad clients" calls_go_on
 e2e_check "all bad clients had their turn" grep -q "^$dropped dropped, $halves half open, 2 unread" "$E2E_TMP/bad"
-# Housekeeping counts what the ports missed once a second.
+# Housekeeping reads the counters of the ports once a second.
 sleep 1.2
 missed=$(($(machine_losses) - missed))
 echo "$(cat "$E2E_TMP/bad"); $missed packets lost by the machine"

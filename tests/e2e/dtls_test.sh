@@ -86,7 +86,7 @@ dataplane_is_killed()
 	e2e_lab kill dataplane && e2e_lab start dataplane || return 1
 	e2e_wait 60 messages_are_more_than $(($(edge_counter messages_out) + 500)) || return 1
 	[ "$(edge_counter accepted)" = "$accepted" ] || return 1
-	# It counts what was lost meanwhile.
+	# It counts the losses meanwhile.
 	wait $client || true
 }
 

@@ -205,7 +205,7 @@ static void run(struct flood *f, double rate, double seconds)
 	uint64_t start = now_ns(), span = 0;
 
 	for (unsigned number = 0; (double)span < seconds * 1e9; span = now_ns() - start) {
-		// What was refused counts as well: a full interface gets no more than the rate.
+		// Refused ones count as well: a full interface gets no more than the rate.
 		if (rate > 0 && (double)(f->sent + f->refused) > (double)span * rate / 1e9) {
 			nanosleep(&pause, NULL);
 			continue;

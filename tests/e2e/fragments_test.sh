@@ -83,7 +83,7 @@ flood()
 		"$(mac_of "$TP_NS_NET" b0)" "$TP_B4" "$TP_RELAY4" "$TP_B6" "$TP_RELAY6" 3478 "$rate" "$1"
 }
 flood 3 > /dev/null
-# Housekeeping counts what the ports missed once a second.
+# Housekeeping reads the counters of the ports once a second.
 sleep 1.2
 before=$(memory)
 missed=$(machine_losses)
