@@ -25,8 +25,11 @@ struct row {
 };
 
 // Three lines each: the lines of a row begin in line 4 or 5.
-#define BASE   SUPPORT_BASE
-#define SECRET SUPPORT_SECRET
+#define BASE	  SUPPORT_BASE
+#define SECRET	  SUPPORT_SECRET
+
+#define LETTERS16 "abcdefghijklmnop"
+#define LETTERS64 LETTERS16 LETTERS16 LETTERS16 LETTERS16
 
 static const struct row keys[] = {
 	{BASE SECRET "realmm: x\n", {{5, "realmm", "unknown key", "did you mean realm"}}},
@@ -58,6 +61,8 @@ static const struct row types[] = {
 	{BASE SECRET "realm: {a: b}\n", {{5, "realm", "not a group of keys", "write it as"}}},
 	{BASE SECRET "realm:\n", {{5, "realm", "has no value", "remove the key"}}},
 	{BASE SECRET "realm: ''\n", {{5, "realm", "has no value", "remove the key"}}},
+	{BASE SECRET "realm: " LETTERS64 LETTERS64 "\n",
+		{{5, "realm", "has more than 127 characters", "shorter"}}},
 	{BASE SECRET "realm: \"a\\0b\"\n", {{5, "realm", "NUL", "remove"}}},
 	{BASE SECRET "realm: \"a\\nb\"\n", {{5, "realm", "\"a\\nb\" contains control", "control"}}},
 	{BASE SECRET "log: debug\n", {{5, "log", "needs keys and values", "known here: format"}}},

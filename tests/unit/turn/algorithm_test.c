@@ -25,6 +25,7 @@ struct wish {
 	bool sha1;	// MESSAGE-INTEGRITY
 	size_t mac_len; // MESSAGE-INTEGRITY-SHA256, 0: none
 	bool userhash;
+	bool nameless; // neither USERNAME nor USERHASH
 };
 
 #define LIST	      .list = offer, .list_len = sizeof(offer)
@@ -68,7 +69,7 @@ static unsigned send_as(struct fixture *f, uint16_t type, const struct wish *w, 
 		msg_u32(&m, ATTR_REQUESTED_TRANSPORT, 17u << 24);
 	if (w->userhash)
 		msg_userhash(&m, user, REALM);
-	else
+	else if (!w->nameless)
 		msg_text(&m, ATTR_USERNAME, user);
 	msg_text(&m, ATTR_REALM, REALM);
 	msg_text(&m, ATTR_NONCE, f->c.nonce);
@@ -185,6 +186,7 @@ static void algorithms_are_checked(void **state)
 		{"key of SHA-256", {LIST, ONE(md5_alone), .by_sha256 = true, .mac_len = 32}, 401},
 		{"USERHASH", {CLIENT_SHA256, .userhash = true}, 0},
 		{"USERHASH, MD5", {.sha1 = true, .userhash = true}, 0},
+		{"neither USERNAME nor USERHASH", {.sha1 = true, .nameless = true}, 400},
 	};
 
 	(void)state;

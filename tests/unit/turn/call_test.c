@@ -21,6 +21,9 @@ static void call_is_set_up(void **state)
 	assert_int_equal(h.n_opened, 1);
 	a = client_allocation(&h, &c);
 	assert_non_null(a);
+	// RFC 8489 6.3.1.2: the answer goes where the request came from.
+	assert_true(tp_addr_equal(&h.to.remote, &c.tuple.remote));
+	assert_int_equal(h.to.listener_id, c.tuple.listener_id);
 	assert_true(reply_xor_addr(h.reply, h.reply_len, ATTR_XOR_MAPPED_ADDRESS, 0, &mapped));
 	assert_true(tp_addr_equal(&mapped, &c.tuple.remote));
 	assert_true(tp_addr_equal(&c.relayed, &a->rec.relay[0].advertised));
