@@ -16,9 +16,16 @@ struct edge_options {
 	bool no_sandbox;
 };
 
+// A configuration to which listeners that a reload has added refer.
+struct edge_conf {
+	struct edge_conf *next;
+	struct conf *conf;
+};
+
 struct edge {
 	struct edge_options options;
-	struct conf *conf; // of the start: sockets and threads are made of it
+	struct conf *conf;	 // of the start: sockets and threads are made of it
+	struct edge_conf *later; // of reloads
 	struct shm_place place;
 	int role_fd;
 	int signal_fd;

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -52,11 +53,45 @@ static void certificates_watch(struct edge *e)
 			log_str("remedy", "renew it, then send SIGHUP to turnpike-edge")));
 }
 
+static void reload_log(const struct conf *conf, int rc, const struct serve_changes *changes,
+	const struct tls_error *err)
+{
+	if (rc < 0)
+		log_event(LOG_EV_CERTIFICATE_REFUSED,
+			LOG_FIELDS(log_str("problem", err->problem), log_str("remedy", err->remedy),
+				log_str("state", "certificates and listeners stay as they were")));
+	else
+		log_event(LOG_EV_CONFIG_RELOADED,
+			LOG_FIELDS(log_str("file", conf->path),
+				log_u64("listeners_added", changes->added),
+				log_u64("listeners_removed", changes->removed)));
+	if (rc == 0 && changes->others)
+		log_event(LOG_EV_CONFIG_WARNING,
+			LOG_FIELDS(log_str("key", "listeners"),
+				log_str("problem", "some have other keys, which a reload does not "
+						   "take over"),
+				log_str("remedy", "restart turnpike-edge")));
+}
+
+// New listeners refer to it. Without memory it is nobody's, and stays.
+static bool conf_keep(struct edge *e, struct conf *conf)
+{
+	struct edge_conf *kept = malloc(sizeof(*kept));
+
+	if (kept != NULL) {
+		*kept = (struct edge_conf){.next = e->later, .conf = conf};
+		e->later = kept;
+	}
+	return true;
+}
+
 int edge_reload(struct edge *e, struct tls_error *err)
 {
 	const struct conf_request request = {
 		.role = CONF_FOR_EDGE, .path = e->options.config, .instance = e->options.instance};
+	struct serve_changes changes = {.added = 0};
 	struct conf *conf;
+	bool kept = false;
 	int rc = -1;
 
 	proc_notify("RELOADING=1");
@@ -65,24 +100,24 @@ int edge_reload(struct edge *e, struct tls_error *err)
 		edge_connections_clamp(e, conf);
 	snprintf(err->problem, sizeof(err->problem), "the configuration has mistakes");
 	snprintf(err->remedy, sizeof(err->remedy), "relayctl config check lists them");
-	if (conf != NULL && serve_reload(e->serve, conf, err) < 0) {
-		log_event(LOG_EV_CERTIFICATE_REFUSED,
-			LOG_FIELDS(log_str("problem", err->problem), log_str("remedy", err->remedy),
-				log_str("state", "the certificates before stay in use")));
-	} else if (conf != NULL) {
-		rc = 0;
+	if (conf != NULL) {
+		rc = serve_reload(e->serve, conf, &changes, err);
+		kept = changes.added > 0 && conf_keep(e, conf);
+		reload_log(conf, rc, &changes, err);
+	}
+	if (rc == 0) {
 		e->warned_s = 0;
 		log_level_set(conf->log.level);
-		log_event(LOG_EV_CONFIG_RELOADED, LOG_FIELDS(log_str("file", conf->path)));
-		certificates_log(e);
-		if (!serve_listeners_same(e->serve, conf))
+		if (edge_relay_addresses(e->relay, conf->relay.addresses, conf->relay.n_addresses) <
+			0)
 			log_event(LOG_EV_CONFIG_WARNING,
-				LOG_FIELDS(log_str("key", "listeners"),
-					log_str("problem", "they have changed, which a reload "
-							   "does not take over"),
-					log_str("remedy", "restart turnpike-edge")));
+				LOG_FIELDS(log_str("key", "relay.addresses"),
+					log_str("problem", "no memory for them"),
+					log_str("remedy", "free memory, then reload again")));
+		certificates_log(e);
 	}
-	conf_free(conf);
+	if (!kept)
+		conf_free(conf);
 	proc_notify("READY=1");
 	return rc;
 }
@@ -199,6 +234,13 @@ void edge_stop(struct edge *e)
 		(void)shm_role_leave(&e->place, SHM_ROLE_EDGE, e->role_fd);
 	else if (e->role_fd >= 0)
 		close(e->role_fd);
+	while (e->later != NULL) {
+		struct edge_conf *next = e->later->next;
+
+		conf_free(e->later->conf);
+		free(e->later);
+		e->later = next;
+	}
 	conf_free(e->conf);
 	if (orderly)
 		log_event(LOG_EV_PROCESS_STOPPED, LOG_FIELDS(log_u64("accepted", c.accepted),

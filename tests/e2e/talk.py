@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Two clients of the relay that talk without a pause, while a test does something to the relay.
 
-talk.py SERVER --ca FILE --password-file FILE [--transport T]: says "ready"; at each line of input both
+talk.py SERVER --ca FILE --password-file FILE [--transport T] [--port P]: says "ready"; at each line of input both
 refresh their allocations, then it says "ready N" with the count of messages so far. At the end of the
 input it waits for what is under way, and says "all N" or how many are missing.
 """
@@ -44,6 +44,7 @@ def main():
     p.add_argument("server")
     p.add_argument("--ca", required=True)
     p.add_argument("--password-file", required=True)
+    p.add_argument("--port", type=int)
     p.add_argument("--transport", choices=transports.TRANSPORTS, default="tls")
     args = p.parse_args()
     with open(args.password_file, "rb") as f:

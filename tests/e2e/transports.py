@@ -134,7 +134,7 @@ class Client:
     def __init__(self, transport, args):
         way = Stream if transport in ("tcp", "tls") else Datagrams
         ca = args.ca if transport in ("tls", "dtls") else None
-        self.way = way(args.server, PORTS[transport], ca)
+        self.way = way(args.server, getattr(args, "port", None) or PORTS[transport], ca)
         self.password = args.password
         self.realm = self.nonce = None
         self.data = []

@@ -75,6 +75,21 @@ static int parts_init(struct edge_relay *r)
 	return -pthread_mutex_init(&r->mutex, NULL);
 }
 
+int edge_relay_addresses(struct edge_relay *r, const struct tp_addr *addresses, size_t n)
+{
+	struct tp_addr *copy = calloc(n + 1, sizeof(*copy));
+
+	if (copy == NULL)
+		return -ENOMEM;
+	if (n > 0)
+		memcpy(copy, addresses, n * sizeof(*copy));
+	free(r->addresses);
+	r->addresses = copy;
+	r->settings.addresses = copy;
+	r->settings.n_addresses = n;
+	return 0;
+}
+
 struct edge_relay *edge_relay_create(const struct edge_relay_settings *s)
 {
 	struct edge_relay *r = calloc(1, sizeof(*r));
@@ -89,7 +104,10 @@ struct edge_relay *edge_relay_create(const struct edge_relay_settings *s)
 	ds_list_init(&r->dead);
 	ds_list_init(&r->connecting);
 	ds_list_init(&r->waiting);
-	rc = parts_init(r);
+	r->settings.n_addresses = 0;
+	rc = edge_relay_addresses(r, s->addresses, s->n_addresses);
+	if (rc == 0)
+		rc = parts_init(r);
 	if (rc == 0)
 		return r;
 	edge_relay_destroy(r);
@@ -140,6 +158,7 @@ void edge_relay_destroy(struct edge_relay *r)
 	ds_map_fini(&r->listeners);
 	ds_map_fini(&r->peers);
 	pthread_mutex_destroy(&r->mutex);
+	free(r->addresses);
 	if (r->ended_fd >= 0)
 		close(r->ended_fd);
 	if (r->epoll_fd >= 0)

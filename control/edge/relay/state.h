@@ -53,6 +53,7 @@ struct ended {
 
 struct edge_relay {
 	struct edge_relay_settings settings;
+	struct tp_addr *addresses; // of the settings
 	int epoll_fd;
 	int ended_fd;
 	pthread_mutex_t mutex; // of `ended`

@@ -184,7 +184,7 @@ static void on_message(void *ctx, const uint8_t *data, size_t len)
 
 static struct serve_dtls_port *port_of(struct serve *s, uint16_t listener_id)
 {
-	for (size_t i = 0; i < s->n_dtls_ports; i++) {
+	for (size_t i = 0; i < s->n_dtls_served; i++) {
 		struct serve_dtls_port *p = &s->dtls_ports[i];
 
 		if (edge_link_listener(s->link, &p->addr, TP_TRANSPORT_DTLS) == listener_id)

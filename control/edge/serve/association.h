@@ -34,6 +34,8 @@ struct associations {
 
 // Those of a configuration. 0 or a negative errno.
 int association_ports_make(struct serve *s, const struct conf *conf);
+// Takes back those from `first` on, which no thread knows.
+void association_ports_forget(struct serve *s, size_t first);
 void association_ports_free(struct serve *s);
 // New contexts for all ports, [n_dtls_ports]. NULL with err filled in.
 struct tls_context **association_contexts_load(

@@ -27,8 +27,12 @@
 #define CONNECTION_BIND_ERROR 0x011bu
 
 // Address and port that clients connect to, with a tcp listener, a tls listener, or both.
+// A port keeps its place as long as the process lives: connections refer to it.
+#define SERVE_PORTS_MAX	      1024u
+
 struct serve_port {
 	struct tp_addr addr;
+	_Atomic bool is_removed;	   // each thread closes its own socket
 	const struct conf_listener *plain; // NULL: none, and below
 	const struct conf_listener *tls;
 	const struct conf_listener *proxied; // its proxies; NULL: direct
@@ -135,10 +139,11 @@ struct serve {
 	struct tls_tickets *tickets;
 	struct edge_link *link;
 	const struct conf *conf;
-	struct serve_port *ports;
-	size_t n_ports;
+	struct serve_port *ports; // [SERVE_PORTS_MAX]
+	size_t n_ports;		  // the main thread's
 	struct serve_dtls_port *dtls_ports;
-	size_t n_dtls_ports;
+	size_t n_dtls_ports;	      // the main thread's
+	_Atomic size_t n_dtls_served; // of them, those that the threads may take
 	struct dtls_cookies *cookies;
 	struct serve_times times;
 	struct serve_thread *threads[TP_EDGE_THREADS_MAX];
@@ -153,10 +158,14 @@ struct serve {
 
 // ---- listen.c -----------------------------------------------------------------------------------
 
-// The ports of a configuration, without sockets. Their number, or a negative errno.
+struct serve_port *listen_port_find(struct serve *s, const struct tp_addr *addr);
+bool listen_is_stream(const struct conf_listener *l);
+// Adds the ports of a configuration that are not there yet, without sockets. 0 or a negative errno.
 int listen_ports_make(struct serve *s, const struct conf *conf);
-// A listening socket for each thread.
-int listen_ports_open(struct serve *s, struct tls_error *err);
+// A listening socket for each thread, of the ports from `first` on.
+int listen_ports_open(struct serve *s, size_t first, struct tls_error *err);
+// Closes the ports from `first` on, which no thread knows.
+void listen_ports_forget(struct serve *s, size_t first);
 void listen_ports_close(struct serve *s);
 // A context of the listener's certificates. NULL with err filled in.
 struct tls_context *listen_context_load(struct serve *s, const struct conf *conf,
@@ -166,6 +175,15 @@ int listen_contexts_load(struct serve *s, const struct conf *conf, struct tls_er
 socklen_t listen_sockaddr(const struct tp_addr *a, struct sockaddr_storage *out);
 // Takes new connections of a port.
 void listen_accept(struct serve_thread *t, struct serve_port *p);
+
+// ---- ports.c: ports that come and go while the threads run --------------------------------------
+
+// Gives the threads the ports from `first` on. 0 or a negative errno.
+int ports_show(struct serve *s, size_t first);
+// Takes those away that the configuration lacks. How many they were.
+unsigned ports_remove(struct serve *s, const struct conf *conf);
+// Closes the sockets of removed ports and their connections: the thread's part.
+void ports_leave(struct serve_thread *t);
 
 // ---- conn.c -------------------------------------------------------------------------------------
 

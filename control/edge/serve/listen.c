@@ -14,31 +14,37 @@
 
 // ---- ports --------------------------------------------------------------------------------------
 
-static struct serve_port *port_find(struct serve *s, const struct tp_addr *addr)
+struct serve_port *listen_port_find(struct serve *s, const struct tp_addr *addr)
 {
 	for (size_t i = 0; i < s->n_ports; i++) {
-		if (tp_addr_equal(&s->ports[i].addr, addr))
+		if (!s->ports[i].is_removed && tp_addr_equal(&s->ports[i].addr, addr))
 			return &s->ports[i];
 	}
 	return NULL;
 }
 
-static bool is_stream(const struct conf_listener *l)
+bool listen_is_stream(const struct conf_listener *l)
 {
 	return l->transport == CONF_TRANSPORT_TCP || l->transport == CONF_TRANSPORT_TLS;
 }
 
 int listen_ports_make(struct serve *s, const struct conf *conf)
 {
-	s->ports = calloc(conf->n_listeners, sizeof(*s->ports));
+	size_t first = s->n_ports;
+
+	if (s->ports == NULL)
+		s->ports = calloc(SERVE_PORTS_MAX, sizeof(*s->ports));
 	if (s->ports == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < conf->n_listeners; i++) {
 		const struct conf_listener *l = &conf->listeners[i];
-		struct serve_port *p = port_find(s, &l->addr);
+		struct serve_port *p = listen_port_find(s, &l->addr);
 
-		if (!is_stream(l))
+		// One that is there already stays as it is.
+		if (!listen_is_stream(l) || (p != NULL && p < s->ports + first))
 			continue;
+		if (p == NULL && s->n_ports == SERVE_PORTS_MAX)
+			return -ENOSPC;
 		if (p == NULL) {
 			p = &s->ports[s->n_ports++];
 			p->addr = l->addr;
@@ -52,7 +58,7 @@ int listen_ports_make(struct serve *s, const struct conf *conf)
 		if (l->n_proxies > 0)
 			p->proxied = l;
 	}
-	return (int)s->n_ports;
+	return 0;
 }
 
 // ---- sockets -----------------------------------------------------------------------------------
@@ -122,11 +128,11 @@ static const char *socket_remedy(int rc)
 	return "see ip address, and the listener's address";
 }
 
-int listen_ports_open(struct serve *s, struct tls_error *err)
+int listen_ports_open(struct serve *s, size_t first, struct tls_error *err)
 {
 	char text[TEXT_ADDR_SIZE];
 
-	for (size_t i = 0; i < s->n_ports; i++) {
+	for (size_t i = first; i < s->n_ports; i++) {
 		for (unsigned k = 0; k < s->n_threads; k++) {
 			int fd = socket_open(&s->ports[i].addr);
 
@@ -142,18 +148,24 @@ int listen_ports_open(struct serve *s, struct tls_error *err)
 	return 0;
 }
 
-void listen_ports_close(struct serve *s)
+void listen_ports_forget(struct serve *s, size_t first)
 {
-	for (size_t i = 0; i < s->n_ports; i++) {
+	for (size_t i = first; i < s->n_ports; i++) {
 		for (unsigned k = 0; k < TP_EDGE_THREADS_MAX; k++) {
 			if (s->ports[i].fds[k] >= 0)
 				close(s->ports[i].fds[k]);
 		}
 		tls_context_unref(s->ports[i].context);
+		s->ports[i] = (struct serve_port){.plain = NULL};
 	}
+	s->n_ports = first < s->n_ports ? first : s->n_ports;
+}
+
+void listen_ports_close(struct serve *s)
+{
+	listen_ports_forget(s, 0);
 	free(s->ports);
 	s->ports = NULL;
-	s->n_ports = 0;
 }
 
 // ---- certificates ------------------------------------------------------------------------------
@@ -232,7 +244,7 @@ int listen_contexts_load(struct serve *s, const struct conf *conf, struct tls_er
 	for (size_t i = 0; i < s->n_ports && rc == 0; i++) {
 		const struct conf_listener *l = tls_listener_of(conf, &s->ports[i]);
 
-		// A listener that the new configuration lacks serves until the next start.
+		// One that the new configuration lacks has connections yet.
 		if (s->ports[i].tls == NULL)
 			continue;
 		made[i] = l != NULL ? context_load(s, conf, l, s->ports[i].tls, err)
@@ -266,7 +278,7 @@ static bool is_proxy(const struct conf_listener *l, const struct tp_addr *from)
 
 void listen_accept(struct serve_thread *t, struct serve_port *p)
 {
-	for (unsigned i = 0; i < SERVE_ACCEPTS; i++) {
+	for (unsigned i = 0; i < SERVE_ACCEPTS && p->fds[t->number] >= 0; i++) {
 		struct sockaddr_storage at;
 		socklen_t len = sizeof(at);
 		struct tp_addr from;

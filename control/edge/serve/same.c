@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Whether a configuration has the listeners that were opened at the start.
+// Whether a configuration changes the keys of listeners that stay.
 #include "internal.h"
 
 static bool texts_same(const char *const *a, size_t n_a, const char *const *b, size_t n_b)
@@ -46,12 +46,35 @@ static bool listener_same(const struct conf_listener *a, const struct conf_liste
 	       backends_same(a, b) && websocket_same(&a->websocket, &b->websocket);
 }
 
+static const struct conf_listener *listener_at(
+	const struct conf *conf, const struct tp_addr *addr, enum conf_transport transport)
+{
+	for (size_t i = 0; i < conf->n_listeners; i++) {
+		const struct conf_listener *l = &conf->listeners[i];
+
+		if (l->transport == transport && tp_addr_equal(&l->addr, addr))
+			return l;
+	}
+	return NULL;
+}
+
+static bool both_same(const struct conf_listener *a, const struct conf_listener *b)
+{
+	return a == NULL || b == NULL ? a == b : listener_same(a, b);
+}
+
 bool serve_listeners_same(const struct serve *s, const struct conf *conf)
 {
-	for (size_t i = 0; i < conf->n_listeners && conf->n_listeners == s->conf->n_listeners;
-		i++) {
-		if (!listener_same(&conf->listeners[i], &s->conf->listeners[i]))
+	for (size_t i = 0; i < s->n_ports; i++) {
+		const struct serve_port *p = &s->ports[i];
+		const struct conf_listener *plain, *tls;
+
+		plain = listener_at(conf, &p->addr, CONF_TRANSPORT_TCP);
+		tls = listener_at(conf, &p->addr, CONF_TRANSPORT_TLS);
+		if (p->is_removed || (plain == NULL && tls == NULL))
+			continue;
+		if (!both_same(plain, p->plain) || !both_same(tls, p->tls))
 			return false;
 	}
-	return conf->n_listeners == s->conf->n_listeners;
+	return true;
 }

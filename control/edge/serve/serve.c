@@ -143,7 +143,7 @@ static int parts_make(struct serve *s, const struct conf *conf, struct tls_error
 		}
 	}
 	times_take(s, &conf->edge);
-	return listen_ports_open(s, err);
+	return listen_ports_open(s, 0, err);
 }
 
 struct serve *serve_create(
@@ -206,12 +206,33 @@ int serve_start(struct serve *s, struct edge_link *link)
 	return rc;
 }
 
-int serve_reload(struct serve *s, const struct conf *conf, struct tls_error *err)
+// New ports with sockets and contexts; none if any of them fails.
+static int ports_add(struct serve *s, const struct conf *conf, struct serve_changes *changes,
+	struct tls_error *err)
+{
+	size_t first = s->n_ports, dtls_first = s->n_dtls_ports;
+
+	if (listen_ports_make(s, conf) < 0 || association_ports_make(s, conf) < 0)
+		fault(err, "no room for more listeners", "restart turnpike-edge");
+	else if (listen_ports_open(s, first, err) == 0 && contexts_load(s, conf, err) == 0) {
+		changes->added = (unsigned)(s->n_ports - first + s->n_dtls_ports - dtls_first);
+		return ports_show(s, first) < 0 ? fault(err, "no memory", "restart turnpike-edge")
+						: 0;
+	}
+	listen_ports_forget(s, first);
+	association_ports_forget(s, dtls_first);
+	return -1;
+}
+
+int serve_reload(struct serve *s, const struct conf *conf, struct serve_changes *changes,
+	struct tls_error *err)
 {
 	const struct admit_limits limits = limits_of(&conf->edge);
 
-	if (contexts_load(s, conf, err) < 0)
+	*changes = (struct serve_changes){.others = !serve_listeners_same(s, conf)};
+	if (ports_add(s, conf, changes, err) < 0)
 		return -1;
+	changes->removed = ports_remove(s, conf);
 	times_take(s, &conf->edge);
 	pthread_mutex_lock(&s->lock);
 	admit_limits_set(s->admit, &limits);
@@ -287,8 +308,10 @@ uint64_t serve_expires_s(struct serve *s, char *file, size_t size)
 	uint64_t first_s = 0;
 
 	pthread_mutex_lock(&s->lock);
-	for (size_t i = 0; i < s->n_ports; i++)
-		expires_first(s->ports[i].context, &first_s, file, size);
+	for (size_t i = 0; i < s->n_ports; i++) {
+		if (!s->ports[i].is_removed)
+			expires_first(s->ports[i].context, &first_s, file, size);
+	}
 	for (size_t i = 0; i < s->n_dtls_ports; i++)
 		expires_first(s->dtls_ports[i].context, &first_s, file, size);
 	pthread_mutex_unlock(&s->lock);

@@ -54,7 +54,7 @@ static struct serve_port *port_of(struct serve *s, const void *ptr)
 {
 	const struct serve_port *p = ptr;
 
-	return p >= s->ports && p < s->ports + s->n_ports ? &s->ports[p - s->ports] : NULL;
+	return p >= s->ports && p < s->ports + SERVE_PORTS_MAX ? &s->ports[p - s->ports] : NULL;
 }
 
 // Events of the ports, of the link and of the stop name these by their addresses; every other event
@@ -65,12 +65,14 @@ static bool event_take(struct serve_thread *t, const struct epoll_event *e)
 
 	if (e->data.ptr == &t->stop_fd)
 		return false;
-	if (e->data.ptr == &t->mail_fd)
+	if (e->data.ptr == &t->mail_fd) {
 		join_mail(t);
-	else if (p != NULL)
+		ports_leave(t);
+	} else if (p != NULL) {
 		listen_accept(t, p);
-	else if (e->data.ptr != &t->link)
+	} else if (e->data.ptr != &t->link) {
 		conn_event(e->data.ptr, e->events);
+	}
 	return true;
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -288,6 +289,7 @@ static void tls_waits_for_a_slow_reader(void **state)
 static void certificates_are_read_again(void **state)
 {
 	const char *certificate = world_certificate, *key = world_key;
+	struct serve_changes changes;
 	struct tls_error err;
 	char file[64], other[64];
 	struct world_client c;
@@ -300,19 +302,127 @@ static void certificates_are_read_again(void **state)
 	assert_string_equal(file, certificate);
 	snprintf(other, sizeof(other), "%s/b.pem", world_directory);
 	certificate_make(CERTIFICATE_ECDSA, 60 * DAY, other, key);
-	assert_int_equal(serve_reload(w.serve, w.conf, &err), -1);
+	assert_int_equal(serve_reload(w.serve, w.conf, &changes, &err), -1);
 	assert_non_null(strstr(err.problem, "the key is not that of the certificate"));
 	assert_int_equal(serve_expires_s(w.serve, file, sizeof(file)), expires_s);
 	world_client_start(&c, w.ports[0]);
 	world_client_shake(&w, &c);
 	world_client_end(&c);
 	assert_int_equal(rename(other, certificate), 0);
-	assert_int_equal(serve_reload(w.serve, w.conf, &err), 0);
+	assert_int_equal(serve_reload(w.serve, w.conf, &changes, &err), 0);
 	assert_true(serve_expires_s(w.serve, file, sizeof(file)) > expires_s + 29 * DAY);
 	world_client_start(&c, w.ports[0]);
 	world_client_shake(&w, &c);
 	world_client_end(&c);
 	world_stop(&w);
+}
+
+// A message of the client arrives by the listener.
+static void assert_serves(struct world *w, int fd, uint16_t listener_id)
+{
+	static const uint8_t binding[20] = {0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42};
+	struct fake_edge_message m;
+
+	world_write(fd, binding, sizeof(binding));
+	world_take(w, &m);
+	assert_int_equal(m.listener_id, listener_id);
+}
+
+static bool is_refused(uint16_t port)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool refused = connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0 && errno == ECONNREFUSED;
+
+	close(fd);
+	return refused;
+}
+
+static struct conf *conf_of(const struct world *w, uint16_t more)
+{
+	char listeners[512];
+
+	snprintf(listeners, sizeof(listeners),
+		"  - {address: 127.0.0.1, transport: tcp, port: %u}\n"
+		"  - {address: 127.0.0.1, transport: tls, port: %u}\n"
+		"  - {address: 127.0.0.1, transport: tcp, port: %u}\n"
+		"  - {address: 127.0.0.1, transport: dtls, port: %u}\n",
+		w->ports[0], w->ports[0], more, more);
+	return world_conf(listeners, "");
+}
+
+// Connections of listeners that stay go on; those of removed ones end.
+static void listeners_come_and_go(void **state)
+{
+	struct world w = {.unnamed = false};
+	struct serve_changes changes;
+	struct tp_addr added;
+	struct tls_error err;
+	struct conf *other;
+	uint16_t port;
+	int stays, leaves, comes;
+
+	(void)state;
+	world_start(&w, "");
+	world_ports(&port, 1);
+	added = tp_addr_ipv4(INADDR_LOOPBACK, port);
+	fake_edge_listener(w.link, 30, &added, TP_TRANSPORT_TCP);
+	stays = world_connect(w.ports[0]);
+	leaves = world_connect(w.ports[3]);
+	assert_serves(&w, stays, WORLD_TCP);
+	assert_serves(&w, leaves, WORLD_SHARED_TCP);
+	other = conf_of(&w, port);
+	assert_int_equal(serve_reload(w.serve, other, &changes, &err), 0);
+	assert_int_equal(changes.added, 2);
+	assert_int_equal(changes.removed, 3);
+	assert_false(changes.others);
+	world_closed(&w, leaves);
+	assert_int_equal(world_closes(&w, SERVE_CLOSE_removed), 1);
+	assert_true(is_refused(w.ports[3]));
+	assert_serves(&w, stays, WORLD_TCP);
+	comes = world_connect(port);
+	assert_serves(&w, comes, 30);
+	// The same again changes nothing.
+	assert_int_equal(serve_reload(w.serve, other, &changes, &err), 0);
+	assert_int_equal(changes.added + changes.removed, 0);
+	assert_serves(&w, comes, 30);
+	close(stays);
+	close(comes);
+	world_stop(&w);
+	conf_free(other);
+}
+
+// All of them, or none.
+static void a_listener_that_fails_changes_nothing(void **state)
+{
+	struct world w = {.unnamed = false};
+	struct serve_changes changes;
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(at);
+	int taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), stays, other_stays;
+	struct tls_error err;
+	struct conf *other;
+
+	(void)state;
+	assert_int_equal(bind(taken, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(listen(taken, 1), 0);
+	assert_int_equal(getsockname(taken, (struct sockaddr *)&at, &len), 0);
+	world_start(&w, "");
+	other = conf_of(&w, ntohs(at.sin_port));
+	stays = world_connect(w.ports[0]);
+	assert_int_equal(serve_reload(w.serve, other, &changes, &err), -1);
+	assert_non_null(strstr(err.problem, "can't listen"));
+	assert_int_equal(changes.added + changes.removed, 0);
+	assert_serves(&w, stays, WORLD_TCP);
+	other_stays = world_connect(w.ports[3]);
+	assert_serves(&w, other_stays, WORLD_SHARED_TCP);
+	close(stays);
+	close(other_stays);
+	close(taken);
+	world_stop(&w);
+	conf_free(other);
 }
 
 int main(void)
@@ -327,6 +437,8 @@ int main(void)
 		cmocka_unit_test(tls_shares_the_port),
 		cmocka_unit_test(tls_waits_for_a_slow_reader),
 		cmocka_unit_test(certificates_are_read_again),
+		cmocka_unit_test(listeners_come_and_go),
+		cmocka_unit_test(a_listener_that_fails_changes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, world_setup, world_teardown);

@@ -49,7 +49,7 @@ static struct sockaddr_in loopback(uint16_t port)
 }
 
 // Ports that are free now, each another: the sockets close together.
-static void ports_choose(uint16_t *ports, size_t n)
+void world_ports(uint16_t *ports, size_t n)
 {
 	int fds[8];
 
@@ -67,36 +67,47 @@ static void ports_choose(uint16_t *ports, size_t n)
 		close(fds[i]);
 }
 
-static void conf_make(struct world *w, const char *edge)
+struct conf *world_conf(const char *listeners, const char *edge)
 {
 	struct conf_errors errs = {0};
+	struct conf *conf = NULL;
 	char text[2048];
 	const struct conf_request request = {
 		.role = CONF_FOR_EDGE, .text = text, .directory = world_directory};
 
-	ports_choose(w->ports, TP_ARRAY_LEN(w->ports));
 	snprintf(text, sizeof(text),
 		"dataplane: {ports: [{interface: lo}]}\n"
 		"relay: {ports: 1-2}\n"
-		"listeners:\n"
+		"listeners:\n%s"
+		"edge:\n"
+		"  certificates: [{certificate: a.pem, key: a.key}]\n%s",
+		listeners, edge);
+	if (conf_load(&request, &conf, &errs) < 0) {
+		for (size_t i = 0; i < errs.len; i++)
+			print_error("%s: %s\n", errs.items[i].key, errs.items[i].problem);
+		fail();
+	}
+	conf_errors_fini(&errs);
+	return conf;
+}
+
+static void conf_make(struct world *w, const char *edge)
+{
+	char listeners[1024];
+
+	world_ports(w->ports, TP_ARRAY_LEN(w->ports));
+	snprintf(listeners, sizeof(listeners),
 		"  - {address: 127.0.0.1, transport: tcp, port: %u}\n"
 		"  - {address: 127.0.0.1, transport: tls, port: %u}\n"
 		"  - {address: 127.0.0.1, transport: tcp, port: %u, proxies: [127.0.0.0/8]}\n"
 		"  - {address: 127.0.0.1, transport: tls, port: %u}\n"
 		"  - {address: 127.0.0.1, transport: tcp, port: %u%s}\n"
 		"  - {address: 127.0.0.1, transport: tls, port: %u%s}\n"
-		"  - {address: 127.0.0.1, transport: dtls, port: %u}\n"
-		"edge:\n"
-		"  certificates: [{certificate: a.pem, key: a.key}]\n%s",
+		"  - {address: 127.0.0.1, transport: dtls, port: %u}\n",
 		w->ports[0], w->ports[0], w->ports[1], w->ports[2], w->ports[3],
 		w->shared_tcp != NULL ? w->shared_tcp : "", w->ports[3],
-		w->shared_tls != NULL ? w->shared_tls : "", w->ports[2], edge);
-	if (conf_load(&request, &w->conf, &errs) < 0) {
-		for (size_t i = 0; i < errs.len; i++)
-			print_error("%s: %s\n", errs.items[i].key, errs.items[i].problem);
-		fail();
-	}
-	conf_errors_fini(&errs);
+		w->shared_tls != NULL ? w->shared_tls : "", w->ports[2]);
+	w->conf = world_conf(listeners, edge);
 }
 
 static void listener_name(struct world *w, uint16_t id, unsigned port, uint8_t transport)

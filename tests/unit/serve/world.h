@@ -39,6 +39,10 @@ int world_teardown(void **state);
 // `edge`: more lines of the section edge, each with its indentation.
 void world_start(struct world *w, const char *edge);
 void world_stop(struct world *w);
+// A configuration of these listeners, each a line of YAML with its indentation.
+struct conf *world_conf(const char *listeners, const char *edge);
+// Ports of 127.0.0.1 that are free, and differ.
+void world_ports(uint16_t *ports, size_t n);
 void world_turns(struct world *w, unsigned n);
 
 // A connection to a port, not blocking.

@@ -35,7 +35,7 @@ struct edge_relay_counters {
 };
 
 struct edge_relay_settings {
-	const struct tp_addr *addresses; // ports 0; borrowed
+	const struct tp_addr *addresses; // ports 0; borrowed during edge_relay_create
 	size_t n_addresses;
 	uint16_t port_min; // inclusive
 	uint16_t port_max;
@@ -53,6 +53,9 @@ struct edge_relay_settings {
 
 // NULL with errno set.
 struct edge_relay *edge_relay_create(const struct edge_relay_settings *s);
+// Other relay addresses, of which it takes a copy. Sockets at those that left stay until they are
+// ordered to close. 0 or -ENOMEM.
+int edge_relay_addresses(struct edge_relay *r, const struct tp_addr *addresses, size_t n);
 // After the threads that may call edge_relay_ended. NULL is fine.
 void edge_relay_destroy(struct edge_relay *r);
 

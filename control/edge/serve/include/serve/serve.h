@@ -38,6 +38,7 @@
 	X(memory, "no memory")                                                                     \
 	X(replaced, "the client has begun another DTLS association from the same address")         \
 	X(half_open, "too many DTLS handshakes at once: the oldest gave way")                      \
+	X(removed, "the configuration has the listener no longer")                                 \
 	X(stopping, "the process stops")
 
 enum serve_close {
@@ -100,13 +101,20 @@ int serve_certificates_load(struct serve *s, struct tls_error *err);
 // errno.
 int serve_start(struct serve *s, struct edge_link *link);
 
-// Takes certificates, limits and times over from another configuration, which is borrowed during
-// the call only; its listeners and their proxies are for the next start. Returns 0; -1 with err
-// filled in: everything stays as it was.
-int serve_reload(struct serve *s, const struct conf *conf, struct tls_error *err);
+struct serve_changes {
+	unsigned added; // ports; the configuration is borrowed until serve_destroy if there are any
+	unsigned removed; // ports, whose connections end
+	bool others;	  // listeners that stay have other keys: for the next start
+};
 
-// Whether a start with this configuration would open the same listeners with the same proxies,
-// names, backends and WebSockets: a reload does not take them over.
+// Takes certificates, limits, times, new and removed listeners over from another configuration,
+// which is borrowed during the call only but for new listeners. No other connection ends. Returns
+// 0; -1 with err filled in: everything stays as it was. After serve_start.
+int serve_reload(struct serve *s, const struct conf *conf, struct serve_changes *changes,
+	struct tls_error *err);
+
+// Whether the listeners that stay have the same proxies, names, backends and WebSockets, and their
+// port the same ones beside them: a reload does not take these over.
 bool serve_listeners_same(const struct serve *s, const struct conf *conf);
 
 // Ends the threads, which close their connections.
