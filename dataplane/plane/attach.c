@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <shm/futex.h>
@@ -75,6 +76,11 @@ int plane_attach_init(struct attach *a, const struct attach_settings *s)
 	return err != 0 ? err : publish(a, NULL, NULL);
 }
 
+static size_t caps_size(const struct attach *a)
+{
+	return ((size_t)a->segment.tables.n_limits + 1) * sizeof(*a->segment.caps);
+}
+
 static void close_files(struct attach *a)
 {
 	for (unsigned i = 0; i < N_FILES; i++) {
@@ -84,6 +90,8 @@ static void close_files(struct attach *a)
 	shm_punt_close(&a->segment.punt);
 	shm_state_close(&a->segment.state);
 	shm_inject_close(&a->segment.inject);
+	if (a->segment.caps != NULL)
+		munmap(a->segment.caps, caps_size(a));
 	shm_tables_close(&a->segment.tables);
 	memset(&a->segment, 0, sizeof(a->segment));
 	a->mapped = false;
@@ -171,6 +179,18 @@ static int open_punt(struct attach *a, struct shm_error *err)
 	return rc == 0 ? shm_file_publish(&r->file, &a->place, err) : rc;
 }
 
+// All buckets are full. Pages that no slot uses are never touched.
+static int caps_make(struct attach *a)
+{
+	void *p = mmap(NULL, caps_size(a), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	a->segment.caps = p;
+	return 0;
+}
+
 static int open_files(struct attach *a, struct shm_error *err)
 {
 	int rc = shm_place_find(&a->place, err);
@@ -184,6 +204,8 @@ static int open_files(struct attach *a, struct shm_error *err)
 		rc = open_state(a, err);
 	if (rc == 0)
 		rc = open_punt(a, err);
+	if (rc == 0)
+		rc = caps_make(a);
 	for (unsigned i = 0; i < N_FILES && rc == 0; i++) {
 		struct shm_file *f = file_of(a, i);
 

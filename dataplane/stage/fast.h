@@ -66,6 +66,7 @@ STAGE_TARGET CORE_INLINE bool fast_hairpin_enter(const struct fast_tx *t, struct
 	uint64_t tail;
 
 	if (STAGE_UNLIKELY(e->flags != TP_ENTRY_HAIRPIN || e->header[0] != (v4 ? 0x45 : 0x60) ||
+			   atomic_load_explicit(&e->limit, memory_order_relaxed) != 0 ||
 			   entry_expired(&e->other_expires_s, t->now_s) || from == NULL ||
 			   from->external.family != family ||
 			   locals_relay(b->locals, e->hairpin_relay_id) == NULL))

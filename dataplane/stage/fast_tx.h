@@ -82,13 +82,15 @@ CORE_INLINE bool fast_tx_long(const struct fast_tx *t, const struct tp_entry *e,
 }
 
 // Whether packets of `len` bytes may leave by the entry's next hop, which is the last one then.
+// Those of a limited allocation never do: <cap.c>.
 CORE_INLINE bool fast_tx_hop(
 	struct fast_tx *t, const struct burst *b, const struct tp_entry *e, uint32_t len)
 {
 	uint32_t slot = atomic_load_explicit(&e->egress, memory_order_relaxed);
 
 	return (STAGE_LIKELY(slot == t->slot) || fast_tx_set_hop(t, b->w, slot)) &&
-	       (len <= t->max_len || fast_tx_long(t, e, len));
+	       (len <= t->max_len || fast_tx_long(t, e, len)) &&
+	       STAGE_LIKELY(atomic_load_explicit(&e->limit, memory_order_relaxed) == 0);
 }
 
 CORE_INLINE void fast_tx_count(struct fast_tx *t, uint32_t index, uint32_t bytes)

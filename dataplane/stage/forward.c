@@ -129,6 +129,8 @@ void forward(
 	why = rewrite(b, p, dir, &in, e, &out);
 	if (STAGE_UNLIKELY(why == TP_DROP_too_big) && pkt_too_big(b, p, dir, &in, &out))
 		return;
+	if (STAGE_LIKELY(why == TP_DROP_none))
+		why = cap_take(b, dir, e, out.payload_len, out.ip);
 	if (STAGE_UNLIKELY(why != TP_DROP_none)) {
 		pkt_drop(b, p, why);
 		return;
@@ -158,6 +160,8 @@ void forward_local(
 		out.max_len = b->w->local_mtu;
 		why = rewrite(b, p, dir, &in, e, &out);
 	}
+	if (why == TP_DROP_none)
+		why = cap_take(b, dir, e, out.payload_len, out.ip);
 	if (why != TP_DROP_none) {
 		pkt_drop(b, p, why);
 		return;

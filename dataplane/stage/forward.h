@@ -40,6 +40,11 @@ static inline bool direction_to_channel(enum direction dir)
 void count_direction(
 	struct burst *b, enum direction dir, const struct direction_entries *e, uint32_t bytes);
 
+// Takes the tokens of a packet with `bytes` of data from the buckets of the allocations it passes
+// through (tp_entry.limit, 0: none), or returns the reason why it must not. `ip`: the header that
+// leaves, to be marked CE when a bucket runs low; NULL: there is none. <cap.c>
+enum tp_drop cap_bill(struct burst *b, const uint32_t limits[2], uint32_t bytes, uint8_t *ip);
+
 // Tells the packet's sender how long it may be; `out`: the header and the length of the way that it
 // does not fit. False: the sender cannot be told, or was told often enough. <too_big.c>
 bool pkt_too_big(struct burst *b, struct pkt_ctx *p, enum direction dir,
@@ -51,6 +56,21 @@ bool hole_suspected(struct burst *b, const struct direction_entries *e, enum dir
 	const struct core_payload *d, uint32_t len);
 // Tells the control process so.
 void hole_report(struct burst *b, const struct direction_entries *e);
+
+static inline enum tp_drop cap_take(struct burst *b, enum direction dir,
+	const struct direction_entries *e, uint32_t bytes, uint8_t *ip)
+{
+	bool from_client = dir != DIR_PEER_TO_CHANNEL && dir != DIR_PEER_TO_DATA;
+	bool to_client = dir != DIR_CHANNEL_TO_PEER && dir != DIR_SEND_TO_PEER;
+	uint32_t limits[2] = {0, 0};
+
+	if (from_client)
+		limits[0] = atomic_load_explicit(&e->sent_by->limit, memory_order_relaxed);
+	if (to_client)
+		limits[1] = atomic_load_explicit(&e->leaving->limit, memory_order_relaxed);
+	return STAGE_LIKELY((limits[0] | limits[1]) == 0) ? TP_DROP_none
+							  : cap_bill(b, limits, bytes, ip);
+}
 
 // Forwards or drops the packet. <forward.c>
 void forward(

@@ -133,6 +133,7 @@ void stream_forward(struct burst *b, struct pkt_ctx *p, enum direction dir,
 	struct core_payload d;
 	struct core_packet in;
 	unsigned front, behind;
+	enum tp_drop why;
 
 	if (dir == DIR_CHANNEL_TO_PEER || dir == DIR_SEND_TO_PEER ||
 		e->leaving->header_len != (direction_to_channel(dir) ? TP_CHANNEL_HEADER_LEN : 0)) {
@@ -154,9 +155,10 @@ void stream_forward(struct burst *b, struct pkt_ctx *p, enum direction dir,
 		pkt_drop(b, p, TP_DROP_edge_full);
 		return;
 	}
-	front = message_write(b, p, dir, &in, e->leaving, &d);
+	why = cap_take(b, dir, e, d.len, NULL);
+	front = why == TP_DROP_none ? message_write(b, p, dir, &in, e->leaving, &d) : 0;
 	if (front == 0) {
-		pkt_drop(b, p, TP_DROP_no_memory);
+		pkt_drop(b, p, why != TP_DROP_none ? why : TP_DROP_no_memory);
 		return;
 	}
 	behind = direction_to_channel(dir) ? 0 : -d.len & 3;

@@ -127,6 +127,7 @@ static void apply_snapshot(struct worker *w, const struct snapshot *v)
 	stage->n_port_indexes = 0;
 	stage->n_port_sets = 0;
 	stage->cells = NULL;
+	stage->n_limits = 0;
 	worker_edge_apply(&w->edge, stage, s == NULL ? NULL : v->edge);
 	if (s == NULL)
 		return;
@@ -139,6 +140,10 @@ static void apply_snapshot(struct worker *w, const struct snapshot *v)
 	stage->port_sets = s->tables.port_sets;
 	stage->n_port_sets = s->tables.n_port_sets;
 	stage->cells = shm_state_cell(&s->state, id, 0);
+	stage->limits = s->tables.limits;
+	stage->limit_cells = &s->state.limit_cells[(size_t)id * s->state.n_limits];
+	stage->caps = s->caps;
+	stage->n_limits = s->state.n_limits;
 	atomic_store_explicit(&stage->stats->lcore, w->settings.core, memory_order_relaxed);
 	atomic_store_explicit(&stage->stats->online, 1, memory_order_relaxed);
 	for (unsigned c = 0; c < TP_PUNT_CLASSES; c++)

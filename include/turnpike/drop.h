@@ -119,7 +119,17 @@
 	X(dtls_astray, "datagram of the edge to where none came from",                             \
 		"normal for a moment after the tables were made anew; else report it")             \
 	X(peer_port, "to or from a port of the peer that the peer policy denies",                  \
-		"relayctl policy explain ADDRESS:PORT; a port scan: nothing")
+		"relayctl policy explain ADDRESS:PORT; a port scan: nothing")                      \
+	X(cap_allocation, "beyond the bandwidth or packet rate of one allocation",                 \
+		"limits.caps.allocation, or the realm's; relayctl allocation show")                \
+	X(cap_user, "beyond the bandwidth or packet rate of one user",                             \
+		"limits.caps.user, or the realm's")                                                \
+	X(cap_realm, "beyond the bandwidth or packet rate of a realm",                             \
+		"limits.caps.realm, or the realm's")                                               \
+	X(cap_all, "beyond the bandwidth or packet rate of the relay", "limits.caps.all")          \
+	X(cap_share, "beyond an allocation's fair share of a cap that is used up",                 \
+		"normal under overload: raise the cap, or look for the allocations that send "     \
+		"most")
 
 enum tp_drop {
 #define TP_DROP_ENUM(name, what, remedy) TP_DROP_##name,

@@ -3,11 +3,13 @@
 // without a limit does not touch (tp_entry.limit is 0).
 //
 // Slots form chains of at most TP_LIMIT_DEPTH by `parent`: an allocation's, its user's, its
-// realm's, all together. A packet passes when every bucket of the chain has room for it. Control
-// writes the rates, in `tables`; each worker adds the packets it has passed to its own cell of the
-// slot, in `state`. The tokens spent are the sum of all workers' cells.
+// realm's, all together. A packet passes when no bucket of the chain is empty. Control writes the
+// rates, in `tables`; the fill of the buckets is the data plane's own memory, which its workers
+// share, so that a restart of it finds all of them full. Each worker counts in its own cell of the
+// slot, in `state`.
 //
-// A slot that nothing refers to any more is reused after a grace period, as an entry's is.
+// A slot may be reused at once: a worker that still has the old meaning takes a burst's tokens from
+// a wrong bucket, and nothing worse.
 #pragma once
 
 #include <stdatomic.h>

@@ -31,7 +31,8 @@
 	X(dtls_in, "datagram of DTLS records, handed to the edge")                                 \
 	X(dtls_out, "datagram of DTLS records of the edge, sent")                                  \
 	X(port_would_deny, "packet that a port of peers.deny would end but for peers.dry_run "     \
-			   "(counted above as well)")
+			   "(counted above as well)")                                              \
+	X(marked, "packet marked CE because a cap is near (counted above as well)")
 
 enum tp_path {
 #define TP_PATH_ENUM(name, text) TP_PATH_##name,

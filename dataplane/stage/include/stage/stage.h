@@ -134,6 +134,24 @@ struct stage_bucket {
 // Legs whose long packets are watched, by entry. One that meets another's place takes it.
 #define STAGE_HOLES 1024u
 
+// The fill of a slot of the limits array, for all workers: <cap.c>. Zeroed memory is a full bucket.
+struct stage_meter {
+	_Atomic uint64_t full_at; // core_bucket_*
+	// Of an ALLOCATION slot: the same bucket at the session's fair share of the wider caps.
+	_Atomic uint64_t share_at;
+	// Of the others: that share, per second; 0: sessions are not bounded.
+	_Atomic uint64_t share;
+	// How far the bucket was from full when the share was last changed.
+	_Atomic uint64_t missing;
+};
+
+enum { STAGE_BITS, STAGE_PACKETS, STAGE_METERS };
+
+struct stage_cap {
+	struct stage_meter meters[STAGE_METERS];
+	_Atomic uint64_t change_at; // when the shares are looked at again
+} TP_ALIGNED(64);
+
 struct stage_hole {
 	struct core_hole hole;
 	uint64_t seen; // long packets so far
@@ -197,6 +215,12 @@ struct stage_worker {
 	// awake.
 	uint64_t edge_given;
 	uint32_t edge_next; // private: the thread whose turn it is
+
+	// The limits array and what belongs to it; the owner's. n_limits 0: nothing is limited.
+	const struct tp_limit *limits;	   // [n_limits]
+	struct tp_limit_cell *limit_cells; // this worker's, [n_limits]
+	struct stage_cap *caps;		   // all workers', [n_limits]
+	uint32_t n_limits;
 };
 
 // Seeds the unpredictable numbers: 32 bytes of a CSPRNG, different for each worker.

@@ -12,6 +12,7 @@ struct segment {
 	struct shm_inject inject;
 	struct shm_state state;
 	struct shm_punt punt;
+	struct stage_cap *caps; // [tables.n_limits], this process's own
 };
 
 // The rings to and from the edge as mapped, and the timers by which its threads are woken.

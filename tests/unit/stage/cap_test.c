@@ -1,0 +1,579 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Caps of bandwidth and packet rate, with a time that the tests make.
+#include "call.h"
+
+#define SLOTS	    16u
+#define WORKERS_MAX 4u
+#define DATA_LEN    1000u
+#define DATA_BITS   (8u * DATA_LEN)
+#define MBIT	    1000000ull
+#define ECT1	    1u
+#define ECT0	    2u
+#define CE	    3u
+#define SEED	    0x9e3779b97f4a7c15ull
+
+struct caps {
+	struct call c;
+	struct stage_worker *workers[WORKERS_MAX]; // the first is the call's
+	struct tp_limit limits[SLOTS];
+	struct tp_limit_cell cells[WORKERS_MAX][SLOTS];
+	struct stage_cap fill[SLOTS];
+	struct tp_addr clients[4]; // each with an allocation, and the slot of its number
+	struct frame up[4];	   // of each client, to its peer
+	struct frame down;	   // of the peer, to the first client
+	uint64_t now_ns;
+};
+
+static struct stage_pkt packet_of(struct frame *f)
+{
+	return (struct stage_pkt){.data = frame_data(f),
+		.len = f->len,
+		.headroom = FRAME_FRONT,
+		.tailroom = (uint16_t)(FRAME_MAX - f->len)};
+}
+
+static void channel_frame(const struct caps *t, unsigned client, uint8_t tos, struct frame *f)
+{
+	static uint8_t message[4 + DATA_LEN];
+	struct frame_spec spec = {.src = t->clients[client],
+		.dst = t->c.listener,
+		.tos = tos,
+		.payload = message,
+		.len = sizeof(message)};
+
+	tp_store_be16(message, CALL_NUMBER);
+	tp_store_be16(message + 2, DATA_LEN);
+	frame_build(f, &spec);
+}
+
+static void down_frame(struct caps *t)
+{
+	static const uint8_t data[DATA_LEN];
+	struct frame_spec spec = {.src = t->c.peer,
+		.dst = t->c.relayed,
+		.tos = 0,
+		.payload = data,
+		.len = sizeof(data)};
+
+	frame_build(&t->down, &spec);
+}
+
+static void limit_all(struct caps *t, uint32_t allocation, uint32_t number)
+{
+	struct tp_entry *entries = t->c.r->entries;
+
+	for (uint32_t i = 1; i < t->c.r->n_entries; i++)
+		if (entries[i].allocation == allocation)
+			atomic_store(&entries[i].limit, number);
+}
+
+static void worker_caps(struct caps *t, unsigned i)
+{
+	struct stage_worker *w = t->workers[i];
+
+	w->limits = t->limits;
+	w->limit_cells = t->cells[i];
+	w->caps = t->fill;
+	w->n_limits = SLOTS;
+}
+
+// `n` clients at one listener, each with a channel to a peer of its own; one allocation each.
+static void start_family(struct caps *t, unsigned n_clients, unsigned n_workers, uint8_t family)
+{
+	memset(t, 0, sizeof(*t));
+	call_start(&t->c, family, family);
+	t->now_ns = t->c.r->now_ns;
+	t->clients[0] = t->c.client;
+	for (unsigned i = 1; i < n_clients; i++) {
+		uint16_t port = (uint16_t)(50001 + i);
+		struct tp_addr peer = relay_addr4("10.77.2.2", port);
+		uint32_t a;
+
+		t->clients[i] = relay_addr4("10.77.1.2", port);
+		a = relay_allocation(t->c.r, &t->clients[i], RELAY_LISTENER4,
+			call_relayed(TP_FAMILY_IPV4, (uint16_t)(50000 + 2 * i)),
+			(struct tp_entry_relay){0});
+		relay_permission(t->c.r, a, 0, &peer);
+		relay_channel(t->c.r, a, 0, CALL_NUMBER, &peer);
+		limit_all(t, a, i + 1);
+	}
+	limit_all(t, t->c.allocation, 1);
+	for (unsigned i = 0; i < 4; i++)
+		t->limits[i].kind = TP_LIMIT_ALLOCATION;
+	for (unsigned i = 0; i < n_clients; i++)
+		channel_frame(t, i, 0, &t->up[i]);
+	down_frame(t);
+	for (unsigned i = 0; i < n_workers; i++) {
+		t->workers[i] = i == 0 ? t->c.r->worker : aligned_alloc(64, sizeof(**t->workers));
+		if (i > 0)
+			memcpy(t->workers[i], t->workers[0], sizeof(**t->workers));
+		worker_caps(t, i);
+	}
+}
+
+static void start(struct caps *t, unsigned n_clients, unsigned n_workers)
+{
+	start_family(t, n_clients, n_workers, TP_FAMILY_IPV4);
+}
+
+static void stop(struct caps *t)
+{
+	for (unsigned i = 1; i < WORKERS_MAX; i++)
+		free(t->workers[i]);
+	call_end(&t->c);
+}
+
+static void cap_set(struct tp_limit *l, uint64_t bits, uint64_t burst_bits, uint32_t packets,
+	uint32_t burst_packets)
+{
+	atomic_store(&l->bits_per_s, bits);
+	atomic_store(&l->burst_bits, burst_bits);
+	atomic_store(&l->packets_per_s, packets);
+	atomic_store(&l->burst_packets, burst_packets);
+}
+
+// A bucket of 40 ms, the default.
+static void cap_bits(struct tp_limit *l, uint64_t bits)
+{
+	cap_set(l, bits, bits / 25, 0, 0);
+}
+
+// A wider cap, in slot `at`, over the one in slot `below`.
+static void cap_over(struct caps *t, unsigned below, unsigned at, uint8_t kind, uint32_t sessions)
+{
+	t->limits[at].kind = kind;
+	atomic_store(&t->limits[at].sessions, sessions);
+	atomic_store(&t->limits[below].parent, at + 1);
+}
+
+// Runs a copy of the frame; the result is valid until the next one.
+static struct stage_pkt run(struct caps *t, unsigned worker, const struct frame *from)
+{
+	static struct frame f;
+	struct stage_pkt pkt;
+
+	f = *from;
+	pkt = packet_of(&f);
+	stage_run(t->workers[worker], &pkt, 1, t->now_ns);
+	return pkt;
+}
+
+static bool passes(struct caps *t, unsigned worker, const struct frame *from)
+{
+	return run(t, worker, from).verdict == STAGE_SEND;
+}
+
+// Offers packets at `offered` times `rate` bits per second for a second, to all workers in turn.
+static uint64_t second_run(struct caps *t, unsigned n_workers, uint64_t rate, unsigned offered)
+{
+	uint64_t step = TP_NS_PER_S * DATA_BITS / (rate * offered), passed = 0;
+
+	for (uint64_t at = 0, i = 0; at < TP_NS_PER_S; at += step, i++) {
+		t->now_ns += step;
+		passed += passes(t, (unsigned)(i % n_workers), i % 3 != 0 ? &t->up[0] : &t->down);
+	}
+	return passed * DATA_BITS;
+}
+
+static void assert_within(uint64_t got, uint64_t want, unsigned percent)
+{
+	if (got * 100 < want * (100 - percent) || got * 100 > want * (100 + percent))
+		fail_msg("%llu, not within %u %% of %llu", (unsigned long long)got, percent,
+			(unsigned long long)want);
+}
+
+// Both directions together, in the first second and in each other.
+static void rate_is_exact_over_workers(void **state)
+{
+	static const uint64_t rates[] = {2 * MBIT, 37 * MBIT, 400 * MBIT};
+	struct caps t;
+
+	(void)state;
+	for (unsigned n = 1; n <= WORKERS_MAX; n *= 2)
+		for (unsigned i = 0; i < TP_ARRAY_LEN(rates); i++) {
+			start(&t, 1, n);
+			cap_bits(&t.limits[0], rates[i]);
+			for (unsigned second = 0; second < 3; second++)
+				assert_within(second_run(&t, n, rates[i], 3), rates[i], 5);
+			assert_true(t.c.r->stats->drops[TP_DROP_cap_allocation] > 0);
+			stop(&t);
+		}
+}
+
+static void packet_rate_is_exact(void **state)
+{
+	struct caps t;
+	uint64_t passed;
+
+	(void)state;
+	start(&t, 1, 2);
+	cap_set(&t.limits[0], 0, 0, 1000, 20);
+	passed = second_run(&t, 2, 1000 * DATA_BITS, 4) / DATA_BITS;
+	assert_within(passed, 1000, 5);
+	stop(&t);
+}
+
+// A plain bucket says the same of each packet, at any times and lengths of bursts.
+static void model_agrees(void **state)
+{
+	const double rate = 3e6, burst = 90e3;
+	double level = burst;
+	uint64_t random = SEED;
+	unsigned passed = 0;
+	struct caps t;
+
+	(void)state;
+	start(&t, 1, 1);
+	cap_set(&t.limits[0], (uint64_t)rate, (uint64_t)burst, 0, 0);
+	for (unsigned i = 0; i < 20000; i++) {
+		uint64_t wait;
+		bool got;
+
+		random = random * 6364136223846793005ull + 1442695040888963407ull;
+		wait = random >> 40;
+		if (i % 50 == 0)
+			wait += 20 * TP_NS_PER_MS;
+		t.now_ns += wait / 4;
+		level += (double)(wait / 4) * rate / 1e9;
+		level = level < burst ? level : burst;
+		got = passes(&t, 0, &t.up[0]);
+		if ((level < -1 || level > 1) && got != (level > 0))
+			fail_msg("packet %u: %d at a level of %f", i, got, level);
+		if (got)
+			level -= DATA_BITS;
+		passed += got;
+	}
+	assert_in_range(passed, 1000, 19000);
+	stop(&t);
+}
+
+static void burst_passes_after_silence(void **state)
+{
+	struct caps t;
+	unsigned n;
+
+	(void)state;
+	start(&t, 1, 1);
+	cap_set(&t.limits[0], 10 * MBIT, 100 * DATA_BITS, 0, 0);
+	for (unsigned round = 0; round < 3; round++) {
+		for (n = 0; n < 1000 && passes(&t, 0, &t.up[0]); n++)
+			;
+		assert_int_equal(n, 100);
+		t.now_ns += 3 * TP_NS_PER_S;
+	}
+	stop(&t);
+}
+
+// However small the burst: some packets, so that a mark can come before a drop.
+static void small_bursts_pass_four_packets(void **state)
+{
+	struct caps t;
+	unsigned n;
+
+	(void)state;
+	start(&t, 1, 1);
+	cap_set(&t.limits[0], 0, 0, 10, 1);
+	for (n = 0; n < 100 && passes(&t, 0, &t.up[0]); n++)
+		;
+	assert_int_equal(n, 4);
+	stop(&t);
+}
+
+static unsigned ecn_of(const struct stage_pkt *pkt)
+{
+	struct frame_view v = call_read(pkt);
+
+	return v.tos & CE;
+}
+
+// Marked before any is dropped; one that knows no marks is not marked. Lengths and checksums are
+// right (call_read).
+static void marks_come_before_drops(void **state)
+{
+	static const uint8_t families[] = {TP_FAMILY_IPV4, TP_FAMILY_IPV6};
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++) {
+		unsigned ecn = i % 4, unmarked = 0, marked = 0, cell;
+		struct stage_pkt pkt;
+		struct caps t;
+
+		start_family(&t, 1, 1, families[i / 4]);
+		cap_set(&t.limits[0], 10 * MBIT, 40 * DATA_BITS, 0, 0);
+		channel_frame(&t, 0, (uint8_t)(0xb8 | ecn), &t.up[0]);
+		for (;;) {
+			pkt = run(&t, 0, &t.up[0]);
+			if (pkt.verdict != STAGE_SEND)
+				break;
+			if (ecn_of(&pkt) != ecn)
+				marked++;
+			else
+				unmarked++;
+			assert_true(ecn_of(&pkt) == ecn || ecn_of(&pkt) == CE);
+			assert_int_equal(call_read(&pkt).tos & 0xfc, 0xb8);
+		}
+		call_assert_drop(&pkt, TP_DROP_cap_allocation);
+		assert_int_equal(marked + unmarked, 40);
+		assert_int_equal(marked, ecn == ECT0 || ecn == ECT1 ? 20 : 0);
+		cell = (unsigned)t.cells[0][0].marked;
+		assert_int_equal(cell, marked);
+		assert_int_equal(t.c.r->stats->path_packets[TP_PATH_marked], marked);
+		assert_int_equal(t.cells[0][0].dropped, 1);
+		assert_int_equal(t.cells[0][0].packets, 40);
+		assert_int_equal(t.cells[0][0].bits, 40 * DATA_BITS);
+		stop(&t);
+	}
+}
+
+static void reload_takes_effect_at_once(void **state)
+{
+	struct caps t;
+
+	(void)state;
+	start(&t, 1, 1);
+	cap_bits(&t.limits[0], 4 * MBIT);
+	second_run(&t, 1, 4 * MBIT, 3);
+	cap_bits(&t.limits[0], 40 * MBIT);
+	assert_within(second_run(&t, 1, 40 * MBIT, 3), 40 * MBIT, 5);
+	cap_bits(&t.limits[0], 0);
+	assert_within(second_run(&t, 1, 80 * MBIT, 1), 80 * MBIT, 1);
+	stop(&t);
+}
+
+// The array may hold anything: what an allocation without a limit does not look at, and limits that
+// are not there.
+static void others_are_untouched(void **state)
+{
+	struct caps t;
+
+	(void)state;
+	start(&t, 2, 1);
+	cap_bits(&t.limits[0], MBIT);
+	limit_all(&t, t.c.allocation, 0);
+	assert_within(second_run(&t, 1, 50 * MBIT, 1), 50 * MBIT, 1);
+	assert_int_equal(t.fill[0].meters[STAGE_BITS].full_at, 0);
+	assert_int_equal(t.cells[0][0].packets, 0);
+	limit_all(&t, t.c.allocation, SLOTS + 1);
+	assert_true(passes(&t, 0, &t.up[0]));
+	limit_all(&t, t.c.allocation, 1);
+	atomic_store(&t.limits[0].parent, UINT32_MAX);
+	assert_true(passes(&t, 0, &t.up[0]));
+	// A chain that meets itself.
+	cap_bits(&t.limits[0], 0);
+	atomic_store(&t.limits[0].parent, 1);
+	assert_true(passes(&t, 0, &t.up[0]));
+	t.workers[0]->n_limits = 0;
+	assert_true(passes(&t, 0, &t.up[0]));
+	stop(&t);
+}
+
+// Each level has a name of its own.
+static void drops_name_the_cap(void **state)
+{
+	static const struct {
+		uint8_t kind;
+		enum tp_drop reason;
+	} rows[] = {
+		{TP_LIMIT_USER, TP_DROP_cap_user},
+		{TP_LIMIT_REALM, TP_DROP_cap_realm},
+		{TP_LIMIT_ALL, TP_DROP_cap_all},
+	};
+	struct caps t;
+
+	(void)state;
+	for (unsigned i = 0; i < TP_ARRAY_LEN(rows); i++) {
+		struct stage_pkt pkt;
+
+		start(&t, 1, 1);
+		cap_over(&t, 0, 8, rows[i].kind, 1);
+		cap_bits(&t.limits[8], MBIT);
+		do
+			pkt = run(&t, 0, &t.up[0]);
+		while (pkt.verdict == STAGE_SEND);
+		call_assert_drop(&pkt, rows[i].reason);
+		assert_int_equal(t.cells[0][0].dropped, 1);
+		assert_int_equal(t.cells[0][8].dropped, 1);
+		stop(&t);
+	}
+}
+
+// ---- fair shares ------------------------------------------------------------------------------
+
+struct offer {
+	uint64_t bits_per_s; // 0: silent
+	uint64_t next_ns;
+	uint64_t passed; // bits
+};
+
+// Lets clients send at their rates for some time, by all workers in turn.
+static void offers_run(
+	struct caps *t, struct offer *offers, unsigned n, unsigned n_workers, uint64_t ns)
+{
+	uint64_t end = t->now_ns + ns, packets = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		offers[i].next_ns = t->now_ns + 1;
+		offers[i].passed = 0;
+	}
+	for (;;) {
+		struct offer *first = NULL;
+
+		for (unsigned i = 0; i < n; i++)
+			if (offers[i].bits_per_s != 0 &&
+				(first == NULL || offers[i].next_ns < first->next_ns))
+				first = &offers[i];
+		if (first == NULL || first->next_ns >= end)
+			break;
+		t->now_ns = first->next_ns;
+		first->next_ns += TP_NS_PER_S * DATA_BITS / first->bits_per_s;
+		if (passes(t, (unsigned)(packets++ % n_workers), &t->up[first - offers]))
+			first->passed += DATA_BITS;
+	}
+	t->now_ns = end;
+}
+
+static void realm_start(struct caps *t, unsigned n_clients, unsigned n_workers, uint64_t rate)
+{
+	start(t, n_clients, n_workers);
+	for (unsigned i = 0; i < n_clients; i++)
+		cap_over(t, i, 8, TP_LIMIT_REALM, n_clients);
+	cap_bits(&t->limits[8], rate);
+}
+
+// One offers ten times what the other does: 1:1 within 10 %, and the whole rate is used.
+static void overload_is_shared_one_to_one(void **state)
+{
+	static const uint64_t rates[] = {MBIT, 10 * MBIT, 100 * MBIT};
+
+	(void)state;
+	for (unsigned n = 1; n <= WORKERS_MAX; n *= 2)
+		for (unsigned i = 0; i < TP_ARRAY_LEN(rates); i++) {
+			uint64_t rate = rates[i];
+			struct offer offers[2] = {{.bits_per_s = rate}, {.bits_per_s = 10 * rate}};
+			struct caps t;
+
+			realm_start(&t, 2, n, rate);
+			offers_run(&t, offers, 2, n, TP_NS_PER_S / 2);
+			for (unsigned second = 0; second < 3; second++) {
+				offers_run(&t, offers, 2, n, TP_NS_PER_S);
+				assert_within(offers[0].passed + offers[1].passed, rate, 5);
+				assert_within(offers[0].passed, offers[1].passed, 10);
+			}
+			stop(&t);
+		}
+}
+
+// Those who want less than their share get it all, the others share the rest.
+static void unused_shares_go_to_the_others(void **state)
+{
+	const uint64_t rate = 40 * MBIT;
+	struct offer offers[4] = {{.bits_per_s = 2 * MBIT}, {.bits_per_s = 8 * MBIT},
+		{.bits_per_s = 20 * MBIT}, {.bits_per_s = 200 * MBIT}};
+	struct caps t;
+
+	(void)state;
+	realm_start(&t, 4, 2, rate);
+	offers_run(&t, offers, 4, 2, TP_NS_PER_S / 2);
+	for (unsigned second = 0; second < 3; second++) {
+		offers_run(&t, offers, 4, 2, TP_NS_PER_S);
+		assert_within(offers[0].passed, 2 * MBIT, 2);
+		assert_within(offers[1].passed, 8 * MBIT, 2);
+		assert_within(offers[2].passed, 15 * MBIT, 10);
+		assert_within(offers[3].passed, 15 * MBIT, 10);
+		assert_within(
+			offers[0].passed + offers[1].passed + offers[2].passed + offers[3].passed,
+			rate, 5);
+	}
+	stop(&t);
+}
+
+// A share ends with the overload: a session alone has the whole rate.
+static void one_alone_has_all(void **state)
+{
+	const uint64_t rate = 20 * MBIT;
+	struct offer both[2] = {{.bits_per_s = 5 * rate}, {.bits_per_s = 5 * rate}};
+	struct offer one[2] = {{.bits_per_s = 0}, {.bits_per_s = 5 * rate}};
+	struct caps t;
+
+	(void)state;
+	realm_start(&t, 2, 1, rate);
+	offers_run(&t, both, 2, 1, TP_NS_PER_S);
+	offers_run(&t, one, 2, 1, TP_NS_PER_S / 2);
+	offers_run(&t, one, 2, 1, TP_NS_PER_S);
+	assert_within(one[1].passed, rate, 5);
+	t.now_ns += 10 * TP_NS_PER_S;
+	offers_run(&t, one, 2, 1, TP_NS_PER_S);
+	assert_within(one[1].passed, rate, 5);
+	stop(&t);
+}
+
+// Packet rates are shared likewise, and a narrow user's cap within a realm holds beside it.
+static void levels_hold_together(void **state)
+{
+	struct offer offers[3] = {
+		{.bits_per_s = 30 * MBIT}, {.bits_per_s = 30 * MBIT}, {.bits_per_s = 60 * MBIT}};
+	struct caps t;
+
+	(void)state;
+	start(&t, 3, 1);
+	// The first two are one user's.
+	cap_over(&t, 0, 8, TP_LIMIT_USER, 2);
+	cap_over(&t, 1, 8, TP_LIMIT_USER, 2);
+	cap_over(&t, 2, 9, TP_LIMIT_REALM, 3);
+	cap_over(&t, 8, 9, TP_LIMIT_REALM, 3);
+	cap_bits(&t.limits[8], 4 * MBIT);
+	cap_set(&t.limits[9], 0, 0, 2000, 80);
+	offers_run(&t, offers, 3, 1, TP_NS_PER_S);
+	offers_run(&t, offers, 3, 1, TP_NS_PER_S);
+	assert_within(offers[0].passed, 2 * MBIT, 10);
+	assert_within(offers[1].passed, 2 * MBIT, 10);
+	assert_within(offers[2].passed, 12 * MBIT, 5);
+	stop(&t);
+}
+
+// An allocation under its share is neither marked nor dropped beside one that sends too much, and
+// that one is marked before it loses.
+static void only_the_greedy_are_marked(void **state)
+{
+	struct offer offers[2] = {{.bits_per_s = 2 * MBIT}, {.bits_per_s = 40 * MBIT}};
+	struct caps t;
+
+	(void)state;
+	realm_start(&t, 2, 1, 10 * MBIT);
+	channel_frame(&t, 0, ECT1, &t.up[0]);
+	channel_frame(&t, 1, ECT0, &t.up[1]);
+	while (t.cells[0][1].dropped == 0) {
+		assert_true(t.now_ns < (RELAY_NOW_S + 1) * TP_NS_PER_S);
+		offers_run(&t, offers, 2, 1, TP_NS_PER_MS);
+	}
+	assert_true(t.cells[0][1].marked > 0);
+	offers_run(&t, offers, 2, 1, TP_NS_PER_S);
+	memset(t.cells, 0, sizeof(t.cells));
+	offers_run(&t, offers, 2, 1, TP_NS_PER_S);
+	assert_int_equal(t.cells[0][0].dropped, 0);
+	assert_int_equal(t.cells[0][0].marked, 0);
+	assert_true(t.cells[0][1].marked > 0);
+	stop(&t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rate_is_exact_over_workers),
+		cmocka_unit_test(packet_rate_is_exact),
+		cmocka_unit_test(model_agrees),
+		cmocka_unit_test(burst_passes_after_silence),
+		cmocka_unit_test(small_bursts_pass_four_packets),
+		cmocka_unit_test(marks_come_before_drops),
+		cmocka_unit_test(reload_takes_effect_at_once),
+		cmocka_unit_test(others_are_untouched),
+		cmocka_unit_test(drops_name_the_cap),
+		cmocka_unit_test(overload_is_shared_one_to_one),
+		cmocka_unit_test(unused_shares_go_to_the_others),
+		cmocka_unit_test(one_alone_has_all),
+		cmocka_unit_test(levels_hold_together),
+		cmocka_unit_test(only_the_greedy_are_marked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
