@@ -73,6 +73,8 @@ static void files_size(const struct conf *c, uint32_t n_allocations, uint32_t n_
 
 	shape.n_allocations = n_allocations;
 	shape.n_entries = n_entries;
+	shape.n_limits =
+		(uint32_t)((uint64_t)shape.n_limits * n_allocations / c->limits.allocations);
 	octets[PLAN_TABLES] = shm_tables_size(&shape);
 	octets[PLAN_STATE] = shm_state_size(workers, n_entries, shape.n_limits);
 	octets[PLAN_PUNT] = shm_punt_size(workers);
@@ -114,6 +116,15 @@ static uint64_t record_octets(void)
 	       many.n_allocations;
 }
 
+// An allocation's share of the limits array and its counters.
+static uint64_t limit_octets(const struct conf *c)
+{
+	uint64_t each = sizeof(struct tp_limit) +
+			(uint64_t)c->dataplane.workers * sizeof(struct tp_limit_cell);
+
+	return settings_shape(c).n_limits * each / c->limits.allocations;
+}
+
 // At most: each worker's part of the file begins and ends within a page.
 static uint64_t state_pages(const struct conf *c, uint64_t octets)
 {
@@ -141,7 +152,8 @@ static void segment_make(struct plan *p)
 	p->state_first_huge = state_pages(c, p->state_first);
 	p->segment_first = p->segment_octets - p->octets[PLAN_STATE] + p->state_first;
 	p->control_octets = settings_memory(c);
-	p->used_per_allocation = ENTRIES_PER_CALL * entry_octets(c) + record_octets();
+	p->used_per_allocation =
+		ENTRIES_PER_CALL * entry_octets(c) + record_octets() + limit_octets(c);
 	files_size(c, many, entries < TP_ENTRIES_MAX ? (uint32_t)entries : TP_ENTRIES_MAX, octets);
 	for (unsigned i = 0; i < PLAN_FILES; i++)
 		p->octets_per_100k += octets[i];

@@ -9,6 +9,8 @@
 
 #include <text/buf.h>
 
+#include <settings/settings.h>
+
 #include "parts.h"
 
 void settings_diff_add(
@@ -46,6 +48,21 @@ void settings_diff_number(
 	if (from != to)
 		settings_diff_add(d, key, restart, "%llu to %llu", (unsigned long long)from,
 			(unsigned long long)to);
+}
+
+void settings_diff_caps(struct settings_diff *d, const char *const keys[SETTINGS_CAPS_NUMBERS],
+	const struct conf_caps *from, const struct conf_caps *to)
+{
+	const struct conf_cap *a[] = {&from->allocation, &from->user, &from->realm, &from->all};
+	const struct conf_cap *b[] = {&to->allocation, &to->user, &to->realm, &to->all};
+
+	for (unsigned i = 0; i < TP_ARRAY_LEN(a); i++) {
+		settings_diff_number(
+			d, keys[3 * i], false, a[i]->bandwidth_kbps, b[i]->bandwidth_kbps);
+		settings_diff_number(
+			d, keys[3 * i + 1], false, a[i]->packet_rate, b[i]->packet_rate);
+		settings_diff_number(d, keys[3 * i + 2], false, a[i]->burst_ms, b[i]->burst_ms);
+	}
 }
 
 // ---- fixed at start ---------------------------------------------------------------------------
@@ -107,6 +124,9 @@ static void restart_compare(struct settings_diff *d, const struct conf *from, co
 	settings_diff_number(
 		d, "limits.allocations", true, from->limits.allocations, to->limits.allocations);
 	settings_diff_number(d, "limits.entries", true, from->limits.entries, to->limits.entries);
+	if (from->limits.allocations == to->limits.allocations &&
+		settings_shape(from).n_limits < settings_shape(to).n_limits)
+		settings_diff_add(d, "limits.caps", true, "the tables have no room for caps");
 	settings_diff_number(d, "log.format", true, from->log.format, to->log.format);
 	if (from->relay.port_min != to->relay.port_min ||
 		from->relay.port_max != to->relay.port_max)
@@ -246,6 +266,7 @@ static void values_compare(struct settings_diff *d, const struct conf *from, con
 	static const char *const families[] = {[CONF_FAMILY_IPV4] = "ipv4",
 		[CONF_FAMILY_IPV6] = "ipv6",
 		[CONF_FAMILY_KEEP] = "keep"};
+	static const char *const caps[] = SETTINGS_CAPS_KEYS("limits.caps.");
 	const struct conf_limits *a = &from->limits, *b = &to->limits;
 	const struct conf_protocol *p = &from->protocol, *q = &to->protocol;
 
@@ -273,6 +294,7 @@ static void values_compare(struct settings_diff *d, const struct conf *from, con
 		b->first_contact_rate);
 	settings_diff_number(
 		d, "limits.user_connections", false, a->user_connections, b->user_connections);
+	settings_diff_caps(d, caps, &a->caps, &b->caps);
 	settings_diff_number(d, "protocol.channel_max", false, p->channel_max, q->channel_max);
 	text_compare(d, "protocol.default_family", false, families[p->default_family],
 		families[q->default_family]);

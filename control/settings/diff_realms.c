@@ -205,6 +205,7 @@ static void origins_compare(
 static int realm_compare(
 	struct settings_diff *d, const struct conf_realm *from, const struct conf_realm *to)
 {
+	static const char *const caps[] = SETTINGS_CAPS_KEYS("caps.");
 	struct settings_diff *part = calloc(1, sizeof(*part));
 	char text[sizeof(part->changes[0].text)];
 	int rc;
@@ -218,6 +219,7 @@ static int realm_compare(
 	settings_diff_number(part, "allocate_rate", false, from->allocate_rate, to->allocate_rate);
 	settings_diff_number(
 		part, "allocate_burst", false, from->allocate_burst, to->allocate_burst);
+	settings_diff_caps(part, caps, &from->caps, &to->caps);
 	rc = credentials_compare(part, from, to);
 	if (rc == 0 && part->n > 0)
 		settings_diff_add(d, "realms", false, "%.40s: %s", to->name,

@@ -11,5 +11,17 @@ void settings_diff_number(
 // Adds how many were added, removed and changed, where any was.
 void settings_diff_counts(
 	struct settings_diff *d, const char *key, size_t added, size_t removed, size_t changed);
+// Compares caps; `keys`: of each number, in the order of the structs.
+#define SETTINGS_CAPS_NUMBERS (sizeof(struct conf_caps) / sizeof(uint32_t))
+#define SETTINGS_CAPS_KEYS(path)                                                                   \
+	{                                                                                          \
+		path "allocation.bandwidth", path "allocation.packet_rate",                        \
+			path "allocation.burst", path "user.bandwidth", path "user.packet_rate",   \
+			path "user.burst", path "realm.bandwidth", path "realm.packet_rate",       \
+			path "realm.burst", path "all.bandwidth", path "all.packet_rate",          \
+			path "all.burst"                                                           \
+	}
+void settings_diff_caps(struct settings_diff *d, const char *const keys[SETTINGS_CAPS_NUMBERS],
+	const struct conf_caps *from, const struct conf_caps *to);
 // Compares the file's own realm and the further ones. 0 or -ENOMEM.
 int settings_diff_realms(struct settings_diff *d, const struct conf *from, const struct conf *to);

@@ -135,6 +135,33 @@ static int policy_make(const struct settings *s, struct settings_realm *part,
 	return rc;
 }
 
+// A rate's share of a burst, and at least 1.
+static uint64_t burst_of(uint64_t rate, uint32_t burst_ms)
+{
+	uint64_t burst = rate * burst_ms / 1000;
+
+	return burst > 0 ? burst : 1;
+}
+
+struct turn_cap settings_cap(const struct conf_cap *c)
+{
+	const uint64_t bits = c->bandwidth_kbps * 1000ull;
+
+	return (struct turn_cap){
+		.bits_per_s = bits,
+		.burst_bits = burst_of(bits, c->burst_ms),
+		.packets_per_s = c->packet_rate,
+		.burst_packets = (uint32_t)burst_of(c->packet_rate, c->burst_ms),
+	};
+}
+
+static void caps_set(struct turn_realm_conf *realm, const struct conf_caps *caps)
+{
+	realm->allocation_cap = settings_cap(&caps->allocation);
+	realm->user_cap = settings_cap(&caps->user);
+	realm->realm_cap = settings_cap(&caps->realm);
+}
+
 static struct turn_realm_conf own_realm(const struct conf *c)
 {
 	return (struct turn_realm_conf){
@@ -178,6 +205,7 @@ static int realm_make(struct settings *s, size_t i)
 
 	*realm = i == 0 ? own_realm(c) : further_realm(from);
 	source = conf_source_of(&c->directory, realm->name);
+	caps_set(realm, i == 0 ? &c->limits.caps : &from->caps);
 	if (c->protocol.sha256)
 		realm->features |= TP_FEATURE_PASSWORD_ALGORITHMS;
 	if (c->protocol.userhash)

@@ -7,9 +7,11 @@
 #include "realms.h"
 
 #define NEXT_HOPS	   4096u
-#define PORT_SETS	   64u // different ones that the rules of all realms make at a time
-#define SPARE_PORT_INDEXES 2u  // an address that leaves rests while another comes
-#define RESET_TTL	   64u // as most systems send
+#define PORT_SETS	   64u	// different ones that the rules of all realms make at a time
+#define SPARE_PORT_INDEXES 2u	// an address that leaves rests while another comes
+#define RESET_TTL	   64u	// as most systems send
+#define REALM_LIMITS	   128u // of realms and of all; the rest is for allocations and users
+#define LIMITS_UNASKED	   (64ull << 20) // bytes, while no cap is configured
 #define SECRET_CHARS	   (2 * sizeof(((struct tables_secrets *)0)->rest_secret))
 
 static uint8_t transport_of(enum conf_transport t)
@@ -119,6 +121,7 @@ static void values_copy(struct settings *s)
 	t->credential_lifetime_s = c->limits.credential_lifetime_s;
 	t->tcp_relay = c->protocol.tcp_relay;
 	t->data_per_user = c->limits.user_connections;
+	t->all_cap = settings_cap(&c->limits.caps.all);
 	s->path = (struct tp_path_config){.relay_port_min = t->port_min,
 		.relay_port_max = t->port_max,
 		.channel_max = t->channel_max,
@@ -211,6 +214,31 @@ int settings_ids(struct settings *s, const struct tables_secrets *secrets)
 	return s->conf->secret_generated ? secret_adopt(s, secrets) : 0;
 }
 
+static bool cap_is_set(const struct conf_cap *c)
+{
+	return c->bandwidth_kbps != 0 || c->packet_rate != 0;
+}
+
+static bool caps_are_set(const struct conf_caps *c)
+{
+	return cap_is_set(&c->allocation) || cap_is_set(&c->user) || cap_is_set(&c->realm) ||
+	       cap_is_set(&c->all);
+}
+
+// A slot for each allocation, each user and the rest. They are there before they are configured, so
+// that a reload can do it, unless that is much memory for nothing.
+static uint32_t limits_wanted(const struct conf *conf)
+{
+	uint32_t n = 2 * conf->limits.allocations + REALM_LIMITS;
+	uint64_t octets = sizeof(struct tp_limit) +
+			  (uint64_t)conf->dataplane.workers * sizeof(struct tp_limit_cell);
+	bool are_set = caps_are_set(&conf->limits.caps);
+
+	for (size_t i = 0; i < conf->n_realms; i++)
+		are_set |= caps_are_set(&conf->realms[i].caps);
+	return are_set || n * octets <= LIMITS_UNASKED ? n : 0;
+}
+
 struct shm_tables_shape settings_shape(const struct conf *conf)
 {
 	return (struct shm_tables_shape){.n_entries = conf->limits.entries,
@@ -218,6 +246,7 @@ struct shm_tables_shape settings_shape(const struct conf *conf)
 		.n_port_indexes = (uint32_t)conf->relay.n_addresses + SPARE_PORT_INDEXES,
 		.n_allocations = conf->limits.allocations,
 		.n_port_sets = PORT_SETS,
+		.n_limits = limits_wanted(conf),
 		.n_workers = conf->dataplane.workers};
 }
 
@@ -225,6 +254,7 @@ bool settings_shape_fits(const struct conf *conf, const struct shm_tables *have)
 {
 	return have->table.n_entries == conf->limits.entries &&
 	       have->n_allocations == conf->limits.allocations &&
+	       have->n_limits >= settings_shape(conf).n_limits &&
 	       have->n_port_indexes >= conf->relay.n_addresses;
 }
 

@@ -289,6 +289,11 @@ _Atomic uint32_t *tables_permission_expiry(const struct tables *t, struct tp_ent
 		       : &e->expires_s;
 }
 
+static uint32_t limit_of(const struct tables *t, uint32_t allocation)
+{
+	return atomic_load_explicit(&entry_of(t, allocation)->limit, memory_order_relaxed);
+}
+
 static int permission_add(void *ctx, uint32_t allocation, const struct tp_addr *peer,
 	uint32_t expires_s, uint32_t *ref)
 {
@@ -305,6 +310,7 @@ static int permission_add(void *ctx, uint32_t allocation, const struct tp_addr *
 	if (rc < 0)
 		return rc;
 	atomic_init(tables_permission_expiry(t, &content), expires_s);
+	atomic_init(&content.limit, limit_of(t, allocation));
 	if (key_exists(t, &content.key))
 		return -EEXIST;
 	room_make(t);
@@ -386,6 +392,8 @@ static int channel_add(void *ctx, uint32_t allocation, uint16_t number, const st
 		return rc;
 	if (key_exists(t, &channel_content.key) || key_exists(t, &peer_content.key))
 		return -EEXIST;
+	atomic_init(&channel_content.limit, limit_of(t, allocation));
+	atomic_init(&peer_content.limit, limit_of(t, allocation));
 	rc = channel_publish(t, &channel_content, &peer_content, ref);
 	if (rc < 0)
 		return rc;
@@ -464,5 +472,9 @@ struct turn_store tables_store(struct tables *t)
 		.reservation_add = tables_reservation_add,
 		.reservation_use = tables_reservation_use,
 		.reservation_del = tables_reservation_del,
+		.limit_add = tables_limit_add,
+		.limit_set = tables_limit_set,
+		.limit_del = tables_limit_del,
+		.allocation_limit = tables_allocation_limit,
 	};
 }

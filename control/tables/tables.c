@@ -16,8 +16,13 @@ static int memory_init(struct tables *t)
 		tables_pool_init(&t->buckets, t->shm.table.n_buckets - t->shm.n_main_buckets) < 0 ||
 		tables_pool_init(&t->records, t->priv.n_records - 1) < 0 ||
 		tables_pool_init(&t->names, t->priv.n_names - 1) < 0 ||
-		tables_pool_init(&t->reservations, t->priv.n_reservations - 1) < 0)
+		tables_pool_init(&t->reservations, t->priv.n_reservations - 1) < 0 ||
+		tables_pool_init(&t->limits, t->shm.n_limits) < 0)
 		return -ENOMEM;
+	t->limit_bases = calloc((size_t)t->shm.n_limits + 1, sizeof(*t->limit_bases));
+	if (t->limit_bases == NULL)
+		return -ENOMEM;
+	tables_limits_fill(t);
 	if (tables_destinations_init(&t->destinations, n) < 0 || tables_port_sets_init(t) < 0)
 		return -ENOMEM;
 	return tables_hop_table_init(&t->hop, t->shm.n_next_hops, n);
@@ -132,6 +137,8 @@ void tables_destroy(struct tables *t)
 	tables_pool_fini(&t->records);
 	tables_pool_fini(&t->names);
 	tables_pool_fini(&t->reservations);
+	tables_pool_fini(&t->limits);
+	free(t->limit_bases);
 	free(t->slot_state);
 	free(t->links);
 	tables_private_close(&t->priv);

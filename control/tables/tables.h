@@ -120,9 +120,11 @@ struct tables {
 	struct pool names;
 	struct pool reservations;
 	struct port_sets port_sets;
-	uint32_t tombstone_next; // where the next one goes
-	uint8_t *slot_state;	 // [n_entries]
-	struct link *links;	 // [n_entries]
+	struct pool limits;
+	struct tables_limit_usage *limit_bases; // [n_limits], the counters when a slot was taken
+	uint32_t tombstone_next;		// where the next one goes
+	uint8_t *slot_state;			// [n_entries]
+	struct link *links;			// [n_entries]
 	struct hop_table hop;
 	struct destinations destinations; // of the live entries that need a next hop
 
@@ -307,6 +309,17 @@ void tables_hop_move(struct tables *t, uint32_t from, uint32_t to);
 void tables_hop_renew(struct tables *t, uint32_t entry);
 // Recovery: the entry's next hop, resolved anew where it can be, gets its reference.
 void tables_hop_adopt(struct tables *t, uint32_t entry);
+
+// ---- limit.c: the store's limits ----
+
+// All slots are free.
+void tables_limits_fill(struct tables *t);
+uint32_t tables_limit_add(void *ctx, const struct turn_limit *limit);
+void tables_limit_set(void *ctx, uint32_t number, const struct turn_limit *limit);
+void tables_limit_del(void *ctx, uint32_t number);
+void tables_allocation_limit(void *ctx, uint32_t ref, uint32_t number);
+// The counters of a slot, of all its users so far.
+struct tables_limit_usage tables_limit_sum(const struct tables *t, uint32_t number);
 
 // ---- local.c ----
 

@@ -18,9 +18,11 @@ struct turn_account {
 	uint32_t refs;
 	uint32_t secret_id; // of a secret's account: its id; of a token's: its number; else 0
 	uint32_t n_allocations;
-	uint32_t n_entries; // of the tables: an allocation, a permission and each way of a channel
-	uint32_t n_data;    // data connections of TCP allocations
-	uint32_t n_cooling; // relayed ports that cool down after the user
+	uint32_t n_entries;  // of the tables: an allocation, a permission and each way of a channel
+	uint32_t n_data;     // data connections of TCP allocations
+	uint32_t n_sessions; // live allocations, which share its cap
+	uint32_t limit;	     // of its cap; 0: none
+	uint32_t n_cooling;  // relayed ports that cool down after the user
 	struct ds_list cooling;	   // these, oldest first
 	uint64_t next_allocate_ns; // when the user has used up nothing of the Allocate rate
 	uint16_t name_len;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "allocation.h"
 
+#include "cap.h"
 #include "channel.h"
 #include "data.h"
 #include "permission.h"
@@ -125,6 +126,7 @@ void turn_allocation_link(struct turn_server *s, struct turn_allocation *a)
 	a->user->realm->n_allocations++;
 	turn_secret_hold(a->user->realm, a->user->secret_id);
 	turn_entries_count(s, a->account, TURN_ENTRIES_ALLOCATION);
+	turn_caps_open(s, a);
 }
 
 // Whether the slot is in use, with an address of the family; TP_FAMILY_NONE: any.
@@ -191,11 +193,13 @@ void turn_allocation_close(struct turn_server *s, uint64_t now_ns, struct turn_a
 	ds_map_del(&s->by_ref, &a->by_ref);
 	slots_release(s, now_ns, a);
 	turn_entries_count(s, a->account, -(int)TURN_ENTRIES_ALLOCATION);
+	turn_caps_close(s, a);
 	account_return(s, a);
 	tombstone_make(s, now_ns, a);
 	a->live = false;
 	s->n_allocations--;
 	a->user->realm->n_allocations--;
+	turn_caps_closed(s, a->user->realm);
 	turn_secret_return(a->user->realm, a->user->secret_id);
 	s->counters.allocations_closed++;
 	a->user->realm->counters.allocations_closed++;

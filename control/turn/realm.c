@@ -123,6 +123,7 @@ void turn_realms_replace(struct turn_realms *rs, struct turn_realms *fresh)
 		rs->items[i] = fresh->items[i];
 		rs->items[i].counters = old.counters;
 		rs->items[i].n_allocations = old.n_allocations;
+		rs->items[i].limit = old.limit;
 		fresh->items[i] = old;
 	}
 	turn_realms_fini(fresh);

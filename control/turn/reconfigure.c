@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "cap.h"
 #include "channel.h"
 #include "data.h"
 #include "permission.h"
@@ -167,6 +168,7 @@ int turn_reconfigure(struct turn_server *s, const struct turn_conf *conf)
 	s->conf = *conf;
 	s->conf.relays = s->relays;
 	s->conf.n_relays = s->n_relays;
+	turn_caps_change(s);
 	s->sweep = (struct turn_sweep){.under_way = true};
 	return 0;
 }
@@ -281,8 +283,10 @@ void turn_sweep(struct turn_server *s, uint64_t now_ns, unsigned *budget)
 		a = ds_pool_at(&s->allocation_pool, sweep->next++);
 		if (a->live && turn_bans_hold(&s->bans, a))
 			turn_allocation_close(s, now_ns, a, TURN_CLOSE_BANNED);
-		else if (a->live && addresses_sweep(s, now_ns, a))
+		else if (a->live && addresses_sweep(s, now_ns, a)) {
+			turn_caps_change_of(s, a);
 			cost += permissions_sweep(s, a) + turn_data_sweep(s, a);
+		}
 		*budget -= cost < *budget ? cost : *budget;
 	}
 }

@@ -64,6 +64,7 @@ struct turn_allocation {
 	uint32_t n_permissions; // in the list, those out of the store too
 	uint32_t n_channels;
 	uint32_t n_data;
+	uint32_t limit;	     // of the store; 0: no cap concerns it
 	struct turn_leg leg; // to the client
 	uint8_t txid[12];
 	uint8_t requested_family;
@@ -155,6 +156,7 @@ struct turn_server {
 	size_t n_allocations;
 	uint32_t n_entries;		  // of the tables
 	struct turn_allocation *restored; // the last one; allocations never move
+	uint32_t all_limit;		  // of the cap of all realms; 0: none
 	uint32_t next_alternate;	  // counts clients sent elsewhere
 	struct turn_key dummy_key;	  // for the HMAC of users nobody knows
 };

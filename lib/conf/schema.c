@@ -127,6 +127,10 @@ static const struct rule limits_rules[] = {
 		.initial = "1024",
 		.text = "Connections of one user with peers by TCP allocations, at most 64 of each "
 			"allocation; more are refused with 486. 0: no limit."},
+	{.key = "caps",
+		.type = RULE_MAP,
+		RULE_AT(struct conf_limits, caps),
+		.section = &conf_schema_caps},
 	{.key = NULL},
 };
 

@@ -218,6 +218,10 @@ static const struct rule realm_rules[] = {
 		.max = 1000000,
 		.initial = "20",
 		.text = "As `limits.allocate_burst`."},
+	{.key = "caps",
+		.type = RULE_MAP,
+		RULE_AT(struct draft_realm, conf.caps),
+		.section = &conf_schema_realm_caps},
 	{.key = NULL},
 };
 

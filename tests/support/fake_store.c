@@ -174,6 +174,7 @@ static int allocation_add(void *ctx, const struct turn_allocation_record *rec, u
 	a->ref = ref_next(a->ref, (size_t)(a - f->allocations));
 	a->live = true;
 	a->path_mtu = 0;
+	a->limit = 0;
 	a->rec = *rec;
 	f->live_allocations++;
 	*ref = a->ref;
@@ -460,6 +461,69 @@ static void remains_restore(const struct fake_remains *r, struct turn_server *s,
 	}
 }
 
+// ---- limits -----------------------------------------------------------------------------------
+
+const struct turn_limit *fake_store_limit(const struct fake_store *f, uint32_t number)
+{
+	const struct turn_limit *l, *parent;
+
+	require(number <= FAKE_LIMITS && f->limits[number].live, "no such limit", number);
+	l = &f->limits[number].limit;
+	if (l->parent != 0) {
+		require(l->parent <= FAKE_LIMITS && f->limits[l->parent].live,
+			"no such wider limit", l->parent);
+		parent = &f->limits[l->parent].limit;
+		require(parent->kind > l->kind, "a limit that does not widen", number);
+	}
+	return l;
+}
+
+static void limit_set(void *ctx, uint32_t number, const struct turn_limit *limit)
+{
+	struct fake_store *f = ctx;
+
+	require(number != 0 && number <= FAKE_LIMITS && f->limits[number].live, "no such limit",
+		number);
+	f->limits[number].limit = *limit;
+}
+
+static uint32_t limit_add(void *ctx, const struct turn_limit *limit)
+{
+	struct fake_store *f = ctx;
+
+	for (uint32_t number = 1; number <= FAKE_LIMITS; number++) {
+		if (f->limits[number].live)
+			continue;
+		f->limits[number].live = true;
+		f->live_limits++;
+		limit_set(f, number, limit);
+		return number;
+	}
+	return 0;
+}
+
+static void limit_del(void *ctx, uint32_t number)
+{
+	struct fake_store *f = ctx;
+
+	require(number != 0 && number <= FAKE_LIMITS && f->limits[number].live, "no such limit",
+		number);
+	f->limits[number].live = false;
+	f->live_limits--;
+}
+
+static void allocation_limit(void *ctx, uint32_t ref, uint32_t number)
+{
+	struct fake_store *f = ctx;
+
+	if (number != 0)
+		(void)fake_store_limit(f, number);
+	// Tests restore allocations that only they know; none of them has a limit.
+	if (number != 0 ||
+		(ref_index(ref) < f->n_allocations && f->allocations[ref_index(ref)].live))
+		allocation_at(f, ref)->limit = number;
+}
+
 struct turn_store fake_store_ops(struct fake_store *f)
 {
 	return (struct turn_store){
@@ -480,11 +544,17 @@ struct turn_store fake_store_ops(struct fake_store *f)
 		.reservation_add = reservation_add,
 		.reservation_use = reservation_use,
 		.reservation_del = reservation_del,
+		.limit_add = limit_add,
+		.limit_set = limit_set,
+		.limit_del = limit_del,
+		.allocation_limit = allocation_limit,
 	};
 }
 
 void fake_store_restore(struct fake_store *f, struct turn_server *s, uint64_t now_ns)
 {
+	memset(f->limits, 0, sizeof(f->limits));
+	f->live_limits = 0;
 	for (size_t i = 0; i < f->n_allocations; i++) {
 		const struct fake_allocation *a = &f->allocations[i];
 

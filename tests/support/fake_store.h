@@ -9,6 +9,7 @@ struct fake_allocation {
 	bool live;
 	uint32_t ref;
 	uint16_t path_mtu; // of the leg to the client; its channels have the same
+	uint32_t limit;
 	struct turn_allocation_record rec;
 };
 
@@ -36,6 +37,13 @@ struct fake_channel {
 	uint16_t path_mtu;	  // to the peer
 	uint16_t client_path_mtu; // to the client
 };
+
+struct fake_limit {
+	bool live;
+	struct turn_limit limit;
+};
+
+#define FAKE_LIMITS 64u // numbers from 1
 
 struct fake_reservation {
 	bool live;
@@ -77,6 +85,8 @@ struct fake_store {
 	size_t live_channels;
 	size_t live_reservations;
 	size_t calls;
+	struct fake_limit limits[FAKE_LIMITS + 1];
+	size_t live_limits;
 };
 
 void fake_store_init(struct fake_store *f);
@@ -85,6 +95,9 @@ struct turn_store fake_store_ops(struct fake_store *f);
 
 // Hands everything to a server that just started, as a recovery scan would.
 void fake_store_restore(struct fake_store *f, struct turn_server *s, uint64_t now_ns);
+
+// The limit of a number; its parents exist, widening at each step.
+const struct turn_limit *fake_store_limit(const struct fake_store *f, uint32_t number);
 
 // Finds an object as the packet path would; NULL: none.
 const struct fake_allocation *fake_store_allocation(

@@ -109,6 +109,13 @@ static const struct number control_only[] = {
 	NUMBER(limits.credential_lifetime_s, 31 * 86400, 3600),
 	NUMBER(limits.first_contact_rate, 200, 0),
 	NUMBER(limits.user_connections, 1024, 12),
+	NUMBER(limits.caps.allocation.bandwidth_kbps, 0, 4000),
+	NUMBER(limits.caps.allocation.packet_rate, 0, 500),
+	NUMBER(limits.caps.allocation.burst_ms, 40, 100),
+	NUMBER(limits.caps.user.bandwidth_kbps, 0, 8000),
+	NUMBER(limits.caps.user.burst_ms, 40, 40),
+	NUMBER(limits.caps.realm.bandwidth_kbps, 0, 100000),
+	NUMBER(limits.caps.all.bandwidth_kbps, 0, 4294967295),
 	NUMBER(protocol.channel_max, 0x4fff, 0x7fff),
 	NUMBER(protocol.default_family, CONF_FAMILY_IPV4, CONF_FAMILY_KEEP),
 	NUMBER(protocol.permission_follows_channel, true, false),
@@ -212,6 +219,8 @@ static const char full[] =
 	"  secret_quota: 8\n"
 	"  allocate_rate: 9\n"
 	"  allocate_burst: 10\n"
+	"  caps: {allocation: {bandwidth: 4000, packet_rate: 500, burst: 100},\n"
+	"    user: {bandwidth: 8000}, realm: {bandwidth: 100000}, all: {bandwidth: 4294967295}}\n"
 	"  max_lifetime: 7200\n"
 	"  default_lifetime: 900\n"
 	"  permission_lifetime: 301\n"

@@ -101,10 +101,11 @@ static void files_are_those_that_are_made(void **state)
 	(void)state;
 	plan_of(&p, &c, NULL);
 	assert_int_equal(p.octets[PLAN_TABLES], shm_tables_size(&shape));
-	// A block of counters and a cell for each entry, per worker, behind the header.
+	// A block of counters and a cell for each entry and limit, per worker, behind the header.
 	assert_int_equal(p.octets[PLAN_STATE],
 		sizeof(struct tp_state_header) +
-			2 * (sizeof(struct tp_worker_stats) + 8000 * sizeof(struct tp_cell)));
+			2 * (sizeof(struct tp_worker_stats) + 8000 * sizeof(struct tp_cell) +
+				    shape.n_limits * sizeof(struct tp_limit_cell)));
 	assert_true(p.octets[PLAN_PUNT] >= 2ull * 3 * TP_RING_SLOTS * TP_RING_SLOT_SIZE);
 	assert_true(p.octets[PLAN_INJECT] >= 2ull * TP_RING_SLOTS * TP_RING_SLOT_SIZE);
 	for (unsigned i = 0; i < PLAN_FILES; i++) {

@@ -96,6 +96,14 @@ static void keys_are_named(void **state)
 		{BASE "protocol: {tcp_relay: no}\n", "protocol.tcp_relay", "1 to 0", false},
 		{BASE "limits: {allocate_rate: 7}\n", "limits.allocate_rate", "0 to 7", false},
 		{BASE "limits: {allocate_burst: 7}\n", "limits.allocate_burst", "20 to 7", false},
+		{BASE "limits: {caps: {allocation: {bandwidth: 7}}}\n",
+			"limits.caps.allocation.bandwidth", "0 to 7", false},
+		{BASE "limits: {caps: {user: {packet_rate: 7}}}\n", "limits.caps.user.packet_rate",
+			"0 to 7", false},
+		{BASE "limits: {caps: {realm: {burst: 7}}}\n", "limits.caps.realm.burst", "40 to 7",
+			false},
+		{BASE "limits: {caps: {all: {burst: 7}}}\n", "limits.caps.all.burst", "40 to 7",
+			false},
 		{BASE "limits: {credential_lifetime: 60}\n", "limits.credential_lifetime", NULL,
 			false},
 		{BASE "limits: {allocations: 77}\n", "limits.allocations", NULL, true},
@@ -189,6 +197,8 @@ static void realms_and_sources_change_in_force(void **state)
 		{REALM(""), REALM(", user_quota: 4"), "realms", "r: user_quota: 0 to 4"},
 		{REALM(""), REALM(", origins: [o], peers: {deny: [10.0.0.0/8]}"), "realms",
 			"r: origins: 0 to 1; peers.deny: 0 to 1 prefixes"},
+		{REALM(""), REALM(", caps: {realm: {bandwidth: 9}}"), "realms",
+			"r: caps.realm.bandwidth: 0 to 9"},
 		{SOURCE(""), SOURCE(", life: 7"), "directory.sources",
 			"0 added, 0 removed, 1 changed"},
 		{SOURCE(""), SOURCE(", realms: [r]"), "directory.sources",
@@ -212,11 +222,32 @@ static void realms_and_sources_change_in_force(void **state)
 	}
 }
 
+// Where slots for caps would be much memory, there are some only if the start finds a cap.
+static void caps_may_need_other_tables(void **state)
+{
+	static const char many[] = BASE "limits: {allocations: 4194304}\n";
+	static const char capped[] =
+		BASE "limits: {allocations: 4194304, caps: {user: {packet_rate: 7}}}\n";
+	struct conf *from = load(many), *to = load(capped);
+	struct settings_diff d;
+
+	(void)state;
+	assert_int_equal(settings_diff(&d, from, to), 0);
+	assert_non_null(find(&d, "limits.caps"));
+	assert_true(find(&d, "limits.caps")->restart);
+	assert_int_equal(d.n_restart, 1);
+	assert_int_equal(settings_diff(&d, to, from), 0);
+	assert_int_equal(d.n_restart, 0);
+	conf_free(from);
+	conf_free(to);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keys_are_named),
 		cmocka_unit_test(realms_and_sources_change_in_force),
+		cmocka_unit_test(caps_may_need_other_tables),
 	};
 
 	return cmocka_run_group_tests_name("settings diff", tests, files_make, files_remove);

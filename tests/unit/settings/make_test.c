@@ -90,6 +90,38 @@ static void limits_of_users(void **state)
 	settings_destroy(s);
 }
 
+static void caps_become_buckets(void **state)
+{
+	const struct turn_realm_conf *own, *other;
+	struct settings *s;
+	char rest[512];
+
+	(void)state;
+	snprintf(rest, sizeof(rest),
+		"limits: {caps: {allocation: {bandwidth: 4000, packet_rate: 500, burst: 100},\n"
+		"  user: {packet_rate: 4}, all: {bandwidth: 4294967295, burst: 10000}}}\n"
+		"realms: [{name: other, secrets: [{id: b, secret_file: %s}],\n"
+		"  caps: {realm: {bandwidth: 100}}}]\n",
+		secret);
+	s = make("lab.turnpike", rest);
+	own = &s->realms[0];
+	other = &s->realms[1];
+	assert_int_equal(own->allocation_cap.bits_per_s, 4000000);
+	assert_int_equal(own->allocation_cap.burst_bits, 400000);
+	assert_int_equal(own->allocation_cap.packets_per_s, 500);
+	assert_int_equal(own->allocation_cap.burst_packets, 50);
+	assert_int_equal(own->user_cap.bits_per_s, 0);
+	assert_int_equal(own->user_cap.packets_per_s, 4);
+	assert_int_equal(own->user_cap.burst_packets, 1);
+	assert_false(turn_cap_is_set(&own->realm_cap));
+	assert_false(turn_cap_is_set(&other->allocation_cap));
+	assert_int_equal(other->realm_cap.bits_per_s, 100000);
+	assert_int_equal(other->realm_cap.burst_bits, 4000);
+	assert_int_equal(s->turn.all_cap.bits_per_s, 4294967295000ull);
+	assert_int_equal(s->turn.all_cap.burst_bits, 42949672950000ull);
+	settings_destroy(s);
+}
+
 static void realms_have_their_own(void **state)
 {
 	struct tp_addr inside = {.family = TP_FAMILY_IPV4, .ip = {10, 30, 0, 1}};
@@ -142,6 +174,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(realm_of_the_workers),
 		cmocka_unit_test(limits_of_users),
+		cmocka_unit_test(caps_become_buckets),
 		cmocka_unit_test(realms_have_their_own),
 		cmocka_unit_test(transports_of_listeners),
 	};

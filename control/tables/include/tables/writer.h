@@ -171,6 +171,16 @@ void tables_end_all(struct tables *t);
 
 // All of an allocation's packets so far, those of ended permissions and channels included.
 int tables_allocation_usage(const struct tables *t, uint32_t ref, struct tables_usage *usage);
+// Packets of an allocation under a cap, both ways, since it has been under one in this run of the
+// process.
+struct tables_limit_usage {
+	uint64_t packets; // that passed, and their octets
+	uint64_t octets;
+	uint64_t marked; // of these, marked CE
+	uint64_t dropped;
+};
+// -ENOENT: there is no such allocation, or no cap concerns it.
+int tables_limit_usage(const struct tables *t, uint32_t ref, struct tables_limit_usage *usage);
 // Usage of one permission (Send indications) or channel (both directions).
 int tables_object_usage(const struct tables *t, uint32_t ref, struct tables_usage *usage);
 

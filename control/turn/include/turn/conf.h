@@ -144,6 +144,9 @@ struct turn_realm_conf {
 	uint32_t secret_quota;	    // allocations of one secret's nameless credentials; 0: no limit
 	uint32_t allocate_rate;	    // Allocate requests of one user per second; 0: no limit
 	uint32_t allocate_burst;    // beyond the rate
+	struct turn_cap allocation_cap; // of each allocation
+	struct turn_cap user_cap;	// of each user
+	struct turn_cap realm_cap;
 };
 
 // Everything is borrowed for the life of the server, or until the next turn_reconfigure.
@@ -172,6 +175,7 @@ struct turn_conf {
 	uint32_t max_entries;	  // of the tables, of which no user gets the last part; 0: no limit
 	bool tcp_relay;		  // TCP allocations are offered (RFC 6062)
 	uint32_t data_per_user;	  // data connections of one user; 0: no limit
+	struct turn_cap all_cap;  // of all realms together
 	uint32_t default_lifetime_s;
 	uint32_t max_lifetime_s;
 	uint32_t permission_lifetime_s;

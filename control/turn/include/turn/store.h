@@ -85,6 +85,28 @@ struct turn_reservation_record {
 	uint8_t username[TURN_USERNAME_MAX];
 };
 
+// A cap of bandwidth and packet rate, as in struct tp_limit. A rate of 0: no limit.
+struct turn_cap {
+	uint64_t bits_per_s;
+	uint64_t burst_bits;
+	uint32_t packets_per_s;
+	uint32_t burst_packets;
+};
+
+static inline bool turn_cap_is_set(const struct turn_cap *cap)
+{
+	return cap->bits_per_s != 0 || cap->packets_per_s != 0;
+}
+
+// A slot of the limits array as it is to be (<turnpike/rate.h>).
+struct turn_limit {
+	struct turn_cap cap;
+	uint32_t parent;   // the next wider limit, or 0
+	uint32_t sessions; // allocations that share it
+	uint16_t realm_id;
+	uint8_t kind; // TP_LIMIT_*
+};
+
 struct turn_store {
 	void *ctx;
 
@@ -133,4 +155,12 @@ struct turn_store {
 	int (*reservation_add)(void *ctx, const struct turn_reservation_record *rec, uint32_t *ref);
 	void (*reservation_use)(void *ctx, uint32_t ref);
 	void (*reservation_del)(void *ctx, uint32_t ref);
+
+	// Limits. A number is never 0, and the store's until limit_del; a restarted process has
+	// none. 0 when there is no room. All four may be NULL: nothing is limited then.
+	uint32_t (*limit_add)(void *ctx, const struct turn_limit *limit);
+	void (*limit_set)(void *ctx, uint32_t number, const struct turn_limit *limit);
+	void (*limit_del)(void *ctx, uint32_t number);
+	// The allocation's own limit, in all that it has and will have; 0: none.
+	void (*allocation_limit)(void *ctx, uint32_t ref, uint32_t number);
 };

@@ -269,7 +269,22 @@ struct conf_peers {
 	size_t n_local;
 };
 
+// Bandwidth and packet rate; each 0: no limit.
+struct conf_cap {
+	uint32_t bandwidth_kbps; // 1,000 bits per second
+	uint32_t packet_rate;
+	uint32_t burst_ms; // so much of a rate passes at once
+};
+
+struct conf_caps {
+	struct conf_cap allocation; // of each
+	struct conf_cap user;	    // of each
+	struct conf_cap realm;
+	struct conf_cap all; // of the file alone: of all realms
+};
+
 struct conf_limits {
+	struct conf_caps caps;	 // the file's own realm's, and all
 	uint32_t allocations;	 // most at a time
 	uint32_t entries;	 // of the table; never 0: the default follows from allocations
 	uint32_t user_quota;	 // allocations of one user; 0: no limit
@@ -303,6 +318,7 @@ struct conf_realm {
 	uint32_t secret_quota;
 	uint32_t allocate_rate;
 	uint32_t allocate_burst;
+	struct conf_caps caps;
 };
 
 #define CONF_ALTERNATES_MAX 32u

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "cap.h"
+
+// Makes the slot what it is to be, or gives it back when it is not `needed`. Without room there is
+// no limit: the store has room for all.
+static void limit_settle(
+	struct turn_server *s, uint32_t *number, const struct turn_limit *limit, bool needed)
+{
+	const struct turn_store *store = &s->store;
+
+	if (needed && *number == 0)
+		*number = store->limit_add(store->ctx, limit);
+	else if (needed)
+		store->limit_set(store->ctx, *number, limit);
+	else if (*number != 0)
+		store->limit_del(store->ctx, *number);
+	if (!needed)
+		*number = 0;
+}
+
+static bool store_has_limits(const struct turn_server *s)
+{
+	return s->store.limit_add != NULL;
+}
+
+static void all_settle(struct turn_server *s)
+{
+	const struct turn_limit limit = {
+		.cap = s->conf.all_cap,
+		.sessions = (uint32_t)s->n_allocations,
+		.kind = TP_LIMIT_ALL,
+	};
+
+	limit_settle(s, &s->all_limit, &limit, turn_cap_is_set(&limit.cap));
+}
+
+static void realm_settle(struct turn_server *s, struct turn_realm *realm)
+{
+	const struct turn_limit limit = {
+		.cap = realm->conf.realm_cap,
+		.parent = s->all_limit,
+		.sessions = (uint32_t)realm->n_allocations,
+		.realm_id = realm->conf.id,
+		.kind = TP_LIMIT_REALM,
+	};
+
+	limit_settle(s, &realm->limit, &limit, turn_cap_is_set(&limit.cap));
+}
+
+// The narrowest of the limits wider than a user's.
+static uint32_t realm_limit(const struct turn_server *s, const struct turn_realm *realm)
+{
+	return realm->limit != 0 ? realm->limit : s->all_limit;
+}
+
+static void account_settle(struct turn_server *s, struct turn_account *account)
+{
+	const struct turn_limit limit = {
+		.cap = account->realm->conf.user_cap,
+		.parent = realm_limit(s, account->realm),
+		.sessions = account->n_sessions,
+		.realm_id = account->realm->conf.id,
+		.kind = TP_LIMIT_USER,
+	};
+
+	limit_settle(
+		s, &account->limit, &limit, account->n_sessions > 0 && turn_cap_is_set(&limit.cap));
+}
+
+static void allocation_settle(struct turn_server *s, struct turn_allocation *a)
+{
+	const struct turn_realm *realm = a->account->realm;
+	const struct turn_limit limit = {
+		.cap = realm->conf.allocation_cap,
+		.parent = a->account->limit != 0 ? a->account->limit : realm_limit(s, realm),
+		.sessions = 1,
+		.realm_id = realm->conf.id,
+		.kind = TP_LIMIT_ALLOCATION,
+	};
+
+	limit_settle(s, &a->limit, &limit, turn_cap_is_set(&limit.cap) || limit.parent != 0);
+	s->store.allocation_limit(s->store.ctx, a->ref, a->limit);
+}
+
+void turn_caps_change_of(struct turn_server *s, struct turn_allocation *a)
+{
+	if (!store_has_limits(s))
+		return;
+	account_settle(s, a->account);
+	allocation_settle(s, a);
+}
+
+void turn_caps_open(struct turn_server *s, struct turn_allocation *a)
+{
+	if (!store_has_limits(s))
+		return;
+	a->account->n_sessions++;
+	all_settle(s);
+	realm_settle(s, a->account->realm);
+	turn_caps_change_of(s, a);
+}
+
+void turn_caps_close(struct turn_server *s, struct turn_allocation *a)
+{
+	static const struct turn_limit none = {.kind = TP_LIMIT_FREE};
+
+	if (!store_has_limits(s))
+		return;
+	limit_settle(s, &a->limit, &none, false);
+	a->account->n_sessions--;
+	account_settle(s, a->account);
+}
+
+void turn_caps_closed(struct turn_server *s, struct turn_realm *realm)
+{
+	if (!store_has_limits(s))
+		return;
+	all_settle(s);
+	realm_settle(s, realm);
+}
+
+void turn_caps_change(struct turn_server *s)
+{
+	if (!store_has_limits(s))
+		return;
+	all_settle(s);
+	for (size_t i = 0; i < s->realms.n; i++)
+		realm_settle(s, &s->realms.items[i]);
+}
