@@ -79,6 +79,9 @@ static void files_size(const struct conf *c, uint32_t n_allocations, uint32_t n_
 	octets[PLAN_STATE] = shm_state_size(workers, n_entries, shape.n_limits);
 	octets[PLAN_PUNT] = shm_punt_size(workers);
 	octets[PLAN_INJECT] = shm_inject_size(workers);
+	// Each of both writes one, of the same shape.
+	octets[PLAN_EDGE] = conf_has_edge(c) ? shm_streams_size(workers, c->edge.threads) : 0;
+	octets[PLAN_STREAM] = octets[PLAN_EDGE];
 	octets[PLAN_PRIVATE] = tables_private_octets(&shape);
 }
 
@@ -199,7 +202,7 @@ static void buffers_make(struct plan *p)
 		(p->host.huge_known && p->host.huge_free < p->huge_total);
 	p->fragment_octets = proc_fragment_memory(d);
 	p->dataplane_octets = proc_dataplane_memory(d, small ? p->buffer_octets : 0,
-		small ? p->octets[PLAN_STATE] + p->octets[PLAN_PUNT] : 0);
+		small ? p->octets[PLAN_STATE] + p->octets[PLAN_PUNT] + p->octets[PLAN_STREAM] : 0);
 }
 
 // The client's frames carry a channel header, the peer's do not.

@@ -19,6 +19,8 @@ static const char *const file_names[PLAN_FILES] = {
 	[PLAN_STATE] = "state",
 	[PLAN_PUNT] = "punt",
 	[PLAN_INJECT] = "inject",
+	[PLAN_EDGE] = "edge",
+	[PLAN_STREAM] = "stream",
 	[PLAN_PRIVATE] = "private",
 };
 
@@ -129,6 +131,8 @@ static void memory_print(const struct plan *p, FILE *out)
 
 	fputs("\nmemory, in octets (huge pages of 2 MiB)\n", out);
 	for (unsigned i = 0; i < PLAN_FILES; i++) {
+		if (p->octets[i] == 0)
+			continue;
 		snprintf(text, sizeof(text), "%" PRIu64 "%s", p->huge_pages[i],
 			i == PLAN_STATE && p->state_first < p->octets[i]
 				? " (with all entries in use)"

@@ -112,10 +112,32 @@ static void files_are_those_that_are_made(void **state)
 		sum += p.octets[i];
 		pages += p.huge_pages[i];
 		assert_true(p.huge_pages[i] << 21 >= p.octets[i]);
-		assert_true((p.huge_pages[i] - 1) << 21 < p.octets[i]);
+		assert_true(p.octets[i] == 0 || (p.huge_pages[i] - 1) << 21 < p.octets[i]);
 	}
 	assert_int_equal(p.segment_octets, sum);
 	assert_int_equal(p.huge_total, pages + p.buffer_huge_pages);
+}
+
+// One pair for each worker and thread, twice: each side writes a file of its own.
+static void rings_of_streams_are_counted(void **state)
+{
+	const uint64_t slots = 2ull * 3 * TP_RING_SLOTS * TP_RING_SLOT_SIZE;
+	struct conf c = conf_make(1000, 8000);
+	struct conf_listener listener = {.transport = CONF_TRANSPORT_TLS};
+	struct plan without, p;
+
+	(void)state;
+	plan_of(&without, &c, NULL);
+	assert_int_equal(without.octets[PLAN_EDGE] + without.octets[PLAN_STREAM], 0);
+	c.listeners = &listener;
+	c.n_listeners = 1;
+	c.edge.threads = 3;
+	plan_of(&p, &c, NULL);
+	assert_int_equal(p.octets[PLAN_EDGE], shm_streams_size(2, 3));
+	assert_true(p.octets[PLAN_EDGE] >= slots && p.octets[PLAN_STREAM] >= slots);
+	assert_int_equal(p.huge_total,
+		without.huge_total + p.huge_pages[PLAN_EDGE] + p.huge_pages[PLAN_STREAM]);
+	assert_true(p.segment_octets >= without.segment_octets + 2 * slots);
 }
 
 static void an_allocation_fits_in_what_it_is_said_to_use(void **state)
@@ -299,6 +321,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_least_decides),
 		cmocka_unit_test(files_are_those_that_are_made),
+		cmocka_unit_test(rings_of_streams_are_counted),
 		cmocka_unit_test(an_allocation_fits_in_what_it_is_said_to_use),
 		cmocka_unit_test(buffers_follow_the_queues),
 		cmocka_unit_test(buffers_are_counted_by_node),

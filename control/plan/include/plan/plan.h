@@ -26,6 +26,8 @@ enum plan_file {
 	PLAN_STATE,
 	PLAN_PUNT,
 	PLAN_INJECT,
+	PLAN_EDGE, // 0 octets without listeners of streams, and the next one
+	PLAN_STREAM,
 	PLAN_PRIVATE,
 	PLAN_FILES,
 };
