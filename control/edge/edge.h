@@ -43,7 +43,8 @@ struct edge {
 	bool failed;
 	bool lock_reported;
 	uint64_t warned_s;   // wall clock of the last warning of a certificate
-	uint64_t trimmed;    // connections that had ended when memory was given back
+	uint64_t ended;	     // connections and handshakes, a second ago
+	uint64_t trimmed;    // of them when memory was given back
 	uint64_t trimmed_ns; // and the time
 	struct edge_link_up up;
 };

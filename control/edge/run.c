@@ -20,7 +20,7 @@
 #define DAY_S	   86400u
 #define EXPIRES_S  (14u * DAY_S)
 #define TRIM_NS	   (10u * TP_NS_PER_S)
-#define TRIM_LEAST 128u // connections that end before memory is given back
+#define TRIM_LEAST 16u // connections and handshakes that end before memory is given back
 
 // ---- certificates -------------------------------------------------------------------------------
 
@@ -148,19 +148,24 @@ static void others_watch(struct edge *e)
 	e->up = up;
 }
 
-// The allocator keeps the memory of connections that have gone, and hands it to the kernel here. As
-// many must have ended as there are: threads wait meanwhile, the longer the more memory there is.
+// The allocator keeps the memory of connections that have gone and of handshakes that are done, and
+// hands it to the kernel here: in a quiet second, or when there were half as many as there are
+// connections, because threads wait meanwhile, the longer the more memory there is.
 static void memory_return(struct edge *e)
 {
 	struct serve_counters c;
-	uint64_t ended = 0;
+	uint64_t ended, since;
+	bool quiet;
 
-	if (e->now_ns < e->trimmed_ns + TRIM_NS)
-		return;
 	serve_counters_read(e->serve, &c);
+	ended = c.handshakes;
 	for (unsigned i = 0; i < SERVE_CLOSE_COUNT; i++)
 		ended += c.closed[i];
-	if (ended - e->trimmed < TRIM_LEAST + serve_connections(e->serve))
+	quiet = ended == e->ended;
+	e->ended = ended;
+	since = ended - e->trimmed;
+	if (since < TRIM_LEAST || e->now_ns < e->trimmed_ns + TRIM_NS ||
+		(!quiet && since < serve_connections(e->serve) / 2))
 		return;
 	e->trimmed = ended;
 	e->trimmed_ns = e->now_ns;

@@ -135,7 +135,7 @@ e2e_check "no connection is left" e2e_wait 120 no_connections
 # memory_is_back PROCESS BEFORE: the edge gives memory back at most once in ten seconds.
 memory_is_back()
 {
-	[ "$(memory "$1")" -le $(($2 + 1024)) ]
+	[ "$(memory "$1")" -le $(($2 + 4096)) ]
 }
 e2e_check "the edge's memory is back" e2e_wait 60 memory_is_back edge "$before_edge"
 e2e_check "the control process's memory is back" e2e_wait 60 memory_is_back control "$before_control"
