@@ -60,6 +60,20 @@ uint32_t tables_record_take(
 	return number;
 }
 
+void tables_record_succeed(struct tables *t, uint32_t number, uint32_t old)
+{
+	struct record *r = &t->priv.records[number];
+	const struct record *was = &t->priv.records[old];
+
+	r->generation = was->generation;
+	r->ticket_id = was->ticket_id;
+	r->partner = was->partner;
+	r->used = was->used;
+	r->close_reason = was->close_reason;
+	memcpy(r->advertised_tags, was->advertised_tags, sizeof(r->advertised_tags));
+	atomic_store_explicit(&r->state, RECORD_LIVE, memory_order_release);
+}
+
 void tables_record_give(struct tables *t, uint32_t number)
 {
 	struct record *r = &t->priv.records[number];

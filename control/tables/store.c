@@ -4,6 +4,7 @@
 // The orders, which a recovery relies on:
 //   allocation  record filled; entry published; port words; record LIVE. The end: record CLOSING;
 //               channels, permissions; port words cleared; entry unpublished
+//               another user: record filled and LIVE; entry names it; old record given back
 //   channel     PEER published, then CHANNEL: no client sends where no answer comes back. The end:
 //               CHANNEL unpublished, then PEER
 //   object      expiries first in the entry that leads to the other (refresh); a content that
@@ -214,6 +215,25 @@ static int allocation_add(void *ctx, const struct turn_allocation_record *rec, u
 		tables_local_reference(t, content.relay[i].relay_id);
 	t->n_allocations++;
 	*ref = slot;
+	return 0;
+}
+
+// The old record stays whole until the entry names the new one.
+static int allocation_own(void *ctx, uint32_t ref, const struct turn_allocation_record *rec)
+{
+	struct tables *t = ctx;
+	uint32_t old, fresh;
+
+	if (!ref_is(t, ref, TP_KIND_ALLOCATION) || rec->key_len > TURN_KEY_MAX ||
+		rec->username_len > TURN_USERNAME_MAX)
+		return -EINVAL;
+	fresh = tables_record_take(t, ref, rec);
+	if (fresh == 0)
+		return pool_empty(t);
+	old = atomic_load_explicit(&entry_of(t, ref)->partner, memory_order_relaxed);
+	tables_record_succeed(t, fresh, old);
+	atomic_store_explicit(&entry_of(t, ref)->partner, fresh, memory_order_release);
+	tables_record_give(t, old);
 	return 0;
 }
 
@@ -457,6 +477,7 @@ struct turn_store tables_store(struct tables *t)
 	return (struct turn_store){
 		.ctx = t,
 		.allocation_add = allocation_add,
+		.allocation_own = allocation_own,
 		.allocation_refresh = allocation_refresh,
 		.allocation_del = allocation_del,
 		.permission_add = permission_add,

@@ -245,6 +245,8 @@ bool tables_content_same(const struct tp_entry *published, const struct tp_entry
 uint32_t tables_record_user(const struct tables *t, uint32_t allocation, uint32_t n);
 uint32_t tables_record_take(
 	struct tables *t, uint32_t entry, const struct turn_allocation_record *rec);
+// Gives a filled record what the allocation has of its old one beyond the user, and makes it live.
+void tables_record_succeed(struct tables *t, uint32_t record, uint32_t old);
 void tables_record_give(struct tables *t, uint32_t record);
 void tables_record_read(
 	const struct tables *t, uint32_t allocation, struct turn_allocation_record *rec);

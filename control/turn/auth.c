@@ -8,6 +8,7 @@
 #include "credential.h"
 #include "secret.h"
 #include "token.h"
+#include "renew.h"
 
 static bool key_verifies(struct turn_request *r, const struct turn_key *key)
 {
@@ -412,6 +413,7 @@ unsigned turn_auth_check(struct turn_request *r)
 {
 	const struct stun_message *m = r->m;
 	unsigned code;
+	bool renews;
 
 	if (!stun_has(m, STUN_MESSAGE_INTEGRITY) && !stun_has(m, STUN_MESSAGE_INTEGRITY_SHA256))
 		return 401;
@@ -428,7 +430,8 @@ unsigned turn_auth_check(struct turn_request *r)
 	// Of another server's nonce, or one from before a reload, the client may say anything.
 	if (code != 0)
 		return nonce_is_valid(r) ? code : 438;
-	if (!owner_verifies(r))
+	renews = turn_token_renews(r);
+	if (renews || !owner_verifies(r))
 		code = user_check(r);
 	else if (owner_is_over(r))
 		code = turn_refuse(r, TURN_REFUSED_CREDENTIAL_EXPIRED, 401);
@@ -443,7 +446,8 @@ unsigned turn_auth_check(struct turn_request *r)
 	// The nonce of a request that waited was good when it came.
 	if (!r->retransmission && r->answer == NULL && !nonce_is_valid(r))
 		return 438;
-	if (r->m->method == STUN_ALLOCATE && turn_bans_hold_user(&r->s->bans, &r->principal)) {
+	if ((renews || r->m->method == STUN_ALLOCATE) &&
+		turn_bans_hold_user(&r->s->bans, &r->principal)) {
 		r->s->counters.banned++;
 		return turn_refuse(r, TURN_REFUSED_BANNED, 401);
 	}

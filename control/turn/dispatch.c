@@ -6,6 +6,7 @@
 
 #include "allocation.h"
 #include "data.h"
+#include "renew.h"
 #include "stream.h"
 
 struct method {
@@ -49,7 +50,7 @@ static unsigned request_check(struct turn_request *r, const struct method *metho
 		return 0;
 	if (r->a == NULL)
 		return 437;
-	if (!turn_identity_is(r->a->user, &r->principal))
+	if (!turn_identity_is(r->a->user, &r->principal) && !turn_token_renews(r))
 		return 441;
 	return 0;
 }

@@ -30,20 +30,31 @@ take()
 	"${relayctl[@]}" config reload
 }
 
-# Its Refresh brings a token of another user, which is 441: the allocation stays until its end.
+# Each of its Refresh requests brings a token of its own: another MAC key, under any of the three keys.
+calls()
+{
+	e2e_run a timeout 120 turnutils_uclient -J -u nobody -w nothing -e "$TP_B4" -r 3480 \
+		-c -n 50 -m 6 -z 20 "$TP_RELAY4" > "$E2E_TMP/client.log" 2>&1
+	grep -q 'tot_send_msgs=300, tot_recv_msgs=300$' "$E2E_TMP/client.log" &&
+		grep -q 'Total lost packets 0 ' "$E2E_TMP/client.log"
+}
+
 allocate()
 {
 	e2e_run a timeout 60 turnutils_uclient -J -u nobody -w nothing -e "$TP_B4" -r 3480 \
 		-c -n 1 -m 2 "$TP_RELAY4" > "$E2E_TMP/client.log" 2>&1
-	"${relayctl[@]}" -j allocation list > "$E2E_TMP/allocations"
-	grep -qE '"user": *"(north|union|oldempire)"' "$E2E_TMP/allocations"
 }
 
+e2e_background b peer.log turnutils_peer -L "$TP_B4" -p 3480
 take with > "$E2E_TMP/reload" 2>&1
 e2e_check "a reload adds the keys" grep -q "3 added" "$E2E_TMP/reload"
-e2e_check "turnutils_uclient -J allocates" allocate
+e2e_check "turnutils_uclient -J calls and loses nothing" calls
 e2e_check "the requests are counted as tokens'" sh -c \
 	"'${relayctl[0]}' -s '$TP_SOCKET' counter show | grep -q 'tokens  *[1-9]'"
+e2e_check "its allocations passed to its new tokens" sh -c \
+	"'${relayctl[0]}' -s '$TP_SOCKET' counter show | grep -q 'tokens_renewed  *[1-9]'"
+e2e_check "no request was refused but for its nonce" e2e_not grep -hE \
+	'request_refused .*code=(400|401|437|441|486)' "$TP_LAB_DIR/control.log"
 "${relayctl[@]}" counter show > "$E2E_TMP/before"
 take without > /dev/null
 allocate

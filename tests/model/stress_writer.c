@@ -128,8 +128,20 @@ static void allocation_delete(struct writer *wr, uint32_t n)
 	stress_count(&wr->w->tally->deleted, 1);
 }
 
+// To the same user, by another record: a recovery finds one of both.
+static void owner_change(struct writer *wr, uint32_t n)
+{
+	struct turn_allocation_record rec;
+
+	tables_record_read(wr->t, wr->allocations[n], &rec);
+	if (wr->store.allocation_own(wr->store.ctx, wr->allocations[n], &rec) < 0)
+		stress_count(&wr->w->tally->full, 1);
+}
+
 static void refresh(struct writer *wr, uint32_t n, uint32_t k, uint32_t expires_s)
 {
+	if (k == 0)
+		owner_change(wr, n);
 	wr->store.allocation_refresh(wr->store.ctx, wr->allocations[n], 0, expires_s);
 	if (wr->permissions[n][k] != 0)
 		wr->store.permission_refresh(wr->store.ctx, wr->permissions[n][k], expires_s);

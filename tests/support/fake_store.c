@@ -181,6 +181,23 @@ static int allocation_add(void *ctx, const struct turn_allocation_record *rec, u
 	return 0;
 }
 
+static int allocation_own(void *ctx, uint32_t ref, const struct turn_allocation_record *rec)
+{
+	struct fake_store *f = ctx;
+	struct fake_allocation *a = allocation_at(f, ref);
+
+	f->calls++;
+	require(rec->key_len <= TURN_KEY_MAX && rec->username_len <= TURN_USERNAME_MAX,
+		"a bad user", ref);
+	require(tp_addr_equal(&a->rec.client.remote, &rec->client.remote) &&
+			memcmp(a->rec.txid, rec->txid, sizeof(rec->txid)) == 0,
+		"another user's record is another allocation's", ref);
+	if (f->live_allocations > f->max_allocations)
+		return -ENOSPC;
+	a->rec = *rec;
+	return 0;
+}
+
 static void allocation_refresh(void *ctx, uint32_t ref, unsigned slot, uint32_t expires_s)
 {
 	struct fake_store *f = ctx;
@@ -529,6 +546,7 @@ struct turn_store fake_store_ops(struct fake_store *f)
 	return (struct turn_store){
 		.ctx = f,
 		.allocation_add = allocation_add,
+		.allocation_own = allocation_own,
 		.allocation_refresh = allocation_refresh,
 		.allocation_del = allocation_del,
 		.permission_add = permission_add,

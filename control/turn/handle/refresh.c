@@ -3,6 +3,7 @@
 #include "request.h"
 
 #include "allocation.h"
+#include "renew.h"
 
 // An allocation that ends with its credential gets no more than the rest of it.
 static uint32_t lifetime_cap(const struct turn_request *r, uint32_t lifetime_s)
@@ -43,6 +44,12 @@ unsigned turn_handle_refresh(struct turn_request *r, struct stun_writer *w)
 	if (stun_get_u8(r->m, STUN_REQUESTED_ADDRESS_FAMILY, &family) &&
 		(family == TP_FAMILY_NONE || !turn_allocation_has_family(r->s, r->a, family)))
 		return 443;
+	if (lifetime_s > 0) {
+		unsigned code = turn_token_renew(r);
+
+		if (code != 0)
+			return code;
+	}
 	stun_put_u32(w, TP_ATTR_LIFETIME, (uint32_t)lifetime_s);
 	if (lifetime_s == 0)
 		turn_allocation_end_family(r->s, r->now_ns, r->a, family, TURN_CLOSE_REFRESH);

@@ -54,6 +54,40 @@ static void everything_comes_back(void **state)
 	recover_settled(w, 0, 0, 0);
 }
 
+// The key of an allocation that passed to another user, with names of every length.
+static void another_user_comes_back(void **state)
+{
+	static const uint16_t lengths[] = {5, TURN_USERNAME_MAX, 200, TURN_USERNAME_MAX, 1};
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	struct turn_allocation_record rec = fixture_record(f, 1), none;
+	uint32_t ref;
+
+	assert_int_equal(f->store.allocation_add(f->store.ctx, &rec, &ref), 0);
+	fixture_permit(f, ref, 100);
+	for (size_t i = 0; i < TP_ARRAY_LEN(lengths); i++) {
+		rec.username_len = lengths[i];
+		memset(rec.username, 0, sizeof(rec.username));
+		memset(rec.username, 'a' + (int)i, rec.username_len);
+		memset(rec.key, (int)i, rec.key_len);
+		rec.secret_id = 77 + (uint32_t)i;
+		rec.credential_expires_s = 1000 + i;
+		assert_int_equal(f->store.allocation_own(f->store.ctx, ref, &rec), 0);
+		recover(w);
+		assert_int_equal(w->result.removed, 0);
+		assert_int_equal(w->seen.n_allocations, 1);
+		assert_int_equal(w->seen.refs[0], ref);
+		assert_memory_equal(&w->seen.records[0], &rec, sizeof(rec));
+		recover_settled(w, 1, 1, 0);
+	}
+	none = rec;
+	none.username_len = TURN_USERNAME_MAX + 1;
+	assert_int_equal(f->store.allocation_own(f->store.ctx, ref, &none), -EINVAL);
+	assert_int_equal(f->store.allocation_own(f->store.ctx, ref + 1, &rec), -EINVAL);
+	f->store.allocation_del(f->store.ctx, ref);
+	recover_settled(w, 0, 0, 0);
+}
+
 static void dual_and_long_names_come_back(void **state)
 {
 	struct world *w = *state;
@@ -335,6 +369,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, recovery_setup, recovery_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(everything_comes_back),
+		TEST(another_user_comes_back),
 		TEST(dual_and_long_names_come_back),
 		TEST(half_a_channel_goes),
 		TEST(a_half_made_allocation_goes),

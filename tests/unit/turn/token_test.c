@@ -246,11 +246,11 @@ static void users_of_one_key_are_apart(void **state)
 	// By another key, then by the same key with another MAC key: other users.
 	f.c.user = "south";
 	f.token = decode(token_128);
-	assert_int_equal(ask(&f, MSG_REFRESH, 600, true), 441);
+	assert_int_equal(ask(&f, MSG_CREATE_PERMISSION, UINT32_MAX, true), 441);
 	f.c.user = "north";
 	f.token = decode(token_other);
 	f.mac_key = MAC_KEY_OTHER;
-	assert_int_equal(ask(&f, MSG_REFRESH, 600, true), 441);
+	assert_int_equal(ask(&f, MSG_CREATE_PERMISSION, UINT32_MAX, true), 441);
 	f.token = decode(token_256);
 	f.mac_key = MAC_KEY;
 	assert_int_equal(ask(&f, MSG_REFRESH, 600, true), 0);
@@ -266,6 +266,116 @@ static void users_of_one_key_are_apart(void **state)
 	assert_int_equal(f.h.n_closed, 1);
 	assert_int_equal(allocate(&f), 401);
 	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_BANNED);
+	harness_stop(&f.h);
+}
+
+// ---- renewal ------------------------------------------------------------------------------------
+
+static void bear(struct bearer *f, const char *user, const char *token, const char *mac_key)
+{
+	f->c.user = user;
+	f->token = decode(token);
+	f->mac_key = mac_key;
+}
+
+static uint64_t renewed(const struct bearer *f)
+{
+	return turn_get_counters(f->h.s)->tokens_renewed;
+}
+
+// As coturn's client: each Refresh brings a token under any key of the server.
+static void a_refresh_with_a_new_token_renews(void **state)
+{
+	struct bearer f;
+
+	(void)state;
+	bearer_init(&f);
+	harness_start(&f.h);
+	assert_int_equal(allocate(&f), 0);
+	// The same one again is no renewal.
+	assert_int_equal(ask(&f, MSG_REFRESH, 600, true), 0);
+	assert_int_equal(renewed(&f), 0);
+	bear(&f, "north", token_other, MAC_KEY_OTHER);
+	assert_int_equal(ask(&f, MSG_REFRESH, 600, false), 401);
+	assert_int_equal(ask(&f, MSG_REFRESH, 600, true), 0);
+	assert_int_equal(renewed(&f), 1);
+	// From now on its key is the allocation's, after a restart too, and the old one is no more.
+	assert_int_equal(ask(&f, MSG_REFRESH, 600, false), 0);
+	harness_restart(&f.h);
+	assert_int_equal(ask(&f, MSG_REFRESH, 600, false), 0);
+	f.mac_key = MAC_KEY;
+	assert_int_equal(ask(&f, MSG_REFRESH, 600, false), 401);
+	// Under another key of the server.
+	bear(&f, "south", token_128, MAC_KEY);
+	assert_int_equal(ask(&f, MSG_REFRESH, 600, true), 0);
+	assert_int_equal(ask(&f, MSG_REFRESH, 600, false), 0);
+	assert_string_equal((const char *)client_allocation(&f.h, &f.c)->rec.username, "south");
+	// Also where it ends the call.
+	bear(&f, "north", token_other, MAC_KEY_OTHER);
+	assert_int_equal(ask(&f, MSG_REFRESH, 0, true), 0);
+	assert_int_equal(f.h.n_closed, 1);
+	harness_stop(&f.h);
+}
+
+static void a_renewal_that_is_refused_changes_nothing(void **state)
+{
+	struct bearer f;
+	struct client first;
+
+	(void)state;
+	bearer_init(&f);
+	f.h.realms[0].user_quota = 1;
+	harness_start(&f.h);
+	assert_int_equal(allocate(&f), 0);
+	first = f.c;
+	client_init(&f.c, 0xc6336401, 5001);
+	bear(&f, "north", token_other, MAC_KEY_OTHER);
+	assert_int_equal(allocate(&f), 0);
+	f.c = first;
+	f.c.user = "north";
+	assert_int_equal(ask(&f, MSG_REFRESH, 600, true), 486);
+	bear(&f, "south", token_128, MAC_KEY);
+	f.h.store.max_allocations = 1;
+	assert_int_equal(ask(&f, MSG_REFRESH, 600, true), 508);
+	f.h.store.max_allocations = 100;
+	bear(&f, "north", token_256, MAC_KEY);
+	assert_int_equal(ask(&f, MSG_REFRESH, 600, false), 0);
+	assert_int_equal(renewed(&f), 0);
+	// A token that is none leaves it alone, too.
+	f.token.octets[20] ^= 1;
+	assert_int_equal(ask(&f, MSG_REFRESH, 600, true), 401);
+	f.token.octets[20] ^= 1;
+	// The quota goes along: the first token's is free again.
+	bear(&f, "south", token_128, MAC_KEY);
+	f.h.realms[0].user_quota = 2;
+	assert_int_equal(turn_reconfigure(f.h.s, &f.h.conf), 0);
+	bear(&f, "north", token_other, MAC_KEY_OTHER);
+	assert_int_equal(ask(&f, MSG_REFRESH, 600, true), 0);
+	assert_int_equal(renewed(&f), 1);
+	client_init(&f.c, 0xc6336401, 5002);
+	bear(&f, "north", token_other, MAC_KEY_OTHER);
+	assert_int_equal(allocate(&f), 486);
+	bear(&f, "north", token_256, MAC_KEY);
+	for (uint16_t port = 5003; port <= 5005; port++) {
+		client_init(&f.c, 0xc6336401, port);
+		f.c.user = "north";
+		assert_int_equal(allocate(&f), port < 5005 ? 0 : 486);
+	}
+	harness_stop(&f.h);
+}
+
+// A user with a password stays the owner.
+static void a_token_renews_nothing_but_tokens(void **state)
+{
+	struct bearer f;
+
+	(void)state;
+	bearer_init(&f);
+	harness_start(&f.h);
+	client_init(&f.c, 0xc6336401, 5000);
+	assert_int_equal(client_allocate(&f.h, &f.c, 600), 0);
+	bear(&f, "north", token_256, MAC_KEY);
+	assert_int_equal(ask(&f, MSG_REFRESH, 600, true), 441);
 	harness_stop(&f.h);
 }
 
@@ -299,6 +409,9 @@ int main(void)
 		cmocka_unit_test(a_long_life_is_refused),
 		cmocka_unit_test(keys_have_times),
 		cmocka_unit_test(users_of_one_key_are_apart),
+		cmocka_unit_test(a_refresh_with_a_new_token_renews),
+		cmocka_unit_test(a_renewal_that_is_refused_changes_nothing),
+		cmocka_unit_test(a_token_renews_nothing_but_tokens),
 		cmocka_unit_test(without_tokens_it_is_420),
 	};
 

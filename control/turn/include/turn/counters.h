@@ -39,6 +39,7 @@
 	X(credential_lifetime, "requests with a time-limited credential valid for too long")       \
 	X(tokens, "requests that verified under the key of a token")                               \
 	X(tokens_refused, "requests with a token that is of no known key or past its time")        \
+	X(tokens_renewed, "allocations that a Refresh gave to a new token")                        \
 	X(key_cached, "requests verified by the cached key of a time-limited credential")          \
 	X(directory_cached, "requests verified by a cached answer of the directory")               \
 	X(lookups, "questions to the directory")                                                   \

@@ -114,6 +114,9 @@ struct turn_store {
 	// A new expiry for one relay slot (CLOCK_BOOTTIME seconds). 0 ends the slot: its
 	// permissions and channels are gone already, its port may be given to another allocation.
 	void (*allocation_refresh)(void *ctx, uint32_t ref, unsigned slot, uint32_t expires_s);
+	// Another user and key: those of the record, whose other contents are as they were. Whole
+	// or not at all, also when the process is killed. 0 or -ENOSPC.
+	int (*allocation_own)(void *ctx, uint32_t ref, const struct turn_allocation_record *rec);
 	// Also ends its remaining permissions and channels. The references die with it.
 	void (*allocation_del)(void *ctx, uint32_t ref);
 
