@@ -43,11 +43,38 @@ static void write_octets(struct cursor *c, void *where, size_t size, size_t offs
 		p[offset % size] = take8(c);
 }
 
+#define LIMITS 8u
+
+static struct tp_limit limits[LIMITS];
+static struct tp_limit_cell limit_cells[LIMITS];
+static struct stage_cap caps[LIMITS];
+
+static void limits_attach(struct stage_worker *w)
+{
+	memset(limits, 0, sizeof(limits));
+	memset(limit_cells, 0, sizeof(limit_cells));
+	memset(caps, 0, sizeof(caps));
+	w->limits = limits;
+	w->limit_cells = limit_cells;
+	w->caps = caps;
+	w->n_limits = LIMITS;
+}
+
+// The limits array, and which slot the entries name.
+static void write_limits(struct packet_world *w, struct cursor *c, uint32_t offset)
+{
+	uint32_t number = take8(c) % (LIMITS + 2);
+
+	for (uint32_t i = 1; i <= w->r->n_used; i++)
+		atomic_store(&w->r->entries[i].limit, number);
+	write_octets(c, limits, sizeof(limits), offset % sizeof(limits));
+}
+
 static void write_region(struct packet_world *w, struct cursor *c)
 {
 	struct relay *r = w->r;
 	const struct tp_table *t = &r->worker->table;
-	unsigned region = take8(c) % 7u;
+	unsigned region = take8(c) % 8u;
 	uint32_t offset = take32(c);
 	size_t size;
 
@@ -79,6 +106,9 @@ static void write_region(struct packet_world *w, struct cursor *c)
 	case 5:
 		write_octets(c, &r->path, sizeof(r->path), offset % sizeof(r->path));
 		relay_locals_change(r);
+		break;
+	case 6:
+		write_limits(w, c, offset);
 		break;
 	default:
 		write_octets(c, &r->tails, sizeof(r->tails), offset % sizeof(r->tails));
@@ -147,6 +177,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct cursor c = {data, size};
 	struct packet_world *w = packet_world_restore();
 
+	limits_attach(w->r->worker);
 	while (c.left != 0) {
 		switch (take8(&c) % 6u) {
 		case 0:

@@ -556,6 +556,20 @@ static void only_the_greedy_are_marked(void **state)
 	stop(&t);
 }
 
+// Control counts sessions, and a packet may come after the last has ended.
+static void no_session_is_no_fault(void **state)
+{
+	struct offer offers[1] = {{.bits_per_s = 50 * MBIT}};
+	struct caps t;
+
+	(void)state;
+	realm_start(&t, 1, 1, 10 * MBIT);
+	atomic_store(&t.limits[8].sessions, 0);
+	offers_run(&t, offers, 1, 1, TP_NS_PER_S);
+	assert_within(offers[0].passed, 10 * MBIT, 5);
+	stop(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -573,6 +587,7 @@ int main(void)
 		cmocka_unit_test(one_alone_has_all),
 		cmocka_unit_test(levels_hold_together),
 		cmocka_unit_test(only_the_greedy_are_marked),
+		cmocka_unit_test(no_session_is_no_fault),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
