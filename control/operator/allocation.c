@@ -261,6 +261,18 @@ static json_t *peer_json(
 	return o;
 }
 
+// Null where no cap concerns the allocation.
+static void caps_put(const struct operator_desk *op, json_t *o, uint32_t ref)
+{
+	struct tables_limit_usage usage;
+	bool is_capped = tables_limit_usage(op->sources.tables, ref, &usage) == 0;
+
+	json_object_set_new(
+		o, "cap_marked", is_capped ? operator_json_u64(usage.marked) : json_null());
+	json_object_set_new(
+		o, "cap_dropped", is_capped ? operator_json_u64(usage.dropped) : json_null());
+}
+
 enum ctl_step operator_allocation_show(void *ctx, struct ctl_call *call)
 {
 	struct operator_desk *op = ctx;
@@ -281,6 +293,7 @@ enum ctl_step operator_allocation_show(void *ctx, struct ctl_call *call)
 					    .addr));
 	json_object_set_new(call->result, "advertised", addresses_of(view.record, true));
 	mtu_put(op, call->result, view.ref, view.path_mtu, view.mtu_source);
+	caps_put(op, call->result, view.ref);
 	n = turn_permissions_of(op->sources.turn, view.ref, peers, PEERS_MAX);
 	list = json_array();
 	for (size_t i = 0; i < n && i < PEERS_MAX; i++)

@@ -167,6 +167,8 @@ static const struct ctl_column allocation_show_columns[] = {
 	COLUMN("octets_to_peer", "octets to peers", OCTETS),
 	COLUMN("packets_to_client", "packets to client", COUNT),
 	COLUMN("octets_to_client", "octets to client", OCTETS),
+	COLUMN("cap_marked", "marked by caps", COUNT),
+	COLUMN("cap_dropped", "dropped by caps", COUNT),
 	TABLE("peers", "permissions and channels", peer_columns),
 };
 
