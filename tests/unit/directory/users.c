@@ -54,6 +54,9 @@ void users_check(struct source *s)
 	// No name leaves its quotes.
 	assert_int_equal(users_find(s, USERS_REALM, "o'neil", &a), TP_LOOKUP_FOUND);
 	assert_int_equal(users_find(s, USERS_REALM, "' OR '1'='1", &a), TP_LOOKUP_UNKNOWN);
+	// Nor is it a format.
+	assert_int_equal(users_find(s, USERS_REALM, "%s%n%b", &a), TP_LOOKUP_UNKNOWN);
+	assert_int_equal(users_find(s, "%s%n%b", "alice", &a), TP_LOOKUP_UNKNOWN);
 	assert_int_equal(users_find(s, USERS_REALM, "alic", &a), TP_LOOKUP_UNKNOWN);
 	assert_int_equal(users_find(s, USERS_REALM, "alice2", &a), TP_LOOKUP_UNKNOWN);
 	assert_int_equal(users_find(s, "another.example", "alice", &a), TP_LOOKUP_UNKNOWN);
