@@ -85,6 +85,26 @@ static void without_alternates_it_refuses(void **state)
 	harness_stop(&f.h);
 }
 
+// The alternate has a certificate of its own, whose name (ALTERNATE-DOMAIN) is not known here.
+static void tls_client_is_not_sent_on(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	harness_init(&f.h);
+	f.h.listeners[1].transport = TP_TRANSPORT_TLS;
+	alternates_set(&f.h);
+	fixture_start(&f);
+	f.c.tuple.listener_id = LISTENER6_ID;
+	f.c.tuple.connection = 0x100000001;
+	assert_int_equal(turn_stream_opened(f.h.s, f.h.now_ns, &f.c.tuple, false), 0);
+	harness_drain(&f.h);
+	drain(&f);
+	assert_int_equal(client_allocate(&f.h, &f.c, 0), 508);
+	assert_false(reply_has(&f.h, ATTR_ALTERNATE_SERVER));
+	harness_stop(&f.h);
+}
+
 // No one is sent elsewhere who is not known here.
 static void wrong_password_is_401(void **state)
 {
@@ -181,6 +201,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(draining_relay_sends_clients_on),
 		cmocka_unit_test(without_alternates_it_refuses),
+		cmocka_unit_test(tls_client_is_not_sent_on),
 		cmocka_unit_test(wrong_password_is_401),
 		cmocka_unit_test(full_relay_sends_clients_on),
 		cmocka_unit_test(reserved_port_is_not_sent_on),
