@@ -20,10 +20,9 @@ enum ctl_step operator_policy_explain(void *ctx, struct ctl_call *call)
 	const struct turn_realm_conf *realm =
 		operator_realm_named(op, ctl_call_text(call, "realm"));
 	const char *text = ctl_call_text(call, "address");
-	struct policy_decision why;
 	char buf[POLICY_TEXT_SIZE];
+	struct turn_explanation e;
 	struct tp_addr peer;
-	bool allowed;
 
 	if (realm == NULL)
 		return operator_realm_missing(call);
@@ -31,15 +30,16 @@ enum ctl_step operator_policy_explain(void *ctx, struct ctl_call *call)
 		return ctl_call_fail(call, "usage",
 			"give an address such as 192.0.2.1, 192.0.2.1:5000 or [2001:db8::1]:5000",
 			"policy explain: invalid address");
-	if (turn_peer_explain(op->sources.turn, realm->id, &peer, &allowed, &why) < 0)
+	if (turn_peer_explain(op->sources.turn, realm->id, ctl_call_text(call, "user"), &peer, &e) <
+		0)
 		return operator_realm_missing(call);
-	call->result = json_pack("{s:o, s:s, s:s, s:s}", "peer",
+	call->result = json_pack("{s:o, s:s, s:s?, s:s, s:s}", "peer",
 		peer.port_be != 0 ? operator_json_addr(&peer) : operator_json_ip(&peer), "realm",
-		realm->name, "verdict", allowed ? "allowed" : "denied", "rule",
-		rule_text(&why, allowed, buf));
-	if (realm->trial != NULL && policy_judge(realm->trial, &peer, &why) == POLICY_DENIED)
+		realm->name, "policy", e.policy, "verdict", e.allowed ? "allowed" : "denied",
+		"rule", rule_text(&e.why, e.allowed, buf));
+	if (e.would_deny)
 		json_object_set_new(call->result, "trial",
-			json_string(policy_decision_format(&why, buf, sizeof(buf))));
+			json_string(policy_decision_format(&e.trial, buf, sizeof(buf))));
 	else
 		json_object_set_new(call->result, "trial", json_null());
 	return CTL_DONE;

@@ -142,17 +142,48 @@ static void tokens_compare(
 	settings_diff_counts(d, "tokens.keys", added, removed, changed);
 }
 
+static bool scopes_equal(
+	const struct text_scope *a, size_t n_a, const struct text_scope *b, size_t n_b)
+{
+	bool same = n_a == n_b;
+
+	for (size_t i = 0; same && i < n_a; i++)
+		same = tp_addr_equal(&a[i].cidr.ip, &b[i].cidr.ip) &&
+		       a[i].cidr.prefix_len == b[i].cidr.prefix_len &&
+		       a[i].port_min == b[i].port_min && a[i].port_max == b[i].port_max;
+	return same;
+}
+
 static void rules_compare(struct settings_diff *d, const char *key, const struct text_scope *from,
 	size_t n_from, const struct text_scope *to, size_t n_to)
 {
-	bool same = n_from == n_to;
-
-	for (size_t i = 0; same && i < n_from; i++)
-		same = tp_addr_equal(&from[i].cidr.ip, &to[i].cidr.ip) &&
-		       from[i].cidr.prefix_len == to[i].cidr.prefix_len &&
-		       from[i].port_min == to[i].port_min && from[i].port_max == to[i].port_max;
-	if (!same)
+	if (!scopes_equal(from, n_from, to, n_to))
 		settings_diff_add(d, key, false, "%zu to %zu prefixes", n_from, n_to);
+}
+
+static bool policies_equal(const struct conf_policy *a, const struct conf_policy *b)
+{
+	bool same =
+		strcmp(a->name, b->name) == 0 && a->n_users == b->n_users &&
+		scopes_equal(a->peers.allow, a->peers.n_allow, b->peers.allow, b->peers.n_allow) &&
+		scopes_equal(a->peers.deny, a->peers.n_deny, b->peers.deny, b->peers.n_deny) &&
+		a->peers.dry_run == b->peers.dry_run;
+
+	for (size_t i = 0; same && i < a->n_users; i++)
+		same = strcmp(a->users[i], b->users[i]) == 0;
+	return same;
+}
+
+static void policies_compare(
+	struct settings_diff *d, const struct conf_realm *from, const struct conf_realm *to)
+{
+	bool same = from->n_policies == to->n_policies;
+
+	for (size_t i = 0; same && i < from->n_policies; i++)
+		same = policies_equal(&from->policies[i], &to->policies[i]);
+	if (!same)
+		settings_diff_add(d, "policies", false, "%zu to %zu policies", from->n_policies,
+			to->n_policies);
 }
 
 static int credentials_compare(
@@ -165,6 +196,7 @@ static int credentials_compare(
 	rules_compare(d, "peers.deny", from->peers.deny, from->peers.n_deny, to->peers.deny,
 		to->peers.n_deny);
 	settings_diff_number(d, "peers.dry_run", false, from->peers.dry_run, to->peers.dry_run);
+	policies_compare(d, from, to);
 	return users_compare(d, from, to);
 }
 
@@ -177,7 +209,9 @@ static struct conf_realm own_realm(const struct conf *c)
 		.secrets = c->secrets,
 		.n_secrets = c->n_secrets,
 		.tokens = c->tokens,
-		.peers = c->peers};
+		.peers = c->peers,
+		.policies = c->policies,
+		.n_policies = c->n_policies};
 }
 
 static const struct conf_realm *realm_find(const struct conf *c, const char *name)

@@ -98,23 +98,22 @@ static int tokens_make(struct settings_realm *part, struct turn_realm_conf *real
 }
 
 // With a trial of deny the policy in force is the one without it.
-static int policies_make(struct settings_realm *part, struct turn_realm_conf *realm,
-	struct policy_config *config, bool dry_run)
+static int policies_make(
+	struct policy_config *config, bool dry_run, struct policy **policy, struct policy **trial)
 {
+	*trial = NULL;
 	if (dry_run) {
-		part->trial = policy_create(config);
-		if (part->trial == NULL)
+		*trial = policy_create(config);
+		if (*trial == NULL)
 			return -errno;
 		config->n_deny = 0;
 	}
-	part->policy = policy_create(config);
-	realm->policy = part->policy;
-	realm->trial = part->trial;
-	return part->policy == NULL ? -errno : 0;
+	*policy = policy_create(config);
+	return *policy == NULL ? -errno : 0;
 }
 
-static int policy_make(const struct settings *s, struct settings_realm *part,
-	struct turn_realm_conf *realm, const struct conf_peers *peers)
+static int policy_make(const struct settings *s, const struct conf_peers *peers,
+	struct policy **policy, struct policy **trial)
 {
 	struct policy_config config = {.allow = peers->allow,
 		.n_allow = peers->n_allow,
@@ -130,7 +129,7 @@ static int policy_make(const struct settings *s, struct settings_realm *part,
 		own[config.n_own++] = s->locals[i].external;
 	}
 	config.own = own;
-	rc = policies_make(part, realm, &config, peers->dry_run);
+	rc = policies_make(&config, peers->dry_run, policy, trial);
 	free(own);
 	return rc;
 }
@@ -160,6 +159,45 @@ static void caps_set(struct turn_realm_conf *realm, const struct conf_caps *caps
 	realm->allocation_cap = settings_cap(&caps->allocation);
 	realm->user_cap = settings_cap(&caps->user);
 	realm->realm_cap = settings_cap(&caps->realm);
+}
+
+// The realm's own, and those of some users.
+static int realm_policies_make(const struct settings *s, struct settings_realm *part,
+	struct turn_realm_conf *realm, const struct conf_realm *from)
+{
+	int rc = policy_make(s, &from->peers, &part->policy, &part->trial);
+
+	realm->policy = part->policy;
+	realm->trial = part->trial;
+	part->policies = calloc(from->n_policies + 1, sizeof(*part->policies));
+	if (part->policies == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < from->n_policies && rc == 0; i++) {
+		const struct conf_policy *p = &from->policies[i];
+		struct policy *policy = NULL, *trial = NULL;
+
+		rc = policy_make(s, &p->peers, &policy, &trial);
+		part->policies[part->n_policies++] = (struct turn_user_policy){.name = p->name,
+			.users = p->users,
+			.n_users = p->n_users,
+			.policy = policy,
+			.trial = trial};
+	}
+	realm->policies = part->policies;
+	realm->n_policies = part->n_policies;
+	return rc;
+}
+
+// A policy is constant to all but its maker.
+static void policies_free(struct settings_realm *part)
+{
+	for (size_t i = 0; i < part->n_policies; i++) {
+		policy_destroy((struct policy *)(uintptr_t)part->policies[i].policy);
+		policy_destroy((struct policy *)(uintptr_t)part->policies[i].trial);
+	}
+	free(part->policies);
+	policy_destroy(part->policy);
+	policy_destroy(part->trial);
 }
 
 static struct turn_realm_conf own_realm(const struct conf *c)
@@ -197,7 +235,9 @@ static int realm_make(struct settings *s, size_t i)
 		.secrets = c->secrets,
 		.n_secrets = c->n_secrets,
 		.tokens = c->tokens,
-		.peers = c->peers};
+		.peers = c->peers,
+		.policies = c->policies,
+		.n_policies = c->n_policies};
 	const struct conf_realm *from = i == 0 ? &own : &c->realms[i - 1];
 	struct turn_realm_conf *realm = &s->realms[i];
 	const struct conf_source *source;
@@ -220,7 +260,7 @@ static int realm_make(struct settings *s, size_t i)
 	if (rc == 0)
 		rc = tokens_make(&s->parts[i], realm, &from->tokens);
 	if (rc == 0)
-		rc = policy_make(s, &s->parts[i], realm, &from->peers);
+		rc = realm_policies_make(s, &s->parts[i], realm, from);
 	return rc;
 }
 
@@ -243,8 +283,7 @@ int settings_realms_make(struct settings *s)
 void settings_realms_free(struct settings *s)
 {
 	for (size_t i = 0; s->parts != NULL && i < s->n_realms; i++) {
-		policy_destroy(s->parts[i].policy);
-		policy_destroy(s->parts[i].trial);
+		policies_free(&s->parts[i]);
 		settings_wipe_free(
 			s->parts[i].users, s->realms[i].n_users * sizeof(*s->parts[i].users));
 		settings_wipe_free(s->parts[i].token_keys,

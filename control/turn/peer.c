@@ -19,11 +19,23 @@ static bool is_opened(const struct turn_server *s, const struct turn_local *loca
 	return false;
 }
 
+static struct turn_policies policies_of_user(
+	const struct turn_realm *realm, struct stun_text user, const char **name)
+{
+	const struct turn_user_policy *own = turn_realm_policy(realm, user);
+
+	if (name != NULL)
+		*name = own != NULL ? own->name : NULL;
+	if (own != NULL)
+		return (struct turn_policies){.policy = own->policy, .trial = own->trial};
+	return (struct turn_policies){.policy = realm->conf.policy, .trial = realm->conf.trial};
+}
+
 struct turn_policies turn_policies_of(const struct turn_account *account)
 {
-	const struct turn_realm_conf *conf = &account->realm->conf;
+	const struct stun_text name = {account->name, account->name_len};
 
-	return (struct turn_policies){.policy = conf->policy, .trial = conf->trial};
+	return policies_of_user(account->realm, name, NULL);
 }
 
 bool turn_peer_may_stay(
@@ -147,14 +159,18 @@ unsigned turn_peer_check(struct turn_request *r, struct tp_addr *peer, bool with
 	return turn_refuse(r, TURN_REFUSED_PEER, 403);
 }
 
-int turn_peer_explain(const struct turn_server *s, uint16_t realm_id, const struct tp_addr *peer,
-	bool *allowed, struct policy_decision *why)
+int turn_peer_explain(const struct turn_server *s, uint16_t realm_id, const char *user,
+	const struct tp_addr *peer, struct turn_explanation *out)
 {
 	const struct turn_realm *realm = turn_realm_by_id(&s->realms, realm_id);
+	struct turn_policies policies;
 
 	if (realm == NULL)
 		return -ENOENT;
-	(void)policy_judge(realm->conf.policy, peer, why);
-	*allowed = is_allowed(s, realm->conf.policy, peer, peer->port_be != 0, why);
+	policies = policies_of_user(realm, turn_text(user != NULL ? user : ""), &out->policy);
+	(void)policy_judge(policies.policy, peer, &out->why);
+	out->allowed = is_allowed(s, policies.policy, peer, peer->port_be != 0, &out->why);
+	out->would_deny = policies.trial != NULL &&
+			  policy_judge(policies.trial, peer, &out->trial) == POLICY_DENIED;
 	return 0;
 }

@@ -55,6 +55,49 @@ static int statics_init(struct turn_realm *realm, const uint8_t key[16], struct 
 	return 0;
 }
 
+static int policy_user_compare(const void *a, const void *b)
+{
+	const struct turn_policy_user *x = a, *y = b;
+	int c = x->name.len < y->name.len ? -1 : x->name.len > y->name.len;
+
+	return c != 0 ? c : memcmp(x->name.chars, y->name.chars, x->name.len);
+}
+
+static int policy_users_init(struct turn_realm *realm)
+{
+	const struct turn_realm_conf *c = &realm->conf;
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n_policies; i++)
+		n += c->policies[i].n_users;
+	if (n == 0)
+		return 0;
+	realm->policy_users = calloc(n, sizeof(*realm->policy_users));
+	if (realm->policy_users == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->n_policies; i++) {
+		for (size_t k = 0; k < c->policies[i].n_users; k++)
+			realm->policy_users[realm->n_policy_users++] = (struct turn_policy_user){
+				.name = turn_text(c->policies[i].users[k]),
+				.policy = &c->policies[i]};
+	}
+	qsort(realm->policy_users, n, sizeof(*realm->policy_users), policy_user_compare);
+	return 0;
+}
+
+const struct turn_user_policy *turn_realm_policy(
+	const struct turn_realm *realm, struct stun_text name)
+{
+	const struct turn_policy_user key = {.name = name};
+	const struct turn_policy_user *found;
+
+	if (realm->n_policy_users == 0)
+		return NULL;
+	found = bsearch(
+		&key, realm->policy_users, realm->n_policy_users, sizeof(key), policy_user_compare);
+	return found == NULL ? NULL : found->policy;
+}
+
 static bool realm_is_new(const struct turn_realms *rs, const struct turn_realm_conf *conf)
 {
 	for (size_t i = 0; i < rs->n; i++) {
@@ -86,6 +129,8 @@ int turn_realms_init(struct turn_realms *rs, const uint8_t key[16], struct stun_
 		realm->nonce.features = turn_realm_features(c);
 		err = statics_init(realm, key, x);
 		if (err == 0)
+			err = policy_users_init(realm);
+		if (err == 0)
 			err = turn_secret_uses_make(realm, NULL);
 		if (err != 0)
 			return err;
@@ -99,6 +144,7 @@ void turn_realms_fini(struct turn_realms *rs)
 		ds_map_fini(&rs->items[i].statics);
 		ds_map_fini(&rs->items[i].by_hash);
 		free(rs->items[i].static_users);
+		free(rs->items[i].policy_users);
 		turn_secret_uses_fini(&rs->items[i]);
 		turn_keyring_fini(&rs->items[i]);
 	}

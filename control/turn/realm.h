@@ -19,8 +19,15 @@ struct turn_static_user {
 	const struct turn_user *user;
 };
 
+struct turn_policy_user {
+	struct stun_text name;
+	const struct turn_user_policy *policy;
+};
+
 struct turn_realm {
 	struct turn_realm_conf conf;
+	struct turn_policy_user *policy_users; // sorted by name
+	size_t n_policy_users;
 	struct stun_text name;
 	struct tp_nonce_realm nonce;
 	struct ds_map statics;
@@ -56,6 +63,9 @@ struct turn_realm *turn_realm_by_id(const struct turn_realms *rs, uint16_t id);
 // that one, or one that has origins; without one of these an ORIGIN attribute may choose.
 struct turn_realm *turn_realm_choose(
 	const struct turn_realms *rs, struct turn_realm *own, const struct stun_message *m);
+// The policy of that user of the realm's; NULL: the realm's own.
+const struct turn_user_policy *turn_realm_policy(
+	const struct turn_realm *realm, struct stun_text name);
 // The configured user of that name; NULL: none.
 const struct turn_user *turn_realm_user(const struct turn_realm *realm, struct stun_text name);
 

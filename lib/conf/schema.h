@@ -145,6 +145,7 @@ extern const struct section conf_schema_tokens;
 extern const struct section conf_schema_peers;
 extern const struct section conf_schema_caps;
 extern const struct section conf_schema_realm_caps;
+extern const struct section conf_schema_policy;
 
 // Where a rule's value goes.
 #define RULE_AT(type, member) .offset = offsetof(type, member)

@@ -143,6 +143,35 @@ const struct section conf_schema_peers = {
 		"address, and the relay's own addresses beyond its live relayed ports.",
 };
 
+static const struct rule policy_rules[] = {
+	{.key = "name",
+		.type = RULE_TEXT,
+		RULE_AT(struct conf_policy, name),
+		.required = true,
+		.example = "staff",
+		.text = "Name of the policy, for `relayctl policy explain`."},
+	{.key = "users",
+		.type = RULE_LIST,
+		RULE_AT_LIST(struct conf_policy, users),
+		.item = RULE_TEXT,
+		.prepared = true,
+		.required = true,
+		.example = "[alice, bob]",
+		.text = "Its users, by their exact names; of time-limited credentials the name "
+			"behind the time."},
+	PEERS_ALLOW,
+	PEERS_DENY,
+	PEERS_DRY_RUN,
+	{.key = NULL},
+};
+
+const struct section conf_schema_policy = {
+	.rules = policy_rules,
+	.size = sizeof(struct conf_policy),
+	.text = "Peer policies for some users of the realm, instead of `peers` as a whole; "
+		"`peers.local` holds for all.",
+};
+
 static const struct section realm_peers = {
 	.rules = realm_peers_rules,
 	.size = sizeof(struct conf_peers),
@@ -187,6 +216,11 @@ static const struct rule realm_rules[] = {
 		.type = RULE_MAP,
 		RULE_AT(struct draft_realm, conf.peers),
 		.section = &realm_peers},
+	{.key = "policies",
+		.type = RULE_LIST,
+		.offset = offsetof(struct draft_realm, conf.policies),
+		.n_offset = offsetof(struct draft_realm, conf.n_policies),
+		.section = &conf_schema_policy},
 	{.key = "allocations",
 		.type = RULE_U32,
 		RULE_AT(struct draft_realm, conf.allocations),

@@ -238,6 +238,7 @@ void conf_settle(struct conf_loader *load, const char *instance)
 		return;
 	own_realm_check(load);
 	conf_peers_check(load, &load->draft->conf.peers);
+	conf_policies_check(load, load->draft->conf.policies, load->draft->conf.n_policies);
 	conf_settle_realms(load);
 	separator_check(load);
 	lifetimes_check(load);

@@ -75,6 +75,7 @@ static const struct ctl_argument unban_arguments[] = {
 static const struct ctl_argument explain_arguments[] = {
 	{"address", CTL_ARGUMENT_TEXT, true, NULL, "of the peer, with or without a port"},
 	{"realm", CTL_ARGUMENT_TEXT, false, NULL, "of the client (default: that of the file)"},
+	{"user", CTL_ARGUMENT_TEXT, false, NULL, "whose policy counts, where it has one"},
 };
 
 static const struct ctl_argument check_arguments[] = {
@@ -312,6 +313,7 @@ static const struct ctl_column ban_columns[] = {
 static const struct ctl_column explain_columns[] = {
 	COLUMN("peer", "peer", TEXT),
 	COLUMN("realm", "realm", TEXT),
+	COLUMN("policy", "policy of the user", TEXT),
 	COLUMN("verdict", "verdict", TEXT),
 	COLUMN("rule", "rule", TEXT),
 	COLUMN("trial", "under trial", TEXT),

@@ -144,6 +144,13 @@ static const struct row addresses[] = {
 			{10, "peers.deny[0]", "not an address prefix", "such as"},
 			{10, "peers.deny[1]", "not an address prefix", "such as"},
 			{10, "peers.deny[2]", "\"0\" is not a range of ports", "such as"}}},
+	{BASE SECRET "policies:\n  - {name: a, users: [b, c, b]}\n  - {name: a, users: [c],\n"
+		     "     allow: [127.0.0.0/8]}\n  - {name: d}\n",
+		{{6, "policies[0].users[2]", "has policy \"a\" already", "once"},
+			{7, "policies[1].name", "the name of another policy", "of its own"},
+			{7, "policies[1].users[0]", "has policy \"a\" already", "once"},
+			{8, "policies[1].allow[0]", "127.0.0.0/8 can't be opened", "remove"},
+			{9, "policies[2].users", "is missing", "add users"}}},
 	{BASE SECRET "protocol: {default_family: ipv5}\n",
 		{{5, "protocol.default_family", "\"ipv5\" is not known", "ipv4 or ipv6 or keep"}}},
 	{BASE SECRET "protocol: {default_family: ipv6}\n",

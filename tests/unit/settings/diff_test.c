@@ -126,6 +126,8 @@ static void keys_are_named(void **state)
 		{BASE "instance: other\n", "instance", "default to other", true},
 		{BASE "peers: {allow: [10.9.0.0/16]}\n", "peers.allow", "0 to 1 prefixes", false},
 		{BASE "peers: {deny: ['0.0.0.0/0:25']}\n", "peers.deny", "0 to 1 prefixes", false},
+		{BASE "policies: [{name: a, users: [b], deny: ['0.0.0.0/0:25']}]\n", "policies",
+			"0 to 1 policies", false},
 		{BASE "peers: {deny: [8.8.0.0/16], dry_run: true}\n", "peers.dry_run", "0 to 1",
 			false},
 		{BASE "control: {state_directory: /srv}\n", "control.state_directory", NULL, true},

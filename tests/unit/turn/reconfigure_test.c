@@ -37,11 +37,10 @@ static unsigned sweep(struct harness *h)
 static void a_trial_denies_nothing(void **state)
 {
 	struct turn_realm_conf realm;
-	struct policy_decision why;
+	struct turn_explanation e;
 	struct policy *trial;
 	struct turn_conf conf;
 	struct fixture f;
-	bool allowed;
 
 	(void)state;
 	fixture_hold(&f);
@@ -61,8 +60,8 @@ static void a_trial_denies_nothing(void **state)
 	assert_int_equal(client_bind(&f.h, &f.c, 0x4000, &peer_b), 0);
 	assert_int_equal(turn_get_counters(f.h.s)->permissions_would_deny, 2);
 	assert_int_equal(turn_get_counters(f.h.s)->permissions_denied, 0);
-	assert_int_equal(turn_peer_explain(f.h.s, 0, &peer_b, &allowed, &why), 0);
-	assert_true(allowed);
+	assert_int_equal(turn_peer_explain(f.h.s, 0, NULL, &peer_b, &e), 0);
+	assert_true(e.allowed && e.would_deny);
 	harness_stop(&f.h);
 	policy_destroy(trial);
 }
@@ -70,27 +69,62 @@ static void a_trial_denies_nothing(void **state)
 // The same judgement as a request's.
 static void explanations_say_the_same(void **state)
 {
-	struct policy_decision why;
+	struct turn_explanation e;
 	struct tp_addr own;
 	struct fixture f;
-	bool allowed;
 
 	(void)state;
 	fixture_hold(&f);
 	own = f.h.relays[0].local;
-	assert_int_equal(turn_peer_explain(f.h.s, 77, &peer, &allowed, &why), -ENOENT);
-	assert_int_equal(turn_peer_explain(f.h.s, 0, &peer, &allowed, &why), 0);
-	assert_true(allowed && why.origin == POLICY_BY_PUBLIC);
+	assert_int_equal(turn_peer_explain(f.h.s, 77, NULL, &peer, &e), -ENOENT);
+	assert_int_equal(turn_peer_explain(f.h.s, 0, NULL, &peer, &e), 0);
+	assert_true(e.allowed && e.why.origin == POLICY_BY_PUBLIC);
 	own.port_be = tp_htons(50000);
-	assert_int_equal(turn_peer_explain(f.h.s, 0, &own, &allowed, &why), 0);
-	assert_true(allowed && why.origin == POLICY_BY_OWN);
+	assert_int_equal(turn_peer_explain(f.h.s, 0, NULL, &own, &e), 0);
+	assert_true(e.allowed && e.why.origin == POLICY_BY_OWN);
 	own.port_be = tp_htons(22);
-	assert_int_equal(turn_peer_explain(f.h.s, 0, &own, &allowed, &why), 0);
-	assert_true(!allowed && why.origin == POLICY_BY_OWN);
+	assert_int_equal(turn_peer_explain(f.h.s, 0, NULL, &own, &e), 0);
+	assert_true(!e.allowed && e.why.origin == POLICY_BY_OWN);
 	own = tp_addr_ipv4(0x0a000001, 0);
-	assert_int_equal(turn_peer_explain(f.h.s, 0, &own, &allowed, &why), 0);
-	assert_true(!allowed && why.origin == POLICY_BY_BUILTIN);
+	assert_int_equal(turn_peer_explain(f.h.s, 0, NULL, &own, &e), 0);
+	assert_true(!e.allowed && e.why.origin == POLICY_BY_BUILTIN);
 	harness_stop(&f.h);
+}
+
+// A policy of the user's own, for live calls and new requests; others keep the realm's.
+static void a_user_has_another_policy(void **state)
+{
+	static const char *const users[] = {"zoe", USER};
+	struct turn_user_policy own = {.name = "staff", .users = users, .n_users = 2};
+	struct turn_explanation e;
+	struct policy *denying;
+	struct fixture f;
+
+	(void)state;
+	fixture_hold(&f);
+	assert_int_equal(client_permit(&f.h, &f.c, &peer_b), 0);
+	own.policy = denying = policy_denying(&f.h, "9.0.0.0/8");
+	f.h.realms[0].policies = &own;
+	f.h.realms[0].n_policies = 1;
+	assert_int_equal(turn_reconfigure(f.h.s, &f.h.conf), 0);
+	sweep(&f.h);
+	assert_int_equal(turn_get_counters(f.h.s)->permissions_revoked, 1);
+	assert_int_equal(client_permit(&f.h, &f.c, &peer_b), 403);
+	assert_int_equal(client_permit(&f.h, &f.c, &peer), 0);
+	assert_int_equal(turn_peer_explain(f.h.s, 0, USER, &peer_b, &e), 0);
+	assert_false(e.allowed);
+	assert_string_equal(e.policy, "staff");
+	assert_int_equal(turn_peer_explain(f.h.s, 0, "zoe", &peer_b, &e), 0);
+	assert_false(e.allowed);
+	assert_int_equal(turn_peer_explain(f.h.s, 0, "zo", &peer_b, &e), 0);
+	assert_true(e.allowed);
+	assert_null(e.policy);
+	// It is another user's from now on.
+	own.n_users = 1;
+	assert_int_equal(turn_reconfigure(f.h.s, &f.h.conf), 0);
+	assert_int_equal(client_permit(&f.h, &f.c, &peer_b), 0);
+	harness_stop(&f.h);
+	policy_destroy(denying);
 }
 
 static void denied_permissions_end_and_nothing_else(void **state)
@@ -243,6 +277,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(denied_permissions_end_and_nothing_else),
 		cmocka_unit_test(a_trial_denies_nothing),
+		cmocka_unit_test(a_user_has_another_policy),
 		cmocka_unit_test(explanations_say_the_same),
 		cmocka_unit_test(allocation_ends_with_its_relay_address),
 		cmocka_unit_test(users_and_secrets_are_swapped),

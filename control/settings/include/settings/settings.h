@@ -15,6 +15,8 @@ struct settings_realm {
 	struct turn_user *users;
 	struct turn_secret *secrets;
 	struct turn_token_key *token_keys;
+	struct turn_user_policy *policies; // of some users
+	size_t n_policies;
 };
 
 struct settings {

@@ -116,6 +116,15 @@ struct turn_local_peer {
 #define TURN_LOCAL_PEERS_MAX 32u
 #define TURN_ALTERNATES_MAX  32u
 
+// A policy for some users of a realm, instead of its own.
+struct turn_user_policy {
+	const char *name;
+	const char *const *users; // by account: the name behind the time of a time-limited one
+	size_t n_users;
+	const struct policy *policy;
+	const struct policy *trial; // NULL: none
+};
+
 // The sources of a realm's users are tried in this order: users by name, then time-limited
 // credentials by their form, then the directory.
 struct turn_realm_conf {
@@ -139,11 +148,13 @@ struct turn_realm_conf {
 	uint32_t features;	  // TP_FEATURE_* to be offered where all users can have them
 	const struct policy *policy;
 	const struct policy *trial; // what it denies beyond that one is counted; NULL: none
-	uint32_t max_allocations;   // of all its users; 0: no limit
-	uint32_t user_quota;	    // allocations of one user; 0: no limit
-	uint32_t secret_quota;	    // allocations of one secret's nameless credentials; 0: no limit
-	uint32_t allocate_rate;	    // Allocate requests of one user per second; 0: no limit
-	uint32_t allocate_burst;    // beyond the rate
+	const struct turn_user_policy *policies; // of some users; no user is in two
+	size_t n_policies;
+	uint32_t max_allocations; // of all its users; 0: no limit
+	uint32_t user_quota;	  // allocations of one user; 0: no limit
+	uint32_t secret_quota;	  // allocations of one secret's nameless credentials; 0: no limit
+	uint32_t allocate_rate;	  // Allocate requests of one user per second; 0: no limit
+	uint32_t allocate_burst;  // beyond the rate
 	struct turn_cap allocation_cap; // of each allocation
 	struct turn_cap user_cap;	// of each user
 	struct turn_cap realm_cap;

@@ -304,10 +304,18 @@ uint64_t turn_deadline(const struct turn_server *s);
 // Next output; false when there is none left.
 bool turn_next(struct turn_server *s, struct turn_out *out);
 
-// Whether a client of the realm may send to the peer, and why; port 0: to any port of it. -ENOENT:
-// no realm has the id.
-int turn_peer_explain(const struct turn_server *s, uint16_t realm_id, const struct tp_addr *peer,
-	bool *allowed, struct policy_decision *why);
+struct turn_explanation {
+	bool allowed;
+	struct policy_decision why;
+	bool would_deny; // by the policy under trial
+	struct policy_decision trial;
+	const char *policy; // of the user; NULL: the realm's own
+};
+
+// Whether a client of the realm may send to the peer, and why; port 0: to any port of it. `user`
+// NULL: of no certain user. -ENOENT: no realm has the id.
+int turn_peer_explain(const struct turn_server *s, uint16_t realm_id, const char *user,
+	const struct tp_addr *peer, struct turn_explanation *out);
 
 // The operator ends an allocation: 0 or -ENOENT.
 int turn_kill(struct turn_server *s, uint64_t now_ns, uint32_t ref);

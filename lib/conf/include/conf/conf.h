@@ -283,6 +283,14 @@ struct conf_caps {
 	struct conf_cap all; // of the file alone: of all realms
 };
 
+// Rules for some users of a realm, instead of its own.
+struct conf_policy {
+	struct conf_peers peers;
+	const char *name;
+	const char *const *users;
+	size_t n_users;
+};
+
 struct conf_limits {
 	struct conf_caps caps;	 // the file's own realm's, and all
 	uint32_t allocations;	 // most at a time
@@ -313,6 +321,8 @@ struct conf_realm {
 	size_t n_secrets;
 	struct conf_tokens tokens;
 	struct conf_peers peers;
+	const struct conf_policy *policies;
+	size_t n_policies;
 	uint32_t allocations; // most at a time; 0: those of the relay
 	uint32_t user_quota;  // and the following: as in struct conf_limits
 	uint32_t secret_quota;
@@ -389,6 +399,8 @@ struct conf {
 	size_t n_realms;
 	struct conf_directory directory;
 	struct conf_peers peers;
+	const struct conf_policy *policies;
+	size_t n_policies;
 	struct conf_limits limits;
 	struct conf_protocol protocol;
 	struct conf_log log;
