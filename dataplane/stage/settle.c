@@ -26,6 +26,24 @@ static enum tp_drop relayed_check(
 	return TP_DROP_no_allocation;
 }
 
+// The first message by a second 5-tuple decides on the client's move (RFC 8016): tells the control
+// process, again while it has not done it.
+static void move_look(struct burst *b, const struct tp_entry *e)
+{
+	struct tp_ring_report about = {.allocation = e->allocation, .type = TP_REPORT_MOVED};
+	const struct tp_entry *a;
+	struct tp_addr client;
+
+	if (STAGE_LIKELY((e->flags & TP_ENTRY_MOVING) == 0) ||
+		e->allocation >= b->w->table.n_entries)
+		return;
+	a = entry_at(b, e->allocation);
+	client = (struct tp_addr){.port_be = a->key.port_be, .family = a->key.family};
+	memcpy(client.ip, a->key.ip, sizeof(client.ip));
+	if (stage_share_flow(b->w, &client, a->key.local_id, b->now_ns))
+		(void)report_put(b, &about, a->key.local_id, &client);
+}
+
 static uint16_t header_dst_port_be(const struct tp_entry *e)
 {
 	uint16_t port_be;
@@ -63,6 +81,17 @@ static void channel_forward(struct burst *b, struct pkt_ctx *p, enum direction d
 	forward(b, p, dir, &entries);
 }
 
+static void channel_send(struct burst *b, struct pkt_ctx *p, uint32_t index)
+{
+	const struct tp_entry *e = entry_at(b, index);
+
+	move_look(b, e);
+	if (e->flags & TP_ENTRY_HAIRPIN)
+		channel_hairpin(b, p, index);
+	else
+		channel_forward(b, p, DIR_CHANNEL_TO_PEER, index);
+}
+
 // The channel's expiry alone is tested, except for a hairpin: the allocation's entry is not touched
 // for media, the control process takes channels down with their allocation.
 static void channel_settle(struct burst *b, struct pkt_ctx *p)
@@ -76,10 +105,8 @@ static void channel_settle(struct burst *b, struct pkt_ctx *p)
 		pkt_drop(b, p, TP_DROP_channel_expired);
 	else if (!stream_owns(b, p, e->allocation))
 		pkt_drop(b, p, TP_DROP_stale_connection);
-	else if (e->flags & TP_ENTRY_HAIRPIN)
-		channel_hairpin(b, p, index);
 	else
-		channel_forward(b, p, DIR_CHANNEL_TO_PEER, index);
+		channel_send(b, p, index);
 }
 
 static bool has_family(const struct burst *b, const struct tp_entry *a, uint8_t family)
@@ -155,6 +182,8 @@ static void permission_out_settle(struct burst *b, struct pkt_ctx *p)
 		return;
 	}
 	why = permission_out_check(b, p, e);
+	if (why == TP_DROP_none)
+		move_look(b, e);
 	if (why != TP_DROP_none) {
 		pkt_drop(b, p, why);
 	} else if (e->flags & TP_ENTRY_HAIRPIN) {

@@ -129,6 +129,10 @@ static inline bool tp_connection_valid(uint64_t connection)
 // tp_entry.flags
 #define TP_ENTRY_HAIRPIN     0x01u // the peer's IP address is a relay address of this relay
 
+// CHANNEL and PERMISSION of a second 5-tuple: its messages are relayed and reported
+// (TP_REPORT_MOVED).
+#define TP_ENTRY_MOVING	     0x02u
+
 // tp_entry.leg_flags
 #define TP_LEG_DONT_FRAGMENT 0x0001u // the client asked for DF on all its packets
 
@@ -184,7 +188,7 @@ struct tp_entry {
 	// Bytes used of `header`: IP, UDP, and for PEER the channel header. A stream client's PEER:
 	// 4, its ALLOCATION: 0.
 	uint8_t header_len;
-	uint8_t flags; // TP_ENTRY_*
+	_Atomic uint8_t flags; // TP_ENTRY_*; TP_ENTRY_MOVING alone changes
 	union {
 		// ALLOCATION: its relayed transport addresses.
 		struct tp_entry_relay relay[2];
@@ -213,8 +217,8 @@ struct tp_entry {
 		// takes it for an IP header.
 		struct {
 			uint8_t not_ip[8];
-			uint64_t connection;	   // handle of the client's connection
-			uint8_t channel_header[4]; // PEER: number; the length is filled in
+			_Atomic uint64_t connection; // handle of the client's connection
+			uint8_t channel_header[4];   // PEER: number; the length is filled in
 		} stream;
 	};
 	// Largest IP packet that the path towards this entry's destination takes; 0: not known, the

@@ -81,8 +81,10 @@ struct tp_ring_report {
 };
 TP_ASSERT_SIZE(struct tp_ring_report, 16);
 
-// tp_ring_report.type, none of ICMP's: long packets to `remote` are repeated and never arrive.
+// tp_ring_report.type, none of ICMP's: long packets to `remote` are repeated and never arrive;
+// a client has sent by the second 5-tuple of an allocation (TP_ENTRY_MOVING), which is `remote`.
 #define TP_REPORT_BLACK_HOLE 255u
+#define TP_REPORT_MOVED	     254u
 
 // The producer's half. `tail` is the consumer's word.
 struct tp_ring_producer {
