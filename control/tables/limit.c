@@ -69,12 +69,9 @@ static void entry_limit(struct tables *t, uint32_t i, uint32_t number)
 	atomic_store_explicit(&entry_of(t, i)->limit, number, memory_order_relaxed);
 }
 
-void tables_allocation_limit(void *ctx, uint32_t ref, uint32_t number)
+// In all that hangs on an ALLOCATION entry.
+static void ring_limit(struct tables *t, uint32_t ref, uint32_t number)
 {
-	struct tables *t = ctx;
-
-	if (!ref_is(t, ref, TP_KIND_ALLOCATION))
-		return;
 	entry_limit(t, ref, number);
 	for (uint32_t i = t->links[ref].next; i != ref; i = t->links[i].next) {
 		const struct tp_entry *e = entry_of(t, i);
@@ -84,6 +81,19 @@ void tables_allocation_limit(void *ctx, uint32_t ref, uint32_t number)
 			entry_limit(
 				t, atomic_load_explicit(&e->partner, memory_order_relaxed), number);
 	}
+}
+
+void tables_allocation_limit(void *ctx, uint32_t ref, uint32_t number)
+{
+	struct tables *t = ctx;
+	uint32_t successor;
+
+	if (!ref_is(t, ref, TP_KIND_ALLOCATION))
+		return;
+	ring_limit(t, ref, number);
+	successor = tables_move_successor(t, ref);
+	if (successor != 0)
+		ring_limit(t, successor, number);
 }
 
 // ---- counters ---------------------------------------------------------------------------------

@@ -108,16 +108,32 @@ static int word_take(struct tables *t, const struct tp_port_set *allowed,
 	return -ENOSPC;
 }
 
-int tables_permission_ports(
-	void *ctx, uint32_t ref, const struct tp_port_set *allowed, const struct tp_port_set *trial)
+void tables_ports_share(struct tables *t, uint32_t from, struct tp_entry *content)
 {
-	struct tables *t = ctx;
-	struct tp_entry *e;
+	const struct tp_entry *e = entry_of(t, from);
+	uint32_t word = atomic_load_explicit(&e->partner, memory_order_relaxed);
+	uint32_t a = tp_ports_allowed(word), b = tp_ports_trial(word);
+
+	t->port_sets.references[a] += a != 0;
+	t->port_sets.references[b] += b != 0;
+	atomic_init(&content->partner, word);
+	atomic_init(&content->expires_s, atomic_load_explicit(&e->expires_s, memory_order_relaxed));
+	atomic_init(&content->other_expires_s,
+		atomic_load_explicit(&e->other_expires_s, memory_order_relaxed));
+}
+
+void tables_ports_unshare(struct tables *t, const struct tp_entry *content)
+{
+	if (content->key.kind == TP_KIND_PERMISSION)
+		word_release(t, atomic_load_explicit(&content->partner, memory_order_relaxed));
+}
+
+static int ports_set(struct tables *t, uint32_t ref, const struct tp_port_set *allowed,
+	const struct tp_port_set *trial)
+{
+	struct tp_entry *e = entry_of(t, ref);
 	uint32_t was, word, expires_s;
 
-	if (!ref_is(t, ref, TP_KIND_PERMISSION))
-		return -EINVAL;
-	e = entry_of(t, ref);
 	// The packet path has nothing to do with permissions of TCP allocations.
 	if (record_of(t, e->allocation)->relayed_transport == TP_TRANSPORT_TCP)
 		return 0;
@@ -135,6 +151,21 @@ int tables_permission_ports(
 	}
 	word_release(t, was);
 	return 0;
+}
+
+int tables_permission_ports(
+	void *ctx, uint32_t ref, const struct tp_port_set *allowed, const struct tp_port_set *trial)
+{
+	struct tables *t = ctx;
+	uint32_t twin;
+	int rc;
+
+	if (!ref_is(t, ref, TP_KIND_PERMISSION))
+		return -EINVAL;
+	rc = ports_set(t, ref, allowed, trial);
+	twin = rc == 0 ? tables_move_twin(t, ref) : 0;
+	// The sets are there now.
+	return twin != 0 ? ports_set(t, twin, allowed, trial) : rc;
 }
 
 // ---- recovery -----------------------------------------------------------------------------------

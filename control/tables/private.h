@@ -10,6 +10,10 @@
 #define RECORD_LIVE	   1u // stored last when an allocation is made
 #define RECORD_CLOSING	   2u // stored first when it ends: a new writer finishes the tear-down
 
+#define RECORD_MOVING	   3u // of a second 5-tuple; `other`: the ALLOCATION entry of the first
+#define RECORD_ARRIVED	   4u // it is taking the first one's place
+#define RECORD_MOVED	   5u // its allocation goes on as the ALLOCATION entry `other`
+
 #define RECORD_NAME_INLINE 64u
 #define NAME_BLOCK_SIZE	   768u // longest user name: TURN_USERNAME_MAX
 
@@ -47,7 +51,8 @@ struct record {
 	uint8_t key[TURN_KEY_MAX];
 	// Index of the ALLOCATION entry that holds the other family, 0: none.
 	uint32_t partner;
-	uint32_t reserved;
+	// LIVE: the ALLOCATION entry of a second 5-tuple, 0: it is not moving.
+	uint32_t other;
 	uint8_t username[RECORD_NAME_INLINE];
 };
 TP_ASSERT_SIZE(struct record, 224);

@@ -67,11 +67,15 @@ void tables_record_succeed(struct tables *t, uint32_t number, uint32_t old)
 
 	r->generation = was->generation;
 	r->ticket_id = was->ticket_id;
+	r->connection = was->connection;
+	r->client_transport = was->client_transport;
 	r->partner = was->partner;
+	r->other = was->other;
 	r->used = was->used;
 	r->close_reason = was->close_reason;
 	memcpy(r->advertised_tags, was->advertised_tags, sizeof(r->advertised_tags));
-	atomic_store_explicit(&r->state, RECORD_LIVE, memory_order_release);
+	atomic_store_explicit(&r->state, atomic_load_explicit(&was->state, memory_order_relaxed),
+		memory_order_release);
 }
 
 void tables_record_give(struct tables *t, uint32_t number)

@@ -211,6 +211,15 @@ static void allocations_visit(struct scan *s, const struct tables_visitor *v)
 	}
 }
 
+// The caller begins them anew; one that it does not is over.
+static void moves_visit(const struct scan *s, const struct tables_visitor *v)
+{
+	for (uint32_t i = 0; i < s->n_moves && v->move != NULL; i++) {
+		if (ref_is(s->t, s->moves[i].allocation, TP_KIND_ALLOCATION))
+			(void)v->move(v->ctx, s->moves[i].allocation, &s->moves[i].client);
+	}
+}
+
 int tables_recover(
 	struct tables *t, const struct tables_visitor *visitor, struct tables_recovery *result)
 {
@@ -223,6 +232,9 @@ int tables_recover(
 	s.names = calloc(t->priv.n_names, 1);
 	if (s.linked != NULL && s.records != NULL && s.names != NULL) {
 		tables_scan_chains(t, s.linked, result);
+		rc = tables_moves_settle(&s);
+	}
+	if (rc == 0) {
 		tables_verify_allocations(&s);
 		tables_verify_objects(&s);
 		tables_reservations_verify(&s);
@@ -232,15 +244,16 @@ int tables_recover(
 		if (visitor->expect != NULL)
 			visitor->expect(visitor->ctx, t->n_allocations);
 		allocations_visit(&s, visitor);
+		moves_visit(&s, visitor);
 		tables_reservations_visit(t, visitor);
 		tables_cooldown_visit(t, visitor);
 		result->allocations = t->n_allocations;
 		result->permissions = t->n_permissions;
 		result->channels = t->n_channels;
-		rc = 0;
 	}
 	free(s.linked);
 	free(s.records);
 	free(s.names);
+	free(s.moves);
 	return rc;
 }

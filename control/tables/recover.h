@@ -10,7 +10,17 @@ struct scan {
 	uint8_t *linked;  // a flag per bucket
 	uint8_t *records; // claimed ones
 	uint8_t *names;
+	struct scan_move *moves; // that begin anew
+	uint32_t n_moves;
 };
+
+struct scan_move {
+	uint32_t allocation;
+	struct turn_tuple client;
+};
+
+// Before all: ends moves that had arrived, remembers and takes away those that had not. -ENOMEM.
+int tables_moves_settle(struct scan *s);
 
 // ---- verify.c: keeps whole objects, unpublishes the rest ----
 

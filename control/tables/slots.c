@@ -21,12 +21,30 @@ void tables_slot_give(struct tables *t, uint32_t slot)
 	tables_pool_give(&t->entries, slot);
 }
 
+// Its allocation goes on elsewhere, with the last packets that were counted here.
+static void moved_free(struct tables *t, uint32_t number)
+{
+	struct record *r = &t->priv.records[number];
+	uint32_t other = r->other;
+
+	if (other != 0 && other < t->shm.table.n_entries && t->slot_state[other] != SLOT_IDLE &&
+		entry_of(t, other)->key.kind == TP_KIND_ALLOCATION &&
+		record_of(t, other)->created_ns == r->created_ns)
+		tables_usage_merge(&record_of(t, other)->used, &r->used);
+	tables_record_give(t, number);
+}
+
 // The usage is final: reports an allocation's end, and its record becomes free with it.
 static void allocation_free(struct tables *t, uint32_t slot)
 {
 	uint32_t record = atomic_load_explicit(&entry_of(t, slot)->partner, memory_order_relaxed);
+	struct record *r = &t->priv.records[record];
 	struct turn_allocation_record rec;
 
+	if (atomic_load_explicit(&r->state, memory_order_relaxed) == RECORD_MOVED) {
+		moved_free(t, record);
+		return;
+	}
 	if (t->env.ended != NULL) {
 		tables_record_read(t, slot, &rec);
 		t->env.ended(t->env.ctx, &rec, slot, &t->priv.records[record].used,

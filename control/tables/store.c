@@ -25,7 +25,7 @@ void tables_ring_add(struct tables *t, uint32_t allocation, uint32_t object)
 	t->links[allocation].prev = object;
 }
 
-static void ring_remove(struct tables *t, uint32_t object)
+void tables_ring_remove(struct tables *t, uint32_t object)
 {
 	struct link *l = &t->links[object];
 
@@ -40,7 +40,7 @@ static bool key_exists(const struct tables *t, const struct tp_key *key)
 }
 
 // Before slots are taken: refills empty pools with slots that have become free.
-static void room_make(struct tables *t)
+void tables_room_make(struct tables *t)
 {
 	tables_cells_look(t);
 	while ((tables_pool_spare(&t->entries) < 2 || t->buckets.n_free == 0 ||
@@ -49,7 +49,7 @@ static void room_make(struct tables *t)
 		;
 }
 
-static int pool_empty(struct tables *t)
+int tables_pool_empty(struct tables *t)
 {
 	t->full++;
 	if (tables_pool_spare(&t->entries) == 0 && t->entries.end < t->shm.table.n_entries)
@@ -58,13 +58,13 @@ static int pool_empty(struct tables *t)
 }
 
 // Fills the slot with its next hop and publishes it; on failure the slot is given back.
-static int entry_add(struct tables *t, uint32_t slot, struct tp_entry *content)
+int tables_entry_add(struct tables *t, uint32_t slot, struct tp_entry *content)
 {
 	int rc;
 
 	if (tables_entry_needs_hop(content) && tables_hop_acquire(t, slot, content) < 0) {
 		tables_slot_give(t, slot);
-		return pool_empty(t);
+		return tables_pool_empty(t);
 	}
 	tables_usage_begin(t, slot);
 	rc = tables_bucket_insert(t, slot, content);
@@ -72,7 +72,7 @@ static int entry_add(struct tables *t, uint32_t slot, struct tp_entry *content)
 		tables_hop_release(
 			t, slot, atomic_load_explicit(&content->egress, memory_order_relaxed));
 		tables_slot_give(t, slot);
-		return pool_empty(t);
+		return tables_pool_empty(t);
 	}
 	t->slot_state[slot] = SLOT_LIVE;
 	if (tables_entry_needs_hop(content))
@@ -81,7 +81,7 @@ static int entry_add(struct tables *t, uint32_t slot, struct tp_entry *content)
 	return 0;
 }
 
-static void entry_end(struct tables *t, uint32_t slot)
+void tables_entry_end(struct tables *t, uint32_t slot)
 {
 	tables_bucket_remove(t, slot);
 	tables_destination_remove(t, slot);
@@ -122,7 +122,7 @@ uint32_t tables_entry_move(struct tables *t, uint32_t i, struct tp_entry *conten
 	if (e->key.kind != TP_KIND_PERMISSION)
 		atomic_store_explicit(&entry_of(t, partner)->partner, fresh, memory_order_release);
 	if (t->links[i].next != 0) {
-		ring_remove(t, i);
+		tables_ring_remove(t, i);
 		tables_ring_add(t, e->allocation, fresh);
 	}
 	t->slot_state[fresh] = SLOT_LIVE;
@@ -140,7 +140,7 @@ _Atomic uint32_t *tables_port_word(const struct tables *t, const struct tp_entry
 	return shm_tables_port(&t->shm, l->port_index, tp_ntohs(relay->port_be));
 }
 
-static void ports_set(struct tables *t, const struct tp_entry *e, uint32_t was, uint32_t value)
+void tables_ports_set(struct tables *t, const struct tp_entry *e, uint32_t was, uint32_t value)
 {
 	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++) {
 		_Atomic uint32_t *word;
@@ -190,24 +190,24 @@ static int allocation_add(void *ctx, const struct turn_allocation_record *rec, u
 
 	if (rc < 0)
 		return rc;
-	room_make(t);
+	tables_room_make(t);
 	slot = tables_slot_take(t);
 	record = slot != 0 ? tables_record_take(t, slot, rec) : 0;
 	if (record == 0) {
 		if (slot != 0)
 			tables_slot_give(t, slot);
-		return pool_empty(t);
+		return tables_pool_empty(t);
 	}
 	rc = tables_content_allocation(t, slot, record, rec, &content);
 	if (rc < 0)
 		tables_slot_give(t, slot);
 	else
-		rc = entry_add(t, slot, &content);
+		rc = tables_entry_add(t, slot, &content);
 	if (rc < 0) {
 		tables_record_give(t, record);
 		return rc;
 	}
-	ports_set(t, &content, 0, slot);
+	tables_ports_set(t, &content, 0, slot);
 	atomic_store_explicit(&t->priv.records[record].state, RECORD_LIVE, memory_order_release);
 	t->links[slot] = (struct link){.prev = slot, .next = slot};
 	tables_local_reference(t, rec->client.listener_id);
@@ -219,34 +219,59 @@ static int allocation_add(void *ctx, const struct turn_allocation_record *rec, u
 }
 
 // The old record stays whole until the entry names the new one.
+static void record_replace(struct tables *t, uint32_t ref, uint32_t fresh)
+{
+	uint32_t old = atomic_load_explicit(&entry_of(t, ref)->partner, memory_order_relaxed);
+
+	tables_record_succeed(t, fresh, old);
+	atomic_store_explicit(&entry_of(t, ref)->partner, fresh, memory_order_release);
+	tables_record_give(t, old);
+}
+
 static int allocation_own(void *ctx, uint32_t ref, const struct turn_allocation_record *rec)
 {
 	struct tables *t = ctx;
-	uint32_t old, fresh;
+	uint32_t fresh, second = 0, successor;
 
 	if (!ref_is(t, ref, TP_KIND_ALLOCATION) || rec->key_len > TURN_KEY_MAX ||
 		rec->username_len > TURN_USERNAME_MAX)
 		return -EINVAL;
+	successor = tables_move_successor(t, ref);
 	fresh = tables_record_take(t, ref, rec);
-	if (fresh == 0)
-		return pool_empty(t);
-	old = atomic_load_explicit(&entry_of(t, ref)->partner, memory_order_relaxed);
-	tables_record_succeed(t, fresh, old);
-	atomic_store_explicit(&entry_of(t, ref)->partner, fresh, memory_order_release);
-	tables_record_give(t, old);
+	if (fresh != 0 && successor != 0)
+		second = tables_record_take(t, successor, rec);
+	if (fresh == 0 || (successor != 0 && second == 0)) {
+		if (fresh != 0)
+			tables_record_give(t, fresh);
+		return tables_pool_empty(t);
+	}
+	if (successor != 0)
+		record_replace(t, successor, second);
+	record_replace(t, ref, fresh);
 	return 0;
+}
+
+static void allocation_expiry_set(struct tables *t, uint32_t ref, unsigned slot, uint32_t expires_s)
+{
+	struct tp_entry *e = entry_of(t, ref);
+
+	atomic_store_explicit(
+		slot == 0 ? &e->expires_s : &e->other_expires_s, expires_s, memory_order_relaxed);
 }
 
 static void allocation_refresh(void *ctx, uint32_t ref, unsigned slot, uint32_t expires_s)
 {
 	struct tables *t = ctx;
 	struct tp_entry *e;
+	uint32_t successor;
 
 	if (!ref_is(t, ref, TP_KIND_ALLOCATION) || slot >= TURN_RELAY_SLOTS)
 		return;
+	successor = tables_move_successor(t, ref);
+	if (successor != 0)
+		allocation_expiry_set(t, successor, slot, expires_s);
+	allocation_expiry_set(t, ref, slot, expires_s);
 	e = entry_of(t, ref);
-	atomic_store_explicit(
-		slot == 0 ? &e->expires_s : &e->other_expires_s, expires_s, memory_order_relaxed);
 	if (expires_s == 0 && e->relay[slot].relay_id != 0) {
 		_Atomic uint32_t *word = tables_port_word(t, &e->relay[slot]);
 
@@ -260,6 +285,7 @@ void tables_allocation_end(struct tables *t, uint32_t ref)
 {
 	struct tp_entry *e = entry_of(t, ref);
 
+	tables_move_cancel(t, ref);
 	atomic_store_explicit(&record_of(t, ref)->state, RECORD_CLOSING, memory_order_release);
 	for (uint32_t i = t->links[ref].next, next; i != ref; i = next) {
 		next = t->links[i].next;
@@ -268,12 +294,12 @@ void tables_allocation_end(struct tables *t, uint32_t ref)
 	}
 	while (t->links[ref].next != ref)
 		tables_object_end(t, t->links[ref].next);
-	ports_set(t, e, ref, 0);
+	tables_ports_set(t, e, ref, 0);
 	tables_local_unreference(t, e->key.local_id);
 	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++)
 		tables_local_unreference(t, e->relay[i].relay_id);
 	t->n_allocations--;
-	entry_end(t, ref);
+	tables_entry_end(t, ref);
 }
 
 static void allocation_del(void *ctx, uint32_t ref)
@@ -286,18 +312,22 @@ static void allocation_del(void *ctx, uint32_t ref)
 
 void tables_object_end(struct tables *t, uint32_t ref)
 {
-	ring_remove(t, ref);
+	uint32_t twin = tables_move_twin(t, ref);
+
+	if (twin != 0)
+		tables_move_twin_end(t, twin);
+	tables_ring_remove(t, ref);
 	if (entry_of(t, ref)->key.kind == TP_KIND_CHANNEL) {
 		uint32_t peer =
 			atomic_load_explicit(&entry_of(t, ref)->partner, memory_order_relaxed);
 
 		t->n_channels--;
-		entry_end(t, ref);
-		entry_end(t, peer);
+		tables_entry_end(t, ref);
+		tables_entry_end(t, peer);
 	} else {
 		t->n_permissions--;
 		tables_ports_release(t, ref);
-		entry_end(t, ref);
+		tables_entry_end(t, ref);
 	}
 }
 
@@ -312,6 +342,17 @@ _Atomic uint32_t *tables_permission_expiry(const struct tables *t, struct tp_ent
 static uint32_t limit_of(const struct tables *t, uint32_t allocation)
 {
 	return atomic_load_explicit(&entry_of(t, allocation)->limit, memory_order_relaxed);
+}
+
+// A new object of an allocation that is moving has a twin; without room for both there is none.
+static int object_twin(struct tables *t, uint32_t allocation, uint32_t ref)
+{
+	uint32_t successor = tables_move_successor(t, allocation);
+	int rc = successor != 0 ? tables_move_twin_add(t, successor, ref) : 0;
+
+	if (rc < 0)
+		tables_object_end(t, ref);
+	return rc;
 }
 
 static int permission_add(void *ctx, uint32_t allocation, const struct tp_addr *peer,
@@ -333,28 +374,38 @@ static int permission_add(void *ctx, uint32_t allocation, const struct tp_addr *
 	atomic_init(&content.limit, limit_of(t, allocation));
 	if (key_exists(t, &content.key))
 		return -EEXIST;
-	room_make(t);
+	tables_room_make(t);
 	slot = tables_slot_take(t);
 	if (slot == 0)
-		return pool_empty(t);
-	rc = entry_add(t, slot, &content);
+		return tables_pool_empty(t);
+	rc = tables_entry_add(t, slot, &content);
 	if (rc < 0)
 		return rc;
 	tables_ring_add(t, allocation, slot);
 	t->n_permissions++;
 	*ref = slot;
-	return 0;
+	return object_twin(t, allocation, slot);
+}
+
+static void permission_expiry_set(struct tables *t, uint32_t ref, uint32_t expires_s)
+{
+	atomic_store_explicit(
+		tables_permission_expiry(t, entry_of(t, ref)), expires_s, memory_order_relaxed);
+	tables_hop_renew(t, ref);
 }
 
 static void permission_refresh(void *ctx, uint32_t ref, uint32_t expires_s)
 {
 	struct tables *t = ctx;
 
+	uint32_t twin;
+
 	if (!ref_is(t, ref, TP_KIND_PERMISSION))
 		return;
-	atomic_store_explicit(
-		tables_permission_expiry(t, entry_of(t, ref)), expires_s, memory_order_relaxed);
-	tables_hop_renew(t, ref);
+	permission_expiry_set(t, ref, expires_s);
+	twin = tables_move_twin(t, ref);
+	if (twin != 0)
+		permission_expiry_set(t, twin, expires_s);
 }
 
 static void permission_del(void *ctx, uint32_t ref)
@@ -370,24 +421,24 @@ static int channel_publish(
 	uint32_t c, p;
 	int rc;
 
-	room_make(t);
+	tables_room_make(t);
 	c = tables_slot_take(t);
 	p = c != 0 ? tables_slot_take(t) : 0;
 	if (p == 0) {
 		if (c != 0)
 			tables_slot_give(t, c);
-		return pool_empty(t);
+		return tables_pool_empty(t);
 	}
 	atomic_init(&channel->partner, p);
 	atomic_init(&peer->partner, c);
-	rc = entry_add(t, p, peer);
+	rc = tables_entry_add(t, p, peer);
 	if (rc < 0) {
 		tables_slot_give(t, c);
 		return rc;
 	}
-	rc = entry_add(t, c, channel);
+	rc = tables_entry_add(t, c, channel);
 	if (rc < 0)
-		entry_end(t, p);
+		tables_entry_end(t, p);
 	*ref = c;
 	return rc;
 }
@@ -419,24 +470,36 @@ static int channel_add(void *ctx, uint32_t allocation, uint16_t number, const st
 		return rc;
 	tables_ring_add(t, allocation, *ref);
 	t->n_channels++;
-	return 0;
+	return object_twin(t, allocation, *ref);
+}
+
+// In the CHANNEL entry.
+static void channel_expiry_set(
+	struct tables *t, uint32_t ref, uint32_t expires_s, uint32_t permission_expires_s)
+{
+	struct tp_entry *c = entry_of(t, ref);
+
+	atomic_store_explicit(&c->expires_s, expires_s, memory_order_relaxed);
+	atomic_store_explicit(&c->other_expires_s, permission_expires_s, memory_order_relaxed);
+	tables_hop_renew(t, ref);
 }
 
 static void channel_refresh(
 	void *ctx, uint32_t ref, uint32_t expires_s, uint32_t permission_expires_s)
 {
 	struct tables *t = ctx;
-	struct tp_entry *c, *p;
+	struct tp_entry *p;
+	uint32_t twin;
 
 	if (!ref_is(t, ref, TP_KIND_CHANNEL))
 		return;
-	c = entry_of(t, ref);
-	p = entry_of(t, atomic_load_explicit(&c->partner, memory_order_relaxed));
+	p = entry_of(t, atomic_load_explicit(&entry_of(t, ref)->partner, memory_order_relaxed));
 	atomic_store_explicit(&p->expires_s, permission_expires_s, memory_order_relaxed);
 	atomic_store_explicit(&p->other_expires_s, expires_s, memory_order_relaxed);
-	atomic_store_explicit(&c->expires_s, expires_s, memory_order_relaxed);
-	atomic_store_explicit(&c->other_expires_s, permission_expires_s, memory_order_relaxed);
-	tables_hop_renew(t, ref);
+	channel_expiry_set(t, ref, expires_s, permission_expires_s);
+	twin = tables_move_twin(t, ref);
+	if (twin != 0)
+		channel_expiry_set(t, twin, expires_s, permission_expires_s);
 }
 
 static void channel_del(void *ctx, uint32_t ref)
@@ -487,6 +550,12 @@ struct turn_store tables_store(struct tables *t)
 		.channel_add = channel_add,
 		.channel_refresh = channel_refresh,
 		.channel_del = channel_del,
+		.move_begin = tables_move_begin,
+		.move_cancel = tables_move_cancel,
+		.move_finish = tables_move_finish,
+		.move_ref = tables_move_ref,
+		.reconnect = tables_reconnect,
+		.ticket_set = tables_ticket_set,
 		.path_mtu = path_mtu,
 		.port_cooldown = tables_port_cooldown,
 		.tombstone_add = tables_tombstone_add,

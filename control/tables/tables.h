@@ -245,7 +245,7 @@ bool tables_content_same(const struct tp_entry *published, const struct tp_entry
 uint32_t tables_record_user(const struct tables *t, uint32_t allocation, uint32_t n);
 uint32_t tables_record_take(
 	struct tables *t, uint32_t entry, const struct turn_allocation_record *rec);
-// Gives a filled record what the allocation has of its old one beyond the user, and makes it live.
+// Gives a filled record what the allocation has of its old one beyond the user, and its state.
 void tables_record_succeed(struct tables *t, uint32_t record, uint32_t old);
 void tables_record_give(struct tables *t, uint32_t record);
 void tables_record_read(
@@ -347,6 +347,10 @@ void tables_port_sets_recover(struct tables *t);
 unsigned tables_port_sets_reap(struct tables *t, uint32_t gp_done);
 // Gives back the sets of a permission that ends.
 void tables_ports_release(struct tables *t, uint32_t permission);
+// Gives the content of a twin the ports and times of the permission `from`, with references of its
+// own; and gives these back. Nothing for a content of another kind.
+void tables_ports_share(struct tables *t, uint32_t from, struct tp_entry *content);
+void tables_ports_unshare(struct tables *t, const struct tp_entry *content);
 int tables_permission_ports(void *ctx, uint32_t ref, const struct tp_port_set *allowed,
 	const struct tp_port_set *trial);
 
@@ -364,7 +368,38 @@ _Atomic uint32_t *tables_port_word(const struct tables *t, const struct tp_entry
 void tables_allocation_end(struct tables *t, uint32_t ref);
 void tables_object_end(struct tables *t, uint32_t ref);
 void tables_ring_add(struct tables *t, uint32_t allocation, uint32_t object);
+void tables_ring_remove(struct tables *t, uint32_t object);
+// The index words of the allocation's ports that are `was`.
+void tables_ports_set(struct tables *t, const struct tp_entry *e, uint32_t was, uint32_t value);
+// Before slots are taken: refills empty pools with slots that have become free.
+void tables_room_make(struct tables *t);
+// Counts that no slot is left: -ENOSPC.
+int tables_pool_empty(struct tables *t);
+// Fills the slot with its next hop and publishes it; on failure the slot is given back.
+int tables_entry_add(struct tables *t, uint32_t slot, struct tp_entry *content);
+void tables_entry_end(struct tables *t, uint32_t slot);
 // Puts a new slot with the content, of the same key, in the place of a permission, CHANNEL or PEER
 // entry; returns it, or 0 when none is free. Fields that change in place are carried over, and the
 // next hop's reference too.
 uint32_t tables_entry_move(struct tables *t, uint32_t i, struct tp_entry *content);
+
+// ---- move.c: the store's functions for mobility, and what other changes do to a move ----
+
+int tables_move_begin(
+	void *ctx, uint32_t allocation, const struct turn_tuple *client, uint32_t *successor);
+void tables_move_cancel(void *ctx, uint32_t allocation);
+void tables_move_finish(void *ctx, uint32_t allocation);
+uint32_t tables_move_ref(void *ctx, uint32_t ref);
+void tables_reconnect(void *ctx, uint32_t allocation, uint64_t connection);
+void tables_ticket_set(void *ctx, uint32_t allocation, uint64_t ticket_id, const uint8_t txid[12]);
+// The ALLOCATION entry of the second 5-tuple of one that is moving; 0.
+uint32_t tables_move_successor(const struct tables *t, uint32_t allocation);
+// The entry of the second 5-tuple for a PERMISSION or CHANNEL of the first; 0.
+uint32_t tables_move_twin(const struct tables *t, uint32_t ref);
+// Makes one. -ENOSPC.
+int tables_move_twin_add(struct tables *t, uint32_t successor, uint32_t i);
+void tables_move_twin_end(struct tables *t, uint32_t twin);
+// Adds the usage, and makes it zero where it was.
+void tables_usage_merge(struct tables_usage *to, struct tables_usage *from);
+// Names the connection of a published entry.
+void tables_connection_set(struct tp_entry *e, uint64_t connection);

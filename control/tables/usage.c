@@ -100,6 +100,8 @@ int tables_object_usage(const struct tables *t, uint32_t ref, struct tables_usag
 
 int tables_allocation_usage(const struct tables *t, uint32_t ref, struct tables_usage *usage)
 {
+	uint32_t successor;
+
 	memset(usage, 0, sizeof(*usage));
 	if (!ref_is(t, ref, TP_KIND_ALLOCATION))
 		return -ENOENT;
@@ -107,5 +109,10 @@ int tables_allocation_usage(const struct tables *t, uint32_t ref, struct tables_
 	usage_now(t, ref, usage);
 	for (uint32_t i = t->links[ref].next; i != ref; i = t->links[i].next)
 		object_usage(t, i, usage);
+	successor = tables_move_successor(t, ref);
+	if (successor == 0)
+		return 0;
+	for (uint32_t i = t->links[successor].next; i != successor; i = t->links[i].next)
+		usage_now(t, i, usage);
 	return 0;
 }

@@ -51,6 +51,17 @@ static bool slot_ended(const struct tp_entry *e, unsigned k)
 		       k == 0 ? &e->expires_s : &e->other_expires_s, memory_order_relaxed) == 0;
 }
 
+// The record is the first to name another connection.
+static void connection_settle(const struct tables *t, uint32_t i)
+{
+	uint64_t connection = record_of(t, i)->connection;
+	struct tp_entry *e = entry_of(t, i);
+
+	if (e->header[0] == 0 && connection != 0 &&
+		atomic_load_explicit(&e->stream.connection, memory_order_relaxed) != connection)
+		tables_connection_set(e, connection);
+}
+
 // Its addresses are still configured, and its content follows from them.
 static bool allocation_valid(struct scan *s, uint32_t i)
 {
@@ -62,6 +73,7 @@ static bool allocation_valid(struct scan *s, uint32_t i)
 
 	if (!tables_record_claim(s, i, RECORD_LIVE))
 		return false;
+	connection_settle(t, i);
 	for (unsigned k = 0; k < TURN_RELAY_SLOTS; k++)
 		// The address of a half that ended may have left.
 		if (e->relay[k].relay_id != 0 && !slot_ended(e, k) &&
@@ -196,7 +208,13 @@ uint32_t tables_channel_pair(const struct tables *t, uint32_t i, struct tp_entry
 		!tp_key_equal(&c->key, &channel_content->key))
 		return 0;
 	p = peer_find(t, c, &peer_content->key);
-	return ref_is(t, p, TP_KIND_PEER) && entry_of(t, p)->allocation == c->allocation ? p : 0;
+	if (!ref_is(t, p, TP_KIND_PEER))
+		return 0;
+	// Or that of the 5-tuple that it moved from, which is gone.
+	return entry_of(t, p)->allocation == c->allocation ||
+			       !ref_is(t, entry_of(t, p)->allocation, TP_KIND_ALLOCATION)
+		       ? p
+		       : 0;
 }
 
 bool tables_permission_content(const struct tables *t, uint32_t i, struct tp_entry *content)

@@ -81,6 +81,16 @@ static void see_path_mtu(void *ctx, uint32_t allocation, const struct tp_addr *p
 		s->peer_mtu = mtu;
 }
 
+static int see_move(void *ctx, uint32_t allocation, const struct turn_tuple *client)
+{
+	struct seen *s = ctx;
+
+	s->n_moves++;
+	s->moving = allocation;
+	s->next = *client;
+	return 0;
+}
+
 void recover(struct world *w)
 {
 	struct tables_visitor v = {.ctx = &w->seen,
@@ -88,9 +98,11 @@ void recover(struct world *w)
 		.allocation = see_allocation,
 		.permission = see_permission,
 		.channel = see_channel,
+		.move = see_move,
 		.path_mtu = see_path_mtu};
 
 	fixture_take_over(w->f);
+	w->seen.n_moves = 0;
 	w->seen.n_allocations = w->seen.n_permissions = w->seen.n_channels = 0;
 	assert_int_equal(tables_recover(w->f->t, &v, &w->result), 0);
 	assert_false(w->seen.order_broken);

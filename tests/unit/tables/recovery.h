@@ -13,6 +13,9 @@ struct seen {
 	uint32_t refuse_allocation, refuse_permission, refuse_channel; // refs
 	struct tp_addr peer;					       // of the last channel
 	uint32_t channel;
+	unsigned n_moves;
+	uint32_t moving; // of the last move
+	struct turn_tuple next;
 	uint16_t client_mtu, peer_mtu; // the last ones
 	bool order_broken;
 };

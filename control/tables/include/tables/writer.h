@@ -54,8 +54,10 @@ struct tables_secrets {
 	uint8_t advertised_key[16];
 	// Raw bytes for a made-up REST secret where none is configured.
 	uint8_t rest_secret[32];
+	// Key of mobility tickets.
+	uint8_t ticket_key[32];
 	// As random as the others: keys to come need no new layout.
-	uint8_t spare[48];
+	uint8_t spare[16];
 };
 
 // ---- life -------------------------------------------------------------------------------------
@@ -129,6 +131,9 @@ struct tables_visitor {
 		uint32_t expires_s, uint32_t ref);
 	int (*channel)(void *ctx, uint32_t allocation, uint16_t number, const struct tp_addr *peer,
 		uint32_t expires_s, uint32_t ref);
+	// A second 5-tuple that an allocation was moving to, after all allocations: the tables have
+	// taken it away, the caller may begin the move anew. May be NULL.
+	int (*move)(void *ctx, uint32_t allocation, const struct turn_tuple *client);
 	// A leg's path MTU that is known, after the object; `peer` NULL: the leg to the client. May
 	// be NULL.
 	void (*path_mtu)(void *ctx, uint32_t allocation, const struct tp_addr *peer, uint16_t mtu);

@@ -48,7 +48,7 @@ struct turn_allocation_record {
 	struct turn_relay_slot relay[TURN_RELAY_SLOTS];
 	uint64_t created_ns;
 	uint32_t lifetime_s; // the LIFETIME that the Allocate success response carried
-	uint8_t txid[12];    // transaction id of the Allocate request (retransmissions)
+	uint8_t txid[12];    // of the Allocate request, or the last Refresh with a ticket
 	uint16_t username_len;
 	uint16_t key_len;
 	uint8_t key[TURN_KEY_MAX]; // integrity key: never logged
@@ -141,6 +141,26 @@ struct turn_store {
 	void (*channel_refresh)(
 		void *ctx, uint32_t ref, uint32_t expires_s, uint32_t permission_expires_s);
 	void (*channel_del)(void *ctx, uint32_t ref);
+
+	// Mobility (RFC 8016); all six may be NULL, then no allocation moves.
+	//
+	// A second 5-tuple of the allocation's client, by which the packet path takes its messages,
+	// too; the rest stays with the first. Later changes of the allocation are for both.
+	// *successor names it in the packet path's reports. -EEXIST: another has the 5-tuple.
+	int (*move_begin)(void *ctx, uint32_t allocation, const struct turn_tuple *client,
+		uint32_t *successor);
+	// Takes the second 5-tuple away again.
+	void (*move_cancel)(void *ctx, uint32_t allocation);
+	// The second 5-tuple takes the place of the first, which is gone. The allocation's
+	// reference is the successor's from then on, that of a permission or channel is what
+	// move_ref said before.
+	void (*move_finish)(void *ctx, uint32_t allocation);
+	uint32_t (*move_ref)(void *ctx, uint32_t ref);
+	// Another connection of the same 5-tuple has taken the place of the allocation's.
+	void (*reconnect)(void *ctx, uint32_t allocation, uint64_t connection);
+	// The last ticket given out, and the request that it was given for.
+	void (*ticket_set)(
+		void *ctx, uint32_t allocation, uint64_t ticket_id, const uint8_t txid[12]);
 
 	// The longest IP packet that leaves towards the client (`peer` NULL), or towards a peer's
 	// IP address; 0: not known. Concerns the objects that are there. May be NULL.
