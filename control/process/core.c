@@ -117,6 +117,13 @@ static void on_path_mtu(void *ctx, uint32_t allocation, const struct tp_addr *pe
 	turn_restore_path_mtu(v->p->core.turn, v->now_ns, allocation, peer, mtu);
 }
 
+static int on_move(void *ctx, uint32_t allocation, const struct turn_tuple *client)
+{
+	const struct recovery *v = ctx;
+
+	return turn_restore_move(v->p->core.turn, v->now_ns, allocation, client);
+}
+
 static void on_port_cooldown(void *ctx, uint16_t relay_id, uint16_t port, uint16_t until_s)
 {
 	const struct recovery *v = ctx;
@@ -148,6 +155,7 @@ static int recover(struct process *p)
 		.allocation = on_allocation,
 		.permission = on_permission,
 		.channel = on_channel,
+		.move = on_move,
 		.path_mtu = on_path_mtu,
 		.port_cooldown = on_port_cooldown,
 		.tombstone = on_tombstone,

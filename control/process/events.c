@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <process/process.h>
 
+#include <stdio.h>
+
 #include <log/log.h>
 #include <stun/read.h>
 
@@ -36,6 +38,17 @@ void process_event_opened(const struct turn_allocation_record *rec, uint32_t ref
 		LOG_FIELDS(log_allocation(operator_allocation_id(rec, ref)), user_field(rec),
 			log_addr("client", &rec->client.remote), log_addr("relayed", &slot->local),
 			log_u64("lifetime_s", rec->lifetime_s)));
+}
+
+void process_event_moved(const struct turn_allocation_record *rec, uint32_t ref, uint32_t previous)
+{
+	char text[17];
+
+	snprintf(text, sizeof(text), "%llx",
+		(unsigned long long)operator_allocation_id(rec, previous));
+	log_event(LOG_EV_ALLOCATION_MOVED,
+		LOG_FIELDS(log_allocation(operator_allocation_id(rec, ref)), user_field(rec),
+			log_addr("client", &rec->client.remote), log_str("previous", text)));
 }
 
 static enum log_event_id refusal_event(const struct turn_refusal *refusal)

@@ -56,6 +56,10 @@ void process_serve_outputs(struct process *p, uint64_t now_ns, const struct link
 		case TURN_OUT_ALLOCATION_OPENED:
 			process_event_opened(out.record, out.ref);
 			break;
+		case TURN_OUT_ALLOCATION_MOVED:
+			link_socket_capture_end(&p->link.socket, out.previous);
+			process_event_moved(out.record, out.ref, out.previous);
+			break;
 		case TURN_OUT_ALLOCATION_CLOSED:
 			link_socket_capture_end(&p->link.socket, out.ref);
 			tables_closed(p->link.tables, out.ref, (uint8_t)(1 + out.reason));

@@ -318,6 +318,7 @@ static void values_compare(struct settings_diff *d, const struct conf *from, con
 		q->credential_separator);
 	settings_diff_number(d, "protocol.end_with_credential", false, p->end_with_credential,
 		q->end_with_credential);
+	settings_diff_number(d, "protocol.mobility", false, p->mobility, q->mobility);
 	settings_diff_number(d, "protocol.tcp_relay", false, p->tcp_relay, q->tcp_relay);
 	text_compare(d, "log.level", false, log_level_name(from->log.level),
 		log_level_name(to->log.level));

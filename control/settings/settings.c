@@ -120,6 +120,7 @@ static void values_copy(struct settings *s)
 	t->nonce_lifetime_s = c->limits.nonce_lifetime_s;
 	t->credential_lifetime_s = c->limits.credential_lifetime_s;
 	t->tcp_relay = c->protocol.tcp_relay;
+	t->mobility = c->protocol.mobility;
 	t->data_per_user = c->limits.user_connections;
 	t->all_cap = settings_cap(&c->limits.caps.all);
 	s->path = (struct tp_path_config){.relay_port_min = t->port_min,
@@ -211,6 +212,7 @@ int settings_ids(struct settings *s, const struct tables_secrets *secrets)
 		s->relays[i].id = local++->id;
 	memcpy(s->turn.nonce_key, secrets->nonce_key, sizeof(s->turn.nonce_key));
 	memcpy(s->turn.punt_key, secrets->punt_key, sizeof(s->turn.punt_key));
+	memcpy(s->turn.ticket_key, secrets->ticket_key, sizeof(s->turn.ticket_key));
 	return s->conf->secret_generated ? secret_adopt(s, secrets) : 0;
 }
 

@@ -4,6 +4,7 @@
 #include "cap.h"
 #include "channel.h"
 #include "data.h"
+#include "mobility.h"
 #include "permission.h"
 #include "secret.h"
 #include "tuple.h"
@@ -17,7 +18,22 @@ struct turn_allocation *turn_allocation_by_tuple(
 	for (; n != NULL; n = ds_map_next(n)) {
 		struct turn_allocation *a = DS_CONTAINER(n, struct turn_allocation, by_tuple);
 
-		if (turn_tuple_equal(&a->client, client))
+		if (!a->held && turn_tuple_equal(&a->client, client))
+			return a;
+	}
+	return turn_move_by_tuple(s, client);
+}
+
+struct turn_allocation *turn_allocation_held(
+	const struct turn_server *s, const struct turn_tuple *client)
+{
+	struct ds_map_node *n =
+		ds_map_first(&s->by_tuple, turn_tuple_hash(&s->by_tuple, client, NULL));
+
+	for (; n != NULL; n = ds_map_next(n)) {
+		struct turn_allocation *a = DS_CONTAINER(n, struct turn_allocation, by_tuple);
+
+		if (a->held && turn_tuple_equal(&a->client, client))
 			return a;
 	}
 	return NULL;
@@ -118,6 +134,7 @@ void turn_allocation_link(struct turn_server *s, struct turn_allocation *a)
 {
 	ds_map_add(&s->by_tuple, &a->by_tuple, turn_tuple_hash(&s->by_tuple, &a->client, NULL));
 	ds_map_add(&s->by_ref, &a->by_ref, ref_hash(a->ref));
+	turn_mobility_link(s, a);
 	ds_wheel_set(&s->wheel, &a->timer, allocation_expires_s(a));
 	a->live = true;
 	if (a->is_tcp)
@@ -127,6 +144,33 @@ void turn_allocation_link(struct turn_server *s, struct turn_allocation *a)
 	turn_secret_hold(a->user->realm, a->user->secret_id);
 	turn_entries_count(s, a->account, TURN_ENTRIES_ALLOCATION);
 	turn_caps_open(s, a);
+}
+
+uint32_t turn_allocation_entries(const struct turn_allocation *a)
+{
+	uint32_t n = TURN_ENTRIES_ALLOCATION;
+
+	for (struct ds_list *l = a->permissions.next; l != &a->permissions; l = l->next) {
+		struct turn_permission *p = DS_CONTAINER(l, struct turn_permission, link);
+
+		n += p->in_store ? TURN_ENTRIES_PERMISSION : 0;
+		for (struct ds_list *k = p->channels.next; k != &p->channels; k = k->next)
+			n += TURN_ENTRIES_CHANNEL;
+	}
+	return n;
+}
+
+void turn_allocation_readdress(struct turn_server *s, struct turn_allocation *a,
+	const struct turn_tuple *client, uint32_t ref)
+{
+	ds_map_del(&s->by_tuple, &a->by_tuple);
+	ds_map_del(&s->by_ref, &a->by_ref);
+	a->client = *client;
+	a->ref = ref;
+	a->held = false;
+	a->leg = (struct turn_leg){0};
+	ds_map_add(&s->by_tuple, &a->by_tuple, turn_tuple_hash(&s->by_tuple, &a->client, NULL));
+	ds_map_add(&s->by_ref, &a->by_ref, ref_hash(a->ref));
 }
 
 // Whether the slot is in use, with an address of the family; TP_FAMILY_NONE: any.
@@ -181,6 +225,8 @@ void turn_allocation_close(struct turn_server *s, uint64_t now_ns, struct turn_a
 {
 	struct ds_list *l, *next;
 
+	if (a->move != NULL)
+		turn_move_abandon(s, a);
 	s->store.allocation_del(s->store.ctx, a->ref);
 	for (l = a->permissions.next; l != &a->permissions; l = next) {
 		next = l->next;
@@ -191,6 +237,7 @@ void turn_allocation_close(struct turn_server *s, uint64_t now_ns, struct turn_a
 	ds_wheel_stop(&s->wheel, &a->timer);
 	ds_map_del(&s->by_tuple, &a->by_tuple);
 	ds_map_del(&s->by_ref, &a->by_ref);
+	turn_mobility_unlink(s, a);
 	slots_release(s, now_ns, a);
 	turn_entries_count(s, a->account, -(int)TURN_ENTRIES_ALLOCATION);
 	turn_caps_close(s, a);
@@ -319,6 +366,7 @@ void turn_allocation_record(const struct turn_server *s, const struct turn_alloc
 	rec->lifetime_s = a->lifetime_s;
 	rec->requested_family = a->requested_family;
 	rec->flags = a->flags;
+	rec->ticket_id = a->ticket;
 	memcpy(rec->txid, a->txid, sizeof(rec->txid));
 	rec->client_transport = listener != NULL ? listener->transport : TP_TRANSPORT_UDP;
 	rec->relayed_transport = a->is_tcp ? TP_TRANSPORT_TCP : TP_TRANSPORT_UDP;

@@ -11,6 +11,14 @@ struct turn_allocation *turn_allocation_of(
 struct turn_allocation *turn_allocation_by_tuple(
 	const struct turn_server *s, const struct turn_tuple *client);
 struct turn_allocation *turn_allocation_by_ref(const struct turn_server *s, uint32_t ref);
+// One of that 5-tuple whose connection is gone; the functions above do not know it.
+struct turn_allocation *turn_allocation_held(
+	const struct turn_server *s, const struct turn_tuple *client);
+// Entries of the tables that it has, those of a second 5-tuple left out.
+uint32_t turn_allocation_entries(const struct turn_allocation *a);
+// It has another 5-tuple and another name in the store.
+void turn_allocation_readdress(struct turn_server *s, struct turn_allocation *a,
+	const struct turn_tuple *client, uint32_t ref);
 
 // A new allocation object outside all tables, for turn_allocation_link.
 struct turn_allocation *turn_allocation_new(struct turn_server *s);

@@ -118,7 +118,8 @@ struct turn_channel *turn_channel_new(struct turn_server *s, struct turn_permiss
 void turn_channel_adopt(
 	struct turn_server *s, struct turn_channel *c, uint32_t expires_s, uint32_t ref)
 {
-	turn_entries_count(s, c->permission->allocation->account, TURN_ENTRIES_CHANNEL);
+	turn_entries_count(s, c->permission->allocation->account,
+		turn_entries_times(c->permission->allocation, TURN_ENTRIES_CHANNEL));
 	turn_mtu_renew(s, c->permission);
 	c->ref = ref;
 	c->expires_s = expires_s;
@@ -146,8 +147,8 @@ void turn_channel_forget(struct turn_server *s, struct turn_channel *c)
 {
 	// Without an expiry it never was in the store.
 	if (c->expires_s != 0)
-		turn_entries_count(
-			s, c->permission->allocation->account, -(int)TURN_ENTRIES_CHANNEL);
+		turn_entries_count(s, c->permission->allocation->account,
+			-turn_entries_times(c->permission->allocation, TURN_ENTRIES_CHANNEL));
 	ds_wheel_stop(&s->wheel, &c->timer);
 	if (c->permission->allocation->hashed) {
 		ds_map_del(&s->channels_by_number, &c->by_number);

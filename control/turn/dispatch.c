@@ -6,6 +6,7 @@
 
 #include "allocation.h"
 #include "data.h"
+#include "mobility.h"
 #include "renew.h"
 #include "stream.h"
 
@@ -35,6 +36,12 @@ static const struct method *method_find(uint16_t method)
 	return NULL;
 }
 
+// A Refresh that names its allocation by a ticket (RFC 8016).
+static bool is_mobile(const struct turn_request *r)
+{
+	return r->m->method == STUN_REFRESH && stun_has(r->m, STUN_MOBILITY_TICKET);
+}
+
 // Checks before the method's own rules, in the order of RFC 8489 6.3 and RFC 8656 5.
 static unsigned request_check(struct turn_request *r, const struct method *method)
 {
@@ -48,6 +55,11 @@ static unsigned request_check(struct turn_request *r, const struct method *metho
 		return 420;
 	if (!method->needs_allocation)
 		return 0;
+	if (is_mobile(r)) {
+		code = turn_mobility_check(r);
+		if (code != 0)
+			return code;
+	}
 	if (r->a == NULL)
 		return 437;
 	if (!turn_identity_is(r->a->user, &r->principal) && !turn_token_renews(r))
@@ -86,12 +98,15 @@ static void request_wait(struct turn_request *r)
 	}
 }
 
-// The allocation of the 5-tuple; that of the data connection, which ConnectionBind is about.
+// The allocation of the 5-tuple, or of the ticket; that of the data connection, which
+// ConnectionBind is about.
 static struct turn_allocation *owned_of(const struct turn_request *r)
 {
 	const struct turn_data *d;
 	uint32_t id;
 
+	if (r->moved != NULL)
+		return r->moved;
 	if (r->a != NULL || r->m->method != STUN_CONNECTION_BIND ||
 		!stun_get_u32(r->m, STUN_CONNECTION_ID, &id))
 		return r->a;
@@ -105,6 +120,7 @@ static void request_process(struct turn_request *r, const struct method *method)
 	unsigned code;
 
 	r->a = turn_allocation_of(r->s, r->now_ns, r->from);
+	r->moved = is_mobile(r) ? turn_mobility_owned(r) : NULL;
 	r->owned = owned_of(r);
 	code = request_check(r, method);
 	if (code == TURN_WAIT) {

@@ -16,6 +16,7 @@ struct turn_event {
 	enum turn_out_kind kind;
 	enum turn_close_reason reason;
 	uint64_t ticket; // LOOKUP
+	uint32_t ref;	 // MOVED: the one before
 	struct tp_session_order order;
 };
 

@@ -2,6 +2,7 @@
 #include "path_mtu.h"
 
 #include "allocation.h"
+#include "mobility.h"
 #include "permission.h"
 
 #include <stun/write.h>
@@ -188,6 +189,8 @@ bool turn_report(struct turn_server *s, uint64_t now_ns, const struct turn_repor
 	s->outs.message_len = 0;
 	s->outs.refused = false;
 	ds_wheel_start(&s->wheel, turn_seconds(now_ns));
+	if (r->type == TP_REPORT_MOVED)
+		return turn_move_reported(s, r);
 	if (a != NULL && a->client.listener_id == r->local_id &&
 		tp_addr_equal(&a->client.remote, &r->remote)) {
 		leg_learn(s, a, &a->leg, NULL, r->mtu, until_s, source);

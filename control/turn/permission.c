@@ -107,7 +107,8 @@ void turn_permission_adopt(
 	p->ref = ref;
 	p->expires_s = expires_s;
 	p->in_store = true;
-	turn_entries_count(s, p->allocation->account, TURN_ENTRIES_PERMISSION);
+	turn_entries_count(s, p->allocation->account,
+		turn_entries_times(p->allocation, TURN_ENTRIES_PERMISSION));
 	turn_mtu_renew(s, p);
 	ds_wheel_set(&s->wheel, &p->timer, expires_s);
 }
@@ -164,7 +165,8 @@ struct turn_permission *turn_permission_ensure(struct turn_server *s, struct tur
 	if (p == NULL || p->in_store)
 		return p;
 	turn_peer_ports(s, a, peer, &ports);
-	if (!turn_entries_are_left(s, a->account, TURN_ENTRIES_PERMISSION) ||
+	if (!turn_entries_are_left(
+		    s, a->account, (uint32_t)turn_entries_times(a, TURN_ENTRIES_PERMISSION)) ||
 		store_add(s, p, expires_s, &ports, &ref) != 0) {
 		turn_permission_tidy(s, p);
 		return NULL;
@@ -206,7 +208,8 @@ void turn_permission_end(struct turn_server *s, struct turn_permission *p)
 	s->store.permission_del(s->store.ctx, p->ref);
 	ds_wheel_stop(&s->wheel, &p->timer);
 	p->in_store = false;
-	turn_entries_count(s, p->allocation->account, -(int)TURN_ENTRIES_PERMISSION);
+	turn_entries_count(s, p->allocation->account,
+		-turn_entries_times(p->allocation, TURN_ENTRIES_PERMISSION));
 	p->expires_s = 0;
 	turn_permission_tidy(s, p);
 }
@@ -239,6 +242,7 @@ void turn_permission_forget(struct turn_server *s, struct turn_permission *p)
 		turn_channel_forget(s, DS_CONTAINER(l, struct turn_channel, link));
 	}
 	if (p->in_store)
-		turn_entries_count(s, p->allocation->account, -(int)TURN_ENTRIES_PERMISSION);
+		turn_entries_count(s, p->allocation->account,
+			-turn_entries_times(p->allocation, TURN_ENTRIES_PERMISSION));
 	permission_free(s, p);
 }

@@ -10,28 +10,17 @@
 
 bool turn_token_renews(const struct turn_request *r)
 {
-	return r->m->method == STUN_REFRESH && r->owned != NULL &&
+	// A ticket comes from another 5-tuple: there the user must be the same.
+	return r->m->method == STUN_REFRESH && r->owned != NULL && r->moved == NULL &&
 	       r->owned->user->kind == TURN_IDENTITY_TOKEN && r->owned->user->realm == r->realm &&
 	       stun_has(r->m, STUN_ACCESS_TOKEN);
-}
-
-// Entries of the tables that an allocation has.
-static int entries_of(const struct turn_allocation *a)
-{
-	unsigned n = TURN_ENTRIES_ALLOCATION + a->n_channels * TURN_ENTRIES_CHANNEL;
-
-	for (struct ds_list *l = a->permissions.next; l != &a->permissions; l = l->next) {
-		if (DS_CONTAINER(l, struct turn_permission, link)->in_store)
-			n += TURN_ENTRIES_PERMISSION;
-	}
-	return (int)n;
 }
 
 static void account_change(
 	struct turn_server *s, struct turn_allocation *a, struct turn_account *account)
 {
 	struct turn_account *old = a->account;
-	int n = entries_of(a);
+	int n = turn_entries_times(a, turn_allocation_entries(a));
 
 	turn_entries_count(s, old, -n);
 	turn_entries_count(s, account, n);

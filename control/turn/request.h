@@ -24,6 +24,8 @@ struct turn_request {
 	const struct stun_message *m;
 	struct turn_allocation *a;     // of the 5-tuple; NULL
 	struct turn_allocation *owned; // whose owner may send it: `a`, or that of CONNECTION-ID
+	struct turn_allocation *moved; // of the ticket; NULL
+	uint64_t ticket;	       // its number
 	struct turn_realm *realm;
 	struct turn_principal principal;   // the user that the request names
 	struct turn_key key;		   // that verified the request and signs the response

@@ -86,6 +86,8 @@ static enum turn_refusal_cause cause_of(unsigned code)
 		return TURN_REFUSED_BAD_REQUEST;
 	case 420:
 		return TURN_REFUSED_UNKNOWN_ATTRIBUTE;
+	case 405:
+		return TURN_REFUSED_MOBILITY;
 	case 437:
 		return TURN_REFUSED_NO_ALLOCATION;
 	case 440:

@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 
 #include "channel.h"
+#include "mobility.h"
 #include "credential.h"
 #include "permission.h"
 #include "stream.h"
@@ -136,6 +137,7 @@ int turn_restore_allocation(struct turn_server *s, uint64_t now_ns,
 	a->lifetime_s = rec->lifetime_s;
 	a->requested_family = rec->requested_family;
 	a->flags = rec->flags;
+	a->ticket = rec->ticket_id;
 	a->is_tcp = rec->relayed_transport == TP_TRANSPORT_TCP;
 	a->ref = ref;
 	memcpy(a->txid, rec->txid, sizeof(a->txid));

@@ -8,6 +8,7 @@
 #include "allocation.h"
 #include "channel.h"
 #include "data.h"
+#include "mobility.h"
 #include "permission.h"
 #include "request.h"
 #include "reservation.h"
@@ -81,6 +82,8 @@ static int parts_init(struct turn_server *s, const struct turn_conf *conf)
 	if (err == 0)
 		err = turn_datas_init(s, key);
 	if (err == 0)
+		err = turn_moves_init(s, key);
+	if (err == 0)
 		err = turn_realms_init(&s->realms, key, s->crypto, conf);
 	if (err == 0)
 		err = caches_init(s, key);
@@ -147,6 +150,7 @@ void turn_destroy(struct turn_server *s)
 	}
 	turn_reservations_fini(s);
 	turn_datas_fini(s);
+	turn_moves_fini(s);
 	turn_outs_fini(&s->outs);
 	turn_mtus_fini(&s->mtus);
 	turn_tombstones_fini(&s->tombstones);
@@ -210,6 +214,9 @@ static void timer_fire(struct turn_server *s, uint64_t now_ns, struct ds_timer *
 		break;
 	case TURN_TIMER_RESERVATION:
 		turn_reservation_expire(s, now_ns, DS_CONTAINER(t, struct turn_reservation, timer));
+		break;
+	case TURN_TIMER_MOVE:
+		turn_move_expire(s, DS_CONTAINER(t, struct turn_move, timer));
 		break;
 	}
 }
@@ -363,6 +370,7 @@ static bool event_take(struct turn_server *s, struct turn_out *out)
 		.kind = event.kind,
 		.tuple = event.allocation->client,
 		.ref = event.allocation->ref,
+		.previous = event.ref,
 		.reason = event.reason,
 		.record = &s->outs.record,
 	};

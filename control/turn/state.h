@@ -39,6 +39,7 @@
 #define TURN_WALK_MAX	     4u
 
 struct turn_data;
+struct turn_move;
 
 struct turn_slot {
 	uint32_t expires_s; // 0: unused
@@ -49,10 +50,13 @@ struct turn_slot {
 struct turn_allocation {
 	struct ds_map_node by_tuple;
 	struct ds_map_node by_ref;
-	struct ds_map_node by_local; // of TCP allocations
+	struct ds_map_node by_local;  // of TCP allocations
+	struct ds_map_node by_ticket; // of those with one
 	struct turn_tuple client;
 	struct turn_identity *user;   // until the event of its end has been handed out
 	struct turn_account *account; // until it is closed
+	struct turn_move *move;	      // to another 5-tuple; NULL
+	uint64_t ticket;	      // number of its last mobility ticket; 0: it has none
 	struct turn_slot slot[TURN_RELAY_SLOTS];
 	struct ds_timer timer;
 	struct ds_list permissions;
@@ -66,13 +70,14 @@ struct turn_allocation {
 	uint32_t n_data;
 	uint32_t limit;	     // of the store; 0: no cap concerns it
 	struct turn_leg leg; // to the client
-	uint8_t txid[12];
+	uint8_t txid[12];    // of the Allocate request, or the last Refresh with a ticket
 	uint8_t requested_family;
 	uint8_t flags;	   // TURN_RECORD_*
 	uint8_t n_counted; // relayed addresses that the account counts
 	bool live;	   // false: closed, kept until the event of it has been handed out
 	bool is_tcp;	   // relays TCP (RFC 6062)
 	bool listens;	   // the edge has said so in this session
+	bool held;	   // its connection is gone, its client may come back with a ticket
 	bool hashed;	   // its permissions and channels are in the server's maps
 };
 
@@ -138,6 +143,8 @@ struct turn_server {
 	struct ds_wheel wheel;
 	struct ds_map by_tuple;
 	struct ds_map by_ref;
+	struct ds_map by_ticket;
+	struct ds_map moves_by_tuple;
 	struct ds_map permissions;
 	struct ds_map channels_by_number;
 	struct ds_map channels_by_peer;
@@ -151,6 +158,7 @@ struct turn_server {
 	struct ds_pool channel_pool;
 	struct ds_pool reservation_pool;
 	struct ds_pool data_pool;
+	struct ds_pool move_pool;
 	struct turn_outs outs;
 	struct turn_counters counters;
 	size_t n_allocations;
@@ -214,4 +222,10 @@ static inline void turn_entries_count(struct turn_server *s, struct turn_account
 {
 	s->n_entries += (uint32_t)n;
 	account->n_entries += (uint32_t)n;
+}
+
+// The same for an allocation: while it is moving it has each of its entries twice.
+static inline int turn_entries_times(const struct turn_allocation *a, unsigned n)
+{
+	return (int)(a->move != NULL ? 2 * n : n);
 }

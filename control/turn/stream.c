@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Stream clients: their connections open and close, and an allocation ends with its connection.
+// Stream clients: their connections open and close, and an allocation ends with its connection,
+// unless it has a mobility ticket.
 #include "stream.h"
 
 #include <errno.h>
 
 #include "allocation.h"
 #include "data.h"
+#include "mobility.h"
 
 // Ends the objects that depend on a connection, then the connection.
 static void connection_end(
@@ -14,7 +16,9 @@ static void connection_end(
 	struct turn_allocation *a = turn_allocation_by_tuple(s, &connection->client);
 
 	s->counters.pending_dropped += turn_pending_drop(&s->pending, &connection->client);
-	if (a != NULL)
+	if (a != NULL && (a->flags & TURN_RECORD_MOBILE) != 0)
+		turn_mobility_hold(s, a, &connection->client);
+	else if (a != NULL)
 		turn_allocation_close(s, now_ns, a, TURN_CLOSE_CONNECTION);
 	turn_connection_del(&s->connections, connection);
 }

@@ -215,6 +215,13 @@ static const struct rule protocol_rules[] = {
 			"of a family, with the same two ports each. The control process then "
 			"answers "
 			"all Binding requests, within `limits.first_contact_rate`."},
+	{.key = "mobility",
+		.type = RULE_BOOL,
+		RULE_AT(struct conf_protocol, mobility),
+		.initial = "true",
+		.text = "Give mobility tickets (RFC 8016) to clients that ask for one: their "
+			"allocation follows them to another address, port or transport. Until it "
+			"expires it stays when its TCP or TLS connection ends."},
 	{.key = "sha256",
 		.type = RULE_BOOL,
 		RULE_AT(struct conf_protocol, sha256),

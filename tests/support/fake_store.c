@@ -24,6 +24,7 @@ void fake_store_init(struct fake_store *f)
 		.max_permissions = SIZE_MAX,
 		.max_channels = SIZE_MAX,
 		.max_reservations = SIZE_MAX,
+		.max_moves = SIZE_MAX,
 	};
 }
 
@@ -158,13 +159,25 @@ static void record_check(const struct fake_store *f, const struct turn_allocatio
 		"two relayed addresses of one family", 0);
 }
 
+static bool tuple_is_taken(const struct fake_store *f, const struct turn_tuple *client)
+{
+	for (size_t i = 0; i < f->n_allocations; i++) {
+		const struct fake_allocation *a = &f->allocations[i];
+
+		if (a->live && a->successor != 0 && a->next.listener_id == client->listener_id &&
+			tp_addr_equal(&a->next.remote, &client->remote))
+			return true;
+	}
+	return fake_store_allocation(f, client) != NULL;
+}
+
 static int allocation_add(void *ctx, const struct turn_allocation_record *rec, uint32_t *ref)
 {
 	struct fake_store *f = ctx;
 	struct fake_allocation *a;
 
 	f->calls++;
-	if (fake_store_allocation(f, &rec->client) != NULL)
+	if (tuple_is_taken(f, &rec->client))
 		return -EEXIST;
 	if (f->live_allocations >= f->max_allocations)
 		return -ENOSPC;
@@ -175,6 +188,7 @@ static int allocation_add(void *ctx, const struct turn_allocation_record *rec, u
 	a->live = true;
 	a->path_mtu = 0;
 	a->limit = 0;
+	a->successor = 0;
 	a->rec = *rec;
 	f->live_allocations++;
 	*ref = a->ref;
@@ -221,6 +235,7 @@ static void allocation_del(void *ctx, uint32_t ref)
 	struct fake_store *f = ctx;
 
 	f->calls++;
+	require(allocation_at(f, ref)->successor == 0, "the end of one that is moving", ref);
 	allocation_at(f, ref)->live = false;
 	f->live_allocations--;
 	for (size_t i = 0; i < f->n_permissions; i++) {
@@ -351,6 +366,98 @@ static void channel_del(void *ctx, uint32_t ref)
 	f->calls++;
 	channel_at(f, ref)->live = false;
 	f->live_channels--;
+}
+
+// A moved object has the reference that its slot would have next.
+static uint32_t ref_moved(uint32_t ref)
+{
+	return ref + 0x100000;
+}
+
+static int move_begin(
+	void *ctx, uint32_t allocation, const struct turn_tuple *client, uint32_t *successor)
+{
+	struct fake_store *f = ctx;
+	struct fake_allocation *a = allocation_at(f, allocation);
+
+	f->calls++;
+	require(a->successor == 0, "a second move", allocation);
+	if (tuple_is_taken(f, client))
+		return -EEXIST;
+	if (f->live_moves >= f->max_moves)
+		return -ENOSPC;
+	a->successor = *successor = ref_moved(allocation);
+	a->next = *client;
+	f->live_moves++;
+	return 0;
+}
+
+static void move_cancel(void *ctx, uint32_t allocation)
+{
+	struct fake_store *f = ctx;
+	struct fake_allocation *a = allocation_at(f, allocation);
+
+	f->calls++;
+	require(a->successor != 0, "no move to cancel", allocation);
+	a->successor = 0;
+	f->live_moves--;
+}
+
+static uint32_t move_ref(void *ctx, uint32_t ref)
+{
+	(void)ctx;
+	return ref_moved(ref);
+}
+
+static void move_finish(void *ctx, uint32_t allocation)
+{
+	struct fake_store *f = ctx;
+	struct fake_allocation *a = allocation_at(f, allocation);
+
+	f->calls++;
+	require(a->successor != 0, "no move to finish", allocation);
+	a->ref = a->successor;
+	a->rec.client = a->next;
+	a->rec.connection = a->next.connection;
+	a->path_mtu = 0;
+	a->successor = 0;
+	f->live_moves--;
+	for (size_t i = 0; i < f->n_permissions; i++) {
+		struct fake_permission *p = &f->permissions[i];
+
+		if (p->live && p->allocation == allocation) {
+			p->allocation = a->ref;
+			p->ref = ref_moved(p->ref);
+		}
+	}
+	for (size_t i = 0; i < f->n_channels; i++) {
+		struct fake_channel *c = &f->channels[i];
+
+		if (c->live && c->allocation == allocation) {
+			c->allocation = a->ref;
+			c->ref = ref_moved(c->ref);
+		}
+	}
+}
+
+static void reconnect(void *ctx, uint32_t allocation, uint64_t connection)
+{
+	struct fake_store *f = ctx;
+	struct fake_allocation *a = allocation_at(f, allocation);
+
+	f->calls++;
+	a->rec.client.connection = connection;
+	a->rec.connection = connection;
+}
+
+static void ticket_set(void *ctx, uint32_t allocation, uint64_t ticket_id, const uint8_t txid[12])
+{
+	struct fake_store *f = ctx;
+	struct fake_allocation *a = allocation_at(f, allocation);
+
+	f->calls++;
+	a->rec.ticket_id = ticket_id;
+	memcpy(a->rec.txid, txid, sizeof(a->rec.txid));
 }
 
 static void path_mtu(void *ctx, uint32_t allocation, const struct tp_addr *peer, uint16_t mtu)
@@ -556,6 +663,12 @@ struct turn_store fake_store_ops(struct fake_store *f)
 		.channel_add = channel_add,
 		.channel_refresh = channel_refresh,
 		.channel_del = channel_del,
+		.move_begin = move_begin,
+		.move_cancel = move_cancel,
+		.move_finish = move_finish,
+		.move_ref = move_ref,
+		.reconnect = reconnect,
+		.ticket_set = ticket_set,
 		.path_mtu = path_mtu,
 		.port_cooldown = port_cooldown,
 		.tombstone_add = tombstone_add,
@@ -592,6 +705,16 @@ void fake_store_restore(struct fake_store *f, struct turn_server *s, uint64_t no
 		if (c->live && turn_restore_channel(s, now_ns, c->allocation, c->number, &c->peer,
 				       c->expires_s, c->ref) != 0)
 			breach("channel not restored", c->ref);
+	}
+	for (size_t i = 0; i < f->n_allocations; i++) {
+		struct fake_allocation *a = &f->allocations[i];
+
+		if (!a->live || a->successor == 0)
+			continue;
+		a->successor = 0;
+		f->live_moves--;
+		if (turn_restore_move(s, now_ns, a->ref, &a->next) != 0)
+			breach("move not restored", a->ref);
 	}
 	for (size_t i = 0; i < f->n_reservations; i++) {
 		struct fake_reservation *v = &f->reservations[i];

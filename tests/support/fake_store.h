@@ -10,6 +10,8 @@ struct fake_allocation {
 	uint32_t ref;
 	uint16_t path_mtu; // of the leg to the client; its channels have the same
 	uint32_t limit;
+	uint32_t successor; // 0: it is not moving
+	struct turn_tuple next;
 	struct turn_allocation_record rec;
 };
 
@@ -84,6 +86,8 @@ struct fake_store {
 	size_t live_permissions;
 	size_t live_channels;
 	size_t live_reservations;
+	size_t live_moves;
+	size_t max_moves;
 	size_t calls;
 	struct fake_limit limits[FAKE_LIMITS + 1];
 	size_t live_limits;

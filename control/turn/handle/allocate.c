@@ -4,6 +4,7 @@
 
 #include "allocation.h"
 #include "data.h"
+#include "mobility.h"
 #include "reservation.h"
 
 #define TRANSPORT_UDP	  17u
@@ -19,6 +20,7 @@ struct wish {
 	uint8_t flags;		  // TURN_RECORD_DECLINED_*
 	enum turn_port_kind kind;
 	bool is_tcp;			   // RFC 6062
+	bool mobile;			   // RFC 8016
 	struct turn_reservation *reserved; // that the request's token names; NULL: no token
 };
 
@@ -167,6 +169,9 @@ static unsigned wish_check(struct turn_request *r, struct wish *wish)
 		return 400;
 	// Zero means deletion in a Refresh only.
 	wish->lifetime_s = lifetime_s > 0 ? (uint32_t)lifetime_s : r->s->conf.default_lifetime_s;
+	code = turn_mobility_wish(r, &wish->mobile);
+	if (code != 0)
+		return code;
 	// Wanted for an answer of 420, or none (RFC 8656 7.2): the packet path does it anyway.
 	if (stun_is_malformed(r->m, STUN_DONT_FRAGMENT))
 		return 400;
@@ -214,6 +219,7 @@ static void success_put(
 		stun_put(w, stun_attr_table[STUN_RESERVATION_TOKEN].type, reserved->token,
 			sizeof(reserved->token));
 	stun_put_xor_address(w, TP_ATTR_XOR_MAPPED_ADDRESS, &r->from->remote);
+	turn_mobility_put(r, w);
 }
 
 // The user, within the limits. Each relayed address is an allocation in the quota; a reserved port
@@ -297,6 +303,7 @@ static unsigned allocation_publish(
 			return turn_refuse(r, TURN_REFUSED_TABLES, 508);
 		}
 	}
+	turn_mobility_give_way(s, r->now_ns, &a->client);
 	turn_allocation_record(s, a, &rec);
 	if (s->store.allocation_add(s->store.ctx, &rec, &a->ref) == 0) {
 		s->counters.reservations_made += next != NULL;
@@ -321,6 +328,9 @@ static unsigned allocation_open(
 	a->requested_family = wish->requested_family;
 	a->is_tcp = wish->is_tcp;
 	memcpy(a->txid, r->m->txid, sizeof(a->txid));
+	// The connections of a TCP allocation would not move.
+	if (wish->mobile && !wish->is_tcp)
+		turn_mobility_start(s, a);
 	code = owner_set(r, wish, a);
 	if (code != 0)
 		return code;
@@ -401,6 +411,7 @@ static unsigned allocate(struct turn_request *r, struct stun_writer *w)
 		turn_allocation_free(s, a);
 		return code;
 	}
+	r->a = a;
 	success_put(r, a, w);
 	return 0;
 }

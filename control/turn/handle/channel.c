@@ -88,7 +88,8 @@ static unsigned channel_open(struct turn_request *r, struct turn_permission *p, 
 	struct turn_channel *c;
 	uint32_t ref;
 
-	if (!turn_entries_are_left(s, r->a->account, TURN_ENTRIES_CHANNEL))
+	if (!turn_entries_are_left(
+		    s, r->a->account, (uint32_t)turn_entries_times(r->a, TURN_ENTRIES_CHANNEL)))
 		return turn_refuse(r, TURN_REFUSED_SHARE, 508);
 	c = turn_channel_new(s, p, b->number, &b->peer);
 	if (c == NULL)

@@ -3,6 +3,7 @@
 #include "request.h"
 
 #include "allocation.h"
+#include "mobility.h"
 #include "renew.h"
 
 // An allocation that ends with its credential gets no more than the rest of it.
@@ -38,6 +39,7 @@ unsigned turn_handle_refresh(struct turn_request *r, struct stun_writer *w)
 {
 	int64_t lifetime_s = turn_lifetime_of(r);
 	uint8_t family = TP_FAMILY_NONE;
+	unsigned code;
 
 	if (lifetime_s < 0 || stun_is_malformed(r->m, STUN_REQUESTED_ADDRESS_FAMILY))
 		return 400;
@@ -45,16 +47,19 @@ unsigned turn_handle_refresh(struct turn_request *r, struct stun_writer *w)
 		(family == TP_FAMILY_NONE || !turn_allocation_has_family(r->s, r->a, family)))
 		return 443;
 	if (lifetime_s > 0) {
-		unsigned code = turn_token_renew(r);
-
+		code = turn_token_renew(r);
+		if (code == 0 && r->moved != NULL)
+			code = turn_mobility_move(r);
 		if (code != 0)
 			return code;
 	}
 	stun_put_u32(w, TP_ATTR_LIFETIME, (uint32_t)lifetime_s);
-	if (lifetime_s == 0)
+	if (lifetime_s == 0) {
 		turn_allocation_end_family(r->s, r->now_ns, r->a, family, TURN_CLOSE_REFRESH);
-	else
-		turn_allocation_extend(
-			r->s, r->a, family, tp_expiry_s(r->now_ns, (uint32_t)lifetime_s));
+		return 0;
+	}
+	turn_allocation_extend(r->s, r->a, family, tp_expiry_s(r->now_ns, (uint32_t)lifetime_s));
+	if (r->moved != NULL)
+		turn_mobility_put(r, w);
 	return 0;
 }

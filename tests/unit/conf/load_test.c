@@ -125,6 +125,7 @@ static const struct number control_only[] = {
 	NUMBER(protocol.draining, false, true),
 	NUMBER(protocol.n_alternate_servers, 0, 2),
 	NUMBER(protocol.nat_discovery, false, false),
+	NUMBER(protocol.mobility, true, true),
 	NUMBER(protocol.sha256, true, false),
 	NUMBER(protocol.userhash, true, false),
 	NUMBER(protocol.tcp_relay, true, false),

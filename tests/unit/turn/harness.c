@@ -119,7 +119,7 @@ static void event_note(struct harness *h, const struct turn_out *out)
 	h->record = *out->record;
 	if (out->kind == TURN_OUT_ALLOCATION_OPENED) {
 		h->n_opened++;
-	} else {
+	} else if (out->kind == TURN_OUT_ALLOCATION_CLOSED) {
 		h->n_closed++;
 		h->reason = out->reason;
 		h->closed_ref = out->ref;

@@ -115,6 +115,7 @@ struct turn_local_peer {
 };
 #define TURN_LOCAL_PEERS_MAX 32u
 #define TURN_ALTERNATES_MAX  32u
+#define TURN_TICKET_KEY_LEN  32u // AES-256
 
 // A policy for some users of a realm, instead of its own.
 struct turn_user_policy {
@@ -185,6 +186,7 @@ struct turn_conf {
 	uint32_t max_allocations; // 0: no limit
 	uint32_t max_entries;	  // of the tables, of which no user gets the last part; 0: no limit
 	bool tcp_relay;		  // TCP allocations are offered (RFC 6062)
+	bool mobility;		  // tickets are given to clients that ask (RFC 8016)
 	uint32_t data_per_user;	  // data connections of one user; 0: no limit
 	struct turn_cap all_cap;  // of all realms together
 	uint32_t default_lifetime_s;
@@ -197,4 +199,6 @@ struct turn_conf {
 	// the private file, they survive restarts.
 	uint8_t nonce_key[16];
 	uint8_t punt_key[16];
+	// Of mobility tickets; from the private file, too.
+	uint8_t ticket_key[TURN_TICKET_KEY_LEN];
 };

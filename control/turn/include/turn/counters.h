@@ -12,6 +12,7 @@
 	X(400, "Bad Request")                                                                      \
 	X(401, TP_STUN_REASON_401)                                                                 \
 	X(403, "Forbidden")                                                                        \
+	X(405, "Mobility Forbidden")                                                               \
 	X(420, "Unknown Attribute")                                                                \
 	X(437, "Allocation Mismatch")                                                              \
 	X(438, "Stale Nonce")                                                                      \
@@ -59,6 +60,11 @@
 	X(path_mtus_learnt, "path MTUs learnt of ICMP errors")                                     \
 	X(icmp_relayed, "ICMP errors told to clients")                                             \
 	X(reports_stale, "ICMP errors about packets of no live allocation or permission")          \
+	X(moves_begun, "Refresh requests that began to move an allocation (RFC 8016)")             \
+	X(moves, "allocations moved to another 5-tuple")                                           \
+	X(moves_abandoned, "moves that were given up")                                             \
+	X(allocations_held, "allocations whose connection went, kept for their ticket")            \
+	X(tickets_refused, "mobility tickets of no live allocation, or used before")               \
 	X(reservations_made, "relayed ports reserved for a token")                                 \
 	X(reservations_used, "reserved ports that an allocation took")                             \
 	X(data_connects, "connections to peers asked for (RFC 6062)")                              \

@@ -40,7 +40,7 @@ struct turn_report {
 	uint16_t port;	       // the relayed port, of a packet to a peer
 	uint32_t mtu;	       // longest IP packet that the leg takes; 0: nothing is learnt
 	uint32_t value;	       // Error Data, type and code: RFC 8656 18.13
-	uint8_t type;	       // or TP_REPORT_BLACK_HOLE
+	uint8_t type;	       // or TP_REPORT_*
 	uint8_t code;
 };
 
@@ -59,6 +59,7 @@ enum turn_out_kind {
 	TURN_OUT_SEND,		    // a message to a client
 	TURN_OUT_ALLOCATION_OPENED, // events: for logs and usage records, nothing needs doing
 	TURN_OUT_ALLOCATION_CLOSED,
+	TURN_OUT_ALLOCATION_MOVED, // to another 5-tuple: it has another ref
 	TURN_OUT_REFUSED, // event: why a request was refused, where an operator may want to know
 	TURN_OUT_ORDER,	  // for the edge, with `data`
 	TURN_OUT_LOOKUP,  // a user's key is wanted of the directory: answered by turn_answer
@@ -100,6 +101,8 @@ enum turn_out_kind {
 	X(CONNECTION_ID, "CONNECTION-ID names no connection that waits")                           \
 	X(FRAMED, "a WebSocket can't become a data connection: its bytes are frames")              \
 	X(DATA_QUOTA, "the user or the allocation has as many connections as allowed")             \
+	X(MOBILITY, "mobility is not offered: protocol.mobility")                                  \
+	X(TICKET, "the mobility ticket is none of a live allocation, or was used before")          \
 	X(TABLES, "a table is full")                                                               \
 	X(MEMORY, "the server has no memory")
 
@@ -152,12 +155,14 @@ struct turn_out {
 	struct turn_tuple tuple;
 	const uint8_t *data; // SEND, ORDER: valid until the next call on the server
 	size_t len;
-	uint32_t ref; // OPENED, CLOSED
+	uint32_t ref;	   // OPENED, CLOSED, MOVED
+	uint32_t previous; // MOVED: the ref that it had
 	enum turn_close_reason reason;
-	const struct turn_allocation_record *record; // OPENED, CLOSED: valid until the next call
-	const struct turn_refusal *refusal;	     // REFUSED: valid until the next call
-	const struct turn_lookup *lookup;	     // LOOKUP: valid until the next call
-	const struct tp_session_order *order;	     // ORDER: valid until the next call
+	const struct turn_allocation_record
+		*record;		      // OPENED, CLOSED, MOVED: valid until the next call
+	const struct turn_refusal *refusal;   // REFUSED: valid until the next call
+	const struct turn_lookup *lookup;     // LOOKUP: valid until the next call
+	const struct tp_session_order *order; // ORDER: valid until the next call
 };
 
 // An allocation as relayctl shows it. Pointers are valid until the next call on the server.
@@ -210,6 +215,11 @@ int turn_restore_permission(struct turn_server *s, uint64_t now_ns, uint32_t all
 	const struct tp_addr *peer, uint32_t expires_s, uint32_t ref);
 int turn_restore_channel(struct turn_server *s, uint64_t now_ns, uint32_t allocation,
 	uint16_t number, const struct tp_addr *peer, uint32_t expires_s, uint32_t ref);
+
+// A second 5-tuple that an allocation was moving to (RFC 8016), after all allocations: the move
+// begins anew. 0, -ENOSPC, or -EINVAL where nothing can move there.
+int turn_restore_move(struct turn_server *s, uint64_t now_ns, uint32_t allocation,
+	const struct turn_tuple *client);
 
 // What the tables know of a leg's path MTU, after its objects; it is forgotten as if learnt now.
 // `peer` NULL: the leg to the client.
@@ -278,9 +288,10 @@ int turn_answer(
 int turn_forget(struct turn_server *s, uint16_t realm_id, const char *name, size_t len);
 
 // A connection of a stream client opened or closed; requests of others are ignored. An allocation
-// ends with its connection. Repeating a report does no harm. Drain turn_next afterwards. 0, -EINVAL
-// for a listener that is none of streams, -ENOSPC; -ENOENT for a connection that is not open. One
-// that is `framed` can't become a data connection.
+// ends with its connection, or waits for its client if it has a mobility ticket. Repeating a report
+// does no harm. Drain turn_next afterwards. 0, -EINVAL for a listener that is none of streams,
+// -ENOSPC; -ENOENT for a connection that is not open. One that is `framed` can't become a data
+// connection.
 int turn_stream_opened(
 	struct turn_server *s, uint64_t now_ns, const struct turn_tuple *client, bool framed);
 int turn_stream_closed(struct turn_server *s, uint64_t now_ns, const struct turn_tuple *client);

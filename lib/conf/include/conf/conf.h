@@ -350,6 +350,7 @@ struct conf_protocol {
 	const struct conf_place *alternate_servers; // of one port each, at most CONF_ALTERNATES_MAX
 	size_t n_alternate_servers;
 	bool nat_discovery;		  // RFC 5780
+	bool mobility;			  // RFC 8016
 	bool sha256;			  // offer PASSWORD-ALGORITHMS
 	bool userhash;			  // offer USERHASH
 	const char *credential_separator; // one character, between time and name

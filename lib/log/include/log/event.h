@@ -124,6 +124,8 @@
 		"Netlink messages were lost; routes and neighbours are re-read.")                  \
 	X(RING_RESET, "ring_reset", WARNING, 5, "A ring held impossible positions and was reset.") \
 	X(ALLOCATION_CREATED, "allocation_created", INFO, 0, "A client has a relayed address.")    \
+	X(ALLOCATION_MOVED, "allocation_moved", INFO, 0,                                           \
+		"An allocation followed its client to another 5-tuple, and has another id.")       \
 	X(ALLOCATION_ENDED, "allocation_ended", INFO, 0,                                           \
 		"An allocation ended; the line has its bytes, packets and reason.")                \
 	X(ALLOCATION_REFUSED, "allocation_refused", INFO, 30,                                      \

@@ -47,6 +47,7 @@
 	X(FINGERPRINT, TP_ATTR_FINGERPRINT, 4, 4, "FINGERPRINT")                                   \
 	X(RESPONSE_ORIGIN, 0x802b, 8, 20, "RESPONSE-ORIGIN")                                       \
 	X(OTHER_ADDRESS, 0x802c, 8, 20, "OTHER-ADDRESS")                                           \
+	X(MOBILITY_TICKET, 0x8030, 0, 65535, "MOBILITY-TICKET")                                    \
 	X(ADDITIONAL_FAMILY_DRAFT, 0x8032, 4, 4, "ADDITIONAL-ADDRESS-FAMILY of the draft")         \
 	X(ADDRESS_ERROR_DRAFT, 0x8033, 4, 767, "ADDRESS-ERROR-CODE of the draft")                  \
 	X(ORIGIN, TP_ATTR_ORIGIN, 0, 1024, "ORIGIN")
