@@ -13,6 +13,7 @@
 #include "cap.h"
 #include "channel.h"
 #include "data.h"
+#include "mobility.h"
 #include "permission.h"
 
 // ---- the swap ---------------------------------------------------------------------------------
@@ -214,6 +215,9 @@ static bool addresses_sweep(struct turn_server *s, uint64_t now_ns, struct turn_
 		turn_allocation_close(s, now_ns, a, TURN_CLOSE_CONFIG);
 		return false;
 	}
+	if (a->move != NULL && (!listener_is_known(s, a->move->client.listener_id) ||
+				       turn_bans_hold_client(&s->bans, &a->move->client.remote)))
+		turn_move_abandon(s, a);
 	for (unsigned i = 0; a->live && i < TURN_RELAY_SLOTS; i++) {
 		const struct turn_slot *slot = &a->slot[i];
 

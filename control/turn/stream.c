@@ -16,7 +16,7 @@ static void connection_end(
 	struct turn_allocation *a = turn_allocation_by_tuple(s, &connection->client);
 
 	s->counters.pending_dropped += turn_pending_drop(&s->pending, &connection->client);
-	if (a != NULL && (a->flags & TURN_RECORD_MOBILE) != 0)
+	if (a != NULL && s->conf.mobility && (a->flags & TURN_RECORD_MOBILE) != 0)
 		turn_mobility_hold(s, a, &connection->client);
 	else if (a != NULL)
 		turn_allocation_close(s, now_ns, a, TURN_CLOSE_CONNECTION);

@@ -111,10 +111,11 @@ static uint32_t successor(const struct world *w, const struct client *c)
 	return client_allocation(&w->f.h, c)->successor;
 }
 
-// Nothing is left of anything.
+// Nothing is left of anything, and the quota of one allocation is free.
 static void world_end(struct world *w, const struct client *c)
 {
 	struct turn_server *s = w->f.h.s;
+	struct client fresh;
 
 	if (c != NULL)
 		assert_int_equal(client_refresh(&w->f.h, (struct client *)c, 0), 0);
@@ -126,6 +127,8 @@ static void world_end(struct world *w, const struct client *c)
 	assert_int_equal(s->move_pool.n_taken, 0);
 	assert_int_equal(s->moves_by_tuple.n, 0);
 	assert_int_equal(s->by_ticket.n, 0);
+	client_init(&fresh, 0xc6336499, 9999);
+	assert_int_equal(client_allocate(&w->f.h, &fresh, 0), 0);
 	harness_stop(&w->f.h);
 }
 
