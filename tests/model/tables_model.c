@@ -153,6 +153,44 @@ void model_allocation_del(struct model *m, struct model_allocation *a)
 	memset(a, 0, sizeof(*a));
 }
 
+static void refs_move(struct model *m, struct model_allocation *a)
+{
+	const struct turn_store *s = &m->f->store;
+
+	for (uint32_t p = 0; p < PEERS; p++)
+		a->permissions[p].ref = s->move_ref(s->ctx, a->permissions[p].ref);
+	for (uint32_t i = 0; i < NUMBERS; i++)
+		a->channels[i].ref = s->move_ref(s->ctx, a->channels[i].ref);
+}
+
+bool model_move(struct model *m, struct model_allocation *a, bool finish)
+{
+	const struct turn_store *s = &m->f->store;
+	struct turn_tuple next = a->rec.client;
+	uint32_t successor;
+	int rc;
+
+	if (a->ref == 0) {
+		assert_int_equal(s->move_begin(s->ctx, 0, &next, &successor), -EINVAL);
+		return false;
+	}
+	assert_int_equal(s->move_begin(s->ctx, a->ref, &next, &successor), -EEXIST);
+	next.remote.port_be ^= tp_htons(0x8000);
+	rc = s->move_begin(s->ctx, a->ref, &next, &successor);
+	if (rc == -ENOSPC)
+		return false;
+	assert_int_equal(rc, 0);
+	if (!finish)
+		return true;
+	refs_move(m, a);
+	s->move_finish(s->ctx, a->ref);
+	a->ref = successor;
+	a->rec.client = next;
+	a->rec.client_transport = TP_TRANSPORT_UDP;
+	m->moved++;
+	return true;
+}
+
 static void cell_count(struct model *m, uint32_t entry, uint64_t *model)
 {
 	struct tp_cell *cell =

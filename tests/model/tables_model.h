@@ -36,7 +36,7 @@ struct model {
 	struct fixture *f;
 	struct model_allocation allocations[ALLOCATIONS];
 	uint64_t random;
-	unsigned added, deleted, refused, taken_over;
+	unsigned added, deleted, refused, moved, taken_over;
 	unsigned n_seen; // by the visitor
 };
 
@@ -57,6 +57,10 @@ void model_refresh(struct model *m, struct model_allocation *a, uint32_t p, uint
 void model_permission_del(struct model *m, struct model_allocation *a, uint32_t p);
 void model_channel_del(struct model *m, struct model_allocation *a, uint32_t number);
 void model_allocation_del(struct model *m, struct model_allocation *a);
+
+// Begins a move to the client's other 5-tuple; finishes it if `finish`, else leaves it to the
+// caller. False: there was no room.
+bool model_move(struct model *m, struct model_allocation *a, bool finish);
 
 // Packets that a worker has relayed, by chance.
 void model_count(struct model *m, struct model_allocation *a, uint32_t p, uint32_t number);

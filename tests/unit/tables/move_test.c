@@ -3,6 +3,8 @@
 // writer.
 #include "recovery.h"
 
+#include "tables.h"
+
 struct moving {
 	struct world *w;
 	struct fixture *f;
@@ -320,6 +322,50 @@ static void new_writer_begins_it_anew(void **state)
 	assert_empty(&m);
 }
 
+// The writer died when the second 5-tuple had won and before it had changed anything else; then in
+// the middle of the changes.
+static void new_writer_ends_what_had_arrived(void **state)
+{
+	struct moving m;
+	struct tp_addr first;
+
+	moving_start(&m, *state);
+	first = first_client(&m);
+	record_of(m.f->t, m.a)->used.to_peer_packets = 7;
+	record_of(m.f->t, m.successor)->state = RECORD_ARRIVED;
+	recover(m.w);
+	assert_int_equal(m.w->seen.n_moves, 0);
+	assert_int_equal(m.w->result.allocations, 1);
+	assert_int_equal(m.w->result.permissions, 1);
+	assert_int_equal(m.w->result.channels, 1);
+	assert_true(tp_addr_equal(&m.w->seen.records[0].client.remote, &m.next.remote));
+	assert_tuple(&m, &first, m.a, false, 0);
+	assert_tuple(&m, &m.next.remote, m.successor, true, 0);
+	assert_int_equal(port_holder(&m), m.successor);
+	assert_memory_equal(peer_entry(&m)->header + 16, m.next.remote.ip, 4);
+	assert_int_equal(record_of(m.f->t, m.successor)->used.to_peer_packets, 7);
+	recover_settled(m.w, 1, 1, 1);
+	m.f->store.allocation_del(m.f->store.ctx, m.successor);
+	assert_empty(&m);
+}
+
+static void new_writer_ends_half_a_finish(void **state)
+{
+	struct moving m;
+
+	moving_start(&m, *state);
+	m.f->store.move_finish(m.f->store.ctx, m.a);
+	// As if the last two stores were missing.
+	record_of(m.f->t, m.successor)->other = m.a;
+	record_of(m.f->t, m.successor)->state = RECORD_ARRIVED;
+	recover(m.w);
+	assert_int_equal(m.w->result.channels, 1);
+	assert_tuple(&m, &m.next.remote, m.successor, true, 0);
+	recover_settled(m.w, 1, 1, 1);
+	m.f->store.allocation_del(m.f->store.ctx, m.successor);
+	assert_empty(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +378,8 @@ int main(void)
 		MOVE_TEST(full_tables_leave_the_first),
 		MOVE_TEST(usage_moves_along),
 		MOVE_TEST(new_writer_begins_it_anew),
+		MOVE_TEST(new_writer_ends_what_had_arrived),
+		MOVE_TEST(new_writer_ends_half_a_finish),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
