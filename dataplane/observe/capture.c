@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <observe/capture.h>
 
-#include "endpoints.h"
+#include "secrets.h"
 
 static bool is_address(const struct tp_addr *a)
 {
@@ -122,6 +122,8 @@ static void frames_put(struct capture *c, struct capture_burst *b, unsigned w,
 		if (rec == NULL)
 			continue;
 		rec->direction = direction;
+		secrets_blank(
+			(uint8_t *)(rec + 1), (uint16_t)rec->taken, &b->filter.listener, sent);
 		b->put[b->n_put].pkt = (uint8_t)i;
 		b->put[b->n_put++].rec = rec;
 	}

@@ -136,6 +136,41 @@ static void tell_refused(void **state)
 	observed_end(&c);
 }
 
+// Integrity and tickets of the client's own messages are not in a record, other bytes are.
+static void leave_secrets_out(void **state)
+{
+	static const uint16_t secrets[] = {0x0008, 0x001b, 0x001c, 0x0022, 0x8030};
+	static const char planted[] = "planted secret of 32 bytes, whole";
+	const struct tp_capture_record *rec;
+	struct message m;
+	struct frame f;
+	struct call c;
+
+	(void)state;
+	observed_start(&c, TP_FAMILY_IPV4);
+	arm(&c, 100);
+	message_begin(&m, 0x0004, call_txid);
+	message_attribute(&m, TP_ATTR_USERNAME, "alice", 5);
+	for (unsigned i = 0; i < TP_ARRAY_LEN(secrets); i++)
+		message_attribute(&m, secrets[i], planted, 32);
+	message_attribute(&m, TP_ATTR_REALM, "realm", 5);
+	observed_run(&c, &f, &c.client, &c.listener, m.data, m.len);
+	rec = take();
+	assert_non_null(rec);
+	assert_int_equal(rec->taken, rec->len);
+	assert_null(memmem(rec + 1, rec->taken, "secret", 6));
+	assert_non_null(memmem(rec + 1, rec->taken, "alice", 5));
+	assert_non_null(memmem(rec + 1, rec->taken, "realm", 5));
+	// A peer's STUN message is its own business: ICE checks stay whole.
+	observed_run(&c, &f, &c.peer, &c.relayed, m.data, m.len);
+	rec = take();
+	assert_non_null(rec);
+	assert_non_null(memmem(rec + 1, rec->taken, "secret", 6));
+	while (take() != NULL)
+		;
+	observed_end(&c);
+}
+
 static void leave_others_out(void **state)
 {
 	struct tp_capture_request r;
@@ -263,6 +298,7 @@ int main(void)
 		cmocka_unit_test(take_both_ends),
 		cmocka_unit_test(tell_drops),
 		cmocka_unit_test(tell_refused),
+		cmocka_unit_test(leave_secrets_out),
 		cmocka_unit_test(leave_others_out),
 		cmocka_unit_test(count_and_cut),
 		cmocka_unit_test(full_rings_are_counted),
