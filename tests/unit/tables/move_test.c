@@ -255,6 +255,58 @@ static void full_tables_leave_the_first(void **state)
 	assert_int_equal(fixture_counts(f).entries_free, 511);
 }
 
+static uint32_t port_references(const struct moving *m)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 1; i < m->f->t->shm.n_port_sets; i++)
+		n += m->f->t->port_sets.references[i];
+	return n;
+}
+
+// The ports that a permission is for are the twin's too, before and after the move and a change.
+static void ports_move_along(void **state)
+{
+	struct tp_port_set some, others;
+	struct tp_addr peer = peer_ip(1);
+	const struct tp_entry *twin;
+	struct moving m;
+	struct turn_store *s;
+
+	memset(&some, 1, sizeof(some));
+	memset(&others, 2, sizeof(others));
+	m = (struct moving){.w = *state, .f = ((struct world *)*state)->f};
+	m.next = next_tuple(m.f);
+	s = &m.f->store;
+	m.a = fixture_allocate(m.f, 0);
+	m.p = fixture_permit(m.f, m.a, 1);
+	assert_int_equal(s->permission_ports(s->ctx, m.p, &some, NULL), 0);
+	assert_int_equal(s->move_begin(s->ctx, m.a, &m.next, &m.successor), 0);
+	twin = found(&m, tp_key_permission(&peer, m.successor));
+	assert_int_equal(twin->partner, fixture_entry(m.f, m.p)->partner);
+	assert_int_equal(twin->expires_s, 0);
+	assert_int_equal(twin->other_expires_s, 1300);
+	assert_int_equal(port_references(&m), 2);
+	assert_int_equal(s->permission_ports(s->ctx, m.p, &others, &some), 0);
+	assert_int_equal(twin->partner, fixture_entry(m.f, m.p)->partner);
+	s->permission_refresh(s->ctx, m.p, 1400);
+	assert_int_equal(twin->expires_s, 0);
+	assert_int_equal(twin->other_expires_s, 1400);
+	assert_int_equal(port_references(&m), 4);
+	s->move_finish(s->ctx, m.a);
+	assert_int_equal(twin->other_expires_s, 1400);
+	assert_int_equal(port_references(&m), 2);
+	m.a = m.successor;
+	m.next.remote.port_be ^= tp_htons(1);
+	assert_int_equal(s->move_begin(s->ctx, m.a, &m.next, &m.successor), 0);
+	assert_int_equal(port_references(&m), 4);
+	s->move_cancel(s->ctx, m.a);
+	assert_int_equal(port_references(&m), 2);
+	s->allocation_del(s->ctx, m.a);
+	assert_int_equal(port_references(&m), 0);
+	assert_empty(&m);
+}
+
 static void count(struct fixture *f, uint32_t entry, uint64_t n)
 {
 	struct tp_cell *cell = shm_state_cell(&f->state, 0, entry);
@@ -376,6 +428,7 @@ int main(void)
 		MOVE_TEST(changes_are_for_both),
 		MOVE_TEST(taken_tuple_is_refused),
 		MOVE_TEST(full_tables_leave_the_first),
+		MOVE_TEST(ports_move_along),
 		MOVE_TEST(usage_moves_along),
 		MOVE_TEST(new_writer_begins_it_anew),
 		MOVE_TEST(new_writer_ends_what_had_arrived),

@@ -6,6 +6,7 @@ const struct shm_tables_shape recovery_shape = {.n_entries = 512,
 	.n_overflow = 64,
 	.n_next_hops = 16,
 	.n_port_indexes = 3,
+	.n_port_sets = 4,
 	.n_allocations = 60};
 
 int recovery_setup(void **state)
