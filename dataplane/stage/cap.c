@@ -138,7 +138,8 @@ static void shares_change(struct stage_cap *c, const struct tp_limit *l,
 	uint32_t sessions = atomic_load_explicit(&l->sessions, memory_order_relaxed);
 	bool is_stale;
 
-	if ((int64_t)(now - at) < 0)
+	// A time further ahead than any period is a slot's first 0.
+	if (at - now - 1 < CORE_BUCKET_SPAN_MAX)
 		return;
 	for (unsigned i = 0; i < STAGE_METERS; i++)
 		if (prices[i].rate != 0)
@@ -162,8 +163,10 @@ static void shares_change(struct stage_cap *c, const struct tp_limit *l,
 static bool bill_enter(struct bill *bill, _Atomic uint64_t *full_at, uint64_t burst_span,
 	uint64_t span, unsigned mark)
 {
-	uint64_t missing = core_bucket_missing(full_at, bill->now);
+	uint64_t missing;
 
+	core_bucket_clip(full_at, bill->now, burst_span + span);
+	missing = core_bucket_missing(full_at, bill->now);
 	if (missing >= burst_span)
 		return false;
 	if (missing + span > burst_span / MARK_WHOLE * mark)

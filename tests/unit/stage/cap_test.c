@@ -2,6 +2,8 @@
 // Caps of bandwidth and packet rate, with a time that the tests make.
 #include "call.h"
 
+#include <core/bucket.h>
+
 #define SLOTS	    16u
 #define WORKERS_MAX 4u
 #define DATA_LEN    1000u
@@ -340,6 +342,27 @@ static void reload_takes_effect_at_once(void **state)
 	stop(&t);
 }
 
+// Also where the bucket owes more than it may from then on: the burst ended, or another allocation
+// has got the slot.
+static void shorter_burst_takes_effect_at_once(void **state)
+{
+	struct caps t;
+
+	(void)state;
+	for (unsigned meter = 0; meter < STAGE_METERS; meter++) {
+		bool is_bits = meter == STAGE_BITS;
+
+		start(&t, 1, 1);
+		cap_set(&t.limits[0], is_bits ? MBIT : 0, 5 * MBIT, is_bits ? 0 : 125, 5 * 125);
+		for (unsigned second = 0; second < 4; second++)
+			second_run(&t, 1, MBIT, 3);
+		assert_true(t.c.r->stats->drops[TP_DROP_cap_allocation] > 0);
+		cap_set(&t.limits[0], is_bits ? MBIT : 0, MBIT / 25, is_bits ? 0 : 125, 5);
+		assert_within(second_run(&t, 1, MBIT, 3), MBIT, 5);
+		stop(&t);
+	}
+}
+
 // The array may hold anything: what an allocation without a limit does not look at, and limits that
 // are not there.
 static void others_are_untouched(void **state)
@@ -556,6 +579,31 @@ static void only_the_greedy_are_marked(void **state)
 	stop(&t);
 }
 
+// After more than four and a half years of uptime, words of 0 lie ahead.
+static void first_packets_may_come_late(void **state)
+{
+	const uint64_t ahead = 1ull << 62, rate = 10 * MBIT;
+	struct offer offers[2] = {{.bits_per_s = rate}, {.bits_per_s = 10 * rate}};
+	struct caps t;
+
+	(void)state;
+	realm_start(&t, 2, 1, rate);
+	for (unsigned i = 0; i < SLOTS; i++) {
+		uint64_t at = core_bucket_ticks(t.now_ns) + ahead;
+
+		atomic_store(&t.fill[i].change_at, at);
+		for (unsigned meter = 0; meter < STAGE_METERS; meter++) {
+			atomic_store(&t.fill[i].meters[meter].full_at, at);
+			atomic_store(&t.fill[i].meters[meter].share_at, at);
+		}
+	}
+	offers_run(&t, offers, 2, 1, TP_NS_PER_S / 2);
+	offers_run(&t, offers, 2, 1, TP_NS_PER_S);
+	assert_within(offers[0].passed + offers[1].passed, rate, 5);
+	assert_within(offers[0].passed, offers[1].passed, 10);
+	stop(&t);
+}
+
 // Control counts sessions, and a packet may come after the last has ended.
 static void no_session_is_no_fault(void **state)
 {
@@ -580,6 +628,7 @@ int main(void)
 		cmocka_unit_test(small_bursts_pass_four_packets),
 		cmocka_unit_test(marks_come_before_drops),
 		cmocka_unit_test(reload_takes_effect_at_once),
+		cmocka_unit_test(shorter_burst_takes_effect_at_once),
 		cmocka_unit_test(others_are_untouched),
 		cmocka_unit_test(drops_name_the_cap),
 		cmocka_unit_test(overload_is_shared_one_to_one),
@@ -587,6 +636,7 @@ int main(void)
 		cmocka_unit_test(one_alone_has_all),
 		cmocka_unit_test(levels_hold_together),
 		cmocka_unit_test(only_the_greedy_are_marked),
+		cmocka_unit_test(first_packets_may_come_late),
 		cmocka_unit_test(no_session_is_no_fault),
 	};
 

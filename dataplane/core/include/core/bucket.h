@@ -39,6 +39,18 @@ static inline uint64_t core_bucket_missing(const _Atomic uint64_t *full_at, uint
 	return (int64_t)missing > 0 ? missing : 0;
 }
 
+// Forgets a debt that the bucket cannot have made as it is: one of another rate, burst or use, or a
+// word of 0 after so long an uptime that it seems to lie ahead. `span`: the most that it can owe to
+// one thread. The bucket is empty then.
+static inline void core_bucket_clip(_Atomic uint64_t *full_at, uint64_t now, uint64_t span)
+{
+	uint64_t was = atomic_load_explicit(full_at, memory_order_relaxed);
+
+	if ((int64_t)(was - now) > 0 && was - now > 4 * span)
+		(void)atomic_compare_exchange_strong_explicit(
+			full_at, &was, now + span, memory_order_relaxed, memory_order_relaxed);
+}
+
 static inline void core_bucket_take(_Atomic uint64_t *full_at, uint64_t now, uint64_t span)
 {
 	uint64_t was = atomic_load_explicit(full_at, memory_order_relaxed), then;
