@@ -63,7 +63,7 @@ for ((run = 1; run <= kills; run++)); do
 	e2e_check "kill $run: the old allocations are gone" e2e_wait 60 is "len(r) == 4" allocation list
 	e2e_check "kill $run: no entry is left of them" e2e_wait 60 is \
 		"r['segment']['entries_used'] == $all" status
-	e2e_check "kill $run: three connections" is "r['connections'] == 3" edge show
+	e2e_check "kill $run: three connections" e2e_wait 60 is "r['connections'] == 3" edge show
 	e2e_check "kill $run: the rings are in order" [ "$(counter link_resets) $(counter link_bad)" = "0 0" ]
 done
 e2e_stream_ask "request refresh"

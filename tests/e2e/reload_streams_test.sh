@@ -61,9 +61,9 @@ e2e_check "two clients by TLS talk" says ready
 e2e_check "nobody listens at the new port" e2e_not connects 3490
 for round in 1 2; do
 	e2e_check "round $round: listeners are added" listeners_add
-	e2e_check "round $round: a call by TCP" e2e_wait 60 calls tcp 3490
-	e2e_check "round $round: a call by TLS" e2e_wait 60 calls tls 3491
-	e2e_check "round $round: a call by DTLS" e2e_wait 60 calls dtls 3492
+	e2e_check "round $round: a call by TCP" e2e_wait 200 calls tcp 3490
+	e2e_check "round $round: a call by TLS" e2e_wait 200 calls tls 3491
+	e2e_check "round $round: a call by DTLS" e2e_wait 200 calls dtls 3492
 	e2e_check "round $round: they are removed" listeners_remove
 	e2e_check "round $round: nobody listens there" e2e_wait 60 e2e_not connects 3490
 	echo >&"${TALK[1]}"
