@@ -100,6 +100,17 @@ void turn_caps_open(struct turn_server *s, struct turn_allocation *a)
 	turn_caps_change_of(s, a);
 }
 
+void turn_caps_move(struct turn_server *s, struct turn_allocation *a, struct turn_account *old)
+{
+	if (!store_has_limits(s))
+		return;
+	old->n_sessions--;
+	a->account->n_sessions++;
+	turn_caps_change_of(s, a);
+	// Last: until here the allocation's limit was below its.
+	account_settle(s, old);
+}
+
 void turn_caps_close(struct turn_server *s, struct turn_allocation *a)
 {
 	static const struct turn_limit none = {.kind = TP_LIMIT_FREE};

@@ -10,6 +10,8 @@
 
 // A new or a restored allocation, counted already.
 void turn_caps_open(struct turn_server *s, struct turn_allocation *a);
+// One that was `old`'s, has its new account already, and `old` is still there.
+void turn_caps_move(struct turn_server *s, struct turn_allocation *a, struct turn_account *old);
 // One that ends, before its account may go.
 void turn_caps_close(struct turn_server *s, struct turn_allocation *a);
 // After it is no longer counted in its realm.

@@ -6,6 +6,7 @@
 
 #include <openssl/crypto.h>
 
+#include "cap.h"
 #include "renew.h"
 
 bool turn_token_renews(const struct turn_request *r)
@@ -32,6 +33,7 @@ static void account_change(
 	account->n_data += a->n_data;
 	a->account = account;
 	turn_account_hold(account);
+	turn_caps_move(s, a, old);
 	turn_account_return(&s->accounts, old);
 }
 

@@ -364,6 +364,62 @@ static void a_renewal_that_is_refused_changes_nothing(void **state)
 	harness_stop(&f.h);
 }
 
+static uint32_t user_sessions(const struct bearer *f)
+{
+	const struct turn_limit *l =
+		fake_store_limit(&f->h.store, client_allocation(&f->h, &f->c)->limit);
+
+	l = fake_store_limit(&f->h.store, l->parent);
+	assert_int_equal(l->kind, TP_LIMIT_USER);
+	return l->sessions;
+}
+
+static void clients_swap(struct bearer *f, struct client *other)
+{
+	struct client c = f->c;
+
+	f->c = *other;
+	*other = c;
+}
+
+static void a_renewal_takes_the_cap_along(void **state)
+{
+	struct client second;
+	struct bearer f;
+
+	(void)state;
+	bearer_init(&f);
+	f.h.realms[0].user_cap = (struct turn_cap){.packets_per_s = 300, .burst_packets = 12};
+	harness_start(&f.h);
+	// Two calls of one token, each with a limit below the user's.
+	client_init(&second, 0xc6336401, 5001);
+	second.user = "north";
+	assert_int_equal(allocate(&f), 0);
+	clients_swap(&f, &second);
+	assert_int_equal(allocate(&f), 0);
+	assert_int_equal(user_sessions(&f), 2);
+	assert_int_equal(f.h.store.live_limits, 3);
+	// One goes to a user of its own, then the other one after it.
+	bear(&f, "south", token_128, MAC_KEY);
+	assert_int_equal(ask(&f, MSG_REFRESH, 600, true), 0);
+	assert_int_equal(user_sessions(&f), 1);
+	assert_int_equal(f.h.store.live_limits, 4);
+	clients_swap(&f, &second);
+	assert_int_equal(user_sessions(&f), 1);
+	bear(&f, "south", token_128, MAC_KEY);
+	assert_int_equal(ask(&f, MSG_REFRESH, 600, true), 0);
+	assert_int_equal(user_sessions(&f), 2);
+	assert_int_equal(f.h.store.live_limits, 3);
+	assert_int_equal(renewed(&f), 2);
+	assert_int_equal(ask(&f, MSG_REFRESH, 0, false), 0);
+	clients_swap(&f, &second);
+	f.c.user = "south";
+	assert_int_equal(user_sessions(&f), 1);
+	assert_int_equal(ask(&f, MSG_REFRESH, 0, false), 0);
+	assert_int_equal(f.h.store.live_limits, 0);
+	harness_stop(&f.h);
+}
+
 // A user with a password stays the owner.
 static void a_token_renews_nothing_but_tokens(void **state)
 {
@@ -411,6 +467,7 @@ int main(void)
 		cmocka_unit_test(users_of_one_key_are_apart),
 		cmocka_unit_test(a_refresh_with_a_new_token_renews),
 		cmocka_unit_test(a_renewal_that_is_refused_changes_nothing),
+		cmocka_unit_test(a_renewal_takes_the_cap_along),
 		cmocka_unit_test(a_token_renews_nothing_but_tokens),
 		cmocka_unit_test(without_tokens_it_is_420),
 	};
