@@ -320,6 +320,28 @@ static bool owner_verifies(struct turn_request *r)
 	return true;
 }
 
+static unsigned owner_check(struct turn_request *r)
+{
+	return owner_is_over(r) ? turn_refuse(r, TURN_REFUSED_CREDENTIAL_EXPIRED, 401) : 0;
+}
+
+static unsigned owner_or_user_check(struct turn_request *r)
+{
+	return owner_verifies(r) ? owner_check(r) : user_check(r);
+}
+
+// A Refresh that may renew. Clients repeat the allocation's own token, also when its key has left:
+// that renews nothing, and its owner is as good as without it.
+static unsigned renewer_check(struct turn_request *r, bool *renews)
+{
+	unsigned code = user_check(r);
+
+	if (code != 401 || !owner_verifies(r))
+		return code;
+	*renews = false;
+	return owner_check(r);
+}
+
 static bool realm_is_ours(const struct turn_request *r)
 {
 	return turn_text_equal(turn_text_of(r->m, STUN_REALM), r->realm->name);
@@ -431,10 +453,7 @@ unsigned turn_auth_check(struct turn_request *r)
 	if (code != 0)
 		return nonce_is_valid(r) ? code : 438;
 	renews = turn_token_renews(r);
-	if (renews || !owner_verifies(r))
-		code = user_check(r);
-	else if (owner_is_over(r))
-		code = turn_refuse(r, TURN_REFUSED_CREDENTIAL_EXPIRED, 401);
+	code = renews ? renewer_check(r, &renews) : owner_or_user_check(r);
 	if (code == 401) {
 		r->s->counters.integrity_failed++;
 		r->realm->counters.integrity_failed++;

@@ -346,7 +346,11 @@ static void a_renewal_that_is_refused_changes_nothing(void **state)
 	assert_int_equal(renewed(&f), 0);
 	// A token that is none leaves it alone, too.
 	f.token.octets[20] ^= 1;
+	f.mac_key = MAC_KEY_OTHER;
 	assert_int_equal(ask(&f, MSG_REFRESH, 600, true), 401);
+	f.mac_key = MAC_KEY;
+	assert_int_equal(ask(&f, MSG_REFRESH, 600, true), 0);
+	assert_int_equal(renewed(&f), 0);
 	f.token.octets[20] ^= 1;
 	// The quota goes along: the first token's is free again.
 	bear(&f, "south", token_128, MAC_KEY);
@@ -364,6 +368,33 @@ static void a_renewal_that_is_refused_changes_nothing(void **state)
 		f.c.user = "north";
 		assert_int_equal(allocate(&f), port < 5005 ? 0 : 486);
 	}
+	harness_stop(&f.h);
+}
+
+// Clients send the token of the Allocate with each Refresh. The allocation goes on with its key
+// when the server's has left, until the token's own time is over.
+static void a_token_outlives_its_key(void **state)
+{
+	struct bearer f;
+
+	(void)state;
+	bearer_init(&f);
+	harness_start(&f.h);
+	assert_int_equal(allocate(&f), 0);
+	f.h.realms[0].token_keys = &key_128;
+	f.h.realms[0].n_token_keys = 1;
+	assert_int_equal(turn_reconfigure(f.h.s, &f.h.conf), 0);
+	assert_int_equal(ask(&f, MSG_REFRESH, 600, true), 0);
+	f.mac_key = MAC_KEY_OTHER;
+	assert_int_equal(ask(&f, MSG_REFRESH, 600, true), 401);
+	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_TOKEN);
+	f.mac_key = MAC_KEY;
+	f.h.wall_s = ISSUED_S + LIFE_S + TURN_TOKEN_SKEW_S;
+	assert_int_equal(ask(&f, MSG_REFRESH, 600, true), 0);
+	f.h.wall_s++;
+	assert_int_equal(ask(&f, MSG_REFRESH, 600, true), 401);
+	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_CREDENTIAL_EXPIRED);
+	assert_int_equal(renewed(&f), 0);
 	harness_stop(&f.h);
 }
 
@@ -470,6 +501,7 @@ int main(void)
 		cmocka_unit_test(users_of_one_key_are_apart),
 		cmocka_unit_test(a_refresh_with_a_new_token_renews),
 		cmocka_unit_test(a_renewal_that_is_refused_changes_nothing),
+		cmocka_unit_test(a_token_outlives_its_key),
 		cmocka_unit_test(a_renewal_takes_the_cap_along),
 		cmocka_unit_test(a_token_renews_nothing_but_tokens),
 		cmocka_unit_test(without_tokens_it_is_420),
