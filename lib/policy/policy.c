@@ -252,22 +252,24 @@ static void ports_collect(const struct policy *p, const struct tp_addr *ip, stru
 		return;
 	do {
 		unsigned min = 0, max = UINT16_MAX;
-		struct tp_port_set by_rule;
+		struct tp_port_set by_rule = {0};
 
 		rule = rules_next(&p->rules, ip, rule);
 		if (rule != NULL && rule->port_max != 0) {
 			min = rule->port_min;
 			max = rule->port_max;
 		}
-		for (unsigned w = 0; w < TP_PORT_WORDS; w++) {
-			by_rule.bits[w] = word_between(w, min, max) & ~decided.bits[w];
+		for (unsigned w = min / 32; w <= max / 32; w++)
+			by_rule.bits[w] = ~decided.bits[w];
+		by_rule.bits[min / 32] &= word_between(min / 32, min, max);
+		by_rule.bits[max / 32] &= word_between(max / 32, min, max);
+		for (unsigned w = min / 32; w <= max / 32; w++)
 			decided.bits[w] |= by_rule.bits[w];
-		}
 		if (rule != NULL && rule->kind != KIND_ALLOW)
 			continue;
 		if (rule != NULL)
 			ports_narrow(p, ip, rule->cidr.prefix_len, &by_rule);
-		for (unsigned w = 0; w < TP_PORT_WORDS; w++)
+		for (unsigned w = min / 32; w <= max / 32; w++)
 			set->bits[w] |= by_rule.bits[w];
 	} while (rule != NULL && rule->port_max != 0);
 }
@@ -275,14 +277,46 @@ static void ports_collect(const struct policy *p, const struct tp_addr *ip, stru
 static enum policy_extent ports_of(
 	const struct policy *p, const struct tp_addr *ip, struct tp_port_set *set)
 {
-	unsigned n = 0;
+	uint32_t any = 0, all = ~0u;
 
 	ports_collect(p, ip, set);
-	for (unsigned w = 0; w < TP_PORT_WORDS; w++)
-		n += (unsigned)__builtin_popcount(set->bits[w]);
-	if (n == 0)
+	for (unsigned w = 0; w < TP_PORT_WORDS; w++) {
+		any |= set->bits[w];
+		all &= set->bits[w] | (w == 0); // no set has port 0
+	}
+	if (any == 0)
 		return POLICY_PORTS_NONE;
-	return n == UINT16_MAX ? POLICY_PORTS_ALL : POLICY_PORTS_SOME;
+	return all == ~0u ? POLICY_PORTS_ALL : POLICY_PORTS_SOME;
+}
+
+// The rules with ports that may decide about an address, and about the IPv4 addresses inside.
+struct ports_ruled {
+	uint64_t n; // ports of all of them, those of two rules twice
+	bool allows, denies;
+	bool inside; // there are addresses inside that count
+};
+
+static void ports_ruled_add(
+	const struct policy *p, const struct tp_addr *ip, struct ports_ruled *ruled)
+{
+	const struct rule *rule = NULL;
+
+	do {
+		struct tp_addr inside[2];
+		int n = 0;
+
+		rule = rules_next(&p->rules, ip, rule);
+		if (rule != NULL && rule->port_max != 0) {
+			ruled->n += rule->port_max - rule->port_min + 1u;
+			ruled->allows |= rule->kind == KIND_ALLOW;
+			ruled->denies |= rule->kind == KIND_DENY;
+		}
+		if (rule != NULL && rule->kind == KIND_ALLOW && ip->family == TP_FAMILY_IPV6)
+			n = embedded_find(ip, rule->cidr.prefix_len, inside);
+		ruled->inside |= n != 0;
+		for (int i = 0; i < n; i++)
+			ports_ruled_add(p, &inside[i], ruled);
+	} while (rule != NULL && rule->port_max != 0);
 }
 
 // ---- judging ------------------------------------------------------------------------------------
@@ -295,6 +329,25 @@ static void judge(
 		judge_embedded(p, ip, port, d);
 }
 
+// A set of ports costs microseconds. This tells the extent without one where few rules hold the
+// address; `d`: the decision about the ports that no rule names.
+static bool extent_without_set(const struct policy *p, const struct tp_addr *ip,
+	const struct policy_decision *d, enum policy_extent *extent)
+{
+	const struct rule *strongest = rules_next(&p->rules, ip, NULL);
+	bool is_allowed = d->verdict == POLICY_ALLOWED;
+	struct ports_ruled ruled = {0};
+
+	ports_ruled_add(p, ip, &ruled);
+	if (is_allowed ? !ruled.denies && !ruled.inside : !ruled.allows) {
+		*extent = is_allowed ? POLICY_PORTS_ALL : POLICY_PORTS_NONE;
+		return true;
+	}
+	*extent = POLICY_PORTS_SOME;
+	return !ruled.inside && ruled.n < UINT16_MAX &&
+	       is_allowed != (strongest->kind == KIND_ALLOW);
+}
+
 // By the address, where rules name ports.
 static void judge_ip(const struct policy *p, const struct tp_addr *ip, struct policy_decision *d)
 {
@@ -302,9 +355,10 @@ static void judge_ip(const struct policy *p, const struct tp_addr *ip, struct po
 	enum policy_extent extent;
 
 	judge(p, ip, 0, d);
-	if (d->verdict == POLICY_OWN || d->origin == POLICY_BY_NEVER)
+	if (d->verdict == POLICY_OWN)
 		return;
-	extent = ports_of(p, ip, &set);
+	if (!extent_without_set(p, ip, d, &extent))
+		extent = ports_of(p, ip, &set);
 	if ((extent == POLICY_PORTS_ALL && d->verdict == POLICY_ALLOWED) ||
 		(extent == POLICY_PORTS_NONE && d->verdict == POLICY_DENIED))
 		return;
@@ -352,14 +406,16 @@ bool policy_has_ports(const struct policy *p)
 enum policy_extent policy_ports(
 	const struct policy *p, const struct tp_addr *peer, struct tp_port_set *set)
 {
+	enum policy_extent extent;
 	struct policy_decision d;
 	struct tp_addr ip;
 
 	if (!ip_of(peer, &ip))
 		return POLICY_PORTS_NONE;
-	if (p->rules.has_ports)
-		return ports_of(p, &ip, set);
 	judge(p, &ip, 0, &d);
+	if (p->rules.has_ports &&
+		(!extent_without_set(p, &ip, &d, &extent) || extent == POLICY_PORTS_SOME))
+		return ports_of(p, &ip, set);
 	return d.verdict == POLICY_ALLOWED ? POLICY_PORTS_ALL : POLICY_PORTS_NONE;
 }
 
