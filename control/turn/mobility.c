@@ -82,13 +82,12 @@ void turn_mobility_unlink(struct turn_server *s, struct turn_allocation *a)
 
 void turn_mobility_put(const struct turn_request *r, struct stun_writer *w)
 {
-	struct turn_server *s = r->s;
-	uint8_t iv[TURN_TICKET_IV_LEN], ticket[TURN_TICKET_LEN];
+	const struct turn_server *s = r->s;
+	uint8_t ticket[TURN_TICKET_LEN];
 
 	if ((r->a->flags & TURN_RECORD_MOBILE) == 0)
 		return;
-	s->random.env.random(s->random.env.ctx, iv, sizeof(iv));
-	if (turn_ticket_seal(s->conf.ticket_key, iv, r->a->ticket, ticket))
+	if (turn_ticket_seal(s->conf.ticket_key, r->a->ticket, ticket))
 		stun_put(w, stun_attr_table[STUN_MOBILITY_TICKET].type, ticket, sizeof(ticket));
 }
 
