@@ -238,15 +238,16 @@ int lookup_client_ask(struct lookup_client *c, uint64_t now_ns, const struct tur
 	return 0;
 }
 
-// The TURN server's tickets have the number of a look-up in their lower half, never so large.
-static uint64_t realm_ticket(uint16_t realm_id)
+// The TURN server's tickets have the number of a look-up in their lower half, never so large. The
+// upper half tells a question from one that was forgotten, whose answer may be on its way.
+static uint64_t realm_ticket(const struct lookup_client *c, uint16_t realm_id)
 {
-	return UINT64_MAX - UINT16_MAX + realm_id;
+	return (uint64_t)c->keys_round << 32 | (UINT32_MAX - UINT16_MAX + realm_id);
 }
 
 static bool is_of_realm(uint64_t ticket)
 {
-	return ticket >= UINT64_MAX - UINT16_MAX;
+	return (uint32_t)ticket >= UINT32_MAX - UINT16_MAX;
 }
 
 int lookup_client_ask_keys(struct lookup_client *c, uint64_t now_ns, const char *realm,
@@ -258,13 +259,13 @@ int lookup_client_ask_keys(struct lookup_client *c, uint64_t now_ns, const char 
 	if (strlen(realm) > TP_LOOKUP_REALM_MAX)
 		return -EMSGSIZE;
 	for (uint32_t i = 0; i < c->n; i++) {
-		if (c->questions[i].message.ticket == realm_ticket(realm_id))
+		if (c->questions[i].message.ticket == realm_ticket(c, realm_id))
 			return -EALREADY;
 	}
 	rc = question_add(c, now_ns, realm, &q);
 	if (rc < 0)
 		return rc;
-	q->message.ticket = realm_ticket(realm_id);
+	q->message.ticket = realm_ticket(c, realm_id);
 	q->message.by = TP_LOOKUP_BY_REALM;
 	q->message.wanted = wanted;
 	question_send(c, q);
@@ -276,6 +277,17 @@ static void question_drop(struct lookup_client *c, uint32_t index)
 {
 	c->n_unsent -= !c->questions[index].sent;
 	c->questions[index] = c->questions[--c->n];
+}
+
+void lookup_client_forget_keys(struct lookup_client *c)
+{
+	for (uint32_t i = 0; i < c->n;) {
+		if (is_of_realm(c->questions[i].message.ticket))
+			question_drop(c, i);
+		else
+			i++;
+	}
+	c->keys_round++;
 }
 
 static bool question_end(struct lookup_client *c, uint64_t ticket)

@@ -99,6 +99,8 @@ void process_keys_aim(struct process *p)
 {
 	p->lookup.keys = on_keys;
 	p->lookup.keys_ctx = p;
+	// By the configuration before: their answers may have keys that are no longer wanted.
+	lookup_client_forget_keys(&p->lookup);
 	if (p->keys == NULL)
 		p->keys = calloc(p->core.settings->n_realms, sizeof(*p->keys));
 	for (size_t i = 0; p->keys != NULL && i < p->core.settings->n_realms; i++)

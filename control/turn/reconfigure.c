@@ -179,7 +179,7 @@ int turn_keys_set(struct turn_server *s, uint16_t realm_id, const struct turn_ke
 	struct turn_realm *realm = turn_realm_by_id(&s->realms, realm_id);
 	int rc;
 
-	if (realm == NULL)
+	if (realm == NULL || !realm->conf.keys_looked_up)
 		return -ENOENT;
 	rc = turn_keyring_set(realm, s->conf.nonce_key, keys);
 	// Cached keys name their secret by its place.

@@ -235,6 +235,48 @@ static void keys_of_a_realm(void **state)
 	assert_true(lookup_client_is_up(&f->c));
 }
 
+// An answer that was on its way is none to the next question either.
+static void forgotten_keys_are_stale(void **state)
+{
+	struct fixture *f = *state;
+	static struct tp_lookup_keys m = {
+		.head = {TP_LOOKUP_MAGIC, TP_LOOKUP_VERSION, TP_LOOKUP_KEYS}, .life_s = 9};
+	uint64_t before;
+
+	taken = (struct taken){0};
+	f->c.keys = on_keys;
+	f->c.keys_ctx = &taken;
+	connected(f);
+	assert_int_equal(keys_ask(f, 1), 0);
+	assert_int_equal(ask(f, 7), 0);
+	assert_int_equal(keys_ask(f, 2), 0);
+	before = keys_asked(f);
+	assert_int_equal(asked(f), 7);
+	(void)keys_asked(f);
+	lookup_client_forget_keys(&f->c);
+	assert_int_equal(f->c.n, 1);
+	assert_int_equal(f->c.n_unsent, 0);
+	assert_int_equal(keys_ask(f, 1), 0);
+	m.ticket = before;
+	keys_send(f, &m, tp_lookup_keys_size(&m));
+	reply(f, before, TP_LOOKUP_FAILED, 0);
+	assert_int_equal(taken.n, 0);
+	assert_int_equal(f->c.counters.stale, 2);
+	m.ticket = keys_asked(f);
+	keys_send(f, &m, tp_lookup_keys_size(&m));
+	assert_int_equal(taken.n, 1);
+	assert_int_equal(taken.realm_id, 1);
+	reply(f, 7, TP_LOOKUP_FOUND, 16);
+	assert_int_equal(f->n_answers, 1);
+	// Those that were never sent, too.
+	directory_die(f);
+	lookup_client_read(&f->c, on_answer, f);
+	assert_int_equal(keys_ask(f, 1), 0);
+	assert_int_equal(f->c.n_unsent, 1);
+	lookup_client_forget_keys(&f->c);
+	assert_int_equal(f->c.n_unsent, 0);
+}
+
 static void keys_that_are_none_end_the_connection(void **state)
 {
 	struct fixture *f = *state;
@@ -417,6 +459,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(keys_of_a_realm),
+		TEST(forgotten_keys_are_stale),
 		TEST(keys_that_are_none_end_the_connection),
 		TEST(a_question_has_its_answer),
 		TEST(a_directory_that_comes_later_is_asked),

@@ -146,6 +146,9 @@ static void a_new_configuration_keeps_them(void **state)
 	assert_int_equal(turn_reconfigure(f.h.s, &f.h.conf), 0);
 	assert_int_equal(allocate(&f, "row"), 401);
 	assert_int_equal(allocate(&f, "new secret"), 0);
+	// An answer that comes late brings none back.
+	assert_int_equal(give(&f, row, 1), -ENOENT);
+	assert_int_equal(allocate(&f, "row"), 401);
 	harness_stop(&f.h);
 }
 

@@ -45,6 +45,7 @@ struct lookup_client {
 	uint32_t n_unsent;
 	lookup_keys_fn keys; // takes the keys of realms; NULL: they are dropped
 	void *keys_ctx;
+	uint32_t keys_round; // how often questions for keys were forgotten
 	struct lookup_counters counters;
 };
 
@@ -70,6 +71,8 @@ int lookup_client_ask(struct lookup_client *c, uint64_t now_ns, const struct tur
 // comes.
 int lookup_client_ask_keys(struct lookup_client *c, uint64_t now_ns, const char *realm,
 	uint16_t realm_id, uint16_t wanted);
+// Forgets all questions for keys: answers to them are stale from now on.
+void lookup_client_forget_keys(struct lookup_client *c);
 // The socket is readable: hands all answers on.
 void lookup_client_read(struct lookup_client *c, lookup_answer_fn answer, void *ctx);
 // Connects, asks again, forgets what is over: ten times a second.
