@@ -227,18 +227,30 @@ static bool caps_are_set(const struct conf_caps *c)
 	       cap_is_set(&c->all);
 }
 
-// A slot for each allocation, each user and the rest. They are there before they are configured, so
-// that a reload can do it, unless that is much memory for nothing.
-static uint32_t limits_wanted(const struct conf *conf)
+// A slot for each allocation, each user and the rest.
+static uint32_t limits_all(const struct conf *conf)
 {
-	uint32_t n = 2 * conf->limits.allocations + REALM_LIMITS;
-	uint64_t octets = sizeof(struct tp_limit) +
-			  (uint64_t)conf->dataplane.workers * sizeof(struct tp_limit_cell);
+	return 2 * conf->limits.allocations + REALM_LIMITS;
+}
+
+uint32_t settings_limits_needed(const struct conf *conf)
+{
 	bool are_set = caps_are_set(&conf->limits.caps);
 
 	for (size_t i = 0; i < conf->n_realms; i++)
 		are_set |= caps_are_set(&conf->realms[i].caps);
-	return are_set || n * octets <= LIMITS_UNASKED ? n : 0;
+	return are_set ? limits_all(conf) : 0;
+}
+
+// Slots are there before they are needed, so that a reload can configure caps, unless that is much
+// memory for nothing.
+static uint32_t limits_wanted(const struct conf *conf)
+{
+	uint32_t n = limits_all(conf);
+	uint64_t octets = sizeof(struct tp_limit) +
+			  (uint64_t)conf->dataplane.workers * sizeof(struct tp_limit_cell);
+
+	return n * octets <= LIMITS_UNASKED ? n : settings_limits_needed(conf);
 }
 
 struct shm_tables_shape settings_shape(const struct conf *conf)
@@ -256,7 +268,7 @@ bool settings_shape_fits(const struct conf *conf, const struct shm_tables *have)
 {
 	return have->table.n_entries == conf->limits.entries &&
 	       have->n_allocations == conf->limits.allocations &&
-	       have->n_limits >= settings_shape(conf).n_limits &&
+	       have->n_limits >= settings_limits_needed(conf) &&
 	       have->n_port_indexes >= conf->relay.n_addresses;
 }
 

@@ -169,12 +169,39 @@ static void transports_of_listeners(void **state)
 	settings_destroy(s);
 }
 
+// Tables fit when they have the slots that caps need; without caps, any number fits.
+static void tables_fit_with_room_for_caps(void **state)
+{
+	static const char *const rest[] = {"limits: {allocations: 100000}\n",
+		"limits: {allocations: 100000, caps: {user: {packet_rate: 7}}}\n"};
+
+	(void)state;
+	for (unsigned capped = 0; capped < 2; capped++) {
+		struct settings *s = make("lab.turnpike", rest[capped]);
+		struct shm_tables_shape shape = settings_shape(s->conf);
+		struct shm_tables have = {.table = {.n_entries = shape.n_entries},
+			.n_allocations = shape.n_allocations,
+			.n_port_indexes = shape.n_port_indexes};
+
+		// With few workers there are slots without asking, with many none.
+		assert_true(shape.n_limits > 200000);
+		assert_int_equal(settings_limits_needed(s->conf), capped ? shape.n_limits : 0);
+		assert_int_equal(settings_shape_fits(s->conf, &have), !capped);
+		have.n_limits = shape.n_limits;
+		assert_true(settings_shape_fits(s->conf, &have));
+		s->conf->dataplane.workers = 16;
+		assert_int_equal(settings_shape(s->conf).n_limits, capped ? have.n_limits : 0);
+		settings_destroy(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(realm_of_the_workers),
 		cmocka_unit_test(limits_of_users),
 		cmocka_unit_test(caps_become_buckets),
+		cmocka_unit_test(tables_fit_with_room_for_caps),
 		cmocka_unit_test(realms_have_their_own),
 		cmocka_unit_test(transports_of_listeners),
 	};
