@@ -229,6 +229,7 @@ int process_start(struct process *p, const struct process_options *o, struct con
 	link_tick(&p->link, p->started_ns);
 	process_addresses_check(p);
 	process_memory_check(p);
+	process_room_check(p);
 	secret_show(p);
 	status = confine(p);
 	if (status != 0)

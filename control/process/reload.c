@@ -51,7 +51,24 @@ static struct conf *conf_compare(const struct process *p, bool dry_run, struct o
 		refuse(r, -ENOMEM, "out of memory", "free memory, then reload again");
 		return NULL;
 	}
+	settings_diff_room(
+		&r->diff, p->core.settings->conf, conf, tables_shm(p->link.tables)->n_limits);
 	return conf;
+}
+
+static bool room_suffices(const struct process *p, const struct conf *conf)
+{
+	return settings_limits_needed(conf) <= tables_shm(p->link.tables)->n_limits;
+}
+
+void process_room_check(const struct process *p)
+{
+	if (!room_suffices(p, p->core.settings->conf))
+		log_event(LOG_EV_CONFIG_WARNING,
+			LOG_FIELDS(log_str("key", "limits.caps"),
+				log_str("problem",
+					"not in force: the tables have no room for caps"),
+				log_str("remedy", "stop all processes, then start them")));
 }
 
 // Ids go with addresses: the old ones get theirs back.
@@ -87,19 +104,23 @@ static int reload(struct process *p, bool dry_run, struct operator_reload *r)
 	struct conf *conf = conf_compare(p, dry_run, r);
 	struct settings *old = p->core.settings, *new;
 	char keys[320], problem[400];
+	bool has_room;
 	int rc;
 
 	if (conf == NULL)
 		return -EINVAL;
 	if (dry_run || r->diff.n_restart > 0) {
+		has_room = room_suffices(p, conf);
 		conf_free(conf);
 		if (dry_run)
 			return 0;
 		snprintf(problem, sizeof(problem), "these take effect at a start only: %s",
 			settings_diff_format(&r->diff, true, keys, sizeof(keys)));
 		return refuse(r, -EBUSY, problem,
-			"restart the process that the key belongs to: calls go on meanwhile; or "
-			"take the change back");
+			has_room ? "restart the process that the key belongs to: calls go on "
+				   "meanwhile; or take the change back"
+				 : "new tables are needed: stop all processes, then start them; "
+				   "or take the change back");
 	}
 	new = settings_create(conf);
 	if (new == NULL)
@@ -115,6 +136,7 @@ static int reload(struct process *p, bool dry_run, struct operator_reload *r)
 	process_serve_aim(p);
 	process_streams_tell(p);
 	process_addresses_check(p);
+	process_room_check(p);
 	return 0;
 }
 

@@ -124,9 +124,6 @@ static void restart_compare(struct settings_diff *d, const struct conf *from, co
 	settings_diff_number(
 		d, "limits.allocations", true, from->limits.allocations, to->limits.allocations);
 	settings_diff_number(d, "limits.entries", true, from->limits.entries, to->limits.entries);
-	if (from->limits.allocations == to->limits.allocations &&
-		settings_shape(from).n_limits < settings_shape(to).n_limits)
-		settings_diff_add(d, "limits.caps", true, "the tables have no room for caps");
 	settings_diff_number(d, "log.format", true, from->log.format, to->log.format);
 	if (from->relay.port_min != to->relay.port_min ||
 		from->relay.port_max != to->relay.port_max)
@@ -138,6 +135,13 @@ static void restart_compare(struct settings_diff *d, const struct conf *from, co
 				to->peers.n_local * sizeof(*to->peers.local)) != 0))
 		settings_diff_add(d, "peers.local", true, "changed");
 	dataplane_compare(d, &from->dataplane, &to->dataplane);
+}
+
+void settings_diff_room(
+	struct settings_diff *d, const struct conf *from, const struct conf *to, uint32_t n_limits)
+{
+	if (settings_limits_needed(from) == 0 && n_limits < settings_limits_needed(to))
+		settings_diff_add(d, "limits.caps", true, "the tables have no room for caps");
 }
 
 // ---- addresses --------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 // Differences of two configurations: which are named, which need a restart, and that no secret
 // shows.
 #include <settings/diff.h>
+#include <settings/settings.h>
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -224,7 +225,7 @@ static void realms_and_sources_change_in_force(void **state)
 	}
 }
 
-// Where slots for caps would be much memory, there are some only if the start finds a cap.
+// Where slots for caps would be much memory, tables made without a cap have none.
 static void caps_may_need_other_tables(void **state)
 {
 	static const char many[] = BASE "limits: {allocations: 4194304}\n";
@@ -235,10 +236,18 @@ static void caps_may_need_other_tables(void **state)
 
 	(void)state;
 	assert_int_equal(settings_diff(&d, from, to), 0);
+	assert_int_equal(d.n_restart, 0);
+	settings_diff_room(&d, from, to, 0);
 	assert_non_null(find(&d, "limits.caps"));
 	assert_true(find(&d, "limits.caps")->restart);
 	assert_int_equal(d.n_restart, 1);
-	assert_int_equal(settings_diff(&d, to, from), 0);
+	// The tables that there are decide, whatever the configuration would make.
+	assert_int_equal(settings_diff(&d, from, to), 0);
+	settings_diff_room(&d, from, to, settings_shape(to).n_limits);
+	assert_int_equal(d.n_restart, 0);
+	settings_diff_room(&d, to, from, 0);
+	// Those in force without room are no reason to refuse other changes.
+	settings_diff_room(&d, to, to, 0);
 	assert_int_equal(d.n_restart, 0);
 	conf_free(from);
 	conf_free(to);

@@ -135,8 +135,11 @@ int process_ban(void *ctx, const struct turn_ban *ban, bool lift);
 // ---- reload.c ---------------------------------------------------------------------------------
 
 // Reads the configuration again and puts it into force, whole or not at all; a dry run compares
-// only. The log gets one line. 0, or a negative errno with the reason in r.
+// only. The log gets one line, and that of process_room_check. 0, or a negative errno with the
+// reason in r.
 int process_reload(struct process *p, bool dry_run, struct operator_reload *r);
+// At start and after a reload: says where caps are configured that the tables have no room for.
+void process_room_check(const struct process *p);
 
 // ---- loop.c -----------------------------------------------------------------------------------
 

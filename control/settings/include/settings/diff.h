@@ -21,6 +21,9 @@ struct settings_diff {
 
 // 0 or -ENOMEM.
 int settings_diff(struct settings_diff *d, const struct conf *from, const struct conf *to);
+// Adds a restart where caps are new and the tables, with `n_limits` slots, have no room for them.
+void settings_diff_room(
+	struct settings_diff *d, const struct conf *from, const struct conf *to, uint32_t n_limits);
 // Writes the changes, or those alone that need a restart, as one line of text, cut to size.
 const char *settings_diff_format(
 	const struct settings_diff *d, bool restart_only, char *text, size_t size);
