@@ -7,7 +7,7 @@
 #include "realms.h"
 
 #define NEXT_HOPS	   4096u
-#define PORT_SETS	   64u	// different ones that the rules of all realms make at a time
+#define PORT_SETS	   256u // different ones that the rules of all realms make at a time
 #define SPARE_PORT_INDEXES 2u	// an address that leaves rests while another comes
 #define RESET_TTL	   64u	// as most systems send
 #define REALM_LIMITS	   128u // of realms and of all; the rest is for allocations and users

@@ -4,7 +4,9 @@
 //
 // A permission that names a set has its expiry in other_expires_s, and 0 in expires_s. The order,
 // so that no reader takes one without ports for one with some: other_expires_s, the word,
-// expires_s; back: expires_s, the word.
+// expires_s; back: expires_s, the word. A kill before the last store leaves a permission as it was
+// before the reload, with all ports, until recovery gives it the ports of today. Were expires_s 0
+// first, a kill would end a permission of a live call.
 #include "tables.h"
 
 #include <errno.h>

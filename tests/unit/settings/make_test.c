@@ -195,9 +195,19 @@ static void tables_fit_with_room_for_caps(void **state)
 	}
 }
 
+// A reload with as many sets as before needs room for both.
+static void port_sets_are_there_before_they_are_asked_for(void **state)
+{
+	const struct conf conf = {.limits = {.allocations = 16, .entries = 128}};
+
+	(void)state;
+	assert_in_range(settings_shape(&conf).n_port_sets, 256, TP_PORT_SETS_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(port_sets_are_there_before_they_are_asked_for),
 		cmocka_unit_test(realm_of_the_workers),
 		cmocka_unit_test(limits_of_users),
 		cmocka_unit_test(caps_become_buckets),
