@@ -69,47 +69,67 @@ static void answer_make(const struct worker_pool *w, const struct worker_job *jo
 
 // ---- the state of the source ------------------------------------------------------------------
 
-static void down_log(const struct worker_pool *w, const char *problem)
+static bool is_of_realm(const struct worker_job *job)
+{
+	return job->message.by == TP_LOOKUP_BY_REALM;
+}
+
+static struct worker_state *state_of(struct worker_pool *w, const struct worker_job *job)
+{
+	return is_of_realm(job) ? &w->keys[job->message.wanted % TP_ARRAY_LEN(w->keys)] : &w->users;
+}
+
+static void down_log(const struct worker_pool *w, const struct worker_job *job, const char *problem)
 {
 	log_event(LOG_EV_SOURCE_FAILED,
 		LOG_FIELDS(log_str("source", w->conf->name),
 			log_str("type", conf_source_type_name(w->conf->type)),
 			log_str("problem", problem),
-			log_str("state", "its users that are not cached wait or get 500")));
+			log_str("state", is_of_realm(job)
+						 ? "the secrets and keys of its realms stay as "
+						   "they were"
+						 : "its users that are not cached wait or get "
+						   "500")));
 }
 
-static void up_log(const struct worker_pool *w, uint64_t down_for_ns)
+static void up_log(const struct worker_pool *w, const struct worker_job *job, uint64_t down_for_ns)
 {
-	log_event(LOG_EV_SOURCE_RECOVERED, LOG_FIELDS(log_str("source", w->conf->name),
-						   log_u64("down_ms", down_for_ns / TP_NS_PER_MS)));
+	log_event(LOG_EV_SOURCE_RECOVERED,
+		LOG_FIELDS(log_str("source", w->conf->name),
+			log_str("answers", is_of_realm(job) ? "keys" : "users"),
+			log_u64("down_ms", down_for_ns / TP_NS_PER_MS)));
 }
 
-static void state_note(struct worker_pool *w, const struct source_answer *a, uint64_t now_ns)
+static void state_note(struct worker_pool *w, const struct worker_job *job,
+	const struct source_answer *a, uint64_t now_ns)
 {
+	struct worker_state *state = state_of(w, job);
 	bool failed = a->status == TP_LOOKUP_FAILED;
 	uint64_t since;
 
 	pthread_mutex_lock(&w->lock);
-	since = w->down_ns;
-	w->down_ns = failed ? (since != 0 ? since : now_ns) : 0;
-	w->probe_ns = now_ns + PROBE_NS;
+	since = state->down_ns;
+	state->down_ns = failed ? (since != 0 ? since : now_ns) : 0;
+	state->probe_ns = now_ns + PROBE_NS;
 	pthread_mutex_unlock(&w->lock);
 	if (failed && since == 0)
-		down_log(w, a->problem);
+		down_log(w, job, a->problem);
 	if (!failed && since != 0)
-		up_log(w, now_ns - since);
+		up_log(w, job, now_ns - since);
 }
 
 // A source that has been down for its time-out is asked twice a second: the others need not wait.
-static bool is_given_up(struct worker_pool *w, uint64_t now_ns)
+static bool is_given_up(struct worker_pool *w, const struct worker_job *job, uint64_t now_ns)
 {
+	struct worker_state *state = state_of(w, job);
 	bool given_up;
 
 	pthread_mutex_lock(&w->lock);
-	given_up = w->down_ns != 0 && now_ns - w->down_ns > w->conf->timeout_ms * TP_NS_PER_MS &&
-		   now_ns < w->probe_ns;
+	given_up = state->down_ns != 0 &&
+		   now_ns - state->down_ns > w->conf->timeout_ms * TP_NS_PER_MS &&
+		   now_ns < state->probe_ns;
 	if (!given_up)
-		w->probe_ns = now_ns + PROBE_NS;
+		state->probe_ns = now_ns + PROBE_NS;
 	pthread_mutex_unlock(&w->lock);
 	return given_up;
 }
@@ -126,7 +146,8 @@ static bool is_stopping(struct worker_pool *w)
 	return stopping;
 }
 
-// Asks, and again after a failure, as long as the time-out lets it.
+// Asks, and again after a failure, as long as the time-out lets it. For keys it asks once: nobody
+// waits for them, and the control process asks again.
 static void job_ask(struct worker_pool *w, struct source *source, const struct worker_job *job,
 	struct tp_lookup_keys *keys, struct source_answer *a)
 {
@@ -147,8 +168,8 @@ static void job_ask(struct worker_pool *w, struct source *source, const struct w
 			source_keys(source, &q, keys, a);
 		else
 			source_ask(source, &q, a);
-		state_note(w, a, proc_now_ns());
-		if (a->status != TP_LOOKUP_FAILED || !a->again ||
+		state_note(w, job, a, proc_now_ns());
+		if (keys != NULL || a->status != TP_LOOKUP_FAILED || !a->again ||
 			proc_now_ns() + AGAIN_NS > end_ns || is_stopping(w))
 			return;
 		nanosleep(&pause, NULL);
@@ -174,12 +195,12 @@ static void job_do(struct worker_pool *w, struct source *source, const struct wo
 	bool late = now_ns > job->asked_ns + PATIENCE_NS;
 	struct source_answer a = {.status = TP_LOOKUP_FAILED};
 	struct tp_lookup_keys *keys = NULL;
-	bool of_realm = job->message.by == TP_LOOKUP_BY_REALM;
+	bool of_realm = is_of_realm(job);
 	struct service_answer answer;
 
 	if (of_realm)
 		keys = calloc(1, sizeof(*keys));
-	if (!late && (keys != NULL || !of_realm) && !is_given_up(w, now_ns))
+	if (!late && (keys != NULL || !of_realm) && !is_given_up(w, job, now_ns))
 		job_ask(w, source, job, keys, &a);
 	answer_make(w, job, &a, keys, &answer);
 	if (keys != NULL && answer.keys == NULL) {

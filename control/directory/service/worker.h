@@ -17,6 +17,12 @@ struct worker_job {
 
 struct worker_answers;
 
+// How questions of one kind fare: a table of a database may be missing beside others.
+struct worker_state {
+	uint64_t down_ns;  // since when they fail; 0: they have answers
+	uint64_t probe_ns; // when a failing source is asked again
+};
+
 // A source with its threads.
 struct worker_pool {
 	const struct conf_source *conf;
@@ -28,8 +34,8 @@ struct worker_pool {
 	uint32_t n;
 	uint32_t busy; // threads that ask
 	bool stopping;
-	uint64_t down_ns;  // since when it fails; 0: it works
-	uint64_t probe_ns; // when a failing source is asked again
+	struct worker_state users;
+	struct worker_state keys[4]; // by which are wanted
 	struct service_counters counters;
 	pthread_t threads[WORKERS_MAX];
 	unsigned n_threads;
