@@ -114,11 +114,20 @@ static int stream_templates(const struct content_request *req, const struct tp_a
 	return rc;
 }
 
+// The address of one that a reload removed stays for as long as an allocation names it.
+static const struct tp_local *listener_of(const struct tables *t, const struct content_request *req)
+{
+	uint16_t id = req->allocation->key.local_id;
+	const struct tp_local *l = tables_local_of(t, id, TP_ROLE_LISTENER);
+
+	return l == NULL && req->removed ? tables_local_of(t, id, TP_ROLE_RETIRED) : l;
+}
+
 int tables_content_channel(const struct tables *t, const struct content_request *req,
 	struct tp_entry *channel, struct tp_entry *peer)
 {
 	const struct tp_key *key = &req->allocation->key;
-	const struct tp_local *listener = tables_local_of(t, key->local_id, TP_ROLE_LISTENER);
+	const struct tp_local *listener = listener_of(t, req);
 	int slot = tables_content_relay_slot(t, req->allocation, req->peer.family);
 	struct tp_addr client = client_of(req->allocation), relayed;
 	int rc;

@@ -12,6 +12,7 @@
 // finishing cannot fail.
 #include "recover.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -269,10 +270,13 @@ static void peer_replace(struct tables *t, uint32_t successor, uint32_t i, uint3
 	uint32_t fresh = atomic_load_explicit(&entry_of(t, twin)->partner, memory_order_relaxed);
 	struct content_request req = request_of(t, successor, i);
 	struct tp_entry channel, peer;
+	int rc;
 
-	// It could be made when the twin was.
-	if (tables_content_channel(t, &req, &channel, &peer) < 0)
-		return;
+	// It could be made when the twin was, and nothing that it is made of has gone since.
+	req.removed = true;
+	rc = tables_content_channel(t, &req, &channel, &peer);
+	assert(rc == 0);
+	(void)rc;
 	atomic_init(&peer.partner, twin);
 	atomic_init(
 		&peer.limit, atomic_load_explicit(&entry_of(t, old)->limit, memory_order_relaxed));

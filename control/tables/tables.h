@@ -209,6 +209,7 @@ struct content_request {
 	struct tp_addr peer;
 	uint32_t expires_s;	  // of the channel, of the permission
 	uint32_t other_expires_s; // channels: of the permission
+	bool removed;		  // channels: the client's listener may have been removed since
 };
 
 // Which relay slot of the allocation serves the family, or -EINVAL.

@@ -173,6 +173,12 @@ void turn_move_expire(struct turn_server *s, struct turn_move *move)
 	turn_move_abandon(s, move->allocation);
 }
 
+// The sweep after a reload may not have come here yet.
+static bool can_finish(const struct turn_server *s, const struct turn_move *move)
+{
+	return turn_locals_listener(&s->locals, move->client.listener_id) != NULL;
+}
+
 bool turn_move_reported(struct turn_server *s, const struct turn_report *r)
 {
 	const struct turn_tuple client = {.remote = r->remote, .listener_id = r->local_id};
@@ -183,7 +189,10 @@ bool turn_move_reported(struct turn_server *s, const struct turn_report *r)
 		s->counters.reports_stale++;
 		return false;
 	}
-	turn_move_finish(s, move->allocation);
+	if (can_finish(s, move))
+		turn_move_finish(s, move->allocation);
+	else
+		turn_move_abandon(s, move->allocation);
 	return true;
 }
 
@@ -249,10 +258,12 @@ void turn_mobility_hold(
 		turn_move_abandon(s, a);
 		return;
 	}
-	if (a->move != NULL) {
+	if (a->move != NULL && can_finish(s, a->move)) {
 		turn_move_finish(s, a);
 		return;
 	}
+	if (a->move != NULL)
+		turn_move_abandon(s, a);
 	a->held = true;
 	s->counters.allocations_held++;
 }

@@ -157,6 +157,29 @@ static void finished_move_has_the_second(void **state)
 	assert_empty(&m);
 }
 
+// A reload removes the listener before the move is finished.
+static void removed_listener_leaves_no_half(void **state)
+{
+	struct moving m;
+	uint32_t c;
+
+	moving_start(&m, *state);
+	c = m.f->store.move_ref(m.f->store.ctx, m.c);
+	assert_int_equal(tables_local_remove(m.f->t, m.next.listener_id), 0);
+	m.f->store.move_finish(m.f->store.ctx, m.a);
+	assert_int_equal(port_holder(&m), m.successor);
+	assert_int_equal(peer_entry(&m)->allocation, m.successor);
+	assert_int_equal(peer_entry(&m)->partner, c);
+	assert_ptr_equal(fixture_entry(m.f, fixture_entry(m.f, c)->partner), peer_entry(&m));
+	assert_memory_equal(peer_entry(&m)->header + 16, m.next.remote.ip, 4);
+	m.f->store.allocation_del(m.f->store.ctx, m.successor);
+	fixture_grace(m.f);
+	assert_int_equal(m.f->n_ended, 1);
+	assert_int_equal(fixture_counts(m.f).channels, 0);
+	assert_int_equal(fixture_counts(m.f).entries_free, 511);
+	assert_int_equal(fixture_counts(m.f).next_hops_used, 0);
+}
+
 static void cancelled_move_leaves_the_first(void **state)
 {
 	struct moving m;
@@ -424,6 +447,7 @@ int main(void)
 #define MOVE_TEST(name) cmocka_unit_test_setup_teardown(name, recovery_setup, recovery_teardown)
 		MOVE_TEST(both_tuples_have_entries),
 		MOVE_TEST(finished_move_has_the_second),
+		MOVE_TEST(removed_listener_leaves_no_half),
 		MOVE_TEST(cancelled_move_leaves_the_first),
 		MOVE_TEST(changes_are_for_both),
 		MOVE_TEST(taken_tuple_is_refused),

@@ -392,6 +392,45 @@ static void restart_goes_on(void **state)
 	world_end(&w, &w.b);
 }
 
+// Another configuration, for `listeners`; nothing is swept yet.
+static void reconfigure(struct world *w, struct turn_listener *listeners, size_t n)
+{
+	w->f.h.conf.listeners = listeners;
+	w->f.h.conf.n_listeners = n;
+	assert_int_equal(turn_reconfigure(w->f.h.s, &w->f.h.conf), 0);
+}
+
+static void sweep(struct world *w)
+{
+	while (turn_deadline(w->f.h.s) == 0) {
+		turn_advance(w->f.h.s, w->f.h.now_ns, 4);
+		harness_drain(&w->f.h);
+	}
+}
+
+// A reload takes the second 5-tuple's listener away, and the client's message comes before the
+// sweep.
+static void removed_listener_is_not_moved_to(void **state)
+{
+	struct world w;
+	uint32_t second;
+
+	(void)state;
+	world_allocate(&w);
+	w.b.tuple.listener_id = LISTENER6_ID;
+	assert_int_equal(challenge_move(&w, &w.b), 0);
+	second = successor(&w, &w.f.c);
+	reconfigure(&w, w.f.h.listeners, 1);
+	assert_true(report(&w, &w.b, second));
+	assert_int_equal(w.f.h.store.live_moves, 0);
+	assert_non_null(client_allocation(&w.f.h, &w.f.c));
+	assert_int_equal(turn_get_counters(w.f.h.s)->moves_abandoned, 1);
+	sweep(&w);
+	assert_int_equal(w.f.h.n_closed, 0);
+	assert_int_equal(client_refresh(&w.f.h, &w.f.c, 600), 0);
+	world_end(&w, &w.f.c);
+}
+
 // ---- streams ------------------------------------------------------------------------------------
 
 static void opened(struct world *w, const struct client *c)
@@ -418,6 +457,11 @@ static void stream_allocate(struct world *w)
 	w->b.tuple.connection = 0x100000002;
 	opened(w, &w->f.c);
 	assert_int_equal(ask(w, &w->f.c, NULL, 0), 0);
+}
+
+static void by_udp(struct client *c)
+{
+	c->tuple = (struct turn_tuple){.remote = c->tuple.remote, .listener_id = LISTENER_ID};
 }
 
 static void closed_connection_leaves_it_waiting(void **state)
@@ -504,6 +548,28 @@ static void connections_go_while_it_moves(void **state)
 	}
 }
 
+// The first connection closes between a reload without the second one's listener and the sweep.
+static void removed_listener_leaves_it_waiting(void **state)
+{
+	struct world w;
+
+	(void)state;
+	stream_allocate(&w);
+	by_udp(&w.b);
+	assert_int_equal(challenge_move(&w, &w.b), 0);
+	reconfigure(&w, w.f.h.listeners + 1, 1);
+	closed(&w, &w.f.c);
+	assert_int_equal(w.f.h.store.live_moves, 0);
+	assert_int_equal(turn_get_counters(w.f.h.s)->allocations_held, 1);
+	sweep(&w);
+	assert_int_equal(w.f.h.n_closed, 0);
+	w.f.c.tuple.connection += 0x100000000;
+	opened(&w, &w.f.c);
+	assert_int_equal(move(&w, &w.f.c, 600), 0);
+	reconfigure(&w, w.f.h.listeners, 2);
+	world_end(&w, &w.f.c);
+}
+
 // All connections are lost, then the process too.
 static void lost_edge_leaves_it_waiting(void **state)
 {
@@ -518,8 +584,7 @@ static void lost_edge_leaves_it_waiting(void **state)
 	harness_restart(&w.f.h);
 	harness_sleep(&w.f.h, 15 * SECOND);
 	assert_int_equal(w.f.h.n_closed, 0);
-	w.b.tuple = (struct turn_tuple){
-		.remote = w.b.tuple.remote, .listener_id = LISTENER_ID}; // by UDP
+	by_udp(&w.b);
 	assert_int_equal(challenge_move(&w, &w.b), 0);
 	assert_int_equal(w.f.h.store.live_moves, 0);
 	world_end(&w, &w.b);
@@ -541,11 +606,13 @@ int main(void)
 		cmocka_unit_test(third_tuple_takes_over),
 		cmocka_unit_test(full_tables_refuse_the_move),
 		cmocka_unit_test(restart_goes_on),
+		cmocka_unit_test(removed_listener_is_not_moved_to),
 		cmocka_unit_test(closed_connection_leaves_it_waiting),
 		cmocka_unit_test(another_connection_resumes_it),
 		cmocka_unit_test(connection_of_the_same_tuple_resumes_it),
 		cmocka_unit_test(new_allocation_of_the_tuple_takes_its_place),
 		cmocka_unit_test(connections_go_while_it_moves),
+		cmocka_unit_test(removed_listener_leaves_it_waiting),
 		cmocka_unit_test(lost_edge_leaves_it_waiting),
 	};
 
