@@ -17,15 +17,12 @@ edge_runs()
 	[ "$(relayctl edge show | grep -cE '^(control|data plane) runs +yes$')" = 2 ]
 }
 
-# client PART: the lines of the client's checks.
-client()
+# client_run PART: the lines of the client's checks go to a file.
+client_run()
 {
-	local out=$E2E_TMP/client.$1
-
 	e2e_run a timeout 240 python3 "$E2E_TOP/tests/e2e/mobility.py" "$TP_RELAY4" "$TP_B4" \
 		--peer-netns "$TP_NS_B" --password-file "$TP_PASSWORD_FILE" \
-		--ca "$TP_LAB_DIR/ca.pem" --part "$1" > "$out" 2>&1
-	e2e_check "$1: all checks of the client" client_passed $? "$out"
+		--ca "$TP_LAB_DIR/ca.pem" --part "$1" > "$E2E_TMP/client.$1" 2>&1
 }
 
 client_passed()
@@ -33,14 +30,34 @@ client_passed()
 	[ "$1" = 0 ] && grep -q '^ok' "$2" && ! grep -q '^not ok' "$2" || { cat "$2"; false; }
 }
 
-# client_begin PART: until client_go; the client waits for lines.
+# client PART
+client()
+{
+	local status=0
+
+	client_run "$1" || status=$?
+	e2e_check "$1: all checks of the client" client_passed $status "$E2E_TMP/client.$1"
+}
+
+# client_begin PART: until client_end; the client waits for lines.
 client_begin()
 {
 	mkfifo "$E2E_TMP/go"
-	client "$1" < "$E2E_TMP/go" &
+	client_run "$1" < "$E2E_TMP/go" &
 	job=$!
 	exec 6> "$E2E_TMP/go"
 	rm "$E2E_TMP/go"
+}
+
+# client_end PART: lets it go on to its end.
+client_end()
+{
+	local status=0
+
+	echo go >&6
+	exec 6>&-
+	wait $job || status=$?
+	e2e_check "$1: all checks of the client" client_passed $status "$E2E_TMP/client.$1"
 }
 
 client_is()
@@ -69,10 +86,7 @@ e2e_lab kill control > /dev/null 6>&-
 e2e_lab start control > /dev/null 6>&-
 e2e_lab kill dataplane > /dev/null 6>&-
 e2e_lab start dataplane > /dev/null 6>&-
-echo go >&6
-exec 6>&-
-wait $job
-e2e_check "all checks of the client under kills" client_passed 0 "$E2E_TMP/client.killed"
+client_end killed
 
 e2e_check "the edge has found both processes again" e2e_wait 60 edge_runs
 client_begin streams
@@ -80,10 +94,7 @@ e2e_check "connections came and went" client_is streams ready
 e2e_lab kill edge > /dev/null 6>&-
 e2e_lab start edge > /dev/null 6>&-
 e2e_check "the edge has found both processes once more" e2e_wait 60 edge_runs
-echo go >&6
-exec 6>&-
-wait $job
-e2e_check "all checks of the client of streams" client_passed 0 "$E2E_TMP/client.streams"
+client_end streams
 
 e2e_check "moves are logged" grep -q allocation_moved "$TP_LAB_DIR/control.log"
 e2e_check "no allocation is left" e2e_wait 60 no_allocations
