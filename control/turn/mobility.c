@@ -383,7 +383,7 @@ int turn_restore_move(struct turn_server *s, uint64_t now_ns, uint32_t allocatio
 	int err = 0;
 
 	if (a == NULL || a->move != NULL || (a->flags & TURN_RECORD_MOBILE) == 0 || l == NULL ||
-		turn_allocation_by_tuple(s, client) != NULL || s->store.move_begin == NULL)
+		turn_allocation_by_tuple(s, client) != NULL || !is_offered(s))
 		return -EINVAL;
 	ds_wheel_start(&s->wheel, r.now_s);
 	if (turn_listener_is_stream(l))

@@ -207,16 +207,22 @@ static bool listener_is_known(const struct turn_server *s, uint16_t id)
 	return false;
 }
 
-// Ends an allocation whose listener left, and relayed addresses that left. False: nothing of it is
-// there any more.
+// Ends an allocation whose listener left or that waits in vain, its move, and relayed addresses
+// that left. False: nothing of it is there any more.
 static bool addresses_sweep(struct turn_server *s, uint64_t now_ns, struct turn_allocation *a)
 {
 	if (!listener_is_known(s, a->client.listener_id)) {
 		turn_allocation_close(s, now_ns, a, TURN_CLOSE_CONFIG);
 		return false;
 	}
-	if (a->move != NULL && (!listener_is_known(s, a->move->client.listener_id) ||
-				       turn_bans_hold_client(&s->bans, &a->move->client.remote)))
+	// Its client cannot come back with a ticket.
+	if (a->held && !s->conf.mobility) {
+		turn_allocation_close(s, now_ns, a, TURN_CLOSE_CONFIG);
+		return false;
+	}
+	if (a->move != NULL &&
+		(!s->conf.mobility || !listener_is_known(s, a->move->client.listener_id) ||
+			turn_bans_hold_client(&s->bans, &a->move->client.remote)))
 		turn_move_abandon(s, a);
 	for (unsigned i = 0; a->live && i < TURN_RELAY_SLOTS; i++) {
 		const struct turn_slot *slot = &a->slot[i];

@@ -8,6 +8,7 @@
 #include "allocation.h"
 #include "data.h"
 #include "mobility.h"
+#include "tuple.h"
 
 // Ends the objects that depend on a connection, then the connection.
 static void connection_end(
@@ -18,6 +19,9 @@ static void connection_end(
 	s->counters.pending_dropped += turn_pending_drop(&s->pending, &connection->client);
 	if (a != NULL && s->conf.mobility && (a->flags & TURN_RECORD_MOBILE) != 0)
 		turn_mobility_hold(s, a, &connection->client);
+	// Only its move, where mobility was switched off since.
+	else if (a != NULL && !turn_tuple_equal(&a->client, &connection->client))
+		turn_move_abandon(s, a);
 	else if (a != NULL)
 		turn_allocation_close(s, now_ns, a, TURN_CLOSE_CONNECTION);
 	turn_connection_del(&s->connections, connection);

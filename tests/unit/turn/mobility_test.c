@@ -3,6 +3,7 @@
 #include "harness.h"
 
 #include <mobility.h>
+#include <errno.h>
 #include <ticket.h>
 
 #define ATTR_TICKET 0x8030u
@@ -570,6 +571,63 @@ static void removed_listener_leaves_it_waiting(void **state)
 	world_end(&w, &w.f.c);
 }
 
+static void switch_off(struct world *w)
+{
+	w->f.h.conf.mobility = false;
+	assert_int_equal(turn_reconfigure(w->f.h.s, &w->f.h.conf), 0);
+}
+
+// Switched off while it moves: its second connection goes before the sweep, or its move is swept.
+static void switched_off_leaves_the_first(void **state)
+{
+	(void)state;
+	for (unsigned way = 0; way < 2; way++) {
+		struct world w;
+
+		stream_allocate(&w);
+		opened(&w, &w.b);
+		assert_int_equal(challenge_move(&w, &w.b), 0);
+		switch_off(&w);
+		if (way == 0)
+			closed(&w, &w.b);
+		else
+			sweep(&w);
+		assert_int_equal(w.f.h.store.live_moves, 0);
+		assert_int_equal(turn_get_counters(w.f.h.s)->moves_abandoned, 1);
+		sweep(&w);
+		assert_int_equal(w.f.h.n_closed, 0);
+		world_end(&w, &w.f.c);
+	}
+}
+
+static void switched_off_ends_what_waits(void **state)
+{
+	struct world w;
+
+	(void)state;
+	stream_allocate(&w);
+	closed(&w, &w.f.c);
+	switch_off(&w);
+	sweep(&w);
+	assert_int_equal(w.f.h.n_closed, 1);
+	assert_int_equal(w.f.h.reason, TURN_CLOSE_CONFIG);
+	world_end(&w, NULL);
+}
+
+static void switched_off_begins_no_move_anew(void **state)
+{
+	struct world w;
+	uint32_t ref;
+
+	(void)state;
+	world_allocate(&w);
+	ref = client_allocation(&w.f.h, &w.f.c)->ref;
+	switch_off(&w);
+	assert_int_equal(turn_restore_move(w.f.h.s, w.f.h.now_ns, ref, &w.b.tuple), -EINVAL);
+	assert_int_equal(w.f.h.store.live_moves, 0);
+	world_end(&w, &w.f.c);
+}
+
 // All connections are lost, then the process too.
 static void lost_edge_leaves_it_waiting(void **state)
 {
@@ -613,6 +671,9 @@ int main(void)
 		cmocka_unit_test(new_allocation_of_the_tuple_takes_its_place),
 		cmocka_unit_test(connections_go_while_it_moves),
 		cmocka_unit_test(removed_listener_leaves_it_waiting),
+		cmocka_unit_test(switched_off_leaves_the_first),
+		cmocka_unit_test(switched_off_ends_what_waits),
+		cmocka_unit_test(switched_off_begins_no_move_anew),
 		cmocka_unit_test(lost_edge_leaves_it_waiting),
 	};
 
