@@ -14,9 +14,13 @@ static void event_page_print(FILE *out)
 	      "counted;\n"
 	      "the count is on the event's next line as `suppressed`, or on a `log_suppressed` "
 	      "line.\n"
-	      "One client, or those of one prefix (/32 of IPv4, /64 of IPv6), causes a third of an "
-	      "event's\n"
-	      "lines at most: nobody's flood hides another's line. Records of allocations have no "
+	      "One client, or those of one prefix (/32 of IPv4, /64 of IPv6), causes about a third "
+	      "of an\n"
+	      "event's lines at most (4 of 10, 11 of 30), so that the flood of one prefix leaves "
+	      "room for the\n"
+	      "lines of others. Many prefixes together, such as those of a /48, can fill it; and a "
+	      "prefix whose\n"
+	      "hash is that of another (one of 64) shares with it. Records of allocations have no "
 	      "rate.\n\n"
 	      "| event | level | lines per second at most | meaning |\n|---|---|---|---|\n",
 		out);

@@ -19,7 +19,8 @@ struct meter {
 };
 
 // Whether a line with these fields (NULL: none) may be written; counts it. *suppressed is the count
-// to report with it. A prefix has at most half of what others left of the event's lines: the first
-// one a third of all, and something stays for those that come after it.
+// to report with it. A prefix may write while it has written at most half as
+// many lines as remain: the first one about a third of all (4 of 10, 11 of 30), and something stays
+// for those that come after it. Many prefixes fill it.
 bool meter_pass(struct meter *m, unsigned lines_per_s, const struct log_field *fields,
 	uint64_t now_ns, uint64_t *suppressed);

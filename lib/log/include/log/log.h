@@ -9,8 +9,8 @@
 //
 // Every event has a rate of its own (<log/event.h>): lines beyond it are counted, and the count is
 // on the event's next line (suppressed=N) or, if none comes, on a log_suppressed line of log_tick.
-// Of lines with a field "client" (log_addr), one prefix, /32 or /64, has a third of the rate at
-// most.
+// Of lines with a field "client" (log_addr), one prefix, /32 or /64, has about a third of the rate
+// at most.
 //
 // Threads: every function may be called by any thread at any time but for log_init and log_fini,
 // which are called while there is one. A poll-mode worker never calls any of them. Nothing here may
