@@ -18,6 +18,7 @@
 struct serve_dtls_port {
 	struct tp_addr addr;
 	struct tls_context *context; // under serve.lock
+	bool is_removed;	     // likewise; its associations end by themselves
 };
 
 // Of one thread.
@@ -40,8 +41,9 @@ void association_ports_free(struct serve *s);
 // New contexts for all ports, [n_dtls_ports]. NULL with err filled in.
 struct tls_context **association_contexts_load(
 	struct serve *s, const struct conf *conf, struct tls_error *err);
-// Puts them into use, and frees the list with those before. NULL is fine.
-void association_contexts_swap(struct serve *s, struct tls_context **made);
+// Puts them into use, and frees the list with those before. Ports that the configuration lacks are
+// removed from then on.
+void association_contexts_swap(struct serve *s, const struct conf *conf, struct tls_context **made);
 void association_contexts_free(struct serve *s, struct tls_context **made);
 
 // ---- one thread's -------------------------------------------------------------------------------

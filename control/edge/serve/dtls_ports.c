@@ -79,13 +79,14 @@ struct tls_context **association_contexts_load(
 	return made;
 }
 
-void association_contexts_swap(struct serve *s, struct tls_context **made)
+void association_contexts_swap(struct serve *s, const struct conf *conf, struct tls_context **made)
 {
 	pthread_mutex_lock(&s->lock);
 	for (size_t i = 0; i < s->n_dtls_ports; i++) {
 		struct tls_context *old = s->dtls_ports[i].context;
 
 		s->dtls_ports[i].context = made[i];
+		s->dtls_ports[i].is_removed = listener_of(conf, &s->dtls_ports[i].addr) == NULL;
 		made[i] = old;
 	}
 	s->n_dtls_served = s->n_dtls_ports;

@@ -176,7 +176,7 @@ static int contexts_load(struct serve *s, const struct conf *conf, struct tls_er
 		association_contexts_free(s, dtls);
 		return -1;
 	}
-	association_contexts_swap(s, dtls);
+	association_contexts_swap(s, conf, dtls);
 	return 0;
 }
 
@@ -312,8 +312,10 @@ uint64_t serve_expires_s(struct serve *s, char *file, size_t size)
 		if (!s->ports[i].is_removed)
 			expires_first(s->ports[i].context, &first_s, file, size);
 	}
-	for (size_t i = 0; i < s->n_dtls_ports; i++)
-		expires_first(s->dtls_ports[i].context, &first_s, file, size);
+	for (size_t i = 0; i < s->n_dtls_ports; i++) {
+		if (!s->dtls_ports[i].is_removed)
+			expires_first(s->dtls_ports[i].context, &first_s, file, size);
+	}
 	pthread_mutex_unlock(&s->lock);
 	return first_s;
 }

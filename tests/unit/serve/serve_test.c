@@ -394,6 +394,35 @@ static void listeners_come_and_go(void **state)
 	conf_free(other);
 }
 
+// The certificate of a removed listener is no reason to warn.
+static void removed_dtls_listeners_have_no_expiry(void **state)
+{
+	struct world w = {.unnamed = false};
+	struct serve_changes changes;
+	char listeners[256], file[64];
+	struct conf *with, *without;
+	struct tls_error err;
+
+	(void)state;
+	world_start(&w, "");
+	snprintf(listeners, sizeof(listeners),
+		"  - {address: 127.0.0.1, transport: tcp, port: %u, proxies: [127.0.0.0/8]}\n"
+		"  - {address: 127.0.0.1, transport: dtls, port: %u}\n",
+		w.ports[1], w.ports[2]);
+	with = world_conf(listeners, "");
+	strchr(listeners, '\n')[1] = '\0';
+	without = world_conf(listeners, "");
+	assert_int_equal(serve_reload(w.serve, with, &changes, &err), 0);
+	assert_int_not_equal(serve_expires_s(w.serve, file, sizeof(file)), 0);
+	assert_int_equal(serve_reload(w.serve, without, &changes, &err), 0);
+	assert_int_equal(serve_expires_s(w.serve, file, sizeof(file)), 0);
+	assert_int_equal(serve_reload(w.serve, with, &changes, &err), 0);
+	assert_int_not_equal(serve_expires_s(w.serve, file, sizeof(file)), 0);
+	world_stop(&w);
+	conf_free(with);
+	conf_free(without);
+}
+
 // All of them, or none.
 static void a_listener_that_fails_changes_nothing(void **state)
 {
@@ -438,6 +467,7 @@ int main(void)
 		cmocka_unit_test(tls_waits_for_a_slow_reader),
 		cmocka_unit_test(certificates_are_read_again),
 		cmocka_unit_test(listeners_come_and_go),
+		cmocka_unit_test(removed_dtls_listeners_have_no_expiry),
 		cmocka_unit_test(a_listener_that_fails_changes_nothing),
 	};
 
