@@ -166,7 +166,7 @@
 	X(CERTIFICATE_LOADED, "certificate_loaded", INFO, 10,                                      \
 		"The certificates are in use; the line has the first expiry.")                     \
 	X(CERTIFICATE_REFUSED, "certificate_refused", ERROR, 10,                                   \
-		"Certificates can't be used; those before stay in use.")                           \
+		"Certificates or listeners can't be used; all of those before stay in use.")       \
 	X(CERTIFICATE_EXPIRES, "certificate_expires", WARNING, 1,                                  \
 		"A certificate expires within 14 days, or has expired.")                           \
 	X(SIGNAL_IGNORED, "signal_ignored", WARNING, 10, "A signal without a meaning arrived.")    \
