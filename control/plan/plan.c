@@ -119,13 +119,19 @@ static uint64_t record_octets(void)
 	       many.n_allocations;
 }
 
-// An allocation's share of the limits array and its counters.
+static uint64_t buckets_octets(const struct conf *c)
+{
+	return (uint64_t)settings_limits_needed(c) * PROC_BUCKETS_BYTES;
+}
+
+// An allocation's share of the limits array and its counters, and of the buckets where caps are
+// set: others are never touched.
 static uint64_t limit_octets(const struct conf *c)
 {
 	uint64_t each = sizeof(struct tp_limit) +
 			(uint64_t)c->dataplane.workers * sizeof(struct tp_limit_cell);
 
-	return settings_shape(c).n_limits * each / c->limits.allocations;
+	return (settings_shape(c).n_limits * each + buckets_octets(c)) / c->limits.allocations;
 }
 
 // At most: each worker's part of the file begins and ends within a page.
@@ -203,6 +209,7 @@ static void buffers_make(struct plan *p)
 	p->fragment_octets = proc_fragment_memory(d);
 	p->dataplane_octets = proc_dataplane_memory(d, small ? p->buffer_octets : 0,
 		small ? p->octets[PLAN_STATE] + p->octets[PLAN_PUNT] + p->octets[PLAN_STREAM] : 0);
+	p->dataplane_octets += buckets_octets(p->conf);
 }
 
 // The client's frames carry a channel header, the peer's do not.

@@ -10,6 +10,7 @@
 #include <shm/futex.h>
 #include <shm/guard.h>
 
+#include <proc/host.h>
 #include <worker/clock.h>
 
 static struct shm_file *file_of(struct attach *a, unsigned i)
@@ -178,6 +179,8 @@ static int open_punt(struct attach *a, struct shm_error *err)
 	rc = shm_punt_create(r, &a->place, &a->segment.tables, n, err);
 	return rc == 0 ? shm_file_publish(&r->file, &a->place, err) : rc;
 }
+
+_Static_assert(sizeof(struct stage_cap) == PROC_BUCKETS_BYTES, "as the plan counts them");
 
 // All buckets are full. Pages that no slot uses are never touched.
 static int caps_make(struct attach *a)

@@ -155,6 +155,21 @@ static void an_allocation_fits_in_what_it_is_said_to_use(void **state)
 	assert_in_range(p.octets_per_100k, p.segment_octets - 64 * 100, p.segment_octets);
 }
 
+// Two slots for each allocation, in the data plane's own memory.
+static void buckets_of_caps_are_counted(void **state)
+{
+	struct conf c = conf_make(100000, 400001);
+	struct plan without, p;
+
+	(void)state;
+	plan_of(&without, &c, NULL);
+	c.limits.caps.user.packet_rate = 7;
+	plan_of(&p, &c, NULL);
+	assert_int_equal(p.segment_octets, without.segment_octets);
+	assert_int_equal(p.dataplane_octets, without.dataplane_octets + 200128 * 128);
+	assert_int_equal(p.used_per_allocation, without.used_per_allocation + 256);
+}
+
 static void buffers_follow_the_queues(void **state)
 {
 	struct conf c = conf_make(1000, 8000);
@@ -323,6 +338,7 @@ int main(void)
 		cmocka_unit_test(files_are_those_that_are_made),
 		cmocka_unit_test(rings_of_streams_are_counted),
 		cmocka_unit_test(an_allocation_fits_in_what_it_is_said_to_use),
+		cmocka_unit_test(buckets_of_caps_are_counted),
 		cmocka_unit_test(buffers_follow_the_queues),
 		cmocka_unit_test(buffers_are_counted_by_node),
 		cmocka_unit_test(fragments_are_counted_by_worker),

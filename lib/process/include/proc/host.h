@@ -27,6 +27,10 @@ uint64_t proc_fragment_memory(const struct conf_dataplane *d);
 // the segment, each 0 where they are in huge pages, fragments, and the process.
 uint64_t proc_dataplane_memory(const struct conf_dataplane *d, uint64_t buffers, uint64_t files);
 
+// Memory of the data plane for the buckets of one slot of the limits array, on ordinary pages that
+// are there as slots are used.
+#define PROC_BUCKETS_BYTES 128u
+
 // Keeps everything that is mapped from being swapped out. 0, or a negative errno: the limit of
 // locked memory does not allow it.
 int proc_memory_lock(void);
