@@ -48,7 +48,8 @@ static const struct section cap_section = {
 
 static const struct rule caps_rules[] = {
 	CAP(allocation, "Each allocation of the file's own realm."),
-	CAP(user, "All allocations of one user of the file's own realm together."),
+	CAP(user, "All allocations of one user of the file's own realm together. Each time-limited "
+		  "credential that has a time and no name is a user of its own."),
 	CAP(realm, "All allocations of the file's own realm together."),
 	CAP(all, "All allocations of all realms together."),
 	{.key = NULL},
@@ -56,7 +57,8 @@ static const struct rule caps_rules[] = {
 
 static const struct rule realm_caps_rules[] = {
 	CAP(allocation, "Each allocation of the realm."),
-	CAP(user, "All allocations of one user of the realm together."),
+	CAP(user, "All allocations of one user of the realm together. Each time-limited credential "
+		  "that has a time and no name is a user of its own."),
 	CAP(realm, "All allocations of the realm together."),
 	{.key = NULL},
 };
