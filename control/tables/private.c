@@ -26,8 +26,8 @@ static uint64_t plan_make(struct private_header *h, const struct shm_tables *tab
 {
 	uint32_t n_entries = tables->table.n_entries;
 
-	h->n_records = tables->n_allocations + 1;
-	h->n_names = tables->n_allocations / NAMES_SHARE + NAMES_LEAST;
+	h->n_records = tables->n_allocations + RECORDS_SPARE + 1;
+	h->n_names = tables->n_allocations / NAMES_SHARE + NAMES_LEAST + RECORDS_SPARE;
 	h->n_tombstones = tables->n_allocations / TOMBSTONES_SHARE + TOMBSTONES_LEAST;
 	h->n_reservations = tables->n_allocations / RESERVATIONS_SHARE + RESERVATIONS_LEAST;
 	h->records_off = sizeof(*h);

@@ -94,6 +94,10 @@ struct usage_base {
 };
 TP_ASSERT_SIZE(struct usage_base, 16);
 
+// Records, and blocks for names, beyond those of the allocations: an allocation that moves or has
+// another owner has its next one before it gives the last one back, one that moves then needs two.
+#define RECORDS_SPARE 3u
+
 struct private_header {
 	struct tp_file_header file;
 	struct tables_secrets secrets;

@@ -27,7 +27,8 @@ int tables_reservation_add(void *ctx, const struct turn_reservation_record *rec,
 	if (i == 0)
 		return -ENOSPC;
 	if (rec->username_len > RECORD_NAME_INLINE) {
-		block = tables_pool_take(&t->names);
+		if (tables_pool_spare(&t->names) > RECORDS_SPARE)
+			block = tables_pool_take(&t->names);
 		if (block == 0) {
 			tables_pool_give(&t->reservations, i);
 			return -ENOSPC;

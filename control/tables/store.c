@@ -44,7 +44,7 @@ void tables_room_make(struct tables *t)
 {
 	tables_cells_look(t);
 	while ((tables_pool_spare(&t->entries) < 2 || t->buckets.n_free == 0 ||
-		       t->records.n_free == 0 || t->hop.pool.n_free == 0) &&
+		       t->records.n_free <= RECORDS_SPARE || t->hop.pool.n_free == 0) &&
 		tables_slots_reap(t, REAP_PORTION) != 0)
 		;
 }
@@ -181,6 +181,14 @@ static int allocation_check(const struct tables *t, const struct turn_allocation
 	return !any ? -EINVAL : key_exists(t, &key) ? -EEXIST : 0;
 }
 
+// Whether there are only those left that moves and owners need.
+static bool records_are_taken(const struct tables *t, const struct turn_allocation_record *rec)
+{
+	return tables_pool_spare(&t->records) <= RECORDS_SPARE ||
+	       (rec->username_len > RECORD_NAME_INLINE &&
+		       tables_pool_spare(&t->names) <= RECORDS_SPARE);
+}
+
 static int allocation_add(void *ctx, const struct turn_allocation_record *rec, uint32_t *ref)
 {
 	struct tables *t = ctx;
@@ -192,7 +200,7 @@ static int allocation_add(void *ctx, const struct turn_allocation_record *rec, u
 		return rc;
 	tables_room_make(t);
 	slot = tables_slot_take(t);
-	record = slot != 0 ? tables_record_take(t, slot, rec) : 0;
+	record = slot != 0 && !records_are_taken(t, rec) ? tables_record_take(t, slot, rec) : 0;
 	if (record == 0) {
 		if (slot != 0)
 			tables_slot_give(t, slot);

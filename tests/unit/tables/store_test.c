@@ -233,6 +233,29 @@ static void deleting_takes_everything_along(void **state)
 	assert_int_equal(c.entries_free, 255 - 3);
 }
 
+// All allocations there may be: each may still have another owner, with a name of any length, also
+// while one moves.
+static void full_tables_take_new_owners(void **state)
+{
+	struct fixture *f = *state;
+	const struct turn_tuple next = {
+		.remote = tp_addr_ipv4(0x0a4d0999, 4000), .listener_id = f->locals[LISTENER].id};
+	struct turn_allocation_record rec = fixture_record(f, 40);
+	uint32_t refs[40], ref;
+
+	for (uint32_t i = 0; i < 40; i++)
+		refs[i] = fixture_allocate(f, i);
+	rec.username_len = TURN_USERNAME_MAX;
+	memset(rec.username, 'a', rec.username_len);
+	assert_int_equal(f->store.allocation_add(f->store.ctx, &rec, &ref), -ENOSPC);
+	for (uint32_t i = 0; i < 40; i++)
+		assert_int_equal(f->store.allocation_own(f->store.ctx, refs[i], &rec), 0);
+	assert_int_equal(f->store.move_begin(f->store.ctx, refs[7], &next, &ref), 0);
+	for (uint32_t i = 0; i < 40; i++)
+		assert_int_equal(f->store.allocation_own(f->store.ctx, refs[i], &rec), 0);
+	assert_int_equal(f->store.allocation_add(f->store.ctx, &rec, &ref), -ENOSPC);
+}
+
 static void pools_run_dry_without_a_trace(void **state)
 {
 	struct fixture *f = *state;
@@ -359,6 +382,7 @@ int main(void)
 		TEST(permission_is_by_address),
 		TEST(own_addresses_are_hairpins),
 		TEST(deleting_takes_everything_along),
+		TEST(full_tables_take_new_owners),
 		TEST(pools_run_dry_without_a_trace),
 		TEST(usage_is_summed_and_closed),
 		TEST(usage_survives_a_new_state),
