@@ -207,10 +207,25 @@ static bool listener_is_known(const struct turn_server *s, uint16_t id)
 	return false;
 }
 
-// Ends an allocation whose listener left or that waits in vain, its move, and relayed addresses
-// that left. False: nothing of it is there any more.
+// Finishes a move away from a listener that left; gives up one that may not go on.
+static void move_sweep(struct turn_server *s, struct turn_allocation *a)
+{
+	const struct turn_tuple *to = &a->move->client;
+
+	if (!listener_is_known(s, to->listener_id) || turn_bans_hold_client(&s->bans, &to->remote))
+		turn_move_abandon(s, a);
+	else if (!listener_is_known(s, a->client.listener_id))
+		turn_move_finish(s, a);
+	else if (!s->conf.mobility)
+		turn_move_abandon(s, a);
+}
+
+// Ends an allocation whose listener left or that waits in vain, and relayed addresses that
+// left. False: nothing of it is there any more.
 static bool addresses_sweep(struct turn_server *s, uint64_t now_ns, struct turn_allocation *a)
 {
+	if (a->move != NULL)
+		move_sweep(s, a);
 	if (!listener_is_known(s, a->client.listener_id)) {
 		turn_allocation_close(s, now_ns, a, TURN_CLOSE_CONFIG);
 		return false;
@@ -220,10 +235,6 @@ static bool addresses_sweep(struct turn_server *s, uint64_t now_ns, struct turn_
 		turn_allocation_close(s, now_ns, a, TURN_CLOSE_CONFIG);
 		return false;
 	}
-	if (a->move != NULL &&
-		(!s->conf.mobility || !listener_is_known(s, a->move->client.listener_id) ||
-			turn_bans_hold_client(&s->bans, &a->move->client.remote)))
-		turn_move_abandon(s, a);
 	for (unsigned i = 0; a->live && i < TURN_RELAY_SLOTS; i++) {
 		const struct turn_slot *slot = &a->slot[i];
 

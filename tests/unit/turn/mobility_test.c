@@ -432,6 +432,76 @@ static void removed_listener_is_not_moved_to(void **state)
 	world_end(&w, &w.f.c);
 }
 
+// A reload takes the first 5-tuple's listener away: the second one is good.
+static void removed_first_listener_finishes_it(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_allocate(&w);
+	w.b.tuple.listener_id = LISTENER6_ID;
+	assert_int_equal(challenge_move(&w, &w.b), 0);
+	reconfigure(&w, w.f.h.listeners + 1, 1);
+	sweep(&w);
+	assert_int_equal(w.f.h.n_closed, 0);
+	assert_int_equal(w.f.h.store.live_moves, 0);
+	assert_int_equal(turn_get_counters(w.f.h.s)->moves, 1);
+	assert_int_equal(client_refresh(&w.f.h, &w.b, 600), 0);
+	reconfigure(&w, w.f.h.listeners, 2);
+	world_end(&w, &w.b);
+}
+
+static void without_both_listeners_it_ends(void **state)
+{
+	struct turn_listener other;
+	struct world w;
+
+	(void)state;
+	world_allocate(&w);
+	assert_int_equal(challenge_move(&w, &w.b), 0);
+	other = w.f.h.listeners[1];
+	reconfigure(&w, &other, 1);
+	sweep(&w);
+	assert_int_equal(w.f.h.n_closed, 1);
+	assert_int_equal(w.f.h.reason, TURN_CLOSE_CONFIG);
+	reconfigure(&w, w.f.h.listeners, 2);
+	world_end(&w, NULL);
+}
+
+static void ban(struct world *w, const struct client *c)
+{
+	struct turn_ban ban = {.kind = TURN_BAN_PREFIX,
+		.until_s = w->f.h.wall_s + 100,
+		.prefix = text_cidr_make(&c->tuple.remote, 32)};
+	uint32_t index;
+
+	assert_int_equal(turn_ban_add(w->f.h.s, w->f.h.now_ns, w->f.h.wall_s, &ban, &index), 0);
+}
+
+// A ban of the second address ends the move, and the call with it where the first one's listener
+// is gone.
+static void banned_second_address_is_given_up(void **state)
+{
+	(void)state;
+	for (unsigned removed = 0; removed < 2; removed++) {
+		struct world w;
+
+		world_allocate(&w);
+		w.b.tuple.listener_id = LISTENER6_ID;
+		assert_int_equal(challenge_move(&w, &w.b), 0);
+		ban(&w, &w.b);
+		if (removed)
+			reconfigure(&w, w.f.h.listeners + 1, 1);
+		sweep(&w);
+		assert_int_equal(w.f.h.store.live_moves, 0);
+		assert_int_equal(turn_get_counters(w.f.h.s)->moves_abandoned, 1);
+		assert_int_equal(w.f.h.n_closed, removed);
+		if (removed)
+			reconfigure(&w, w.f.h.listeners, 2);
+		world_end(&w, removed ? NULL : &w.f.c);
+	}
+}
+
 // ---- streams ------------------------------------------------------------------------------------
 
 static void opened(struct world *w, const struct client *c)
@@ -665,6 +735,9 @@ int main(void)
 		cmocka_unit_test(full_tables_refuse_the_move),
 		cmocka_unit_test(restart_goes_on),
 		cmocka_unit_test(removed_listener_is_not_moved_to),
+		cmocka_unit_test(removed_first_listener_finishes_it),
+		cmocka_unit_test(without_both_listeners_it_ends),
+		cmocka_unit_test(banned_second_address_is_given_up),
 		cmocka_unit_test(closed_connection_leaves_it_waiting),
 		cmocka_unit_test(another_connection_resumes_it),
 		cmocka_unit_test(connection_of_the_same_tuple_resumes_it),
