@@ -225,6 +225,19 @@ static unsigned move_begin(struct turn_request *r, struct turn_allocation *a)
 	return 0;
 }
 
+// Whether it may move once more; counts it.
+static bool may_move(struct turn_allocation *a, uint64_t now_ns)
+{
+	const uint64_t cost_ns = TP_NS_PER_S / TURN_MOVES_PER_S;
+
+	if (a->next_move_ns > now_ns + TURN_MOVES_AT_ONCE * cost_ns)
+		return false;
+	if (a->next_move_ns < now_ns)
+		a->next_move_ns = now_ns;
+	a->next_move_ns += cost_ns;
+	return true;
+}
+
 // To another 5-tuple than it has.
 static unsigned move_to(struct turn_request *r, struct turn_allocation *a)
 {
@@ -234,6 +247,10 @@ static unsigned move_to(struct turn_request *r, struct turn_allocation *a)
 	if (a->move != NULL && tuple_is(&a->move->client, r->from)) {
 		ds_wheel_set(&s->wheel, &a->move->timer, tp_expiry_s(r->now_ns, TURN_MOVE_S));
 		return 0;
+	}
+	if (!may_move(a, r->now_ns)) {
+		s->counters.moves_refused++;
+		return turn_refuse(r, TURN_REFUSED_MOVES, 508);
 	}
 	if (a->move != NULL)
 		turn_move_abandon(s, a);

@@ -14,7 +14,11 @@ struct turn_request;
 struct stun_writer;
 
 // A move without a message for a peer is abandoned.
-#define TURN_MOVE_S 30u
+#define TURN_MOVE_S	   30u
+// One allocation may begin so many moves per second, and so many at once besides: each costs work
+// for all its permissions and channels.
+#define TURN_MOVES_PER_S   1u
+#define TURN_MOVES_AT_ONCE 16u
 
 struct turn_move {
 	struct ds_map_node by_tuple;

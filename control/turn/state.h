@@ -62,7 +62,8 @@ struct turn_allocation {
 	struct ds_list permissions;
 	struct ds_list data; // connections of a TCP allocation
 	uint64_t created_ns;
-	uint32_t lifetime_s; // of the Allocate success response
+	uint64_t next_move_ns; // when it has used up nothing of the rate of moves
+	uint32_t lifetime_s;   // of the Allocate success response
 	uint32_t ref;
 	uint32_t index;		// in the pool
 	uint32_t n_permissions; // in the list, those out of the store too

@@ -360,6 +360,39 @@ static void third_tuple_takes_over(void **state)
 	world_end(&w, &third);
 }
 
+// Begins moves to and fro until one is refused.
+static unsigned moves_until_refused(struct world *w)
+{
+	unsigned n = 0;
+
+	while (move(w, n % 2 == 0 ? &w->b : &w->f.c, 600) == 0 && n < 100)
+		n++;
+	return n;
+}
+
+// Each one is work for all entries of the allocation.
+static void moves_have_a_rate(void **state)
+{
+	struct world w;
+	unsigned n;
+
+	(void)state;
+	world_allocate(&w);
+	client_challenge(&w.f.h, &w.b);
+	n = moves_until_refused(&w);
+	// Every second one is a return, which begins none.
+	assert_in_range(n, 2 * TURN_MOVES_AT_ONCE, 2 * TURN_MOVES_AT_ONCE + 2);
+	assert_int_equal(w.f.h.refusal.cause, TURN_REFUSED_MOVES);
+	assert_int_equal(w.f.h.refusal.code, 508);
+	assert_int_equal(turn_get_counters(w.f.h.s)->moves_refused, 1);
+	assert_int_equal(w.f.h.store.live_moves, 0);
+	assert_int_equal(client_refresh(&w.f.h, &w.f.c, 600), 0);
+	// The same ticket is good a second later.
+	harness_sleep(&w.f.h, SECOND);
+	assert_int_equal(moves_until_refused(&w), 2);
+	world_end(&w, &w.f.c);
+}
+
 static void full_tables_refuse_the_move(void **state)
 {
 	struct world w;
@@ -732,6 +765,7 @@ int main(void)
 		cmocka_unit_test(place_is_taken),
 		cmocka_unit_test(nat_flips_its_port_and_back),
 		cmocka_unit_test(third_tuple_takes_over),
+		cmocka_unit_test(moves_have_a_rate),
 		cmocka_unit_test(full_tables_refuse_the_move),
 		cmocka_unit_test(restart_goes_on),
 		cmocka_unit_test(removed_listener_is_not_moved_to),

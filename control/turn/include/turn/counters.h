@@ -63,6 +63,7 @@
 	X(moves_begun, "Refresh requests that began to move an allocation (RFC 8016)")             \
 	X(moves, "allocations moved to another 5-tuple")                                           \
 	X(moves_abandoned, "moves that were given up")                                             \
+	X(moves_refused, "moves refused: the client moves too often")                              \
 	X(allocations_held, "allocations whose connection went, kept for their ticket")            \
 	X(tickets_refused, "mobility tickets of no live allocation, or used before")               \
 	X(reservations_made, "relayed ports reserved for a token")                                 \

@@ -103,6 +103,7 @@ enum turn_out_kind {
 	X(DATA_QUOTA, "the user or the allocation has as many connections as allowed")             \
 	X(MOBILITY, "mobility is not offered: protocol.mobility")                                  \
 	X(TICKET, "the mobility ticket is none of a live allocation, or was used before")          \
+	X(MOVES, "the client moves its allocation more often than allowed")                        \
 	X(TABLES, "a table is full")                                                               \
 	X(MEMORY, "the server has no memory")
 
