@@ -245,7 +245,8 @@ class Call:
         judge(ways == [old] * MANY, "%s: and down, nothing lost" % name)
 
     def after(self, name, old, new, form):
-        """The first message decides; each packet down comes by one of both."""
+        """The first message decides; each packet down comes by one of both. It is the channel that
+        loses none: a Data indication may be lost when the permissions change over."""
         judge(self.up(new, form), "%s: the first message by the new one arrives" % name)
         ways = []
         end = time.monotonic() + PATIENCE

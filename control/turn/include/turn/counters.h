@@ -59,7 +59,7 @@
 	X(allocations_closed, "allocations ended")                                                 \
 	X(path_mtus_learnt, "path MTUs learnt of ICMP errors")                                     \
 	X(icmp_relayed, "ICMP errors told to clients")                                             \
-	X(reports_stale, "ICMP errors about packets of no live allocation or permission")          \
+	X(reports_stale, "reports about packets of no live allocation, permission or move")        \
 	X(moves_begun, "Refresh requests that began to move an allocation (RFC 8016)")             \
 	X(moves, "allocations moved to another 5-tuple")                                           \
 	X(moves_abandoned, "moves that were given up")                                             \
