@@ -9,7 +9,8 @@
 
 #include <proc/clock.h>
 
-#define AGAIN_NS TP_NS_PER_S // after a question without an answer
+#define AGAIN_NS  TP_NS_PER_S	     // after a question without an answer
+#define FAILED_NS (10 * TP_NS_PER_S) // after one that the source can't tell
 
 struct process_realm_keys {
 	uint64_t ask_ns;
@@ -82,8 +83,12 @@ static void on_keys(void *ctx, uint16_t realm_id, const struct tp_lookup_keys *m
 
 	while (i < s->n_realms && s->realms[i].id != realm_id)
 		i++;
-	if (m == NULL || i == s->n_realms || p->keys == NULL)
+	if (i == s->n_realms || p->keys == NULL)
 		return;
+	if (m == NULL) {
+		p->keys[i].ask_ns = proc_now_ns() + FAILED_NS;
+		return;
+	}
 	keys = keys_read(m, &room);
 	rc = turn_keys_set(p->core.turn, realm_id, &keys);
 	if (rc == 1 || (rc == 0 && m->skipped != p->keys[i].skipped)) {

@@ -8,6 +8,8 @@
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 
+#include <proc/clock.h>
+
 #include "connection.h"
 
 struct redis {
@@ -236,10 +238,28 @@ static bool token_key_read(struct redis *s, const struct source_question *q,
 	return true;
 }
 
-// SCAN, since KEYS would hold up everybody else's commands. It may name a key twice.
+#define TOO_MANY "SCAN: too many keys"
+
+static bool page_read(struct redis *s, const struct source_question *q, const redisReply *names,
+	struct tp_lookup_keys *keys, uint64_t end_ns, struct source_answer *a)
+{
+	for (size_t i = 0; i < names->elements; i++) {
+		if (proc_now_ns() > end_ns) {
+			source_fail(a, true, TOO_MANY);
+			return false;
+		}
+		if (!token_key_read(s, q, text_of(names->element[i]), keys, a))
+			return false;
+	}
+	return true;
+}
+
+// SCAN, since KEYS would hold up everybody else's commands. It may name a key twice, and goes
+// through all keys of the database, whatever they are: so the time-out is that of all pages.
 static bool token_keys_read(struct redis *s, const struct source_question *q,
 	struct tp_lookup_keys *keys, struct source_answer *a)
 {
+	uint64_t end_ns = proc_now_ns() + s->base.conf->timeout_ms * TP_NS_PER_MS;
 	char cursor[24] = "0";
 	bool good = true;
 
@@ -254,13 +274,14 @@ static bool token_keys_read(struct redis *s, const struct source_question *q,
 		       page->element[0]->len < sizeof(cursor);
 		if (!good)
 			source_fail(a, true, "SCAN: no cursor");
-		for (size_t i = 0; good && i < page->element[1]->elements; i++)
-			good = token_key_read(s, q, text_of(page->element[1]->element[i]), keys, a);
+		good = good && page_read(s, q, page->element[1], keys, end_ns, a);
 		if (good)
 			memcpy(cursor, page->element[0]->str, page->element[0]->len + 1);
 		freeReplyObject(page);
-	} while (good && strcmp(cursor, "0") != 0);
-	return good;
+	} while (good && strcmp(cursor, "0") != 0 && proc_now_ns() <= end_ns);
+	if (good && strcmp(cursor, "0") != 0)
+		source_fail(a, true, TOO_MANY);
+	return good && strcmp(cursor, "0") == 0;
 }
 
 static void redis_keys(struct source *base, const struct source_question *q,

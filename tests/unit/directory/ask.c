@@ -4,6 +4,7 @@
 //
 //   users  the answers of every source (users_check)
 //   keys   its keys (keys_check)
+//   endless  its keys take too long
 //   down   alice's key is not to be had, the fault is named and holds no planted password
 //   found, unknown: alice is there or not
 #include "users.h"
@@ -36,6 +37,21 @@ static void down(struct source_answer *a)
 	assert_true(a->problem[0] != '\0');
 	assert_null(strstr(a->problem, "hunter2"));
 	assert_null(strchr(a->problem, '\n'));
+}
+
+static void endless(void **state)
+{
+	const struct source_question q = {.by = TP_LOOKUP_BY_REALM,
+		.realm = USERS_REALM,
+		.realm_len = strlen(USERS_REALM),
+		.wanted = TP_LOOKUP_TOKEN_KEYS};
+	static struct tp_lookup_keys k;
+	struct source_answer a = {.status = TP_LOOKUP_FOUND};
+
+	(void)state;
+	source_keys(source, &q, &k, &a);
+	assert_int_equal(a.status, TP_LOOKUP_FAILED);
+	assert_string_equal(a.problem, "SCAN: too many keys");
 }
 
 static void alice(void **state)
@@ -82,6 +98,8 @@ int main(int argc, char **argv)
 			test.test_func = users;
 		if (strcmp(line, "keys") == 0)
 			test.test_func = keys;
+		if (strcmp(line, "endless") == 0)
+			test.test_func = endless;
 		failed = _cmocka_run_group_tests("source", &test, 1, NULL, NULL);
 		printf("verdict %s\n", failed == 0 ? "ok" : "failed");
 		fflush(stdout);

@@ -9,6 +9,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -67,6 +68,10 @@ class Ask:
         good, text = self.says(check)
         if not good:
             raise Failure(f"{check}: {text}")
+        print("ok -", check)
+
+    def comes_to(self, check):
+        wait(check, lambda: self.says(check)[0])
         print("ok -", check)
 
     def close(self):
@@ -262,6 +267,25 @@ class Http:
         return [self.value, self.TOKEN, self.ca, self.cert, self.key]
 
 
+def endless_serve(listener):
+    connection, _ = listener.accept()
+    while command := connection.recv(4096):
+        connection.sendall(b"*2\r\n$1\r\n7\r\n*0\r\n" if b"SCAN" in command else b"+OK\r\n")
+
+
+def redis_check(program, kind, server):
+    """A database so large that a SCAN finds no end, too."""
+    path = server.socket + ".endless"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        threading.Thread(target=endless_serve, args=(listener,), daemon=True).start()
+        ask = Ask(program, kind, f"ip={path}")
+        ask.comes_to("endless")
+        ask.close()
+    database_check(program, kind, server)
+
+
 def silence(server, on):
     for pid in server.pids():
         os.kill(pid, signal.SIGSTOP if on else signal.SIGCONT)
@@ -271,7 +295,7 @@ def database_check(program, kind, server):
     server.start()
     ask = Ask(program, kind, server.value)
     ask.expect("users")
-    ask.expect("keys")
+    ask.comes_to("keys")
     silence(server, True)
     ask.expect("down")
     silence(server, False)
@@ -280,7 +304,7 @@ def database_check(program, kind, server):
     ask.expect("down")
     server.start()
     ask.expect("users")
-    ask.expect("keys")
+    ask.comes_to("keys")
     ask.close()
     wrong = Ask(program, kind, server.value.replace(PASSWORD, "hunter2-wrong"))
     wrong.expect("down")
@@ -320,7 +344,7 @@ def http_check(program, kind, server):
     server.stop()
 
 
-SERVERS = {"redis": (Redis, database_check, lambda: shutil.which("redis-server")),
+SERVERS = {"redis": (Redis, redis_check, lambda: shutil.which("redis-server")),
            "postgresql": (Postgresql, database_check, postgresql_programs),
            "http": (Http, http_check, lambda: shutil.which("openssl"))}
 

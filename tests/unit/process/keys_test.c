@@ -2,6 +2,7 @@
 // Keys of a realm in a database: when they are asked for, and whose answers count.
 #include "harness.h"
 
+#include <proc/clock.h>
 #include <process/process.h>
 
 #define REALM_ID 0
@@ -68,12 +69,39 @@ static void a_reload_forgets_questions_of_before(void **state)
 	assert_int_equal(w->p.lookup.n, 1);
 }
 
+static void answer_fails(struct world *w)
+{
+	lookup_client_forget_keys(&w->p.lookup);
+	w->p.lookup.keys(w->p.lookup.keys_ctx, REALM_ID, NULL);
+}
+
+// A source that can't tell now is left alone for a while.
+static void a_source_that_fails_is_asked_later(void **state)
+{
+	uint64_t before_ns = proc_now_ns();
+	struct world *w = *state;
+
+	process_keys_tick(&w->p, before_ns);
+	assert_int_equal(w->p.lookup.n, 1);
+	answer_fails(w);
+	process_keys_tick(&w->p, before_ns + 9 * TP_NS_PER_S);
+	assert_int_equal(w->p.lookup.n, 0);
+	process_keys_tick(&w->p, proc_now_ns() + 10 * TP_NS_PER_S);
+	assert_int_equal(w->p.lookup.n, 1);
+	// Not so by another configuration.
+	answer_fails(w);
+	process_keys_aim(&w->p);
+	process_keys_tick(&w->p, 1);
+	assert_int_equal(w->p.lookup.n, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_reload_forgets_questions_of_before),
+		TEST(a_source_that_fails_is_asked_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
