@@ -134,7 +134,8 @@ const struct section conf_schema_peers = {
 		"unless "
 		"`allow` names it: private, shared, link-local, documentation, transition and "
 		"cloud "
-		"metadata addresses. A rule with ports holds for these alone. The most specific "
+		"metadata addresses. A rule with ports holds for these alone; one with all, "
+		"1-65535, is one without ports. The most specific "
 		"prefix decides; where two are equally specific, the one with ports, then `deny` "
 		"before `allow`; a wide `allow` such as `0.0.0.0/0` opens no special "
 		"range, which has to be named itself. Some can't be opened at all: unspecified, "
@@ -158,7 +159,9 @@ static const struct rule policy_rules[] = {
 		.required = true,
 		.example = "[alice, bob]",
 		.text = "Its users, by their exact names; of time-limited credentials the name "
-			"behind the time."},
+			"behind the time. The kind of user does not matter: a name holds for a "
+			"user with a password and for a time-limited credential, and the users "
+			"of all tokens under a key have its `id` as name, the `kid`."},
 	PEERS_ALLOW,
 	PEERS_DENY,
 	PEERS_DRY_RUN,

@@ -56,6 +56,8 @@ static const struct row rows[] = {
 	{"", "9.0.0.0/8:1-9 9.0.0.0/8:10-65535", "9.1.1.1", 0,
 		"denied: in 9.0.0.0/8:1-9, peers.deny"},
 	{"", "9.0.0.0/8:1-65535", "9.1.1.1", 0, "denied: in 9.0.0.0/8, peers.deny"},
+	// A rule with all ports is one without.
+	{"9.0.0.0/8:1-65535", "9.0.0.0/8", "9.1.1.1", 80, "denied: in 9.0.0.0/8, peers.deny"},
 	{"10.0.0.0/8:80", "10.0.0.0/8:80", "10.1.1.1", 0,
 		"denied: in 10.0.0.0/8, private (RFC 1918); peers.allow opens it"},
 	// An IPv4 address inside has ports as well.
