@@ -48,17 +48,26 @@ bool turn_peer_may_stay(
 	return policy_judge(turn_policies_of(account).policy, peer, NULL) == POLICY_ALLOWED;
 }
 
-static const struct tp_port_set *ports_of(
-	const struct policy *p, const struct tp_addr *peer, struct tp_port_set *set)
+// `none`: what stands for no port at all, which a peer that is allowed never comes to.
+static const struct tp_port_set *ports_of(const struct policy *p, const struct tp_addr *peer,
+	struct tp_port_set *set, const struct tp_port_set *none)
 {
-	return p != NULL && policy_has_ports(p) && policy_ports(p, peer, set) == POLICY_PORTS_SOME
-		       ? set
-		       : NULL;
+	if (p == NULL || !policy_has_ports(p))
+		return NULL;
+	switch (policy_ports(p, peer, set)) {
+	case POLICY_PORTS_SOME:
+		return set;
+	case POLICY_PORTS_NONE:
+		return none;
+	default:
+		return NULL;
+	}
 }
 
 void turn_peer_ports(const struct turn_server *s, const struct turn_allocation *a,
 	const struct tp_addr *peer, struct turn_ports_allowed *out)
 {
+	static const struct tp_port_set none;
 	struct turn_policies policies = turn_policies_of(a->account);
 
 	out->allowed = out->trial = NULL;
@@ -66,8 +75,8 @@ void turn_peer_ports(const struct turn_server *s, const struct turn_allocation *
 	// are the packet path's to know.
 	if (a->is_tcp || turn_locals_find(&s->locals, peer) != NULL)
 		return;
-	out->allowed = ports_of(policies.policy, peer, &out->sets[0]);
-	out->trial = ports_of(policies.trial, peer, &out->sets[1]);
+	out->allowed = ports_of(policies.policy, peer, &out->sets[0], &none);
+	out->trial = ports_of(policies.trial, peer, &out->sets[1], NULL);
 }
 
 bool turn_peer_is_allowed(

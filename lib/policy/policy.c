@@ -337,7 +337,13 @@ static bool extent_without_set(const struct policy *p, const struct tp_addr *ip,
 	const struct rule *strongest = rules_next(&p->rules, ip, NULL);
 	bool is_allowed = d->verdict == POLICY_ALLOWED;
 	struct ports_ruled ruled = {0};
+	struct policy_decision fixed;
 
+	// No rule opens these.
+	if (judge_fixed(p, ip, &fixed)) {
+		*extent = POLICY_PORTS_NONE;
+		return true;
+	}
 	ports_ruled_add(p, ip, &ruled);
 	if (is_allowed ? !ruled.denies && !ruled.inside : !ruled.allows) {
 		*extent = is_allowed ? POLICY_PORTS_ALL : POLICY_PORTS_NONE;

@@ -23,6 +23,13 @@ static const struct row rows[] = {
 	{"", "0.0.0.0/0:25 [::/0]:25", "::ffff:8.8.8.8", 25, "denied: in 0.0.0.0/0:25, peers.deny"},
 	{"", "0.0.0.0/0:25 [::/0]:25", "8.8.8.8", 0,
 		"allowed on some ports: rules with ports, such as 0.0.0.0/0:25, peers.deny"},
+	// Not opened by a wide rule with ports.
+	{"0.0.0.0/0:443", "0.0.0.0/0", "127.0.0.1", 0,
+		"denied: in 127.0.0.0/8, loopback (RFC 1122); nothing opens it"},
+	{"0.0.0.0/0:443", "0.0.0.0/0", "127.0.0.1", 443,
+		"denied: in 127.0.0.0/8, loopback (RFC 1122); nothing opens it"},
+	{"[f000::/4]:443", "", "ff02::1", 443,
+		"denied: in ff00::/8, multicast (RFC 4291); nothing opens it"},
 	// Opened on some ports.
 	{"10.0.0.0/8:5000-6000", "", "10.1.1.1", 5000,
 		"allowed: in 10.0.0.0/8:5000-6000, peers.allow"},
@@ -195,7 +202,7 @@ static void random_sets_agree_with_judge(void **state)
 {
 	static const char *const peers[] = {"10.1.1.1", "10.1.2.3", "10.9.9.9", "8.8.8.8",
 		"9.9.9.9", "64:ff9b::10.1.1.1", "64:ff9b::8.8.8.8",
-		"64:ff9b:1:a01:1:100::", "2001:4860::1"};
+		"64:ff9b:1:a01:1:100::", "2001:4860::1", "127.0.0.1", "224.0.0.1", "ff02::1"};
 	unsigned seed = 20261129;
 
 	(void)state;
