@@ -221,7 +221,7 @@ static const struct rule protocol_rules[] = {
 		.initial = "true",
 		.text = "Give mobility tickets (RFC 8016) to clients that ask for one: their "
 			"allocation follows them to another address, port or transport. Until it "
-			"expires it stays when its TCP or TLS connection ends. Switched off, it "
+			"expires it stays when its connection to the edge ends. Switched off, it "
 			"ends those that wait, and moves that are not finished are given up."},
 	{.key = "sha256",
 		.type = RULE_BOOL,

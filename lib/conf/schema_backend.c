@@ -48,7 +48,8 @@ const struct section conf_schema_backend = {
 		"name "
 		"(SNI) or protocol (ALPN) is another's passes to the first backend of its name "
 		"untouched. The relay keeps connections without a name, or with a name of its own, "
-		"that ask for no protocol, `stun.turn` or `stun.nat-discovery`. Read at the start.",
+		"that ask for no protocol, `stun.turn` or `stun.nat-discovery`. "
+		"Read when the listener is opened.",
 };
 
 static const struct rule websocket_rules[] = {
@@ -74,5 +75,5 @@ const struct section conf_schema_websocket = {
 	.text = "On tcp and tls listeners: TURN in the binary messages of WebSockets (RFC 6455), "
 		"for "
 		"networks that let nothing but HTTP through. The payload is the stream of messages "
-		"as over TCP, padding included. Read at the start.",
+		"as over TCP, padding included. Read when the listener is opened.",
 };
