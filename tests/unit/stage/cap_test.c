@@ -106,7 +106,7 @@ static void start_family(struct caps *t, unsigned n_clients, unsigned n_workers,
 		channel_frame(t, i, 0, &t->up[i]);
 	down_frame(t);
 	for (unsigned i = 0; i < n_workers; i++) {
-		t->workers[i] = i == 0 ? t->c.r->worker : aligned_alloc(64, sizeof(**t->workers));
+		t->workers[i] = i == 0 ? t->c.r->worker : malloc(sizeof(**t->workers));
 		if (i > 0)
 			memcpy(t->workers[i], t->workers[0], sizeof(**t->workers));
 		worker_caps(t, i);

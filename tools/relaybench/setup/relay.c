@@ -386,6 +386,7 @@ void bench_relay_stop(struct bench_relay *b)
 		link_fini(&p->link);
 		process_core_close(p);
 	}
+	process_keys_fini(p);
 	settings_destroy(p->core.settings);
 	if (p->link.hops.mirror != NULL)
 		link_hops_fini(&p->link.hops);
