@@ -2,7 +2,7 @@
 // Moves of allocations (RFC 8016). The second 5-tuple has an ALLOCATION entry of its own, the
 // successor, with PERMISSION and CHANNEL entries that are twins of the first one's; the relayed
 // ports and the PEER entries stay the first one's until the move is finished. So each message is
-// judged by entries of one 5-tuple, and what comes for the client has one way.
+// judged by entries of one 5-tuple, and packets for the client have one way.
 //
 // Records: the successor's is MOVING, the first one's names it. Finishing: successor's ARRIVED;
 // ports, then each channel's PEER; the first one's MOVED; successor's LIVE. A recovery scan begins
@@ -393,7 +393,7 @@ void tables_ticket_set(void *ctx, uint32_t allocation, uint64_t ticket_id, const
 
 // ---- recovery -----------------------------------------------------------------------------------
 
-// The record of an ALLOCATION entry that it belongs to, in whatever state; NULL.
+// The record of an ALLOCATION entry that it belongs to, in any state; NULL.
 static struct record *record_find(const struct tables *t, uint32_t i)
 {
 	const struct tp_entry *e = entry_of(t, i);

@@ -384,7 +384,7 @@ void tables_entry_end(struct tables *t, uint32_t slot);
 // next hop's reference too.
 uint32_t tables_entry_move(struct tables *t, uint32_t i, struct tp_entry *content);
 
-// ---- move.c: the store's functions for mobility, and what other changes do to a move ----
+// ---- move.c: the store's functions for mobility, and moves under other changes -----------------
 
 int tables_move_begin(
 	void *ctx, uint32_t allocation, const struct turn_tuple *client, uint32_t *successor);

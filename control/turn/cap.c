@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "cap.h"
 
-// Makes the slot what it is to be, or gives it back when it is not `needed`. Without room there is
+// Gives the slot its rates, or gives it back when it is not `needed`. Without room there is
 // no limit: the store has room for all.
 static void limit_settle(
 	struct turn_server *s, uint32_t *number, const struct turn_limit *limit, bool needed)

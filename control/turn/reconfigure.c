@@ -64,7 +64,7 @@ static void prepared_drop(struct prepared *p)
 	free(p->relays);
 }
 
-// Keys of databases stay, and what each secret was used goes on.
+// Keys of databases stay, and the counts of each secret's uses go on.
 static int uses_prepare(const struct turn_server *s, struct prepared *p)
 {
 	int err = 0;

@@ -182,7 +182,7 @@ struct turn_policies {
 	const struct policy *trial;
 };
 struct turn_policies turn_policies_of(const struct turn_account *account);
-// A permission for the peer's IP address may stay, or with a port what is bound to the peer.
+// A permission for the peer's IP address may stay; with a port, the peer's channel or connection.
 bool turn_peer_may_stay(const struct turn_server *s, const struct turn_account *account,
 	const struct tp_addr *peer);
 // The ports of the peer's IP address that the policy allows, and those that the one under trial

@@ -8,10 +8,10 @@
 //
 // Fair shares. A bucket of several sessions is shared by giving each of them a rate, the same for
 // all, beyond which its packets are dropped before they reach the bucket. The rate is right when
-// those who want more than it and those who want less fill the bucket exactly; it is found by
+// sessions above it and sessions below it fill the bucket exactly together; it is found by
 // looking at the bucket a few times per burst: it falls as long as the bucket is less than half
-// full or empties, and rises otherwise, up to the whole rate. So what some leave unused is shared
-// among the others. A session under several such buckets has the least of its shares.
+// full or empties, and rises otherwise, up to the whole rate. So the rate that some leave unused
+// is shared among the others. A session under several such buckets has the least of its shares.
 #include "forward.h"
 
 #include <core/bucket.h>

@@ -127,7 +127,7 @@ static void say(struct desk *d, const void *bytes, size_t len)
 	session_begin(d);
 }
 
-// What a right edge says is understood whatever was said before.
+// A right edge is understood, after any messages before it.
 static void say_right(struct desk *d)
 {
 	struct {

@@ -255,7 +255,7 @@ static bool page_read(struct redis *s, const struct source_question *q, const re
 }
 
 // SCAN, since KEYS would hold up everybody else's commands. It may name a key twice, and goes
-// through all keys of the database, whatever they are: so the time-out is that of all pages.
+// through all keys of the database, those of others too: so the time-out is that of all pages.
 static bool token_keys_read(struct redis *s, const struct source_question *q,
 	struct tp_lookup_keys *keys, struct source_answer *a)
 {

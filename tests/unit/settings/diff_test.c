@@ -241,7 +241,7 @@ static void caps_may_need_other_tables(void **state)
 	assert_non_null(find(&d, "limits.caps"));
 	assert_true(find(&d, "limits.caps")->restart);
 	assert_int_equal(d.n_restart, 1);
-	// The tables that there are decide, whatever the configuration would make.
+	// The tables in use decide, not those that the configuration would make.
 	assert_int_equal(settings_diff(&d, from, to), 0);
 	settings_diff_room(&d, from, to, settings_shape(to).n_limits);
 	assert_int_equal(d.n_restart, 0);

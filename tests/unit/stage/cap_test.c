@@ -463,7 +463,7 @@ static void realm_start(struct caps *t, unsigned n_clients, unsigned n_workers, 
 	cap_bits(&t->limits[8], rate);
 }
 
-// One offers ten times what the other does: 1:1 within 10 %, and the whole rate is used.
+// One offers ten times as much as the other: 1:1 within 10 %, and the whole rate is used.
 static void overload_is_shared_one_to_one(void **state)
 {
 	static const uint64_t rates[] = {MBIT, 10 * MBIT, 100 * MBIT};
@@ -486,7 +486,7 @@ static void overload_is_shared_one_to_one(void **state)
 		}
 }
 
-// Those who want less than their share get it all, the others share the rest.
+// Sessions below their share get all they ask for, the others share the rest.
 static void unused_shares_go_to_the_others(void **state)
 {
 	const uint64_t rate = 40 * MBIT;

@@ -97,7 +97,7 @@ static void told_again_but_not_each_time(void **state)
 	call_end(&c);
 }
 
-// What is dropped decides on nothing, and an index out of bounds is nobody's.
+// A dropped packet decides on nothing, and an index out of bounds is nobody's.
 static void dropped_message_is_not_told(void **state)
 {
 	struct stage_pkt pkt;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Which limits an allocation gets, and what is in them.
+// The limits that an allocation gets, and their rates.
 #include "harness.h"
 
 static const struct turn_cap cap_a = {.bits_per_s = 1000000, .burst_bits = 40000};

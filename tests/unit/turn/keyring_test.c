@@ -68,7 +68,7 @@ static void secrets_come_and_go(void **state)
 	harness_stop(&f.h);
 }
 
-// What a database gives in another order is nothing new, and nobody's memory is used after.
+// The same rows in another order are nothing new, and nobody's memory is used after.
 static void the_same_keys_again(void **state)
 {
 	const struct turn_secret there[] = {SECRET("a"), SECRET("b")};

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Clients over TCP, TLS and DTLS: both servers with these listeners, and what is measured of them."""
+"""Clients over TCP, TLS and DTLS: both servers with these listeners, and their measurements."""
 
 import json
 import os

@@ -243,7 +243,7 @@ static ssize_t bytes_read(struct streams_conn *c, uint8_t *out, size_t room)
 	return error == SSL_ERROR_ZERO_RETURN ? -EPIPE : -EPROTO;
 }
 
-// Messages out of a stream's bytes; what is left of them stays for the next time.
+// Messages out of a stream's bytes; the rest of the bytes stays for the next time.
 static int stream_cut(struct streams_conn *c, size_t len, streams_take_fn *take, void *ctx)
 {
 	size_t at = 0;

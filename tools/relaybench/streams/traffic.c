@@ -235,7 +235,7 @@ static bool all_arrived(const struct traffic *t)
 	return true;
 }
 
-// A server that gets no processor for a while has not lost what it holds.
+// A server that gets no processor for a while has not lost the packets it holds.
 static void drain(struct traffic *t)
 {
 	uint64_t start_ns = streams_now_ns();

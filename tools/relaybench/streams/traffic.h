@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The measurements of relaybench streams. Each function opens a crowd of its own and describes what
-// it saw in *out: 0 or a negative errno, after a message on stderr where the reason is not plain.
+// The measurements of relaybench streams. Each function opens a crowd of its own and puts its
+// figures into *out: 0 or a negative errno, after a message on stderr where the reason is not plain.
 #pragma once
 
 #include <jansson.h>

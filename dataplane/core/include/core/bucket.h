@@ -3,7 +3,7 @@
 // the time at which it is full again. Taking moves that time on, and a bucket whose time is further
 // away than its burst takes is empty. Times are ticks of CLOCK_BOOTTIME.
 //
-// A packet passes as long as the bucket is not empty, whatever its length: a long one leaves a
+// A packet passes as long as the bucket is not empty, long or short: a long one leaves a
 // debt, which the next packets wait for. So the rate is exact over any time, and no packet is too
 // long for a small burst. Two threads may look before either takes: they overdraw the bucket by a
 // packet for each thread, which is a debt like any other.
