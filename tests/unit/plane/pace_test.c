@@ -69,6 +69,9 @@ static void too_busy_to_sleep(void **state)
 	worker_pace_slept(&p, 150 * MS, 151 * MS);
 	assert_false(worker_pace_worn(&p, 251 * MS));
 	assert_true(worker_pace_worn(&p, 251 * MS + 1));
+	// The loop's point is from before the sleep.
+	worker_pace_slept(&p, 260 * MS, 261 * MS);
+	assert_false(worker_pace_worn(&p, 260 * MS));
 }
 
 int main(void)

@@ -32,10 +32,11 @@ bool worker_pace_sleeps(struct worker_pace *p, uint64_t now, bool shared);
 // After a sleep from `from` to `now`.
 void worker_pace_slept(struct worker_pace *p, uint64_t from, uint64_t now);
 
-// Whether the worker has not slept for so long that it has to give real time up.
+// Whether the worker has not slept for so long that it has to give real time up. `now` may be from
+// before its last sleep: the loop reads the counter once a turn.
 static inline bool worker_pace_worn(const struct worker_pace *p, uint64_t now)
 {
-	return now - p->woken > p->worn;
+	return now > p->woken && now - p->woken > p->worn;
 }
 
 // A poll that was not empty.
