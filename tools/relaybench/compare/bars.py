@@ -112,7 +112,9 @@ def of_lab(parts):
     return out + [
         Bar("delay above kernel forwarding, p50", most=10, unit=" µs", digits=1).see(above),
         Bar("delay to coturn's, p99", most=0.6).see(
-            spread.ratio(delays, TURNPIKE, COTURN, "p99"))]
+            spread.ratio(delays, TURNPIKE, COTURN, "p99")),
+        Bar("a data channel's rate to that through coturn", least=1.0).see(
+            spread.ratio(parts.get("datachannel", []), TURNPIKE, COTURN, "bits"))]
 
 
 def of_workers(workers):

@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Measures one server in one round. Each function returns a cell: plain figures."""
 
+import os
+import subprocess
+
+from host import Failure
 from load import Load, highest_rate
 from servers import TESTPMD
 
 DELAY_RATE = 10000
 LARGE = 1200
 DELAY_ALLOCATIONS = 100
+CHANNEL_OCTETS = 20000000
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def cpu_per_packet(server, load, seconds):
@@ -70,3 +76,21 @@ def delay_cell(context, server):
     delay = interval["up"]["delay_ns"]
     return {"p50": delay["p50"], "p99": delay["p99"], "p99_9": delay["p99_9"],
             "least": delay["least"], "slots": delay["slots"], "lost": interval["up"]["lost"]}
+
+
+def datachannel_cell(context, server):
+    """Two real endpoints, which share all cores with the server: their round trips set the rate."""
+    del server
+    with open(context.lab.password_file()) as f:
+        password = f.read().strip()
+    # The system's Python: aiortc is Debian's.
+    words = context.lab.there(context.lab.a, "/usr/bin/python3", HERE + "/datachannel_pair.py",
+                              "10.77.0.1", str(CHANNEL_OCTETS))
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=150,
+                              env={**os.environ, "RELAYBENCH_PASSWORD": password})
+    except subprocess.TimeoutExpired:
+        raise Failure("the data channel did not end") from None
+    if done.returncode != 0:
+        raise Failure("the data channel: " + done.stderr.strip()[-300:])
+    return {"bits": CHANNEL_OCTETS * 8 / float(done.stdout)}

@@ -136,6 +136,12 @@ def figures(result):
         rows += floor_figures(parts["floor"])
     if parts.get("delay"):
         rows += delay_figures(parts["delay"])
+    if parts.get("datachannel"):
+        rows += [row("Mbit/s of a data channel, 20 MB, both ends relayed", "coturn",
+                     *(middle(spread.figure(parts["datachannel"], n, "bits"), 1e6, 1)
+                       for n in (TURNPIKE, COTURN)),
+                     times(spread.ratio(parts["datachannel"], TURNPIKE, COTURN, "bits")),
+                     of_rounds(parts["datachannel"], TURNPIKE, COTURN))]
     if result.get("core"):
         rows += core_figures(result["core"])
     return table(["figure", "compared with", "Turnpike", "the other", "ratio", "undisturbed rounds"], rows)
