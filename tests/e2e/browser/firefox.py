@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A Firefox of our own, driven by Marionette: JSON with its length before it, over TCP."""
+"""A Firefox of our own, with the lab's authority in its store, driven by Marionette: JSON with its
+length before it, over TCP."""
 import ctypes
 import json
 import os
@@ -24,6 +25,7 @@ PREFERENCES = {
     "media.webrtc.enable_pq_hybrid_kex": True,
     "network.captive-portal-service.enabled": False,
     "network.connectivity-service.enabled": False,
+    "network.trr.mode": 5,  # names by the system alone
     "toolkit.telemetry.enabled": False,
     # A page that nobody looks at is as quick as another.
     "dom.min_background_timeout_value": 10,
@@ -52,6 +54,10 @@ class Firefox:
         (profile / "user.js").write_text("".join(
             f"user_pref({json.dumps(name)}, {json.dumps(value)});\n"
             for name, value in PREFERENCES.items()), encoding="utf-8")
+        for words in (["-N", "--empty-password"],
+                      ["-A", "-n", "lab", "-t", "C,,", "-i", lab.ca_file]):
+            subprocess.run(["certutil", "-d", f"sql:{profile}", *words], check=True,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         environment = {**os.environ, "HOME": str(self._home), "MOZ_HEADLESS": "1"}
         command = lab.inside(side, "firefox-esr", "--marionette", "--no-remote",
                              "--profile", profile, "about:blank")

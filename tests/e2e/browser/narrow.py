@@ -5,29 +5,17 @@ of N connect and complete. The lab and its relay run already: narrow_test.sh sta
 line for each call; exit status 0 if all were good."""
 import argparse
 import contextlib
-import json
 import pathlib
 import signal
 import subprocess
 import sys
-import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[2] / "tools" / "voicecall"))
 
-from call.chromium import Chromium  # noqa: E402
 from call.devtools import Gone  # noqa: E402
 from call.lab import Lab  # noqa: E402
-from firefox import Firefox  # noqa: E402
-
-CONNECT_SECONDS_MAX = 60
-# Without progress in either direction.
-STALL_SECONDS_MAX = 60
-FRAMES_MIN = 10
-
-
-class Failed(Exception):
-    """A call that did not connect or did not complete."""
+import pair  # noqa: E402
 
 
 def flush(args):
@@ -38,64 +26,15 @@ def flush(args):
                            stderr=subprocess.DEVNULL)
 
 
-def evaluate(page, name, *values):
-    return page.evaluate("narrow.%s(%s)" % (name, ", ".join(json.dumps(v) for v in values)))
-
-
-def wait(pages, done, why):
-    """Until it is done, or nothing of the state has changed for long."""
-    last, changed = None, time.monotonic()
-    while True:
-        states = [evaluate(page, "state") for page in pages]
-        if done(states):
-            return states
-        if any(s["connection"] == "failed" or s["channel"] == "closed" for s in states):
-            raise Failed(f"{why}: {json.dumps(states)}")
-        progress = [(s["connection"], s["channel"], s["received"]) for s in states]
-        if progress != last:
-            last, changed = progress, time.monotonic()
-        if time.monotonic() > changed + STALL_SECONDS_MAX:
-            raise Failed(f"{why}: {json.dumps(states)}")
-        time.sleep(0.5)
-
-
-def call(args, pages):
-    with open(args.password_file, encoding="utf-8") as f:
-        credential = f.read().strip()
-    for page in pages:
-        evaluate(page, "begin", f"turn:{args.server}:3478?transport=udp", args.user, credential)
-    answer = evaluate(pages[1], "describe", evaluate(pages[0], "describe", None))
-    evaluate(pages[0], "accept", answer)
-    begin = time.monotonic()
-    wait(pages, lambda s: all(x["channel"] == "open" for x in s), "not connected")
-    connected = time.monotonic()
-    for page in pages:
-        evaluate(page, "send", args.bytes)
-    wait(pages, lambda s: all(x["received"] == args.bytes and x["frames"] >= FRAMES_MIN for x in s),
-         "did not complete")
-    return connected - begin, time.monotonic() - connected
-
-
-def open_page(args, lab, stack, side):
-    if args.browser == "chromium":
-        browser = Chromium(lab, side)
-        stack.callback(browser.close)
-        page = browser.open("about:blank")
-    else:
-        page = Firefox(lab, side, args.netns_a if side == "a" else args.netns_b)
-        stack.callback(page.close)
-    page.evaluate((HERE / "narrow.js").read_text(encoding="utf-8").partition("globalThis.")[2]
-                  .join(("(globalThis.", "")).rstrip().rstrip(";") + ", true)")
-    return page
-
-
 def one(args, lab, number):
     flush(args)
     with contextlib.ExitStack() as stack:
         try:
-            pages = [open_page(args, lab, stack, side) for side in "ab"]
-            times = call(args, pages)
-        except (Failed, Gone, RuntimeError, TimeoutError, OSError) as error:
+            pages = [pair.open_page(args.browser, lab, stack, side, namespace)
+                     for side, namespace in (("a", args.netns_a), ("b", args.netns_b))]
+            times = pair.call(pages, f"turn:{args.server}:3478?transport=udp", args.user,
+                              args.credential, args.bytes)
+        except (pair.Failed, Gone, RuntimeError, TimeoutError, OSError) as error:
             print(f"call {number}: {error}", flush=True)
             return False
     print("call %u: connected after %.1f s, %u bytes both ways in %.1f s" % (
@@ -112,6 +51,7 @@ def main():
     p.add_argument("--calls", type=int, default=5)
     p.add_argument("--bytes", type=int, default=20 << 20, help="each way")
     args = p.parse_args()
+    args.credential = pathlib.Path(args.password_file).read_text(encoding="utf-8").strip()
     # The browsers and their profiles go with us.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     lab = Lab(args.lab)

@@ -13,7 +13,7 @@ browser=$1
 
 case $browser in
 chromium) e2e_need chromium certutil ;;
-firefox) e2e_need firefox-esr ;;
+firefox) e2e_need firefox-esr certutil ;;
 esac
 e2e_begin
 

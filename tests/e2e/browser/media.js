@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // One end of a call with video and a data channel, relay-only; the driver carries the descriptions.
-globalThis.narrow = {
+globalThis.media = {
     connection: null, channel: null, received: 0, failure: null,
 
-    begin(server, username, credential) {
+    begin(urls, username, credential) {
         this.close();
         this.received = 0;
         this.failure = null;
         this.connection = new RTCPeerConnection({
-            iceServers: [{ urls: server, username, credential }],
+            iceServers: [{ urls, username, credential }],
             iceTransportPolicy: "relay", bundlePolicy: "max-bundle",
         });
         const stream = this.picture();
@@ -70,7 +70,8 @@ globalThis.narrow = {
 
     async state() {
         let frames = 0, packets = 0;
-        for (const report of (await this.connection.getStats()).values()) {
+        const reports = await this.connection.getStats();
+        for (const report of reports.values()) {
             if (report.type === "inbound-rtp" && report.kind === "video") {
                 frames += report.framesDecoded ?? 0;
                 packets += report.packetsReceived ?? 0;
@@ -78,8 +79,17 @@ globalThis.narrow = {
         }
         return {
             connection: this.connection.connectionState, channel: this.channel.readyState,
-            received: this.received, frames, packets,
+            received: this.received, frames, packets, local: this.local(reports),
         };
+    },
+
+    // The candidate that the packets leave by; null: there is none yet.
+    local(reports) {
+        const all = [...reports.values()];
+        const chosen = all.find((r) => r.type === "transport")?.selectedCandidatePairId;
+        const pair = reports.get(chosen) ?? all.find((r) => r.type === "candidate-pair" && r.selected);
+        const found = reports.get(pair?.localCandidateId);
+        return found ? { type: found.candidateType, relayProtocol: found.relayProtocol } : null;
     },
 
     close() {
