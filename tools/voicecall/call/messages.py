@@ -35,6 +35,10 @@ def _bool(value):
     return isinstance(value, bool)
 
 
+def _true(value):
+    return value is True
+
+
 def _description(value):
     return (isinstance(value, dict) and set(value) == {"type", "sdp"}
             and value["type"] in ("offer", "answer", "rollback")
@@ -64,7 +68,8 @@ _CANDIDATE_FIELDS = {
 _TYPES = {
     "join": ({"token": _text(TOKEN_CHARS_MAX), "room": _text(ROOM_CHARS_MAX),
               "name": _text(4 * NAME_CHARS_MAX), "muted": _bool}, {}),
-    "signal": ({"to": _text(32)}, {"description": _description, "candidate": _candidate}),
+    "signal": ({"to": _text(32)}, {"description": _description, "candidate": _candidate,
+                                   "restart": _true}),
     "state": ({"muted": _bool}, {}),
     "renew": ({}, {}),
     "leave": ({}, {}),
@@ -100,5 +105,6 @@ def parse(text):
         if not (needed.get(field) or optional[field])(message[field]):
             raise Refusal("bad-message", f"The field {field!r} of {message['type']!r} is not valid.")
     if message["type"] == "signal" and len(fields) != 2:
-        raise Refusal("bad-message", "A signal carries one description or one candidate.")
+        raise Refusal("bad-message", "A signal carries one description, one candidate or "
+                      "one request to restart.")
     return message

@@ -11,21 +11,22 @@ TROUBLE = "document.getElementById('alert').hidden ? null " \
           ": document.getElementById('alert').textContent"
 
 
-def page_url(link, policy=None):
-    """The link of a room with the test policy in it, where one is wanted."""
+def page_url(link, policy=None, picture=False):
+    """The link of a room with the wishes of a test in it, where there are any."""
     parts = urllib.parse.urlsplit(link)
-    query = urllib.parse.urlencode({"policy": policy}) if policy else ""
+    query = urllib.parse.urlencode({**({"policy": policy} if policy else {}),
+                                    **({"picture": ""} if picture else {})})
     return urllib.parse.urlunsplit(parts._replace(query=query))
 
 
 class Visit:
     """A browser that joined. Raises RuntimeError with the page's own words when it could not."""
 
-    def __init__(self, lab, side, link, name, *, policy=None, **browser):
+    def __init__(self, lab, side, link, name, *, policy=None, picture=False, **browser):
         self.name = name
         self.browser = Chromium(lab, side, **browser)
         try:
-            self.page = self.browser.open(page_url(link, policy))
+            self.page = self.browser.open(page_url(link, policy, picture))
             self._wait(lambda: self.page.evaluate(READY), "the page did not load")
             self.page.evaluate(
                 f"document.getElementById('name').value = {json.dumps(name)};"

@@ -2,6 +2,7 @@
 // The call: the members of the room, and one Peer for each of them.
 
 import { LocalLevel } from "./levels.js";
+import { Noise } from "./noise.js";
 import { Peer } from "./peer.js";
 import { Signal, signalUrl } from "./signal.js";
 
@@ -21,16 +22,20 @@ export class Call extends EventTarget {
     #hello = null;
     #renewed_ms = -RENEW_MS;
     #wish;
+    #picture;
+    #noise = null;
     state = "idle";
     self = null;
     policy = null;
     since_ms = null;
     peers = new Map();
 
-    // wish: the policy the page's address asks for; only a server of tests lets it have it.
-    constructor(wish) {
+    // What the page's address asks for; only a server of tests lets it have it: the policy, and a
+    // picture beside the voice.
+    constructor({ policy, picture }) {
         super();
-        this.#wish = POLICIES.includes(wish) ? wish : null;
+        this.#wish = POLICIES.includes(policy) ? policy : null;
+        this.#picture = picture;
     }
 
     // Throws the errors of getUserMedia; later failures arrive as events.
@@ -113,6 +118,10 @@ export class Call extends EventTarget {
         this.#closePeers();
         this.ice = message.ice;
         this.policy = message.testPages && this.#wish ? this.#wish : message.policy;
+        if (message.testPages && this.#picture && !this.#noise) {
+            this.#noise = new Noise();
+            this.#stream.addTrack(this.#noise.track);
+        }
         this.self = { id: message.id, name: message.name, room: message.room };
         this.since_ms ??= performance.now();
         for (const member of message.members)
@@ -183,6 +192,8 @@ export class Call extends EventTarget {
         this.#closePeers();
         this.#level?.close();
         this.#level = null;
+        this.#noise?.close();
+        this.#noise = null;
         this.#stream?.getTracks().forEach((track) => track.stop());
         this.#stream = null;
         this.since_ms = null;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Ties the page's buttons to the call. The link's fragment carries room and token, so that neither
-// reaches a server's log; ?policy= is for test servers (voicecall serve --test-pages).
+// reaches a server's log; ?policy= and ?picture are for test servers (voicecall serve --test-pages).
 
 import { Call } from "./call.js";
 import { View } from "./view.js";
@@ -8,7 +8,8 @@ import { View } from "./view.js";
 const LEVELS_MS = 80;
 
 const link = new URLSearchParams(location.hash.slice(1));
-const call = new Call(new URLSearchParams(location.search).get("policy"));
+const wishes = new URLSearchParams(location.search);
+const call = new Call({ policy: wishes.get("policy"), picture: wishes.has("picture") });
 const view = new View(call);
 const byId = (id) => document.getElementById(id);
 

@@ -5,6 +5,10 @@ import { remoteLevel } from "./levels.js";
 import { Rates, readStats } from "./stats.js";
 
 const UNREACHED_MS = 6000;
+// A search for another path: how often it is looked at, and when an attempt that found addresses is
+// given up for the next one.
+const SEARCH_MS = 500;
+const ATTEMPT_MS = 8000;
 
 // Events: "change" when the state changed, "failed" when the path is gone, "unreached" when no
 // address of ours was found to offer (detail: the browser's reason or null).
@@ -17,6 +21,8 @@ export class Peer extends EventTarget {
     #candidates = 0;
     #reason = null;
     #gathering = null;
+    #search = null;
+    #attempt_ms = 0;
     rates = new Rates();
     stats = null;
 
@@ -30,7 +36,7 @@ export class Peer extends EventTarget {
             iceServers, iceTransportPolicy: policy, bundlePolicy: "max-bundle",
         });
         this.#listen();
-        for (const track of stream.getAudioTracks())
+        for (const track of stream.getTracks())
             this.#connection.addTrack(track, stream);
     }
 
@@ -62,7 +68,35 @@ export class Peer extends EventTarget {
             this.dispatchEvent(new Event("change"));
             if (connection.connectionState === "failed")
                 this.dispatchEvent(new Event("failed"));
+            if (["disconnected", "failed"].includes(connection.connectionState) && !this.#search) {
+                this.#restart();
+                this.#search = setInterval(() => this.#searchOn(), SEARCH_MS);
+            }
         };
+    }
+
+    // An ICE restart: the offerer's, whom the other one asks for it.
+    #restart() {
+        this.#attempt_ms = performance.now();
+        this.#candidates = 0;
+        if (this.#offerer)
+            this.#connection.restartIce();
+        else
+            this.#send({ restart: true });
+    }
+
+    // A relay that is being started gives no address: then again at once.
+    #searchOn() {
+        if (["connected", "closed"].includes(this.state)) {
+            clearInterval(this.#search);
+            this.#search = null;
+            return;
+        }
+        const waited_ms = performance.now() - this.#attempt_ms;
+        const nothing = this.#candidates === 0 && waited_ms >= 2 * SEARCH_MS
+            && this.#connection.iceGatheringState === "complete";
+        if (nothing || waited_ms >= ATTEMPT_MS)
+            this.#restart();
     }
 
     #checkCandidates() {
@@ -86,8 +120,13 @@ export class Peer extends EventTarget {
         });
     }
 
-    async #handle({ description, candidate }) {
+    async #handle({ description, candidate, restart }) {
         const connection = this.#connection;
+        if (restart) {
+            if (this.#offerer && performance.now() - this.#attempt_ms >= 2 * SEARCH_MS)
+                this.#restart();
+            return undefined;
+        }
         if (candidate)
             return connection.addIceCandidate(candidate);
         await connection.setRemoteDescription(description);
@@ -109,14 +148,12 @@ export class Peer extends EventTarget {
         this.#send({ description: { type, sdp } });
     }
 
-    // New credentials for the next gathering; a path that is gone is looked for again.
+    // New credentials for the next gathering.
     renew(iceServers) {
         const policy = this.#connection.getConfiguration().iceTransportPolicy;
         this.#connection.setConfiguration({
             iceServers, iceTransportPolicy: policy, bundlePolicy: "max-bundle",
         });
-        if (this.#offerer && this.state === "failed")
-            this.#connection.restartIce();
     }
 
     async measure() {
@@ -126,6 +163,7 @@ export class Peer extends EventTarget {
 
     close() {
         clearTimeout(this.#gathering);
+        clearInterval(this.#search);
         this.#connection.close();
         this.#audio.srcObject = null;
     }

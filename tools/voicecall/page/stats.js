@@ -28,8 +28,9 @@ function candidate(report, id) {
     };
 }
 
-// {at_ms, pair or null, audio}, at_ms on the browser's wall clock. Counters are totals since the connection began; the pair's count
-// everything on the wire (media and connectivity checks), the audio's RTP only.
+// {at_ms, pair or null, audio, video}, times on the browser's wall clock. Counters are totals since
+// the connection began; the pair's count everything on the wire (media and connectivity checks), the
+// others RTP only.
 export async function readStats(connection) {
     const report = await connection.getStats();
     const result = {
@@ -38,8 +39,9 @@ export async function readStats(connection) {
         pair: null,
         audio: {
             packetsReceived: 0, packetsSent: 0, packetsLost: 0, jitter_ms: null,
-            totalAudioEnergy: 0,
+            totalAudioEnergy: 0, last_ms: null,
         },
+        video: { packetsReceived: 0, packetsLost: 0 },
     };
     const pair = selectedPair(report);
     if (pair)
@@ -52,12 +54,17 @@ export async function readStats(connection) {
                 ? null : pair.currentRoundTripTime * 1000,
         };
     for (const entry of report.values()) {
+        if (entry.kind === "video" && entry.type === "inbound-rtp") {
+            result.video.packetsReceived += entry.packetsReceived ?? 0;
+            result.video.packetsLost += entry.packetsLost ?? 0;
+        }
         if (entry.kind !== "audio")
             continue;
         if (entry.type === "inbound-rtp") {
             result.audio.packetsReceived += entry.packetsReceived ?? 0;
             result.audio.packetsLost += entry.packetsLost ?? 0;
             result.audio.totalAudioEnergy += entry.totalAudioEnergy ?? 0;
+            result.audio.last_ms = entry.lastPacketReceivedTimestamp ?? null;
             if (entry.jitter !== undefined)
                 result.audio.jitter_ms = entry.jitter * 1000;
         } else if (entry.type === "outbound-rtp") {
