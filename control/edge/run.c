@@ -73,6 +73,25 @@ static void reload_log(const struct conf *conf, int rc, const struct serve_chang
 				log_str("remedy", "restart turnpike-edge")));
 }
 
+// Keys of tickets that can't be read stay as they are: all else is good.
+static void tickets_reload(struct edge *e, const struct conf *conf)
+{
+	const char *path = conf->edge.ticket_key_file;
+	uint8_t seed[TLS_TICKET_KEY_MAX];
+	struct tls_error err;
+	size_t len = 0;
+
+	if (path == NULL)
+		return;
+	if (tls_seed_read(path, seed, &len, &err) < 0)
+		log_event(LOG_EV_CONFIG_WARNING,
+			LOG_FIELDS(log_str("key", "edge.ticket_key_file"),
+				log_str("problem", err.problem), log_str("remedy", err.remedy)));
+	else
+		(void)tls_tickets_seed(e->tickets, seed, len);
+	explicit_bzero(seed, sizeof(seed));
+}
+
 // New listeners refer to it. Without memory it is nobody's, and stays.
 static bool conf_keep(struct edge *e, struct conf *conf)
 {
@@ -107,6 +126,7 @@ int edge_reload(struct edge *e, struct tls_error *err)
 	}
 	if (rc == 0) {
 		e->warned_s = 0;
+		tickets_reload(e, conf);
 		log_level_set(conf->log.level);
 		if (edge_relay_addresses(e->relay, conf->relay.addresses, conf->relay.n_addresses) <
 			0)

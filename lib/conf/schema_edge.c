@@ -54,7 +54,8 @@ static const struct rule edge_rules[] = {
 		.example = "tickets.key",
 		.text = "File of at least 32 random bytes from which the keys of TLS session "
 			"tickets are made, a new one every 12 hours. Relays that share the file "
-			"resume each other's sessions. Not readable by others."},
+			"resume each other's sessions. Not readable by others; a reload reads it "
+			"again, as the user of turnpike-edge."},
 	{.key = "connections",
 		.type = RULE_U32,
 		RULE_AT(struct conf_edge, connections),

@@ -65,6 +65,23 @@ struct tls_tickets *tls_tickets_create(
 	return t;
 }
 
+bool tls_tickets_seed(struct tls_tickets *t, const void *seed, size_t len)
+{
+	bool other;
+
+	if (len < TLS_TICKET_KEY_MIN || len > sizeof(t->seed))
+		return false;
+	pthread_mutex_lock(&t->lock);
+	other = len != t->len || CRYPTO_memcmp(t->seed, seed, len) != 0;
+	if (other) {
+		memcpy(t->seed, seed, len);
+		t->len = len;
+		t->made = false;
+	}
+	pthread_mutex_unlock(&t->lock);
+	return other;
+}
+
 void tls_tickets_destroy(struct tls_tickets *t)
 {
 	if (t == NULL)

@@ -157,6 +157,27 @@ static void keys_rotate(void **state)
 	assert_null(tls_tickets_create(seed, TLS_TICKET_KEY_MIN - 1, NULL, NULL));
 }
 
+// A reload takes another file over.
+static void another_seed_makes_other_keys(void **state)
+{
+	static const char one[TLS_TICKET_KEY_MIN] = "one", two[TLS_TICKET_KEY_MIN] = "two";
+	struct tls_tickets *a = tls_tickets_create(one, sizeof(one), wall, NULL);
+	struct tls_tickets *b = tls_tickets_create(two, sizeof(two), wall, NULL);
+	struct tls_context *from = context_good(&ecdsa, 1, a), *to = context_good(&ecdsa, 1, b);
+
+	(void)state;
+	assert_false(resumes(from, to, TLS1_3_VERSION));
+	assert_false(tls_tickets_seed(b, one, sizeof(one) - 1));
+	assert_false(tls_tickets_seed(b, two, sizeof(two)));
+	assert_false(resumes(from, to, TLS1_3_VERSION));
+	assert_true(tls_tickets_seed(b, one, sizeof(one)));
+	assert_true(resumes(from, to, TLS1_3_VERSION));
+	tls_context_unref(from);
+	tls_context_unref(to);
+	tls_tickets_destroy(a);
+	tls_tickets_destroy(b);
+}
+
 static void seed_files(void **state)
 {
 	uint8_t seed[TLS_TICKET_KEY_MAX];
@@ -189,6 +210,7 @@ int main(void)
 		cmocka_unit_test(tickets_of_others_are_no_certificate),
 		cmocka_unit_test(relays_with_a_seed_resume_sessions),
 		cmocka_unit_test(keys_rotate),
+		cmocka_unit_test(another_seed_makes_other_keys),
 		cmocka_unit_test(seed_files),
 	};
 

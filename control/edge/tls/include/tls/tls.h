@@ -33,6 +33,9 @@ struct tls_tickets *tls_tickets_create(
 	const void *seed, size_t len, uint64_t (*wall_s)(void *ctx), void *ctx);
 // After the last context. NULL is fine.
 void tls_tickets_destroy(struct tls_tickets *t);
+// Another seed, for tickets made from now on: those made before are not taken any more. Any thread.
+// True: it is another one, and of a valid length.
+bool tls_tickets_seed(struct tls_tickets *t, const void *seed, size_t len);
 
 // Reads a seed from a file that others may not read. 0 or a negative errno with err filled in.
 int tls_seed_read(
