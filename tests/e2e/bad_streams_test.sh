@@ -131,6 +131,10 @@ e2e_check "no packet of the calls is lost by the relay" [ "$lost" -le $missed ]
 e2e_check "the unread clients lost their own" [ $(($(edge lost_late) + $(edge lost_full))) -gt 0 ]
 e2e_check "half-open handshakes are closed in time" \
 	e2e_wait 120 eval '[ $(($(edge closed_handshake_timeout) - late)) -ge $halves ]'
+e2e_check "the log names the time-out" \
+	grep -q 'connection_limited .*reason=handshake_timeout' "$TP_LAB_DIR/edge.log"
+e2e_check "and the clients that lost media" \
+	grep -q 'connection_slow .*when=first .*lost_' "$TP_LAB_DIR/edge.log"
 bad_end
 e2e_check "no connection is left" e2e_wait 120 no_connections
 # memory_is_back PROCESS BEFORE: the edge gives memory back at most once in ten seconds.

@@ -85,6 +85,11 @@ static void association_close(struct association *a, enum serve_close why)
 	struct serve_thread *t = all->thread;
 
 	SERVE_COUNT(t, closed[why], 1);
+	if (conn_is_limit(why))
+		log_event(LOG_EV_CONNECTION_LIMITED,
+			LOG_FIELDS(log_addr("client", &a->key.remote),
+				log_addr("listener", &a->local),
+				log_str("reason", serve_close_name(why))));
 	log_event(LOG_EV_CONNECTION_CLOSED,
 		LOG_FIELDS(log_addr("client", &a->key.remote), log_addr("listener", &a->local),
 			log_str("reason", serve_close_name(why)), log_bool("dtls", true)));

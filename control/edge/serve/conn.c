@@ -120,6 +120,57 @@ void conn_create(struct serve_thread *t, struct serve_port *p, int fd, const str
 		conn_close(c, SERVE_CLOSE_memory);
 }
 
+bool conn_is_limit(enum serve_close why)
+{
+	switch (why) {
+	case SERVE_CLOSE_handshake_timeout:
+	case SERVE_CLOSE_message_timeout:
+	case SERVE_CLOSE_idle_timeout:
+	case SERVE_CLOSE_unread:
+	case SERVE_CLOSE_half_open:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool has_lost(const struct conn *c)
+{
+	return c->backlog.lost_late > 0 || c->backlog.lost_full > 0;
+}
+
+static void slow_log(const struct conn *c, const char *when)
+{
+	log_event(LOG_EV_CONNECTION_SLOW,
+		LOG_FIELDS(log_addr("client", &c->remote), log_addr("listener", &c->port->addr),
+			log_str("when", when), log_u64("lost_late", c->backlog.lost_late),
+			log_u64("lost_full", c->backlog.lost_full)));
+}
+
+void conn_slow_note(struct conn *c)
+{
+	if (c->slow_told || !has_lost(c))
+		return;
+	c->slow_told = true;
+	slow_log(c, "first");
+}
+
+static void close_log(const struct conn *c, enum serve_close why)
+{
+	if (conn_is_limit(why))
+		log_event(LOG_EV_CONNECTION_LIMITED,
+			LOG_FIELDS(log_addr("client", &c->remote),
+				log_addr("listener", &c->port->addr),
+				log_str("reason", serve_close_name(why))));
+	if (has_lost(c))
+		slow_log(c, "end");
+	log_event(LOG_EV_CONNECTION_CLOSED,
+		LOG_FIELDS(log_addr("client", &c->remote), log_addr("listener", &c->port->addr),
+			log_str("reason", serve_close_name(why)), log_bool("tls", c->ssl != NULL),
+			log_u64("lost_late", c->backlog.lost_late),
+			log_u64("lost_full", c->backlog.lost_full)));
+}
+
 void conn_close(struct conn *c, enum serve_close why)
 {
 	struct serve_thread *t = c->thread;
@@ -128,11 +179,7 @@ void conn_close(struct conn *c, enum serve_close why)
 	if (c->fd < 0)
 		return;
 	SERVE_COUNT(t, closed[why], 1);
-	log_event(LOG_EV_CONNECTION_CLOSED,
-		LOG_FIELDS(log_addr("client", &c->remote), log_addr("listener", &c->port->addr),
-			log_str("reason", serve_close_name(why)), log_bool("tls", c->ssl != NULL),
-			log_u64("lost_late", c->backlog.lost_late),
-			log_u64("lost_full", c->backlog.lost_full)));
+	close_log(c, why);
 	if (c->connection != 0)
 		edge_link_close(t->link, c->connection);
 	if (c->admitted) {
@@ -329,6 +376,7 @@ void conn_push(struct conn *c, const uint8_t *data, size_t len)
 	SERVE_COUNT(t, messages_out, 1);
 	SERVE_COUNT(t, lost_late, c->backlog.lost_late - late);
 	SERVE_COUNT(t, lost_full, c->backlog.lost_full - full);
+	conn_slow_note(c);
 	if (rc < 0) {
 		conn_close(c, rc == -ENOBUFS ? SERVE_CLOSE_unread : SERVE_CLOSE_memory);
 		return;

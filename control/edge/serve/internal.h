@@ -84,6 +84,7 @@ struct conn {
 	bool writable_wanted; // EPOLLOUT is armed
 	bool spoke;	      // a message has come
 	bool binding;	      // not read until its ConnectionBind is answered
+	bool slow_told;	      // its first loss of media is logged
 	SSL *ssl;	      // NULL: plain
 	uint64_t connection;  // handle of the link; 0: not open
 	struct tp_addr remote;
@@ -119,6 +120,7 @@ struct serve_thread {
 	struct ds_list binding; // until their ConnectionBind is answered
 	struct ds_list joined;	// with peers, both ends open: without a limit of time
 	struct ds_list idle;	// the others
+	int spare_fd;		// given up for one that is to be refused; -1: none
 	int mail_fd;
 	pthread_mutex_t mail_lock;
 	struct mail *mail; // under the lock, the oldest first
@@ -193,6 +195,10 @@ void conn_read_again(struct conn *c);
 // A message of the data plane for the client.
 void conn_push(struct conn *c, const uint8_t *data, size_t len);
 void conn_flush(struct conn *c);
+// Logs the first media that the client lost.
+void conn_slow_note(struct conn *c);
+// Whether the reason is a limit of edge.* that holds for a connection that was admitted.
+bool conn_is_limit(enum serve_close why);
 void conn_close(struct conn *c, enum serve_close why);
 // Frees the connections closed in this turn.
 void conn_reap(struct serve_thread *t);

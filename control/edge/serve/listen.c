@@ -7,9 +7,11 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <log/log.h>
 #include <text/addr.h>
 
 // ---- ports --------------------------------------------------------------------------------------
@@ -276,6 +278,35 @@ static bool is_proxy(const struct conf_listener *l, const struct tp_addr *from)
 	return false;
 }
 
+static void refused(const struct serve_port *p, const struct tp_addr *from, const char *reason)
+{
+	log_event(LOG_EV_CONNECTION_REFUSED,
+		LOG_FIELDS(log_addr("client", from), log_addr("listener", &p->addr),
+			log_str("reason", reason)));
+}
+
+// Without a free descriptor the connection would wait in the kernel, and its event come again at
+// once: the spare one takes it, and with it the connection ends.
+static void accept_failed(struct serve_thread *t, struct serve_port *p, int error)
+{
+	struct sockaddr_storage at;
+	socklen_t len = sizeof(at);
+	struct tp_addr from;
+	int fd;
+
+	SERVE_COUNT(t, accept_failed, 1);
+	if ((error != EMFILE && error != ENFILE) || t->spare_fd < 0)
+		return;
+	close(t->spare_fd);
+	fd = accept4(p->fds[t->number], (struct sockaddr *)&at, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0) {
+		if (sockaddr_read(&at, &from))
+			refused(p, &from, "files");
+		close(fd);
+	}
+	t->spare_fd = eventfd(0, EFD_CLOEXEC);
+}
+
 void listen_accept(struct serve_thread *t, struct serve_port *p)
 {
 	for (unsigned i = 0; i < SERVE_ACCEPTS && p->fds[t->number] >= 0; i++) {
@@ -287,7 +318,7 @@ void listen_accept(struct serve_thread *t, struct serve_port *p)
 
 		if (fd < 0) {
 			if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
-				SERVE_COUNT(t, accept_failed, 1);
+				accept_failed(t, p, errno);
 			return;
 		}
 		SERVE_COUNT(t, accepted, 1);
@@ -295,6 +326,7 @@ void listen_accept(struct serve_thread *t, struct serve_port *p)
 			close(fd);
 		} else if (p->proxied != NULL && !is_proxy(p->proxied, &from)) {
 			SERVE_COUNT(t, refused_proxy, 1);
+			refused(p, &from, "proxy");
 			close(fd);
 		} else {
 			conn_create(t, p, fd, &from);

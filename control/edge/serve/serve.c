@@ -60,6 +60,7 @@ static struct serve_thread *thread_create(struct serve *s, unsigned number)
 	t->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	t->associations = associations_create(t);
 	t->mail_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	t->spare_fd = eventfd(0, EFD_CLOEXEC);
 	pthread_mutex_init(&t->mail_lock, NULL);
 	return t;
 }
@@ -75,6 +76,8 @@ static void thread_destroy(struct serve_thread *t)
 	associations_destroy(t->associations);
 	if (t->mail_fd >= 0)
 		close(t->mail_fd);
+	if (t->spare_fd >= 0)
+		close(t->spare_fd);
 	pthread_mutex_destroy(&t->mail_lock);
 	free(t);
 }

@@ -163,6 +163,7 @@ int stream_write(struct conn *c, enum serve_close *why)
 	if (rc == 0) {
 		backlog_expire(&c->backlog, &limits, t->now_ns);
 		SERVE_COUNT(t, lost_late, c->backlog.lost_late - late);
+		conn_slow_note(c);
 	}
 	if (rc == 0 && c->ws != NULL)
 		rc = frames_send(c, why);

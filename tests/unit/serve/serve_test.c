@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -169,6 +170,39 @@ static void connections_have_a_limit(void **state)
 	world_stop(&w);
 }
 
+// Without a descriptor the connection ends; it would wait else, and wake the thread without end.
+static void no_descriptor_refuses(void **state)
+{
+	struct serve_counters counters;
+	uint8_t bytes[64];
+	struct fake_edge_message m;
+	struct world w = {.unnamed = false};
+	struct rlimit before, few;
+	int fds[256], fd, n = 0;
+
+	(void)state;
+	world_start(&w, "");
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = (struct rlimit){TP_ARRAY_LEN(fds), before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	fd = world_connect(w.ports[0]);
+	while (n < (int)TP_ARRAY_LEN(fds) && (fds[n] = dup(fd)) >= 0)
+		n++;
+	assert_true(n < (int)TP_ARRAY_LEN(fds));
+	world_closed(&w, fd);
+	serve_counters_read(w.serve, &counters);
+	assert_int_equal(counters.accept_failed, 1);
+	assert_int_equal(counters.accepted, 0);
+	while (n > 0)
+		close(fds[--n]);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	fd = world_connect(w.ports[0]);
+	world_write(fd, bytes, request(bytes, 1));
+	world_take(&w, &m);
+	close(fd);
+	world_stop(&w);
+}
+
 // The slow one alone loses: its oldest media, and nothing of the other.
 static void slow_client_loses_its_own(void **state)
 {
@@ -282,6 +316,80 @@ static void tls_waits_for_a_slow_reader(void **state)
 	assert_int_equal(got, 1028 * (12000 - counters.lost_full));
 	assert_int_equal(got, counters.bytes_out);
 	world_client_end(&c);
+	world_stop(&w);
+}
+
+#define HELLO_MIN 2000u
+
+// A ClientHello as long as those of browsers with post-quantum shares. Returns its length.
+static size_t long_hello(uint8_t *out, size_t room)
+{
+	static const char ours[] = "\x09stun.turn";
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL *ssl = SSL_new(ctx);
+	BIO *b = BIO_new(BIO_s_mem()), *none = BIO_new(BIO_s_mem());
+	uint8_t protocols[1760] = {0};
+	int len;
+
+	memset(protocols, 'x', sizeof(protocols));
+	for (size_t at = 0; at + 220 <= sizeof(protocols); at += 220)
+		protocols[at] = 219;
+	memcpy(protocols + sizeof(protocols) - 220, ours, sizeof(ours) - 1);
+	protocols[sizeof(protocols) - 220 + sizeof(ours) - 1] = (uint8_t)(220 - sizeof(ours));
+	assert_int_equal(SSL_set_alpn_protos(ssl, protocols, sizeof(protocols)), 0);
+	SSL_set_bio(ssl, none, b);
+	SSL_set_connect_state(ssl);
+	assert_int_equal(SSL_do_handshake(ssl), -1);
+	len = BIO_read(b, out, (int)room);
+	SSL_free(ssl);
+	SSL_CTX_free(ctx);
+	assert_true(len > (int)HELLO_MIN && len < (int)room);
+	return (size_t)len;
+}
+
+static void hello_is_answered(
+	struct world *w, unsigned port, const uint8_t *hello, size_t len, size_t first)
+{
+	uint8_t answer[5] = {0};
+	int fd = world_connect(w->ports[port]);
+	ssize_t n = 0;
+
+	world_turns(w, 1);
+	world_write(fd, hello, first);
+	world_turns(w, 1);
+	if (world_read(fd, answer, sizeof(answer)) != 0)
+		fail_msg("%zu bytes of a ClientHello are answered", first);
+	world_write(fd, hello + first, len - first);
+	for (unsigned i = 0; i < 10000 && n == 0; i++) {
+		world_turns(w, 1);
+		n = world_read(fd, answer, sizeof(answer));
+	}
+	// A record of the handshake, not an alert.
+	if (n != sizeof(answer) || answer[0] != 22)
+		fail_msg("a ClientHello cut at %zu is not answered", first);
+	close(fd);
+	world_turns(w, 2);
+}
+
+// With backends the whole of it is looked at first.
+static void hellos_may_be_cut_anywhere(void **state)
+{
+	struct world w = {
+		.unnamed = false,
+		.shared_tls =
+			", backends: [{names: [www.example.org], address: 127.0.0.1, port: 9}]",
+	};
+	uint8_t hello[4096];
+	size_t len = long_hello(hello, sizeof(hello));
+
+	(void)state;
+	world_start(&w, "  handshake_rate: 0\n  handshake_rate_per_prefix: 0\n");
+	for (size_t first = 1; first < len; first++) {
+		hello_is_answered(&w, 0, hello, len, first);
+		// The unit test of the reader has every length.
+		if (first % 13 == 1)
+			hello_is_answered(&w, 3, hello, len, first);
+	}
 	world_stop(&w);
 }
 
@@ -462,9 +570,11 @@ int main(void)
 		cmocka_unit_test(proxies_name_the_client),
 		cmocka_unit_test(unnamed_listeners_serve_nobody),
 		cmocka_unit_test(connections_have_a_limit),
+		cmocka_unit_test(no_descriptor_refuses),
 		cmocka_unit_test(slow_client_loses_its_own),
 		cmocka_unit_test(tls_shares_the_port),
 		cmocka_unit_test(tls_waits_for_a_slow_reader),
+		cmocka_unit_test(hellos_may_be_cut_anywhere),
 		cmocka_unit_test(certificates_are_read_again),
 		cmocka_unit_test(listeners_come_and_go),
 		cmocka_unit_test(removed_dtls_listeners_have_no_expiry),

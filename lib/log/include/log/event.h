@@ -153,6 +153,12 @@
 		"A stream client's connection was refused; the line has the limit or reason.")     \
 	X(CONNECTION_CLOSED, "connection_closed", DEBUG, 30,                                       \
 		"A stream client's connection ended; the line has the reason and its losses.")     \
+	X(CONNECTION_LIMITED, "connection_limited", INFO, 30,                                      \
+		"A stream client's connection was ended by a time-out or by what may wait for "    \
+		"it; the line has which.")                                                         \
+	X(CONNECTION_SLOW, "connection_slow", INFO, 30,                                            \
+		"Media for a stream client that reads too slowly were lost: at the first loss, "   \
+		"and at the end.")                                                                 \
 	X(CONNECTION_GARBAGE, "connection_garbage", INFO, 30,                                      \
 		"A stream client sent bytes that are neither STUN nor ChannelData.")               \
 	X(DATA_CONNECTION_ENDED, "data_connection_ended", INFO, 20,                                \
