@@ -256,6 +256,66 @@ static void split_hellos_are_answered(void **state)
 	stand_free(s);
 }
 
+// The message of a datagram with one whole handshake message as two datagrams with a part each.
+static size_t fragment(uint8_t *out, const uint8_t *datagram, size_t len, size_t from, size_t to)
+{
+	size_t n = to - from;
+
+	memcpy(out, datagram, 25);
+	// A record of its own.
+	out[10] = (uint8_t)(datagram[10] + (from > 0));
+	tp_store_be16(out + 11, (uint16_t)(12 + n));
+	out[19] = 0;
+	tp_store_be16(out + 20, (uint16_t)from);
+	out[22] = 0;
+	tp_store_be16(out + 23, (uint16_t)n);
+	assert_true(25 + to <= len);
+	memcpy(out + 25, datagram + 25 + from, n);
+	return 25 + n;
+}
+
+// A ClientHello of 2,000 bytes in two datagrams, cut at every byte: it is answered if the first one
+// has the whole cookie, and keeps nothing otherwise.
+static void long_hellos_may_be_cut_anywhere(void **state)
+{
+	static const uint16_t body = 25;
+	uint8_t protocols[1784], hello[DATAGRAM_MAX], part[DATAGRAM_MAX];
+	struct stand *s = stand_make(DATAGRAM_MAX - 8);
+	size_t len, cookie_end, answered = 0;
+	unsigned n;
+
+	(void)state;
+	memset(protocols, 'x', sizeof(protocols));
+	for (size_t at = 0; at < sizeof(protocols); at += 223)
+		protocols[at] = 222;
+	memcpy(protocols, "\x09stun.turn\xd4", 11);
+	assert_int_equal(SSL_set_alpn_protos(s->client, protocols, sizeof(protocols)), 0);
+	(void)SSL_do_handshake(s->client);
+	server_take(s, s->to_server.data[0], s->to_server.len[0]);
+	(void)SSL_do_handshake(s->client);
+	len = s->to_server.len[1];
+	memcpy(hello, s->to_server.data[1], len);
+	// Length of the message, and no fragment.
+	assert_true(len > 2000 && hello[13] == 1 && tp_load_be16(hello + 23) == len - body);
+	// Version, random, session, cookie.
+	cookie_end = 34;
+	cookie_end += 1u + hello[body + cookie_end];
+	cookie_end += 1u + hello[body + cookie_end];
+	for (size_t cut = 1; cut < len - body; cut++) {
+		n = s->to_client.n = s->to_client.next = 0;
+		server_take(s, part, fragment(part, hello, len, 0, cut));
+		assert_int_equal(s->server != NULL, cut >= cookie_end);
+		assert_int_equal(s->to_client.n, n);
+		server_take(s, part, fragment(part, hello, len, cut, len - body));
+		assert_int_equal(s->to_client.n > n, cut >= cookie_end);
+		answered += s->to_client.n > n;
+		dtls_destroy(s->server);
+		s->server = NULL;
+	}
+	assert_int_equal(answered, len - body - cookie_end);
+	stand_free(s);
+}
+
 static void cookies_are_bound_and_grow_old(void **state)
 {
 	struct stand *s = stand_make(1200);
@@ -325,6 +385,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(handshake_and_messages),
 		cmocka_unit_test(split_hellos_are_answered),
+		cmocka_unit_test(long_hellos_may_be_cut_anywhere),
 		cmocka_unit_test(cookies_are_bound_and_grow_old),
 		cmocka_unit_test(strange_datagrams_change_nothing),
 	};
