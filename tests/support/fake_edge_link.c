@@ -33,6 +33,7 @@ struct edge_link_thread {
 	int fd;
 	struct slot *slots;
 	struct queue in;
+	uint64_t wanted;
 };
 
 struct edge_link {
@@ -251,6 +252,22 @@ int edge_link_send(struct edge_link_thread *t, uint64_t connection, const void *
 	return send(t->link, &m, data, len);
 }
 
+bool edge_link_room(struct edge_link_thread *t, uint64_t connection, unsigned *worker)
+{
+	*worker = 0;
+	return slot_of(t, connection) == NULL || (t->link->up.dataplane && t->link->room > 0);
+}
+
+void edge_link_want(struct edge_link_thread *t, uint64_t workers)
+{
+	t->wanted = workers;
+}
+
+uint64_t fake_edge_wanted(const struct edge_link_thread *t)
+{
+	return t->wanted;
+}
+
 int edge_link_send_datagram(struct edge_link_thread *t, uint16_t listener_id,
 	const struct tp_addr *remote, const struct edge_link_way *way, const void *data, size_t len)
 {
@@ -292,7 +309,7 @@ void edge_link_flush(struct edge_link_thread *t)
 
 bool edge_link_sleep(struct edge_link_thread *t)
 {
-	return t->in.first == NULL;
+	return t->in.first == NULL && (t->wanted == 0 || t->link->room == 0);
 }
 
 void edge_link_wake(struct edge_link_thread *t)

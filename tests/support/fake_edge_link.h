@@ -23,6 +23,9 @@ void fake_edge_set_up(struct edge_link *l, struct edge_link_up up);
 // The rings take `n` messages more, then they are full.
 void fake_edge_set_room(struct edge_link *l, unsigned n);
 
+// Workers for whose rings the thread wants room, a bit each.
+uint64_t fake_edge_wanted(const struct edge_link_thread *t);
+
 // The oldest message that the edge has sent and nobody has taken. False: there is none.
 bool fake_edge_take(struct edge_link *l, struct fake_edge_message *m);
 // A message or datagram for the thread; edge_link_poll hands it on.

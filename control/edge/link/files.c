@@ -126,11 +126,19 @@ static bool rings_make(struct view *v, const struct shm_streams *edge)
 		for (unsigned w = 0; w < v->n_workers; w++) {
 			size_t i = (size_t)t * v->n_workers + w;
 
-			v->out[i] = shm_streams_producer(edge, &v->stream, w, t);
+			v->out[i].ring = shm_streams_producer(edge, &v->stream, w, t);
 			v->in[i] = shm_streams_consumer(edge, &v->stream, w, t);
 		}
 	}
 	return true;
+}
+
+static void threads_wake(struct edge_link *l)
+{
+	const struct itimerspec at_once = {.it_value = {.tv_nsec = 1}};
+
+	for (unsigned i = 0; i < l->settings.n_threads; i++)
+		(void)timerfd_settime(l->threads[i].timer_fd, TFD_TIMER_ABSTIME, &at_once, NULL);
 }
 
 static void view_make(struct edge_link *l)
@@ -156,6 +164,8 @@ static void view_make(struct edge_link *l)
 		return;
 	}
 	atomic_store(&l->view, v);
+	// Messages may wait for it.
+	threads_wake(l);
 }
 
 static bool in_use(const struct edge_link *l, const struct view *v)
@@ -170,12 +180,9 @@ static bool in_use(const struct edge_link *l, const struct view *v)
 // Each thread lets go at its next turn: those that wait are woken.
 static void view_retire(struct edge_link *l)
 {
-	const struct itimerspec at_once = {.it_value = {.tv_nsec = 1}};
-
 	l->retiring = atomic_load(&l->view);
 	atomic_store(&l->view, NULL);
-	for (unsigned i = 0; i < l->settings.n_threads; i++)
-		(void)timerfd_settime(l->threads[i].timer_fd, TFD_TIMER_ABSTIME, &at_once, NULL);
+	threads_wake(l);
 }
 
 static bool is_wrong(const struct edge_link *l, const struct view *v, bool other_pair)

@@ -230,24 +230,50 @@ static uint32_t due(const struct slot *slot)
 	return slot->told.connection != 0 ? TP_SESSION_CLOSED : TP_SESSION_OPENED;
 }
 
+// Fills the message with the first reports that are due, as far as they are of one kind. Returns
+// the slots looked at; the last of them may have a report of the other kind to follow.
+static unsigned reports_gather(const struct session *s, struct reports_message *m)
+{
+	unsigned n = 0;
+
+	m->head.n = 0;
+	for (const struct slot *slot = s->first_dirty; slot != NULL; slot = slot->next_dirty) {
+		uint32_t kind = due(slot);
+
+		if (kind != 0 && m->head.n > 0 && kind != m->head.kind)
+			break;
+		n++;
+		if (kind == 0)
+			continue;
+		m->head.kind = kind;
+		m->items[m->head.n++] = kind == TP_SESSION_CLOSED ? slot->told : slot->is;
+		if (m->head.n == TP_SESSION_REPORTS_MAX ||
+			(kind == TP_SESSION_CLOSED && slot->is.connection != 0))
+			break;
+	}
+	return n;
+}
+
+// Reports that came together leave in one message.
 static void reports_send(struct session *s)
 {
 	struct reports_message m = {.head = {.magic = TP_SESSION_MAGIC}};
 
 	while (s->first_dirty != NULL) {
-		struct slot *slot = s->first_dirty;
-		uint32_t kind = due(slot);
+		unsigned n = reports_gather(s, &m);
 
-		if (kind == 0) {
-			dirty_drop_first(s);
-			continue;
-		}
-		m.head.kind = kind;
-		m.head.n = 1;
-		m.items[0] = kind == TP_SESSION_CLOSED ? slot->told : slot->is;
-		if (!tell(s, &m))
+		if (m.head.n > 0 && !tell(s, &m))
 			return;
-		slot->told = kind == TP_SESSION_CLOSED ? (struct tp_session_report){0} : m.items[0];
+		for (unsigned i = 0; i < n; i++) {
+			struct slot *slot = s->first_dirty;
+
+			if (due(slot) == TP_SESSION_CLOSED)
+				slot->told = (struct tp_session_report){0};
+			else if (due(slot) == TP_SESSION_OPENED)
+				slot->told = slot->is;
+			if (due(slot) == 0)
+				dirty_drop_first(s);
+		}
 	}
 }
 

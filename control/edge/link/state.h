@@ -21,6 +21,12 @@ struct slot {
 	struct slot *next_dirty;
 };
 
+// A ring to a worker, which sees what is filled when a turn ends.
+struct out {
+	struct tp_ring_producer ring;
+	uint32_t filled; // slots from the ring's head on
+};
+
 // The rings as threads see them. The main thread publishes them, and takes them away when no
 // thread uses them any more.
 struct view {
@@ -29,7 +35,7 @@ struct view {
 	unsigned n_workers;
 	unsigned n_threads;
 	// [n_threads][n_workers]
-	struct tp_ring_producer *out;
+	struct out *out;
 	struct tp_ring_consumer *in;
 };
 
@@ -51,6 +57,9 @@ struct edge_link_thread {
 	struct slot *slots;	     // [connections_max + 1]
 	unsigned next_worker;	     // whose turn it is
 	uint64_t sent_to;	     // workers since the last flush, a bit each
+	uint64_t wanted;	     // workers whose rings are to have room, likewise
+	uint32_t pause_ns;	     // until the next look for it
+	bool untold;		     // connections opened or closed since the last report
 	struct counters counters;
 	uint8_t message[TP_RING_DATA_MAX];
 } TP_ALIGNED(64);

@@ -9,7 +9,10 @@
 
 #include <turnpike/stun.h>
 
-#define PREFETCH_LINES 4u // of a slot: its head and a short message
+#define PREFETCH_LINES 4u  // of a slot: its head and a short message
+#define SHOWN_AT_ONCE  32u // messages that a worker on another core need not wait longer for
+#define PAUSE_MIN_NS   100000u
+#define PAUSE_MAX_NS   2000000u
 
 int thread_init(struct edge_link_thread *t, struct edge_link *l, unsigned number)
 {
@@ -40,14 +43,70 @@ static void count(_Atomic uint64_t *word, uint64_t n)
 		word, atomic_load_explicit(word, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
+// ---- the view -----------------------------------------------------------------------------------
+
+static struct out *out_to(struct edge_link_thread *t, struct view *v, unsigned worker)
+{
+	return &v->out[(size_t)t->number * v->n_workers + worker];
+}
+
+static void tell(struct edge_link_thread *t)
+{
+	if (!t->untold)
+		return;
+	t->untold = false;
+	session_tell(t->link);
+}
+
+// A connection is reported before its first message is seen.
+static void show(struct edge_link_thread *t, struct out *o)
+{
+	if (o->filled == 0)
+		return;
+	tell(t);
+	atomic_store_explicit(o->ring.head,
+		atomic_load_explicit(o->ring.head, memory_order_relaxed) + o->filled,
+		memory_order_release);
+	o->filled = 0;
+}
+
+static uint32_t out_free(const struct out *o)
+{
+	uint32_t free = tp_ring_free(&o->ring);
+
+	return free > o->filled ? free - o->filled : 0;
+}
+
+// The slot behind those that are filled, or NULL.
+static struct tp_ring_slot *out_reserve(struct out *o)
+{
+	struct tp_ring_slot *first = tp_ring_reserve(&o->ring);
+
+	if (first == NULL || out_free(o) == 0)
+		return NULL;
+	return &o->ring.slots[(size_t)(first - o->ring.slots + o->filled) % TP_RING_SLOTS];
+}
+
+static void show_all(struct edge_link_thread *t, struct view *v)
+{
+	for (unsigned w = 0; v != NULL && t->number < v->n_threads && w < v->n_workers; w++)
+		show(t, out_to(t, v, w));
+}
+
 // The view for the thread's use until the next call. One that the main thread takes away meanwhile
-// is not unmapped before the next call.
+// is not unmapped before the next call. The rings to workers are in our own file: the next data
+// plane takes what is in them.
 static struct view *view_use(struct edge_link_thread *t)
 {
 	struct view *v = atomic_load(&t->link->view);
+	struct view *seen = atomic_load_explicit(&t->seen, memory_order_relaxed);
 
-	while (v != atomic_load_explicit(&t->seen, memory_order_relaxed)) {
+	if (v == seen)
+		return v != NULL && t->number < v->n_threads ? v : NULL;
+	show_all(t, seen);
+	while (v != seen) {
 		atomic_store(&t->seen, v);
+		seen = v;
 		v = atomic_load(&t->link->view);
 	}
 	return v != NULL && t->number < v->n_threads ? v : NULL;
@@ -111,7 +170,7 @@ uint64_t edge_link_open(struct edge_link_thread *t, uint16_t listener_id,
 	s->generation = generation_next(t);
 	is.connection = tp_connection(t->number, index, s->generation);
 	session_mark(t->link, s, &is);
-	session_tell(t->link);
+	t->untold = true;
 	count(&t->counters.opened, 1);
 	return is.connection;
 }
@@ -128,7 +187,7 @@ void edge_link_close(struct edge_link_thread *t, uint64_t connection)
 	s->next_free = t->first_free;
 	t->first_free = index;
 	session_mark(t->link, s, &none);
-	session_tell(t->link);
+	t->untold = true;
 	count(&t->counters.closed, 1);
 }
 
@@ -151,8 +210,8 @@ static int send(struct edge_link_thread *t, uint32_t hash, const struct tp_ring_
 	const void *data, size_t len)
 {
 	struct view *v = view_use(t);
-	struct tp_ring_producer *ring;
 	struct tp_ring_slot *slot;
+	struct out *out;
 	unsigned worker;
 	uint32_t resets;
 
@@ -161,10 +220,10 @@ static int send(struct edge_link_thread *t, uint32_t hash, const struct tp_ring_
 	if (v == NULL)
 		return -ENOTCONN;
 	worker = worker_of(v, hash);
-	ring = &v->out[(size_t)t->number * v->n_workers + worker];
-	resets = ring->resets;
-	slot = tp_ring_reserve(ring);
-	count(&t->counters.resets, ring->resets - resets);
+	out = out_to(t, v, worker);
+	resets = out->ring.resets;
+	slot = out_reserve(out);
+	count(&t->counters.resets, out->ring.resets - resets);
 	t->sent_to |= 1ull << worker;
 	if (slot == NULL) {
 		count(&t->counters.send_full, 1);
@@ -173,10 +232,32 @@ static int send(struct edge_link_thread *t, uint32_t hash, const struct tp_ring_
 	memcpy(slot, head, offsetof(struct tp_ring_slot, data));
 	slot->len = (uint16_t)len;
 	memcpy(slot->data, data, len);
-	slot_prefetch_write(ring->slots, slot);
-	tp_ring_publish(ring);
+	slot_prefetch_write(out->ring.slots, slot);
+	if (++out->filled >= SHOWN_AT_ONCE)
+		show(t, out);
 	count(&t->counters.sent, 1);
 	return 0;
+}
+
+bool edge_link_room(struct edge_link_thread *t, uint64_t connection, unsigned *worker)
+{
+	struct view *v = view_use(t);
+	uint32_t index;
+
+	*worker = 0;
+	if (slot_of(t, connection, &index) == NULL)
+		return true;
+	if (v == NULL)
+		return false;
+	*worker = worker_of(v, index);
+	return out_free(out_to(t, v, *worker)) > 0;
+}
+
+void edge_link_want(struct edge_link_thread *t, uint64_t workers)
+{
+	if (t->wanted == 0)
+		t->pause_ns = PAUSE_MIN_NS;
+	t->wanted = workers;
 }
 
 int edge_link_send(struct edge_link_thread *t, uint64_t connection, const void *data, size_t len)
@@ -228,9 +309,11 @@ void edge_link_flush(struct edge_link_thread *t)
 	const struct itimerspec at_once = {.it_value = {.tv_nsec = 1}};
 	struct view *v;
 
+	tell(t);
 	if (t->sent_to == 0)
 		return;
 	v = view_use(t);
+	show_all(t, v);
 	// Between the rings' heads and the flags: a worker sets its flag, then looks at the rings.
 	atomic_thread_fence(memory_order_seq_cst);
 	for (unsigned w = 0; v != NULL && w < v->n_workers; w++) {
@@ -329,19 +412,43 @@ unsigned edge_link_poll(
 	return n;
 }
 
+// Whether the worker has messages for the thread, or room that it waits for.
+static bool is_due(struct edge_link_thread *t, struct view *v, unsigned worker)
+{
+	if (tp_ring_peek(&v->in[(size_t)t->number * v->n_workers + worker]) != NULL)
+		return true;
+	return (t->wanted >> worker & 1) != 0 &&
+	       out_free(out_to(t, v, worker)) >= TP_RING_SLOTS / 2;
+}
+
+// Nobody tells of room in a ring: the thread looks again after a pause, a longer one each time.
+static void pause_begin(struct edge_link_thread *t)
+{
+	const struct itimerspec pause = {.it_value = {.tv_nsec = t->pause_ns}};
+
+	(void)timerfd_settime(t->timer_fd, 0, &pause, NULL);
+	t->pause_ns = t->pause_ns < PAUSE_MAX_NS ? 2 * t->pause_ns : PAUSE_MAX_NS;
+}
+
 bool edge_link_sleep(struct edge_link_thread *t)
 {
 	struct view *v = view_use(t);
+	struct tp_streams_side *side;
 
 	if (v == NULL)
 		return true;
-	atomic_store(&t->link->edge.header->sides[t->number].sleeping, 1);
+	// Before the flag: a worker that sees it sets the timer itself.
+	if (t->wanted != 0)
+		pause_begin(t);
+	side = &t->link->edge.header->sides[t->number];
+	atomic_store(&side->sleeping, 1);
 	atomic_thread_fence(memory_order_seq_cst);
 	for (unsigned w = 0; w < v->n_workers; w++) {
-		if (tp_ring_peek(&v->in[(size_t)t->number * v->n_workers + w]) != NULL) {
-			atomic_store(&t->link->edge.header->sides[t->number].sleeping, 0);
-			return false;
-		}
+		if (!is_due(t, v, w))
+			continue;
+		atomic_store(&side->sleeping, 0);
+		t->pause_ns = PAUSE_MIN_NS;
+		return false;
 	}
 	return true;
 }
@@ -349,10 +456,7 @@ bool edge_link_sleep(struct edge_link_thread *t)
 void edge_link_wake(struct edge_link_thread *t)
 {
 	struct view *v = view_use(t);
-	uint64_t times;
 
-	if (read(t->timer_fd, &times, sizeof(times)) < 0)
-		times = 0;
 	if (v != NULL)
 		atomic_store(&t->link->edge.header->sides[t->number].sleeping, 0);
 }

@@ -225,33 +225,41 @@ void conn_reap(struct serve_thread *t)
 
 void conn_events_want(struct conn *c, bool writable)
 {
-	struct epoll_event e = {.events = (c->binding ? 0 : (uint32_t)EPOLLIN) |
-					  (writable ? (uint32_t)EPOLLOUT : 0),
+	bool readable = !c->binding && !c->held;
+	struct epoll_event e = {
+		.events = (readable ? (uint32_t)EPOLLIN : 0) | (writable ? (uint32_t)EPOLLOUT : 0),
 		.data.ptr = c};
 
-	if (epoll_ctl(c->thread->epoll_fd, EPOLL_CTL_MOD, c->fd, &e) < 0)
+	if (epoll_ctl(c->thread->epoll_fd, EPOLL_CTL_MOD, c->fd, &e) < 0) {
 		conn_close(c, SERVE_CLOSE_memory);
-	else
-		c->writable_wanted = writable;
+		return;
+	}
+	c->armed = readable;
+	c->writable_wanted = writable;
 }
 
 // ---- messages of the client --------------------------------------------------------------------
 
-static void message_send(struct conn *c, const struct wire_frame *f)
+// False: there is no room for it now.
+static bool message_send(struct conn *c, const struct wire_frame *f)
 {
 	struct serve_thread *t = c->thread;
+	int rc = edge_link_send(t->link, c->connection, f->data, f->len);
 
+	if (rc == -ENOBUFS || rc == -ENOTCONN)
+		return false;
 	c->spoke = true;
-	if (edge_link_send(t->link, c->connection, f->data, f->len) == 0) {
-		SERVE_COUNT(t, messages_in, 1);
-		SERVE_COUNT(t, bytes_in, f->len);
-	} else {
-		SERVE_COUNT(t, messages_full, 1);
-	}
+	SERVE_COUNT(t, messages_in, 1);
+	SERVE_COUNT(t, bytes_in, f->len);
+	return true;
 }
 
-static bool partial_keep(struct conn *c, const uint8_t *bytes, size_t len)
+bool conn_keep(struct conn *c, const uint8_t *bytes, size_t len)
 {
+	if (len > WIRE_PARTIAL_MAX) {
+		free(c->partial);
+		c->partial = malloc(len);
+	}
 	if (len > 0 && c->partial == NULL)
 		c->partial = malloc(WIRE_PARTIAL_MAX);
 	if (len > 0 && c->partial == NULL)
@@ -262,7 +270,7 @@ static bool partial_keep(struct conn *c, const uint8_t *bytes, size_t len)
 		free(c->partial);
 		c->partial = NULL;
 	}
-	c->n_partial = (uint16_t)len;
+	c->n_partial = (uint32_t)len;
 	return true;
 }
 
@@ -270,18 +278,21 @@ static bool partial_keep(struct conn *c, const uint8_t *bytes, size_t len)
 static bool bytes_take(struct conn *c, const uint8_t *bytes, size_t len)
 {
 	struct serve_thread *t = c->thread;
-	bool was_partial = c->n_partial > 0 || c->framer.skip > 0, got = false;
+	bool was_partial = c->n_partial > 0 || c->framer.skip > 0, hold = false;
 	uint32_t oversize = c->framer.oversize;
 	struct wire_frame f = {0};
 	enum wire_step step;
+	unsigned sent = 0;
 
 	while ((step = wire_frame_next(&c->framer, &f, bytes, len)) == WIRE_STEP_MESSAGE) {
-		message_send(c, &f);
-		got = true;
-		if (join_is_asked(c, f.data, f.len))
+		hold = hold_share_is_used(c, sent) || !message_send(c, &f);
+		if (hold || join_is_asked(c, f.data, f.len))
 			break;
+		sent++;
 	}
 	SERVE_COUNT(t, messages_oversize, c->framer.oversize - oversize);
+	if (hold)
+		return hold_bytes(c, f.data, len - (size_t)(f.data - bytes));
 	if (step == WIRE_STEP_FAULT) {
 		log_event(LOG_EV_CONNECTION_GARBAGE,
 			LOG_FIELDS(log_addr("client", &c->remote),
@@ -295,11 +306,11 @@ static bool bytes_take(struct conn *c, const uint8_t *bytes, size_t len)
 		return true;
 	if (c->fd < 0)
 		return false;
-	if (step == WIRE_STEP_MESSAGE || !partial_keep(c, bytes + f.at, len - f.at)) {
+	if (step == WIRE_STEP_MESSAGE || !conn_keep(c, bytes + f.at, len - f.at)) {
 		conn_close(c, SERVE_CLOSE_memory);
 		return false;
 	}
-	timed_note(c, was_partial, got);
+	timed_note(c, was_partial, sent > 0);
 	return true;
 }
 
@@ -322,6 +333,12 @@ bool conn_bytes(struct conn *c, uint8_t *bytes, size_t kept, size_t len)
 
 void conn_read_open(struct conn *c)
 {
+	if (!hold_unread(c))
+		conn_read_now(c);
+}
+
+void conn_read_now(struct conn *c)
+{
 	struct serve_thread *t = c->thread;
 	enum serve_close why = SERVE_CLOSE_client;
 
@@ -342,7 +359,7 @@ void conn_read_open(struct conn *c)
 			return;
 		// The kernel tells of more by an event; a session may hold the last of it. A read
 		// that finds nothing would cost as much as one that does.
-		if (!stream_holds(c) || c->binding)
+		if (!stream_holds(c) || c->binding || c->held)
 			return;
 	}
 	if (stream_holds(c) && ds_list_is_empty(&c->again))
@@ -423,7 +440,8 @@ void conn_event(struct conn *c, uint32_t events)
 			conn_flush(c);
 		if (c->fd < 0 || (events & ~(uint32_t)EPOLLOUT) == 0)
 			break;
-		if (c->binding)
+		// One that is not read has an event of its own for errors alone.
+		if (c->binding || c->held)
 			conn_close(c, SERVE_CLOSE_broken);
 		else
 			conn_read_open(c);

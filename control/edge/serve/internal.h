@@ -22,6 +22,7 @@
 #define SERVE_READS	      8u    // of one connection in a turn
 #define SERVE_ACCEPTS	      64u   // of one listener in a turn
 #define SERVE_MESSAGES	      512u  // from the workers in a turn
+#define SERVE_SHARE	      128u  // messages of one connection while others are held
 #define SERVE_UNACKED_MS      60000u
 #define CONNECTION_BIND	      0x000bu // type of the request, RFC 6062
 #define CONNECTION_BIND_ERROR 0x011bu
@@ -81,10 +82,12 @@ struct conn {
 	int fd;
 	enum conn_state state;
 	bool admitted;
+	bool armed;	      // EPOLLIN is
 	bool writable_wanted; // EPOLLOUT is armed
 	bool spoke;	      // a message has come
 	bool binding;	      // not read until its ConnectionBind is answered
 	bool slow_told;	      // its first loss of media is logged
+	bool held;	      // not read until its worker's ring has room
 	SSL *ssl;	      // NULL: plain
 	uint64_t connection;  // handle of the link; 0: not open
 	struct tp_addr remote;
@@ -92,10 +95,11 @@ struct conn {
 	struct ds_list timed;
 	uint64_t since_ns;
 	struct ds_list dirty; // in the thread's list while something is to be written
-	struct ds_list again; // in the thread's list while more is to be read
+	// In the thread's list while more is to be read, or in a lane while it is held.
+	struct ds_list again;
 	struct wire_framer framer;
-	uint8_t *partial; // start of a message; NULL: none
-	uint16_t n_partial;
+	uint8_t *partial; // start of a message, or (held, binding) all that was read; NULL: none
+	uint32_t n_partial;
 	// Bytes that are to leave before anything of the backlog: plain, a part of a batch; TLS,
 	// the length of the batch whose record the session keeps.
 	uint8_t *rest;
@@ -126,7 +130,9 @@ struct serve_thread {
 	struct mail *mail; // under the lock, the oldest first
 	struct ds_list dirty;
 	struct ds_list again;
-	struct ds_list dead; // closed in this turn: events may still name them
+	struct ds_list held[TP_WORKERS_MAX];
+	uint64_t held_workers; // whose lanes may have a connection, a bit each
+	struct ds_list dead;   // closed in this turn: events may still name them
 	struct associations *associations;
 	_Atomic uint32_t n_connections;
 	struct serve_counters counters; // written by the thread, read by any
@@ -212,8 +218,24 @@ void conn_time(struct conn *c, struct ds_list *list);
 // Takes bytes of an open connection, which it may change; `kept` bytes of a message stand before
 // them. False: it is closed.
 bool conn_bytes(struct conn *c, uint8_t *bytes, size_t kept, size_t len);
-// Reads an open connection.
+// Reads an open connection, or holds it.
 void conn_read_open(struct conn *c);
+// Reads one that has its turn.
+void conn_read_now(struct conn *c);
+// Keeps bytes until the next read, instead of those kept before. False: no memory.
+bool conn_keep(struct conn *c, const uint8_t *bytes, size_t len);
+
+// ---- hold.c -------------------------------------------------------------------------------------
+
+// Holds an open connection instead of reading it, where its messages would have no room, or others
+// wait for it. False: it may be read.
+bool hold_unread(struct conn *c);
+// Holds it with bytes that were read. False: it is closed.
+bool hold_bytes(struct conn *c, const uint8_t *bytes, size_t len);
+// Whether, after so many messages of it, others that are held have their turn.
+bool hold_share_is_used(struct conn *c, unsigned messages);
+// Serves those that are held, as far as there is room.
+void hold_serve(struct serve_thread *t);
 
 // ---- begin.c ------------------------------------------------------------------------------------
 

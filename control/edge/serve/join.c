@@ -138,7 +138,7 @@ bool join_wait(struct conn *c, const uint8_t *bytes, size_t len)
 		memcpy(kept, bytes, len);
 	free(c->partial);
 	c->partial = kept;
-	c->n_partial = (uint16_t)len;
+	c->n_partial = (uint32_t)len;
 	c->binding = true;
 	conn_time(c, &c->thread->binding);
 	conn_events_want(c, c->writable_wanted);

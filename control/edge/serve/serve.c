@@ -34,9 +34,9 @@ static void times_take(struct serve *s, const struct conf_edge *e)
 
 // ---- threads -----------------------------------------------------------------------------------
 
-static int watch(struct serve_thread *t, int fd, void *tag)
+static int watch(struct serve_thread *t, int fd, uint32_t events, void *tag)
 {
-	struct epoll_event e = {.events = EPOLLIN, .data.ptr = tag};
+	struct epoll_event e = {.events = events, .data.ptr = tag};
 
 	return epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
 }
@@ -55,6 +55,8 @@ static struct serve_thread *thread_create(struct serve *s, unsigned number)
 	ds_list_init(&t->joined);
 	ds_list_init(&t->dirty);
 	ds_list_init(&t->again);
+	for (unsigned i = 0; i < TP_ARRAY_LEN(t->held); i++)
+		ds_list_init(&t->held[i]);
 	ds_list_init(&t->dead);
 	t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	t->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -88,13 +90,13 @@ static int thread_attach(struct serve_thread *t, struct edge_link *link)
 	int rc;
 
 	t->link = edge_link_thread(link, t->number);
-	rc = watch(t, t->stop_fd, &t->stop_fd);
+	rc = watch(t, t->stop_fd, EPOLLIN, &t->stop_fd);
 	if (rc == 0)
-		rc = watch(t, t->mail_fd, &t->mail_fd);
+		rc = watch(t, t->mail_fd, EPOLLIN, &t->mail_fd);
 	if (rc == 0)
-		rc = watch(t, edge_link_thread_fd(t->link), &t->link);
+		rc = watch(t, edge_link_thread_fd(t->link), EPOLLIN | EPOLLET, &t->link);
 	for (size_t i = 0; i < s->n_ports && rc == 0; i++)
-		rc = watch(t, s->ports[i].fds[t->number], &s->ports[i]);
+		rc = watch(t, s->ports[i].fds[t->number], EPOLLIN, &s->ports[i]);
 	return rc;
 }
 

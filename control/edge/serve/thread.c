@@ -103,6 +103,7 @@ static void work(struct serve_thread *t)
 	lists_serve(&t->again, conn_read_again, offsetof(struct conn, again));
 	(void)edge_link_poll(t->link, SERVE_MESSAGES, &receiver);
 	lists_serve(&t->dirty, conn_flush, offsetof(struct conn, dirty));
+	edge_link_want(t->link, t->held_workers);
 	edge_link_flush(t->link);
 	conn_reap(t);
 }
@@ -124,6 +125,7 @@ bool thread_turn(struct serve_thread *t, bool may_wait)
 	if (sleeps)
 		edge_link_wake(t->link);
 	t->now_ns = now_ns();
+	hold_serve(t);
 	for (int i = 0; i < n; i++)
 		going &= event_take(t, &events[i]);
 	work(t);

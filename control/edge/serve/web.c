@@ -39,7 +39,7 @@ static void head_serve(struct conn *c, size_t from)
 
 	c->head = NULL;
 	c->n_head = 0;
-	if (conn_bytes(c, head + from, 0, n - from) && !c->binding)
+	if (conn_bytes(c, head + from, 0, n - from) && !c->binding && !c->held)
 		conn_read_open(c);
 	free(head);
 }

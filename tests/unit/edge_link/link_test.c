@@ -50,6 +50,7 @@ static void assert_told(
 	struct stand_message m;
 	struct tp_addr r = remote(port);
 
+	edge_link_flush(edge_link_thread(s->link, 0));
 	assert_true(stand_told(s, &m));
 	assert_int_equal(m.head.kind, kind);
 	assert_int_equal(m.head.n, 1);
@@ -111,9 +112,9 @@ static void connections_are_reported(void **state)
 	start(s, 1);
 	t = edge_link_thread(s->link, 0);
 	a = open_one(s, 0, 1001);
+	assert_told(s, TP_SESSION_OPENED, a, 1001);
 	b = open_one(s, 0, 1002);
 	assert_true(tp_connection_valid(a) && tp_connection_valid(b) && a != b);
-	assert_told(s, TP_SESSION_OPENED, a, 1001);
 	assert_told(s, TP_SESSION_OPENED, b, 1002);
 	edge_link_close(t, a);
 	assert_told(s, TP_SESSION_CLOSED, a, 1001);
@@ -134,6 +135,7 @@ static void flags_are_told(void **state)
 	start(s, 1);
 	assert_true(edge_link_open(edge_link_thread(s->link, 0), LISTENER, &r, TP_REPORT_FRAMED,
 			    &owner) != 0);
+	edge_link_flush(edge_link_thread(s->link, 0));
 	assert_true(stand_told(s, &m));
 	assert_int_equal(m.items[0].flags, TP_REPORT_FRAMED);
 }
@@ -162,8 +164,9 @@ static void control_comes_back(void **state)
 	assert_false(stand_told(s, &m));
 	stand_listeners(s, STAND_PAIR, LISTENER);
 	stand_turn(s);
-	assert_told(s, TP_SESSION_OPENED, d, 1004);
-	assert_told(s, TP_SESSION_OPENED, b, 1002);
+	assert_true(stand_told(s, &m));
+	assert_true(m.head.kind == TP_SESSION_OPENED && m.head.n == 2);
+	assert_true(m.items[0].connection == d && m.items[1].connection == b);
 	stand_assert_synced(s);
 }
 
@@ -178,7 +181,9 @@ static void reports_wait_for_room(void **state)
 	start(s, 1);
 	for (unsigned i = 0; i < 3000; i++) {
 		last = open_one(s, 0, (uint16_t)(1000 + i));
+		edge_link_flush(edge_link_thread(s->link, 0));
 		edge_link_close(edge_link_thread(s->link, 0), last);
+		edge_link_flush(edge_link_thread(s->link, 0));
 	}
 	last = open_one(s, 0, 999);
 	for (bool more = true; more;) {
@@ -212,35 +217,6 @@ static void a_wrong_message_ends_the_session(void **state)
 	stand_assert_synced(s);
 }
 
-struct heard {
-	unsigned n;
-	uint64_t connection;
-	uint16_t listener_id;
-	struct edge_link_way way;
-	uint8_t first;
-};
-
-static void on_message(void *ctx, void *of, uint64_t connection, const uint8_t *data, size_t len)
-{
-	struct heard *h = ctx;
-
-	assert_true(len > 0 && (of == NULL || of == &owner));
-	h->n++;
-	h->connection = connection;
-	h->first = data[0];
-}
-
-static void on_datagram(void *ctx, uint16_t listener_id, const struct tp_addr *from,
-	const struct edge_link_way *way, const uint8_t *data, size_t len)
-{
-	struct heard *h = ctx;
-
-	assert_int_equal(from->family, TP_FAMILY_IPV4);
-	h->listener_id = listener_id;
-	h->way = *way;
-	on_message(ctx, NULL, 0, data, len);
-}
-
 static struct tp_ring_slot message_for(uint64_t connection, uint8_t first)
 {
 	struct tp_ring_slot m = {.len = 1, .connection = connection, .kind = TP_RING_MESSAGE};
@@ -271,6 +247,100 @@ static bool worker_take(struct stand *s, unsigned worker, struct tp_ring_slot *m
 	return true;
 }
 
+// Those that opened in one turn leave together, before the first message of any of them is seen.
+static void reports_leave_together(void **state)
+{
+	struct stand *s = *state;
+	struct edge_link_thread *t;
+	struct stand_message m;
+	struct tp_ring_slot slot;
+	uint64_t a, b, c;
+
+	start(s, 1);
+	t = edge_link_thread(s->link, 0);
+	a = open_one(s, 0, 1001);
+	b = open_one(s, 0, 1002);
+	assert_int_equal(edge_link_send(t, b, "hello", 5), 0);
+	assert_false(stand_told(s, &m));
+	assert_false(worker_take(s, 0, &slot));
+	edge_link_flush(t);
+	assert_true(stand_told(s, &m));
+	assert_true(m.head.kind == TP_SESSION_OPENED && m.head.n == 2);
+	assert_true(m.items[0].connection == a && m.items[1].connection == b);
+	assert_true(worker_take(s, 0, &slot) && slot.connection == b);
+	// A slot with another connection: its end, then what there is.
+	edge_link_close(t, a);
+	edge_link_close(t, b);
+	c = open_one(s, 0, 1003);
+	edge_link_flush(t);
+	assert_true(stand_told(s, &m));
+	assert_true(m.head.kind == TP_SESSION_CLOSED && m.head.n == 2);
+	assert_true(stand_told(s, &m));
+	assert_true(m.head.kind == TP_SESSION_OPENED && m.head.n == 1);
+	assert_true(m.items[0].connection == c);
+	assert_false(stand_told(s, &m));
+}
+
+// A thread that waits for room does not sleep once half of the ring is free.
+static void room_is_waited_for(void **state)
+{
+	struct stand *s = *state;
+	struct edge_link_thread *t;
+	struct tp_ring_slot m;
+	unsigned worker = 9, n = 0;
+	uint64_t a;
+
+	start(s, 1);
+	t = edge_link_thread(s->link, 0);
+	a = open_one(s, 0, 1001);
+	assert_true(edge_link_room(t, a, &worker) && worker == 0);
+	while (edge_link_send(t, a, "x", 1) == 0)
+		n++;
+	assert_int_equal(n, TP_RING_SLOTS);
+	assert_false(edge_link_room(t, a, &worker));
+	assert_true(edge_link_room(t, a + 1, &worker));
+	edge_link_want(t, 1);
+	edge_link_flush(t);
+	for (n = 0; n < TP_RING_SLOTS / 2; n++) {
+		assert_true(edge_link_sleep(t));
+		edge_link_wake(t);
+		assert_true(worker_take(s, 0, &m));
+	}
+	assert_false(edge_link_sleep(t));
+	edge_link_want(t, 0);
+	assert_true(edge_link_sleep(t));
+	edge_link_wake(t);
+}
+
+struct heard {
+	unsigned n;
+	uint64_t connection;
+	uint16_t listener_id;
+	struct edge_link_way way;
+	uint8_t first;
+};
+
+static void on_message(void *ctx, void *of, uint64_t connection, const uint8_t *data, size_t len)
+{
+	struct heard *h = ctx;
+
+	assert_true(len > 0 && (of == NULL || of == &owner));
+	h->n++;
+	h->connection = connection;
+	h->first = data[0];
+}
+
+static void on_datagram(void *ctx, uint16_t listener_id, const struct tp_addr *from,
+	const struct edge_link_way *way, const uint8_t *data, size_t len)
+{
+	struct heard *h = ctx;
+
+	assert_int_equal(from->family, TP_FAMILY_IPV4);
+	h->listener_id = listener_id;
+	h->way = *way;
+	on_message(ctx, NULL, 0, data, len);
+}
+
 static void messages_reach_one_worker(void **state)
 {
 	struct stand *s = *state;
@@ -284,6 +354,7 @@ static void messages_reach_one_worker(void **state)
 	a = open_one(s, 0, 1001);
 	for (unsigned i = 0; i < 10; i++)
 		assert_int_equal(edge_link_send(t, a, "hello", 5), 0);
+	edge_link_flush(t);
 	for (unsigned w = 0; w < 2; w++) {
 		while (worker_take(s, w, &m)) {
 			struct tp_addr r = remote(1001);
@@ -339,10 +410,18 @@ static void stale_and_bad_messages_are_counted(void **state)
 	assert_true(c.stale == 2 && c.bad == 1 && c.received == 5);
 	// Back by the way it came.
 	assert_int_equal(edge_link_send_datagram(t, LISTENER, &m.remote, &h.way, "\x14", 1), 0);
+	edge_link_flush(t);
 	assert_true(worker_take(s, 0, &m) || worker_take(s, 1, &m));
 	assert_true(m.kind == TP_RING_DTLS && m.connection == 5 && m.tag == 6);
 	assert_int_equal(
 		edge_link_send_datagram(t, LISTENER, &m.remote, &h.way, "\x40", 1), -EINVAL);
+}
+
+static void drain(int fd)
+{
+	uint64_t times;
+
+	(void)!read(fd, &times, sizeof(times));
 }
 
 static bool readable(int fd)
@@ -372,12 +451,13 @@ static void each_side_wakes_the_other(void **state)
 	assert_int_equal(edge_link_poll(t, 5, &r), 1);
 	assert_true(edge_link_sleep(t));
 	assert_int_equal(atomic_load(&s->edge.header->sides[0].sleeping), 1);
+	// The data plane's coming has set it.
+	drain(edge_link_thread_fd(t));
 	assert_false(readable(edge_link_thread_fd(t)));
 	assert_int_equal(
 		timerfd_settime(s->thread_timers[0], TFD_TIMER_ABSTIME, &at_once, NULL), 0);
 	assert_true(readable(edge_link_thread_fd(t)));
 	edge_link_wake(t);
-	assert_false(readable(edge_link_thread_fd(t)));
 	assert_int_equal(atomic_load(&s->edge.header->sides[0].sleeping), 0);
 
 	assert_int_equal(edge_link_send(t, a, "x", 1), 0);
@@ -420,6 +500,7 @@ static void dataplane_comes_back(void **state)
 		worker_put(s, 0, &m);
 		assert_int_equal(edge_link_poll(t, 5, &r), 1);
 		assert_int_equal(edge_link_send(t, a, "x", 1), 0);
+		edge_link_flush(t);
 		assert_true(worker_take(s, 0, &m) || (n == 2 && worker_take(s, 1, &m)));
 	}
 }
@@ -486,7 +567,9 @@ int main(void)
 		TEST(control_comes_back),
 		TEST(reports_wait_for_room),
 		TEST(a_wrong_message_ends_the_session),
+		TEST(reports_leave_together),
 		TEST(messages_reach_one_worker),
+		TEST(room_is_waited_for),
 		TEST(stale_and_bad_messages_are_counted),
 		TEST(each_side_wakes_the_other),
 		TEST(dataplane_comes_back),

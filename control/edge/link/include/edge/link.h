@@ -96,24 +96,33 @@ void edge_link_expires(struct edge_link *l, uint64_t expires_s);
 // `number` is below n_threads.
 struct edge_link_thread *edge_link_thread(struct edge_link *l, unsigned number);
 
-// A descriptor for epoll (EPOLLIN), the same for the life of the link: a worker has messages for
-// this thread. edge_link_poll takes its count.
+// A descriptor for epoll (EPOLLIN | EPOLLET), the same for the life of the link: a worker has
+// messages for this thread, or the data plane came or went, or it is time to look for room. Never
+// read.
 int edge_link_thread_fd(const struct edge_link_thread *t);
 
-// Registers a connection and reports it to the control process, before any of its messages.
+// Registers a connection, to be reported to the control process before any of its messages.
 // `owner` comes back with each of its messages; not NULL. Returns its handle, or 0: too many
 // connections, or the arguments make no sense (a listener id of 0, a remote address without a
 // port). `flags` are TP_REPORT_*.
 uint64_t edge_link_open(struct edge_link_thread *t, uint16_t listener_id,
 	const struct tp_addr *remote, uint16_t flags, void *owner);
-// Forgets it and reports its end: the control process deletes its allocation. A handle that is
-// gone is fine.
+// Forgets it, to report its end: the control process deletes its allocation. A handle that is gone
+// is fine. Both reports leave by the next edge_link_flush, all of a turn together.
 void edge_link_close(struct edge_link_thread *t, uint64_t connection);
 
-// Hands a message of the connection to the worker that serves it: always the same one, in order.
+// Hands a message of the connection to the worker that serves it: always the same one, in order. It
+// sees the message by the next edge_link_flush at the latest.
 // 0; -EMSGSIZE (none, or too many bytes), -ESTALE (no such connection), -ENOTCONN (no data plane),
 // -ENOBUFS (the ring is full). The message is lost unless 0 is returned: the caller may try again.
 int edge_link_send(struct edge_link_thread *t, uint64_t connection, const void *data, size_t len);
+
+// Whether the ring of the connection's worker has room, also true for a handle that is gone; never
+// without a data plane. *worker: its number, below TP_WORKERS_MAX.
+bool edge_link_room(struct edge_link_thread *t, uint64_t connection, unsigned *worker);
+// The workers, a bit each, for whose rings the thread has messages that found no room: until the
+// next call it sleeps for short pauses only, and not at all while half of such a ring is free.
+void edge_link_want(struct edge_link_thread *t, uint64_t workers);
 
 // The way a datagram came, opaque to the edge: the data plane signs it and sends nothing to a
 // remote address by another way. That of an association is the way of its newest datagram whose
@@ -146,12 +155,13 @@ struct edge_link_receiver {
 unsigned edge_link_poll(
 	struct edge_link_thread *t, unsigned budget, const struct edge_link_receiver *r);
 
-// Wakes the workers that sleep and have been sent something since the last call. After each turn
-// of the thread's loop.
+// Shows the workers what they have been sent since the last call, and wakes those that sleep;
+// reports connections that opened or closed. After each turn of the thread's loop.
 void edge_link_flush(struct edge_link_thread *t);
 
-// Around each wait: false when something is there to be polled, then nobody waits. edge_link_wake
-// follows the wait. Between both calls a worker that has something sets the thread's descriptor.
+// Around each wait: false when something is there to be polled, or room that is waited for; then
+// nobody waits. edge_link_wake follows the wait. Between both calls a worker that has something
+// sets the thread's descriptor.
 bool edge_link_sleep(struct edge_link_thread *t);
 void edge_link_wake(struct edge_link_thread *t);
 

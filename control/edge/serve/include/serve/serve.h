@@ -63,7 +63,8 @@ enum serve_close {
 	X(data_in, "bytes for peers of TCP allocations")                                           \
 	X(data_out, "bytes of peers of TCP allocations")                                           \
 	X(messages_in, "messages of clients handed to the data plane")                             \
-	X(messages_full, "messages of clients lost: the data plane was too slow or away")          \
+	X(messages_full, "messages of DTLS clients lost: the data plane was too slow or away")     \
+	X(held, "times that a connection was not read: the data plane was too slow or away")       \
 	X(messages_oversize, "messages of clients lost: longer than 1,984 bytes")                  \
 	X(messages_out, "messages for clients taken over")                                         \
 	X(lost_late, "messages for clients dropped by edge.queue_age_ms")                          \

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Back-pressure: clients whose messages find no room are not read, and lose nothing.
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <turnpike/stun.h>
+
+#include "internal.h"
+#include "world.h"
+
+#define LEN 12u // of a numbered message
+
+// ChannelData with its number.
+static void numbered(uint8_t out[LEN], uint32_t number)
+{
+	static const uint8_t head[] = {0x40, 0, 0, 8, 'd', 'a', 't', 'a'};
+
+	memcpy(out, head, sizeof(head));
+	tp_store_be32(out + 8, number);
+}
+
+static void numbers_write(int fd, uint32_t first, uint32_t n)
+{
+	uint8_t *bytes = malloc((size_t)n * LEN);
+
+	assert_non_null(bytes);
+	for (uint32_t i = 0; i < n; i++)
+		numbered(bytes + (size_t)i * LEN, first + i);
+	world_write(fd, bytes, (size_t)n * LEN);
+	free(bytes);
+}
+
+static uint64_t counter(struct world *w, size_t offset)
+{
+	struct serve_counters c;
+
+	serve_counters_read(w->serve, &c);
+	return *(uint64_t *)(void *)((char *)&c + offset);
+}
+
+#define COUNTER(w, name) counter(w, offsetof(struct serve_counters, name))
+
+// All messages that have come, each the next of its connection. Returns how many.
+static uint32_t take_all(struct world *w, uint64_t connection, uint32_t first)
+{
+	struct fake_edge_message m;
+	uint32_t n = 0;
+
+	while (fake_edge_take(w->link, &m)) {
+		assert_true(m.connection == connection);
+		assert_int_equal(m.len, LEN);
+		assert_int_equal(tp_load_be32(m.data + 8), first + n);
+		n++;
+	}
+	return n;
+}
+
+// Connects, and sends a request, which tells the handle.
+static int begin(struct world *w, uint64_t *connection)
+{
+	static const uint8_t binding[TP_STUN_HEADER_LEN] = {0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42};
+	struct fake_edge_message m;
+	int fd = world_connect(w->ports[0]);
+
+	world_turns(w, 3);
+	world_write(fd, binding, sizeof(binding));
+	world_take(w, &m);
+	*connection = m.connection;
+	return fd;
+}
+
+static void settle(struct world *w)
+{
+	for (unsigned i = 0; i < 50; i++) {
+		world_turns(w, 1);
+		usleep(100);
+	}
+}
+
+static void a_full_ring_loses_nothing(void **state)
+{
+	struct world w = {.unnamed = false};
+	uint32_t seen = 1, rooms = 0;
+	uint64_t a;
+	int fd;
+
+	(void)state;
+	world_start(&w, "");
+	fd = begin(&w, &a);
+	fake_edge_set_room(w.link, 5);
+	numbers_write(fd, 1, 999);
+	settle(&w);
+	seen += take_all(&w, a, seen);
+	assert_int_equal(seen, 6);
+	assert_int_equal(fake_edge_wanted(edge_link_thread(w.link, 0)), 1);
+	assert_int_equal(COUNTER(&w, held), 1);
+	// Nothing is tried without room.
+	world_turns(&w, 100);
+	assert_int_equal(COUNTER(&w, held), 1);
+	for (; seen < 1000 && rooms < 1000; rooms++) {
+		fake_edge_set_room(w.link, 7);
+		world_turns(&w, 3);
+		seen += take_all(&w, a, seen);
+	}
+	fake_edge_set_room(w.link, UINT32_MAX);
+	settle(&w);
+	assert_int_equal(seen, 1000);
+	assert_int_equal(fake_edge_wanted(edge_link_thread(w.link, 0)), 0);
+	assert_int_equal(COUNTER(&w, messages_in), 1000);
+	assert_int_equal(COUNTER(&w, messages_full), 0);
+	// It is read again.
+	numbers_write(fd, 1000, 1);
+	settle(&w);
+	assert_int_equal(take_all(&w, a, 1000), 1);
+	close(fd);
+	world_stop(&w);
+}
+
+// Nothing is read into memory: the kernel's buffers fill, and the client can't send.
+static void tcp_slows_the_client_down(void **state)
+{
+	struct world w = {.unnamed = false};
+	uint8_t bytes[LEN * 1000];
+	uint64_t a, sent = 0, seen = 0;
+	ssize_t n = 1;
+	int fd, quiet = 0;
+
+	(void)state;
+	world_start(&w, "");
+	fd = begin(&w, &a);
+	fake_edge_set_room(w.link, 0);
+	for (size_t i = 0; i < 1000; i++)
+		numbered(bytes + i * LEN, 1);
+	while (quiet < 20) {
+		n = send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL | MSG_DONTWAIT);
+		sent += n > 0 ? (uint64_t)n : 0;
+		assert_true(n == sizeof(bytes) || (n < 0 && errno == EAGAIN) || n > 0);
+		// A part of a write ends the load: the messages must stay whole.
+		if (n > 0 && n < (ssize_t)sizeof(bytes))
+			break;
+		quiet = n > 0 ? 0 : quiet + 1;
+		world_turns(&w, 1);
+	}
+	assert_true(sent > sizeof(bytes));
+	fake_edge_set_room(w.link, UINT32_MAX);
+	for (unsigned i = 0; i < 20000 && seen < sent / LEN; i++) {
+		struct fake_edge_message m;
+
+		world_turns(&w, 1);
+		while (fake_edge_take(w.link, &m))
+			seen++;
+	}
+	assert_int_equal(seen, sent / LEN);
+	close(fd);
+	world_stop(&w);
+}
+
+// One with much to say leaves room to one with little.
+static void held_connections_take_turns(void **state)
+{
+	struct world w = {.unnamed = false};
+	struct fake_edge_message m;
+	uint32_t before = 0, n = 0;
+	uint64_t a, b;
+	int much, little;
+
+	(void)state;
+	world_start(&w, "");
+	much = begin(&w, &a);
+	little = begin(&w, &b);
+	fake_edge_set_room(w.link, 0);
+	numbers_write(much, 1, 1000);
+	settle(&w);
+	numbers_write(little, 1, 1);
+	settle(&w);
+	assert_int_equal(COUNTER(&w, held), 2);
+	fake_edge_set_room(w.link, 500);
+	settle(&w);
+	for (; fake_edge_take(w.link, &m); n++) {
+		if (m.connection == b)
+			before = n;
+	}
+	assert_int_equal(n, 500);
+	assert_int_equal(before, SERVE_SHARE);
+	close(much);
+	close(little);
+	world_stop(&w);
+}
+
+static void a_data_plane_that_is_away_loses_nothing(void **state)
+{
+	struct edge_link_up up = {true, false};
+	struct world w = {.unnamed = false};
+	uint64_t a;
+	int fd;
+
+	(void)state;
+	world_start(&w, "");
+	fd = begin(&w, &a);
+	fake_edge_set_up(w.link, up);
+	numbers_write(fd, 1, 20);
+	settle(&w);
+	assert_int_equal(take_all(&w, a, 1), 0);
+	up.dataplane = true;
+	fake_edge_set_up(w.link, up);
+	settle(&w);
+	assert_int_equal(take_all(&w, a, 1), 20);
+	close(fd);
+	world_stop(&w);
+}
+
+// The other direction goes on, and the end of a held one is seen.
+static void a_held_connection_still_receives(void **state)
+{
+	static const struct linger reset = {.l_onoff = 1};
+	struct world w = {.unnamed = false};
+	uint8_t bytes[64];
+	ssize_t n = 0;
+	uint64_t a;
+	int fd;
+
+	(void)state;
+	world_start(&w, "");
+	fd = begin(&w, &a);
+	fake_edge_set_room(w.link, 0);
+	numbers_write(fd, 1, 10);
+	settle(&w);
+	assert_int_equal(COUNTER(&w, held), 1);
+	numbered(bytes, 77);
+	world_put(&w, a, bytes, LEN);
+	for (unsigned i = 0; i < 1000 && n == 0; i++) {
+		world_turns(&w, 1);
+		n = world_read(fd, bytes, sizeof(bytes));
+	}
+	assert_int_equal(n, LEN);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
+	close(fd);
+	for (unsigned i = 0; i < 1000 && fake_edge_open(w.link) > 0; i++)
+		world_turns(&w, 1);
+	assert_int_equal(world_closes(&w, SERVE_CLOSE_broken), 1);
+	world_turns(&w, 1);
+	assert_int_equal(fake_edge_wanted(edge_link_thread(w.link, 0)), 0);
+	world_stop(&w);
+}
+
+// Messages that the session has decrypted, and an end behind them.
+static void tls_is_held_too(void **state)
+{
+	struct world w = {.unnamed = false};
+	struct fake_edge_message m;
+	struct world_client c;
+	uint8_t bytes[LEN * 100];
+	uint32_t seen = 0;
+
+	(void)state;
+	world_start(&w, "");
+	world_client_start(&c, w.ports[0]);
+	world_client_shake(&w, &c);
+	fake_edge_set_room(w.link, 3);
+	for (uint32_t record = 0; record < 10; record++) {
+		for (uint32_t i = 0; i < 100; i++)
+			numbered(bytes + (size_t)i * LEN, record * 100 + i);
+		assert_int_equal(SSL_write(c.ssl, bytes, sizeof(bytes)), sizeof(bytes));
+	}
+	SSL_shutdown(c.ssl);
+	settle(&w);
+	assert_int_equal(fake_edge_open(w.link), 1);
+	for (unsigned i = 0; i < 1000 && seen < 1000; i++) {
+		while (fake_edge_take(w.link, &m)) {
+			assert_int_equal(tp_load_be32(m.data + 8), seen);
+			seen++;
+		}
+		fake_edge_set_room(w.link, 11);
+		world_turns(&w, 2);
+	}
+	assert_int_equal(seen, 1000);
+	settle(&w);
+	assert_int_equal(fake_edge_open(w.link), 0);
+	assert_int_equal(world_closes(&w, SERVE_CLOSE_client), 1);
+	world_client_end(&c);
+	world_stop(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_full_ring_loses_nothing),
+		cmocka_unit_test(tcp_slows_the_client_down),
+		cmocka_unit_test(held_connections_take_turns),
+		cmocka_unit_test(a_data_plane_that_is_away_loses_nothing),
+		cmocka_unit_test(a_held_connection_still_receives),
+		cmocka_unit_test(tls_is_held_too),
+	};
+
+	return cmocka_run_group_tests(tests, world_setup, world_teardown);
+}
