@@ -2,6 +2,7 @@
 #include "edge.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -92,6 +93,27 @@ static int tickets_take(struct edge *e)
 	e->tickets = tls_tickets_create(path != NULL ? seed : NULL, len, NULL, NULL);
 	explicit_bzero(seed, sizeof(seed));
 	return e->tickets == NULL ? failed(&err) : 0;
+}
+
+// A worker that polls has its core to itself, where there are enough others. It is one of those
+// configured, else the data plane takes the last ones.
+static void cores_take(const struct conf *conf)
+{
+	const struct conf_dataplane *d = &conf->dataplane;
+	cpu_set_t others;
+	unsigned left = d->n_cores > 0 ? 0 : d->workers;
+
+	if (sched_getaffinity(0, sizeof(others), &others) < 0)
+		return;
+	for (size_t i = 0; i < d->n_cores; i++)
+		CPU_CLR(d->cores[i], &others);
+	for (unsigned c = CPU_SETSIZE; c > 0 && left > 0; c--) {
+		left -= CPU_ISSET(c - 1, &others) != 0;
+		CPU_CLR(c - 1, &others);
+	}
+	// Failing that, workers give way to threads of their core.
+	if ((unsigned)CPU_COUNT(&others) >= conf->edge.threads)
+		(void)sched_setaffinity(0, sizeof(others), &others);
 }
 
 static int signals_take(struct edge *e)
@@ -191,6 +213,7 @@ static int parts_take(struct edge *e)
 	if (rc < 0)
 		return proc_start_failed(
 			TP_EDGE_CTL_NAME, rc, "set runtime_directory to a directory of its own");
+	cores_take(e->conf);
 	status = confine(e);
 	if (status != 0)
 		return status;

@@ -45,6 +45,30 @@ void worker_edge_wake(struct worker_edge *e, struct stage_worker *stage, uint64_
 	}
 }
 
+static bool is_awake(const struct worker_edge *e, unsigned t)
+{
+	return atomic_load_explicit(
+		       &e->rings->edge.header->sides[t].sleeping, memory_order_relaxed) == 0;
+}
+
+bool worker_edge_works(const struct worker_edge *e, const struct stage_worker *stage)
+{
+	for (unsigned t = 0; t < stage->n_edge; t++) {
+		if (is_awake(e, t))
+			return true;
+	}
+	return false;
+}
+
+bool worker_edge_behind(const struct worker_edge *e, const struct stage_worker *stage)
+{
+	for (unsigned t = 0; t < stage->n_edge; t++) {
+		if (is_awake(e, t) && tp_ring_free(&e->out[t]) < TP_RING_SLOTS / 2)
+			return true;
+	}
+	return false;
+}
+
 static void say(struct worker_edge *e, unsigned worker, bool sleeps)
 {
 	e->says_sleeping = sleeps;

@@ -255,30 +255,58 @@ static void set_realtime(struct worker *w, bool on)
 		w->is_realtime = on;
 }
 
-static void rest(struct worker *w)
+static void sleep_now(struct worker *w, bool soon)
 {
 	uint64_t from;
 
-	txqueue_flush(&w->txqueue);
-	if (w->settings.busy || !worker_pace_sleeps(&w->pace, w->cycles,
-					atomic_load_explicit(&w->shared, memory_order_relaxed)))
-		return;
-	if (w->idle.epoll_fd >= 0 && !worker_edge_sleep(&w->edge, &w->stage))
-		return;
 	tp_count(&w->stage.stats->sleeps, 1);
 	// From here to the next look at the snapshot nothing of the segment may be touched.
 	urcu_qsbr_thread_offline();
 	from = rte_rdtsc();
 	set_realtime(w, true);
-	worker_idle_sleep(&w->idle, w->stage.kick || w->stage.edge_given != 0 || w->wake);
+	worker_idle_sleep(&w->idle, soon);
 	worker_pace_slept(&w->pace, from, rte_rdtsc());
 	urcu_qsbr_thread_online();
+}
+
+static bool is_shared(const struct worker *w)
+{
+	return atomic_load_explicit(&w->shared, memory_order_relaxed);
+}
+
+// A thread of the edge that wants this core says nothing while the worker polls.
+static void rest(struct worker *w)
+{
+	bool shared = is_shared(w);
+
+	txqueue_flush(&w->txqueue);
+	if (w->settings.busy || (!worker_pace_sleeps(&w->pace, w->cycles, shared) &&
+					!(shared && worker_edge_works(&w->edge, &w->stage))))
+		return;
+	if (w->idle.epoll_fd >= 0 && !worker_edge_sleep(&w->edge, &w->stage))
+		return;
+	sleep_now(w, w->stage.kick || w->stage.edge_given != 0 || w->wake);
+}
+
+// More packets would be lost at the ring that the edge's thread has no time to empty.
+static void give_way(struct worker *w)
+{
+	txqueue_flush(&w->txqueue);
+	sleep_now(w, true);
+}
+
+// Wakes the edge's threads. Returns whether one of them may need this core now.
+static bool settle_edge(struct worker *w)
+{
+	worker_edge_wake(&w->edge, &w->stage, w->now_ns);
+	return !w->settings.busy && is_shared(w) && worker_edge_behind(&w->edge, &w->stage);
 }
 
 int worker_run(void *arg)
 {
 	struct worker *w = arg;
 	unsigned packets = 0;
+	bool behind;
 
 	// The default slack would double the shortest sleeps.
 	prctl(PR_SET_TIMERSLACK, 1000);
@@ -308,12 +336,13 @@ int worker_run(void *arg)
 			packets += worker_poll_local(w);
 		if (w->stage.kick)
 			kick(w);
-		if (w->stage.edge_given != 0)
-			worker_edge_wake(&w->edge, &w->stage, w->now_ns);
+		behind = w->stage.edge_given != 0 && settle_edge(w);
 		if (w->wake)
 			wake_others(w);
 		urcu_qsbr_quiescent_state();
-		if (packets > 0)
+		if (behind)
+			give_way(w);
+		else if (packets > 0)
 			worker_pace_busy(&w->pace);
 		else
 			rest(w);

@@ -22,6 +22,11 @@ void worker_edge_apply(
 // stays pending in stage->edge_given.
 void worker_edge_wake(struct worker_edge *e, struct stage_worker *stage, uint64_t now_ns);
 
+// Whether a thread of the edge has work.
+bool worker_edge_works(const struct worker_edge *e, const struct stage_worker *stage);
+// Likewise, and half of its ring waits for it.
+bool worker_edge_behind(const struct worker_edge *e, const struct stage_worker *stage);
+
 // Before a sleep that a timer of the edge ends. False: there is something to be polled.
 bool worker_edge_sleep(struct worker_edge *e, const struct stage_worker *stage);
 // After it, when the snapshot has been looked at.
