@@ -22,7 +22,7 @@ bind_vfio()
 {
 	guest "d=/sys/bus/pci/devices/$1; echo vfio-pci > \$d/driver_override
 		[ ! -e \$d/driver ] || echo $1 > \$d/driver/unbind
-		echo $1 > /sys/bus/pci/drivers_probe; readlink \$d/driver"
+		echo $1 > /sys/bus/pci/drivers_probe; readlink \$d/driver | grep -q vfio-pci"
 }
 
 # addresses INTERFACE: the relay's, and the interface up.
@@ -89,11 +89,22 @@ stop()
 		echo \"left: \$left\"; tail -n 5 $log /run/control.log; exit 1"
 }
 
+# kill_9 PROCESS...: all at once; true once they are gone.
+kill_9()
+{
+	guest "cd /run/t; pids=\$(cat ${*/%/.pid}); kill -9 \$pids
+		for i in \$(seq 2400); do kill -0 \$pids 2> /dev/null || exit 0; sleep 0.2; done; exit 1"
+}
+
 # killed PROCESS EVENT: kill -9, and a new start until its log has the line.
 killed()
 {
-	guest "kill -9 \$(cat /run/t/$1.pid)"
-	launch "$1" && until_logged "$1" "$2"
+	kill_9 "$1" && launch "$1" && until_logged "$1" "$2"
+}
+
+both_killed()
+{
+	kill_9 dataplane control && start
 }
 
 # refused PATTERN...: the data plane, behind $prefix, ends by itself, and its log has all of these.
@@ -189,6 +200,8 @@ endured()
 	e2e_check "$1: control is killed and starts again" killed control process_started
 	e2e_stream_works "$1: the calls go on"
 	e2e_check "$1: the data plane is killed and starts again" killed dataplane segment_attached
+	e2e_stream_works "$1: the calls go on"
+	e2e_check "$1: both are killed and start again" both_killed
 	e2e_stream_works "$1: the calls go on"
 	qemu_monitor set_link "card$2" off
 	e2e_check "$1: a lost link is reported" until_logged dataplane "port_link.*up=false"
