@@ -194,7 +194,7 @@ e2e_stream_open()
 	e2e_report=$1
 	: > "$e2e_report.lines"
 	mkfifo "$E2E_TMP/ask"
-	e2e_stream "$e2e_report.lines" --interactive --seconds 600 "${@:2}" < "$E2E_TMP/ask" &
+	e2e_stream "$e2e_report.lines" --interactive --seconds 3600 "${@:2}" < "$E2E_TMP/ask" &
 	e2e_stream_pid=$!
 	exec 7> "$E2E_TMP/ask"
 	rm "$E2E_TMP/ask"
@@ -205,8 +205,9 @@ e2e_stream_open()
 # e2e_stream_ask LINE: its answer in e2e_answer. False: the stream gives none.
 e2e_stream_ask()
 {
+	e2e_answer=
 	echo "$1" >&7
-	e2e_wait 120 e2e_stream_answered || return 1
+	e2e_wait 600 e2e_stream_answered || return 1
 	e2e_answers=$((e2e_answers + 1))
 	e2e_answer=$(sed -n "${e2e_answers}p" "$e2e_report.lines")
 }

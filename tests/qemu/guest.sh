@@ -36,6 +36,12 @@ busybox mount -t bpf bpf /sys/fs/bpf
 modules=$(busybox sed -n 's/.* turnpike_modules=\([^ ]*\).*/\1/p' /proc/cmdline)
 busybox mkdir -p /lib/modules
 busybox mount -o bind "$modules" /lib/modules
+# A neighbour that answers after seconds is not lost for that.
+for family in ipv4 ipv6; do
+	for tries in mcast_solicit ucast_solicit; do
+		echo 100 > /proc/sys/net/$family/neigh/default/$tries
+	done
+done
 for module in virtio_console virtio_net e1000e vmxnet3 tun nf_tables nft_counter vfio-pci \
 	vfio_iommu_type1; do
 	modprobe -q $module

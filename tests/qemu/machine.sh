@@ -62,7 +62,7 @@ qemu_in()
 
 qemu_net_up()
 {
-	local ns
+	local ns family
 
 	for ns in net a b; do
 		ip netns add "$qemu_name-$ns" && ip -n "$qemu_name-$ns" link set lo up || return 1
@@ -76,6 +76,11 @@ qemu_net_up()
 		qemu_in "${ns%:*}" ethtool -K eth0 tx off > /dev/null
 		ip -n "$qemu_name-${ns%:*}" addr add "10.99.0.${ns#*:}/24" dev eth0
 		ip -n "$qemu_name-${ns%:*}" addr add "fd99::${ns#*:}/64" dev eth0 nodad
+		# A neighbour that answers after seconds is not lost for that.
+		for family in ipv4 ipv6; do
+			qemu_in "${ns%:*}" sysctl -q -w net.$family.neigh.eth0.mcast_solicit=100 \
+				net.$family.neigh.eth0.ucast_solicit=100
+		done
 		ip -n "$qemu_name-${ns%:*}" link set eth0 up
 	done
 }
