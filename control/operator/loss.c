@@ -105,8 +105,9 @@ static bool steering_lost(const struct operator_desk *op, json_t *list)
 	if ((atomic_load(&s->header->flags) & TP_STATE_STEERING_OFF) == 0)
 		return false;
 	operator_warn(list,
-		"ip link show: take the other program off (ip link set INTERFACE xdp off), ours "
-		"comes back by itself; the log of turnpike-dataplane: steering_lost",
+		"ip link show: take the other program off (ip link set INTERFACE xdp off, or "
+		"xdpgeneric off), ours comes back by itself; the log of turnpike-dataplane: "
+		"steering_lost",
 		"the steering program is off an interface: its packets are not relayed");
 	return s->n_ports == 1 || op->rates.rx_per_s == 0;
 }

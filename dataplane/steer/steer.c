@@ -142,8 +142,10 @@ int steer_clear(const char *interface, struct steer_fault *fault)
 	if (err != 0)
 		return steer_fault_set(fault, err, "start with CAP_SYS_ADMIN and CAP_BPF",
 			"can't look at XDP program %u of %s: %s", id, interface, strerror(-err));
-	snprintf(remedy, sizeof(remedy), "stop what uses it, or: ip link set dev %s xdp off",
-		interface);
+	// Each mode has a word of its own: "xdp off" leaves a generic program where the driver
+	// could have a native one.
+	snprintf(remedy, sizeof(remedy), "stop what uses it, or: ip link set dev %s %s off",
+		interface, flags == XDP_FLAGS_SKB_MODE ? "xdpgeneric" : "xdp");
 	if (strcmp(info.name, STEER_PROGRAM_NAME) != 0)
 		return steer_fault_set(fault, -EBUSY, remedy,
 			"%s has an XDP program of somebody else: \"%s\", id %u", interface,

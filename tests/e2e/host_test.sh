@@ -24,7 +24,9 @@ e2e_check "the relay answers" e2e_wait 120 answered
 e2e_check "the mode of XDP is shown" \
 	grep -qE "native|generic" <($ctl -t port show)
 
+# "xdp off" leaves a generic program where it is.
 e2e_run relay ip link set nic0 xdp off
+e2e_run relay ip link set nic0 xdpgeneric off
 e2e_check "a steering program that was taken off is put back" \
 	e2e_wait 120 logged steering_lost "done: attached again"
 e2e_check "and the relay answers" e2e_wait 120 answered

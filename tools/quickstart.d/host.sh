@@ -354,7 +354,7 @@ host_left()
 
 	interface=$(state_get interface)
 	if ip -d link show dev "${interface:-lo}" 2>/dev/null | grep -q turnpike_steer; then
-		echo "  ip link set dev $interface xdp off"
+		echo "  ip link set dev $interface xdp off; ip link set dev $interface xdpgeneric off"
 	fi
 	if nft list table inet "turnpike-$host_instance" >/dev/null 2>&1; then
 		echo "  nft delete table inet turnpike-$host_instance"

@@ -349,7 +349,7 @@ static void test_clear(void **state)
 	assert_int_equal(steer_try("lo"), -EBUSY);
 	assert_int_equal(steer_clear("lo", &fault), -EBUSY);
 	assert_non_null(strstr(fault.problem, "others"));
-	assert_non_null(strstr(fault.remedy, "xdp off"));
+	assert_non_null(strstr(fault.remedy, "xdpgeneric off"));
 	assert_int_equal(steer_find(&s, "lo", &fault), -ENOENT);
 	assert_int_equal(bpf_xdp_detach(lo, 0, NULL), 0);
 	close(other);
