@@ -12,8 +12,8 @@ import socket
 import sys
 import time
 
-MONITOR_S = 300
-BOOT_S = 1200
+MONITOR_S = 900
+BOOT_S = 3600
 STILL_S = 40
 
 

@@ -174,7 +174,7 @@ qemu_down()
 guest()
 {
 	echo "$*" | python3 "$qemu_here/agent.py" run "$E2E_TMP/agent" "$qemu_pid" \
-		"$E2E_TMP/console.log" 900
+		"$E2E_TMP/console.log" 3600
 }
 
 # qemu_monitor COMMAND...: for QEMU itself, as "stop", "cont" or "set_link card0 off".

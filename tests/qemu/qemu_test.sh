@@ -118,17 +118,16 @@ case_causes()
 	prefix="setpriv --bounding-set=-net_raw --inh-caps=-all"
 	e2e_check "AF_XDP without CAP_NET_RAW is refused" refused CAP_NET_RAW
 	prefix=
-	e2e_check "a small memory limit is named before it kills" memory_named
+	e2e_check "a small memory limit is named before it kills" memory_named memory_short
 }
 
+# memory_named EVENT: the data plane starts within 64 MiB, without huge pages.
 memory_named()
 {
-	guest "cd /run/t; g=/sys/fs/cgroup; echo +memory > \$g/cgroup.subtree_control; mkdir \$g/small
-		echo 64M > \$g/small/memory.max; echo 0 > /proc/sys/vm/nr_hugepages
-		sh -c 'echo \$\$ > /sys/fs/cgroup/small/cgroup.procs; exec \"\$@\"' - \
-			timeout 60 $bin/dataplane/turnpike-dataplane --allow-root --config t.yaml > $log 2>&1
-		echo 200 > /proc/sys/vm/nr_hugepages; rmdir \$g/small"
-	logged "MemoryMax" || { guest "cat $log"; return 1; }
+	guest "cd /sys/fs/cgroup; echo +memory > cgroup.subtree_control; mkdir small
+		echo 64M > small/memory.max; echo 0 > /proc/sys/vm/nr_hugepages"
+	launch dataplane "sh -c 'echo \$\$ > /sys/fs/cgroup/small/cgroup.procs; exec \"\$@\"' -"
+	until_logged dataplane "$1.*MemoryMax" || { guest "cat $log"; return 1; }
 }
 
 # The clock steps, and the whole machine stands still: calls go on.

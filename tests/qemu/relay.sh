@@ -81,7 +81,7 @@ stop()
 {
 	guest "cd /run/t; for p in control dataplane; do
 			pid=\$(cat \$p.pid); kill \$pid
-			for i in \$(seq 600); do [ ! -d /proc/\$pid ] || sleep 0.2; done
+			for i in \$(seq 2400); do [ ! -d /proc/\$pid ] || sleep 0.2; done
 			! kill -9 \$pid 2> /dev/null || echo \$p did not end
 		done
 		left=\$(nft list tables; ls -A /dev/hugepages; ls -A /dev/shm)
@@ -112,7 +112,7 @@ refused()
 {
 	local pattern
 
-	guest "cd /run/t; ${prefix:-} timeout 300 $bin/dataplane/turnpike-dataplane --allow-root \
+	guest "cd /run/t; ${prefix:-} timeout 1800 $bin/dataplane/turnpike-dataplane --allow-root \
 		--config t.yaml > $log 2>&1; [ \$? = 1 ]" || { guest "cat $log"; return 1; }
 	for pattern; do
 		logged "$pattern" || { guest "cat $log"; return 1; }
@@ -160,8 +160,8 @@ streams()
 # The relay alone has these addresses' UDP; its kernel keeps the rest.
 kernel_answers()
 {
-	e2e_wait 300 qemu_in a ping -c 1 -W 20 -q "$1" > /dev/null &&
-		e2e_wait 300 qemu_in b ping -c 1 -W 20 -q "$1" > /dev/null
+	e2e_wait 900 qemu_in a ping -c 1 -W 20 -q "$1" > /dev/null &&
+		e2e_wait 900 qemu_in b ping -c 1 -W 20 -q "$1" > /dev/null
 }
 
 # served NAME: start, kernel, streams. False: it does not forward.
