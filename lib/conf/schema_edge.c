@@ -62,7 +62,8 @@ static const struct rule edge_rules[] = {
 		.min = 1,
 		.max = 4u << 20,
 		.initial = "16384",
-		.text = "Connections and associations of DTLS at a time."},
+		.text = "Connections and associations of DTLS at a time. One source prefix "
+			"has at most seven times as many as are free."},
 	{.key = "connections_per_prefix",
 		.type = RULE_U32,
 		RULE_AT(struct conf_edge, connections_per_prefix),
@@ -75,7 +76,8 @@ static const struct rule edge_rules[] = {
 		.max = 1000000,
 		.initial = "2000",
 		.unit = "connections/s",
-		.text = "New connections per second; 0: no limit."},
+		.text = "New connections per second, of which the last eighth is for source "
+			"prefixes that had none for a second; 0: no limit."},
 	{.key = "handshake_rate_per_prefix",
 		.type = RULE_U32,
 		RULE_AT(struct conf_edge, handshake_rate_per_prefix),

@@ -8,8 +8,13 @@
 
 // Prefixes without a connection that are remembered for their rate: the oldest makes room.
 #define RESTING_MAX 65536u
-// A bucket holds one second's handshakes.
+// A bucket holds one second's handshakes. The last eighth of the one of all prefixes is for those
+// that had none for a second.
 #define BURST_NS    TP_NS_PER_S
+#define RESERVE_NS  (TP_NS_PER_S / 8)
+// A prefix may take more while it has at most so many times the free connections: alone all but an
+// eighth, of many busy ones each less.
+#define SHARE	    7u
 
 // Handshakes as a time: the bucket is empty once `next_ns` is more than a burst ahead.
 struct bucket {
@@ -21,6 +26,7 @@ struct prefix {
 	struct ds_list resting; // in admit.resting while n is 0
 	struct tp_addr ip;
 	uint32_t n;
+	uint64_t last_ns; // of its handshakes
 	struct bucket rate;
 };
 
@@ -33,9 +39,9 @@ struct admit {
 	struct bucket rate;
 };
 
-static bool bucket_has(const struct bucket *b, uint32_t per_s, uint64_t now_ns)
+static bool bucket_has(const struct bucket *b, uint32_t per_s, uint64_t now_ns, uint64_t reserve_ns)
 {
-	return per_s == 0 || b->next_ns <= now_ns + BURST_NS - TP_NS_PER_S / per_s;
+	return per_s == 0 || b->next_ns + reserve_ns <= now_ns + BURST_NS - TP_NS_PER_S / per_s;
 }
 
 static void bucket_take(struct bucket *b, uint32_t per_s, uint64_t now_ns)
@@ -133,22 +139,31 @@ void admit_limits_set(struct admit *a, const struct admit_limits *l)
 	a->limits = *l;
 }
 
+static bool share_is_left(const struct admit *a, const struct prefix *p)
+{
+	return p == NULL || p->n <= SHARE * (uint64_t)(a->limits.connections - a->n - 1);
+}
+
 enum admit_verdict admit_enter(struct admit *a, uint64_t now_ns, const struct tp_addr *source)
 {
 	const struct admit_limits *l = &a->limits;
 	struct tp_addr ip = prefix_of(source);
 	uint64_t hash = ds_map_hash(&a->prefixes, &ip, sizeof(ip));
 	struct prefix *p;
+	bool is_quiet;
 
 	resting_trim(a, now_ns);
 	p = prefix_find(a, &ip, hash);
+	is_quiet = p == NULL || p->last_ns + TP_NS_PER_S <= now_ns;
 	if (a->n >= l->connections)
 		return ADMIT_REFUSED_connections;
 	if (p != NULL && l->connections_prefix != 0 && p->n >= l->connections_prefix)
 		return ADMIT_REFUSED_connections_prefix;
-	if (p != NULL && !bucket_has(&p->rate, l->handshakes_prefix, now_ns))
+	if (!share_is_left(a, p))
+		return ADMIT_REFUSED_connections_share;
+	if (p != NULL && !bucket_has(&p->rate, l->handshakes_prefix, now_ns, 0))
 		return ADMIT_REFUSED_handshakes_prefix;
-	if (!bucket_has(&a->rate, l->handshakes, now_ns))
+	if (!bucket_has(&a->rate, l->handshakes, now_ns, is_quiet ? 0 : RESERVE_NS))
 		return ADMIT_REFUSED_handshakes;
 	if (p == NULL)
 		p = prefix_add(a, &ip, hash);
@@ -156,6 +171,7 @@ enum admit_verdict admit_enter(struct admit *a, uint64_t now_ns, const struct tp
 		return ADMIT_REFUSED_memory;
 	bucket_take(&p->rate, l->handshakes_prefix, now_ns);
 	bucket_take(&a->rate, l->handshakes, now_ns);
+	p->last_ns = now_ns;
 	if (p->n++ == 0) {
 		ds_list_del(&p->resting);
 		a->n_resting--;

@@ -89,6 +89,63 @@ static void handshakes_have_a_rate(void **state)
 	admit_destroy(a);
 }
 
+// However many there are that take what they can, one more prefix finds room.
+static void busy_prefixes_leave_room(void **state)
+{
+	const struct admit_limits limits = {.connections = 800};
+	struct admit *a = admit_create(&limits, key);
+	uint32_t n[4] = {0};
+	struct tp_addr s;
+
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++) {
+		s = four(i);
+		while (admit_enter(a, 0, &s) == ADMIT_OK)
+			n[i]++;
+		assert_int_equal(admit_enter(a, 0, &s), ADMIT_REFUSED_connections_share);
+	}
+	assert_int_equal(n[0], 700);
+	assert_in_range(n[1], 80, 100);
+	assert_in_range(n[3], 1, 2);
+	s = four(9);
+	assert_int_equal(admit_enter(a, 0, &s), ADMIT_OK);
+	admit_destroy(a);
+}
+
+// The last eighth of the handshakes is for those that had none lately.
+static void quiet_prefixes_have_handshakes_left(void **state)
+{
+	const struct admit_limits limits = {
+		.connections = 1000, .handshakes = 80, .handshakes_prefix = 40};
+	struct admit *a = admit_create(&limits, key);
+	uint64_t now_ns = 10 * TP_NS_PER_S;
+	unsigned n = 0;
+	struct tp_addr s;
+
+	(void)state;
+	for (unsigned i = 0; i < 160; i++) {
+		s = four(i % 4);
+		n += admit_enter(a, now_ns, &s) == ADMIT_OK;
+	}
+	assert_int_equal(n, 70);
+	s = four(1);
+	assert_int_equal(admit_enter(a, now_ns, &s), ADMIT_REFUSED_handshakes);
+	for (unsigned i = 0; i < 10; i++) {
+		s = four(100 + i);
+		assert_int_equal(admit_enter(a, now_ns, &s), ADMIT_OK);
+	}
+	s = four(200);
+	assert_int_equal(admit_enter(a, now_ns, &s), ADMIT_REFUSED_handshakes);
+	// A busy one is quiet again after a second.
+	now_ns += TP_NS_PER_S;
+	s = four(1);
+	for (unsigned i = 0; i < 80; i++)
+		(void)admit_enter(a, now_ns, &s);
+	s = four(2);
+	assert_int_equal(admit_enter(a, now_ns, &s), ADMIT_OK);
+	admit_destroy(a);
+}
+
 // Prefixes without connections are forgotten once their rate no longer needs them.
 static void memory_returns(void **state)
 {
@@ -117,6 +174,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(connections_are_bounded),
 		cmocka_unit_test(handshakes_have_a_rate),
+		cmocka_unit_test(busy_prefixes_leave_room),
+		cmocka_unit_test(quiet_prefixes_have_handshakes_left),
 		cmocka_unit_test(memory_returns),
 	};
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Limits of connections and handshakes, for each source prefix (/32 of IPv4, /64 of IPv6) and in
-// all. Refusals cost one look-up; memory is bounded by the limits themselves.
+// all, of which a part is left to prefixes that have few. Refusals cost one look-up; memory is
+// bounded by the limits themselves.
 //
 // No input, output or clock: times are CLOCK_BOOTTIME in ns from the caller. One thread at a time:
 // the threads of the process share one under a lock.
@@ -19,6 +20,7 @@ struct admit_limits {
 #define ADMIT_REFUSALS(X)                                                                          \
 	X(connections, "as many connections as edge.connections allows")                           \
 	X(connections_prefix, "as many of one prefix as edge.connections_per_prefix allows")       \
+	X(connections_share, "more of one prefix than leaves room for others")                     \
 	X(handshakes, "more handshakes per second than edge.handshake_rate allows")                \
 	X(handshakes_prefix, "more of one prefix than edge.handshake_rate_per_prefix allows")      \
 	X(memory, "no memory for another prefix")
