@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Losses of packets, each with its cause and its remedy. They are looked for in the order in which
-// one brings about the next: a worker that is stuck also fills a ring, and the ring's drops are not
-// the cause.
+// Losses of packets and of ways in, each with its cause and its remedy. Those of packets are looked
+// for in the order in which one brings about the next: a worker that is stuck also fills a ring,
+// and the ring's drops are not the cause.
 #include "handlers.h"
 
 #include <stdio.h>
@@ -211,16 +211,75 @@ static bool silence_lost(const struct operator_desk *op, uint64_t now_ns, json_t
 	return lost;
 }
 
+// ---- ways in ------------------------------------------------------------------------------------
+
+// Whether a listener of another transport than those of the mask is there.
+static bool has_others(const struct conf *conf, unsigned transports)
+{
+	for (size_t i = 0; i < conf->n_listeners; i++)
+		if ((transports & 1u << conf->listeners[i].transport) == 0)
+			return true;
+	return false;
+}
+
+static bool edge_lost(const struct operator_desk *op, json_t *list)
+{
+	const struct conf *conf = op->sources.settings->conf;
+	const struct link_edge *e = op->sources.edge;
+
+	if (e == NULL || !conf_has_edge(conf))
+		return false;
+	if (!link_edge_is_up(e)) {
+		operator_warn(list, "systemctl start turnpike-edge; its log says why it ended",
+			"turnpike-edge does not run: no client gets in by TCP, TLS or DTLS");
+		return !has_others(conf, 1u << CONF_TRANSPORT_TCP | 1u << CONF_TRANSPORT_TLS |
+						 1u << CONF_TRANSPORT_DTLS);
+	}
+	if (e->expires_s == 0 || operator_days_left(e->expires_s) >= 0)
+		return false;
+	operator_warn(list, "renew it, then relayctl certificate reload",
+		"a certificate has expired: clients by TLS and DTLS go away");
+	return !has_others(conf, 1u << CONF_TRANSPORT_TLS | 1u << CONF_TRANSPORT_DTLS);
+}
+
+// Whether the configuration itself has users, or secrets and keys that make some.
+static bool has_own_users(const struct conf *conf)
+{
+	if (conf->n_users + conf->n_secrets + conf->tokens.n_keys > 0)
+		return true;
+	for (size_t i = 0; i < conf->n_realms; i++) {
+		const struct conf_realm *r = &conf->realms[i];
+
+		if (r->n_users + r->n_secrets + r->tokens.n_keys > 0)
+			return true;
+	}
+	return false;
+}
+
+static bool directory_lost(const struct operator_desk *op, json_t *list)
+{
+	const struct lookup_client *c = op->sources.lookup;
+
+	if (c == NULL || c->directory == NULL || lookup_client_is_up(c))
+		return false;
+	operator_warn(list, "systemctl start turnpike-directory; its log says why it ended",
+		"turnpike-directory does not run: users of databases that are not cached are "
+		"not let in, calls go on");
+	return !has_own_users(op->sources.settings->conf);
+}
+
 bool operator_losses_collect(const struct operator_desk *op, uint64_t now_ns, json_t *list)
 {
-	bool lost = false;
+	bool lost = dataplane_lost(op, now_ns, list);
 
-	if (dataplane_lost(op, now_ns, list))
-		return true;
-	lost |= workers_lost(op, now_ns, list);
-	lost |= links_lost(op, list);
-	lost |= steering_lost(op, list);
-	lost |= reason_lost(op, list);
-	lost |= silence_lost(op, now_ns, list);
+	if (!lost) {
+		lost |= workers_lost(op, now_ns, list);
+		lost |= links_lost(op, list);
+		lost |= steering_lost(op, list);
+		lost |= reason_lost(op, list);
+		lost |= silence_lost(op, now_ns, list);
+	}
+	lost |= edge_lost(op, list);
+	lost |= directory_lost(op, list);
 	return lost;
 }

@@ -55,16 +55,6 @@ static void dataplane_check(const struct operator_desk *op, json_t *list)
 			l->punt.n_workers, l->inject.n_workers);
 }
 
-static void directory_check(const struct operator_desk *op, json_t *list)
-{
-	const struct lookup_client *c = op->sources.lookup;
-
-	if (c != NULL && c->directory != NULL && !lookup_client_is_up(c))
-		operator_warn(list, "systemctl start turnpike-directory",
-			"turnpike-directory does not run: users of databases that are not cached "
-			"wait");
-}
-
 int64_t operator_days_left(uint64_t expires_s)
 {
 	int64_t left_s = (int64_t)expires_s - (int64_t)proc_wall_s();
@@ -73,23 +63,16 @@ int64_t operator_days_left(uint64_t expires_s)
 	return left_s < 0 ? -1 - (-left_s) / DAY_S : left_s / DAY_S;
 }
 
-static void edge_check(const struct operator_desk *op, json_t *list)
+// One that has expired is a loss.
+static void certificate_check(const struct operator_desk *op, json_t *list)
 {
 	const struct link_edge *e = op->sources.edge;
 	int64_t days;
 
-	if (e == NULL || !conf_has_edge(op->sources.settings->conf))
-		return;
-	if (!link_edge_is_up(e))
-		operator_warn(list, "systemctl start turnpike-edge",
-			"turnpike-edge does not run: no client gets in by TCP or TLS");
-	if (e->expires_s == 0)
+	if (e == NULL || !conf_has_edge(op->sources.settings->conf) || e->expires_s == 0)
 		return;
 	days = operator_days_left(e->expires_s);
-	if (days < 0)
-		operator_warn(list, "renew it, then relayctl certificate reload",
-			"a certificate has expired: clients by TLS go away");
-	else if (days < EXPIRES_DAYS)
+	if (days >= 0 && days < EXPIRES_DAYS)
 		operator_warn(list, "renew it, then relayctl certificate reload",
 			"a certificate expires in %lld days", (long long)days);
 }
@@ -259,8 +242,7 @@ void operator_warnings_collect(const struct operator_desk *op, uint64_t now_ns, 
 		rings_check(op, list);
 		reserved_check(op, list);
 	}
-	directory_check(op, list);
-	edge_check(op, list);
+	certificate_check(op, list);
 	tables_check(op, now_ns, list);
 	addresses_check(op, list);
 }

@@ -289,11 +289,62 @@ static void edge_and_its_certificate(void **state)
 	d->edge.expires_s = (uint64_t)time(NULL) + 13 * 86400 + 3600;
 	assert_first(d, "warning", "a certificate expires in 13 days", "certificate reload");
 	d->edge.expires_s = (uint64_t)time(NULL) - 10;
+	// Before what is no loss.
+	atomic_store(&d->header->flags, TP_STATE_GUARD_OFF);
 	assert_first(d, "warning", "a certificate has expired", "certificate reload");
 	d->edge = (struct link_edge){.fd = -1};
 	assert_first(d, "warning", "turnpike-edge does not run", "start turnpike-edge");
+	atomic_store(&d->header->flags, 0);
 	d->edge = (struct link_edge){.fd = 0, .expires_s = (uint64_t)time(NULL) + 15 * 86400};
 	assert_ok(d);
+	desk_free(d);
+}
+
+static void transports_are(struct desk *d, enum conf_transport first, enum conf_transport second)
+{
+	struct conf_listener *l = (struct conf_listener *)d->settings->conf->listeners;
+
+	assert_int_equal(d->settings->conf->n_listeners, 2);
+	l[0].transport = first;
+	l[1].transport = second;
+}
+
+// Without another listener it is a total loss.
+static void the_only_way_in_is_lost(void **state)
+{
+	struct desk *d = desk_make(true);
+
+	(void)state;
+	transports_are(d, CONF_TRANSPORT_TCP, CONF_TRANSPORT_TLS);
+	desk_second(d);
+	assert_ok(d);
+	d->edge.expires_s = (uint64_t)time(NULL) - 10;
+	assert_first(d, "warning", "a certificate has expired", "certificate reload");
+	transports_are(d, CONF_TRANSPORT_DTLS, CONF_TRANSPORT_TLS);
+	assert_first(d, "down", "a certificate has expired", "certificate reload");
+	d->edge = (struct link_edge){.fd = -1};
+	assert_first(d, "down", "turnpike-edge does not run", "start turnpike-edge");
+	transports_are(d, CONF_TRANSPORT_UDP, CONF_TRANSPORT_TLS);
+	assert_first(d, "warning", "turnpike-edge does not run", "start turnpike-edge");
+	desk_free(d);
+}
+
+static void the_directory_is_away(void **state)
+{
+	struct lookup_client client = {.directory = "directory", .fd = -1};
+	struct desk *d = desk_make(true);
+
+	(void)state;
+	d->op.sources.lookup = &client;
+	atomic_store(&d->header->flags, TP_STATE_GUARD_OFF);
+	desk_second(d);
+	assert_first(d, "warning", "turnpike-directory does not run", "start turnpike-directory");
+	// Nobody has a user elsewhere.
+	d->settings->conf->n_secrets = 0;
+	assert_first(d, "down", "turnpike-directory does not run", "start turnpike-directory");
+	client.fd = 0;
+	assert_first(d, "warning", "nft table", "guard_lost");
+	d->settings->conf->n_secrets = 1;
 	desk_free(d);
 }
 
@@ -316,6 +367,8 @@ int main(void)
 		cmocka_unit_test(one_of_two_workers_stuck),
 		cmocka_unit_test(data_plane_gone_or_silent),
 		cmocka_unit_test(edge_and_its_certificate),
+		cmocka_unit_test(the_only_way_in_is_lost),
+		cmocka_unit_test(the_directory_is_away),
 	};
 
 	return cmocka_run_group_tests_name("operator verdict", tests, NULL, NULL);
