@@ -56,23 +56,32 @@ refuses()
 	e2e_check "$1" says 'Cipher is \(NONE\)'
 }
 
-# An authority of our own, its certificate of 20 days for the relay's name, and a response about it.
+# issue NAME SIGNER EXTENSIONS: a certificate of 20 days and its key, signed by another's key.
+issue()
+{
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$1" \
+		-keyout "$ca/$1.key" -out "$ca/$1.csr" 2> /dev/null &&
+		openssl x509 -req -in "$ca/$1.csr" -CA "$ca/$2.crt" -CAkey "$ca/$2.key" -set_serial 4660 \
+			-days 20 -extfile <(echo "$3") -out "$ca/$1.crt" 2> /dev/null
+}
+
+# An authority of our own, another one that it has signed, whose certificate of the relay's name stands
+# before its own in new.pem, and a response about it.
+ca=$E2E_TMP/ca
 authority_make()
 {
-	local ca=$E2E_TMP/ca
-
 	mkdir -p "$ca"
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=ca \
-		-keyout "$ca/ca.key" -out "$ca/ca.pem" 2> /dev/null &&
-		openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
-			-subj "/CN=$TP_RELAY_NAME" -keyout "$ca/new.key" -out "$ca/new.csr" 2> /dev/null &&
-		openssl x509 -req -in "$ca/new.csr" -CA "$ca/ca.pem" -CAkey "$ca/ca.key" -set_serial 4660 \
-			-days 20 -out "$ca/new.pem" 2> /dev/null &&
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=root \
+		-keyout "$ca/root.key" -out "$ca/root.crt" 2> /dev/null &&
+		issue middle root basicConstraints=critical,CA:TRUE &&
+		issue "$TP_RELAY_NAME" middle "subjectAltName=DNS:$TP_RELAY_NAME" &&
+		cat "$ca/$TP_RELAY_NAME.crt" "$ca/middle.crt" > "$ca/new.pem" &&
+		mv "$ca/$TP_RELAY_NAME.key" "$ca/new.key" &&
 		printf 'V\t%s\t\t1234\tunknown\t/CN=%s\n' "$(date -u -d '+20 days' +%y%m%d%H%M%SZ)" \
 			"$TP_RELAY_NAME" > "$ca/index" &&
-		openssl ocsp -index "$ca/index" -CA "$ca/ca.pem" -rsigner "$ca/ca.pem" \
-			-rkey "$ca/ca.key" -issuer "$ca/ca.pem" -cert "$ca/new.pem" -ndays 7 \
-			-respout "$ca/ocsp.der" > /dev/null 2>&1
+		openssl ocsp -index "$ca/index" -CA "$ca/middle.crt" -rsigner "$ca/middle.crt" \
+			-rkey "$ca/middle.key" -issuer "$ca/middle.crt" -cert "$ca/$TP_RELAY_NAME.crt" \
+			-ndays 7 -respout "$ca/ocsp.der" > /dev/null 2>&1
 }
 
 # hook WORD: the text of a renewal hook in docs/operating.md, for this lab.
@@ -99,8 +108,8 @@ hook_runs()
 certbot_hook()
 {
 	mkdir -p "$E2E_TMP/lineage"
-	cp "$E2E_TMP/ca/new.pem" "$E2E_TMP/lineage/fullchain.pem"
-	cp "$E2E_TMP/ca/new.key" "$E2E_TMP/lineage/privkey.pem"
+	cp "$ca/new.pem" "$E2E_TMP/lineage/fullchain.pem"
+	cp "$ca/new.key" "$E2E_TMP/lineage/privkey.pem"
 	hook '#!/bin/sh' > "$E2E_TMP/certbot"
 	chmod 755 "$E2E_TMP/certbot"
 	hook_runs env RENEWED_LINEAGE="$E2E_TMP/lineage" "$E2E_TMP/certbot" > "$E2E_TMP/hook" 2>&1 &&
@@ -203,11 +212,13 @@ e2e_check "the log names it" grep -q 'certificate_refused.*relay.key' "$TP_LAB_D
 accepts "and the one before serves" 'Verify return code: 0 \(ok\)' client 443
 e2e_check "certbot's hook works as it stands" certbot_hook
 e2e_check "and its certificate is shown" serial_is 1234
+accepts "with the chain to its root" 'Verify return code: 0 \(ok\)' \
+	client 443 -CAfile "$ca/root.crt" -verify_hostname "$TP_RELAY_NAME"
 e2e_check "lego's hook works as it stands" lego_hook
 e2e_check "and its certificate is shown, too" e2e_not serial_is 1234
 e2e_check "certbot's again" certbot_hook
 sed -i "s|\(certificate: [^,]*relay.pem\),|\1, ocsp: $TP_LAB_DIR/ocsp.der,|" "$TP_CONFIG"
-install -m 0644 "$E2E_TMP/ca/ocsp.der" "$TP_LAB_DIR/ocsp.der"
+install -m 0644 "$ca/ocsp.der" "$TP_LAB_DIR/ocsp.der"
 e2e_check "a response is taken" relayctl certificate reload
 accepts "and stapled" 'OCSP Response Status: successful' client 443 -status
 accepts "to DTLS clients, too" 'OCSP Response Status: successful' client 5349 -dtls1_2 -status
