@@ -98,6 +98,7 @@ static void rows_check(struct pair *p, const struct row *rows, size_t n, bool by
 		row_check(p, &rows[i], by_worker);
 }
 
+// Clauses: 8489 9.2.4-1, 9.2.4-3
 static void answers_are_the_servers(void **state)
 {
 	const struct pair_shape shape = {0};

@@ -20,6 +20,7 @@ static struct tp_addr six(uint8_t network, uint8_t host)
 	return tp_addr_ipv6(ip, host);
 }
 
+// Clauses: 8489 6.2.2-5
 static void connections_are_bounded(void **state)
 {
 	const struct admit_limits limits = {.connections = 5, .connections_prefix = 2};
@@ -61,6 +62,7 @@ static void connections_are_bounded(void **state)
 	admit_destroy(a);
 }
 
+// Clauses: 8489 6.2.2-5
 static void handshakes_have_a_rate(void **state)
 {
 	const struct admit_limits limits = {

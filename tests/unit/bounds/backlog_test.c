@@ -90,6 +90,7 @@ static void answers_alone_do_not_fit(void **state)
 	holds(&b, "abcde");
 }
 
+// Clauses: 8656 12.5-2
 static void messages_leave_whole_and_padded(void **state)
 {
 	struct backlog b = {0};

@@ -131,6 +131,7 @@ static void addresses_are_bounded(void **state)
 }
 
 // "lo" is on every machine: the whole way through the kernel's answers.
+// Clauses: 8656 7.2-7
 static void whole_way(void **state)
 {
 	struct conf_request req = {.role = CONF_FOR_CONTROL, .interface = "lo"};

@@ -152,6 +152,7 @@ static void assert_numbers(const struct conf *c, const struct number *rows, size
 	}
 }
 
+// Clauses: 8656 7.2-7, 7.2-10
 static void defaults_fill_the_rest(void **state)
 {
 	struct conf *c = support_load_good(CONF_FOR_CONTROL, SUPPORT_BASE SUPPORT_SECRET);

@@ -70,6 +70,7 @@ static void passwords_that_are_no_text(void **state)
 	refuse(SUPPORT_BASE USER, "is empty", NULL);
 }
 
+// Clauses: 8489 14.3-2, 14.4-1, 14.9-1
 static void names_are_prepared(void **state)
 {
 	struct conf *c;

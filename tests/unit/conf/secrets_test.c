@@ -365,6 +365,7 @@ static bool memory_is_undumped(const void *p)
 	return found;
 }
 
+// Clauses: 8656 6-2
 static void secrets_are_kept_in_one_place(void **state)
 {
 	char needle[] = "quvagre2-cynagrq"; // turned by 13 below, so that it is nowhere else

@@ -153,6 +153,7 @@ static void cut_check(const struct frame_spec *spec, unsigned mtu)
 }
 
 // Each length of the last fragment, with MTUs that are no multiple of eight.
+// Clauses: 8656 13.2-3
 static void test_cut(void **state)
 {
 	static const unsigned mtus[] = {68, 577, 1000, 1280, 1281, 1400, 1500};

@@ -10,6 +10,7 @@
 
 #include "rfc5769.h"
 
+// Clauses: 8489 12-5
 static void test_fingerprints(void **state)
 {
 	uint8_t copy[256];
@@ -34,6 +35,7 @@ static void test_fingerprints(void **state)
 }
 
 // A response like the sample: the address attribute must be byte for byte the sample's.
+// Clauses: 8489 5-3
 static void test_binding_answers(void **state)
 {
 	const uint8_t ip6[16] = {0x20, 0x01, 0x0d, 0xb8, 0x12, 0x34, 0x56, 0x78, 0x00, 0x11, 0x22,

@@ -215,6 +215,7 @@ static void useless_allow_is_known(void **state)
 	}
 }
 
+// Clauses: 8656 21.4-1
 static void tunnel_clients(void **state)
 {
 	static const struct {

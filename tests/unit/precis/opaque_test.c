@@ -49,6 +49,7 @@ static void examples_of_the_rfc(void **state)
 
 // RFC 8489 B.1. Its password before preparation is an example of the older SASLprep: OpaqueString
 // knows no soft hyphen, and leaves the other two.
+// Clauses: 8489 14.3-2
 static void names_and_passwords_of_stun(void **state)
 {
 	(void)state;

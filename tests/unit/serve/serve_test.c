@@ -31,6 +31,7 @@ static const uint8_t media[] = {0x40, 0, 0, 5, 'm', 'e', 'd', 'i', 'a', 0, 0, 0}
 
 // ---- plain -------------------------------------------------------------------------------------
 
+// Clauses: 8489 6.2.2-2
 static void messages_go_both_ways(void **state)
 {
 	struct fake_edge_message m;
@@ -149,6 +150,7 @@ static void unnamed_listeners_serve_nobody(void **state)
 
 // ---- limits ------------------------------------------------------------------------------------
 
+// Clauses: 8489 6.2.2-5
 static void connections_have_a_limit(void **state)
 {
 	struct serve_counters counters;

@@ -138,6 +138,7 @@ static uint16_t read_hex(const char *text, uint8_t *out)
 	return (uint16_t)(n / 2);
 }
 
+// Clauses: 8489 5-2, 9-1; 8656 11.2-1, 12-1
 static void test_each_bad_message(void **state)
 {
 	uint64_t expected[TP_DROP_COUNT] = {0};
@@ -162,6 +163,7 @@ static void test_each_bad_message(void **state)
 }
 
 // Nothing of it depends on whom it comes from: a stranger's bad message ends the same way.
+// Clauses: 8656 5-5
 static void test_strangers_end_the_same(void **state)
 {
 	struct tp_addr stranger = relay_addr4("10.77.1.9", 5000);

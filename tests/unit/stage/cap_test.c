@@ -185,6 +185,7 @@ static void assert_within(uint64_t got, uint64_t want, unsigned percent)
 }
 
 // Both directions together, in the first second and in each other.
+// Clauses: 8656 5-9
 static void rate_is_exact_over_workers(void **state)
 {
 	static const uint64_t rates[] = {2 * MBIT, 37 * MBIT, 400 * MBIT};
@@ -290,6 +291,7 @@ static unsigned ecn_of(const struct stage_pkt *pkt)
 
 // Marked before any is dropped; one that knows no marks is not marked. Lengths and checksums are
 // right (call_read).
+// Clauses: 8656 14-2
 static void marks_come_before_drops(void **state)
 {
 	static const uint8_t families[] = {TP_FAMILY_IPV4, TP_FAMILY_IPV6};
@@ -556,6 +558,7 @@ static void levels_hold_together(void **state)
 
 // An allocation under its share is neither marked nor dropped beside one that sends too much, and
 // that one is marked before it loses.
+// Clauses: 8656 14-2
 static void only_the_greedy_are_marked(void **state)
 {
 	struct offer offers[2] = {{.bits_per_s = 2 * MBIT}, {.bits_per_s = 40 * MBIT}};

@@ -50,6 +50,7 @@ static void live_for_ever(struct call *c)
 	}
 }
 
+// Clauses: 8656 5-5, 12.6-1
 static void test_each_lifetime(void **state)
 {
 	struct tp_entry *e;

@@ -13,13 +13,14 @@ static void set_dont_fragment(struct message *m, const struct tp_addr *peer)
 }
 
 // RFC 8656 14: DF on request from IPv4 to IPv4; 13: ignored where a family changes.
+// Clauses: 8656 13.1-1, 13.2-4, 13.3-2
 static void test_dont_fragment(void **state)
 {
 	static const struct {
 		uint8_t near, far;
 		bool df;
 	} rows[] = {{TP_FAMILY_IPV4, TP_FAMILY_IPV4, true}, {TP_FAMILY_IPV6, TP_FAMILY_IPV4, false},
-		{TP_FAMILY_IPV4, TP_FAMILY_IPV6, false}};
+		{TP_FAMILY_IPV4, TP_FAMILY_IPV6, false}, {TP_FAMILY_IPV6, TP_FAMILY_IPV6, false}};
 	struct stage_pkt pkt;
 	struct frame_view v;
 	struct message m;
@@ -87,6 +88,7 @@ static void check_too_long(struct call *c)
 	}
 }
 
+// Clauses: 8656 3.7-1
 static void test_too_long(void **state)
 {
 	(void)state;
@@ -94,6 +96,7 @@ static void test_too_long(void **state)
 }
 
 // RFC 8656 14: asked for, it holds for long ones as well; 13: but not into another family.
+// Clauses: 8656 13.1-1
 static void test_dont_fragment_too_long(void **state)
 {
 	struct stage_pkt pkt;
@@ -151,6 +154,7 @@ static void check_whole(struct call *c)
 	assert_int_equal(c->r->stats->path_packets[TP_PATH_too_big], 0);
 }
 
+// Clauses: 8656 13.2-3
 static void test_whole(void **state)
 {
 	(void)state;
@@ -180,6 +184,7 @@ static void test_ip_id_moves_without_df(void **state)
 }
 
 // IPv6 to IPv4: DF where the packet may not be cut without harm (RFC 7915 5.1).
+// Clauses: 8656 3.7-1
 static void test_df_by_size_from_ipv6(void **state)
 {
 	struct frame_view v;
@@ -319,6 +324,7 @@ static void check_ttl(struct call *c)
 	check_ttl_reset(c, &c->visitor, &c->relayed, &m);
 }
 
+// Clauses: 8656 13-1, 14-1
 static void test_ttl(void **state)
 {
 	(void)state;

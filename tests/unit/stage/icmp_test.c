@@ -113,6 +113,7 @@ static void check_legs(struct call *c)
 	assert_int_equal(c->r->stats->path_packets[TP_PATH_icmp], 2 * LEGS);
 }
 
+// Clauses: 8656 11.5-1
 static void test_each_leg(void **state)
 {
 	(void)state;
@@ -139,6 +140,7 @@ static void check_types(struct call *c)
 	}
 }
 
+// Clauses: 8656 18.13-2
 static void test_types(void **state)
 {
 	(void)state;
@@ -217,6 +219,7 @@ static void check_forged(struct call *c)
 	assert_dropped(c, &good, TP_DROP_icmp_stale);
 }
 
+// Clauses: 8656 11.5-1
 static void test_forged(void **state)
 {
 	(void)state;

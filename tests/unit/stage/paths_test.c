@@ -203,24 +203,28 @@ static void check_peer_to_data(struct call *c)
 	assert_int_equal(c->r->stats->path_packets[TP_PATH_peer_to_data], packets);
 }
 
+// Clauses: 8656 5-7, 13-1, 13.2-1, 14-1
 static void test_channel_to_peer(void **state)
 {
 	(void)state;
 	call_each_family(check_channel_to_peer);
 }
 
+// Clauses: 8656 5-7, 12.5-1, 13-1
 static void test_peer_to_channel(void **state)
 {
 	(void)state;
 	call_each_family(check_peer_to_channel);
 }
 
+// Clauses: 8656 13-1, 14-1
 static void test_send_to_peer(void **state)
 {
 	(void)state;
 	call_each_family(check_send_to_peer);
 }
 
+// Clauses: 8656 11.3-1, 13-1, 14-1
 static void test_peer_to_data(void **state)
 {
 	(void)state;

@@ -257,6 +257,7 @@ static void check_binding(struct call *c)
 		assert_null(relay_punted(c->r, i));
 }
 
+// Clauses: 8489 12-1, 12-4
 static void test_binding_answered(void **state)
 {
 	(void)state;
@@ -300,12 +301,14 @@ static void check_classic(struct call *c)
 	assert_int_equal(c->r->stats->path_packets[TP_PATH_binding], 1);
 }
 
+// Clauses: 8489 12-6
 static void test_classic_answered(void **state)
 {
 	(void)state;
 	call_each_family(check_classic);
 }
 
+// Clauses: 8489 12-6
 static void test_classic_refused(void **state)
 {
 	static const uint16_t types[] = {0x0002, 0x0006, 0x0008, ATTR_UNKNOWN};

@@ -164,6 +164,7 @@ static struct stage_pkt leave(struct stand *s, const struct tp_ring_slot *slot, 
 	return pkt;
 }
 
+// Clauses: 8656 5-8
 static void there_and_back(void **state)
 {
 	struct stand *s = *state;

@@ -176,12 +176,14 @@ static void each_family(void (*check)(struct stream *s))
 	}
 }
 
+// Clauses: 8656 5-8, 15-1
 static void test_to_peer(void **state)
 {
 	(void)state;
 	each_family(check_to_peer);
 }
 
+// Clauses: 8656 5-8, 16-1
 static void test_to_client(void **state)
 {
 	(void)state;
@@ -213,6 +215,7 @@ static void test_forged_datagram_meets_no_stream_client(void **state)
 	call_end(&s.call);
 }
 
+// Clauses: 8489 12-4
 static void test_requests_are_punted(void **state)
 {
 	static const uint16_t types[] = {0x0001, 0x0004}; // Binding, Refresh

@@ -155,6 +155,7 @@ static void check_each_way(struct call *c)
 	assert_true(c->r->stats->path_packets[TP_PATH_too_big] >= WAYS * TP_ARRAY_LEN(mtus));
 }
 
+// Clauses: 8656 13.2-2, 13.3-1
 static void test_number_is_right(void **state)
 {
 	(void)state;
@@ -162,6 +163,7 @@ static void test_number_is_right(void **state)
 }
 
 // The figures of one case, worked out by hand.
+// Clauses: 8656 13.2-2, 13.3-1
 static void test_figures(void **state)
 {
 	static const struct {

@@ -71,6 +71,7 @@ static void both_digests_verify(void **state)
 }
 
 // Each octet in front of the integrity counts: one bit changed anywhere is seen.
+// Clauses: 8489 9.2.4-11
 static void every_bit_is_covered(void **state)
 {
 	uint8_t out[128];
@@ -129,6 +130,7 @@ static void truncated_integrity_fails(void **state)
 }
 
 // RFC 8489 14.6: the first 16 bytes or more, in words.
+// Clauses: 8489 14.6-1
 static void truncated_sha256_verifies(void **state)
 {
 	uint8_t out[128];

@@ -42,6 +42,7 @@ static const struct parse_row parse_rows[] = {
 		{HEADER(U16(0x0001), U16(12)), U16(0x8028), U16(8), 1, 2, 3, 4}},
 };
 
+// Clauses: 8489 5-1, 5-2, 5-4, 14-3
 static void datagrams_parse(void **state)
 {
 	struct stun_message m;
@@ -107,6 +108,7 @@ static void first_duplicate_wins(void **state)
 	assert_int_equal(v, 1);
 }
 
+// Clauses: 8489 6.3-1
 static void unknown_required_listed_once(void **state)
 {
 	struct builder b;
@@ -138,6 +140,7 @@ static void unknown_list_is_bounded(void **state)
 }
 
 // RFC 8489 9: attributes behind the integrity are not covered by it.
+// Clauses: 8489 9-1, 9-2
 static void attributes_behind_integrity_ignored(void **state)
 {
 	static const uint8_t mac[32] = {0};
@@ -173,6 +176,7 @@ static void attributes_behind_integrity_ignored(void **state)
 	assert_true(stun_has(&m, STUN_MESSAGE_INTEGRITY));
 }
 
+// Clauses: 8489 14.7-1
 static void fingerprint_must_be_last(void **state)
 {
 	struct builder b;
@@ -188,6 +192,7 @@ static void fingerprint_must_be_last(void **state)
 		STUN_PARSE_BAD_FINGERPRINT);
 }
 
+// Clauses: 8489 14-1
 static void malformed_lengths_noted(void **state)
 {
 	static const uint8_t zeros[24] = {0};
@@ -239,6 +244,7 @@ static const struct address_row address_rows[] = {
 		{.family = TP_FAMILY_IPV4, .ip = {10, 0, 0, 1}}},
 };
 
+// Clauses: 8489 14.1-1
 static void addresses_read(void **state)
 {
 	(void)state;

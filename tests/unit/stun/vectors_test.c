@@ -91,6 +91,7 @@ static void response_writes(const uint8_t *octets, size_t len, const struct tp_a
 	assert_memory_equal(out, octets, len - 32);
 }
 
+// Clauses: 8489 6.3.1.1-3
 static void responses_verify(void **state)
 {
 	const struct tp_addr ipv4 = tp_addr_ipv4(0xc0000201, 32853);

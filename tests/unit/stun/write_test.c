@@ -9,6 +9,7 @@
 static const uint8_t txid[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
 
 // The buffer's previous content is never sent.
+// Clauses: 8489 14-1, 14-2, 14-3; 8656 18-1
 static void padding_is_zeroed(void **state)
 {
 	uint8_t out[64];
@@ -27,6 +28,7 @@ static void padding_is_zeroed(void **state)
 }
 
 // Filled to the last byte it works; with one less, nothing is said to be there.
+// Clauses: 8489 14-1
 static void overflow_sticks(void **state)
 {
 	uint8_t out[64];
@@ -48,6 +50,7 @@ static void overflow_sticks(void **state)
 	assert_int_equal(stun_writer_len(&w), 0);
 }
 
+// Clauses: 8489 6.3.1.1-1, 14.8-1, 14.8-2
 static void errors_are_encoded(void **state)
 {
 	static const unsigned codes[] = {300, 400, 401, 420, 438, 486, 508, 699};
@@ -68,6 +71,7 @@ static void errors_are_encoded(void **state)
 	}
 }
 
+// Clauses: 8489 6.3.1.1-2
 static void unknown_attributes_are_listed(void **state)
 {
 	static const uint16_t types[] = {0x001a, 0x0018, 0x7fff};

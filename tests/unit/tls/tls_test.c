@@ -47,6 +47,7 @@ static void mistakes_are_named(void **state)
 	tls_tickets_destroy(t);
 }
 
+// Clauses: 8489 6.2.3-1
 static void both_kinds_of_key_serve(void **state)
 {
 	static const struct {
@@ -217,6 +218,7 @@ static void names_of_a_certificate(void **state)
 
 // ---- rules -------------------------------------------------------------------------------------
 
+// Clauses: 8489 6.2.3-2, 6.2.3-3, 16-1; 8656 3.1-1
 static void weak_clients_are_refused(void **state)
 {
 	static const struct {
@@ -282,6 +284,7 @@ static void alpn(void **state)
 	tls_tickets_destroy(t);
 }
 
+// Clauses: 8489 16-1; 8656 3.1-1
 static void no_renegotiation_and_no_early_data(void **state)
 {
 	struct tls_tickets *t = tls_tickets_create(NULL, 0, NULL, NULL);

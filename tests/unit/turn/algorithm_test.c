@@ -101,6 +101,7 @@ static unsigned send(struct fixture *f, uint16_t type, const struct wish *w)
 	return send_as(f, type, w, USER, PASSWORD);
 }
 
+// Clauses: 8489 9.2.4-3, 18.5.1.1-1
 static void challenge_offers(void **state)
 {
 	struct fixture f;
@@ -119,6 +120,7 @@ static void challenge_offers(void **state)
 }
 
 // Where a user has no such key, or can't be found by hash, nothing is offered.
+// Clauses: 8489 9.2.4-3, 9.2.4-4
 static void offer_is_the_realms(void **state)
 {
 	static const struct {
@@ -157,6 +159,7 @@ static void offer_is_the_realms(void **state)
 	}
 }
 
+// Clauses: 8489 9.2.4-6, 9.2.4-8, 9.2.4-15, 9.2.4-16, 14.6-1, 14.12-1
 static void algorithms_are_checked(void **state)
 {
 	static const struct {
@@ -204,6 +207,7 @@ static void algorithms_are_checked(void **state)
 
 // On the way somebody took the offer out of the 401 and made the cookie fit: the nonce is ours no
 // more.
+// Clauses: 8489 9.2.4-13
 static void bid_down_is_noticed(void **state)
 {
 	static const struct wish plain = {.sha1 = true};
@@ -236,6 +240,7 @@ static void foreign_nonce_is_438(void **state)
 	harness_stop(&f.h);
 }
 
+// Clauses: 8656 6-2
 static void allocation_is_kept_under_its_key(void **state)
 {
 	static const struct wish by_sha256 = {CLIENT_SHA256}, by_md5 = {.sha1 = true};
@@ -267,6 +272,7 @@ static void allocation_is_kept_under_its_key(void **state)
 	harness_stop(&f.h);
 }
 
+// Clauses: 8489 9.2.4-9, 14.4-1
 static void userhash_names_one_user(void **state)
 {
 	static const struct wish hashed = {CLIENT_SHA256, .userhash = true};

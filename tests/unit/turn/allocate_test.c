@@ -12,6 +12,7 @@ static void allocate_write(struct fixture *f, struct msg *m, uint32_t lifetime_s
 }
 
 // RFC 8656 7.2: at least the default, at most the maximum.
+// Clauses: 8656 7.2-10
 static void lifetime_is_bounded(void **state)
 {
 	static const uint32_t rows[][2] = {{1, 600}, {599, 600}, {600, 600}, {601, 601},
@@ -50,6 +51,7 @@ static void lifetime_zero_allocates(void **state)
 }
 
 // The same answer byte for byte, in spite of later changes, and nothing new in the store.
+// Clauses: 8489 6.3.1-1
 static void retransmission_is_answered_again(void **state)
 {
 	uint8_t first[2048];
@@ -106,6 +108,7 @@ static void retransmission_is_the_owners(void **state)
 	harness_stop(&f.h);
 }
 
+// Clauses: 8489 6.3.1-1
 static void late_duplicate_makes_no_ghost(void **state)
 {
 	struct fixture f;
@@ -134,6 +137,7 @@ static void client_allocates_many(struct harness *h, struct client *c, uint16_t 
 	assert_int_equal(client_allocate(h, c, 0), code);
 }
 
+// Clauses: 8656 5-9, 7.2-5
 static void quota_is_486(void **state)
 {
 	struct fixture f;
@@ -223,6 +227,7 @@ static void external_address_is_told(void **state)
 }
 
 // Relayed addresses are spread at random, so no two runs of a server give the same.
+// Clauses: 8656 7.2-9
 static void ports_are_random(void **state)
 {
 	uint16_t seen[50];
@@ -240,6 +245,7 @@ static void ports_are_random(void **state)
 	harness_stop(&f.h);
 }
 
+// Clauses: 8656 7.2-4
 static void ipv6_client_and_relay(void **state)
 {
 	static const uint8_t ip[16] = {0x2a, 0x03, 7};

@@ -31,6 +31,7 @@ static void drain(struct fixture *f)
 	assert_int_equal(turn_reconfigure(f->h.s, &f->h.conf), 0);
 }
 
+// Clauses: 8489 10-1, 10-2, 14.8-3
 static void draining_relay_sends_clients_on(void **state)
 {
 	bool seen[3] = {false};
@@ -86,6 +87,7 @@ static void without_alternates_it_refuses(void **state)
 }
 
 // The alternate has a certificate of its own, whose name (ALTERNATE-DOMAIN) is not known here.
+// Clauses: 8489 10-3
 static void tls_client_is_not_sent_on(void **state)
 {
 	struct fixture f;
@@ -106,6 +108,7 @@ static void tls_client_is_not_sent_on(void **state)
 }
 
 // No one is sent elsewhere who is not known here.
+// Clauses: 8489 14.8-3
 static void wrong_password_is_401(void **state)
 {
 	struct fixture f;
@@ -140,6 +143,25 @@ static void full_relay_sends_clients_on(void **state)
 	fixture_allocate(&f);
 	f.c.tuple.remote.port_be ^= 1;
 	assert_int_equal(client_allocate(&f.h, &f.c, 0), 486);
+	harness_stop(&f.h);
+}
+
+// RFC 8489 12: Binding costs less than sending its client on.
+// Clauses: 8489 12-3
+static void binding_is_answered_here(void **state)
+{
+	struct fixture f;
+	struct msg m;
+
+	(void)state;
+	harness_init(&f.h);
+	alternates_set(&f.h);
+	fixture_start(&f);
+	drain(&f);
+	client_start(&f.c, &m, MSG_BINDING);
+	assert_int_equal(client_send(&f.h, &f.c, &m), 0);
+	assert_true(reply_has(&f.h, ATTR_XOR_MAPPED_ADDRESS));
+	assert_false(reply_has(&f.h, ATTR_ALTERNATE_SERVER));
 	harness_stop(&f.h);
 }
 
@@ -204,6 +226,7 @@ int main(void)
 		cmocka_unit_test(tls_client_is_not_sent_on),
 		cmocka_unit_test(wrong_password_is_401),
 		cmocka_unit_test(full_relay_sends_clients_on),
+		cmocka_unit_test(binding_is_answered_here),
 		cmocka_unit_test(reserved_port_is_not_sent_on),
 		cmocka_unit_test(copies_of_a_request_are_told_apart),
 	};

@@ -32,6 +32,7 @@ static unsigned allocate(struct fixture *f)
 	return client_finish(&f->h, &f->c, &m);
 }
 
+// Clauses: 8489 9.2.4-1, 9.2.4-5, 14.10-1; 8656 5-1, 7.2-1
 static void unsigned_is_challenged(void **state)
 {
 	static const uint16_t methods[] = {
@@ -70,6 +71,32 @@ static void amplification_is_bounded(void **state)
 	harness_stop(&f.h);
 }
 
+// RFC 8489 6.1: the path MTU is not known, so 576 bytes with IPv4 and UDP.
+// Clauses: 8489 6.1-1
+static void answers_fit_a_small_mtu(void **state)
+{
+	const size_t most = 576 - 28;
+	struct fixture f;
+	struct msg m;
+
+	(void)state;
+	fixture_challenge(&f);
+	assert_in_range(f.h.reply_len, 1, most);
+	client_start(&f.c, &m, MSG_ALLOCATE);
+	for (uint16_t type = 0x0100; type < 0x0100 + 64; type++)
+		msg_attr(&m, type, NULL, 0);
+	assert_int_equal(client_finish(&f.h, &f.c, &m), 420);
+	assert_in_range(f.h.reply_len, 1, most);
+	client_start(&f.c, &m, MSG_ALLOCATE);
+	msg_u32(&m, ATTR_REQUESTED_TRANSPORT, 17u << 24);
+	msg_u32(&m, ATTR_ADDITIONAL_ADDRESS_FAMILY, 2u << 24);
+	msg_attr(&m, ATTR_EVEN_PORT, (const uint8_t[]){0}, 1);
+	assert_int_equal(client_finish(&f.h, &f.c, &m), 0);
+	assert_in_range(f.h.reply_len, 1, most);
+	harness_stop(&f.h);
+}
+
+// Clauses: 8489 9.2.4-6, 9.2.4-7
 static void incomplete_is_400(void **state)
 {
 	static const struct {
@@ -110,6 +137,7 @@ static void incomplete_is_400(void **state)
 	harness_stop(&f.h);
 }
 
+// Clauses: 8489 9.2.4-9, 9.2.4-10, 9.2.4-11, 9.2.4-12; 8656 5-1
 static void wrong_credentials_are_401(void **state)
 {
 	struct fixture f;
@@ -138,6 +166,7 @@ static void wrong_credentials_are_401(void **state)
 }
 
 // The password is looked at before the nonce, the nonce before everything else.
+// Clauses: 8489 9.2.4-13, 9.2.4-14
 static void stale_nonce_is_438(void **state)
 {
 	static const char *const nonces[] = {"", "x", "4f6a", "obMatJos2AAAA",
@@ -160,6 +189,7 @@ static void stale_nonce_is_438(void **state)
 	harness_stop(&f.h);
 }
 
+// Clauses: 8489 9.2.4-2
 static void nonce_of_another_client_is_stale(void **state)
 {
 	struct fixture f;
@@ -174,6 +204,7 @@ static void nonce_of_another_client_is_stale(void **state)
 	harness_stop(&f.h);
 }
 
+// Clauses: 8656 5-2
 static void nonce_lives_600_s(void **state)
 {
 	struct fixture f;
@@ -234,6 +265,7 @@ static void foreign_realm(void **state)
 
 // RFC 8489 9.2.4: verified as such, and answered with MESSAGE-INTEGRITY, since no algorithm was
 // negotiated; client_finish checks the answer.
+// Clauses: 8489 9.2.4-16
 static void sha256_is_verified(void **state)
 {
 	struct fixture f;
@@ -250,6 +282,7 @@ static void sha256_is_verified(void **state)
 }
 
 // Behind the integrity anybody on the path could have written.
+// Clauses: 8489 9-1
 static void attributes_behind_integrity_do_nothing(void **state)
 {
 	struct fixture f;
@@ -270,6 +303,7 @@ static void attributes_behind_integrity_do_nothing(void **state)
 }
 
 // RFC 8489 14.3: 763 bytes parse; more is malformed.
+// Clauses: 8489 14.3-1
 static void long_user_names(void **state)
 {
 	char name[TURN_USERNAME_MAX + 2];
@@ -302,6 +336,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(unsigned_is_challenged),
 		cmocka_unit_test(amplification_is_bounded),
+		cmocka_unit_test(answers_fit_a_small_mtu),
 		cmocka_unit_test(incomplete_is_400),
 		cmocka_unit_test(wrong_credentials_are_401),
 		cmocka_unit_test(stale_nonce_is_438),

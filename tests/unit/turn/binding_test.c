@@ -2,6 +2,7 @@
 // Binding requests, and the parts of every answer.
 #include "harness.h"
 
+// Clauses: 8489 12-1, 12-2
 static void binding_needs_no_credentials(void **state)
 {
 	struct fixture f;
@@ -24,6 +25,7 @@ static void binding_needs_no_credentials(void **state)
 	harness_stop(&f.h);
 }
 
+// Clauses: 8489 12-2
 static void secure_stun_asks_for_credentials(void **state)
 {
 	struct fixture f;
@@ -42,6 +44,7 @@ static void secure_stun_asks_for_credentials(void **state)
 	harness_stop(&f.h);
 }
 
+// Clauses: 8489 6.3.1.1-4, 16.1.2-1; 8656 5-6
 static void software_is_an_option(void **state)
 {
 	struct fixture f;

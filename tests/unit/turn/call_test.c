@@ -4,6 +4,7 @@
 
 static const uint32_t client_ip = 0xc6336401;
 
+// Clauses: 8489 5-3, 6.3.1.1-3; 8656 9-1
 static void call_is_set_up(void **state)
 {
 	struct harness h;
@@ -55,10 +56,39 @@ static void call_is_set_up(void **state)
 	harness_stop(&h);
 }
 
+// RFC 8489 9.2.4: the client knows itself, its realm and its nonce.
+// Clauses: 8489 9.2.4-17
+static void answers_name_nobody(void **state)
+{
+	static const uint16_t types[] = {
+		ATTR_USERNAME, ATTR_USERHASH, ATTR_REALM, ATTR_NONCE, ATTR_PASSWORD_ALGORITHMS};
+	struct tp_addr peer = tp_addr_ipv4(0x08080808, 4000);
+	struct harness h;
+	struct client c;
+
+	(void)state;
+	harness_init(&h);
+	harness_start(&h);
+	client_init(&c, client_ip, 5000);
+	for (unsigned step = 0; step < 5; step++) {
+		unsigned code = step == 0   ? client_allocate(&h, &c, 0)
+				: step == 1 ? client_permit(&h, &c, &peer)
+				: step == 2 ? client_bind(&h, &c, 0x4000, &peer)
+				: step == 3 ? client_bind(&h, &c, 0x3fff, &peer)
+					    : client_refresh(&h, &c, 0);
+
+		assert_int_equal(code, step == 3 ? 400 : 0);
+		for (size_t i = 0; i < TP_ARRAY_LEN(types); i++)
+			assert_false(reply_has(&h, types[i]));
+	}
+	harness_stop(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(call_is_set_up),
+		cmocka_unit_test(answers_name_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,6 +98,7 @@ static void both_families_are_allocated(void **state)
 	harness_stop(&f.h);
 }
 
+// Clauses: 8489 6.3.1-2
 static void repetition_hears_the_same(void **state)
 {
 	struct fixture f;
@@ -112,6 +113,7 @@ static void repetition_hears_the_same(void **state)
 }
 
 // RFC 8656 7.2: a relay of one family gives that one, and says so of the other.
+// Clauses: 8656 18.12-1, 18.12-2
 static void relay_of_one_family_gives_it(void **state)
 {
 	const uint8_t families[] = {TP_FAMILY_IPV4, TP_FAMILY_IPV6};
@@ -280,6 +282,7 @@ static void assert_left(struct fixture *f, uint8_t family)
 }
 
 // RFC 8656 8.1: the other family's permissions and channels are not touched.
+// Clauses: 8656 8.1-1, 8.2-1
 static void one_family_is_deleted(void **state)
 {
 	(void)state;
@@ -442,6 +445,7 @@ static uint8_t family_given(uint8_t default_family, bool client6, bool relay6)
 	return family;
 }
 
+// Clauses: 8656 7.2-4
 static void default_family_is_the_options(void **state)
 {
 	(void)state;

@@ -228,6 +228,8 @@ static void row_run(const struct row *row, bool fingerprint)
 	harness_stop(&h);
 }
 
+// Clauses: 8489 6.3-1, 6.3-2, 6.3.1.1-1, 6.3.1.1-2; 8656 3.7-1, 5-4, 8.2-1, 10.2-1, 10.2-2
+// Clauses: 8656 12.2-1, 18.1-1, 18.6-1, 18.8-1
 static void rows_are_answered(void **state)
 {
 	(void)state;
@@ -283,6 +285,7 @@ static void compat_channels_are_an_option(void **state)
 }
 
 // RFC 8656 21.4.
+// Clauses: 8656 21.4-1
 static void tunnelled_clients_are_refused(void **state)
 {
 	static const uint8_t tunnelled[][16] = {{0x20, 0x01, 0, 0, 1}, {0x20, 0x02, 1}};
@@ -309,6 +312,7 @@ static void tunnelled_clients_are_refused(void **state)
 	harness_stop(&h);
 }
 
+// Clauses: 8656 7.2-2, 7.2-3
 static void family_without_address_is_440(void **state)
 {
 	struct harness h;
@@ -335,9 +339,28 @@ static void family_without_address_is_440(void **state)
 	harness_stop(&h);
 }
 
+// RFC 8489 14.8: fewer than 128 characters; ASCII is UTF-8.
+// Clauses: 8489 14.8-1
+static void reasons_are_short_text(void **state)
+{
+	static const char *const reasons[] = {
+#define REASON(code, reason) reason,
+		TURN_ERRORS(REASON)
+#undef REASON
+	};
+
+	(void)state;
+	for (size_t i = 0; i < TP_ARRAY_LEN(reasons); i++) {
+		assert_in_range(strlen(reasons[i]), 1, 127);
+		for (const char *p = reasons[i]; *p != '\0'; p++)
+			assert_in_range(*p, ' ', '~');
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reasons_are_short_text),
 		cmocka_unit_test(rows_are_answered),
 		cmocka_unit_test(errors_are_counted),
 		cmocka_unit_test(compat_channels_are_an_option),

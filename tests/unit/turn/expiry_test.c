@@ -20,6 +20,7 @@ static void fixture_begin(struct fixture *f, uint64_t start_ns)
 static const uint64_t starts_ns[] = {
 	1000 * SECOND, 1000 * SECOND + 1, 1000 * SECOND + SECOND / 2, 1001 * SECOND - 1};
 
+// Clauses: 8656 9-1
 static void permission_ends(void **state)
 {
 	(void)state;
@@ -38,6 +39,7 @@ static void permission_ends(void **state)
 }
 
 // The channel outlives the permission that came with it; another permission reaches it again.
+// Clauses: 8656 12.6-1
 static void channel_ends(void **state)
 {
 	(void)state;

@@ -18,6 +18,7 @@ static bool is_valid(const struct turn_nonces *n, uint32_t now_s, const struct t
 		n, &realm, now_s, client, (const uint8_t *)nonce, TURN_NONCE_LEN);
 }
 
+// Clauses: 8489 16-2; 8656 5-2
 static void valid_for_its_lifetime(void **state)
 {
 	struct tp_addr client = tp_addr_ipv4(0x01020304, 5);
@@ -37,6 +38,7 @@ static void valid_for_its_lifetime(void **state)
 }
 
 // 8489 9.2: the cookie with no feature bit; 14.10: quotable characters, fewer than 128.
+// Clauses: 8489 9.2-1, 9.2-2, 14.10-1
 static void shape_is_the_rfcs(void **state)
 {
 	struct tp_addr client = tp_addr_ipv4(0x01020304, 5);
@@ -57,6 +59,7 @@ static void shape_is_the_rfcs(void **state)
 }
 
 // No character can be changed, left out or added.
+// Clauses: 8489 16-2
 static void garbled_is_refused(void **state)
 {
 	struct tp_addr client = tp_addr_ipv4(0x01020304, 5);
@@ -80,6 +83,7 @@ static void garbled_is_refused(void **state)
 }
 
 // RFC 8489 9.2.4: not the same for two source addresses or ports.
+// Clauses: 8489 9.2.4-2, 16-2
 static void bound_to_client_realm_and_key(void **state)
 {
 	struct tp_addr client = tp_addr_ipv4(0x01020304, 5);
@@ -112,6 +116,7 @@ static void bound_to_client_realm_and_key(void **state)
 }
 
 // RFC 8489 18.1: bit 0 is the leftmost of 24.
+// Clauses: 8489 9.2-2
 static void features_are_in_the_cookie(void **state)
 {
 	static const char cookies[4][14] = {

@@ -53,6 +53,7 @@ static void allocation_outlives_its_credential(void **state)
 }
 
 // RFC 8656 5: the full user name, though both count as carol.
+// Clauses: 8656 5-3
 static void other_user_is_441(void **state)
 {
 	static const uint16_t methods[] = {MSG_REFRESH, MSG_CREATE_PERMISSION, MSG_CHANNEL_BIND};

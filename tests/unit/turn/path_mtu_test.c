@@ -52,6 +52,7 @@ static uint16_t client_mtu(const struct fixture *f)
 	return mtu;
 }
 
+// Clauses: 8656 11.5-2, 18.13-1, 18.13-2
 static void client_is_told(void **state)
 {
 	static const uint8_t value[8] = {0, 0, 3, 4, 0, 0, 5, 0x14};
@@ -100,6 +101,7 @@ static void assert_unheard(struct fixture *f, const struct turn_report *r)
 	assert_int_equal(turn_get_counters(f->h.s)->reports_stale, before + 1);
 }
 
+// Clauses: 8656 11.5-1
 static void false_reports_do_nothing(void **state)
 {
 	struct turn_report r;

@@ -45,6 +45,7 @@ static void permission_is_for_an_address(void **state)
 	harness_stop(&f.h);
 }
 
+// Clauses: 8656 10.2-1
 static void several_peers_at_once(void **state)
 {
 	struct tp_addr peers[100];

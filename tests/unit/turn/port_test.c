@@ -43,6 +43,7 @@ static void fixture_init(struct fixture *f, uint16_t min, uint16_t max)
 }
 
 // Every port of every address of the family is given once, in no order; then there is none.
+// Clauses: 8656 6-1
 static void range_is_used_up(void **state)
 {
 	static const uint16_t ranges[][2] = {
@@ -83,6 +84,7 @@ static void range_is_used_up(void **state)
 }
 
 // Over many draws from an empty range, each sixteenth of it comes up about as often.
+// Clauses: 8656 7.2-9
 static void choice_is_even(void **state)
 {
 	unsigned count[16] = {0};
@@ -293,6 +295,7 @@ static void odd_range_has_no_even_port(void **state)
 	turn_ports_fini(&f.ports);
 }
 
+// Clauses: 8656 6-1
 static void claims_are_checked(void **state)
 {
 	struct fixture f;
@@ -320,6 +323,7 @@ static void families_are_told_apart(void **state)
 	turn_ports_fini(&f.ports);
 }
 
+// Clauses: 8656 7.2-9
 static void random_below_is_uniform(void **state)
 {
 	unsigned count[3] = {0};

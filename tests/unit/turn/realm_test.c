@@ -155,6 +155,7 @@ static void realm_of_another_listener_is_foreign(void **state)
 	harness_stop(&w.f.h);
 }
 
+// Clauses: 8489 9.2.4-13
 static void nonce_of_another_realm_is_stale(void **state)
 {
 	struct world w;
@@ -198,6 +199,7 @@ static void equal_names_are_two_users(void **state)
 }
 
 // The allocation of one realm's user is not another's of the same name.
+// Clauses: 8656 5-3
 static void other_realms_user_is_441(void **state)
 {
 	struct world w;

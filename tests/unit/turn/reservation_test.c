@@ -180,6 +180,7 @@ static void tokens_differ(void **state)
 	harness_stop(&f.h);
 }
 
+// Clauses: 8656 7.2-6
 static void time_ends_a_reservation(void **state)
 {
 	struct fixture f;
@@ -235,6 +236,7 @@ static void token_outlives_its_allocation(void **state)
 	harness_stop(&f.h);
 }
 
+// Clauses: 8489 6.3.1-2
 static void repetition_hears_the_token_again(void **state)
 {
 	uint8_t first[2048];

@@ -318,6 +318,7 @@ static void bad_records_are_refused(void **state)
 }
 
 // RFC 8656 21.4 for an allocation from a time when its client's address was none of those.
+// Clauses: 8656 21.4-1
 static void tunnelled_owner_binds_nothing(void **state)
 {
 	static const uint8_t six_to_four[16] = {0x20, 0x02, 1};

@@ -30,6 +30,7 @@ static int closed(struct fixture *f)
 	return rc;
 }
 
+// Clauses: 8489 6.2.2-4
 static void reply_names_its_connection(void **state)
 {
 	struct fixture f;
@@ -71,6 +72,7 @@ static unsigned binding(struct fixture *f)
 }
 
 // Before it opens, after it closed, under another handle, or none where there must be one.
+// Clauses: 8489 6.2.2-4
 static void only_open_connections_are_heard(void **state)
 {
 	struct fixture f;

@@ -125,6 +125,7 @@ static unsigned allocate(struct bearer *f)
 	return ask(f, MSG_ALLOCATE, 3600, true);
 }
 
+// Clauses: 8656 7.2-1
 static void a_token_is_a_credential(void **state)
 {
 	const uint8_t *name;

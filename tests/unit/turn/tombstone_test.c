@@ -20,6 +20,7 @@ static struct turn_tuple tuple(uint32_t i)
 	return t;
 }
 
+// Clauses: 8489 6.3.1-1
 static void kept_for_40_s(void **state)
 {
 	struct turn_tuple a = tuple(1), other_listener = tuple(1), b = tuple(2);

@@ -69,6 +69,7 @@ static enum wire_fault feed(
 	return WIRE_FAULT_NONE;
 }
 
+// Clauses: 8489 6.2.2-1; 8656 12.5-2
 static void messages_come_out_at_any_cut(void **state)
 {
 	static const size_t want[] = {28, 5, 20, 4, 1984, 8, 104};
@@ -115,6 +116,7 @@ static void messages_too_long_are_skipped(void **state)
 	}
 }
 
+// Clauses: 8489 6.2.2-1
 static void faults_are_named(void **state)
 {
 	struct wire_framer framer = {0};
