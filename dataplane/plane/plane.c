@@ -11,6 +11,7 @@
 #include <io/pool.h>
 #include <log/log.h>
 #include <proc/host.h>
+#include <proc/privilege.h>
 #include <rte_cycles.h>
 
 #include <plane/advice.h>
@@ -308,8 +309,12 @@ static int start_workers(struct plane *p)
 
 static int enter_filter(const struct plane *p)
 {
-	int err = p->options->no_sandbox ? 0 : plane_privilege_filter();
+	// Packets in its buffers have integrity values, tokens and tickets. Not before the ports
+	// are open: drivers read files of this process that are root's from now on.
+	int err = proc_memory_hide();
 
+	if (err == 0 && !p->options->no_sandbox)
+		err = plane_privilege_filter();
 	return err != 0 ? proc_start_failed("the system call filter is refused", err,
 				  "--no-sandbox where the kernel has no seccomp")
 			: 0;
