@@ -6,9 +6,9 @@ and a value in hexadecimal.
 planted.py text NAME LIST < VALUE      adds a text, and the value where it is hexadecimal
 planted.py show LIST NAME FORM         the first secret of that name: raw, hexadecimal or base64
 planted.py key FILE LIST               adds the private number of an elliptic key, and its file
-planted.py client LIST --server ...    calls by UDP, TCP and TLS; adds what was secret in them
-planted.py watch LINK LIST             adds what passes by a link, by UDP, until it is ended
-planted.py memory PID FILE             what a core dump of the process would hold
+planted.py client LIST --server ...    calls by UDP, TCP and TLS; adds the secrets in them
+planted.py watch LINK LIST             adds those that pass by a link in UDP, until it is ended
+planted.py memory PID FILE             the memory that a core dump would hold
 planted.py find LIST FILE...           prints each secret that is in a file, in any form; 1: there is one
 planted.py find-raw LIST FILE...       as it is alone"""
 
@@ -56,7 +56,7 @@ def read(path):
     return [(name, bytes.fromhex(value)) for name, value in rows]
 
 
-# ---- what is secret -----------------------------------------------------------------------------
+# ---- the secrets --------------------------------------------------------------------------------
 
 def text_add(out, name, text):
     out.add(name, text)
