@@ -4,8 +4,8 @@
 # failed, 77 skipped (no root, a program missing).
 #
 # TURNPIKE_TEST_SERVER=coturn puts Debian's coturn in the relay's place: it shows that a test
-# judges rightly. Tests of features that only this relay has are skipped then. TURNPIKE_TEST_LONG=1
-# runs the long forms.
+# judges rightly; TURNPIKE_TEST_COTURN=PATH is another turnserver than Debian's. Tests of features that
+# only this relay has are skipped then. TURNPIKE_TEST_LONG=1 runs the long forms.
 set -u
 # A lock that the caller holds for the test (flock FILE TEST) must not stay with the processes of a
 # lab that a killed test left.
@@ -90,8 +90,10 @@ e2e_up()
 # e2e_coturn_start [OPTION...]
 e2e_coturn_start()
 {
-	e2e_need turnserver
-	e2e_run relay turnserver -n --no-cli --no-tls --no-dtls --simple-log --log-file=stdout \
+	local turnserver=${TURNPIKE_TEST_COTURN:-turnserver}
+
+	e2e_need "$turnserver"
+	e2e_run relay "$turnserver" -n --no-cli --no-tls --no-dtls --simple-log --log-file=stdout \
 		--pidfile="$E2E_TMP/coturn.pid" --db="$E2E_TMP/coturn.db" -r lab.turnpike \
 		-L 10.77.0.1 -L fd77::1 -E 10.77.0.1 -E fd77::1 --min-port=49152 --max-port=65535 \
 		${@:--a -u demo:demo-password} > "$E2E_TMP/coturn.log" 2>&1 9>&- &

@@ -36,7 +36,8 @@ PREFERENCES = {
 class Firefox:
     """One browser process and its profile; close() leaves nothing of either."""
 
-    def __init__(self, lab, side, namespace):
+    def __init__(self, lab, side, namespace, preferences=None):
+        self._preferences = {**PREFERENCES, **(preferences or {})}
         self._home = pathlib.Path(tempfile.mkdtemp(prefix="firefox-"))
         try:
             self._start(lab, side)
@@ -53,7 +54,7 @@ class Firefox:
         profile.mkdir()
         (profile / "user.js").write_text("".join(
             f"user_pref({json.dumps(name)}, {json.dumps(value)});\n"
-            for name, value in PREFERENCES.items()), encoding="utf-8")
+            for name, value in self._preferences.items()), encoding="utf-8")
         for words in (["-N", "--empty-password"],
                       ["-A", "-n", "lab", "-t", "C,,", "-i", lab.ca_file]):
             subprocess.run(["certutil", "-d", f"sql:{profile}", *words], check=True,
@@ -71,7 +72,7 @@ class Firefox:
         deadline = time.monotonic() + START_SECONDS_MAX
         while True:
             try:
-                with _Namespace(namespace):
+                with Namespace(namespace):
                     return socket.create_connection(("127.0.0.1", PORT), 5)
             except OSError:
                 if time.monotonic() > deadline or self._process.poll() is not None:
@@ -147,7 +148,9 @@ class Firefox:
         shutil.rmtree(self._home, ignore_errors=True)
 
 
-class _Namespace:
+class Namespace:
+    """The thread is in the network namespace of this name while inside."""
+
     def __init__(self, name):
         self.name = name
 

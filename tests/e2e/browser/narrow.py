@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Calls of two browsers, relay-only, with video and bytes over a data channel both ways: how many
 of N connect and complete. The lab and its relay run already: narrow_test.sh starts them. Prints a
-line for each call; exit status 0 if all were good."""
+line for each call with its handshake as the wire had it, and for the first one the relay's view of
+its legs; exit status 0 if all were good."""
 import argparse
 import contextlib
+import json
 import pathlib
 import signal
 import subprocess
@@ -16,6 +18,7 @@ sys.path.insert(0, str(HERE.parents[2] / "tools" / "voicecall"))
 from call.devtools import Gone  # noqa: E402
 from call.lab import Lab  # noqa: E402
 import pair  # noqa: E402
+from handshake import Watch  # noqa: E402
 
 
 def flush(args):
@@ -26,19 +29,52 @@ def flush(args):
                            stderr=subprocess.DEVNULL)
 
 
+def relayctl(args, *words):
+    answer = subprocess.run([*args.relayctl.split(), "--json", *words], check=True, timeout=30,
+                            stdout=subprocess.PIPE)
+    return json.loads(answer.stdout)
+
+
+def leg(of):
+    return "%s (%s)" % (of["mtu"], of["mtu_by"]) if of["mtu"] else "unknown"
+
+
+def allocations(args):
+    return {row["id"]: row for row in relayctl(args, "allocation", "list")} if args.relayctl else {}
+
+
+def show_legs(args, before):
+    """The MTU of each leg of the call under way, and how it is known, as the operator sees it."""
+    for row in allocations(args).values():
+        if row["id"] in before:
+            continue
+        shown = relayctl(args, "allocation", "show", row["id"])
+        print("  allocation of %s: MTU to the client %s%s" % (
+            row["client"], leg(shown),
+            "".join(", to %s %s" % (p["peer"], leg(p)) for p in shown["peers"])), flush=True)
+
+
 def one(args, lab, number):
     flush(args)
+    before = allocations(args)
+    preferences = {"media.webrtc.enable_pq_hybrid_kex": args.post_quantum == "yes"}
     with contextlib.ExitStack() as stack:
+        watch = Watch(args.netns_net, args.link_net, args.server)
+        stack.callback(watch.stop)
         try:
-            pages = [pair.open_page(args.browser, lab, stack, side, namespace)
+            pages = [pair.open_page(args.browser, lab, stack, side, namespace, preferences)
                      for side, namespace in (("a", args.netns_a), ("b", args.netns_b))]
             times = pair.call(pages, f"turn:{args.server}:3478?transport=udp", args.user,
-                              args.credential, args.bytes)
+                              args.credential, args.bytes, watch.stop)
+            if number == 1:
+                show_legs(args, before)
+            if args.group and watch.group != args.group:
+                raise pair.Failed("group %s instead of %s" % (watch.group, args.group))
         except (pair.Failed, Gone, RuntimeError, TimeoutError, OSError) as error:
-            print(f"call {number}: {error}", flush=True)
+            print(f"call {number}: {error}; {watch.text()}", flush=True)
             return False
-    print("call %u: connected after %.1f s, %u bytes both ways in %.1f s" % (
-        number, times[0], args.bytes, times[1]), flush=True)
+    print("call %u: connected after %.1f s, %u bytes both ways in %.1f s; %s" % (
+        number, times[0], args.bytes, times[1], watch.text()), flush=True)
     return True
 
 
@@ -46,10 +82,14 @@ def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--lab", required=True)
     p.add_argument("--browser", choices=("chromium", "firefox"), required=True)
-    for name in ("server", "user", "password-file", "netns-a", "netns-b"):
+    for name in ("server", "user", "password-file", "netns-a", "netns-b", "netns-net", "link-net"):
         p.add_argument("--" + name, required=True)
+    p.add_argument("--relayctl", help="its command, where the relay is Turnpike")
     p.add_argument("--calls", type=int, default=5)
     p.add_argument("--bytes", type=int, default=20 << 20, help="each way")
+    p.add_argument("--post-quantum", choices=("yes", "no"), default="yes",
+                   help="of Firefox: whether it offers X25519MLKEM768")
+    p.add_argument("--group", help="of the key exchange, without which a call counts as failed")
     args = p.parse_args()
     args.credential = pathlib.Path(args.password_file).read_text(encoding="utf-8").strip()
     # The browsers and their profiles go with us.

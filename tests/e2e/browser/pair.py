@@ -23,14 +23,15 @@ class Failed(Exception):
     """A call that did not connect or did not complete."""
 
 
-def open_page(browser, lab, stack, side, namespace):
-    """A page of a new browser on that side of the lab, which ends with the stack."""
+def open_page(browser, lab, stack, side, namespace, preferences=None):
+    """A page of a new browser on that side of the lab, which ends with the stack. `preferences`:
+    Firefox's, beside the usual ones."""
     if browser == "chromium":
         process = Chromium(lab, side)
         stack.callback(process.close)
         page = process.open("about:blank")
     else:
-        page = Firefox(lab, side, namespace)
+        page = Firefox(lab, side, namespace, preferences)
         stack.callback(page.close)
     code = (HERE / "media.js").read_text(encoding="utf-8").partition("globalThis.")[2]
     page.evaluate(f"(globalThis.{code.rstrip().rstrip(';')}, true)")
@@ -59,7 +60,7 @@ def wait(pages, done, why):
         time.sleep(0.5)
 
 
-def call(pages, url, user, credential, octets):
+def call(pages, url, user, credential, octets, on_connected=lambda: None):
     """Returns the seconds until both are connected, those of the transfer, and the last states."""
     for page in pages:
         evaluate(page, "begin", url, user, credential)
@@ -68,6 +69,7 @@ def call(pages, url, user, credential, octets):
     begin = time.monotonic()
     wait(pages, lambda s: all(x["channel"] == "open" for x in s), "not connected")
     connected = time.monotonic()
+    on_connected()
     for page in pages:
         evaluate(page, "send", octets)
     states = wait(pages, lambda s: all(x["received"] == octets and x["frames"] >= FRAMES_MIN
