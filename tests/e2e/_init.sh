@@ -97,7 +97,7 @@ e2e_coturn_start()
 		--pidfile="$E2E_TMP/coturn.pid" --db="$E2E_TMP/coturn.db" -r lab.turnpike \
 		-L 10.77.0.1 -L fd77::1 -E 10.77.0.1 -E fd77::1 --min-port=49152 --max-port=65535 \
 		${@:--a -u demo:demo-password} > "$E2E_TMP/coturn.log" 2>&1 9>&- &
-	e2e_wait 120 e2e_run a timeout 1 turnutils_stunclient 10.77.0.1 >/dev/null 2>&1
+	e2e_wait 120 e2e_run a timeout 10 turnutils_stunclient 10.77.0.1 >/dev/null 2>&1
 }
 
 e2e_coturn_restart()

@@ -86,20 +86,21 @@ class Client(hostile.Client):
         sys.exit("no allocation")
 
 
-def told(sock):
+def told(sock, seconds=0.3):
     """The MTU of an error that says a packet was too long; other errors are passed over."""
-    end = time.monotonic() + 0.3
-    while time.monotonic() < end:
+    end = time.monotonic() + seconds
+    while True:
         try:
             _, control, _, _ = sock.recvmsg(2048, 512, ERRQUEUE)
         except BlockingIOError:
+            if time.monotonic() >= end:
+                return None
             select.select([], [], [sock], 0.05)
             continue
         for _, _, data in control:
             errno, _, _, _, _, info = struct.unpack_from("=IBBBBI", data)
             if errno == EMSGSIZE:
                 return info
-    return None
 
 
 def drain(sock):

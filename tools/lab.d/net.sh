@@ -90,7 +90,7 @@ net_namespace()
 # net_veth NAMESPACE1 LINK1 NAMESPACE2 LINK2
 net_veth()
 {
-	ip link add "$2" netns "$1" mtu 1500 type veth peer name "$4" netns "$3" mtu 1500
+	ip link add "$2" netns "$1" mtu "$LAB_MTU" type veth peer name "$4" netns "$3" mtu "$LAB_MTU"
 	net_link "$1" "$2"
 	net_link "$3" "$4"
 }
@@ -146,7 +146,7 @@ net_relay_links()
 		net_veth "$NS_NET" r0 "$NS_RELAY" nic0
 		return
 	fi
-	ip -n "$NS_NET" link add r0 mtu 1500 type bridge forward_delay 0
+	ip -n "$NS_NET" link add r0 mtu "$LAB_MTU" type bridge forward_delay 0
 	ip -n "$NS_NET" link set r0 up
 	net_veth "$NS_NET" r1 "$NS_RELAY" nic0
 	net_veth "$NS_NET" r2 "$NS_RELAY2" nic0
