@@ -27,7 +27,7 @@ uclient()
 {
 	local log=$E2E_TMP/uclient.log received
 
-	e2e_run a timeout 80 turnutils_uclient -c -m $clients -n $messages -z 20 -u demo \
+	e2e_run a timeout 300 turnutils_uclient -c -m $clients -n $messages -z 20 -u demo \
 		-w demo-password -e "$TP_B4" "${@:2}" "$TP_RELAY4" > "$log" 2>&1
 	received=$(sed -n 's/.*tot_send_msgs=[0-9]*, tot_recv_msgs=\([0-9]*\)$/\1/p' "$log" | tail -n 1)
 	[ "${received:-0}" = $((clients * messages)) ] && grep -q 'Total lost packets 0 ' "$log"
