@@ -63,7 +63,7 @@ bool worker_edge_works(const struct worker_edge *e, const struct stage_worker *s
 bool worker_edge_behind(const struct worker_edge *e, const struct stage_worker *stage)
 {
 	for (unsigned t = 0; t < stage->n_edge; t++) {
-		if (is_awake(e, t) && tp_ring_free(&e->out[t]) < TP_RING_SLOTS / 2)
+		if (is_awake(e, t) && tp_ring_free(&e->out[t]) < TP_RING_SLOTS / 4)
 			return true;
 	}
 	return false;

@@ -24,7 +24,7 @@ void worker_edge_wake(struct worker_edge *e, struct stage_worker *stage, uint64_
 
 // Whether a thread of the edge has work.
 bool worker_edge_works(const struct worker_edge *e, const struct stage_worker *stage);
-// Likewise, and half of its ring waits for it.
+// Likewise, and most of its ring waits for it.
 bool worker_edge_behind(const struct worker_edge *e, const struct stage_worker *stage);
 
 // Before a sleep that a timer of the edge ends. False: there is something to be polled.
