@@ -208,7 +208,8 @@ e2e_stream_open()
 e2e_stream_ask()
 {
 	e2e_answer=
-	echo "$1" >&7
+	# In a shell of its own, which a stream that has ended may kill by SIGPIPE.
+	(echo "$1" >&7) || return 1
 	e2e_wait 600 e2e_stream_answered || return 1
 	e2e_answers=$((e2e_answers + 1))
 	e2e_answer=$(sed -n "${e2e_answers}p" "$e2e_report.lines")
