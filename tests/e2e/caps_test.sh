@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A reload caps the calls under way and lifts the cap again; restarts of either process keep it. Rates
 # are judged by the relay's counters against the time around both readings: a busy machine relays
-# less, never more.
+# less, never more. Marks and shares are judged by the packets that arrive.
 . "$(dirname "$0")/_init.sh"
 
 e2e_need_turnpike
@@ -84,3 +84,26 @@ none=$(dropped cap_all)
 e2e_stream_works "and still"
 e2e_check "nothing is dropped any more" [ "$(dropped cap_all)" = "$none" ]
 e2e_check "the stream ran" e2e_stream_close
+
+# flows PART: the lines of the client's checks.
+flows()
+{
+	local status=0
+
+	e2e_run a timeout 400 python3 "$E2E_TOP/tests/e2e/cap_flows.py" "$1" "$TP_RELAY4" "$TP_B4" \
+		--peer-netns "$TP_NS_B" --password-file "$TP_PASSWORD_FILE" > "$E2E_TMP/flows.$1" 2>&1 ||
+		status=$?
+	grep -E '^(not ok|offered|ECN-capable|not ECN)' "$E2E_TMP/flows.$1"
+	[ $status = 0 ] || cat "$E2E_TMP/flows.$1"
+	return $status
+}
+
+e2e_check "a cap of one allocation" caps_are "{allocation: {bandwidth: 400}}"
+e2e_check "ECN-capable packets are marked on the wire before any is lost, others never" flows mark
+# A sender that a busy machine stops offers less than its share meanwhile.
+if [ -n "$E2E_LONG" ]; then
+	e2e_check "a cap of the realm once more" caps_are "{realm: {bandwidth: 400}}"
+	e2e_check "one session offers ten times as much as another and gets the same" flows share
+	e2e_check "the caps leave" caps_are ""
+	e2e_check "without a cap it gets more" e2e_not flows share
+fi
