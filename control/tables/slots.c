@@ -160,8 +160,11 @@ uint64_t tables_deadline(const struct tables *t, uint64_t now_ns)
 	if (slots_are_ripe(t))
 		return now_ns;
 	// Watched until it has passed, even if nothing of this writer's waits for it.
-	if (tables_grace_is_open(t) || t->open_ns != 0)
+	if (tables_grace_is_open(t))
 		due = now_ns + ASK_EVERY_SHORT_NS;
+	// It has passed and made no entry ripe: the next one may be asked for.
+	else if (t->open_ns != 0)
+		return now_ns;
 	else if (t->state != NULL && slots_are_retired(t))
 		due = t->asked_ns + ask_every_ns(t);
 	return due < deadline ? due : deadline;

@@ -138,6 +138,29 @@ static void an_add_sees_a_grace_period_that_passed(void **state)
 	fixture_allocate(f, 60); // without tables_advance
 }
 
+// Fault: after a request that made no entry ripe (an add had taken them already, or only next hops
+// were retired, as after a restart) no other one was ever asked for: no slot became free, and no
+// allocation's end was told.
+static void a_request_that_frees_nothing_is_followed_by_another(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t refs[60];
+
+	for (uint32_t i = 0; i < 60; i++)
+		refs[i] = fixture_allocate(f, i);
+	f->store.allocation_del(f->store.ctx, refs[0]);
+	tables_advance(f->t, f->now_ns += 20 * TP_NS_PER_MS);
+	shm_state_adopt(&f->state, tables_shm(f->t));
+	fixture_allocate(f, 60); // takes the slot that is ripe
+	f->store.allocation_del(f->store.ctx, refs[1]);
+	f->now_ns += TP_NS_PER_S;
+	assert_true(tables_deadline(f->t, f->now_ns) <= f->now_ns);
+	tables_advance(f->t, f->now_ns);
+	assert_true(tables_deadline(f->t, f->now_ns) > f->now_ns);
+	fixture_grace(f);
+	assert_int_equal(f->n_ended, 2);
+}
+
 static void chains_grow_and_shrink(void **state)
 {
 	struct fixture *f = *state;
@@ -221,6 +244,7 @@ int main(void)
 		TEST(requests_are_rare_unless_slots_are_few),
 		TEST(deadlines_follow_what_is_under_way),
 		TEST(an_add_sees_a_grace_period_that_passed),
+		TEST(a_request_that_frees_nothing_is_followed_by_another),
 		TEST(chains_grow_and_shrink),
 		TEST(a_full_chain_is_no_space),
 		TEST(a_request_of_the_last_writer_is_watched),
