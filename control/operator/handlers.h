@@ -24,6 +24,10 @@ enum ctl_step operator_secret_list(void *ctx, struct ctl_call *call);
 enum ctl_step operator_ban_add(void *ctx, struct ctl_call *call);
 enum ctl_step operator_ban_remove(void *ctx, struct ctl_call *call);
 enum ctl_step operator_ban_list(void *ctx, struct ctl_call *call);
+enum ctl_step operator_budget_show(void *ctx, struct ctl_call *call);
+enum ctl_step operator_budget_reset(void *ctx, struct ctl_call *call);
+enum ctl_step operator_user_show(void *ctx, struct ctl_call *call);
+enum ctl_step operator_realm_list(void *ctx, struct ctl_call *call);
 enum ctl_step operator_policy_explain(void *ctx, struct ctl_call *call);
 enum ctl_step operator_config_check(void *ctx, struct ctl_call *call);
 enum ctl_step operator_config_reload(void *ctx, struct ctl_call *call);
@@ -54,6 +58,9 @@ const struct turn_realm_conf *operator_realm_named(
 	const struct operator_desk *op, const char *name);
 // The answer where there is none of the argument "realm".
 enum ctl_step operator_realm_missing(struct ctl_call *call);
+
+// The text of an enum turn_identity_kind.
+const char *operator_identity_name(unsigned kind);
 
 // Bans, and logs it. 0 or a negative errno: -EIO where it holds but is not kept.
 int operator_ban(struct operator_desk *op, const struct ctl_call *call, const struct turn_ban *ban);

@@ -34,6 +34,11 @@ static void on_ended(void *ctx, const struct turn_allocation_record *rec, uint32
 	process_event_ended(rec, ref, usage, reason);
 }
 
+static void on_rest(void *ctx, const struct turn_allocation_record *rec, uint64_t octets)
+{
+	process_budget_ended(ctx, rec, octets);
+}
+
 static void on_random(void *ctx, void *buf, size_t len)
 {
 	uint8_t *next = buf;
@@ -208,8 +213,11 @@ static int fail(struct shm_error *err, int rc)
 
 int process_core_open(struct process *p, struct settings *settings, struct shm_error *err)
 {
-	const struct tables_env env = {
-		.ctx = p, .next_hop = on_next_hop, .neighbour = on_neighbour, .ended = on_ended};
+	const struct tables_env env = {.ctx = p,
+		.next_hop = on_next_hop,
+		.neighbour = on_neighbour,
+		.ended = on_ended,
+		.rest = on_rest};
 	int rc;
 
 	*err = (struct shm_error){.cause = SHM_OK};

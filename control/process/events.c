@@ -19,6 +19,7 @@ static const char *reason_name(uint8_t stored)
 		[TURN_CLOSE_CONFIG] = "configuration",
 		[TURN_CLOSE_RELAY] = "relay",
 		[TURN_CLOSE_BANNED] = "banned",
+		[TURN_CLOSE_BUDGET] = "budget",
 	};
 
 	// Removed by a recovery scan.
@@ -66,6 +67,7 @@ static enum log_event_id refusal_event(const struct turn_refusal *refusal)
 	case TURN_REFUSED_PEER:
 		return LOG_EV_PEER_DENIED;
 	case TURN_REFUSED_QUOTA:
+	case TURN_REFUSED_BUDGET:
 		return LOG_EV_QUOTA_REACHED;
 	case TURN_REFUSED_PORTS:
 		return LOG_EV_PORTS_EXHAUSTED;

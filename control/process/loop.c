@@ -130,6 +130,7 @@ static void beat(struct process *p, struct loop_state *s, uint64_t now_ns)
 			&p->link.inject.header->file.heartbeat_ns, now_ns, memory_order_relaxed);
 		link_tick(&p->link, now_ns);
 		process_keys_tick(p, now_ns);
+		process_budgets_tick(p, now_ns);
 		lookup_client_tick(&p->lookup, now_ns);
 		operator_tick(&p->operator, now_ns);
 	}

@@ -171,6 +171,7 @@ void process_init(struct process *p, const struct process_options *o)
 		.options = *o,
 		.role_fd = -1,
 		.bans_fd = -1,
+		.budgets.fd = -1,
 		.started_ns = proc_now_ns(),
 		.loop.epoll_fd = -1,
 		.loop.signal_fd = -1,
@@ -185,6 +186,7 @@ void process_init(struct process *p, const struct process_options *o)
 	p->operator.started_ns = p->started_ns;
 	p->operator.reload = on_reload;
 	p->operator.ban = process_ban;
+	p->operator.budget_reset = process_budget_reset;
 	p->operator.reload_ctx = p;
 }
 
@@ -220,6 +222,8 @@ int process_start(struct process *p, const struct process_options *o, struct con
 	lookup_client_init(&p->lookup, p->loop.epoll_fd, PROCESS_TAG_LOOKUP);
 	process_serve_aim(p);
 	status = process_bans_open(p);
+	if (status == 0)
+		status = process_budgets_open(p);
 	if (status == 0)
 		status = streams_take(p);
 	if (status == 0)
@@ -267,6 +271,7 @@ void process_stop(struct process *p)
 	if (orderly && shm_role_has_left(&p->link.place, SHM_ROLE_DATAPLANE))
 		process_events_end_all(p);
 	process_streams_close(p);
+	process_budgets_close(p, orderly);
 	process_bans_close(p, orderly);
 	if (p->core.turn != NULL) {
 		link_fini(&p->link);

@@ -65,6 +65,20 @@ void settings_diff_caps(struct settings_diff *d, const char *const keys[SETTINGS
 	}
 }
 
+void settings_diff_budget(struct settings_diff *d, const char *const keys[5],
+	const struct conf_budget *from, const struct conf_budget *to)
+{
+	static const char *const periods[] = {
+		[CONF_BUDGET_MONTH] = "month", [CONF_BUDGET_DAY] = "day"};
+	static const char *const ends[] = {[CONF_SPENT_END] = "end", [CONF_SPENT_CAP] = "cap"};
+
+	settings_diff_number(d, keys[0], false, from->megabytes, to->megabytes);
+	text_compare(d, keys[1], false, periods[from->period], periods[to->period]);
+	settings_diff_number(d, keys[2], false, from->start, to->start);
+	text_compare(d, keys[3], false, ends[from->spent], ends[to->spent]);
+	settings_diff_number(d, keys[4], false, from->bandwidth_kbps, to->bandwidth_kbps);
+}
+
 // ---- fixed at start ---------------------------------------------------------------------------
 
 static bool ports_equal(const struct conf_port *a, const struct conf_port *b)
@@ -271,6 +285,7 @@ static void values_compare(struct settings_diff *d, const struct conf *from, con
 		[CONF_FAMILY_IPV6] = "ipv6",
 		[CONF_FAMILY_KEEP] = "keep"};
 	static const char *const caps[] = SETTINGS_CAPS_KEYS("limits.caps.");
+	static const char *const budget[] = SETTINGS_BUDGET_KEYS("limits.budget.");
 	const struct conf_limits *a = &from->limits, *b = &to->limits;
 	const struct conf_protocol *p = &from->protocol, *q = &to->protocol;
 
@@ -298,6 +313,14 @@ static void values_compare(struct settings_diff *d, const struct conf *from, con
 		b->first_contact_rate);
 	settings_diff_number(
 		d, "limits.user_connections", false, a->user_connections, b->user_connections);
+	settings_diff_number(d, "limits.user_ports", false, a->user_ports, b->user_ports);
+	settings_diff_number(
+		d, "limits.realm_allocations", false, a->realm_allocations, b->realm_allocations);
+	settings_diff_number(
+		d, "limits.realm_connections", false, a->realm_connections, b->realm_connections);
+	settings_diff_number(d, "limits.peer_rate", false, a->peer_rate, b->peer_rate);
+	settings_diff_number(d, "limits.peer_burst", false, a->peer_burst, b->peer_burst);
+	settings_diff_budget(d, budget, &a->budget, &b->budget);
 	settings_diff_caps(d, caps, &a->caps, &b->caps);
 	settings_diff_number(d, "protocol.channel_max", false, p->channel_max, q->channel_max);
 	text_compare(d, "protocol.default_family", false, families[p->default_family],

@@ -240,6 +240,7 @@ static int realm_compare(
 	struct settings_diff *d, const struct conf_realm *from, const struct conf_realm *to)
 {
 	static const char *const caps[] = SETTINGS_CAPS_KEYS("caps.");
+	static const char *const budget[] = SETTINGS_BUDGET_KEYS("budget.");
 	struct settings_diff *part = calloc(1, sizeof(*part));
 	char text[sizeof(part->changes[0].text)];
 	int rc;
@@ -248,11 +249,14 @@ static int realm_compare(
 		return -ENOMEM;
 	origins_compare(part, from, to);
 	settings_diff_number(part, "allocations", false, from->allocations, to->allocations);
+	settings_diff_number(part, "connections", false, from->connections, to->connections);
+	settings_diff_number(part, "user_ports", false, from->user_ports, to->user_ports);
 	settings_diff_number(part, "user_quota", false, from->user_quota, to->user_quota);
 	settings_diff_number(part, "secret_quota", false, from->secret_quota, to->secret_quota);
 	settings_diff_number(part, "allocate_rate", false, from->allocate_rate, to->allocate_rate);
 	settings_diff_number(
 		part, "allocate_burst", false, from->allocate_burst, to->allocate_burst);
+	settings_diff_budget(part, budget, &from->budget, &to->budget);
 	settings_diff_caps(part, caps, &from->caps, &to->caps);
 	rc = credentials_compare(part, from, to);
 	if (rc == 0 && part->n > 0)

@@ -23,5 +23,12 @@ void settings_diff_counts(
 	}
 void settings_diff_caps(struct settings_diff *d, const char *const keys[SETTINGS_CAPS_NUMBERS],
 	const struct conf_caps *from, const struct conf_caps *to);
+// Likewise for a budget: five keys.
+#define SETTINGS_BUDGET_KEYS(path)                                                                 \
+	{                                                                                          \
+		path "megabytes", path "period", path "start", path "calls", path "bandwidth"      \
+	}
+void settings_diff_budget(struct settings_diff *d, const char *const keys[5],
+	const struct conf_budget *from, const struct conf_budget *to);
 // Compares the file's own realm and the further ones. 0 or -ENOMEM.
 int settings_diff_realms(struct settings_diff *d, const struct conf *from, const struct conf *to);

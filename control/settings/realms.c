@@ -6,6 +6,8 @@
 
 #include <stun/integrity.h>
 
+#define SPENT_BURST_MS 40u // as the default of caps
+
 void settings_wipe_free(const void *p, size_t len)
 {
 	if (p != NULL)
@@ -161,6 +163,20 @@ static void caps_set(struct turn_realm_conf *realm, const struct conf_caps *caps
 	realm->realm_cap = settings_cap(&caps->realm);
 }
 
+static void budget_set(struct turn_realm_conf *realm, const struct conf_budget *b)
+{
+	const struct conf_cap cap = {
+		.bandwidth_kbps = b->bandwidth_kbps, .burst_ms = SPENT_BURST_MS};
+
+	realm->budget = (struct turn_budget_conf){
+		.octets = b->megabytes * 1000000ull,
+		.period = b->period == CONF_BUDGET_DAY ? TURN_BUDGET_DAY : TURN_BUDGET_MONTH,
+		.start = b->start,
+	};
+	if (b->spent == CONF_SPENT_CAP)
+		realm->budget.cap = settings_cap(&cap);
+}
+
 // The realm's own, and those of some users.
 static int realm_policies_make(const struct settings *s, struct settings_realm *part,
 	struct turn_realm_conf *realm, const struct conf_realm *from)
@@ -204,6 +220,9 @@ static struct turn_realm_conf own_realm(const struct conf *c)
 {
 	return (struct turn_realm_conf){
 		.name = c->realm,
+		.max_allocations = c->limits.realm_allocations,
+		.max_connections = c->limits.realm_connections,
+		.user_ports = c->limits.user_ports,
 		.user_quota = c->limits.user_quota,
 		.secret_quota = c->limits.secret_quota,
 		.allocate_rate = c->limits.allocate_rate,
@@ -219,6 +238,8 @@ static struct turn_realm_conf further_realm(const struct conf_realm *c)
 		.origins = c->origins,
 		.n_origins = c->n_origins,
 		.max_allocations = c->allocations,
+		.max_connections = c->connections,
+		.user_ports = c->user_ports,
 		.user_quota = c->user_quota,
 		.secret_quota = c->secret_quota,
 		.allocate_rate = c->allocate_rate,
@@ -246,6 +267,7 @@ static int realm_make(struct settings *s, size_t i)
 	*realm = i == 0 ? own_realm(c) : further_realm(from);
 	source = conf_source_of(&c->directory, realm->name);
 	caps_set(realm, i == 0 ? &c->limits.caps : &from->caps);
+	budget_set(realm, i == 0 ? &c->limits.budget : &from->budget);
 	if (c->protocol.sha256)
 		realm->features |= TP_FEATURE_PASSWORD_ALGORITHMS;
 	if (c->protocol.userhash)

@@ -122,6 +122,8 @@ static void values_copy(struct settings *s)
 	t->tcp_relay = c->protocol.tcp_relay;
 	t->mobility = c->protocol.mobility;
 	t->data_per_user = c->limits.user_connections;
+	t->peer_rate = c->limits.peer_rate;
+	t->peer_burst = c->limits.peer_burst;
 	t->all_cap = settings_cap(&c->limits.caps.all);
 	s->path = (struct tp_path_config){.relay_port_min = t->port_min,
 		.relay_port_max = t->port_max,
@@ -221,10 +223,10 @@ static bool cap_is_set(const struct conf_cap *c)
 	return c->bandwidth_kbps != 0 || c->packet_rate != 0;
 }
 
-static bool caps_are_set(const struct conf_caps *c)
+static bool caps_are_set(const struct conf_caps *c, const struct conf_budget *b)
 {
 	return cap_is_set(&c->allocation) || cap_is_set(&c->user) || cap_is_set(&c->realm) ||
-	       cap_is_set(&c->all);
+	       cap_is_set(&c->all) || (b->megabytes != 0 && b->spent == CONF_SPENT_CAP);
 }
 
 // A slot for each allocation, each user and the rest.
@@ -235,10 +237,10 @@ static uint32_t limits_all(const struct conf *conf)
 
 uint32_t settings_limits_needed(const struct conf *conf)
 {
-	bool are_set = caps_are_set(&conf->limits.caps);
+	bool are_set = caps_are_set(&conf->limits.caps, &conf->limits.budget);
 
 	for (size_t i = 0; i < conf->n_realms; i++)
-		are_set |= caps_are_set(&conf->realms[i].caps);
+		are_set |= caps_are_set(&conf->realms[i].caps, &conf->realms[i].budget);
 	return are_set ? limits_all(conf) : 0;
 }
 

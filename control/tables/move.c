@@ -304,13 +304,15 @@ static void object_finish(struct tables *t, uint32_t successor, uint32_t i)
 	tables_entry_end(t, i);
 }
 
-void tables_usage_merge(struct tables_usage *to, struct tables_usage *from)
+void tables_usage_merge(struct record *to, struct record *from)
 {
-	to->to_peer_packets += from->to_peer_packets;
-	to->to_peer_octets += from->to_peer_octets;
-	to->to_client_packets += from->to_client_packets;
-	to->to_client_octets += from->to_client_octets;
-	memset(from, 0, sizeof(*from));
+	to->used.to_peer_packets += from->used.to_peer_packets;
+	to->used.to_peer_octets += from->used.to_peer_octets;
+	to->used.to_client_packets += from->used.to_client_packets;
+	to->used.to_client_octets += from->used.to_client_octets;
+	to->charged_kib += from->charged_kib;
+	memset(&from->used, 0, sizeof(from->used));
+	from->charged_kib = 0;
 }
 
 void tables_move_finish(void *ctx, uint32_t allocation)
@@ -330,7 +332,7 @@ void tables_move_finish(void *ctx, uint32_t allocation)
 		object_finish(t, successor, t->links[allocation].next);
 	locals_reference(t, allocation, tables_local_unreference);
 	tables_entry_end(t, allocation);
-	tables_usage_merge(&r->used, &record_of(t, allocation)->used);
+	tables_usage_merge(r, record_of(t, allocation));
 	record_leave(t, allocation, successor);
 	r->other = 0;
 	atomic_store_explicit(&r->state, RECORD_LIVE, memory_order_release);
@@ -412,7 +414,7 @@ static void arrival_settle(const struct tables *t, struct record *r)
 		ref_is(t, r->other, TP_KIND_ALLOCATION) ? record_find(t, r->other) : NULL;
 
 	if (first != NULL && first->created_ns == r->created_ns) {
-		tables_usage_merge(&r->used, &first->used);
+		tables_usage_merge(r, first);
 		atomic_store_explicit(&first->state, RECORD_MOVED, memory_order_release);
 	}
 	r->other = 0;

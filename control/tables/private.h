@@ -49,8 +49,8 @@ struct record {
 	// Usage of ended permissions and channels.
 	struct tables_usage used;
 	uint8_t key[TURN_KEY_MAX];
-	// Index of the ALLOCATION entry that holds the other family, 0: none.
-	uint32_t partner;
+	// Low 32 bits of the KiB of usage that were charged to its user's budget.
+	uint32_t charged_kib;
 	// LIVE: the ALLOCATION entry of a second 5-tuple, 0: it is not moving.
 	uint32_t other;
 	uint8_t username[RECORD_NAME_INLINE];

@@ -49,7 +49,6 @@ uint32_t tables_record_take(
 	r->connection = rec->connection;
 	r->ticket_id = rec->ticket_id;
 	r->credential_expires_s = rec->credential_expires_s;
-	r->partner = rec->partner;
 	r->key_algorithm = rec->key_algorithm;
 	r->key_len = (uint8_t)rec->key_len;
 	memcpy(r->key, rec->key, rec->key_len);
@@ -69,7 +68,7 @@ void tables_record_succeed(struct tables *t, uint32_t number, uint32_t old)
 	r->ticket_id = was->ticket_id;
 	r->connection = was->connection;
 	r->client_transport = was->client_transport;
-	r->partner = was->partner;
+	r->charged_kib = was->charged_kib;
 	r->other = was->other;
 	r->used = was->used;
 	r->close_reason = was->close_reason;
@@ -147,7 +146,6 @@ void tables_record_read(
 	rec->connection = r->connection;
 	rec->ticket_id = r->ticket_id;
 	rec->credential_expires_s = r->credential_expires_s;
-	rec->partner = r->partner;
 	rec->key_algorithm = r->key_algorithm;
 	rec->key_len = r->key_len;
 	memcpy(rec->key, r->key, r->key_len);

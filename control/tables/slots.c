@@ -30,7 +30,7 @@ static void moved_free(struct tables *t, uint32_t number)
 	if (other != 0 && other < t->shm.table.n_entries && t->slot_state[other] != SLOT_IDLE &&
 		entry_of(t, other)->key.kind == TP_KIND_ALLOCATION &&
 		record_of(t, other)->created_ns == r->created_ns)
-		tables_usage_merge(&record_of(t, other)->used, &r->used);
+		tables_usage_merge(record_of(t, other), r);
 	tables_record_give(t, number);
 }
 
@@ -47,6 +47,8 @@ static void allocation_free(struct tables *t, uint32_t slot)
 	}
 	if (t->env.ended != NULL) {
 		tables_record_read(t, slot, &rec);
+		if (t->env.rest != NULL)
+			t->env.rest(t->env.ctx, &rec, tables_uncharged(r, &r->used, true));
 		t->env.ended(t->env.ctx, &rec, slot, &t->priv.records[record].used,
 			t->priv.records[record].close_reason);
 		explicit_bzero(&rec, sizeof(rec));

@@ -401,6 +401,8 @@ uint32_t tables_move_twin(const struct tables *t, uint32_t ref);
 int tables_move_twin_add(struct tables *t, uint32_t successor, uint32_t i);
 void tables_move_twin_end(struct tables *t, uint32_t twin);
 // Adds the usage, and makes it zero where it was.
-void tables_usage_merge(struct tables_usage *to, struct tables_usage *from);
+void tables_usage_merge(struct record *to, struct record *from);
+// Octets of the usage that are not charged; whole KiB alone, or `all`.
+uint64_t tables_uncharged(const struct record *r, const struct tables_usage *usage, bool all);
 // Names the connection of a published entry.
 void tables_connection_set(struct tp_entry *e, uint64_t connection);

@@ -116,3 +116,27 @@ int tables_allocation_usage(const struct tables *t, uint32_t ref, struct tables_
 		usage_now(t, i, usage);
 	return 0;
 }
+
+uint64_t tables_uncharged(const struct record *r, const struct tables_usage *usage, bool all)
+{
+	uint64_t octets = usage->to_peer_octets + usage->to_client_octets;
+	uint32_t kib = (uint32_t)(octets >> 10) - r->charged_kib;
+
+	// Counters that went back, of a file that was truncated, give nothing back.
+	if ((int32_t)kib < 0)
+		return 0;
+	return ((uint64_t)kib << 10) + (all ? octets & 1023 : 0);
+}
+
+// The record says it, so that a restarted process charges nothing twice.
+uint64_t tables_charge(struct tables *t, uint32_t ref)
+{
+	struct tables_usage usage;
+	uint64_t octets;
+
+	if (tables_allocation_usage(t, ref, &usage) < 0)
+		return 0;
+	octets = tables_uncharged(record_of(t, ref), &usage, false);
+	record_of(t, ref)->charged_kib += (uint32_t)(octets >> 10);
+	return octets;
+}

@@ -138,16 +138,6 @@ static void ports_scan(struct tables *t)
 	}
 }
 
-// Two allocations are partners when each names the other.
-static void partner_settle(struct tables *t, uint32_t i)
-{
-	struct record *r = record_of(t, i);
-
-	if (r->partner != 0 && (!ref_is(t, r->partner, TP_KIND_ALLOCATION) ||
-				       record_of(t, r->partner)->partner != i))
-		r->partner = 0;
-}
-
 void tables_verify_allocations(struct scan *s)
 {
 	struct tables *t = s->t;
@@ -163,9 +153,6 @@ void tables_verify_allocations(struct scan *s)
 		tables_entry_drop(s, i, true);
 		ports_scan(t);
 	}
-	for (uint32_t i = 1; i < t->shm.table.n_entries; i++)
-		if (ref_is(t, i, TP_KIND_ALLOCATION))
-			partner_settle(t, i);
 }
 
 // ---- permissions and channels -----------------------------------------------------------------

@@ -10,6 +10,14 @@
 
 #include "identity.h"
 
+// Whom a request counts for.
+struct turn_account_key {
+	struct turn_realm *realm;
+	struct stun_text name; // of the user; part of the principal's
+	uint32_t secret_id;
+	enum turn_identity_kind kind;
+};
+
 struct turn_account {
 	struct ds_map_node node;
 	struct turn_account *parent; // of the secret; NULL
@@ -22,6 +30,7 @@ struct turn_account {
 	uint32_t n_data;     // data connections of TCP allocations
 	uint32_t n_sessions; // live allocations, which share its cap
 	uint32_t limit;	     // of its cap; 0: none
+	bool capped;	     // it has the cap of a spent budget
 	uint32_t n_cooling;  // relayed ports that cool down after the user
 	struct ds_list cooling;	   // these, oldest first
 	uint64_t next_allocate_ns; // when the user has used up nothing of the Allocate rate
@@ -29,9 +38,13 @@ struct turn_account {
 	char name[];
 };
 
+struct turn_account_key turn_account_key_of(const struct turn_principal *principal);
 // Returns the account with one more reference, made where there was none; NULL without memory.
 struct turn_account *turn_account_take(
 	struct ds_map *accounts, const struct turn_principal *principal);
+// The account that is there; NULL.
+struct turn_account *turn_account_find(
+	const struct ds_map *accounts, const struct turn_account_key *key);
 void turn_account_hold(struct turn_account *account); // one reference more
 void turn_account_return(struct ds_map *accounts, struct turn_account *account);
 // Entries of the tables. A user may take more while fewer are taken than TURN_ENTRIES_SHARE times
@@ -43,5 +56,7 @@ void turn_account_open(struct turn_account *account);
 void turn_account_close(struct turn_account *account);
 // Whether an Allocate request is within the rate of the user; counts it.
 bool turn_account_may_ask(struct turn_account *account, uint64_t now_ns);
-// Whether `n` allocations more are within the quota of the user and of the user's secret.
+// Whether `n` allocations more are within that of the realm;
+bool turn_realm_may_open(const struct turn_realm *realm, uint32_t n);
+// within the quotas of the user and of the user's secret.
 bool turn_account_may_open(const struct turn_account *account, uint32_t n);

@@ -53,10 +53,23 @@ static uint32_t realm_limit(const struct turn_server *s, const struct turn_realm
 	return realm->limit != 0 ? realm->limit : s->all_limit;
 }
 
+struct turn_cap turn_account_cap(const struct turn_account *account)
+{
+	const struct turn_realm_conf *conf = &account->realm->conf;
+	struct turn_cap cap = conf->user_cap;
+
+	if (account->capped &&
+		(cap.bits_per_s == 0 || cap.bits_per_s > conf->budget.cap.bits_per_s)) {
+		cap.bits_per_s = conf->budget.cap.bits_per_s;
+		cap.burst_bits = conf->budget.cap.burst_bits;
+	}
+	return cap;
+}
+
 static void account_settle(struct turn_server *s, struct turn_account *account)
 {
 	const struct turn_limit limit = {
-		.cap = account->realm->conf.user_cap,
+		.cap = turn_account_cap(account),
 		.parent = realm_limit(s, account->realm),
 		.sessions = account->n_sessions,
 		.realm_id = account->realm->conf.id,

@@ -8,6 +8,8 @@
 
 #include "state.h"
 
+// The cap of the user: the lower of two bandwidths where the budget is spent.
+struct turn_cap turn_account_cap(const struct turn_account *account);
 // A new or a restored allocation, counted already.
 void turn_caps_open(struct turn_server *s, struct turn_allocation *a);
 // One that was `old`'s, has its new account already, and `old` is still there.

@@ -121,8 +121,11 @@ struct turn_data *turn_data_by_peer(const struct turn_allocation *a, const struc
 
 bool turn_data_is_left(const struct turn_server *s, const struct turn_allocation *a)
 {
+	const struct turn_realm *realm = a->account->realm;
+
 	return a->n_data < TURN_DATA_ALLOCATION_MAX &&
-	       (s->conf.data_per_user == 0 || a->account->n_data < s->conf.data_per_user);
+	       (s->conf.data_per_user == 0 || a->account->n_data < s->conf.data_per_user) &&
+	       (realm->conf.max_connections == 0 || realm->n_data < realm->conf.max_connections);
 }
 
 static struct turn_data *data_add(struct turn_server *s, struct turn_allocation *a, uint64_t key,
@@ -146,6 +149,7 @@ static struct turn_data *data_add(struct turn_server *s, struct turn_allocation 
 	ds_list_add(&a->data, &d->link);
 	a->n_data++;
 	a->account->n_data++;
+	a->account->realm->n_data++;
 	return d;
 }
 
@@ -165,6 +169,7 @@ void turn_data_forget(struct turn_server *s, struct turn_data *d)
 {
 	d->allocation->n_data--;
 	d->allocation->account->n_data--;
+	d->allocation->account->realm->n_data--;
 	ds_list_del(&d->link);
 	ds_map_del(&s->data_by_key, &d->by_key);
 	ds_map_del(&s->data_by_id, &d->by_id);

@@ -169,6 +169,8 @@ void turn_realms_replace(struct turn_realms *rs, struct turn_realms *fresh)
 		rs->items[i] = fresh->items[i];
 		rs->items[i].counters = old.counters;
 		rs->items[i].n_allocations = old.n_allocations;
+		rs->items[i].n_held = old.n_held;
+		rs->items[i].n_data = old.n_data;
 		rs->items[i].limit = old.limit;
 		fresh->items[i] = old;
 	}

@@ -74,6 +74,9 @@ unsigned turn_handle_channel(struct turn_request *r, struct stun_writer *w);
 unsigned turn_handle_connect(struct turn_request *r, struct stun_writer *w);
 unsigned turn_handle_connection_bind(struct turn_request *r, struct stun_writer *w);
 
+// permission.c: takes `n` new peers from the rate of the request's allocation. 0, or the code of
+// the refusal.
+unsigned turn_peers_bill(struct turn_request *r, uint32_t n);
 // permission.c: refuses a permission that could not be made, by why.
 unsigned turn_permission_refuse(struct turn_request *r);
 // refresh.c: RFC 8656 7.2 and 8.2, the lifetime that a LIFETIME attribute asks for. -1:

@@ -94,6 +94,8 @@ static int parts_init(struct turn_server *s, const struct turn_conf *conf)
 	if (err == 0)
 		err = turn_bans_init(&s->bans, key, &s->wheel);
 	if (err == 0)
+		err = turn_budgets_init(&s->budgets, key);
+	if (err == 0)
 		err = turn_locals_init(&s->locals, key, conf);
 	if (err == 0)
 		err = turn_ports_init(&s->ports, &s->accounts, conf);
@@ -156,6 +158,7 @@ void turn_destroy(struct turn_server *s)
 	turn_tombstones_fini(&s->tombstones);
 	turn_ports_fini(&s->ports);
 	turn_locals_fini(&s->locals);
+	turn_budgets_fini(&s->budgets);
 	turn_bans_fini(&s->bans);
 	turn_connections_fini(&s->connections);
 	turn_pending_fini(&s->pending);

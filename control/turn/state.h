@@ -12,6 +12,7 @@
 
 #include "account.h"
 #include "ban.h"
+#include "budget.h"
 #include "connection.h"
 #include "identity.h"
 #include "key_cache.h"
@@ -63,6 +64,7 @@ struct turn_allocation {
 	struct ds_list data; // connections of a TCP allocation
 	uint64_t created_ns;
 	uint64_t next_move_ns; // when it has used up nothing of the rate of moves
+	uint64_t next_peer_ns; // likewise of new peers
 	uint32_t lifetime_s;   // of the Allocate success response
 	uint32_t ref;
 	uint32_t index;		// in the pool
@@ -80,6 +82,7 @@ struct turn_allocation {
 	bool listens;	   // the edge has said so in this session
 	bool held;	   // its connection is gone, its client may come back with a ticket
 	bool hashed;	   // its permissions and channels are in the server's maps
+	bool capped;	   // its user's budget is spent
 };
 
 struct turn_permission {
@@ -134,6 +137,7 @@ struct turn_server {
 	struct turn_pending pending;
 	struct turn_connections connections;
 	struct turn_bans bans;
+	struct turn_budgets budgets;
 	uint64_t resume_ns;		     // when requests became ready
 	struct turn_lookup lookup;	     // of the question handed out last
 	struct turn_pending_request resumed; // that has its answer, taken up last

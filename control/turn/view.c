@@ -2,6 +2,8 @@
 // The operator's view.
 #include "allocation.h"
 
+#include "cap.h"
+
 #include <errno.h>
 
 const char *turn_refusal_text(enum turn_refusal_cause cause)
@@ -46,6 +48,45 @@ bool turn_secret_next(const struct turn_server *s, uint16_t realm_id, size_t *cu
 	};
 	++*cursor;
 	return true;
+}
+
+int turn_user_find(const struct turn_server *s, uint16_t realm_id, enum turn_identity_kind kind,
+	const char *name, size_t len, struct turn_user_view *view)
+{
+	struct turn_realm *realm = turn_realm_by_id(&s->realms, realm_id);
+	const struct turn_account_key key = {.realm = realm, .name = {name, len}, .kind = kind};
+	const struct turn_account *a = realm != NULL ? turn_account_find(&s->accounts, &key) : NULL;
+
+	if (a == NULL)
+		return -ENOENT;
+	*view = (struct turn_user_view){
+		.kind = kind,
+		.allocations = a->n_allocations,
+		.allocations_max = realm->conf.user_quota,
+		.ports = a->n_allocations + a->n_cooling,
+		.ports_max = realm->conf.user_ports,
+		.connections = a->n_data,
+		.connections_max = s->conf.data_per_user,
+		.entries = a->n_entries,
+		.cap = turn_account_cap(a),
+	};
+	return 0;
+}
+
+int turn_realm_find(const struct turn_server *s, uint16_t realm_id, struct turn_user_view *view)
+{
+	const struct turn_realm *realm = turn_realm_by_id(&s->realms, realm_id);
+
+	if (realm == NULL)
+		return -ENOENT;
+	*view = (struct turn_user_view){
+		.allocations = realm->n_held,
+		.allocations_max = realm->conf.max_allocations,
+		.connections = realm->n_data,
+		.connections_max = realm->conf.max_connections,
+		.cap = realm->conf.realm_cap,
+	};
+	return 0;
 }
 
 size_t turn_allocation_count(const struct turn_server *s)

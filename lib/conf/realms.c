@@ -114,6 +114,7 @@ void conf_settle_realms(struct conf_loader *load)
 		origins_check(load, i);
 		conf_realm_check(load, &r->conf.name, where, &r->own, false);
 		conf_peers_check(load, &r->conf.peers);
+		conf_budget_check(load, &r->conf.budget);
 		conf_policies_check(load, r->conf.policies, r->conf.n_policies);
 		realms[i] = r->conf;
 	}

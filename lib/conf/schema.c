@@ -40,7 +40,9 @@ static const struct rule limits_rules[] = {
 		RULE_AT(struct conf_limits, user_quota),
 		.max = UINT32_MAX,
 		.initial = "0",
-		.text = "Allocations of one user; 0: no limit."},
+		.text = "Allocations of one user: each relayed address counts, so one of both "
+			"families is two, and so does a port reserved by EVEN-PORT; one that moves "
+			"or waits for its client counts as before. 0: no limit."},
 	{.key = "secret_quota",
 		.type = RULE_U32,
 		RULE_AT(struct conf_limits, secret_quota),
@@ -127,6 +129,49 @@ static const struct rule limits_rules[] = {
 		.initial = "1024",
 		.text = "Connections of one user with peers by TCP allocations, at most 64 of each "
 			"allocation; more are refused with 486. 0: no limit."},
+	{.key = "user_ports",
+		.type = RULE_U32,
+		RULE_AT(struct conf_limits, user_ports),
+		.max = UINT32_MAX,
+		.initial = "0",
+		.text = "Relayed ports that one user holds: in use, reserved by EVEN-PORT, and at "
+			"rest for 60 s after use; more are refused with 486. 0: no limit. Ports at "
+			"rest from before a restart of turnpike-control count for nobody."},
+	{.key = "realm_allocations",
+		.type = RULE_U32,
+		RULE_AT(struct conf_limits, realm_allocations),
+		.max = 4u << 20,
+		.initial = "0",
+		.text = "Allocations of all users of the file's own realm, counted as for "
+			"`user_quota`; more are refused with 508. 0: as many as the relay has."},
+	{.key = "realm_connections",
+		.type = RULE_U32,
+		RULE_AT(struct conf_limits, realm_connections),
+		.max = UINT32_MAX,
+		.initial = "0",
+		.text = "Connections with peers by TCP allocations of all users of the file's own "
+			"realm; 0: no limit."},
+	{.key = "peer_rate",
+		.type = RULE_U32,
+		RULE_AT(struct conf_limits, peer_rate),
+		.max = 1000000,
+		.initial = "16",
+		.unit = "peers/s",
+		.text = "New peers of one allocation, by CreatePermission and ChannelBind; more "
+			"are "
+			"refused with 508. Renewing one that is there costs nothing. 0: no limit."},
+	{.key = "peer_burst",
+		.type = RULE_U32,
+		RULE_AT(struct conf_limits, peer_burst),
+		.min = 1,
+		.max = 1000000,
+		.initial = "512",
+		.text = "New peers of one allocation at once, beyond the rate: many times what a "
+			"browser tries."},
+	{.key = "budget",
+		.type = RULE_MAP,
+		RULE_AT(struct conf_limits, budget),
+		.section = &conf_schema_budget},
 	{.key = "caps",
 		.type = RULE_MAP,
 		RULE_AT(struct conf_limits, caps),
@@ -330,9 +375,9 @@ static const struct rule control_rules[] = {
 		RULE_AT(struct conf_control, state_directory),
 		.initial_text = "`runtime_directory`",
 		.example = "/var/lib/turnpike",
-		.text = "Directory of the file of bans, `bans`, which the user of "
-			"turnpike-control writes. Choose one that outlives a reboot where bans "
-			"shall."},
+		.text = "Directory of the files of bans and budgets, `bans` and `budgets`, which "
+			"the user of turnpike-control writes. Choose one that outlives a reboot "
+			"where these shall."},
 	{.key = "group",
 		.type = RULE_TEXT,
 		RULE_AT(struct conf_control, group),

@@ -143,6 +143,7 @@ extern const struct section conf_schema_user;
 extern const struct section conf_schema_secret;
 extern const struct section conf_schema_tokens;
 extern const struct section conf_schema_peers;
+extern const struct section conf_schema_budget;
 extern const struct section conf_schema_caps;
 extern const struct section conf_schema_realm_caps;
 extern const struct section conf_schema_policy;

@@ -225,6 +225,18 @@ static void capacity_settle(struct conf_loader *load)
 			c->relay.n_addresses, (unsigned)ports);
 }
 
+void conf_budget_check(struct conf_loader *load, const struct conf_budget *b)
+{
+	const struct spot *start = conf_spot_of_value(load, &b->start);
+	const struct spot *bandwidth = conf_spot_of_value(load, &b->bandwidth_kbps);
+
+	if (start != NULL && b->period == CONF_BUDGET_DAY && b->start > 23)
+		conf_complain(load, start, "give an hour, 0 to 23", "is no hour of a day");
+	if (bandwidth != NULL && b->spent != CONF_SPENT_CAP)
+		conf_warn(load, bandwidth, "add calls: cap or remove bandwidth",
+			"has no effect: calls end when the budget is spent");
+}
+
 void conf_settle(struct conf_loader *load, const char *instance)
 {
 	names_settle(load, instance);
@@ -238,6 +250,7 @@ void conf_settle(struct conf_loader *load, const char *instance)
 		return;
 	own_realm_check(load);
 	conf_peers_check(load, &load->draft->conf.peers);
+	conf_budget_check(load, &load->draft->conf.limits.budget);
 	conf_policies_check(load, load->draft->conf.policies, load->draft->conf.n_policies);
 	conf_settle_realms(load);
 	separator_check(load);

@@ -21,6 +21,7 @@ void conf_realm_check(struct conf_loader *load, const char *const *name, const s
 // `elsewhere`: keys of tokens are in a database.
 void conf_tokens_check(struct conf_loader *load, const struct draft_tokens *d, bool elsewhere);
 void conf_peers_check(struct conf_loader *load, const struct conf_peers *p);
+void conf_budget_check(struct conf_loader *load, const struct conf_budget *b);
 // Those of one realm: names and users are there once.
 void conf_policies_check(struct conf_loader *load, const struct conf_policy *list, size_t n);
 // Sources of the directory.

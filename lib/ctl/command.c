@@ -72,6 +72,22 @@ static const struct ctl_argument unban_arguments[] = {
 	{"realm", CTL_ARGUMENT_TEXT, false, NULL, "of the user (default: that of the file)"},
 };
 
+static const struct ctl_argument budget_show_arguments[] = {
+	{"user", CTL_ARGUMENT_TEXT, false, NULL, "only those of this name"},
+	{"realm", CTL_ARGUMENT_TEXT, false, NULL, "only those of this realm"},
+};
+
+static const struct ctl_argument budget_reset_arguments[] = {
+	{"user", CTL_ARGUMENT_TEXT, true, NULL, "as shown by `budget show`"},
+	{"realm", CTL_ARGUMENT_TEXT, false, NULL, "of the user (default: that of the file)"},
+};
+
+static const struct ctl_argument user_arguments[] = {
+	{"user", CTL_ARGUMENT_TEXT, true, NULL,
+		"its name; of a time-limited credential the part behind the time"},
+	{"realm", CTL_ARGUMENT_TEXT, false, NULL, "of the user (default: that of the file)"},
+};
+
 static const struct ctl_argument explain_arguments[] = {
 	{"address", CTL_ARGUMENT_TEXT, true, NULL, "of the peer, with or without a port"},
 	{"realm", CTL_ARGUMENT_TEXT, false, NULL, "of the client (default: that of the file)"},
@@ -310,6 +326,53 @@ static const struct ctl_column ban_columns[] = {
 	COLUMN("until", "until", TEXT),
 };
 
+static const struct ctl_column budget_columns[] = {
+	COLUMN("user", "user", TEXT),
+	COLUMN("realm", "realm", TEXT),
+	COLUMN("kind", "kind", TEXT),
+	COLUMN("octets", "relayed", OCTETS),
+	COLUMN("budget", "of at most", OCTETS),
+	COLUMN("used", "used", PERCENT),
+	COLUMN("since", "since", TEXT),
+	COLUMN("until", "until", TEXT),
+};
+
+static const struct ctl_column budget_reset_columns[] = {
+	COLUMN("user", "user", TEXT),
+	COLUMN("realm", "realm", TEXT),
+	COLUMN("budgets", "budgets begun anew", COUNT),
+};
+
+static const struct ctl_column user_columns[] = {
+	COLUMN("user", "user", TEXT),
+	COLUMN("realm", "realm", TEXT),
+	COLUMN("kind", "kind", TEXT),
+	COLUMN("allocations", "allocations", COUNT),
+	COLUMN("allocations_max", "of at most", COUNT),
+	COLUMN("ports", "ports", COUNT),
+	COLUMN("ports_max", "of at most", COUNT),
+	COLUMN("connections", "TCP peers", COUNT),
+	COLUMN("connections_max", "of at most", COUNT),
+	COLUMN("entries", "table entries", COUNT),
+	COLUMN("octets", "relayed", OCTETS),
+	COLUMN("budget", "of at most", OCTETS),
+	COLUMN("cap_bits_per_s", "cap bit/s", COUNT),
+	COLUMN("cap_packets_per_s", "cap packets/s", COUNT),
+};
+
+static const struct ctl_column realm_columns[] = {
+	COLUMN("realm", "realm", TEXT),
+	COLUMN("requests", "requests", COUNT),
+	COLUMN("refused", "refused", COUNT),
+	COLUMN("allocations", "allocations", COUNT),
+	COLUMN("allocations_max", "of at most", COUNT),
+	COLUMN("connections", "TCP peers", COUNT),
+	COLUMN("connections_max", "of at most", COUNT),
+	COLUMN("budget", "budget of a user", OCTETS),
+	COLUMN("cap_bits_per_s", "cap bit/s", COUNT),
+	COLUMN("cap_packets_per_s", "cap packets/s", COUNT),
+};
+
 static const struct ctl_column explain_columns[] = {
 	COLUMN("peer", "peer", TEXT),
 	COLUMN("realm", "realm", TEXT),
@@ -442,6 +505,25 @@ static const struct ctl_command commands[] = {
 		.text = "Bans in force",
 		.shape = CTL_SHAPE_LIST,
 		COLUMNS(ban_columns)},
+	{.name = "budget show",
+		.text = "Bytes relayed for each user with a budget, in the present period",
+		.shape = CTL_SHAPE_LIST,
+		ARGS(budget_show_arguments),
+		COLUMNS(budget_columns)},
+	{.name = "budget reset",
+		.text = "Have a user's budget begin anew",
+		.shape = CTL_SHAPE_OBJECT,
+		ARGS(budget_reset_arguments),
+		COLUMNS(budget_reset_columns)},
+	{.name = "user show",
+		.text = "What a user has of each limit, and may have",
+		.shape = CTL_SHAPE_LIST,
+		ARGS(user_arguments),
+		COLUMNS(user_columns)},
+	{.name = "realm list",
+		.text = "What each realm has of its limits, and may have",
+		.shape = CTL_SHAPE_LIST,
+		COLUMNS(realm_columns)},
 	{.name = "policy explain",
 		.text = "Whether clients may reach a peer, and the rule that decides",
 		.shape = CTL_SHAPE_OBJECT,

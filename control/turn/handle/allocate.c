@@ -144,12 +144,14 @@ static unsigned capacity_check(struct turn_request *r, struct turn_account *acco
 
 	if (!turn_account_may_open(account, n))
 		return turn_refuse(r, TURN_REFUSED_QUOTA, 486);
+	if (turn_budget_is_spent(s, account, r->wall_s))
+		return turn_refuse(r, TURN_REFUSED_BUDGET, 486);
 	if (!turn_account_may_ask(account, r->now_ns))
 		return turn_refuse(r, TURN_REFUSED_RATE, 486);
 	if (!turn_entries_are_left(s, account, TURN_ENTRIES_ALLOCATION))
 		return turn_refuse(r, TURN_REFUSED_SHARE, 508);
 	if (limit_is_reached(s->conf.max_allocations, s->n_allocations) ||
-		limit_is_reached(r->realm->conf.max_allocations, r->realm->n_allocations))
+		!turn_realm_may_open(r->realm, n))
 		return turn_refuse(r, TURN_REFUSED_ALLOCATIONS, 508);
 	return 0;
 }
@@ -231,7 +233,8 @@ static unsigned owner_set(struct turn_request *r, struct wish *wish, struct turn
 	uint32_t n = wish->kind == TURN_PORT_PAIR ? 2 : 1;
 	unsigned code = account != NULL ? capacity_check(r, account, n) : 508;
 
-	if (code == 0 && wish->additional != TP_FAMILY_NONE && !turn_account_may_open(account, 2))
+	if (code == 0 && wish->additional != TP_FAMILY_NONE &&
+		!(turn_account_may_open(account, 2) && turn_realm_may_open(r->realm, 2)))
 		additional_decline(wish, TURN_RECORD_DECLINED_508);
 	n = wish->additional != TP_FAMILY_NONE ? 2 : 1;
 	if (code == 0 && !turn_allocation_own(s, a, &r->principal, &r->key, n))

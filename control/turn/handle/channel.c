@@ -112,6 +112,8 @@ unsigned turn_handle_channel(struct turn_request *r, struct stun_writer *w)
 
 	(void)w;
 	code = binding_check(r, &b);
+	if (code == 0 && b.existing == NULL)
+		code = turn_peers_bill(r, 1);
 	if (code != 0)
 		return code;
 	p = turn_permission_ensure(r->s, r->a, &b.peer, permission_expiry_s(r), &is_new);

@@ -53,6 +53,37 @@ static void peers_undo(struct turn_request *r, struct peers *peers)
 	}
 }
 
+// A bucket that is not empty passes, and may be left with a debt: a request of many peers is one.
+unsigned turn_peers_bill(struct turn_request *r, uint32_t n)
+{
+	const struct turn_conf *conf = &r->s->conf;
+	uint64_t cost_ns, *next_ns = &r->a->next_peer_ns;
+
+	if (conf->peer_rate == 0 || n == 0)
+		return 0;
+	cost_ns = TP_NS_PER_S / conf->peer_rate;
+	if (*next_ns < r->now_ns)
+		*next_ns = r->now_ns;
+	if (*next_ns - r->now_ns >= cost_ns * conf->peer_burst) {
+		r->s->counters.peers_refused++;
+		return turn_refuse(r, TURN_REFUSED_PEERS, 508);
+	}
+	*next_ns += cost_ns * n;
+	return 0;
+}
+
+static uint32_t peers_count_new(const struct turn_request *r, const struct peers *peers)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < peers->n; i++) {
+		const struct turn_permission *p = turn_permission_of(r->s, r->a, &peers->addr[i]);
+
+		n += p == NULL || !p->in_store;
+	}
+	return n;
+}
+
 unsigned turn_permission_refuse(struct turn_request *r)
 {
 	bool left = turn_entries_are_left(r->s, r->a->account, TURN_ENTRIES_PERMISSION);
@@ -87,6 +118,8 @@ unsigned turn_handle_permission(struct turn_request *r, struct stun_writer *w)
 	code = peers_read(r, &peers);
 	if (code == 0)
 		code = peers_check(r, &peers);
+	if (code == 0)
+		code = turn_peers_bill(r, peers_count_new(r, &peers));
 	if (code == 0)
 		code = peers_add(r, &peers, expires_s);
 	if (code != 0)

@@ -109,6 +109,16 @@ static const struct number control_only[] = {
 	NUMBER(limits.credential_lifetime_s, 31 * 86400, 3600),
 	NUMBER(limits.first_contact_rate, 200, 0),
 	NUMBER(limits.user_connections, 1024, 12),
+	NUMBER(limits.user_ports, 0, 7),
+	NUMBER(limits.realm_allocations, 0, 8),
+	NUMBER(limits.realm_connections, 0, 9),
+	NUMBER(limits.peer_rate, 16, 10),
+	NUMBER(limits.peer_burst, 512, 11),
+	NUMBER(limits.budget.megabytes, 0, 5000),
+	NUMBER(limits.budget.period, CONF_BUDGET_MONTH, CONF_BUDGET_DAY),
+	NUMBER(limits.budget.start, 0, 4),
+	NUMBER(limits.budget.spent, CONF_SPENT_END, CONF_SPENT_CAP),
+	NUMBER(limits.budget.bandwidth_kbps, 128, 96),
 	NUMBER(limits.caps.allocation.bandwidth_kbps, 0, 4000),
 	NUMBER(limits.caps.allocation.packet_rate, 0, 500),
 	NUMBER(limits.caps.allocation.burst_ms, 40, 100),
@@ -221,6 +231,9 @@ static const char full[] =
 	"  secret_quota: 8\n"
 	"  allocate_rate: 9\n"
 	"  allocate_burst: 10\n"
+	"  user_ports: 7\n  realm_allocations: 8\n  realm_connections: 9\n  peer_rate: 10\n"
+	"  peer_burst: 11\n"
+	"  budget: {megabytes: 5000, period: day, start: 4, calls: cap, bandwidth: 96}\n"
 	"  caps: {allocation: {bandwidth: 4000, packet_rate: 500, burst: 100},\n"
 	"    user: {bandwidth: 8000}, realm: {bandwidth: 100000}, all: {bandwidth: 4294967295}}\n"
 	"  max_lifetime: 7200\n"

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <proc/clock.h>
+
 // The value of "a.b" in an object; NULL: there is none.
 static const json_t *member(const json_t *object, const char *key)
 {
@@ -53,6 +55,8 @@ static json_t *arguments_of(const struct desk *d, const struct ctl_command *comm
 		return json_pack("{s:s}", "subject", "mallory");
 	if (strcmp(command->name, "ban remove") == 0)
 		return json_pack("{s:s}", "subject", "eve");
+	if (strcmp(command->name, "budget reset") == 0 || strcmp(command->name, "user show") == 0)
+		return json_pack("{s:s}", "user", "anna");
 	if (strcmp(command->name, "policy explain") == 0)
 		return json_pack("{s:s}", "address", "10.0.0.1");
 	if (command->n_arguments > 0 && strcmp(command->arguments[0].name, "id") == 0)
@@ -63,7 +67,11 @@ static json_t *arguments_of(const struct desk *d, const struct ctl_command *comm
 // Something for each table within a table: a warning, a drop, a busy allocation.
 static void busy_make(struct desk *d)
 {
+	struct turn_budget_view view;
+
 	json_decref(desk_ask(d, "ban add", json_pack("{s:s}", "subject", "eve")));
+	assert_int_equal(turn_charge(d->turn, d->now_ns, proc_wall_s(), d->ref, 500000, &view),
+		TURN_CHARGED);
 	json_decref(desk_ask(d, "top", NULL));
 	for (unsigned s = 0; s < 4; s++) {
 		for (unsigned w = 0; w < DESK_WORKERS; w++) {

@@ -19,7 +19,7 @@
 	"listeners: [{address: 10.77.0.1}, {address: 10.77.0.1, transport: tcp}]\n"                \
 	"secrets: [{id: one, secret_file: secret}]\n"                                              \
 	"relay: {ports: 2000-2100}\n"                                                              \
-	"limits: {allocations: 8, entries: 64}\n"
+	"limits: {allocations: 8, entries: 64, budget: {megabytes: 1}}\n"
 
 static int next_hop(
 	void *ctx, const struct tp_addr *dst, struct tp_addr *gateway, uint32_t *ifindex)
@@ -60,6 +60,13 @@ static int ban(void *ctx, const struct turn_ban *ban, bool lift)
 
 	return lift ? turn_ban_remove(d->turn, ban, &index)
 		    : turn_ban_add(d->turn, d->now_ns, proc_wall_s(), ban, &index);
+}
+
+static unsigned budget_reset(void *ctx, uint16_t realm_id, const char *name)
+{
+	const struct desk *d = ctx;
+
+	return turn_budget_reset(d->turn, realm_id, name, strlen(name));
 }
 
 static void file_write(const struct desk *d, const char *name, const char *text)
@@ -215,6 +222,7 @@ struct desk *desk_make(bool live)
 		.started_ns = d->now_ns - 100 * TP_NS_PER_S,
 		.reload = reload,
 		.ban = ban,
+		.budget_reset = budget_reset,
 		.reload_ctx = d,
 	};
 	if (live)

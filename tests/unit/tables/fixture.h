@@ -37,6 +37,7 @@ struct fixture {
 	unsigned n_ended;
 	uint8_t ended_reason;
 	struct tables_usage ended;
+	uint64_t rest; // octets of it that were not charged
 	struct turn_allocation_record ended_record;
 	uint32_t ended_ref;
 };
@@ -71,6 +72,12 @@ static uint64_t fixture_neighbour(void *ctx, const struct tp_addr *gateway, uint
 	return ((const struct fixture *)ctx)->mac_word;
 }
 
+static void fixture_rest(void *ctx, const struct turn_allocation_record *rec, uint64_t octets)
+{
+	(void)rec;
+	((struct fixture *)ctx)->rest = octets;
+}
+
 static void fixture_ended(void *ctx, const struct turn_allocation_record *rec, uint32_t ref,
 	const struct tables_usage *usage, uint8_t reason)
 {
@@ -88,7 +95,8 @@ static inline struct tables_env fixture_env(struct fixture *f)
 	return (struct tables_env){.ctx = f,
 		.next_hop = fixture_next_hop,
 		.neighbour = fixture_neighbour,
-		.ended = fixture_ended};
+		.ended = fixture_ended,
+		.rest = fixture_rest};
 }
 
 static inline struct tp_addr addr6(uint16_t subnet, uint64_t host, uint16_t port)

@@ -338,6 +338,27 @@ static void usage_is_summed_and_closed(void **state)
 	assert_memory_equal(f->ended_record.username, "user 7", 6);
 }
 
+// Each octet is charged once: in whole KiB, of ended channels too, and the rest after the end.
+static void usage_is_charged_once(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t a = fixture_allocate(f, 7), c = fixture_bind(f, a, 0x4000, 0);
+
+	count(f, 0, c, 11);
+	assert_int_equal(tables_charge(f->t, a), 1024);
+	assert_int_equal(tables_charge(f->t, a), 0);
+	count(f, 1, a, 30);
+	f->store.channel_del(f->store.ctx, c);
+	fixture_grace(f);
+	assert_int_equal(tables_charge(f->t, a), 3072);
+	assert_int_equal(tables_charge(f->t, c), 0);
+	count(f, 0, a, 50);
+	f->store.allocation_del(f->store.ctx, a);
+	fixture_grace(f);
+	assert_int_equal(f->n_ended, 1);
+	assert_int_equal(f->rest, 9100 - 4096);
+}
+
 // A data plane with fresh counters: nothing that was counted is lost or counted twice.
 static void usage_survives_a_new_state(void **state)
 {
@@ -385,6 +406,7 @@ int main(void)
 		TEST(full_tables_take_new_owners),
 		TEST(pools_run_dry_without_a_trace),
 		TEST(usage_is_summed_and_closed),
+		TEST(usage_is_charged_once),
 		TEST(usage_survives_a_new_state),
 	};
 

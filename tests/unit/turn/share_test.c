@@ -3,6 +3,8 @@
 // somebody, and a part of them stays for users who have less.
 #include "harness.h"
 
+#include <errno.h>
+
 #define PORTS 64u
 
 static void users_init(struct fixture *f)
@@ -157,6 +159,133 @@ static void allocates_have_a_rate(void **state)
 	harness_stop(&f.h);
 }
 
+// Ports in use and at rest, until the rest is over.
+static void ports_at_rest_count(void **state)
+{
+	struct turn_user_view view;
+	struct fixture f;
+
+	(void)state;
+	harness_init(&f.h);
+	f.h.realms[0].user_ports = 3;
+	fixture_start(&f);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(client_allocate(&f.h, &f.c, 0), 0);
+		assert_int_equal(client_refresh(&f.h, &f.c, 0), 0);
+	}
+	assert_int_equal(client_allocate(&f.h, &f.c, 0), 0);
+	assert_int_equal(
+		turn_user_find(f.h.s, 0, TURN_IDENTITY_STATIC, USER, strlen(USER), &view), 0);
+	assert_int_equal(view.allocations, 1);
+	assert_int_equal(view.ports, 3);
+	assert_int_equal(view.ports_max, 3);
+	assert_int_equal(
+		turn_user_find(f.h.s, 0, TURN_IDENTITY_REST, USER, strlen(USER), &view), -ENOENT);
+	client_init(&f.c, 0xc6336401, 5001);
+	assert_int_equal(client_allocate(&f.h, &f.c, 0), 486);
+	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_QUOTA);
+	assert_int_equal(bob_allocates(&f, 5002), 0);
+	harness_sleep(&f.h, 61 * SECOND);
+	client_init(&f.c, 0xc6336401, 5001);
+	assert_int_equal(client_allocate(&f.h, &f.c, 0), 0);
+	harness_stop(&f.h);
+}
+
+// One of both families, with a third port reserved by another user.
+static unsigned allocate_with(struct fixture *f, uint16_t port, uint16_t type, uint32_t value)
+{
+	const uint8_t octets[4] = {(uint8_t)(value >> 24)};
+	struct msg m;
+
+	f->c.tuple.remote.port_be = tp_htons(port);
+	client_challenge(&f->h, &f->c);
+	client_start(&f->c, &m, MSG_ALLOCATE);
+	msg_u32(&m, ATTR_REQUESTED_TRANSPORT, 17u << 24);
+	msg_attr(&m, type, octets, type == ATTR_EVEN_PORT ? 1 : 4);
+	return client_finish(&f->h, &f->c, &m);
+}
+
+// A realm counts as its users do: two addresses of one allocation, a reserved port, over a restart.
+static void a_realm_counts_what_users_count(void **state)
+{
+	const uint32_t ipv6 = (uint32_t)TP_FAMILY_IPV6 << 24;
+	struct turn_user_view view;
+	struct fixture f;
+
+	(void)state;
+	harness_init(&f.h);
+	f.h.realms[0].max_allocations = 4;
+	fixture_start(&f);
+	assert_int_equal(allocate_with(&f, 5000, ATTR_ADDITIONAL_ADDRESS_FAMILY, ipv6), 0);
+	assert_int_equal(turn_realm_find(f.h.s, 0, &view), 0);
+	assert_int_equal(view.allocations, 2);
+	assert_int_equal(view.allocations_max, 4);
+	client_user(&f.c, "bob", "builder");
+	assert_int_equal(allocate_with(&f, 5001, ATTR_EVEN_PORT, 0x80u << 24), 0);
+	assert_int_equal(turn_realm_find(f.h.s, 0, &view), 0);
+	assert_int_equal(view.allocations, 4);
+	assert_int_equal(bob_allocates(&f, 5002), 508);
+	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_ALLOCATIONS);
+	harness_restart(&f.h);
+	assert_int_equal(turn_realm_find(f.h.s, 0, &view), 0);
+	assert_int_equal(view.allocations, 4);
+	// The reservation ends; one address of both families is left, and told so.
+	harness_sleep(&f.h, 41 * SECOND);
+	assert_int_equal(allocate_with(&f, 5002, ATTR_ADDITIONAL_ADDRESS_FAMILY, ipv6), 0);
+	assert_true(reply_has(&f.h, ATTR_ADDRESS_ERROR_CODE));
+	assert_int_equal(turn_realm_find(f.h.s, 0, &view), 0);
+	assert_int_equal(view.allocations, 4);
+	assert_int_equal(bob_allocates(&f, 5003), 508);
+	harness_stop(&f.h);
+}
+
+static struct tp_addr peer_number(unsigned n)
+{
+	return tp_addr_ipv4(0x08080800 + n, 4000);
+}
+
+// A scan by permissions and channels meets the rate; peers that are there cost nothing.
+static void new_peers_have_a_rate(void **state)
+{
+	struct fixture f;
+	struct tp_addr p;
+	unsigned n = 0;
+
+	(void)state;
+	harness_init(&f.h);
+	f.h.conf.peer_rate = 2;
+	f.h.conf.peer_burst = 10;
+	fixture_start(&f);
+	assert_int_equal(client_allocate(&f.h, &f.c, 0), 0);
+	for (unsigned code = 0; n < 100 && code == 0; n++) {
+		p = peer_number(n);
+		code = n % 2 == 0 ? client_permit(&f.h, &f.c, &p)
+				  : client_bind(&f.h, &f.c, (uint16_t)(0x4000 + n), &p);
+	}
+	assert_int_equal(n, 11);
+	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_PEERS);
+	assert_int_equal(f.h.refusal.code, 508);
+	assert_int_equal(turn_get_counters(f.h.s)->peers_refused, 1);
+	p = peer_number(0);
+	assert_int_equal(client_permit(&f.h, &f.c, &p), 0);
+	p = peer_number(1);
+	assert_int_equal(client_bind(&f.h, &f.c, 0x4001, &p), 0);
+	assert_int_equal(client_refresh(&f.h, &f.c, 600), 0);
+	// Ports of one address by channels, too.
+	p.port_be = 7;
+	assert_int_equal(client_bind(&f.h, &f.c, 0x4100, &p), 508);
+	harness_sleep(&f.h, SECOND);
+	assert_int_equal(client_bind(&f.h, &f.c, 0x4100, &p), 0);
+	p.port_be = 8;
+	assert_int_equal(client_bind(&f.h, &f.c, 0x4101, &p), 0);
+	p.port_be = 9;
+	assert_int_equal(client_bind(&f.h, &f.c, 0x4102, &p), 508);
+	// Another allocation has a rate of its own.
+	assert_int_equal(bob_allocates(&f, 5000), 0);
+	assert_int_equal(client_permit(&f.h, &f.c, &p), 0);
+	harness_stop(&f.h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +294,9 @@ int main(void)
 		cmocka_unit_test(entries_are_shared),
 		cmocka_unit_test(entries_come_back),
 		cmocka_unit_test(allocates_have_a_rate),
+		cmocka_unit_test(ports_at_rest_count),
+		cmocka_unit_test(a_realm_counts_what_users_count),
+		cmocka_unit_test(new_peers_have_a_rate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -352,6 +352,33 @@ static void connections_are_counted(void **state)
 	harness_stop(&f.h);
 }
 
+// Those of all users of the realm.
+static void connections_of_a_realm_are_bounded(void **state)
+{
+	struct tp_addr peer = peer_at(80);
+	struct turn_realm_conf realm;
+	struct turn_user_view view;
+	struct turn_conf conf;
+	struct fixture f;
+
+	(void)state;
+	tcp_allocate(&f);
+	conf = f.h.conf;
+	realm = f.h.realms[0];
+	realm.max_connections = 1;
+	conf.realms = &realm;
+	assert_int_equal(turn_reconfigure(f.h.s, &conf), 0);
+	harness_drain(&f.h);
+	assert_int_equal(connect_to(&f, &peer), 1);
+	assert_int_equal(turn_realm_find(f.h.s, 0, &view), 0);
+	assert_int_equal(view.connections, 1);
+	assert_int_equal(view.connections_max, 1);
+	peer = peer_at(81);
+	assert_int_equal(connect_to(&f, &peer), 486);
+	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_DATA_QUOTA);
+	harness_stop(&f.h);
+}
+
 static void arrival_needs_a_permission(void **state)
 {
 	struct tp_addr peer = peer_at(4000), told;
@@ -562,6 +589,7 @@ int main(void)
 		cmocka_unit_test(connect_is_refused),
 		cmocka_unit_test(connect_needs_a_tcp_allocation),
 		cmocka_unit_test(connections_are_counted),
+		cmocka_unit_test(connections_of_a_realm_are_bounded),
 		cmocka_unit_test(arrival_needs_a_permission),
 		cmocka_unit_test(only_the_owner_joins),
 		cmocka_unit_test(nonce_of_the_control_connection_is_good),

@@ -11,7 +11,8 @@
 //   trace.c       trace                     capture.c   capture
 //   service.c     credential, config, log   reserved.c  the kernel's list of reserved ports
 //   secret.c      secret list               ban.c       ban add, remove, list
-//   policy.c      policy explain            rates.c     counters of the last second
+//   policy.c      policy explain            budget.c    budget show, reset
+//   rates.c       counters of the last second  user.c   user show, realm list
 #pragma once
 
 #include <ctl/server.h>
@@ -50,6 +51,9 @@ typedef int (*operator_reload_fn)(void *ctx, bool dry_run, struct operator_reloa
 // but is not kept.
 typedef int (*operator_ban_fn)(void *ctx, const struct turn_ban *ban, bool lift);
 
+// Has the budgets of the name in the realm begin anew, and keeps that. How many there were.
+typedef unsigned (*operator_budget_fn)(void *ctx, uint16_t realm_id, const char *name);
+
 struct operator_desk {
 	struct operator_sources sources;
 	struct operator_rates rates;
@@ -61,8 +65,9 @@ struct operator_desk {
 	uint64_t started_ns;
 	uint32_t recovered; // allocations of an earlier process
 	operator_reload_fn reload;
-	operator_ban_fn ban; // NULL: in a test
-	void *reload_ctx;    // of both
+	operator_ban_fn ban;		 // NULL: in a test
+	operator_budget_fn budget_reset; // likewise
+	void *reload_ctx;		 // of the three
 };
 
 // Samples the data plane's counters and looks for busy allocations. About every 100 ms.

@@ -10,6 +10,7 @@
 //   serve.c    messages to the TURN server and its answers back
 //   keys.c     secrets and keys of tokens in databases
 //   events.c   allocations in the log
+//   bans.c     bans on disk           budgets.c  budgets of bytes, on disk
 //   stream.c   clients by TCP, TLS and DTLS
 //   host.c     addresses, cores and memory of the host
 //   sandbox.c  system calls that the running process may use
@@ -83,6 +84,15 @@ struct process_streams {
 	unsigned n_held;
 };
 
+struct process_budgets {
+	int fd;	  // the file
+	bool set; // some realm has budgets
+	// Octets of allocations from before are not charged in this pass; 0: all are.
+	uint64_t since_ns;
+	uint32_t charge_cursor;
+	uint32_t write_cursor;
+};
+
 struct process {
 	struct process_options options;
 	int role_fd;
@@ -94,8 +104,9 @@ struct process {
 	struct process_streams streams;
 	struct operator_desk operator;
 	struct process_loop loop;
-	cpu_set_t cores;	    // that the process may run on
-	int bans_fd;		    // the file of bans
+	cpu_set_t cores; // that the process may run on
+	int bans_fd;	 // the file of bans
+	struct process_budgets budgets;
 	bool placed;		    // off the cores of the workers
 	bool absent[TP_LOCALS_MAX]; // addresses that no interface has, by id
 };
@@ -131,6 +142,23 @@ int process_bans_open(struct process *p);
 void process_bans_close(struct process *p, bool orderly);
 // An operator_ban_fn; ctx is the process.
 int process_ban(void *ctx, const struct turn_ban *ban, bool lift);
+
+// ---- budgets.c ----------------------------------------------------------------------------------
+
+// Opens the file of budgets and takes over the counts in it. 0, or the exit status after the reason
+// has been logged.
+int process_budgets_open(struct process *p);
+// Writes all counts; removes the file where there are none and the process leaves in order.
+void process_budgets_close(struct process *p, bool orderly);
+// Budgets hold from now on: what was relayed before is not charged.
+void process_budgets_begin(struct process *p);
+// Charges some allocations and writes some counts: ten times a second.
+void process_budgets_tick(struct process *p, uint64_t now_ns);
+// An allocation has ended, with so many octets that are not charged.
+void process_budget_ended(
+	struct process *p, const struct turn_allocation_record *rec, uint64_t octets);
+// An operator_budget_fn; ctx is the process.
+unsigned process_budget_reset(void *ctx, uint16_t realm_id, const char *name);
 
 // ---- reload.c ---------------------------------------------------------------------------------
 

@@ -43,6 +43,9 @@ struct tables_env {
 	// tables_closed, 0 when nobody told. May be NULL.
 	void (*ended)(void *ctx, const struct turn_allocation_record *rec, uint32_t ref,
 		const struct tables_usage *usage, uint8_t reason);
+	// The octets of an allocation that has ended which tables_charge has not handed out, before
+	// `ended`. May be NULL.
+	void (*rest)(void *ctx, const struct turn_allocation_record *rec, uint64_t octets);
 };
 
 // Secrets that outlive the process: random at creation, in the private file only (nonce_key and
@@ -176,6 +179,9 @@ void tables_end_all(struct tables *t);
 
 // All of an allocation's packets so far, those of ended permissions and channels included.
 int tables_allocation_usage(const struct tables *t, uint32_t ref, struct tables_usage *usage);
+// The octets, both ways, of an allocation since the last call with it, for its user's budget: whole
+// KiB, the rest comes with a later call or by env.rest. 0 where there is no such allocation.
+uint64_t tables_charge(struct tables *t, uint32_t ref);
 // Packets of an allocation under a cap, both ways, since it has been under one in this run of the
 // process.
 struct tables_limit_usage {

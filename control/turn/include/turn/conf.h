@@ -117,6 +117,19 @@ struct turn_local_peer {
 #define TURN_ALTERNATES_MAX  32u
 #define TURN_TICKET_KEY_LEN  32u // AES-256
 
+enum turn_budget_period {
+	TURN_BUDGET_MONTH,
+	TURN_BUDGET_DAY,
+};
+
+// The bytes that each user of a realm may have relayed in a period of UTC.
+struct turn_budget_conf {
+	uint64_t octets; // both ways; 0: no budget
+	enum turn_budget_period period;
+	uint32_t start;	     // of a month the day, 0 and 1 its first; of a day the hour
+	struct turn_cap cap; // of a user's calls when it is spent; not set: they end
+};
+
 // A policy for some users of a realm, instead of its own.
 struct turn_user_policy {
 	const char *name;
@@ -151,11 +164,15 @@ struct turn_realm_conf {
 	const struct policy *trial; // what it denies beyond that one is counted; NULL: none
 	const struct turn_user_policy *policies; // of some users; no user is in two
 	size_t n_policies;
+	// What allocations count is a relayed address each, and a reserved port.
 	uint32_t max_allocations; // of all its users; 0: no limit
+	uint32_t max_connections; // of all its users, with peers by TCP; 0: no limit
 	uint32_t user_quota;	  // allocations of one user; 0: no limit
+	uint32_t user_ports;	  // of one user: in use, reserved, cooling down; 0: no limit
 	uint32_t secret_quota;	  // allocations of one secret's nameless credentials; 0: no limit
 	uint32_t allocate_rate;	  // Allocate requests of one user per second; 0: no limit
 	uint32_t allocate_burst;  // beyond the rate
+	struct turn_budget_conf budget; // of each user
 	struct turn_cap allocation_cap; // of each allocation
 	struct turn_cap user_cap;	// of each user
 	struct turn_cap realm_cap;
@@ -188,6 +205,8 @@ struct turn_conf {
 	bool tcp_relay;		  // TCP allocations are offered (RFC 6062)
 	bool mobility;		  // tickets are given to clients that ask (RFC 8016)
 	uint32_t data_per_user;	  // data connections of one user; 0: no limit
+	uint32_t peer_rate;	  // new peers of one allocation per second; 0: no limit
+	uint32_t peer_burst;	  // beyond the rate
 	struct turn_cap all_cap;  // of all realms together
 	uint32_t default_lifetime_s;
 	uint32_t max_lifetime_s;

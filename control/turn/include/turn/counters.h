@@ -77,6 +77,7 @@
 	X(banned, "requests of banned users, credentials and prefixes")                            \
 	X(nat_discoveries, "Binding requests answered with other addresses of this server")        \
 	X(permissions_denied, "peers refused by the peer policy")                                  \
+	X(peers_refused, "requests for new peers beyond limits.peer_rate")                         \
 	X(permissions_would_deny, "peers that peers.deny would refuse but for peers.dry_run")      \
 	X(permissions_revoked, "permissions ended because a new peer policy denies the peer")      \
 	X(channels_revoked, "channels ended because a new peer policy denies the peer's port")

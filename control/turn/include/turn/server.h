@@ -9,6 +9,7 @@
 
 #include <policy/policy.h>
 #include <turn/ban.h>
+#include <turn/budget.h>
 #include <turn/conf.h>
 #include <turn/counters.h>
 #include <turn/store.h>
@@ -53,6 +54,7 @@ enum turn_close_reason {
 	TURN_CLOSE_CONFIG,     // its listener or relay address left the configuration
 	TURN_CLOSE_RELAY,      // nothing can listen at its relayed transport address
 	TURN_CLOSE_BANNED,     // by a ban of the operator's
+	TURN_CLOSE_BUDGET,     // its user's budget of bytes is spent
 };
 
 enum turn_out_kind {
@@ -87,6 +89,7 @@ enum turn_out_kind {
 	X(TRIAL, "peers.deny would deny the peer, but for peers.dry_run")                          \
 	X(TUNNEL, "the client's address is a Teredo or 6to4 one")                                  \
 	X(QUOTA, "the user has as many allocations as allowed")                                    \
+	X(BUDGET, "the user's budget of bytes is spent; relayctl budget show")                     \
 	X(RATE, "the user asks for allocations faster than allowed")                               \
 	X(DRAINING, "the relay is draining: it makes no allocations")                              \
 	X(ALLOCATIONS, "the relay has as many allocations as allowed")                             \
@@ -100,7 +103,8 @@ enum turn_out_kind {
 	X(UNREACHABLE, "the peer did not answer, or refused the connection")                       \
 	X(CONNECTION_ID, "CONNECTION-ID names no connection that waits")                           \
 	X(FRAMED, "a WebSocket can't become a data connection: its bytes are frames")              \
-	X(DATA_QUOTA, "the user or the allocation has as many connections as allowed")             \
+	X(PEERS, "the allocation reaches for new peers faster than limits.peer_rate allows")       \
+	X(DATA_QUOTA, "the realm, user or allocation has as many connections as allowed")          \
 	X(MOBILITY, "mobility is not offered: protocol.mobility")                                  \
 	X(TICKET, "the mobility ticket is none of a live allocation, or was used before")          \
 	X(MOVES, "the client moves its allocation more often than allowed")                        \
@@ -192,6 +196,19 @@ struct turn_secret_view {
 	uint64_t requests;		  // that verified, since the server was made
 	uint64_t last_s;		  // wall clock of the last of them; 0: never
 	uint32_t n_allocations;		  // live ones
+};
+
+// What a user, or all of a realm, has, and may have; a bound of 0: no limit.
+struct turn_user_view {
+	enum turn_identity_kind kind; // UNKNOWN: of a realm
+	uint32_t allocations;	      // as quotas count them
+	uint32_t allocations_max;
+	uint32_t ports; // of a user alone: in use, reserved, cooling down
+	uint32_t ports_max;
+	uint32_t connections; // with peers, by TCP
+	uint32_t connections_max;
+	uint32_t entries; // of the tables; of a user alone
+	struct turn_cap cap;
 };
 
 // NULL with errno set (ENOMEM, EINVAL).
@@ -347,6 +364,12 @@ int turn_allocation_find(struct turn_server *s, uint32_t ref, struct turn_alloca
 // Permissions and channels of an allocation: fills at most `max`, returns how many there are.
 size_t turn_permissions_of(
 	const struct turn_server *s, uint32_t ref, struct turn_permission_view *out, size_t max);
+
+// The user of the kind and name: the part behind the time of a time-limited credential. Tokens have
+// no name of their own. -ENOENT: it has nothing at all.
+int turn_user_find(const struct turn_server *s, uint16_t realm_id, enum turn_identity_kind kind,
+	const char *name, size_t len, struct turn_user_view *view);
+int turn_realm_find(const struct turn_server *s, uint16_t realm_id, struct turn_user_view *view);
 
 // Walks the secrets of a realm: start with *cursor = 0; false at the end.
 bool turn_secret_next(const struct turn_server *s, uint16_t realm_id, size_t *cursor,

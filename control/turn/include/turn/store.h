@@ -60,7 +60,6 @@ struct turn_allocation_record {
 	uint8_t identity_kind;	   // static, directory, REST, token: the server's own number
 	uint16_t realm_id;
 	uint32_t secret_id;  // REST secret or token key that signed the credential; 0: none
-	uint32_t partner;    // ref of the allocation that holds the other family; 0: none
 	uint64_t connection; // handle of a stream client's connection, else 0
 	uint64_t ticket_id;  // of the mobility ticket given out last; 0: none
 	uint64_t credential_expires_s; // wall clock; 0: it does not expire

@@ -283,6 +283,25 @@ struct conf_caps {
 	struct conf_cap all; // of the file alone: of all realms
 };
 
+enum conf_budget_period {
+	CONF_BUDGET_MONTH,
+	CONF_BUDGET_DAY,
+};
+
+enum conf_budget_spent {
+	CONF_SPENT_END,
+	CONF_SPENT_CAP,
+};
+
+// The bytes of each user in a period.
+struct conf_budget {
+	uint32_t megabytes; // 0: no budget
+	enum conf_budget_period period;
+	uint32_t start;		      // day of the month, 0 as 1; hour of the day
+	enum conf_budget_spent spent; // what happens to the calls then
+	uint32_t bandwidth_kbps;      // of a user's calls, with CAP
+};
+
 // Rules for some users of a realm, instead of its own.
 struct conf_policy {
 	struct conf_peers peers;
@@ -292,13 +311,14 @@ struct conf_policy {
 };
 
 struct conf_limits {
-	struct conf_caps caps;	 // the file's own realm's, and all
-	uint32_t allocations;	 // most at a time
-	uint32_t entries;	 // of the table; never 0: the default follows from allocations
-	uint32_t user_quota;	 // allocations of one user; 0: no limit
-	uint32_t secret_quota;	 // allocations of one secret's nameless credentials; 0: no limit
-	uint32_t allocate_rate;	 // Allocate requests of one user per second; 0: no limit
-	uint32_t allocate_burst; // beyond the rate
+	struct conf_caps caps;	   // the file's own realm's, and all
+	struct conf_budget budget; // of each user of the file's own realm
+	uint32_t allocations;	   // most at a time
+	uint32_t entries;	   // of the table; never 0: the default follows from allocations
+	uint32_t user_quota;	   // allocations of one user; 0: no limit
+	uint32_t secret_quota;	   // allocations of one secret's nameless credentials; 0: no limit
+	uint32_t allocate_rate;	   // Allocate requests of one user per second; 0: no limit
+	uint32_t allocate_burst;   // beyond the rate
 	uint32_t max_lifetime_s;
 	uint32_t default_lifetime_s;
 	uint32_t permission_lifetime_s;
@@ -307,6 +327,11 @@ struct conf_limits {
 	uint32_t credential_lifetime_s; // longest of a REST credential; 0: no limit
 	uint32_t first_contact_rate;	// packets per second and source prefix; 0: no limit
 	uint32_t user_connections;	// of one user with peers, by TCP; 0: no limit
+	uint32_t user_ports;		// of one user: in use, reserved, at rest; 0: no limit
+	uint32_t realm_allocations;	// of the file's own realm; 0: no limit
+	uint32_t realm_connections;	// likewise
+	uint32_t peer_rate;		// new peers of one allocation per second; 0: no limit
+	uint32_t peer_burst;		// beyond the rate
 };
 
 // Another realm than the file's own, with everything that the first has of its own.
@@ -324,11 +349,14 @@ struct conf_realm {
 	const struct conf_policy *policies;
 	size_t n_policies;
 	uint32_t allocations; // most at a time; 0: those of the relay
-	uint32_t user_quota;  // and the following: as in struct conf_limits
+	uint32_t connections; // with peers, by TCP; 0: no limit
+	uint32_t user_ports;  // and the following: as in struct conf_limits
+	uint32_t user_quota;
 	uint32_t secret_quota;
 	uint32_t allocate_rate;
 	uint32_t allocate_burst;
 	struct conf_caps caps;
+	struct conf_budget budget;
 };
 
 #define CONF_ALTERNATES_MAX 32u

@@ -144,6 +144,18 @@
 	X(BAN_ADDED, "ban_added", INFO, 20,                                                        \
 		"An operator banned a user, credential or prefix, or ended a credential's call.")  \
 	X(BAN_REMOVED, "ban_removed", INFO, 20, "An operator lifted a ban.")                       \
+	X(BUDGET_NEAR, "budget_near", INFO, 30,                                                    \
+		"A user has spent nine tenths of the budget of bytes.")                            \
+	X(BUDGET_SPENT, "budget_spent", INFO, 30,                                                  \
+		"A user has spent the budget of bytes; the line says until when.")                 \
+	X(BUDGET_RESET, "budget_reset", INFO, 20, "An operator had a user's budget begin anew.")   \
+	X(BUDGETS_LOADED, "budgets_loaded", INFO, 10, "Bytes counted before the start count on.")  \
+	X(BUDGETS_DAMAGED, "budgets_damaged", ERROR, 10,                                           \
+		"Records of the file of budgets are damaged; `copy` is the file as it was.")       \
+	X(BUDGETS_NOT_KEPT, "budgets_not_kept", ERROR, 1,                                          \
+		"Bytes counted could not be written: a restart forgets them.")                     \
+	X(BUDGETS_FULL, "budgets_full", WARNING, 1,                                                \
+		"So many users have budgets that the bytes of another are not counted.")           \
 	X(QUOTA_REACHED, "quota_reached", INFO, 30, "A user reached the quota.")                   \
 	X(PORTS_EXHAUSTED, "ports_exhausted", WARNING, 1, "No relay port is free.")                \
 	X(ADDRESS_ABSENT, "address_absent", WARNING, 20,                                           \

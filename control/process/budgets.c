@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Budgets of bytes: charges users with what their allocations relayed, and keeps the counts in a
+// file of records of one size, one for each place of the TURN server's. It is opened at start,
+// because no file can be later. A record is written whole, within a page; one that a crash of the
+// host has cut has a wrong sum. Not flushed but at the end: a killed process loses nothing that was
+// written.
+#include <process/process.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <log/log.h>
+#include <proc/clock.h>
+#include <proc/start.h>
+#include <text/time.h>
+#include <turnpike/siphash.h>
+
+#define MAGIC	    0x54474442u // "BDGT"
+#define CHARGES_MAX 4096u	// allocations of one beat, of which there are ten a second
+#define PLACES_MAX  1311u	// looked at in one beat: all in five seconds
+
+// Host byte order: the file stays on its host. All zero: a free place.
+struct record {
+	uint64_t sum; // of the rest
+	uint32_t magic;
+	uint16_t realm_id;
+	uint16_t name_len;
+	uint64_t octets;
+	uint64_t since_s;
+	uint32_t secret_id;
+	uint8_t kind;
+	uint8_t reserved[11];
+	char name[TURN_USERNAME_MAX];
+	uint8_t padding[1024 - 48 - TURN_USERNAME_MAX];
+};
+TP_ASSERT_SIZE(struct record, 1024);
+
+static uint64_t sum_of(const struct record *r)
+{
+	static const uint8_t key[16] = "budget of a user";
+	size_t from = sizeof(r->sum);
+
+	return tp_siphash24(key, (const uint8_t *)r + from, sizeof(*r) - from);
+}
+
+static void record_make(struct record *r, const struct turn_budget_record *b)
+{
+	*r = (struct record){.magic = 0};
+	if (b->name_len == 0)
+		return;
+	r->magic = MAGIC;
+	r->realm_id = b->realm_id;
+	r->name_len = b->name_len;
+	r->octets = b->octets;
+	r->since_s = b->since_s;
+	r->secret_id = b->secret_id;
+	r->kind = b->kind;
+	memcpy(r->name, b->name, b->name_len);
+	r->sum = sum_of(r);
+}
+
+static bool record_read(const struct record *r, struct turn_budget_record *b)
+{
+	if (r->magic != MAGIC || r->sum != sum_of(r) || r->name_len == 0 ||
+		r->name_len > TURN_USERNAME_MAX)
+		return false;
+	*b = (struct turn_budget_record){
+		.octets = r->octets,
+		.since_s = r->since_s,
+		.secret_id = r->secret_id,
+		.realm_id = r->realm_id,
+		.kind = r->kind,
+		.name_len = r->name_len,
+	};
+	memcpy(b->name, r->name, r->name_len);
+	return true;
+}
+
+static bool record_is_free(const struct record *r)
+{
+	static const struct record zero;
+
+	return memcmp(r, &zero, sizeof(zero)) == 0;
+}
+
+// ---- the file -----------------------------------------------------------------------------------
+
+static void path_make(const struct process *p, char path[PROCESS_PATH_MAX])
+{
+	snprintf(path, PROCESS_PATH_MAX, "%s/budgets",
+		p->core.settings->conf->control.state_directory);
+}
+
+struct loaded {
+	unsigned n;
+	unsigned of_no_realm;
+	unsigned damaged;
+};
+
+static struct loaded records_load(struct process *p)
+{
+	struct loaded l = {0};
+	struct record r;
+	ssize_t n;
+
+	for (uint32_t i = 0; i < TURN_BUDGETS_MAX; i++) {
+		struct turn_budget_record b;
+
+		n = pread(p->budgets.fd, &r, sizeof(r), (off_t)i * (off_t)sizeof(r));
+		if (n <= 0)
+			break;
+		if (n < (ssize_t)sizeof(r) || (!record_is_free(&r) && !record_read(&r, &b)))
+			l.damaged++;
+		else if (record_is_free(&r))
+			continue;
+		else if (turn_budget_restore(p->core.turn, i, &b) == 0)
+			l.n++;
+		else
+			l.of_no_realm++;
+	}
+	return l;
+}
+
+static int file_open(struct process *p, const char *path)
+{
+	struct stat st;
+
+	p->budgets.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (p->budgets.fd < 0 || fstat(p->budgets.fd, &st) < 0)
+		return proc_start_failed(path, -errno,
+			"set control.state_directory to a directory that this user may write");
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077) != 0)
+		return proc_start_failed(path, -EACCES,
+			"the file of budgets must be this user's own, mode 0600: move it away");
+	return 0;
+}
+
+static int record_write(const struct process *p, uint32_t index, const struct record *r)
+{
+	ssize_t n = pwrite(p->budgets.fd, r, sizeof(*r), (off_t)index * (off_t)sizeof(*r));
+
+	return n == sizeof(*r) ? 0 : n < 0 ? -errno : -ENOSPC;
+}
+
+// Writes what has changed in the places from the cursor on. True: it has come to the end.
+static bool changes_write(struct process *p, uint32_t *cursor, unsigned budget)
+{
+	struct turn_budget_record b;
+	struct record r;
+	uint32_t index;
+
+	while (turn_budget_changed(p->core.turn, proc_wall_s(), cursor, &budget, &index, &b)) {
+		int rc;
+
+		record_make(&r, &b);
+		rc = record_write(p, index, &r);
+		if (rc == 0)
+			continue;
+		turn_budget_not_written(p->core.turn, index);
+		log_event(LOG_EV_BUDGETS_NOT_KEPT, LOG_FIELDS(log_errno(rc)));
+		return true;
+	}
+	return budget > 0;
+}
+
+static void all_write(struct process *p)
+{
+	uint32_t cursor = 0;
+
+	changes_write(p, &cursor, UINT32_MAX);
+	(void)fdatasync(p->budgets.fd);
+}
+
+// Keeps the damaged file beside a new one, in which the whole records stand.
+static int damage_put_aside(struct process *p, const char *path, const struct loaded *l)
+{
+	char aside[PROCESS_PATH_MAX + 16];
+	int status;
+
+	snprintf(aside, sizeof(aside), "%s.damaged", path);
+	if (rename(path, aside) < 0)
+		return proc_start_failed(path, -errno, "its records are damaged: move it away");
+	close(p->budgets.fd);
+	status = file_open(p, path);
+	if (status != 0)
+		return status;
+	log_event(LOG_EV_BUDGETS_DAMAGED,
+		LOG_FIELDS(log_str("file", path), log_u64("damaged", l->damaged),
+			log_u64("kept", l->n), log_str("copy", aside)));
+	for (uint32_t i = 0; i < TURN_BUDGETS_MAX; i++)
+		turn_budget_not_written(p->core.turn, i);
+	all_write(p);
+	return 0;
+}
+
+int process_budgets_open(struct process *p)
+{
+	char path[PROCESS_PATH_MAX];
+	struct loaded l;
+	int status;
+
+	path_make(p, path);
+	status = file_open(p, path);
+	if (status != 0)
+		return status;
+	l = records_load(p);
+	if (l.damaged > 0)
+		status = damage_put_aside(p, path, &l);
+	if (status == 0 && l.n + l.of_no_realm > 0)
+		log_event(LOG_EV_BUDGETS_LOADED,
+			LOG_FIELDS(log_u64("users", l.n), log_u64("of_no_realm", l.of_no_realm)));
+	p->budgets.set = turn_budgets_are_set(p->core.turn);
+	// What was relayed while nobody counted is nobody's.
+	if (l.n + l.damaged == 0)
+		process_budgets_begin(p);
+	return status;
+}
+
+// ---- counting -----------------------------------------------------------------------------------
+
+static void charged_log(
+	const struct process *p, enum turn_charged charged, const struct turn_budget_view *v)
+{
+	const struct settings *s = p->core.settings;
+	const char *realm = "";
+	char text[TEXT_TIME_SIZE];
+
+	if (charged == TURN_CHARGED_FULL)
+		log_event(LOG_EV_BUDGETS_FULL, LOG_FIELDS(log_u64("users", TURN_BUDGETS_MAX)));
+	if (charged != TURN_CHARGED_NEAR && charged != TURN_CHARGED_SPENT)
+		return;
+	for (size_t i = 0; i < s->n_realms; i++) {
+		if (s->realms[i].id == v->record.realm_id)
+			realm = s->realms[i].name;
+	}
+	log_event(charged == TURN_CHARGED_NEAR ? LOG_EV_BUDGET_NEAR : LOG_EV_BUDGET_SPENT,
+		LOG_FIELDS(log_text("user", v->record.name, v->record.name_len),
+			log_str("realm", realm), log_u64("octets", v->record.octets),
+			log_u64("budget", v->limit),
+			log_str("until", text_time_format(v->until_s, text))));
+}
+
+void process_budgets_begin(struct process *p)
+{
+	p->budgets.since_ns = proc_now_ns();
+	p->budgets.charge_cursor = 0;
+}
+
+// At most `n` allocations. True: the pass is over.
+static bool allocations_charge(struct process *p, uint64_t now_ns, unsigned n)
+{
+	uint64_t wall_s = proc_wall_s(), created_ns;
+	struct turn_budget_view view;
+	uint32_t ref;
+
+	for (; n > 0; n--) {
+		uint64_t octets;
+
+		if (!turn_charge_next(p->core.turn, &p->budgets.charge_cursor, &ref, &created_ns)) {
+			p->budgets.charge_cursor = 0;
+			p->budgets.since_ns = 0;
+			return true;
+		}
+		octets = tables_charge(p->link.tables, ref);
+		if (created_ns < p->budgets.since_ns)
+			octets = 0;
+		charged_log(
+			p, turn_charge(p->core.turn, now_ns, wall_s, ref, octets, &view), &view);
+	}
+	return false;
+}
+
+void process_budgets_tick(struct process *p, uint64_t now_ns)
+{
+	bool set = turn_budgets_are_set(p->core.turn);
+
+	if (set && !p->budgets.set)
+		process_budgets_begin(p);
+	p->budgets.set = set;
+	if (set) {
+		allocations_charge(p, now_ns, CHARGES_MAX);
+		process_serve_outputs(p, now_ns, NULL);
+	}
+	if (changes_write(p, &p->budgets.write_cursor, PLACES_MAX))
+		p->budgets.write_cursor = 0;
+}
+
+void process_budget_ended(
+	struct process *p, const struct turn_allocation_record *rec, uint64_t octets)
+{
+	struct turn_budget_view view;
+
+	// Before the file was read nothing is counted.
+	if (p->core.turn == NULL || p->budgets.fd < 0 || rec->created_ns < p->budgets.since_ns)
+		return;
+	charged_log(p, turn_charge_ended(p->core.turn, proc_wall_s(), rec, octets, &view), &view);
+}
+
+unsigned process_budget_reset(void *ctx, uint16_t realm_id, const char *name)
+{
+	struct process *p = ctx;
+	unsigned n = turn_budget_reset(p->core.turn, realm_id, name, strlen(name));
+
+	all_write(p);
+	return n;
+}
+
+void process_budgets_close(struct process *p, bool orderly)
+{
+	char path[PROCESS_PATH_MAX];
+	struct stat st;
+
+	if (p->budgets.fd < 0)
+		return;
+	path_make(p, path);
+	if (p->core.turn != NULL) {
+		p->budgets.charge_cursor = 0;
+		if (turn_budgets_are_set(p->core.turn))
+			allocations_charge(p, proc_now_ns(), UINT32_MAX);
+		all_write(p);
+	}
+	if (orderly && fstat(p->budgets.fd, &st) == 0 && st.st_size == 0)
+		(void)unlink(path);
+	close(p->budgets.fd);
+	p->budgets.fd = -1;
+}

@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "budget.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "allocation.h"
+#include "cap.h"
+
+#define DAY_S	  86400u
+#define HOUR_S	  3600u
+#define NEAR_OF_N 10u // so many tenths less one are near the end
+
+// ---- periods ------------------------------------------------------------------------------------
+
+struct month {
+	uint64_t year;
+	unsigned month; // 0 to 11
+};
+
+static bool is_leap(uint64_t year)
+{
+	return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+}
+
+// Days from 1970 to the first of the month.
+static uint64_t month_begins(struct month m)
+{
+	static const unsigned before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
+	uint64_t y = m.year - 1;
+
+	return (m.year - 1970) * 365 + (y / 4 - y / 100 + y / 400) -
+	       (1969 / 4 - 1969 / 100 + 1969 / 400) + before[m.month] +
+	       (m.month > 1 && is_leap(m.year));
+}
+
+static struct month month_after(struct month m)
+{
+	return m.month < 11 ? (struct month){m.year, m.month + 1} : (struct month){m.year + 1, 0};
+}
+
+// The last month that begins on the day or before; from 1970 on.
+static struct month month_of(uint64_t day)
+{
+	struct month m = {1970 + day / 366, 0};
+
+	while (month_begins(month_after(m)) <= day)
+		m = month_after(m);
+	return m;
+}
+
+static uint64_t day_of_start(const struct turn_budget_conf *conf, struct month m)
+{
+	return month_begins(m) + (conf->start > 1 ? conf->start - 1 : 0);
+}
+
+static uint64_t period_edge(const struct turn_budget_conf *conf, uint64_t wall_s, bool end)
+{
+	uint64_t offset_s = (uint64_t)conf->start * HOUR_S, day, first;
+	struct month m;
+
+	if (conf->period == TURN_BUDGET_DAY) {
+		if (wall_s < offset_s)
+			return end ? offset_s : 0;
+		return (wall_s - offset_s) / DAY_S * DAY_S + offset_s + (end ? DAY_S : 0);
+	}
+	day = wall_s / DAY_S;
+	m = month_of(day);
+	first = day_of_start(conf, m);
+	if (day >= first)
+		return (end ? day_of_start(conf, month_after(m)) : first) * DAY_S;
+	if (end)
+		return first * DAY_S;
+	if (m.year == 1970 && m.month == 0)
+		return 0;
+	m = m.month > 0 ? (struct month){m.year, m.month - 1} : (struct month){m.year - 1, 11};
+	return day_of_start(conf, m) * DAY_S;
+}
+
+uint64_t turn_budget_since_s(const struct turn_budget_conf *conf, uint64_t wall_s)
+{
+	return period_edge(conf, wall_s, false);
+}
+
+uint64_t turn_budget_until_s(const struct turn_budget_conf *conf, uint64_t wall_s)
+{
+	return period_edge(conf, wall_s, true);
+}
+
+// ---- places -------------------------------------------------------------------------------------
+
+int turn_budgets_init(struct turn_budgets *b, const uint8_t map_key[16])
+{
+	return ds_map_init(&b->by_user, map_key);
+}
+
+void turn_budgets_fini(struct turn_budgets *b)
+{
+	for (uint32_t i = 0; i < b->end; i++)
+		free(b->places[i]);
+	free(b->places);
+	ds_map_fini(&b->by_user);
+	*b = (struct turn_budgets){.places = NULL};
+}
+
+static uint64_t who_hash(const struct turn_budgets *b, const struct turn_account_key *who)
+{
+	return turn_name_hash(&b->by_user, who->realm, who->kind, who->name) ^
+	       (uint64_t)who->secret_id << 32;
+}
+
+static struct turn_budget *budget_find(
+	const struct turn_budgets *b, const struct turn_account_key *who)
+{
+	struct ds_map_node *n = ds_map_first(&b->by_user, who_hash(b, who));
+
+	for (; n != NULL; n = ds_map_next(n)) {
+		struct turn_budget *u = DS_CONTAINER(n, struct turn_budget, node);
+
+		if (u->realm == who->realm && u->kind == who->kind &&
+			u->secret_id == who->secret_id &&
+			turn_text_equal(who->name, (struct stun_text){u->name, u->name_len}))
+			return u;
+	}
+	return NULL;
+}
+
+static bool room_make(struct turn_budgets *b, uint32_t index)
+{
+	uint32_t room = b->room > 0 ? b->room : 64;
+	struct turn_budget **places;
+
+	while (room <= index)
+		room *= 2;
+	if (room == b->room)
+		return true;
+	places = realloc(b->places, room * sizeof(*places));
+	if (places == NULL)
+		return false;
+	memset(places + b->room, 0, (room - b->room) * sizeof(*places));
+	b->places = places;
+	b->room = room;
+	return true;
+}
+
+static uint32_t place_free(const struct turn_budgets *b)
+{
+	uint32_t i = 0;
+
+	if (b->n_free == 0)
+		return b->end;
+	while (b->places[i] != NULL)
+		i++;
+	return i;
+}
+
+static struct turn_budget *budget_put(
+	struct turn_budgets *b, uint32_t index, const struct turn_account_key *who, int *err)
+{
+	struct turn_budget *u;
+
+	*err = -ENOSPC;
+	if (index >= TURN_BUDGETS_MAX)
+		return NULL;
+	*err = -ENOMEM;
+	if (!room_make(b, index))
+		return NULL;
+	u = calloc(1, sizeof(*u) + who->name.len);
+	if (u == NULL)
+		return NULL;
+	u->realm = who->realm;
+	u->secret_id = who->secret_id;
+	u->kind = who->kind;
+	u->name_len = (uint16_t)who->name.len;
+	memcpy(u->name, who->name.chars, who->name.len);
+	ds_map_add(&b->by_user, &u->node, who_hash(b, who));
+	if (index < b->end) {
+		b->n_free--;
+	} else {
+		b->n_free += index - b->end;
+		b->end = index + 1;
+	}
+	b->places[index] = u;
+	return u;
+}
+
+static void place_give(struct turn_budgets *b, uint32_t index)
+{
+	ds_map_del(&b->by_user, &b->places[index]->node);
+	free(b->places[index]);
+	b->places[index] = NULL;
+	b->n_free++;
+}
+
+// ---- counting -----------------------------------------------------------------------------------
+
+static uint64_t octets_at(
+	const struct turn_budget *u, const struct turn_budget_conf *conf, uint64_t wall_s)
+{
+	return u->since_s < turn_budget_since_s(conf, wall_s) ? 0 : u->octets;
+}
+
+// Where a clock is put back by less than a period the count goes on; a begin further ahead is that
+// of a clock that was wrong, and the count goes on from the right one.
+static void period_settle(
+	struct turn_budget *u, const struct turn_budget_conf *conf, uint64_t wall_s)
+{
+	uint64_t since_s = turn_budget_since_s(conf, wall_s);
+
+	if (u->since_s < since_s)
+		u->octets = 0;
+	if (u->since_s < since_s || u->since_s > turn_budget_until_s(conf, wall_s))
+		u->since_s = since_s;
+}
+
+static void view_make(const struct turn_budget *u, uint64_t wall_s, struct turn_budget_view *view)
+{
+	const struct turn_budget_conf *conf = &u->realm->conf.budget;
+	uint64_t since_s = turn_budget_since_s(conf, wall_s);
+
+	view->record = (struct turn_budget_record){
+		.octets = octets_at(u, conf, wall_s),
+		.since_s = since_s > u->since_s ? since_s : u->since_s,
+		.secret_id = u->secret_id,
+		.realm_id = u->realm->conf.id,
+		.kind = (uint8_t)u->kind,
+		.name_len = u->name_len,
+	};
+	memcpy(view->record.name, u->name, u->name_len);
+	view->limit = conf->octets;
+	view->until_s = turn_budget_until_s(conf, wall_s);
+}
+
+static bool passes(uint64_t before, uint64_t after, uint64_t mark)
+{
+	return before < mark && after >= mark;
+}
+
+static enum turn_charged charge(struct turn_server *s, uint64_t wall_s,
+	const struct turn_account_key *who, uint64_t octets, struct turn_budget_view *view)
+{
+	const struct turn_budget_conf *conf = &who->realm->conf.budget;
+	struct turn_budget *u;
+	uint64_t before;
+	int err;
+
+	if (conf->octets == 0 || octets == 0)
+		return TURN_CHARGED;
+	u = budget_find(&s->budgets, who);
+	if (u == NULL)
+		u = budget_put(&s->budgets, place_free(&s->budgets), who, &err);
+	if (u == NULL)
+		return TURN_CHARGED_FULL;
+	period_settle(u, conf, wall_s);
+	before = u->octets;
+	u->octets = octets < UINT64_MAX - before ? before + octets : UINT64_MAX;
+	u->changed = true;
+	view_make(u, wall_s, view);
+	if (passes(before, u->octets, conf->octets))
+		return TURN_CHARGED_SPENT;
+	return passes(before, u->octets, conf->octets - conf->octets / NEAR_OF_N)
+		       ? TURN_CHARGED_NEAR
+		       : TURN_CHARGED;
+}
+
+static struct turn_account_key who_has(const struct turn_account *account)
+{
+	return (struct turn_account_key){
+		.realm = account->realm,
+		.name = {account->name, account->name_len},
+		.secret_id = account->secret_id,
+		.kind = account->kind,
+	};
+}
+
+bool turn_budget_is_spent(
+	const struct turn_server *s, const struct turn_account *account, uint64_t wall_s)
+{
+	const struct turn_budget_conf *conf = &account->realm->conf.budget;
+	const struct turn_account_key who = who_has(account);
+	const struct turn_budget *u;
+
+	if (conf->octets == 0)
+		return false;
+	u = budget_find(&s->budgets, &who);
+	return u != NULL && octets_at(u, conf, wall_s) >= conf->octets;
+}
+
+bool turn_budgets_are_set(const struct turn_server *s)
+{
+	for (size_t i = 0; i < s->realms.n; i++) {
+		if (s->realms.items[i].conf.budget.octets != 0)
+			return true;
+	}
+	return false;
+}
+
+// What the state of the budget means for a live allocation.
+static void allocation_settle(
+	struct turn_server *s, uint64_t now_ns, uint64_t wall_s, struct turn_allocation *a)
+{
+	bool spent = turn_budget_is_spent(s, a->account, wall_s);
+	bool capped = spent && turn_cap_is_set(&a->account->realm->conf.budget.cap);
+
+	if (spent && !capped) {
+		turn_allocation_close(s, now_ns, a, TURN_CLOSE_BUDGET);
+		return;
+	}
+	if (a->capped == capped && a->account->capped == capped)
+		return;
+	a->capped = a->account->capped = capped;
+	turn_caps_change_of(s, a);
+}
+
+enum turn_charged turn_charge(struct turn_server *s, uint64_t now_ns, uint64_t wall_s, uint32_t ref,
+	uint64_t octets, struct turn_budget_view *view)
+{
+	struct turn_allocation *a = turn_allocation_by_ref(s, ref);
+	enum turn_charged charged;
+	struct turn_account_key who;
+
+	if (a == NULL)
+		return TURN_CHARGED;
+	ds_wheel_start(&s->wheel, turn_seconds(now_ns));
+	who = who_has(a->account);
+	charged = charge(s, wall_s, &who, octets, view);
+	allocation_settle(s, now_ns, wall_s, a);
+	return charged;
+}
+
+enum turn_charged turn_charge_ended(struct turn_server *s, uint64_t wall_s,
+	const struct turn_allocation_record *rec, uint64_t octets, struct turn_budget_view *view)
+{
+	const struct turn_principal principal = {
+		.realm = turn_realm_by_id(&s->realms, rec->realm_id),
+		.name = {(const char *)rec->username, rec->username_len},
+		.secret_id = rec->secret_id,
+		.kind = (enum turn_identity_kind)rec->identity_kind,
+	};
+	struct turn_account_key who;
+
+	if (principal.realm == NULL)
+		return TURN_CHARGED;
+	who = turn_account_key_of(&principal);
+	return charge(s, wall_s, &who, octets, view);
+}
+
+bool turn_charge_next(
+	const struct turn_server *s, uint32_t *cursor, uint32_t *ref, uint64_t *created_ns)
+{
+	while (*cursor < ds_pool_end(&s->allocation_pool)) {
+		const struct turn_allocation *a = ds_pool_at(&s->allocation_pool, (*cursor)++);
+
+		if (!a->live)
+			continue;
+		*ref = a->ref;
+		*created_ns = a->created_ns;
+		return true;
+	}
+	return false;
+}
+
+// ---- the file -----------------------------------------------------------------------------------
+
+int turn_budget_restore(struct turn_server *s, uint32_t index, const struct turn_budget_record *rec)
+{
+	struct turn_budgets *b = &s->budgets;
+	const struct turn_account_key who = {
+		.realm = turn_realm_by_id(&s->realms, rec->realm_id),
+		.name = {rec->name, rec->name_len},
+		.secret_id = rec->secret_id,
+		.kind = (enum turn_identity_kind)rec->kind,
+	};
+	struct turn_budget *u;
+	int err = 0;
+
+	if (who.realm == NULL || rec->name_len > TURN_USERNAME_MAX ||
+		rec->kind <= TURN_IDENTITY_UNKNOWN || rec->kind > TURN_IDENTITY_TOKEN ||
+		(index < b->end && b->places[index] != NULL))
+		return -EINVAL;
+	// An old record that could not be cleared: the later period counts.
+	u = budget_find(b, &who);
+	if (u != NULL && u->since_s >= rec->since_s)
+		return 0;
+	if (u == NULL)
+		u = budget_put(b, index, &who, &err);
+	if (u == NULL)
+		return err;
+	u->changed = true;
+	u->octets = rec->octets;
+	u->since_s = rec->since_s;
+	return 0;
+}
+
+// Nothing is known of the user that counts.
+static bool is_over(const struct turn_budget *u, uint64_t wall_s)
+{
+	return octets_at(u, &u->realm->conf.budget, wall_s) == 0;
+}
+
+bool turn_budget_changed(struct turn_server *s, uint64_t wall_s, uint32_t *cursor, unsigned *budget,
+	uint32_t *index, struct turn_budget_record *rec)
+{
+	struct turn_budgets *b = &s->budgets;
+	struct turn_budget_view view;
+
+	for (; *cursor<b->end && * budget> 0; --*budget) {
+		struct turn_budget *u = b->places[*cursor];
+
+		*index = (*cursor)++;
+		if (u == NULL || (!u->changed && !is_over(u, wall_s)))
+			continue;
+		--*budget;
+		if (is_over(u, wall_s)) {
+			place_give(b, *index);
+			*rec = (struct turn_budget_record){.name_len = 0};
+			return true;
+		}
+		view_make(u, wall_s, &view);
+		*rec = view.record;
+		u->changed = false;
+		return true;
+	}
+	return false;
+}
+
+void turn_budget_not_written(struct turn_server *s, uint32_t index)
+{
+	struct turn_budgets *b = &s->budgets;
+
+	if (index < b->end && b->places[index] != NULL)
+		b->places[index]->changed = true;
+}
+
+// ---- the operator's view ------------------------------------------------------------------------
+
+bool turn_budget_next(const struct turn_server *s, uint64_t wall_s, uint32_t *cursor,
+	struct turn_budget_view *view)
+{
+	const struct turn_budgets *b = &s->budgets;
+
+	while (*cursor < b->end) {
+		const struct turn_budget *u = b->places[(*cursor)++];
+
+		if (u == NULL || is_over(u, wall_s))
+			continue;
+		view_make(u, wall_s, view);
+		return true;
+	}
+	return false;
+}
+
+unsigned turn_budget_reset(struct turn_server *s, uint16_t realm_id, const char *name, size_t len)
+{
+	struct turn_budgets *b = &s->budgets;
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < b->end; i++) {
+		struct turn_budget *u = b->places[i];
+
+		if (u == NULL || u->realm->conf.id != realm_id ||
+			!turn_text_equal((struct stun_text){name, len},
+				(struct stun_text){u->name, u->name_len}))
+			continue;
+		n += u->octets != 0;
+		u->octets = 0;
+		u->changed = true;
+	}
+	return n;
+}

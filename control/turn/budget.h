@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Budgets of bytes: the counts of all users, in places that have a number for the caller's file.
+#pragma once
+
+#include <turn/budget.h>
+
+#include <ds/map.h>
+
+#include "account.h"
+
+struct turn_allocation;
+
+struct turn_budget {
+	struct ds_map_node node;
+	struct turn_realm *realm;
+	uint64_t octets;
+	uint64_t since_s;
+	uint32_t secret_id;
+	enum turn_identity_kind kind;
+	bool changed; // since it was handed out for the file
+	uint16_t name_len;
+	char name[];
+};
+
+struct turn_budgets {
+	struct ds_map by_user;
+	struct turn_budget **places; // [room]; NULL: free
+	uint32_t room;
+	uint32_t end;	 // no place is taken from here on
+	uint32_t n_free; // below `end`
+};
+
+// 0 or -ENOMEM.
+int turn_budgets_init(struct turn_budgets *b, const uint8_t map_key[16]);
+void turn_budgets_fini(struct turn_budgets *b);
+// Whether the user's budget is spent.
+bool turn_budget_is_spent(
+	const struct turn_server *s, const struct turn_account *account, uint64_t wall_s);

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The file of budgets: a killed process loses its last counts and nothing else, a damaged file
+// is kept and its whole records count, and a file of others is refused.
+#include "harness.h"
+
+#include <fcntl.h>
+#include <process/process.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RECORD 1024u
+
+struct world {
+	struct harness h;
+	struct conf conf;
+	struct settings settings;
+	struct process p;
+	char directory[64];
+	char path[80];
+	char aside[96];
+};
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	assert_non_null(w);
+	snprintf(w->directory, sizeof(w->directory), "/tmp/turnpike-budgets-XXXXXX");
+	assert_non_null(mkdtemp(w->directory));
+	snprintf(w->path, sizeof(w->path), "%s/budgets", w->directory);
+	snprintf(w->aside, sizeof(w->aside), "%s.damaged", w->path);
+	harness_init(&w->h);
+	w->h.realms[0].budget = (struct turn_budget_conf){.octets = 1000000};
+	harness_start(&w->h);
+	w->conf.control.state_directory = w->directory;
+	w->settings.conf = &w->conf;
+	w->p.core.settings = &w->settings;
+	w->p.core.turn = w->h.s;
+	w->p.budgets.fd = -1;
+	*state = w;
+	return 0;
+}
+
+// As a killed process leaves it.
+static void process_kill(struct world *w)
+{
+	if (w->p.budgets.fd >= 0)
+		close(w->p.budgets.fd);
+	w->p.budgets.fd = -1;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	process_kill(w);
+	harness_stop(&w->h);
+	unlink(w->path);
+	unlink(w->aside);
+	rmdir(w->directory);
+	free(w);
+	return 0;
+}
+
+static void restart(struct world *w)
+{
+	process_kill(w);
+	harness_restart(&w->h);
+	w->p.core.turn = w->h.s;
+	w->p.budgets = (struct process_budgets){.fd = -1};
+	assert_int_equal(process_budgets_open(&w->p), 0);
+}
+
+static void charge(struct world *w, const char *name, uint64_t octets)
+{
+	struct turn_allocation_record rec = {.identity_kind = TURN_IDENTITY_STATIC};
+	struct turn_budget_view view;
+
+	rec.username_len = (uint16_t)strlen(name);
+	memcpy(rec.username, name, strlen(name));
+	assert_int_equal(
+		turn_charge_ended(w->h.s, (uint64_t)time(NULL), &rec, octets, &view), TURN_CHARGED);
+}
+
+// A cycle of ticks that writes all places. There are no allocations to be charged.
+static void ticks(struct world *w)
+{
+	for (unsigned i = 0; i < 60; i++)
+		process_budgets_tick(&w->p, w->h.now_ns);
+}
+
+static uint64_t octets_of(const struct world *w, const char *name)
+{
+	struct turn_budget_view view;
+	uint32_t cursor = 0;
+
+	while (turn_budget_next(w->h.s, (uint64_t)time(NULL), &cursor, &view)) {
+		if (view.record.name_len == strlen(name) &&
+			memcmp(view.record.name, name, strlen(name)) == 0)
+			return view.record.octets;
+	}
+	return 0;
+}
+
+static void byte_flip(const struct world *w, off_t at)
+{
+	int fd = open(w->path, O_RDWR);
+	uint8_t byte;
+
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, &byte, 1, at), 1);
+	byte ^= 1;
+	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	close(fd);
+}
+
+static void counts_outlive_the_process(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(process_budgets_open(&w->p), 0);
+	charge(w, "alice", 1000);
+	charge(w, "bob", 70);
+	ticks(w);
+	charge(w, "alice", 1); // lost
+	restart(w);
+	assert_int_equal(octets_of(w, "alice"), 1000);
+	assert_int_equal(octets_of(w, "bob"), 70);
+	charge(w, "alice", 5);
+	ticks(w);
+	restart(w);
+	assert_int_equal(octets_of(w, "alice"), 1005);
+}
+
+static void an_orderly_end_loses_nothing(void **state)
+{
+	struct world *w = *state;
+	struct stat st;
+
+	assert_int_equal(process_budgets_open(&w->p), 0);
+	charge(w, "alice", 1000);
+	process_budgets_close(&w->p, true);
+	assert_int_equal(stat(w->path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	restart(w);
+	assert_int_equal(octets_of(w, "alice"), 1000);
+}
+
+static void no_counts_leave_no_file(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(process_budgets_open(&w->p), 0);
+	process_budgets_close(&w->p, true);
+	assert_int_equal(access(w->path, F_OK), -1);
+}
+
+static void a_reset_is_kept_at_once(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(process_budgets_open(&w->p), 0);
+	charge(w, "alice", 1000);
+	ticks(w);
+	assert_int_equal(process_budget_reset(&w->p, 0, "alice"), 1);
+	assert_int_equal(process_budget_reset(&w->p, 0, "carol"), 0);
+	restart(w);
+	assert_int_equal(octets_of(w, "alice"), 0);
+}
+
+// The file is kept as it was, and the whole records count.
+static void a_damaged_file_is_put_aside(void **state)
+{
+	struct world *w = *state;
+	struct stat st;
+
+	assert_int_equal(process_budgets_open(&w->p), 0);
+	charge(w, "alice", 1000);
+	charge(w, "bob", 70);
+	charge(w, "carol", 5);
+	ticks(w);
+	byte_flip(w, 16);
+	assert_int_equal(truncate(w->path, 3 * RECORD - 1), 0);
+	restart(w);
+	assert_int_equal(octets_of(w, "alice"), 0);
+	assert_int_equal(octets_of(w, "bob"), 70);
+	assert_int_equal(octets_of(w, "carol"), 0);
+	assert_int_equal(stat(w->aside, &st), 0);
+	assert_int_equal(st.st_size, 3 * RECORD - 1);
+	// The new file is whole already.
+	restart(w);
+	assert_int_equal(octets_of(w, "bob"), 70);
+}
+
+static void a_file_of_others_is_refused(void **state)
+{
+	struct world *w = *state;
+	char target[96];
+
+	assert_int_equal(process_budgets_open(&w->p), 0);
+	charge(w, "alice", 1000);
+	process_budgets_close(&w->p, false);
+	assert_int_equal(chmod(w->path, 0640), 0);
+	assert_int_not_equal(process_budgets_open(&w->p), 0);
+	process_kill(w);
+	assert_int_equal(unlink(w->path), 0);
+	snprintf(target, sizeof(target), "%s/target", w->directory);
+	assert_int_equal(symlink(target, w->path), 0);
+	assert_int_not_equal(process_budgets_open(&w->p), 0);
+	assert_int_equal(access(target, F_OK), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(counts_outlive_the_process, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_orderly_end_loses_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_counts_leave_no_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_reset_is_kept_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_damaged_file_is_put_aside, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_file_of_others_is_refused, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("process budgets", tests, NULL, NULL);
+}
