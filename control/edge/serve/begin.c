@@ -103,14 +103,15 @@ void begin_first_bytes(struct conn *c)
 {
 	uint8_t bytes[2];
 	ssize_t n = conn_peek(c, bytes, sizeof(bytes));
+	bool has_tls = c->port->tls != NULL && !c->port->tls_left;
 	enum wire_first first;
 
 	if (n <= 0)
 		return;
 	first = wire_first_of(bytes, (size_t)n);
-	if (first == WIRE_FIRST_TLS && c->port->tls != NULL && c->port->tls->n_backends > 0)
+	if (first == WIRE_FIRST_TLS && has_tls && c->port->tls->n_backends > 0)
 		pass_look(c);
-	else if (first == WIRE_FIRST_TLS && c->port->tls != NULL)
+	else if (first == WIRE_FIRST_TLS && has_tls)
 		conn_tls_begin(c);
 	else if (c->port->plain != NULL &&
 		 (first == WIRE_FIRST_PLAIN ||

@@ -33,7 +33,9 @@
 
 struct serve_port {
 	struct tp_addr addr;
-	_Atomic bool is_removed;	   // each thread closes its own socket
+	_Atomic bool is_removed; // each thread closes its own socket
+	// The configuration has the tls listener no longer, and the tcp listener stays.
+	_Atomic bool tls_left;
 	const struct conf_listener *plain; // NULL: none, and below
 	const struct conf_listener *tls;
 	const struct conf_listener *proxied; // its proxies; NULL: direct

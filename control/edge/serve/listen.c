@@ -246,9 +246,9 @@ int listen_contexts_load(struct serve *s, const struct conf *conf, struct tls_er
 	for (size_t i = 0; i < s->n_ports && rc == 0; i++) {
 		const struct conf_listener *l = tls_listener_of(conf, &s->ports[i]);
 
-		// One that the new configuration lacks has connections yet.
 		if (s->ports[i].tls == NULL)
 			continue;
+		// One that the new configuration lacks keeps its context, by which none is judged.
 		made[i] = l != NULL ? context_load(s, conf, l, s->ports[i].tls, err)
 				    : tls_context_ref(s->ports[i].context);
 		rc = made[i] == NULL ? -1 : 0;
@@ -258,6 +258,7 @@ int listen_contexts_load(struct serve *s, const struct conf *conf, struct tls_er
 		struct tls_context *old = s->ports[i].context;
 
 		s->ports[i].context = made[i];
+		s->ports[i].tls_left = tls_listener_of(conf, &s->ports[i]) == NULL;
 		made[i] = old;
 	}
 	pthread_mutex_unlock(&s->lock);

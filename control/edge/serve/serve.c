@@ -314,7 +314,7 @@ uint64_t serve_expires_s(struct serve *s, char *file, size_t size)
 
 	pthread_mutex_lock(&s->lock);
 	for (size_t i = 0; i < s->n_ports; i++) {
-		if (!s->ports[i].is_removed)
+		if (!s->ports[i].is_removed && !s->ports[i].tls_left)
 			expires_first(s->ports[i].context, &first_s, file, size);
 	}
 	for (size_t i = 0; i < s->n_dtls_ports; i++) {

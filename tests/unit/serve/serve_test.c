@@ -504,6 +504,39 @@ static void listeners_come_and_go(void **state)
 	conf_free(other);
 }
 
+// A tls listener leaves a port whose tcp listener stays: its certificate is no reason to warn, and
+// no client gets it.
+static void tls_listeners_leave_their_port(void **state)
+{
+	struct world w = {.unnamed = false};
+	struct serve_changes changes;
+	struct world_client c;
+	char listener[128], file[64];
+	struct conf *without;
+	struct tls_error err;
+	int fd;
+
+	(void)state;
+	world_start(&w, "");
+	snprintf(listener, sizeof(listener), "  - {address: 127.0.0.1, transport: tcp, port: %u}\n",
+		w.ports[0]);
+	without = world_conf(listener, "");
+	assert_int_equal(serve_reload(w.serve, without, &changes, &err), 0);
+	assert_int_equal(serve_expires_s(w.serve, file, sizeof(file)), 0);
+	fd = world_connect(w.ports[0]);
+	world_write(fd, "\x16\x03\x01\x02", 4);
+	world_closed(&w, fd);
+	assert_int_equal(world_closes(&w, SERVE_CLOSE_alien), 1);
+	close(fd);
+	assert_int_equal(serve_reload(w.serve, w.conf, &changes, &err), 0);
+	assert_int_not_equal(serve_expires_s(w.serve, file, sizeof(file)), 0);
+	world_client_start(&c, w.ports[0]);
+	world_client_shake(&w, &c);
+	world_client_end(&c);
+	world_stop(&w);
+	conf_free(without);
+}
+
 // The certificate of a removed listener is no reason to warn.
 static void removed_dtls_listeners_have_no_expiry(void **state)
 {
@@ -579,6 +612,7 @@ int main(void)
 		cmocka_unit_test(hellos_may_be_cut_anywhere),
 		cmocka_unit_test(certificates_are_read_again),
 		cmocka_unit_test(listeners_come_and_go),
+		cmocka_unit_test(tls_listeners_leave_their_port),
 		cmocka_unit_test(removed_dtls_listeners_have_no_expiry),
 		cmocka_unit_test(a_listener_that_fails_changes_nothing),
 	};
