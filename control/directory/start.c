@@ -58,6 +58,7 @@ static int user_become(const char *user)
 		.user = user,
 		.group = (gid_t)-1,
 		.operators = (gid_t)-1,
+		.tables = (gid_t)-1,
 	};
 
 	return user == NULL ? 0 : proc_become(&identity);

@@ -19,6 +19,7 @@
 #include <proc/privilege.h>
 #include <proc/sandbox.h>
 #include <proc/start.h>
+#include <shm/group.h>
 #include <shm/guard.h>
 
 #define DESCRIPTORS_OWN 128u	   // beside connections
@@ -71,6 +72,15 @@ static int place_take(struct edge *e)
 
 	if (proc_place_init(&e->place, e->conf, &err) < 0)
 		return proc_shm_failed(&err);
+	if (e->place.group != (gid_t)-1 && shm_tables_group(&e->place) == e->place.group)
+		log_event(LOG_EV_CONFIG_WARNING,
+			LOG_FIELDS(log_str("key", "segment.group"),
+				log_str("problem", "there is no group " SHM_TABLES_GROUP_NAME
+						   ": this process may read the tables and "
+						   "the keys in them"),
+				log_str("remedy", "make it and restart all: tools/install-users")));
+	// This process is no member.
+	shm_tables_group_set((gid_t)-1);
 	e->serve = serve_create(e->conf, e->tickets, &fault);
 	if (e->serve == NULL)
 		return failed(&fault);

@@ -13,6 +13,7 @@
 #include <proc/host.h>
 #include <proc/privilege.h>
 #include <rte_cycles.h>
+#include <shm/group.h>
 
 #include <plane/advice.h>
 #include <plane/again.h>
@@ -67,9 +68,10 @@ static int take_role(struct plane *p)
 // Before anything is changed, so that a missing capability is named by the first message.
 static int check_privileges(const struct plane *p)
 {
-	const gid_t group = p->place.group;
+	const gid_t group = p->place.group, tables = shm_tables_group(&p->place);
 	struct privilege_need need = {
-		.join = group != (gid_t)-1 && geteuid() == 0 && !plane_privilege_has_group(group)};
+		.join = group != (gid_t)-1 && geteuid() == 0 &&
+			(!plane_privilege_has_group(group) || !plane_privilege_has_group(tables))};
 	struct steer_fault fault;
 	int err = io_card_check_sysfs(IO_SYSFS, &fault);
 
@@ -180,8 +182,7 @@ static int start_eal(struct plane *p)
 	int err = plane_privilege_keep(&p->keeper, open_ports, p);
 
 	if (err == 0)
-		err = plane_privilege_drop(
-			plane_ports_have_pci(&p->ports), p->realtime, p->place.group);
+		err = plane_privilege_drop(plane_ports_have_pci(&p->ports), p->realtime, &p->place);
 	io_eal_directory_make(p->conf->instance, p->place.run_directory);
 	if (err == 0 && !p->options->no_sandbox)
 		err = plane_privilege_confine(
@@ -231,7 +232,8 @@ static int start_services(struct plane *p)
 		.flags = (p->eal.no_huge ? TP_STATE_NO_HUGE : 0) |
 			 (p->cores_shared ? TP_STATE_CORES_SHARED : 0)};
 	uint32_t ifindexes[TP_PORTS_MAX];
-	int err = plane_socket_init(&p->socket, p->place.run_directory, p->place.group);
+	int err =
+		plane_socket_init(&p->socket, p->place.run_directory, shm_tables_group(&p->place));
 
 	p->listening = err == 0;
 	if (err == 0)

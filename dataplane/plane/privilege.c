@@ -18,6 +18,7 @@
 #include <io/eal.h>
 #include <proc/privilege.h>
 #include <proc/sandbox.h>
+#include <shm/group.h>
 #include <steer/reserve.h>
 
 #define GROUPS_MAX 256
@@ -41,8 +42,8 @@ int plane_privilege_judge(const struct privilege_need *need, uint64_t capabiliti
 			"to lock packet buffers for devices (else vfio: error 12); or a higher "
 			"limit of locked memory (LimitMEMLOCK=)"},
 		{need->join, PROC_CAPABILITY(CAP_SETGID), "CAP_SETGID",
-			"to join the group of the shared files (segment.group); or start in that "
-			"group"},
+			"to join the groups of the shared files (segment.group, "
+			"turnpike-tables); or start in both"},
 	};
 	char remedy[128];
 
@@ -154,8 +155,10 @@ int plane_privilege_realtime(void)
 	return sched_setscheduler(0, SCHED_OTHER, &param) == 0 ? 0 : -errno;
 }
 
-int plane_privilege_drop(bool pci, bool realtime, gid_t group)
+int plane_privilege_drop(bool pci, bool realtime, const struct shm_place *place)
 {
+	const gid_t groups[] = {place->group, shm_tables_group(place)};
+	bool shared = place->group != (gid_t)-1;
 	uint64_t keep = PROC_CAPABILITY(CAP_NET_ADMIN) | PROC_CAPABILITY(CAP_BPF);
 
 	if (pci)
@@ -165,10 +168,10 @@ int plane_privilege_drop(bool pci, bool realtime, gid_t group)
 		keep |= PROC_CAPABILITY(CAP_SYS_NICE);
 	// The control process may be another user: the last to stop removes the directory that the
 	// other made in /dev/shm.
-	if (group != (gid_t)-1)
+	if (shared)
 		keep |= PROC_CAPABILITY(CAP_FOWNER);
-	if (group != (gid_t)-1 && geteuid() == 0)
-		setgroups(1, &group);
+	if (shared && geteuid() == 0)
+		setgroups(TP_ARRAY_LEN(groups), groups);
 	return proc_capabilities_keep(keep);
 }
 

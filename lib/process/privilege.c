@@ -23,7 +23,7 @@
 
 static int groups_join(const struct passwd *pw, const struct proc_identity *who)
 {
-	gid_t groups[GROUPS_MAX + 2];
+	gid_t groups[GROUPS_MAX + 3];
 	int n = GROUPS_MAX;
 
 	if (getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) < 0)
@@ -32,6 +32,8 @@ static int groups_join(const struct passwd *pw, const struct proc_identity *who)
 		groups[n++] = who->group;
 	if (who->operators != (gid_t)-1)
 		groups[n++] = who->operators;
+	if (who->tables != (gid_t)-1)
+		groups[n++] = who->tables;
 	return setgroups((size_t)n, groups) < 0 ? -errno : 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include <log/log.h>
 #include <proc/privilege.h>
+#include <shm/group.h>
 #include <shm/numa.h>
 
 struct conf *proc_conf_load(const struct conf_request *request)
@@ -50,6 +51,7 @@ int proc_user_take(const struct shm_place *place, const struct conf *conf, const
 		.group = place->group,
 		// The data plane, which keeps some, has nothing to give to operators.
 		.operators = keep_capabilities ? (gid_t)-1 : group_find(conf->control.group),
+		.tables = shm_tables_group(place),
 		.keep_capabilities = keep_capabilities,
 	};
 	char problem[2 * SHM_PATH_MAX], remedy[3 * SHM_PATH_MAX];
@@ -82,9 +84,11 @@ int proc_user_take(const struct shm_place *place, const struct conf *conf, const
 
 int proc_place_init(struct shm_place *place, const struct conf *conf, struct shm_error *err)
 {
-	int rc = shm_place_init(place, conf->instance, conf->runtime_directory,
-		conf->segment.directory, proc_group_find(conf), err);
+	int rc;
 
+	shm_tables_group_set(group_find(SHM_TABLES_GROUP_NAME));
+	rc = shm_place_init(place, conf->instance, conf->runtime_directory, conf->segment.directory,
+		proc_group_find(conf), err);
 	if (rc < 0 || conf->segment.numa == CONF_NUMA_NONE)
 		return rc;
 	for (size_t i = 0; i < conf->dataplane.n_ports; i++)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <shm/file.h>
+#include <shm/group.h>
 #include <shm/numa.h>
 
 #include "fail.h"
@@ -21,14 +22,15 @@ static const struct {
 	uint64_t magic;
 	mode_t mode;
 	bool sparse;
+	bool is_edges; // the edge reads it
 } kinds[] = {
-	[SHM_TABLES] = {"tables", TP_MAGIC_TABLES, 0640, false},
-	[SHM_INJECT] = {"inject", TP_MAGIC_INJECT, 0640, false},
-	[SHM_PRIVATE] = {"private", TP_MAGIC_PRIVATE, 0600, false},
-	[SHM_STATE] = {"state", TP_MAGIC_STATE, 0640, true},
-	[SHM_PUNT] = {"punt", TP_MAGIC_PUNT, 0640, false},
-	[SHM_EDGE] = {"edge", TP_MAGIC_EDGE, 0640, false},
-	[SHM_STREAM] = {"stream", TP_MAGIC_STREAM, 0640, false},
+	[SHM_TABLES] = {"tables", TP_MAGIC_TABLES, 0640, false, false},
+	[SHM_INJECT] = {"inject", TP_MAGIC_INJECT, 0640, false, false},
+	[SHM_PRIVATE] = {"private", TP_MAGIC_PRIVATE, 0600, false, false},
+	[SHM_STATE] = {"state", TP_MAGIC_STATE, 0640, true, false},
+	[SHM_PUNT] = {"punt", TP_MAGIC_PUNT, 0640, false, false},
+	[SHM_EDGE] = {"edge", TP_MAGIC_EDGE, 0640, false, true},
+	[SHM_STREAM] = {"stream", TP_MAGIC_STREAM, 0640, false, true},
 };
 
 #define SECOND ".second" // suffix of a published file's second name
@@ -38,6 +40,23 @@ static void file_path(
 {
 	snprintf(path, size, "%s/turnpike-%s.%s%s", p->directory, p->instance, kinds[kind].name,
 		suffix);
+}
+
+static gid_t tables_group = (gid_t)-1;
+
+void shm_tables_group_set(gid_t group)
+{
+	tables_group = group;
+}
+
+gid_t shm_tables_group(const struct shm_place *p)
+{
+	return p->group == (gid_t)-1 || tables_group == (gid_t)-1 ? p->group : tables_group;
+}
+
+static gid_t group_of(const struct shm_place *p, enum shm_kind kind)
+{
+	return kinds[kind].is_edges ? p->group : shm_tables_group(p);
 }
 
 static uint64_t boottime_ns(void)
@@ -191,6 +210,19 @@ static void header_fill(
 	atomic_store(&h->writer_generation, 1);
 }
 
+static int group_give(const struct shm_file *f, const struct shm_place *p, struct shm_error *err)
+{
+	gid_t group = group_of(p, f->kind);
+	int rc = shm_share(f->fd, group, kinds[f->kind].mode);
+
+	if (rc == 0)
+		return 0;
+	errno = -rc;
+	rc = shm_fail_errno(err, "%s: cannot give it to group %u", f->path, (unsigned)group);
+	shm_remedy(err, "make this user a member of the group: tools/install-users");
+	return rc;
+}
+
 int shm_file_create(struct shm_file *f, const struct shm_place *p, enum shm_kind kind,
 	size_t header_size, uint64_t size, uint64_t pair_id, struct shm_error *err)
 {
@@ -204,15 +236,9 @@ int shm_file_create(struct shm_file *f, const struct shm_place *p, enum shm_kind
 		memset(f, 0, sizeof(*f));
 		return rc;
 	}
-	rc = shm_share(f->fd, p, kinds[kind].mode);
-	if (rc < 0) {
-		errno = -rc;
-		rc = shm_fail_errno(
-			err, "%s: cannot give it to group %u", f->path, (unsigned)p->group);
-		shm_remedy(err, "make this user a member of the group");
-		goto fail;
-	}
-	rc = space_reserve(f, p, header_size, size, err);
+	rc = group_give(f, p, err);
+	if (rc == 0)
+		rc = space_reserve(f, p, header_size, size, err);
 	if (rc == 0)
 		rc = file_map(f, err);
 	if (rc == 0 && f->placed)
@@ -282,10 +308,11 @@ int shm_file_publish(struct shm_file *f, const struct shm_place *p, struct shm_e
 static int owner_check(
 	const struct shm_file *f, const struct shm_place *p, struct stat *st, struct shm_error *err)
 {
+	gid_t group = group_of(p, f->kind);
 	bool mine = st->st_uid == geteuid();
-	bool trusted = mine ||
-		       (!f->writable && (st->st_uid == 0 ||
-						(p->group != (gid_t)-1 && st->st_gid == p->group)));
+	bool trusted =
+		mine ||
+		(!f->writable && (st->st_uid == 0 || (group != (gid_t)-1 && st->st_gid == group)));
 	mode_t forbidden = f->kind == SHM_PRIVATE ? 077 : 022;
 
 	if (!S_ISREG(st->st_mode))
@@ -299,7 +326,7 @@ static int owner_check(
 	else
 		return 0;
 	shm_remedy(err, "remove it if nobody uses it; both processes must be of the same user, or "
-			"of one group (segment.group)");
+			"of the groups segment.group and " SHM_TABLES_GROUP_NAME);
 	return -EPERM;
 }
 
@@ -350,8 +377,9 @@ static int existing_open(
 		rc = shm_fail_errno(err, "cannot open %s", f->path);
 		if (rc == -ELOOP || rc == -EACCES || rc == -ENXIO || rc == -EISDIR) {
 			err->cause = SHM_REFUSED;
-			shm_remedy(err, "both processes must be of the same user, or of one group "
-					"(segment.group); a link there is not ours");
+			shm_remedy(err, "both processes must be of the same user, or of the groups "
+					"segment.group and " SHM_TABLES_GROUP_NAME
+					" (tools/install-users); a link there is not ours");
 		}
 		return rc;
 	}
@@ -431,6 +459,10 @@ int shm_file_open(struct shm_file *f, const struct shm_place *p, const struct sh
 	f->dev = st.st_dev;
 	f->ino = st.st_ino;
 	rc = file_map(f, err);
+	if (rc < 0)
+		goto fail;
+	// That of a version before may be of another group.
+	rc = f->writable ? group_give(f, p, err) : 0;
 	if (rc < 0)
 		goto fail;
 	if (f->writable) {

@@ -52,13 +52,13 @@ static int boot_id_read(uint8_t id[16], struct shm_error *err)
 	return 0;
 }
 
-int shm_share(int fd, const struct shm_place *p, mode_t mode)
+int shm_share(int fd, gid_t group, mode_t mode)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (p->group != (gid_t)-1 && st.st_gid != p->group && fchown(fd, (uid_t)-1, p->group) < 0)
+	if (group != (gid_t)-1 && st.st_gid != group && fchown(fd, (uid_t)-1, group) < 0)
 		return -errno;
 	return (st.st_mode & 07777) != mode && fchmod(fd, mode) < 0 ? -errno : 0;
 }
@@ -168,8 +168,8 @@ static int record_write(const struct shm_place *p, struct shm_error *err)
 	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fd < 0)
 		return shm_fail_errno(err, "cannot make %s", fresh);
-	if (shm_share(fd, p, 0640) < 0 || dprintf(fd, "%s\n", p->directory) < 0 || close(fd) < 0 ||
-		rename(fresh, path) < 0)
+	if (shm_share(fd, p->group, 0640) < 0 || dprintf(fd, "%s\n", p->directory) < 0 ||
+		close(fd) < 0 || rename(fresh, path) < 0)
 		return shm_fail_errno(err, "cannot write %s", path);
 	return 0;
 }

@@ -124,7 +124,7 @@ int shm_role_lock(const struct shm_place *p, const char *role, struct shm_error 
 		return rc;
 	}
 	// Nobody outside the group may look, for a shared lock keeps the role's next process out.
-	if (shm_share(fd, p, 0640) < 0 || ftruncate(fd, 0) < 0 ||
+	if (shm_share(fd, p->group, 0640) < 0 || ftruncate(fd, 0) < 0 ||
 		dprintf(fd, "%ld\n", (long)getpid()) < 0) {
 		rc = shm_fail_errno(err, "cannot write %s", path);
 		close(fd);

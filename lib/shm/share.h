@@ -6,6 +6,6 @@
 
 #include <shm/place.h>
 
-// Gives an open file to the place's group, if there is one, and sets its mode; no system call
-// changes a file that is right already. 0 or a negative errno.
-int shm_share(int fd, const struct shm_place *p, mode_t mode);
+// Gives an open file to the group, if there is one, and sets its mode; no system call changes a
+// file that is right already. 0 or a negative errno.
+int shm_share(int fd, gid_t group, mode_t mode);

@@ -56,6 +56,27 @@ for group in turnpike nogroup; do
 	e2e_check "$group: does not connect to the data plane" \
 		e2e_not operators_connects $group "$run/dataplane.sock"
 done
+# The process that parses bytes of strangers is in the group of the files, not in that of the tables.
+edge_as()
+{
+	setpriv --reuid turnpike-edge --regid turnpike-files --init-groups "$@"
+}
+
+edge_connects()
+{
+	edge_as /usr/bin/python3 -c 'import socket, sys
+socket.socket(socket.AF_UNIX, socket.SOCK_STREAM).connect(sys.argv[1])' "$1" 2>/dev/null
+}
+
+segment=$TP_SEGMENT/turnpike-$E2E_LAB
+e2e_check "turnpike-edge: reads the record" edge_as head -c 1 "$run/segment"
+for name in tables state punt inject private; do
+	e2e_check "turnpike-edge: does not read $name" \
+		e2e_not edge_as head -c 1 "$segment.$name" 2>/dev/null
+done
+e2e_check "turnpike-edge: connects to the data plane's socket for it" edge_connects "$run/stream.sock"
+e2e_check "turnpike-edge: does not connect to the data plane as control does" \
+	e2e_not edge_connects "$run/dataplane.sock"
 e2e_check "an operator has relayctl" \
 	operators_as turnpike "$E2E_TMP/relayctl" -s "$TP_SOCKET" -j status > "$E2E_TMP/status"
 e2e_check "and sees it forward" grep -q '"forwarding": true' "$E2E_TMP/status"

@@ -141,7 +141,8 @@ start_users()
 	echo "turnpike-control:x:64999:64999::/nonexistent:/usr/sbin/nologin" >> "$E2E_TMP/passwd"
 	echo "turnpike-dataplane:x:64998:64998::/nonexistent:/usr/sbin/nologin" >> "$E2E_TMP/passwd"
 	echo "turnpike:x:64996:" >> "$E2E_TMP/group"
-	[ "$1" = without-group ] || echo "turnpike-files:x:64997:" >> "$E2E_TMP/group"
+	[ "$1" = without-group ] || printf '%s\n' turnpike-files:x:64997: turnpike-tables:x:64995: \
+		>> "$E2E_TMP/group"
 	mount --bind "$E2E_TMP/passwd" /etc/passwd && mount --bind "$E2E_TMP/group" /etc/group
 }
 
@@ -245,11 +246,11 @@ start_as_units()
 	local unit=$E2E_TOP/tools/systemd/turnpike-dataplane.service.in capabilities
 
 	capabilities=$(sed -n 's/^AmbientCapabilities=//p' "$unit" | sed 's/CAP_/+/g' | tr 'A-Z ' 'a-z,')
-	ip netns exec $host setpriv --reuid turnpike-control --regid turnpike-files --groups turnpike \
+	ip netns exec $host setpriv --reuid turnpike-control --regid turnpike-files --groups turnpike,turnpike-tables \
 		--inh-caps=-all --bounding-set=-all "$E2E_BUILD/control/turnpike-control" \
 		--instance $instance --config "$config" > /dev/null 2> "$E2E_TMP/control.log" &
 	control_pid=$!
-	ip netns exec $host setpriv --reuid turnpike-dataplane --regid turnpike-files --clear-groups \
+	ip netns exec $host setpriv --reuid turnpike-dataplane --regid turnpike-files --groups turnpike-tables \
 		--inh-caps="-all,$capabilities" --ambient-caps="-all,$capabilities" \
 		--bounding-set="-all,$capabilities" "$E2E_BUILD/dataplane/turnpike-dataplane" \
 		--instance $instance --config "$config" > /dev/null 2> "$E2E_TMP/dataplane.log" &

@@ -210,7 +210,8 @@ host_changes()
 	quick_change processes "turnpike (pid $(process_pid turnpike)), which runs turnpike-dataplane" \
 		"(pid $(host_pid dataplane)) and"
 	quick_change "" "turnpike-control (pid $(host_pid control)) as users of these names"
-	quick_change users "turnpike-control, turnpike-dataplane; groups turnpike-files, turnpike"
+	quick_change users "turnpike-control, turnpike-dataplane; groups turnpike-files, turnpike-tables," \
+		"turnpike"
 	quick_change interface "$quick_interface: an XDP program takes UDP 3478 and 49152-65535 of the"
 	quick_change "" "addresses below; all else (SSH, ARP, ping, TCP) stays with the kernel"
 	[ -z "$(state_get queues)" ] ||

@@ -64,7 +64,8 @@ quick_lab_changes()
 	quick_change namespaces "$TP_NS_NET $TP_NS_A $TP_NS_B $TP_NS_RELAY; every link, address, route,"
 	quick_change "" "sysctl and nft rule is inside them"
 	quick_change processes "turnpike-dataplane, turnpike-control in $TP_NS_RELAY"
-	quick_change users "those two, groups turnpike-files and turnpike, unless they were there"
+	quick_change users "those two, groups turnpike-files, turnpike-tables and turnpike, unless" \
+		"they were there"
 	quick_change files "$TP_LAB_DIR (logs, sockets, certificates), /etc/netns/*tp-*/,"
 	quick_change "" "$quick_state"
 	quick_change hugepages "$(quick_lab_tool status | sed -n 's/^ *hugepages *//p')"

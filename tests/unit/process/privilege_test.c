@@ -80,6 +80,7 @@ static int become(bool keep)
 {
 	const struct proc_identity who = {.user = "nobody",
 		.group = FILES_GROUP,
+		.tables = (gid_t)-1,
 		.operators = keep ? (gid_t)-1 : OPERATORS_GROUP,
 		.keep_capabilities = keep};
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // How a file of the segment is made, found, believed and refused.
+#include <shm/group.h>
 #include <shm/segment.h>
 
 #include <errno.h>
@@ -42,6 +43,7 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
+	shm_tables_group_set((gid_t)-1);
 	shm_tables_close(&f->tables);
 	scratch_place_remove(&f->place);
 	free(f);
@@ -230,7 +232,11 @@ static void foreign_files_are_refused(void **state)
 
 		assert_int_equal(chown(f->path, 65534, 65534), 0);
 		open_fails(f, false, SHM_REFUSED);
+		// The edge's group makes no tables that anybody believes.
 		f->place.group = 65534;
+		shm_tables_group_set(65533);
+		open_fails(f, false, SHM_REFUSED);
+		shm_tables_group_set(65534);
 		assert_int_equal(shm_tables_open(&t, &f->place, false, &f->err), 0);
 		shm_tables_close(&t);
 		open_fails(f, true, SHM_REFUSED); // only its maker writes
@@ -240,17 +246,43 @@ static void foreign_files_are_refused(void **state)
 static void group_is_given(void **state)
 {
 	struct fixture *f = *state;
+	struct shm_streams rings;
 	struct shm_tables t;
 	struct stat st;
 
 	if (geteuid() != 0)
 		skip();
 	f->place.group = 65534;
+	shm_tables_group_set(65533);
 	assert_int_equal(shm_tables_create(&t, &f->place, &shape, &f->err), 0);
 	assert_int_equal(shm_file_publish(&t.file, &f->place, &f->err), 0);
 	assert_int_equal(stat(f->path, &st), 0);
+	assert_int_equal(st.st_gid, 65533);
+	assert_int_equal(
+		shm_streams_create(&rings, &f->place, SHM_EDGE, t.pair_id, 1, 1, &f->err), 0);
+	assert_int_equal(fstat(rings.file.fd, &st), 0);
 	assert_int_equal(st.st_gid, 65534);
+	shm_streams_close(&rings);
 	shm_tables_close(&t);
+}
+
+// Tables of a version without a group of their own are closed to the edge by the next writer.
+static void group_is_given_at_open(void **state)
+{
+	struct fixture *f = *state;
+	struct shm_tables t;
+	struct stat st;
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(chown(f->path, 0, 65534), 0);
+	f->place.group = 65534;
+	shm_tables_group_set(65533);
+	assert_int_equal(shm_tables_open(&t, &f->place, true, &f->err), 0);
+	shm_tables_close(&t);
+	assert_int_equal(stat(f->path, &st), 0);
+	assert_int_equal(st.st_gid, 65533);
+	assert_int_equal(st.st_mode & 07777, 0640);
 }
 
 static void live_layout_is_kept(void **state)
@@ -376,6 +408,7 @@ int main(void)
 		TEST(arrays_stay_in_bounds),
 		TEST(foreign_files_are_refused),
 		TEST(group_is_given),
+		TEST(group_is_given_at_open),
 		TEST(live_layout_is_kept),
 		TEST(writers_are_counted),
 		TEST(fate_is_told),

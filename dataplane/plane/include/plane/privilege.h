@@ -57,9 +57,10 @@ int plane_privilege_realtime(void);
 // /dev/shm. Drivers of PCI devices need more for good (`pci`): CAP_SYS_ADMIN, CAP_SYS_RAWIO and
 // CAP_IPC_LOCK. `realtime`: as
 // plane_privilege_realtime found it; CAP_SYS_NICE is kept where the limit could not be raised.
-// Joins `group` unless it is (gid_t)-1. A capability that was missing from the start
-// is no error here: the operation that needs it fails with a message. 0 or a negative errno.
-int plane_privilege_drop(bool pci, bool realtime, gid_t group);
+// Joins the groups of the place's files, where there are any. A capability that was missing from
+// the start is no error here: the operation that needs it fails with a message. 0 or a negative
+// errno.
+int plane_privilege_drop(bool pci, bool realtime, const struct shm_place *place);
 
 // The calling thread and those it makes later change files only below the run directory and the
 // places where the segment may be, remove the interfaces' locks, and write the list of reserved

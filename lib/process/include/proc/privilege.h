@@ -13,6 +13,7 @@ struct proc_identity {
 	const char *user;
 	gid_t group;		// the first one; (gid_t)-1: the user's own
 	gid_t operators;	// is joined as well; (gid_t)-1: none
+	gid_t tables;		// likewise
 	bool keep_capabilities; // until proc_capabilities_keep
 };
 
