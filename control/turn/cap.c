@@ -58,7 +58,8 @@ struct turn_cap turn_account_cap(const struct turn_account *account)
 	const struct turn_realm_conf *conf = &account->realm->conf;
 	struct turn_cap cap = conf->user_cap;
 
-	if (account->capped &&
+	// Of a budget that a reload has taken away nothing stays.
+	if (account->capped && conf->budget.octets != 0 && turn_cap_is_set(&conf->budget.cap) &&
 		(cap.bits_per_s == 0 || cap.bits_per_s > conf->budget.cap.bits_per_s)) {
 		cap.bits_per_s = conf->budget.cap.bits_per_s;
 		cap.burst_bits = conf->budget.cap.burst_bits;

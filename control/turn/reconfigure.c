@@ -305,6 +305,9 @@ void turn_sweep(struct turn_server *s, uint64_t now_ns, unsigned *budget)
 		if (a->live && turn_bans_hold(&s->bans, a))
 			turn_allocation_close(s, now_ns, a, TURN_CLOSE_BANNED);
 		else if (a->live && addresses_sweep(s, now_ns, a)) {
+			// Without a budget nobody charges the allocation.
+			if (a->account->realm->conf.budget.octets == 0)
+				a->capped = a->account->capped = false;
 			turn_caps_change_of(s, a);
 			cost += permissions_sweep(s, a) + turn_data_sweep(s, a);
 		}

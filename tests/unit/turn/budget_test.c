@@ -215,6 +215,46 @@ static void a_spent_budget_caps_calls(void **state)
 	harness_stop(&f.h);
 }
 
+// Nobody charges allocations where no realm has a budget: the reload itself lifts the cap.
+static void a_budget_leaves_with_its_cap(void **state)
+{
+	static const struct turn_cap cap = {.bits_per_s = 64000, .burst_bits = 2560};
+	static const struct turn_cap own = {.bits_per_s = 900000, .burst_bits = 36000};
+	static const struct turn_budget_conf without[] = {{.cap = cap}, {.octets = 0}};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * TP_ARRAY_LEN(without); i++) {
+		bool has_own = i >= TP_ARRAY_LEN(without);
+		struct turn_realm_conf realm;
+		struct turn_budget_view view;
+		struct turn_conf conf;
+		struct fixture f;
+
+		harness_init(&f.h);
+		f.h.realms[0].budget = (struct turn_budget_conf){
+			.octets = 1000, .period = TURN_BUDGET_DAY, .cap = cap};
+		if (has_own)
+			f.h.realms[0].user_cap = own;
+		fixture_start(&f);
+		client_init(&f.c, 0xc6336401, 4000);
+		assert_int_equal(client_allocate(&f.h, &f.c, 3600), 0);
+		f.ref = client_allocation(&f.h, &f.c)->ref;
+		assert_int_equal(charge(&f, 1000, &view), TURN_CHARGED_SPENT);
+		assert_memory_equal(&user_limit(&f)->cap, &cap, sizeof(cap));
+		conf = f.h.conf;
+		realm = f.h.realms[0];
+		realm.budget = without[i % TP_ARRAY_LEN(without)];
+		conf.realms = &realm;
+		assert_int_equal(turn_reconfigure(f.h.s, &conf), 0);
+		turn_advance(f.h.s, f.h.now_ns, 100);
+		if (has_own)
+			assert_memory_equal(&user_limit(&f)->cap, &own, sizeof(own));
+		else
+			assert_null(user_limit(&f));
+		harness_stop(&f.h);
+	}
+}
+
 static void an_ended_call_is_charged(void **state)
 {
 	struct turn_budget_view view;
@@ -402,6 +442,7 @@ int main(void)
 		cmocka_unit_test(a_spent_budget_ends_calls),
 		cmocka_unit_test(all_calls_of_the_user_end),
 		cmocka_unit_test(a_spent_budget_caps_calls),
+		cmocka_unit_test(a_budget_leaves_with_its_cap),
 		cmocka_unit_test(an_ended_call_is_charged),
 		cmocka_unit_test(credentials_of_a_name_are_one_user),
 		cmocka_unit_test(a_reset_begins_anew),
