@@ -157,9 +157,9 @@ static const struct rule limits_rules[] = {
 		.max = 1000000,
 		.initial = "16",
 		.unit = "peers/s",
-		.text = "New peers of one allocation, by CreatePermission and ChannelBind; more "
-			"are "
-			"refused with 508. Renewing one that is there costs nothing. 0: no limit."},
+		.text = "New peers of one allocation, by CreatePermission and ChannelBind, and "
+			"each Connect; more are refused with 508. Renewing one that is there costs "
+			"nothing. 0: no limit."},
 	{.key = "peer_burst",
 		.type = RULE_U32,
 		RULE_AT(struct conf_limits, peer_burst),

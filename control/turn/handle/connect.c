@@ -42,7 +42,10 @@ static unsigned connect_check(struct turn_request *r, struct tp_addr *peer, stru
 		return 400;
 	if (!turn_allocation_has_family(r->s, r->a, peer->family))
 		return 443;
-	code = target_find(r, peer, target);
+	// Each answer tells of a port, a refused one too.
+	code = turn_peers_bill(r, 1);
+	if (code == 0)
+		code = target_find(r, peer, target);
 	if (code != 0)
 		return code;
 	if (turn_data_by_peer(r->a, peer) != NULL)

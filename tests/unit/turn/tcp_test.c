@@ -353,6 +353,31 @@ static void connections_are_counted(void **state)
 }
 
 // Those of all users of the realm.
+// Connect tells which ports of a peer answer: a scan meets the rate.
+static void connects_have_a_rate(void **state)
+{
+	struct turn_conf conf;
+	struct fixture f;
+	struct tp_addr peer;
+
+	(void)state;
+	tcp_allocate(&f);
+	conf = f.h.conf;
+	conf.peer_rate = 2;
+	conf.peer_burst = 3;
+	assert_int_equal(turn_reconfigure(f.h.s, &conf), 0);
+	for (uint16_t i = 0; i < 3; i++) {
+		peer = peer_at((uint16_t)(80 + i));
+		assert_int_equal(connect_to(&f, &peer), 1);
+	}
+	peer = peer_at(90);
+	assert_int_equal(connect_to(&f, &peer), 508);
+	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_PEERS);
+	harness_sleep(&f.h, SECOND);
+	assert_int_equal(connect_to(&f, &peer), 1);
+	harness_stop(&f.h);
+}
+
 static void connections_of_a_realm_are_bounded(void **state)
 {
 	struct tp_addr peer = peer_at(80);
@@ -589,6 +614,7 @@ int main(void)
 		cmocka_unit_test(connect_is_refused),
 		cmocka_unit_test(connect_needs_a_tcp_allocation),
 		cmocka_unit_test(connections_are_counted),
+		cmocka_unit_test(connects_have_a_rate),
 		cmocka_unit_test(connections_of_a_realm_are_bounded),
 		cmocka_unit_test(arrival_needs_a_permission),
 		cmocka_unit_test(only_the_owner_joins),
