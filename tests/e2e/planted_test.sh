@@ -12,7 +12,15 @@ cores=$(mktemp -d)
 chmod 1777 "$cores"
 cd "$cores" || exit 1
 e2e_begin --streams
-trap 'cd /; rm -rf "$cores"; e2e_end' EXIT
+cores_end()
+{
+	local status=$?
+
+	cd / && rm -rf "$cores"
+	(exit $status)
+	e2e_end
+}
+trap cores_end EXIT
 . "$E2E_TOP/tests/e2e/_directory.sh"
 planted=$E2E_TOP/tests/e2e/planted.py
 list=$E2E_TMP/planted
