@@ -423,7 +423,7 @@ ROWS_TEST(missing)
 ROWS_TEST(relations)
 ROWS_TEST(syntax)
 
-// Clauses: 8489 14.9-1, 14.14-1; 8656 7.2-8
+// Clauses: 8489 14.9-1; 8656 7.2-8
 static void mistakes_of_bounds(void **state)
 {
 	(void)state;
