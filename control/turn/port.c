@@ -30,6 +30,9 @@ static int set_init(const struct turn_ports *p, struct turn_port_set *set, uint8
 		.n_free = range_len(p),
 		.n_free_even = range_even_len(p),
 		.n_free_pairs = range_pairs_len(p),
+		.n_idle = range_len(p),
+		.n_idle_even = range_even_len(p),
+		.n_idle_pairs = range_pairs_len(p),
 		.cooling = calloc(range_len(p), sizeof(*set->cooling)),
 	};
 	return set->cooling != NULL ? 0 : -ENOMEM;
@@ -95,10 +98,51 @@ static struct turn_cooling_port *cooling_at(
 	return c;
 }
 
+static bool port_is_used(const struct turn_port_set *set, uint16_t port)
+{
+	return (set->used[port / 64] >> port % 64 & 1) != 0;
+}
+
+static bool port_is_taken(
+	const struct turn_ports *p, const struct turn_port_set *set, uint16_t port)
+{
+	return port_is_used(set, port) && !set->cooling[port - p->min].cools;
+}
+
+// Whether the port is one of a pair that is in the range.
+static bool port_has_pair(const struct turn_ports *p, uint16_t port)
+{
+	return (port & ~1u) >= p->min && (port | 1u) <= p->max;
+}
+
+static bool pair_is_idle(const struct turn_ports *p, const struct turn_port_set *set, uint16_t port)
+{
+	return port_has_pair(p, port) && !port_is_taken(p, set, port) &&
+	       !port_is_taken(p, set, port ^ 1);
+}
+
+// After the port became idle,
+static void idle_add(const struct turn_ports *p, struct turn_port_set *set, uint16_t port)
+{
+	set->n_idle++;
+	set->n_idle_even += port % 2 == 0;
+	set->n_idle_pairs += pair_is_idle(p, set, port);
+}
+
+// and before it is no longer.
+static void idle_remove(const struct turn_ports *p, struct turn_port_set *set, uint16_t port)
+{
+	set->n_idle--;
+	set->n_idle_even -= port % 2 == 0;
+	set->n_idle_pairs -= pair_is_idle(p, set, port);
+}
+
+// Of a port that is taken.
 static void cooling_start(struct turn_ports *p, struct turn_cooling_port *c, uint32_t free_at_s,
 	struct turn_account *account)
 {
 	c->cools = true;
+	idle_add(p, &p->sets[c->relay], c->port);
 	c->free_at_s = free_at_s;
 	c->account = account;
 	ds_list_init(&c->by_time);
@@ -113,11 +157,12 @@ static void cooling_start(struct turn_ports *p, struct turn_cooling_port *c, uin
 	}
 }
 
-// The port stays marked as used.
+// The port is taken then.
 static void cooling_end(struct turn_ports *p, struct turn_cooling_port *c)
 {
 	ds_list_del(&c->by_time);
 	ds_list_del(&c->by_owner);
+	idle_remove(p, &p->sets[c->relay], c->port);
 	c->cools = false;
 	p->n_cooling--;
 	if (c->account != NULL) {
@@ -164,17 +209,6 @@ bool turn_ports_have_family(const struct turn_ports *p, uint8_t family)
 	return false;
 }
 
-static bool port_is_used(const struct turn_port_set *set, uint16_t port)
-{
-	return (set->used[port / 64] >> port % 64 & 1) != 0;
-}
-
-// Whether the port is one of a pair that is in the range.
-static bool port_has_pair(const struct turn_ports *p, uint16_t port)
-{
-	return (port & ~1u) >= p->min && (port | 1u) <= p->max;
-}
-
 static bool pair_is_free(const struct turn_ports *p, const struct turn_port_set *set, uint16_t port)
 {
 	return port_has_pair(p, port) && !port_is_used(set, port) && !port_is_used(set, port ^ 1);
@@ -195,6 +229,7 @@ static bool port_is_fit(const struct turn_ports *p, const struct turn_port_set *
 
 static void port_mark(const struct turn_ports *p, struct turn_port_set *set, uint16_t port)
 {
+	idle_remove(p, set, port);
 	set->n_free_pairs -= pair_is_free(p, set, port);
 	set->used[port / 64] |= UINT64_C(1) << port % 64;
 	set->n_free--;
@@ -207,6 +242,7 @@ static void port_clear(const struct turn_ports *p, struct turn_port_set *set, ui
 	set->n_free++;
 	set->n_free_even += port % 2 == 0;
 	set->n_free_pairs += pair_is_free(p, set, port);
+	idle_add(p, set, port);
 }
 
 // The ports of a word that are of no use. Both of a pair are in one word.
@@ -268,12 +304,6 @@ static struct turn_port_set *set_choose(
 	return NULL;
 }
 
-static bool port_is_taken(
-	const struct turn_ports *p, const struct turn_port_set *set, uint16_t port)
-{
-	return port_is_used(set, port) && !set->cooling[port - p->min].cools;
-}
-
 static bool cooling_is_fit(const struct turn_ports *p, const struct turn_cooling_port *c,
 	uint8_t family, enum turn_port_kind kind)
 {
@@ -328,6 +358,46 @@ static struct turn_cooling_port *cooling_choose(struct turn_ports *p,
 	return c == NULL && set == NULL ? oldest_find(p, family, kind) : c;
 }
 
+static uint64_t set_n_idle(const struct turn_port_set *set, enum turn_port_kind kind)
+{
+	switch (kind) {
+	case TURN_PORT_EVEN:
+		return set->n_idle_even;
+	case TURN_PORT_PAIR:
+		return 2 * (uint64_t)set->n_idle_pairs;
+	default:
+		return set->n_idle;
+	}
+}
+
+static uint32_t *n_held(struct turn_account *account, uint8_t family)
+{
+	return &account->n_ports[family == TP_FAMILY_IPV6];
+}
+
+static bool share_is_left(const struct turn_ports *p, struct turn_account *account, uint8_t family,
+	enum turn_port_kind kind)
+{
+	uint64_t n = kind == TURN_PORT_PAIR ? 2 : 1, left = 0;
+
+	if (account == NULL)
+		return true;
+	for (size_t i = 0; i < p->n_sets; i++) {
+		const struct turn_port_set *set = &p->sets[i];
+
+		if (set->family == family && !set->closed && !set->absent)
+			left += set_n_idle(set, kind);
+	}
+	return left >= n && *n_held(account, family) / TURN_PORTS_SHARE <= left - n;
+}
+
+void turn_ports_count(
+	const struct turn_ports *p, struct turn_account *account, uint16_t relay, int n)
+{
+	if (account != NULL)
+		*n_held(account, p->sets[relay].family) += (uint32_t)n;
+}
+
 // Takes a port that is free or cools down.
 static void port_seize(struct turn_ports *p, uint16_t relay, uint16_t port)
 {
@@ -345,16 +415,19 @@ int turn_ports_take(struct turn_ports *p, struct turn_random *random, struct tur
 	struct turn_port_set *set = set_choose(p, random, family, kind);
 	struct turn_cooling_port *c = cooling_choose(p, set, account, family, kind);
 
+	if (c == NULL && set == NULL)
+		return -ENOSPC;
+	if (!share_is_left(p, account, family, kind))
+		return -EDQUOT;
 	if (c != NULL) {
 		*relay = c->relay;
 		*port = kind == TURN_PORT_PAIR ? c->port & ~1u : c->port;
 		port_seize(p, *relay, *port);
 		if (kind == TURN_PORT_PAIR)
 			port_seize(p, *relay, *port | 1);
+		turn_ports_count(p, account, *relay, kind == TURN_PORT_PAIR ? 2 : 1);
 		return 0;
 	}
-	if (set == NULL)
-		return -ENOSPC;
 	for (unsigned i = 0; i < RANDOM_TRIES; i++) {
 		*port = (uint16_t)(p->min + turn_random_below(random, range_len(p)));
 		if (port_is_fit(p, set, *port, kind))
@@ -366,17 +439,21 @@ int turn_ports_take(struct turn_ports *p, struct turn_random *random, struct tur
 	if (kind == TURN_PORT_PAIR)
 		port_mark(p, set, *port | 1);
 	*relay = (uint16_t)(set - p->sets);
+	turn_ports_count(p, account, *relay, kind == TURN_PORT_PAIR ? 2 : 1);
 	return 0;
 }
 
-void turn_ports_cancel(struct turn_ports *p, uint16_t relay, uint16_t port)
+void turn_ports_cancel(
+	struct turn_ports *p, uint16_t relay, uint16_t port, struct turn_account *account)
 {
+	turn_ports_count(p, account, relay, -1);
 	port_clear(p, &p->sets[relay], port);
 }
 
 void turn_ports_release(struct turn_ports *p, uint64_t now_ns, uint16_t relay, uint16_t port,
 	struct turn_account *account)
 {
+	turn_ports_count(p, account, relay, -1);
 	cooling_start(
 		p, cooling_at(p, relay, port), tp_expiry_s(now_ns, TURN_PORT_COOLDOWN_S), account);
 }
@@ -384,7 +461,7 @@ void turn_ports_release(struct turn_ports *p, uint64_t now_ns, uint16_t relay, u
 int turn_ports_restore_cooldown(
 	struct turn_ports *p, uint16_t relay, uint16_t port, uint32_t free_at_s)
 {
-	int err = turn_ports_claim(p, relay, port);
+	int err = turn_ports_claim(p, relay, port, NULL);
 	struct turn_cooling_port *c;
 
 	if (err == -EINVAL)
@@ -400,13 +477,15 @@ int turn_ports_restore_cooldown(
 	return 0;
 }
 
-int turn_ports_claim(struct turn_ports *p, uint16_t relay, uint16_t port)
+int turn_ports_claim(
+	struct turn_ports *p, uint16_t relay, uint16_t port, struct turn_account *account)
 {
 	if (relay >= p->n_sets || port < p->min || port > p->max)
 		return -EINVAL;
 	if (port_is_used(&p->sets[relay], port))
 		return -EEXIST;
 	port_mark(p, &p->sets[relay], port);
+	turn_ports_count(p, account, relay, 1);
 	return 0;
 }
 

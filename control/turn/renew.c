@@ -29,6 +29,12 @@ static void account_change(
 		turn_account_close(old);
 		turn_account_open(account);
 	}
+	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++) {
+		if (a->slot[i].expires_s == 0)
+			continue;
+		turn_ports_count(&s->ports, old, a->slot[i].relay, -1);
+		turn_ports_count(&s->ports, account, a->slot[i].relay, 1);
+	}
 	old->n_data -= a->n_data;
 	account->n_data += a->n_data;
 	a->account = account;

@@ -185,10 +185,13 @@ void turn_reservation_lower(struct turn_reservation *v)
 	turn_account_open(v->account);
 }
 
-void turn_reservation_use(struct turn_server *s, struct turn_reservation *v)
+void turn_reservation_use(
+	struct turn_server *s, struct turn_reservation *v, const struct turn_allocation *a)
 {
 	if (v->ref != 0)
 		s->store.reservation_use(s->store.ctx, v->ref);
+	turn_ports_count(&s->ports, v->account, v->relay, -1);
+	turn_ports_count(&s->ports, a->account, v->relay, 1);
 	account_leave(s, v);
 	s->counters.reservations_used++;
 }
@@ -250,13 +253,13 @@ int turn_restore_reservation(struct turn_server *s, uint64_t now_ns,
 	if (relay < 0 || principal.realm == NULL || !record_is_sane(s, turn_seconds(now_ns), rec))
 		return -EINVAL;
 	// Taken already: by the allocation that used it, before that was noted.
-	err = rec->used ? -EEXIST : turn_ports_claim(&s->ports, (uint16_t)relay, rec->port);
+	err = rec->used ? -EEXIST : turn_ports_claim(&s->ports, (uint16_t)relay, rec->port, NULL);
 	if (err != 0 && err != -EEXIST)
 		return err;
 	v = reservation_new(s, &principal);
 	if (v == NULL || v->user == NULL || v->account == NULL) {
 		if (err == 0)
-			turn_ports_cancel(&s->ports, (uint16_t)relay, rec->port);
+			turn_ports_cancel(&s->ports, (uint16_t)relay, rec->port, NULL);
 		if (v != NULL && v->account != NULL)
 			turn_account_close(v->account);
 		if (v != NULL)
@@ -273,6 +276,8 @@ int turn_restore_reservation(struct turn_server *s, uint64_t now_ns,
 	if (err == -EEXIST) {
 		turn_reservation_lift(v);
 		account_leave(s, v);
+	} else {
+		turn_ports_count(&s->ports, v->account, v->relay, 1);
 	}
 	return 0;
 }

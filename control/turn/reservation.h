@@ -40,8 +40,9 @@ const struct turn_reservation *turn_reservation_of(
 // Takes its unit out of the quota, or puts it back when the request fails after all.
 void turn_reservation_lift(struct turn_reservation *v);
 void turn_reservation_lower(struct turn_reservation *v);
-// An allocation has the port now. After turn_reservation_lift.
-void turn_reservation_use(struct turn_server *s, struct turn_reservation *v);
+// The allocation has the port now. After turn_reservation_lift.
+void turn_reservation_use(
+	struct turn_server *s, struct turn_reservation *v, const struct turn_allocation *a);
 // Its time is over: the port cools down unless it was used.
 void turn_reservation_expire(struct turn_server *s, uint64_t now_ns, struct turn_reservation *v);
 // Frees the memory of all, at the end of the server.

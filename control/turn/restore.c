@@ -44,7 +44,8 @@ static int slots_claim(
 		relay = relay_find(s, slot);
 		if (relay < 0)
 			return relay;
-		err = turn_ports_claim(&s->ports, (uint16_t)relay, tp_addr_port(&slot->local));
+		err = turn_ports_claim(
+			&s->ports, (uint16_t)relay, tp_addr_port(&slot->local), a->account);
 		if (err != 0)
 			return -EINVAL;
 		a->slot[i] = (struct turn_slot){.expires_s = slot->expires_s,
@@ -59,7 +60,7 @@ static void slots_unclaim(struct turn_server *s, struct turn_allocation *a)
 {
 	for (unsigned i = 0; i < TURN_RELAY_SLOTS; i++) {
 		if (a->slot[i].expires_s != 0)
-			turn_ports_cancel(&s->ports, a->slot[i].relay, a->slot[i].port);
+			turn_ports_cancel(&s->ports, a->slot[i].relay, a->slot[i].port, a->account);
 	}
 }
 

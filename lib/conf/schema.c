@@ -135,8 +135,9 @@ static const struct rule limits_rules[] = {
 		.max = UINT32_MAX,
 		.initial = "0",
 		.text = "Relayed ports that one user holds: in use, reserved by EVEN-PORT, and at "
-			"rest for 60 s after use; more are refused with 486. 0: no limit. Ports at "
-			"rest from before a restart of turnpike-control count for nobody."},
+			"rest for 60 s after use; more are refused with 486. 0: no limit but that "
+			"an eighth of the ports is kept from one user alone (508). Ports at rest "
+			"from before a restart of turnpike-control count for nobody."},
 	{.key = "realm_allocations",
 		.type = RULE_U32,
 		RULE_AT(struct conf_limits, realm_allocations),

@@ -185,6 +185,20 @@ static unsigned count(const struct model *m, const char *quota_name)
 	return n;
 }
 
+// Whether one port stays for each seven that the user has.
+static bool share_is_left(const struct model *m, unsigned user, uint8_t family)
+{
+	unsigned n_held = 0, n_left = m->ports_per_family - ports_live(m, family);
+
+	for (unsigned c = 0; c < MODEL_CLIENTS; c++) {
+		const struct model_allocation *a = &m->allocations[c];
+
+		n_held += a->expires_s != 0 && a->family == family &&
+			  strcmp(m->users[a->user].quota_name, m->users[user].quota_name) == 0;
+	}
+	return n_left > n_held / 7;
+}
+
 static unsigned allocate(struct model *m, uint64_t now_ns, const struct model_request *r)
 {
 	struct model_allocation *a = &m->allocations[r->client];
@@ -202,7 +216,7 @@ static unsigned allocate(struct model *m, uint64_t now_ns, const struct model_re
 		return 440;
 	if (count(m, m->users[r->user].quota_name) >= m->user_quota)
 		return 486;
-	if (count(m, NULL) >= m->max_allocations || ports_live(m, family) == m->ports_per_family)
+	if (count(m, NULL) >= m->max_allocations || !share_is_left(m, r->user, family))
 		return 508;
 	a->expires_s = after(now_ns, lifetime(r));
 	a->user = r->user;

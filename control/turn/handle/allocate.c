@@ -7,6 +7,8 @@
 #include "mobility.h"
 #include "reservation.h"
 
+#include <errno.h>
+
 #define TRANSPORT_UDP	  17u
 #define TRANSPORT_TCP	  6u
 #define EVEN_PORT_RESERVE 0x80u // RFC 8656 18.7: the R bit
@@ -244,40 +246,43 @@ static unsigned owner_set(struct turn_request *r, struct wish *wish, struct turn
 	return code;
 }
 
-static bool slot_get(struct turn_request *r, const struct wish *wish, struct turn_allocation *a,
+static int slot_get(struct turn_request *r, const struct wish *wish, struct turn_allocation *a,
 	uint8_t family, struct turn_slot *slot)
 {
 	struct turn_server *s = r->s;
+	int err = turn_ports_take(
+		&s->ports, &s->random, a->account, family, wish->kind, &slot->relay, &slot->port);
 
-	if (turn_ports_take(&s->ports, &s->random, a->account, family, wish->kind, &slot->relay,
-		    &slot->port) != 0)
-		return false;
-	slot->expires_s = tp_expiry_s(r->now_ns, wish->lifetime_s);
-	return true;
+	if (err == 0)
+		slot->expires_s = tp_expiry_s(r->now_ns, wish->lifetime_s);
+	return err;
 }
 
-// One of both families is enough; it goes into the first slot.
-static bool ports_get(struct turn_request *r, struct wish *wish, struct turn_allocation *a)
+// One of both families is enough; it goes into the first slot. 0 or an error code.
+static unsigned ports_get(struct turn_request *r, struct wish *wish, struct turn_allocation *a)
 {
 	struct turn_slot *slot = &a->slot[0];
+	int err, additional_err;
 
 	if (wish->reserved != NULL) {
 		slot->relay = wish->reserved->relay;
 		slot->port = wish->reserved->port;
 		slot->expires_s = tp_expiry_s(r->now_ns, wish->lifetime_s);
-		return true;
+		return 0;
 	}
-	if (slot_get(r, wish, a, wish->family, slot))
-		slot++;
-	if (wish->additional == TP_FAMILY_NONE)
-		return slot != a->slot;
-	if (slot_get(r, wish, a, wish->additional, slot))
-		slot++;
-	if (slot == &a->slot[1]) {
-		additional_decline(wish, TURN_RECORD_DECLINED_508);
-		turn_allocation_uncount(a);
+	err = slot_get(r, wish, a, wish->family, slot);
+	if (wish->additional != TP_FAMILY_NONE) {
+		additional_err = slot_get(r, wish, a, wish->additional, err == 0 ? slot + 1 : slot);
+		if ((err == 0) != (additional_err == 0)) {
+			additional_decline(wish, TURN_RECORD_DECLINED_508);
+			turn_allocation_uncount(a);
+		}
+		if (additional_err == 0)
+			return 0;
 	}
-	return slot != a->slot;
+	if (err == 0)
+		return 0;
+	return turn_refuse(r, err == -EDQUOT ? TURN_REFUSED_PORTS_SHARE : TURN_REFUSED_PORTS, 508);
 }
 
 // The port of a reservation stays reserved.
@@ -286,7 +291,7 @@ static void ports_put_back(
 {
 	for (unsigned i = 0; wish->reserved == NULL && i < TURN_RELAY_SLOTS; i++) {
 		if (a->slot[i].expires_s != 0)
-			turn_ports_cancel(&s->ports, a->slot[i].relay, a->slot[i].port);
+			turn_ports_cancel(&s->ports, a->slot[i].relay, a->slot[i].port, a->account);
 	}
 }
 
@@ -302,7 +307,7 @@ static unsigned allocation_publish(
 	if (wish->kind == TURN_PORT_PAIR) {
 		next = turn_reservation_make(r, a, slot->relay, slot->port + 1);
 		if (next == NULL) {
-			turn_ports_cancel(&s->ports, slot->relay, slot->port + 1);
+			turn_ports_cancel(&s->ports, slot->relay, slot->port + 1, a->account);
 			return turn_refuse(r, TURN_REFUSED_TABLES, 508);
 		}
 	}
@@ -314,7 +319,7 @@ static unsigned allocation_publish(
 	}
 	if (next != NULL) {
 		turn_reservation_cancel(s, next);
-		turn_ports_cancel(&s->ports, slot->relay, slot->port + 1);
+		turn_ports_cancel(&s->ports, slot->relay, slot->port + 1, a->account);
 	}
 	return turn_refuse(r, TURN_REFUSED_TABLES, 508);
 }
@@ -337,8 +342,9 @@ static unsigned allocation_open(
 	code = owner_set(r, wish, a);
 	if (code != 0)
 		return code;
-	if (!ports_get(r, wish, a))
-		return turn_refuse(r, TURN_REFUSED_PORTS, 508);
+	code = ports_get(r, wish, a);
+	if (code != 0)
+		return code;
 	a->flags |= wish->flags;
 	code = allocation_publish(r, wish, a);
 	if (code != 0) {
@@ -367,7 +373,7 @@ static unsigned allocation_settle(
 	if (wish->reserved == NULL)
 		return code;
 	if (code == 0)
-		turn_reservation_use(r->s, wish->reserved);
+		turn_reservation_use(r->s, wish->reserved, a);
 	else
 		turn_reservation_lower(wish->reserved);
 	return code;
@@ -380,6 +386,7 @@ static bool is_for_another(const struct turn_request *r)
 	case TURN_REFUSED_DRAINING:
 	case TURN_REFUSED_ALLOCATIONS:
 	case TURN_REFUSED_PORTS:
+	case TURN_REFUSED_PORTS_SHARE:
 	case TURN_REFUSED_TABLES:
 		return true;
 	default:

@@ -97,7 +97,7 @@ static void choice_is_even(void **state)
 		assert_int_equal(turn_ports_take(&f.ports, &f.random, NULL, TP_FAMILY_IPV4,
 					 TURN_PORT_ANY, &relay, &port),
 			0);
-		turn_ports_cancel(&f.ports, relay, port);
+		turn_ports_cancel(&f.ports, relay, port, NULL);
 		count[(port - 49152u) / 1024]++;
 	}
 	for (unsigned i = 0; i < 16; i++)
@@ -114,7 +114,7 @@ static void freed_port_rests(void **state)
 
 	(void)state;
 	fixture_init(&f, 5000, 5000);
-	assert_int_equal(turn_ports_claim(&f.ports, 0, 5000), 0);
+	assert_int_equal(turn_ports_claim(&f.ports, 0, 5000, NULL), 0);
 	assert_int_equal(turn_ports_take(&f.ports, &f.random, NULL, TP_FAMILY_IPV4, TURN_PORT_ANY,
 				 &relay, &port),
 		0);
@@ -140,7 +140,7 @@ static void the_end_of_rests_is_taken_in_portions(void **state)
 	(void)state;
 	fixture_init(&f, 5000, 5009);
 	for (uint16_t port = 5000; port < 5010; port++) {
-		assert_int_equal(turn_ports_claim(&f.ports, 0, port), 0);
+		assert_int_equal(turn_ports_claim(&f.ports, 0, port, NULL), 0);
 		turn_ports_release(&f.ports, TP_NS_PER_S, 0, port, NULL);
 	}
 	turn_ports_advance(&f.ports, 61, &budget);
@@ -177,7 +177,7 @@ static void even_ports_run_out(void **state)
 		assert_int_equal(turn_ports_take(&f.ports, &f.random, NULL, TP_FAMILY_IPV4,
 					 TURN_PORT_EVEN, &relay, &port),
 			-ENOSPC);
-		turn_ports_cancel(&f.ports, relay, port);
+		turn_ports_cancel(&f.ports, relay, port, NULL);
 		assert_int_equal(turn_ports_take(&f.ports, &f.random, NULL, TP_FAMILY_IPV4,
 					 TURN_PORT_EVEN, &relay, &port),
 			0);
@@ -206,8 +206,9 @@ static void pairs_run_out(void **state)
 				0);
 			assert_true(port >= min && port < max && port % 2 == 0);
 			assert_int_equal(seen[relay * 65536 + port]++, 0);
-			assert_int_equal(turn_ports_claim(&f.ports, relay, port), -EEXIST);
-			assert_int_equal(turn_ports_claim(&f.ports, relay, port + 1), -EEXIST);
+			assert_int_equal(turn_ports_claim(&f.ports, relay, port, NULL), -EEXIST);
+			assert_int_equal(
+				turn_ports_claim(&f.ports, relay, port + 1, NULL), -EEXIST);
 		}
 		assert_int_equal(turn_ports_take(&f.ports, &f.random, NULL, TP_FAMILY_IPV4,
 					 TURN_PORT_PAIR, &relay, &port),
@@ -230,15 +231,15 @@ static void broken_pair_is_none(void **state)
 		uint16_t first = 5000 + i / 2, last = 5001 - i / 2;
 
 		fixture_init(&f, 5000, 5001);
-		assert_int_equal(turn_ports_claim(&f.ports, 1, 5000), 0);
-		assert_int_equal(turn_ports_claim(&f.ports, 0, first), 0);
+		assert_int_equal(turn_ports_claim(&f.ports, 1, 5000, NULL), 0);
+		assert_int_equal(turn_ports_claim(&f.ports, 0, first, NULL), 0);
 		assert_int_equal(turn_ports_take(&f.ports, &f.random, NULL, TP_FAMILY_IPV4,
 					 TURN_PORT_PAIR, &relay, &port),
 			-ENOSPC);
-		assert_int_equal(turn_ports_claim(&f.ports, 0, last), 0);
-		turn_ports_cancel(&f.ports, 0, i % 2 == 0 ? first : last);
+		assert_int_equal(turn_ports_claim(&f.ports, 0, last, NULL), 0);
+		turn_ports_cancel(&f.ports, 0, i % 2 == 0 ? first : last, NULL);
 		assert_int_equal(f.ports.sets[0].n_free_pairs, 0);
-		turn_ports_cancel(&f.ports, 0, i % 2 == 0 ? last : first);
+		turn_ports_cancel(&f.ports, 0, i % 2 == 0 ? last : first, NULL);
 		assert_int_equal(f.ports.sets[0].n_free_pairs, 1);
 		assert_int_equal(turn_ports_take(&f.ports, &f.random, NULL, TP_FAMILY_IPV4,
 					 TURN_PORT_PAIR, &relay, &port),
@@ -258,11 +259,11 @@ static void cooling_pair_is_given_before_none(void **state)
 	(void)state;
 	for (unsigned cooling = 1; cooling < 4; cooling++) {
 		fixture_init(&f, 5000, 5001);
-		assert_int_equal(turn_ports_claim(&f.ports, 1, 5001), 0);
+		assert_int_equal(turn_ports_claim(&f.ports, 1, 5001, NULL), 0);
 		for (uint16_t i = 0; i < 2; i++) {
 			if ((cooling >> i & 1) == 0)
 				continue;
-			assert_int_equal(turn_ports_claim(&f.ports, 0, 5000 + i), 0);
+			assert_int_equal(turn_ports_claim(&f.ports, 0, 5000 + i, NULL), 0);
 			turn_ports_release(&f.ports, TP_NS_PER_S, 0, 5000 + i, NULL);
 		}
 		assert_int_equal(turn_ports_take(&f.ports, &f.random, NULL, TP_FAMILY_IPV4,
@@ -302,12 +303,12 @@ static void claims_are_checked(void **state)
 
 	(void)state;
 	fixture_init(&f, 5000, 5009);
-	assert_int_equal(turn_ports_claim(&f.ports, 0, 5009), 0);
-	assert_int_equal(turn_ports_claim(&f.ports, 0, 5009), -EEXIST);
-	assert_int_equal(turn_ports_claim(&f.ports, 1, 5009), 0);
-	assert_int_equal(turn_ports_claim(&f.ports, 0, 4999), -EINVAL);
-	assert_int_equal(turn_ports_claim(&f.ports, 0, 5010), -EINVAL);
-	assert_int_equal(turn_ports_claim(&f.ports, 3, 5005), -EINVAL);
+	assert_int_equal(turn_ports_claim(&f.ports, 0, 5009, NULL), 0);
+	assert_int_equal(turn_ports_claim(&f.ports, 0, 5009, NULL), -EEXIST);
+	assert_int_equal(turn_ports_claim(&f.ports, 1, 5009, NULL), 0);
+	assert_int_equal(turn_ports_claim(&f.ports, 0, 4999, NULL), -EINVAL);
+	assert_int_equal(turn_ports_claim(&f.ports, 0, 5010, NULL), -EINVAL);
+	assert_int_equal(turn_ports_claim(&f.ports, 3, 5005, NULL), -EINVAL);
 	turn_ports_fini(&f.ports);
 }
 

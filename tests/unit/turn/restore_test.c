@@ -128,6 +128,9 @@ static void ports_are_restored(void **state)
 	harness_start(&h);
 	for (uint16_t port = 1; port <= 10; port++) {
 		client_init(&c, 0xc6336401, port);
+		// One user alone has no more than nine.
+		if (port == 10)
+			client_user(&c, "bob", "builder");
 		assert_int_equal(client_allocate(&h, &c, 0), 0);
 		harness_restart(&h);
 	}

@@ -205,6 +205,132 @@ static unsigned allocate_with(struct fixture *f, uint16_t port, uint16_t type, u
 	return client_finish(&f->h, &f->c, &m);
 }
 
+// Without a quota a user has all ports but an eighth, whatever takes them.
+static void shares_init(struct fixture *f)
+{
+	users_init(f);
+	f->h.realms[0].user_quota = 0;
+	f->h.many_replies = true;
+}
+
+// The user takes ports by requests with the attribute until they are refused: how many allocations.
+static unsigned take_all(struct fixture *f, uint16_t type, uint32_t value)
+{
+	unsigned n = 0;
+
+	while (n <= PORTS && allocate_with(f, (uint16_t)(6000 + n), type, value) == 0)
+		n++;
+	assert_int_equal(f->h.refusal.code, 508);
+	assert_int_equal(f->h.refusal.cause, TURN_REFUSED_PORTS_SHARE);
+	return n;
+}
+
+// Fault: without a quota one user took all ports, and another one had none.
+static void ports_are_shared(void **state)
+{
+	const uint32_t ipv4 = (uint32_t)TP_FAMILY_IPV4 << 24, ipv6 = (uint32_t)TP_FAMILY_IPV6 << 24;
+	struct fixture f;
+
+	(void)state;
+	shares_init(&f);
+	fixture_start(&f);
+	assert_int_equal(take_all(&f, ATTR_REQUESTED_ADDRESS_FAMILY, ipv4), 56);
+	// Each family has ports of its own.
+	assert_int_equal(allocate_with(&f, 5000, ATTR_REQUESTED_ADDRESS_FAMILY, ipv6), 0);
+	for (uint16_t i = 0; i < 7; i++)
+		assert_int_equal(bob_allocates(&f, 5001 + i), 0);
+	// The user has what the user gives back, but no more.
+	client_init(&f.c, 0xc6336401, 6000);
+	client_challenge(&f.h, &f.c);
+	assert_int_equal(client_refresh(&f.h, &f.c, 0), 0);
+	assert_int_equal(allocate_with(&f, 6000, ATTR_REQUESTED_ADDRESS_FAMILY, ipv4), 508);
+	assert_int_equal(bob_allocates(&f, 5008), 0);
+	harness_stop(&f.h);
+}
+
+// Even ports and pairs, of which a reserved port counts, also over a restart.
+static void pairs_are_shared(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	shares_init(&f);
+	fixture_start(&f);
+	assert_int_equal(take_all(&f, ATTR_EVEN_PORT, 0x80u << 24), 28);
+	harness_restart(&f.h);
+	assert_int_equal(allocate_with(&f, 5000, ATTR_EVEN_PORT, 0x80u << 24), 508);
+	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_PORTS_SHARE);
+	assert_int_equal(allocate_with(&f, 5000, ATTR_EVEN_PORT, 0), 508);
+	assert_int_equal(client_allocate(&f.h, &f.c, 0), 508);
+	client_user(&f.c, "bob", "builder");
+	assert_int_equal(allocate_with(&f, 5001, ATTR_EVEN_PORT, 0x80u << 24), 0);
+	assert_int_equal(allocate_with(&f, 5002, ATTR_EVEN_PORT, 0), 0);
+	// Reservations end, and with them what they counted for.
+	harness_sleep(&f.h, 41 * SECOND);
+	client_init(&f.c, 0xc6336401, 5003);
+	assert_int_equal(client_allocate(&f.h, &f.c, 0), 0);
+	harness_stop(&f.h);
+}
+
+static void even_ports_are_shared(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	shares_init(&f);
+	fixture_start(&f);
+	// Of 32 even ports.
+	assert_int_equal(take_all(&f, ATTR_EVEN_PORT, 0), 28);
+	client_user(&f.c, "bob", "builder");
+	assert_int_equal(allocate_with(&f, 5001, ATTR_EVEN_PORT, 0), 0);
+	assert_int_equal(allocate_with(&f, 5002, ATTR_EVEN_PORT, 0), 0);
+	harness_stop(&f.h);
+}
+
+// Of both families: each counts in its own, and one of them is enough.
+static void both_families_are_shared(void **state)
+{
+	const uint32_t ipv4 = (uint32_t)TP_FAMILY_IPV4 << 24, ipv6 = (uint32_t)TP_FAMILY_IPV6 << 24;
+	struct fixture f;
+
+	(void)state;
+	shares_init(&f);
+	fixture_start(&f);
+	assert_int_equal(allocate_with(&f, 5000, ATTR_REQUESTED_ADDRESS_FAMILY, ipv4), 0);
+	assert_int_equal(take_all(&f, ATTR_ADDITIONAL_ADDRESS_FAMILY, ipv6), 56);
+	assert_int_equal(allocate_with(&f, 5001, ATTR_REQUESTED_ADDRESS_FAMILY, ipv6), 508);
+	client_user(&f.c, "bob", "builder");
+	assert_int_equal(allocate_with(&f, 5002, ATTR_ADDITIONAL_ADDRESS_FAMILY, ipv6), 0);
+	assert_false(reply_has(&f.h, ATTR_ADDRESS_ERROR_CODE));
+	harness_stop(&f.h);
+}
+
+// TCP allocations take of the same ports.
+static void tcp_allocations_share_ports(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	shares_init(&f);
+	f.h.listeners[1].transport = TP_TRANSPORT_TCP;
+	fixture_start(&f);
+	for (uint16_t n = 0; n < PORTS / 2; n++) {
+		client_init(&f.c, 0xc6336401, 4000 + n);
+		f.c.tuple.listener_id = LISTENER6_ID;
+		f.c.tuple.connection = UINT64_C(0x100000001) + ((uint64_t)n << 32);
+		assert_int_equal(turn_stream_opened(f.h.s, f.h.now_ns, &f.c.tuple, false), 0);
+		client_challenge(&f.h, &f.c);
+		assert_int_equal(client_allocate_tcp(&f.h, &f.c), 0);
+	}
+	// The others by UDP.
+	client_init(&f.c, 0xc6336401, 5000);
+	assert_int_equal(
+		take_all(&f, ATTR_REQUESTED_ADDRESS_FAMILY, (uint32_t)TP_FAMILY_IPV4 << 24),
+		56 - PORTS / 2);
+	assert_int_equal(bob_allocates(&f, 5000), 0);
+	harness_stop(&f.h);
+}
+
 // A realm counts as its users do: two addresses of one allocation, a reserved port, over a restart.
 static void a_realm_counts_what_users_count(void **state)
 {
@@ -295,6 +421,11 @@ int main(void)
 		cmocka_unit_test(entries_come_back),
 		cmocka_unit_test(allocates_have_a_rate),
 		cmocka_unit_test(ports_at_rest_count),
+		cmocka_unit_test(ports_are_shared),
+		cmocka_unit_test(pairs_are_shared),
+		cmocka_unit_test(even_ports_are_shared),
+		cmocka_unit_test(both_families_are_shared),
+		cmocka_unit_test(tcp_allocations_share_ports),
 		cmocka_unit_test(a_realm_counts_what_users_count),
 		cmocka_unit_test(new_peers_have_a_rate),
 	};

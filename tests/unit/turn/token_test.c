@@ -372,6 +372,33 @@ static void a_renewal_that_is_refused_changes_nothing(void **state)
 	harness_stop(&f.h);
 }
 
+static void relayed_ports_go_along(void **state)
+{
+	struct bearer f;
+
+	(void)state;
+	bearer_init(&f);
+	f.h.conf.port_min = 50000;
+	f.h.conf.port_max = 50008;
+	harness_start(&f.h);
+	for (uint16_t port = 5000; port <= 5008; port++) {
+		client_init(&f.c, 0xc6336401, port);
+		f.c.user = "north";
+		assert_int_equal(allocate(&f), port < 5008 ? 0 : 508);
+	}
+	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_PORTS_SHARE);
+	for (uint16_t port = 5000; port <= 5001; port++) {
+		client_init(&f.c, 0xc6336401, port);
+		bear(&f, "north", token_other, MAC_KEY_OTHER);
+		client_challenge(&f.h, &f.c);
+		assert_int_equal(ask(&f, MSG_REFRESH, 600, true), 0);
+	}
+	client_init(&f.c, 0xc6336401, 5008);
+	bear(&f, "north", token_256, MAC_KEY);
+	assert_int_equal(allocate(&f), 0);
+	harness_stop(&f.h);
+}
+
 // Clients send the token of the Allocate with each Refresh. The allocation goes on with its key
 // when the server's has left, until the token's own time is over.
 static void a_token_outlives_its_key(void **state)
@@ -502,6 +529,7 @@ int main(void)
 		cmocka_unit_test(users_of_one_key_are_apart),
 		cmocka_unit_test(a_refresh_with_a_new_token_renews),
 		cmocka_unit_test(a_renewal_that_is_refused_changes_nothing),
+		cmocka_unit_test(relayed_ports_go_along),
 		cmocka_unit_test(a_token_outlives_its_key),
 		cmocka_unit_test(a_renewal_takes_the_cap_along),
 		cmocka_unit_test(a_token_renews_nothing_but_tokens),

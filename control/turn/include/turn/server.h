@@ -94,6 +94,7 @@ enum turn_out_kind {
 	X(DRAINING, "the relay is draining: it makes no allocations")                              \
 	X(ALLOCATIONS, "the relay has as many allocations as allowed")                             \
 	X(PORTS, "no relay port of the address family is free")                                    \
+	X(PORTS_SHARE, "the user has as many of the relay ports as one may have")                  \
 	X(SHARE, "the user has as much of the tables as one may have")                             \
 	X(RESERVATION, "the reservation token is unknown, used, too old or another user's")        \
 	X(NOT_TCP, "the allocation relays no TCP")                                                 \
