@@ -190,8 +190,8 @@ bool tables_content_same(const struct tp_entry *published, const struct tp_entry
 	atomic_init(&b.egress, 0);
 	atomic_init(&a.path_mtu, 0);
 	atomic_init(&b.path_mtu, 0);
-	atomic_init(&a.limit, 0);
-	atomic_init(&b.limit, 0);
+	tables_limit_init(&a, 0);
+	tables_limit_init(&b, 0);
 	atomic_init(&a.partner, 0);
 	atomic_init(&b.partner, 0);
 	a.generation = b.generation = 0;

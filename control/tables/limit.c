@@ -64,22 +64,29 @@ void tables_limit_del(void *ctx, uint32_t number)
 	tables_pool_retire(&t->limits, number, 0);
 }
 
-static void entry_limit(struct tables *t, uint32_t i, uint32_t number)
+void tables_entry_limit(struct tp_entry *e, uint32_t number)
 {
-	atomic_store_explicit(&entry_of(t, i)->limit, number, memory_order_relaxed);
+	uint8_t flags = atomic_load_explicit(&e->flags, memory_order_relaxed);
+
+	if (number != 0)
+		atomic_store_explicit(&e->flags, flags | TP_ENTRY_LIMITED, memory_order_relaxed);
+	atomic_store_explicit(&e->limit, number, memory_order_relaxed);
+	if (number == 0)
+		atomic_store_explicit(
+			&e->flags, flags & (uint8_t)~TP_ENTRY_LIMITED, memory_order_relaxed);
 }
 
 // In all that hangs on an ALLOCATION entry.
 static void ring_limit(struct tables *t, uint32_t ref, uint32_t number)
 {
-	entry_limit(t, ref, number);
+	tables_entry_limit(entry_of(t, ref), number);
 	for (uint32_t i = t->links[ref].next; i != ref; i = t->links[i].next) {
-		const struct tp_entry *e = entry_of(t, i);
+		struct tp_entry *e = entry_of(t, i);
+		uint32_t partner = atomic_load_explicit(&e->partner, memory_order_relaxed);
 
-		entry_limit(t, i, number);
+		tables_entry_limit(e, number);
 		if (e->key.kind == TP_KIND_CHANNEL)
-			entry_limit(
-				t, atomic_load_explicit(&e->partner, memory_order_relaxed), number);
+			tables_entry_limit(entry_of(t, partner), number);
 	}
 }
 

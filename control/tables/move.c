@@ -87,7 +87,7 @@ static int twin_content(
 	if (e->key.kind == TP_KIND_PERMISSION)
 		tables_ports_share(t, i, content);
 	content->flags |= TP_ENTRY_MOVING;
-	atomic_init(&content->limit, atomic_load_explicit(&e->limit, memory_order_relaxed));
+	tables_limit_init(content, atomic_load_explicit(&e->limit, memory_order_relaxed));
 	return 0;
 }
 
@@ -203,7 +203,7 @@ static int successor_make(
 	memcpy(r->advertised_tags, first->advertised_tags, sizeof(r->advertised_tags));
 	r->other = allocation;
 	rc = tables_content_allocation(t, slot, number, rec, &content);
-	atomic_init(&content.limit,
+	tables_limit_init(&content,
 		atomic_load_explicit(&entry_of(t, allocation)->limit, memory_order_relaxed));
 	if (rc < 0)
 		tables_slot_give(t, slot);
@@ -278,8 +278,8 @@ static void peer_replace(struct tables *t, uint32_t successor, uint32_t i, uint3
 	assert(rc == 0);
 	(void)rc;
 	atomic_init(&peer.partner, twin);
-	atomic_init(
-		&peer.limit, atomic_load_explicit(&entry_of(t, old)->limit, memory_order_relaxed));
+	tables_limit_init(
+		&peer, atomic_load_explicit(&entry_of(t, old)->limit, memory_order_relaxed));
 	// Without a slot it has no way out until it is looked for again.
 	if (tables_entry_needs_hop(&peer) && tables_hop_acquire(t, fresh, &peer) < 0)
 		atomic_init(&peer.egress, 0);

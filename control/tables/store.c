@@ -108,7 +108,7 @@ uint32_t tables_entry_move(struct tables *t, uint32_t i, struct tp_entry *conten
 	atomic_init(&content->other_expires_s, atomic_load(&e->other_expires_s));
 	atomic_init(&content->egress, atomic_load(&e->egress));
 	atomic_init(&content->path_mtu, atomic_load(&e->path_mtu));
-	atomic_init(&content->limit, atomic_load(&e->limit));
+	tables_limit_init(content, atomic_load(&e->limit));
 	atomic_init(&content->partner, partner);
 	tables_usage_fold(t, i);
 	tables_usage_begin(t, fresh);
@@ -379,7 +379,7 @@ static int permission_add(void *ctx, uint32_t allocation, const struct tp_addr *
 	if (rc < 0)
 		return rc;
 	atomic_init(tables_permission_expiry(t, &content), expires_s);
-	atomic_init(&content.limit, limit_of(t, allocation));
+	tables_limit_init(&content, limit_of(t, allocation));
 	if (key_exists(t, &content.key))
 		return -EEXIST;
 	tables_room_make(t);
@@ -471,8 +471,8 @@ static int channel_add(void *ctx, uint32_t allocation, uint16_t number, const st
 		return rc;
 	if (key_exists(t, &channel_content.key) || key_exists(t, &peer_content.key))
 		return -EEXIST;
-	atomic_init(&channel_content.limit, limit_of(t, allocation));
-	atomic_init(&peer_content.limit, limit_of(t, allocation));
+	tables_limit_init(&channel_content, limit_of(t, allocation));
+	tables_limit_init(&peer_content, limit_of(t, allocation));
 	rc = channel_publish(t, &channel_content, &peer_content, ref);
 	if (rc < 0)
 		return rc;

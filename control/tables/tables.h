@@ -136,6 +136,16 @@ struct tables {
 	bool settled;		// references are counted: created, or recovered
 };
 
+// Gives an entry that is not published yet its limit, and the flag that goes with it.
+static inline void tables_limit_init(struct tp_entry *content, uint32_t number)
+{
+	uint8_t flags = atomic_load_explicit(&content->flags, memory_order_relaxed) &
+			(uint8_t)~TP_ENTRY_LIMITED;
+
+	atomic_init(&content->limit, number);
+	atomic_init(&content->flags, number != 0 ? flags | TP_ENTRY_LIMITED : flags);
+}
+
 static inline struct tp_entry *entry_of(const struct tables *t, uint32_t slot)
 {
 	return &t->shm.entries[slot];
@@ -321,6 +331,8 @@ uint32_t tables_limit_add(void *ctx, const struct turn_limit *limit);
 void tables_limit_set(void *ctx, uint32_t number, const struct turn_limit *limit);
 void tables_limit_del(void *ctx, uint32_t number);
 void tables_allocation_limit(void *ctx, uint32_t ref, uint32_t number);
+// Gives one published entry its limit, and the flag that goes with it.
+void tables_entry_limit(struct tp_entry *e, uint32_t number);
 // The counters of a slot, of all its users so far.
 struct tables_limit_usage tables_limit_sum(const struct tables *t, uint32_t number);
 

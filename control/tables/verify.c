@@ -215,11 +215,12 @@ bool tables_permission_content(const struct tables *t, uint32_t i, struct tp_ent
 	       tp_key_equal(&e->key, &content->key);
 }
 
-// A limit that the array has no slot for is none.
+// A limit that the array has no slot for is none. The flag may be half-way changed.
 static void limit_settle(const struct tables *t, struct tp_entry *e)
 {
-	if (atomic_load_explicit(&e->limit, memory_order_relaxed) > t->shm.n_limits)
-		atomic_store_explicit(&e->limit, 0, memory_order_release);
+	uint32_t number = atomic_load_explicit(&e->limit, memory_order_relaxed);
+
+	tables_entry_limit(e, number <= t->shm.n_limits ? number : 0);
 }
 
 // Each PEER has one CHANNEL, kept in links[peer].prev meanwhile.

@@ -42,7 +42,7 @@
 //   result fits the port's MTU and the memory    fast_tx.h                  core/put.h
 //   other end of a hairpin has a channel         fast.h                     hairpin.c, or none
 //   own address without allocation: listed peer  never fast                 local.c
-//   allocation without a limit                   fast_tx.h, fast.h          cap.c, any
+//   allocation without a limit or second 5-tuple fast_tx.h, fast.h          cap.c, settle.c
 #pragma once
 
 #include <core/icmp.h>

@@ -66,7 +66,6 @@ STAGE_TARGET CORE_INLINE bool fast_hairpin_enter(const struct fast_tx *t, struct
 	uint64_t tail;
 
 	if (STAGE_UNLIKELY(e->flags != TP_ENTRY_HAIRPIN || e->header[0] != (v4 ? 0x45 : 0x60) ||
-			   atomic_load_explicit(&e->limit, memory_order_relaxed) != 0 ||
 			   entry_expired(&e->other_expires_s, t->now_s) || from == NULL ||
 			   from->external.family != family ||
 			   locals_relay(b->locals, e->hairpin_relay_id) == NULL))
@@ -95,8 +94,7 @@ STAGE_TARGET CORE_INLINE bool fast_settle_hairpin(struct fast_tx *t, struct burs
 {
 	(void)h;
 	return fast_found(t, l, e) && !entry_expired(&e->other_expires_s, t->now_s) &&
-	       e->header_len == (v4 ? CORE_CHANNEL4_HEADER_LEN : CORE_CHANNEL6_HEADER_LEN) &&
-	       e->header[0] == (v4 ? 0x45 : 0x60) && fast_channel_to_channel(t, b, l, e, v4);
+	       fast_fits(e, TP_CHANNEL_HEADER_LEN, v4) && fast_channel_to_channel(t, b, l, e, v4);
 }
 
 // No channel: enqueues the look-up of the allocation's permission.

@@ -82,15 +82,13 @@ CORE_INLINE bool fast_tx_long(const struct fast_tx *t, const struct tp_entry *e,
 }
 
 // Whether packets of `len` bytes may leave by the entry's next hop, which is the last one then.
-// Those of a limited allocation never do: <cap.c>.
 CORE_INLINE bool fast_tx_hop(
 	struct fast_tx *t, const struct burst *b, const struct tp_entry *e, uint32_t len)
 {
 	uint32_t slot = atomic_load_explicit(&e->egress, memory_order_relaxed);
 
 	return (STAGE_LIKELY(slot == t->slot) || fast_tx_set_hop(t, b->w, slot)) &&
-	       (len <= t->max_len || fast_tx_long(t, e, len)) &&
-	       STAGE_LIKELY(atomic_load_explicit(&e->limit, memory_order_relaxed) == 0);
+	       (len <= t->max_len || fast_tx_long(t, e, len));
 }
 
 CORE_INLINE void fast_tx_count(struct fast_tx *t, uint32_t index, uint32_t bytes)
@@ -120,6 +118,8 @@ CORE_INLINE void fast_tx_sent(
 	memcpy(&pkt->verdict, &t->sent, sizeof(t->sent));
 }
 
+// Whether the entry's header is of the family, with `extra` bytes behind UDP, and nothing is
+// unusual about it: no second 5-tuple, and no limit (<cap.c>).
 CORE_INLINE bool fast_fits(const struct tp_entry *e, unsigned extra, bool v4)
 {
 	return v4 ? core_channel4_fits(e, extra) : core_channel6_fits(e, extra);

@@ -57,6 +57,14 @@ bool hole_suspected(struct burst *b, const struct direction_entries *e, enum dir
 // Tells the control process so.
 void hole_report(struct burst *b, const struct direction_entries *e);
 
+// The entry's limit; 0: none.
+static inline uint32_t entry_limit(const struct tp_entry *e)
+{
+	return (atomic_load_explicit(&e->flags, memory_order_relaxed) & TP_ENTRY_LIMITED) != 0
+		       ? atomic_load_explicit(&e->limit, memory_order_relaxed)
+		       : 0;
+}
+
 static inline enum tp_drop cap_take(struct burst *b, enum direction dir,
 	const struct direction_entries *e, uint32_t bytes, uint8_t *ip)
 {
@@ -65,9 +73,9 @@ static inline enum tp_drop cap_take(struct burst *b, enum direction dir,
 	uint32_t limits[2] = {0, 0};
 
 	if (from_client)
-		limits[0] = atomic_load_explicit(&e->sent_by->limit, memory_order_relaxed);
+		limits[0] = entry_limit(e->sent_by);
 	if (to_client)
-		limits[1] = atomic_load_explicit(&e->leaving->limit, memory_order_relaxed);
+		limits[1] = entry_limit(e->leaving);
 	return STAGE_LIKELY((limits[0] | limits[1]) == 0) ? TP_DROP_none
 							  : cap_bill(b, limits, bytes, ip);
 }

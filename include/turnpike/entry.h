@@ -133,6 +133,10 @@ static inline bool tp_connection_valid(uint64_t connection)
 // (TP_REPORT_MOVED).
 #define TP_ENTRY_MOVING	     0x02u
 
+// `limit` is not 0. In the byte that the packet path compares anyway, so that it need not look
+// there. On from before a limit is stored until after it is taken away.
+#define TP_ENTRY_LIMITED     0x04u
+
 // tp_entry.leg_flags
 #define TP_LEG_DONT_FRAGMENT 0x0001u // the client asked for DF on all its packets
 
@@ -188,7 +192,7 @@ struct tp_entry {
 	// Bytes used of `header`: IP, UDP, and for PEER the channel header. A stream client's PEER:
 	// 4, its ALLOCATION: 0.
 	uint8_t header_len;
-	_Atomic uint8_t flags; // TP_ENTRY_*; TP_ENTRY_MOVING alone changes
+	_Atomic uint8_t flags; // TP_ENTRY_*; all but TP_ENTRY_HAIRPIN may change
 	union {
 		// ALLOCATION: its relayed transport addresses.
 		struct tp_entry_relay relay[2];

@@ -30,7 +30,7 @@
 #include <turnpike/stats.h>
 #include <turnpike/table.h>
 
-#define TP_LAYOUT_VERSION 6u
+#define TP_LAYOUT_VERSION 7u
 
 #define TP_MAGIC_TABLES	  0x5450544142310a1aull
 #define TP_MAGIC_INJECT	  0x5450494e4a310a1aull

@@ -66,7 +66,7 @@ static void write_limits(struct packet_world *w, struct cursor *c, uint32_t offs
 	uint32_t number = take8(c) % (LIMITS + 2);
 
 	for (uint32_t i = 1; i <= w->r->n_used; i++)
-		atomic_store(&w->r->entries[i].limit, number);
+		relay_limit(&w->r->entries[i], number);
 	write_octets(c, limits, sizeof(limits), offset % sizeof(limits));
 }
 

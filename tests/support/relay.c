@@ -271,6 +271,14 @@ static void entry_hairpin(struct relay *r, struct tp_entry *e, const struct tp_a
 	e->hairpin_relay_id = id;
 }
 
+void relay_limit(struct tp_entry *e, uint32_t number)
+{
+	uint8_t flags = atomic_load(&e->flags) & (uint8_t)~TP_ENTRY_LIMITED;
+
+	atomic_store(&e->limit, number);
+	atomic_store(&e->flags, number != 0 ? flags | TP_ENTRY_LIMITED : flags);
+}
+
 uint32_t relay_channel(struct relay *r, uint32_t allocation, unsigned slot, uint16_t number,
 	const struct tp_addr *peer)
 {

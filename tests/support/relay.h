@@ -71,6 +71,9 @@ uint32_t relay_channel(struct relay *r, uint32_t allocation, unsigned slot, uint
 uint32_t relay_permission(
 	struct relay *r, uint32_t allocation, unsigned slot, const struct tp_addr *peer);
 
+// Gives an entry a limit, as the control process does; 0: none.
+void relay_limit(struct tp_entry *e, uint32_t number);
+
 struct tp_addr relay_relayed(const struct relay *r, uint32_t allocation, unsigned slot);
 
 // Runs one frame through the worker. The verdict is in the result; a frame sent is in f->memory.

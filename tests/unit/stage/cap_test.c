@@ -66,7 +66,7 @@ static void limit_all(struct caps *t, uint32_t allocation, uint32_t number)
 
 	for (uint32_t i = 1; i < t->c.r->n_entries; i++)
 		if (entries[i].allocation == allocation)
-			atomic_store(&entries[i].limit, number);
+			relay_limit(&entries[i], number);
 }
 
 static void worker_caps(struct caps *t, unsigned i)

@@ -28,7 +28,7 @@ static void caps_attach(struct caps *t, struct relay *r)
 		n++;
 		for (uint32_t k = 1; k <= r->n_used; k++)
 			if (r->entries[k].allocation == i)
-				atomic_store(&r->entries[k].limit, n);
+				relay_limit(&r->entries[k], n);
 	}
 	r->worker->limits = t->limits;
 	r->worker->limit_cells = t->cells;

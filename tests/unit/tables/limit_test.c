@@ -77,7 +77,10 @@ static void slots_come_back(void **state)
 // All entries of an allocation, and those it gets later.
 static void assert_limit(const struct fixture *f, uint32_t i, uint32_t number)
 {
-	assert_int_equal(fixture_entry(f, i)->limit, number);
+	const struct tp_entry *e = fixture_entry(f, i);
+
+	assert_int_equal(e->limit, number);
+	assert_int_equal(e->flags & TP_ENTRY_LIMITED, number != 0 ? TP_ENTRY_LIMITED : 0);
 }
 
 static void entries_name_the_limit(void **state)

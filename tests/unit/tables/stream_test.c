@@ -199,11 +199,13 @@ static void path_mtu_stays_and_a_limit_is_clamped(void **state)
 	tables_shm(f->t)->entries[a].path_mtu = 1280;
 	tables_shm(f->t)->entries[c].path_mtu = 1400;
 	tables_shm(f->t)->entries[c].limit = 1;
+	tables_shm(f->t)->entries[c].flags |= TP_ENTRY_LIMITED;
 	recover(w);
 	assert_int_equal(w->result.rebuilt, 0);
 	assert_int_equal(fixture_entry(f, a)->path_mtu, 1280);
 	assert_int_equal(fixture_entry(f, c)->path_mtu, 1400);
 	assert_int_equal(fixture_entry(f, c)->limit, 0);
+	assert_int_equal(fixture_entry(f, c)->flags, 0);
 	assert_int_equal(w->seen.client_mtu, 1280);
 	assert_int_equal(w->seen.peer_mtu, 1400);
 }
