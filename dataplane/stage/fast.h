@@ -58,22 +58,22 @@ CORE_INLINE bool fast_found(
 
 // The sender's ChannelData goes to another client of this relay: enqueues the look-up of that
 // client's PEER, if all addresses are of one family.
-STAGE_TARGET CORE_INLINE bool fast_hairpin_enter(const struct fast_tx *t, struct burst *b,
+STAGE_TARGET CORE_INLINE bool fast_hairpin_enter(struct fast_tx *t, struct burst *b,
 	const struct lookup *l, const struct tp_entry *e, const struct hasher *h, bool v4)
 {
 	const uint8_t family = v4 ? TP_FAMILY_IPV4 : TP_FAMILY_IPV6;
-	const struct local_record *from = locals_relay(b->locals, e->relay_id);
 	uint64_t tail;
 
 	if (STAGE_UNLIKELY(e->flags != TP_ENTRY_HAIRPIN || e->header[0] != (v4 ? 0x45 : 0x60) ||
-			   entry_expired(&e->other_expires_s, t->now_s) || from == NULL ||
-			   from->external.family != family ||
-			   locals_relay(b->locals, e->hairpin_relay_id) == NULL))
+			   entry_expired(&e->other_expires_s, t->now_s)))
+		return false;
+	if (STAGE_UNLIKELY(e->relay_id != t->from_id || e->hairpin_relay_id != t->to_id) &&
+		!fast_tx_set_relays(t, b, e))
 		return false;
 	tail = key_tail(e->port_be, e->hairpin_relay_id,
 		entry_sum_word(e->header + core_plain_ip_len(v4) + WIRE_UDP_DPORT), TP_KIND_PEER,
 		family);
-	fast_enqueue(burst_fast(b, STEP_HAIRPIN, v4), h, l->pkt, fast_load(from->external.ip),
+	fast_enqueue(burst_fast(b, STEP_HAIRPIN, v4), h, l->pkt, fast_load(t->from->external.ip),
 		_mm_cvtsi64_si128((long long)tail))
 		->before = l->found;
 	return true;

@@ -27,15 +27,20 @@ struct fast_tx {
 	uint32_t max_len;
 	uint32_t port_len;
 	uint32_t watch_len; // longest frame that cannot vanish by its length
-	uint16_t sent;	    // verdict and port of a packet
+	// The relays of the hairpin before: the sender's, as others know it, and the other end's.
+	const struct local_record *from;
+	uint32_t from_id; // FAST_TX_NO_RELAY: none, which no entry can name
+	uint32_t to_id;
+	uint16_t sent; // verdict and port of a packet
 	// Ethernet header of a packet of this family, and two bytes.
 	bool v4;
 	uint8_t eth[16] TP_ALIGNED(16);
 };
 
-#define FAST_TX_NO_HOP UINT64_MAX
+#define FAST_TX_NO_HOP	 UINT64_MAX
+#define FAST_TX_NO_RELAY UINT32_MAX
 // A frame that no path MTU forbids: the control process never stores a smaller one.
-#define FAST_TX_ANY    (CORE_LEG_MIN_IPV4 + WIRE_ETH_LEN)
+#define FAST_TX_ANY	 (CORE_LEG_MIN_IPV4 + WIRE_ETH_LEN)
 
 CORE_INLINE void fast_tx_begin(struct fast_tx *t, const struct burst *b, bool v4)
 {
@@ -51,6 +56,7 @@ CORE_INLINE void fast_tx_begin(struct fast_tx *t, const struct burst *b, bool v4
 	t->packets = 0;
 	t->bytes = 0;
 	t->slot = FAST_TX_NO_HOP;
+	t->from_id = FAST_TX_NO_RELAY;
 }
 
 // False: there is no next hop.
@@ -69,6 +75,21 @@ static inline bool fast_tx_set_hop(struct fast_tx *t, const struct stage_worker 
 	t->port_len = w->ports[port].mtu + WIRE_ETH_LEN;
 	t->max_len = t->port_len < FAST_TX_ANY ? t->port_len : FAST_TX_ANY;
 	t->slot = slot;
+	return true;
+}
+
+// False: one of both is no relay, or the sender's has another family.
+static inline bool fast_tx_set_relays(
+	struct fast_tx *t, const struct burst *b, const struct tp_entry *e)
+{
+	const struct local_record *from = locals_relay(b->locals, e->relay_id);
+
+	if (from == NULL || from->external.family != (t->v4 ? TP_FAMILY_IPV4 : TP_FAMILY_IPV6) ||
+		locals_relay(b->locals, e->hairpin_relay_id) == NULL)
+		return false;
+	t->from = from;
+	t->from_id = e->relay_id;
+	t->to_id = e->hairpin_relay_id;
 	return true;
 }
 
