@@ -83,13 +83,19 @@ static void prefix_forget(struct admit *a, struct prefix *p)
 	free(p);
 }
 
+// A prefix is busy for a second: until then it has no part in the reserve.
+static bool is_needed(const struct prefix *p, uint64_t now_ns)
+{
+	return p->rate.next_ns > now_ns || p->last_ns + TP_NS_PER_S > now_ns;
+}
+
 // Forgets up to two, so that the list shrinks while others come.
 static void resting_trim(struct admit *a, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < 2 && !ds_list_is_empty(&a->resting); i++) {
 		struct prefix *p = DS_CONTAINER(a->resting.next, struct prefix, resting);
 
-		if (p->rate.next_ns > now_ns && a->n_resting <= RESTING_MAX)
+		if (is_needed(p, now_ns) && a->n_resting <= RESTING_MAX)
 			return;
 		prefix_forget(a, p);
 	}

@@ -114,38 +114,56 @@ static void busy_prefixes_leave_room(void **state)
 	admit_destroy(a);
 }
 
+static enum admit_verdict enter(
+	struct admit *a, uint64_t now_ns, const struct tp_addr *s, bool leaves)
+{
+	enum admit_verdict v = admit_enter(a, now_ns, s);
+
+	if (v == ADMIT_OK && leaves)
+		admit_leave(a, now_ns, s);
+	return v;
+}
+
 // The last eighth of the handshakes is for those that had none lately.
-static void quiet_prefixes_have_handshakes_left(void **state)
+static void quiet_have_handshakes_left(uint32_t per_prefix, bool leaves)
 {
 	const struct admit_limits limits = {
-		.connections = 1000, .handshakes = 80, .handshakes_prefix = 40};
+		.connections = 1000, .handshakes = 80, .handshakes_prefix = per_prefix};
 	struct admit *a = admit_create(&limits, key);
 	uint64_t now_ns = 10 * TP_NS_PER_S;
 	unsigned n = 0;
 	struct tp_addr s;
 
-	(void)state;
 	for (unsigned i = 0; i < 160; i++) {
 		s = four(i % 4);
-		n += admit_enter(a, now_ns, &s) == ADMIT_OK;
+		n += enter(a, now_ns, &s, leaves) == ADMIT_OK;
 	}
 	assert_int_equal(n, 70);
 	s = four(1);
-	assert_int_equal(admit_enter(a, now_ns, &s), ADMIT_REFUSED_handshakes);
+	assert_int_equal(enter(a, now_ns, &s, leaves), ADMIT_REFUSED_handshakes);
 	for (unsigned i = 0; i < 10; i++) {
 		s = four(100 + i);
-		assert_int_equal(admit_enter(a, now_ns, &s), ADMIT_OK);
+		assert_int_equal(enter(a, now_ns, &s, leaves), ADMIT_OK);
 	}
 	s = four(200);
-	assert_int_equal(admit_enter(a, now_ns, &s), ADMIT_REFUSED_handshakes);
+	assert_int_equal(enter(a, now_ns, &s, leaves), ADMIT_REFUSED_handshakes);
 	// A busy one is quiet again after a second.
 	now_ns += TP_NS_PER_S;
 	s = four(1);
 	for (unsigned i = 0; i < 80; i++)
-		(void)admit_enter(a, now_ns, &s);
+		(void)enter(a, now_ns, &s, leaves);
 	s = four(2);
-	assert_int_equal(admit_enter(a, now_ns, &s), ADMIT_OK);
+	assert_int_equal(enter(a, now_ns, &s, leaves), ADMIT_OK);
 	admit_destroy(a);
+}
+
+static void quiet_prefixes_have_handshakes_left(void **state)
+{
+	(void)state;
+	quiet_have_handshakes_left(40, false);
+	// A prefix without a connection is as busy.
+	quiet_have_handshakes_left(40, true);
+	quiet_have_handshakes_left(0, true);
 }
 
 // Prefixes without connections are forgotten once their rate no longer needs them.

@@ -48,7 +48,8 @@ enum admit_verdict admit_enter(struct admit *a, uint64_t now_ns, const struct tp
 void admit_leave(struct admit *a, uint64_t now_ns, const struct tp_addr *source);
 
 uint32_t admit_connections(const struct admit *a);
-// Prefixes remembered: those with connections, and those whose rate is in use.
+// Prefixes remembered: those with connections, and those that had a handshake
+// in the last second or whose rate is in use.
 uint32_t admit_prefixes(const struct admit *a);
 
 const char *admit_verdict_name(enum admit_verdict v);
