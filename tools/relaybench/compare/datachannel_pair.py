@@ -103,7 +103,8 @@ def main():
         other.join(5)
         if other.is_alive():
             other.terminate()
-    sys.exit(other.exitcode)
+            other.join()
+    sys.exit(0 if other.exitcode == 0 else 1)
 
 
 if __name__ == "__main__":
