@@ -46,6 +46,7 @@ struct edge_link {
 	} listeners[LISTENERS];
 	unsigned n_listeners;
 	unsigned room;
+	uint64_t full;
 	int fd;
 	struct queue out;
 	struct edge_link_counters counters;
@@ -218,6 +219,18 @@ void edge_link_close(struct edge_link_thread *t, uint64_t connection)
 	t->link->counters.closed++;
 }
 
+static unsigned worker_of(const struct edge_link *l, uint64_t connection)
+{
+	return l->up.dataplane
+		       ? tp_egress_slot(tp_connection_egress(connection)) % l->settings.n_workers
+		       : 0;
+}
+
+static bool is_full(const struct edge_link *l, uint64_t connection)
+{
+	return l->room == 0 || (l->full >> worker_of(l, connection) & 1) != 0;
+}
+
 static int send(
 	struct edge_link *l, const struct fake_edge_message *head, const void *data, size_t len)
 {
@@ -227,7 +240,7 @@ static int send(
 		return -EMSGSIZE;
 	if (!l->up.dataplane)
 		return -ENOTCONN;
-	if (l->room == 0) {
+	if (is_full(l, head->connection)) {
 		l->counters.send_full++;
 		return -ENOBUFS;
 	}
@@ -255,7 +268,10 @@ int edge_link_send(struct edge_link_thread *t, uint64_t connection, const void *
 bool edge_link_room(struct edge_link_thread *t, uint64_t connection, unsigned *worker)
 {
 	*worker = 0;
-	return slot_of(t, connection) == NULL || (t->link->up.dataplane && t->link->room > 0);
+	if (slot_of(t, connection) == NULL)
+		return true;
+	*worker = worker_of(t->link, connection);
+	return t->link->up.dataplane && !is_full(t->link, connection);
 }
 
 void edge_link_want(struct edge_link_thread *t, uint64_t workers)
@@ -344,6 +360,11 @@ void fake_edge_set_up(struct edge_link *l, struct edge_link_up up)
 void fake_edge_set_room(struct edge_link *l, unsigned n)
 {
 	l->room = n;
+}
+
+void fake_edge_set_full(struct edge_link *l, uint64_t workers)
+{
+	l->full = workers;
 }
 
 bool fake_edge_take(struct edge_link *l, struct fake_edge_message *m)

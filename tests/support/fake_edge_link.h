@@ -22,6 +22,9 @@ void fake_edge_listener(
 void fake_edge_set_up(struct edge_link *l, struct edge_link_up up);
 // The rings take `n` messages more, then they are full.
 void fake_edge_set_room(struct edge_link *l, unsigned n);
+// The rings to these workers, a bit each, are full. A connection's worker is its slot's number
+// modulo the number of workers; while the data plane is away it is 0.
+void fake_edge_set_full(struct edge_link *l, uint64_t workers);
 
 // Workers for whose rings the thread wants room, a bit each.
 uint64_t fake_edge_wanted(const struct edge_link_thread *t);

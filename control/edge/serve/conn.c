@@ -259,6 +259,9 @@ bool conn_keep(struct conn *c, const uint8_t *bytes, size_t len)
 	if (len > WIRE_PARTIAL_MAX) {
 		free(c->partial);
 		c->partial = malloc(len);
+		// Nothing shorter will do.
+		if (c->partial == NULL)
+			return false;
 	}
 	if (len > 0 && c->partial == NULL)
 		c->partial = malloc(WIRE_PARTIAL_MAX);
@@ -323,7 +326,8 @@ bool conn_bytes(struct conn *c, uint8_t *bytes, size_t kept, size_t len)
 	if (!bytes_take(c, bytes, kept + len))
 		return false;
 	closing = c->ws != NULL ? c->ws->closing : SERVE_OPEN;
-	if (closing == SERVE_OPEN)
+	// Messages before the last frame wait for room.
+	if (closing == SERVE_OPEN || c->held)
 		return true;
 	// The last frame says why.
 	conn_flush(c);
@@ -337,6 +341,15 @@ void conn_read_open(struct conn *c)
 		conn_read_now(c);
 }
 
+// While others are held, their share of a ring is soon used: what is read beyond it would be kept,
+// and copied in each turn.
+static size_t read_room(const struct serve_thread *t, size_t kept)
+{
+	size_t room = sizeof(t->scratch) - kept;
+
+	return t->held_workers != 0 && room > SERVE_HELD_READ ? SERVE_HELD_READ : room;
+}
+
 void conn_read_now(struct conn *c)
 {
 	struct serve_thread *t = c->thread;
@@ -348,7 +361,7 @@ void conn_read_now(struct conn *c)
 
 		if (kept > 0)
 			memcpy(t->scratch, c->partial, kept);
-		n = stream_read(c, t->scratch + kept, sizeof(t->scratch) - kept, &why);
+		n = stream_read(c, t->scratch + kept, read_room(t, kept), &why);
 		if (n < 0) {
 			conn_close(c, why);
 			return;

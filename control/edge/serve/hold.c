@@ -8,15 +8,22 @@
 
 #define RESUMED_MAX 256u // of one lane in a turn
 
-// Leaves the lane's bit behind when the lane becomes empty: hold_serve clears it.
+// Leaves the bit of the lane before behind when that becomes empty: hold_serve clears it.
+static void lane_take(struct conn *c, unsigned worker)
+{
+	struct serve_thread *t = c->thread;
+
+	ds_list_del(&c->again);
+	ds_list_add(&t->held[worker], &c->again);
+	t->held_workers |= 1ull << worker;
+}
+
 static void lane_join(struct conn *c, unsigned worker)
 {
 	struct serve_thread *t = c->thread;
 
 	c->held = true;
-	ds_list_del(&c->again);
-	ds_list_add(&t->held[worker], &c->again);
-	t->held_workers |= 1ull << worker;
+	lane_take(c, worker);
 	// The client is not to blame for the time that a message takes from here.
 	conn_time(c, &t->idle);
 	SERVE_COUNT(t, held, 1);
@@ -77,6 +84,8 @@ static void resume(struct conn *c)
 		conn_events_want(c, c->writable_wanted);
 }
 
+// While the data plane is away all wait in the first lane, and the next one may have more workers
+// or less: each finds its own lane again.
 static void lane_serve(struct serve_thread *t, unsigned worker)
 {
 	struct ds_list *lane = &t->held[worker];
@@ -85,9 +94,12 @@ static void lane_serve(struct serve_thread *t, unsigned worker)
 	for (unsigned n = 0; n < RESUMED_MAX && !ds_list_is_empty(lane); n++) {
 		struct conn *c = DS_CONTAINER(lane->next, struct conn, again);
 
-		if (!edge_link_room(t->link, c->connection, &at))
+		if (edge_link_room(t->link, c->connection, &at))
+			resume(c);
+		else if (at != worker)
+			lane_take(c, at);
+		else
 			return;
-		resume(c);
 	}
 	if (ds_list_is_empty(lane))
 		t->held_workers &= ~(1ull << worker);

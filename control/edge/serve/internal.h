@@ -23,6 +23,7 @@
 #define SERVE_ACCEPTS	      64u   // of one listener in a turn
 #define SERVE_MESSAGES	      512u  // from the workers in a turn
 #define SERVE_SHARE	      128u  // messages of one connection while others are held
+#define SERVE_HELD_READ	      4096u // bytes at once of one connection while others are held
 #define SERVE_UNACKED_MS      60000u
 #define CONNECTION_BIND	      0x000bu // type of the request, RFC 6062
 #define CONNECTION_BIND_ERROR 0x011bu

@@ -248,6 +248,84 @@ static void a_held_connection_still_receives(void **state)
 	world_stop(&w);
 }
 
+// While it is away all wait together. Behind one whose ring is full afterwards the others go on.
+static void workers_part_again(void **state)
+{
+	struct edge_link_up up = {true, false};
+	struct world w = {.n_workers = 2};
+	struct fake_edge_message m;
+	uint64_t a, b;
+	int first, second;
+
+	(void)state;
+	world_start(&w, "");
+	first = begin(&w, &a);
+	second = begin(&w, &b);
+	fake_edge_set_up(w.link, up);
+	numbers_write(first, 1, 20);
+	settle(&w);
+	numbers_write(second, 1, 20);
+	settle(&w);
+	assert_int_equal(fake_edge_wanted(edge_link_thread(w.link, 0)), 1);
+	fake_edge_set_full(w.link, 1ull << tp_egress_slot(tp_connection_egress(a)) % 2);
+	up.dataplane = true;
+	fake_edge_set_up(w.link, up);
+	settle(&w);
+	assert_int_equal(take_all(&w, b, 1), 20);
+	assert_int_equal(fake_edge_wanted(edge_link_thread(w.link, 0)),
+		1ull << tp_egress_slot(tp_connection_egress(a)) % 2);
+	fake_edge_set_full(w.link, 0);
+	settle(&w);
+	assert_int_equal(take_all(&w, a, 1), 20);
+	assert_false(fake_edge_take(w.link, &m));
+	close(first);
+	close(second);
+	world_stop(&w);
+}
+
+#define FLOODS 20u
+
+static size_t kept_bytes(const struct world *w)
+{
+	const struct ds_list *lane = &w->serve->threads[0]->held[0];
+	size_t n = 0;
+
+	for (const struct ds_list *k = lane->next; k != lane; k = k->next)
+		n += DS_CONTAINER(k, const struct conn, again)->n_partial;
+	return n;
+}
+
+// What is read of one that is held again and again is little.
+static void floods_are_kept_in_the_kernel(void **state)
+{
+	struct world w = {.unnamed = false};
+	struct fake_edge_message m;
+	uint64_t handle;
+	size_t most = 0;
+	int fds[FLOODS];
+
+	(void)state;
+	world_start(&w, "");
+	for (unsigned i = 0; i < FLOODS; i++)
+		fds[i] = begin(&w, &handle);
+	fake_edge_set_room(w.link, 0);
+	for (unsigned i = 0; i < FLOODS; i++)
+		numbers_write(fds[i], 1, 6000);
+	settle(&w);
+	for (unsigned i = 0; i < 8; i++) {
+		fake_edge_set_room(w.link, 10 * FLOODS);
+		settle(&w);
+		while (fake_edge_take(w.link, &m))
+			;
+		most = kept_bytes(&w) > most ? kept_bytes(&w) : most;
+	}
+	assert_int_equal(COUNTER(&w, messages_full), 0);
+	assert_in_range(most, 1, SERVE_SCRATCH + FLOODS * SERVE_HELD_READ);
+	for (unsigned i = 0; i < FLOODS; i++)
+		close(fds[i]);
+	world_stop(&w);
+}
+
 // Messages that the session has decrypted, and an end behind them.
 static void tls_is_held_too(void **state)
 {
@@ -295,6 +373,8 @@ int main(void)
 		cmocka_unit_test(a_data_plane_that_is_away_loses_nothing),
 		cmocka_unit_test(a_held_connection_still_receives),
 		cmocka_unit_test(tls_is_held_too),
+		cmocka_unit_test(workers_part_again),
+		cmocka_unit_test(floods_are_kept_in_the_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, world_setup, world_teardown);

@@ -69,6 +69,24 @@ static void frame_write(struct end *e, uint8_t first, const uint8_t *payload, si
 	end_write(e, out, 6 + len);
 }
 
+// Three messages and a close.
+static void frames_write(struct end *e)
+{
+	uint8_t bytes[3 * (6 + sizeof(media)) + 6 + 2], *at = bytes;
+
+	for (unsigned i = 0; i < 4; i++) {
+		const uint8_t *payload = i < 3 ? media : (const uint8_t *)"\x03\xe8";
+		size_t len = i < 3 ? sizeof(media) : 2;
+		const uint8_t head[] = {i < 3 ? 0x82 : 0x88, (uint8_t)(0x80 | len), 1, 2, 3, 4};
+
+		memcpy(at, head, sizeof(head));
+		at += sizeof(head);
+		for (size_t k = 0; k < len; k++)
+			*at++ = payload[k] ^ (uint8_t)(k % 4 + 1);
+	}
+	end_write(e, bytes, sizeof(bytes));
+}
+
 static void frame_expect(
 	struct world *w, struct end *e, uint8_t first, const void *payload, size_t len)
 {
@@ -144,6 +162,43 @@ static void websocket_in_tls(void **state)
 	assert_int_equal(n, 8);
 	session(&w, &e, WORLD_SHARED_TLS);
 	world_client_end(&c);
+	world_stop(&w);
+}
+
+// The messages before a Close find no room yet: they go first.
+static void a_close_waits_for_held_messages(void **state)
+{
+	struct world w = {.shared_tcp = WEBSOCKET};
+	struct end e = {.tls = NULL};
+	struct fake_edge_message m;
+	char answer[sizeof(ANSWER)];
+
+	(void)state;
+	world_start(&w, "");
+	e.fd = world_connect(w.ports[3]);
+	world_turns(&w, 2);
+	end_write(&e, REQUEST ORIGIN "\r\n", sizeof(REQUEST ORIGIN "\r\n") - 1);
+	end_read(&w, &e, answer, sizeof(ANSWER) - 1);
+	fake_edge_set_room(w.link, 1);
+	// In one piece.
+	frames_write(&e);
+	for (unsigned i = 0; i < 20; i++) {
+		world_turns(&w, 1);
+		usleep(100);
+	}
+	assert_true(fake_edge_take(w.link, &m));
+	assert_false(fake_edge_take(w.link, &m));
+	assert_int_equal(serve_connections(w.serve), 1);
+	fake_edge_set_room(w.link, UINT32_MAX);
+	for (unsigned i = 0; i < 2; i++) {
+		world_take(&w, &m);
+		assert_int_equal(m.len, MEDIA_LEN);
+	}
+	for (unsigned i = 0; i < 20000 && serve_connections(w.serve) > 0; i++)
+		world_turns(&w, 1);
+	frame_expect(&w, &e, 0x88, "\x03\xe8", 2);
+	assert_int_equal(world_closes(&w, SERVE_CLOSE_client), 1);
+	close(e.fd);
 	world_stop(&w);
 }
 
@@ -357,6 +412,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(websocket_plain),
 		cmocka_unit_test(websocket_in_tls),
+		cmocka_unit_test(a_close_waits_for_held_messages),
 		cmocka_unit_test(requests_are_refused),
 		cmocka_unit_test(faults_are_told),
 		cmocka_unit_test(pages_of_a_plain_backend),

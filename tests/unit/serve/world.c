@@ -122,7 +122,9 @@ static void listener_name(struct world *w, uint16_t id, unsigned port, uint8_t t
 void world_start(struct world *w, const char *edge)
 {
 	const struct edge_link_settings settings = {
-		.n_workers = 1, .n_threads = 1, .connections_max = 64};
+		.n_workers = w->n_workers > 0 ? w->n_workers : 1,
+		.n_threads = 1,
+		.connections_max = 64};
 	struct tls_error err;
 
 	conf_make(w, edge);

@@ -26,7 +26,8 @@ struct world {
 	// More keys of the listeners of the shared port, each after a comma; NULL: none.
 	const char *shared_tcp;
 	const char *shared_tls;
-	bool unnamed; // the control process has named no listener
+	unsigned n_workers; // 0: one
+	bool unnamed;	    // the control process has named no listener
 };
 
 extern char world_directory[];
