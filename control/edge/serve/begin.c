@@ -109,11 +109,12 @@ void begin_first_bytes(struct conn *c)
 	if (n <= 0)
 		return;
 	first = wire_first_of(bytes, (size_t)n);
+	c->by_tls = first == WIRE_FIRST_TLS;
 	if (first == WIRE_FIRST_TLS && has_tls && c->port->tls->n_backends > 0)
 		pass_look(c);
 	else if (first == WIRE_FIRST_TLS && has_tls)
 		conn_tls_begin(c);
-	else if (c->port->plain != NULL &&
+	else if (c->port->plain != NULL && !c->port->plain_left &&
 		 (first == WIRE_FIRST_PLAIN ||
 			 (first == WIRE_FIRST_HTTP && web_is_for(c->port->plain))))
 		begin(c, c->port->plain);

@@ -35,9 +35,12 @@
 struct serve_port {
 	struct tp_addr addr;
 	_Atomic bool is_removed; // each thread closes its own socket
-	// The configuration has the tls listener no longer, and the tcp listener stays.
+	// The configuration has the listener no longer, and the other one stays, or never had it.
+	_Atomic bool plain_left;
 	_Atomic bool tls_left;
-	const struct conf_listener *plain; // NULL: none, and below
+	_Atomic uint32_t n_left;		   // times that one of both has left
+	uint32_t n_left_seen[TP_EDGE_THREADS_MAX]; // each thread's own
+	const struct conf_listener *plain;	   // NULL: none, and below
 	const struct conf_listener *tls;
 	const struct conf_listener *proxied; // its proxies; NULL: direct
 	struct tls_context *context;	     // under serve.lock
@@ -91,6 +94,7 @@ struct conn {
 	bool binding;	      // not read until its ConnectionBind is answered
 	bool slow_told;	      // its first loss of media is logged
 	bool held;	      // not read until its worker's ring has room
+	bool by_tls;	      // began with a ClientHello: of the port's tls listener
 	SSL *ssl;	      // NULL: plain
 	uint64_t connection;  // handle of the link; 0: not open
 	struct tp_addr remote;

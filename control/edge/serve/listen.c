@@ -172,13 +172,13 @@ void listen_ports_close(struct serve *s)
 
 // ---- certificates ------------------------------------------------------------------------------
 
-static const struct conf_listener *tls_listener_of(
-	const struct conf *conf, const struct serve_port *p)
+static const struct conf_listener *listener_of(
+	const struct conf *conf, const struct serve_port *p, enum conf_transport transport)
 {
 	for (size_t i = 0; i < conf->n_listeners; i++) {
 		const struct conf_listener *l = &conf->listeners[i];
 
-		if (l->transport == CONF_TRANSPORT_TLS && tp_addr_equal(&l->addr, &p->addr))
+		if (l->transport == transport && tp_addr_equal(&l->addr, &p->addr))
 			return l;
 	}
 	return NULL;
@@ -237,6 +237,19 @@ static struct tls_context *context_load(struct serve *s, const struct conf *conf
 	return c;
 }
 
+static void left_note(struct serve_port *p, const struct conf *conf)
+{
+	bool plain_left = listener_of(conf, p, CONF_TRANSPORT_TCP) == NULL;
+	bool tls_left = listener_of(conf, p, CONF_TRANSPORT_TLS) == NULL;
+	bool leaves = (p->plain != NULL && plain_left && !p->plain_left) ||
+		      (p->tls != NULL && tls_left && !p->tls_left);
+
+	p->plain_left = plain_left;
+	p->tls_left = tls_left;
+	if (leaves)
+		p->n_left++;
+}
+
 // Ports that share a pair of files share no context: one is small beside one connection.
 int listen_contexts_load(struct serve *s, const struct conf *conf, struct tls_error *err)
 {
@@ -244,7 +257,7 @@ int listen_contexts_load(struct serve *s, const struct conf *conf, struct tls_er
 	int rc = made == NULL ? -1 : 0;
 
 	for (size_t i = 0; i < s->n_ports && rc == 0; i++) {
-		const struct conf_listener *l = tls_listener_of(conf, &s->ports[i]);
+		const struct conf_listener *l = listener_of(conf, &s->ports[i], CONF_TRANSPORT_TLS);
 
 		if (s->ports[i].tls == NULL)
 			continue;
@@ -258,7 +271,7 @@ int listen_contexts_load(struct serve *s, const struct conf *conf, struct tls_er
 		struct tls_context *old = s->ports[i].context;
 
 		s->ports[i].context = made[i];
-		s->ports[i].tls_left = tls_listener_of(conf, &s->ports[i]) == NULL;
+		left_note(&s->ports[i], conf);
 		made[i] = old;
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -323,6 +336,9 @@ void listen_accept(struct serve_thread *t, struct serve_port *p)
 			return;
 		}
 		SERVE_COUNT(t, accepted, 1);
+		// There was no descriptor for a new one, and now there is.
+		if (t->spare_fd < 0)
+			t->spare_fd = eventfd(0, EFD_CLOEXEC);
 		if (!sockaddr_read(&at, &from)) {
 			close(fd);
 		} else if (p->proxied != NULL && !is_proxy(p->proxied, &from)) {

@@ -13,6 +13,7 @@
 #include <turnpike/stun.h>
 
 #include "certificate.h"
+#include "internal.h"
 #include "world.h"
 
 #define DAY 86400L
@@ -201,6 +202,14 @@ static void no_descriptor_refuses(void **state)
 	fd = world_connect(w.ports[0]);
 	world_write(fd, bytes, request(bytes, 1));
 	world_take(&w, &m);
+	close(fd);
+	// Without a spare one at that time, the next connection brings one back.
+	close(w.serve->threads[0]->spare_fd);
+	w.serve->threads[0]->spare_fd = -1;
+	fd = world_connect(w.ports[0]);
+	world_write(fd, bytes, request(bytes, 1));
+	world_take(&w, &m);
+	assert_true(w.serve->threads[0]->spare_fd >= 0);
 	close(fd);
 	world_stop(&w);
 }
@@ -514,14 +523,24 @@ static void tls_listeners_leave_their_port(void **state)
 	char listener[128], file[64];
 	struct conf *without;
 	struct tls_error err;
-	int fd;
+	int fd, stays;
 
 	(void)state;
 	world_start(&w, "");
 	snprintf(listener, sizeof(listener), "  - {address: 127.0.0.1, transport: tcp, port: %u}\n",
 		w.ports[0]);
 	without = world_conf(listener, "");
+	stays = world_connect(w.ports[0]);
+	assert_serves(&w, stays, WORLD_TCP);
+	world_client_start(&c, w.ports[0]);
+	world_client_shake(&w, &c);
 	assert_int_equal(serve_reload(w.serve, without, &changes, &err), 0);
+	world_closed(&w, c.fd);
+	world_client_end(&c);
+	// The client on port 0 that came by TLS.
+	assert_int_equal(world_closes(&w, SERVE_CLOSE_removed), 1);
+	assert_serves(&w, stays, WORLD_TCP);
+	close(stays);
 	assert_int_equal(serve_expires_s(w.serve, file, sizeof(file)), 0);
 	fd = world_connect(w.ports[0]);
 	world_write(fd, "\x16\x03\x01\x02", 4);
@@ -533,6 +552,44 @@ static void tls_listeners_leave_their_port(void **state)
 	world_client_start(&c, w.ports[0]);
 	world_client_shake(&w, &c);
 	world_client_end(&c);
+	world_stop(&w);
+	conf_free(without);
+}
+
+// Likewise the other way round.
+static void tcp_listeners_leave_their_port(void **state)
+{
+	struct world w = {.unnamed = false};
+	struct serve_changes changes;
+	struct world_client c;
+	char listener[128];
+	struct conf *without;
+	struct tls_error err;
+	int plain, fresh;
+
+	(void)state;
+	world_start(&w, "");
+	snprintf(listener, sizeof(listener), "  - {address: 127.0.0.1, transport: tls, port: %u}\n",
+		w.ports[0]);
+	without = world_conf(listener, "");
+	plain = world_connect(w.ports[0]);
+	assert_serves(&w, plain, WORLD_TCP);
+	// It may become one of the other listener yet.
+	world_client_start(&c, w.ports[0]);
+	world_turns(&w, 2);
+	assert_int_equal(serve_reload(w.serve, without, &changes, &err), 0);
+	world_closed(&w, plain);
+	assert_int_equal(world_closes(&w, SERVE_CLOSE_removed), 1);
+	fresh = world_connect(w.ports[0]);
+	world_write(fresh, media, sizeof(media));
+	world_closed(&w, fresh);
+	assert_int_equal(world_closes(&w, SERVE_CLOSE_alien), 1);
+	world_client_shake(&w, &c);
+	world_client_end(&c);
+	assert_int_equal(serve_reload(w.serve, w.conf, &changes, &err), 0);
+	plain = world_connect(w.ports[0]);
+	assert_serves(&w, plain, WORLD_TCP);
+	close(plain);
 	world_stop(&w);
 	conf_free(without);
 }
@@ -613,6 +670,7 @@ int main(void)
 		cmocka_unit_test(certificates_are_read_again),
 		cmocka_unit_test(listeners_come_and_go),
 		cmocka_unit_test(tls_listeners_leave_their_port),
+		cmocka_unit_test(tcp_listeners_leave_their_port),
 		cmocka_unit_test(removed_dtls_listeners_have_no_expiry),
 		cmocka_unit_test(a_listener_that_fails_changes_nothing),
 	};
