@@ -4,6 +4,7 @@
 #include <sys/timerfd.h>
 
 #define WAKE_GAP_NS (50 * TP_NS_PER_US)
+#define WAITS_MAX   4 // for a thread that takes nothing
 
 void worker_edge_apply(
 	struct worker_edge *e, struct stage_worker *stage, const struct edge_rings *rings)
@@ -16,6 +17,7 @@ void worker_edge_apply(
 	stage->edge_given = 0;
 	stage->stream_out = e->stream_out;
 	stage->stream_out_max = e->rings == NULL ? 0 : STAGE_BURST;
+	memset(e->waits, 0, sizeof(e->waits));
 	for (unsigned t = 0; t < stage->n_edge; t++) {
 		e->in[t] = shm_streams_consumer(&rings->stream, &rings->edge, stage->id, t);
 		e->out[t] = shm_streams_producer(&rings->stream, &rings->edge, stage->id, t);
@@ -60,13 +62,29 @@ bool worker_edge_works(const struct worker_edge *e, const struct stage_worker *s
 	return false;
 }
 
-bool worker_edge_behind(const struct worker_edge *e, const struct stage_worker *stage)
+// A thread that hangs, or is stopped, is awake and takes nothing.
+static bool is_worth_waiting(struct worker_edge *e, unsigned t)
 {
+	uint32_t tail = atomic_load_explicit(e->out[t].tail, memory_order_relaxed);
+
+	if (tail != e->tails[t])
+		e->waits[t] = 0;
+	e->tails[t] = tail;
+	if (e->waits[t] == WAITS_MAX)
+		return false;
+	e->waits[t]++;
+	return true;
+}
+
+bool worker_edge_behind(struct worker_edge *e, const struct stage_worker *stage)
+{
+	bool behind = false;
+
 	for (unsigned t = 0; t < stage->n_edge; t++) {
 		if (is_awake(e, t) && tp_ring_free(&e->out[t]) < TP_RING_SLOTS / 4)
-			return true;
+			behind = is_worth_waiting(e, t) || behind;
 	}
-	return false;
+	return behind;
 }
 
 static void say(struct worker_edge *e, unsigned worker, bool sleeps)

@@ -288,10 +288,12 @@ static void rest(struct worker *w)
 	sleep_now(w, w->stage.kick || w->stage.edge_given != 0 || w->wake);
 }
 
-// More packets would be lost at the ring that the edge's thread has no time to empty.
-static void give_way(struct worker *w)
+// More packets would be lost at the ring that the edge's thread has no time to empty. The packets
+// of the burst have left before the sleep, which is no work.
+static void give_way(struct worker *w, unsigned packets)
 {
 	txqueue_flush(&w->txqueue);
+	read_clock(w, packets);
 	sleep_now(w, true);
 }
 
@@ -340,12 +342,14 @@ int worker_run(void *arg)
 		if (w->wake)
 			wake_others(w);
 		urcu_qsbr_quiescent_state();
-		if (behind)
-			give_way(w);
-		else if (packets > 0)
+		if (behind) {
+			give_way(w, packets);
+			packets = 0;
+		} else if (packets > 0) {
 			worker_pace_busy(&w->pace);
-		else
+		} else {
 			rest(w);
+		}
 		if (w->is_realtime && worker_pace_worn(&w->pace, w->cycles))
 			set_realtime(w, false);
 	}

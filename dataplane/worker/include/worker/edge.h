@@ -9,6 +9,8 @@ struct worker_edge {
 	const struct edge_rings *rings; // NULL: there is no edge
 	bool says_sleeping;
 	uint64_t woken_ns[TP_EDGE_THREADS_MAX];
+	uint32_t tails[TP_EDGE_THREADS_MAX]; // of the rings to threads that were waited for last
+	uint8_t waits[TP_EDGE_THREADS_MAX];  // since the tail moved
 	struct tp_ring_consumer in[TP_EDGE_THREADS_MAX];
 	struct tp_ring_producer out[TP_EDGE_THREADS_MAX];
 	struct stage_stream_out stream_out[STAGE_BURST];
@@ -24,8 +26,9 @@ void worker_edge_wake(struct worker_edge *e, struct stage_worker *stage, uint64_
 
 // Whether a thread of the edge has work.
 bool worker_edge_works(const struct worker_edge *e, const struct stage_worker *stage);
-// Likewise, and most of its ring waits for it.
-bool worker_edge_behind(const struct worker_edge *e, const struct stage_worker *stage);
+// Likewise, and most of its ring waits for it: the caller gives way to it now. A thread that takes
+// nothing meanwhile is waited for a few times only, then not before it takes something.
+bool worker_edge_behind(struct worker_edge *e, const struct stage_worker *stage);
 
 // Before a sleep that a timer of the edge ends. False: there is something to be polled.
 bool worker_edge_sleep(struct worker_edge *e, const struct stage_worker *stage);
