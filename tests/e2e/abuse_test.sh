@@ -102,4 +102,5 @@ heard_both()
 	[ "$(heard "a word")" = 2 ]
 }
 e2e_check "their listeners hear the client" e2e_wait 60 heard_both
+e2e_check "and the router sees it" e2e_wait 60 grep -q astray "$E2E_TMP/watch.default"
 e2e_check "no call was denied" e2e_not grep -h call_denied "$TP_LAB_DIR"/*.log

@@ -71,6 +71,7 @@ socket.socket(socket.AF_UNIX, socket.SOCK_STREAM).connect(sys.argv[1])' "$1" 2>/
 segment=$TP_SEGMENT/turnpike-$E2E_LAB
 e2e_check "turnpike-edge: reads the record" edge_as head -c 1 "$run/segment"
 for name in tables state punt inject private; do
+	e2e_check "root reads $name" head -c 1 "$segment.$name"
 	e2e_check "turnpike-edge: does not read $name" \
 		e2e_not edge_as head -c 1 "$segment.$name" 2>/dev/null
 done

@@ -8,7 +8,6 @@ planted.py show LIST NAME FORM         the first secret of that name: raw, hexad
 planted.py key FILE LIST               adds the private number of an elliptic key, and its file
 planted.py client LIST --server ...    calls by UDP, TCP and TLS; adds the secrets in them
 planted.py watch LINK LIST             adds those that pass by a link in UDP, until it is ended
-planted.py memory PID FILE             the memory that a core dump would hold
 planted.py find LIST FILE...           prints each secret that is in a file, in any form; 1: there is one
 planted.py find-raw LIST FILE...       as it is alone"""
 
@@ -141,32 +140,6 @@ def watch(link, out):
 
 # ---- where it may not be ------------------------------------------------------------------------
 
-def memory(pid, path):
-    """Private memory without that which the process keeps out of core dumps."""
-    with open("/proc/%s/smaps" % pid, encoding="ascii", errors="replace") as f:
-        text = f.read()
-    left_out = written = 0
-    with open("/proc/%s/mem" % pid, "rb", 0) as mem, open(path, "wb") as out:
-        for m in re.finditer(r"^([0-9a-f]+)-([0-9a-f]+) (\S+) .*?^VmFlags: ([^\n]*)", text,
-                             re.M | re.S):
-            low, high = int(m[1], 16), int(m[2], 16)
-            if m[3][0] != "r" or m[3][1] != "w":
-                continue
-            if {"dd", "io"} & set(m[4].split()):
-                left_out += high - low
-                continue
-            try:
-                mem.seek(low)
-                while low < high:
-                    data = mem.read(min(high - low, 1 << 20))
-                    out.write(data)
-                    low += len(data)
-                    written += len(data)
-            except OSError:
-                pass
-    print("%d bytes, %d left out" % (written, left_out))
-
-
 def forms(value):
     yield "raw", value
     yield "hexadecimal", value.hex().encode()
@@ -203,8 +176,6 @@ def main():
         return key_add(words[1], List(words[2]))
     if words[:1] == ["watch"]:
         return watch(words[1], List(words[2]))
-    if words[:1] == ["memory"]:
-        return memory(*words[1:])
     if words[:1] in (["find"], ["find-raw"]):
         return find(read(words[1]), words[2:], words[0] == "find-raw") > 0
     p = argparse.ArgumentParser(description=__doc__)

@@ -26,11 +26,16 @@ client()
 		-CAfile "$TP_LAB_DIR/ca.pem" -servername "$TP_RELAY_NAME" "${@:2}" 2>&1
 }
 
-# Its input stays open until the client has read what follows the handshake.
+# client_stays PORT [OPTION...]: its input stays open until the client has read what follows the
+# handshake: the ticket of TLS 1.3, where -sess_out as the last option names a file for it.
 client_stays()
 {
-	(sleep 1; echo Q) | e2e_run a timeout 60 openssl s_client -connect "$TP_RELAY4:$1" \
-		-CAfile "$TP_LAB_DIR/ca.pem" -servername "$TP_RELAY_NAME" "${@:2}" 2>&1
+	local ticket=
+
+	[[ " $* " != *" -sess_out "* ]] || { ticket=${!#}; rm -f "$ticket"; }
+	(until [ -z "$ticket" ] || [ -s "$ticket" ]; do sleep 0.1; done; sleep 1; echo Q) |
+		e2e_run a timeout 60 openssl s_client -connect "$TP_RELAY4:$1" \
+			-CAfile "$TP_LAB_DIR/ca.pem" -servername "$TP_RELAY_NAME" "${@:2}" 2>&1
 }
 
 says()

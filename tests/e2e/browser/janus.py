@@ -19,7 +19,7 @@ SECONDS_MAX = 300
 FRAMES_MIN = 20
 
 PAIR = """(async () => {
-    const all = await narrow.connection.getStats();
+    const all = await media.connection.getStats();
     for (const pair of all.values())
         if (pair.type === "candidate-pair" && pair.nominated && pair.state === "succeeded") {
             const own = all.get(pair.localCandidateId), other = all.get(pair.remoteCandidateId);
@@ -68,7 +68,7 @@ def wait(page):
     """Returns the pair of candidates that the video took."""
     end = time.monotonic() + SECONDS_MAX
     while time.monotonic() < end:
-        state = page.evaluate("narrow.state()")
+        state = page.evaluate("media.state()")
         if state["frames"] >= FRAMES_MIN:
             return page.evaluate(PAIR)
         if state["connection"] == "failed":
@@ -88,12 +88,12 @@ def main():
     browser = Chromium(lab, "a")
     try:
         page = browser.open("about:blank")
-        script = (HERE / "narrow.js").read_text(encoding="utf-8").partition("globalThis.")[2]
+        script = (HERE / "media.js").read_text(encoding="utf-8").partition("globalThis.")[2]
         page.evaluate(f"(globalThis.{script.rstrip().rstrip(';')}, true)")
-        page.evaluate("narrow.begin(%s)" % ", ".join(json.dumps(value) for value in (
+        page.evaluate("media.begin(%s)" % ", ".join(json.dumps(value) for value in (
             f"turn:{args.server}:3478?transport=udp", args.user, credential)))
-        offer = page.evaluate("narrow.describe(null)", SECONDS_MAX)
-        page.evaluate("narrow.accept(%s)" % json.dumps(Janus(lab, args.media).echo(offer)))
+        offer = page.evaluate("media.describe(null)", SECONDS_MAX)
+        page.evaluate("media.accept(%s)" % json.dumps(Janus(lab, args.media).echo(offer)))
         pair = wait(page)
     finally:
         browser.close()
@@ -105,5 +105,5 @@ def main():
 
 try:
     main()
-except (RuntimeError, TimeoutError, subprocess.CalledProcessError) as error:
+except (OSError, RuntimeError, TimeoutError, subprocess.CalledProcessError) as error:
     sys.exit(f"{sys.argv[0]}: {error}")
