@@ -16,10 +16,11 @@ import sys
 import time
 
 import hostile
+import transports
 from hostile import COOKIE, CHANNEL_NUMBER, PEER, TRANSPORT
 
 FAMILY, ICMP, DATA, DATA_INDICATION = 0x17, 0x8004, 0x13, 0x17
-SEND_INDICATION = 0x16
+SEND_INDICATION, DONT_FRAGMENT = 0x16, 0x1A
 NUMBER = 0x4001
 PATIENCE = 30
 # Linux: discover, receive errors, and of the error queue.
@@ -150,6 +151,35 @@ def probe(sock, to, make, arrived, around, number):
         if any(data in got for got in drain(arrived[0])):
             return None
     return "packets of %d bytes do not arrive" % number
+
+
+def stream_client(a):
+    """By TCP, whose datagrams leave without DF unless a Send asks for it: errors about them reach
+    the client by the ICMP attribute, too."""
+    enter(a.side_b)
+    peer = udp(4, a.b4)
+    port = peer.getsockname()[1]
+    enter(a.side_a)
+    client = transports.Client("tcp", argparse.Namespace(
+        server=a.relay4, password=a.password.encode()))
+    client.ask(8, (PEER, xor_address(a.b4, 0, bytes(12))))
+    for name, data, to, wanted in (
+            ("too long", bytes(1400), port, (3, 4, 1280)),
+            ("to a closed port", b"x", port ^ 1, (3, 3, 0))):
+        txid = os.urandom(12)
+        indication = hostile.message(SEND_INDICATION, txid, [
+            (DONT_FRAGMENT, b""), (PEER, xor_address(a.b4, to, txid)), (DATA, data)])
+        end, got = time.monotonic() + PATIENCE, None
+        while got is None and time.monotonic() < end:
+            client.way.send(indication)
+            if not select.select([client.way], [], [], 0.3)[0]:
+                continue
+            for message in client.way.messages():
+                found = hostile.parse(message)[1]
+                if ICMP in found and PEER in found:
+                    got = struct.unpack("!2xBBI", found[ICMP])
+        judge(got == wanted, "a client by TCP, %s: ICMP attribute %s" % (name, got))
+    client.close()
 
 
 def icmp_attribute(messages, mtu):
@@ -296,6 +326,8 @@ def main():
     forged(a)
     for mtu in (1280, 1400):
         route_mtu(a, "peer", mtu)
+        if mtu == 1280:
+            stream_client(a)
         for near in (4, 6):
             for far in (4, 6):
                 for way in ("channel", "send"):
