@@ -87,7 +87,7 @@ enum ctl_step operator_budget_reset(void *ctx, struct ctl_call *call)
 	const struct turn_realm_conf *realm =
 		operator_realm_named(op, ctl_call_text(call, "realm"));
 	const char *user = ctl_call_text(call, "user");
-	unsigned n;
+	int n;
 
 	if (realm == NULL)
 		return operator_realm_missing(call);
@@ -97,7 +97,10 @@ enum ctl_step operator_budget_reset(void *ctx, struct ctl_call *call)
 			"no bytes are counted for a user %.64s of the realm", user);
 	operator_log(LOG_EV_BUDGET_RESET, call,
 		LOG_FIELDS(log_str("user", user), log_str("realm", realm->name)));
+	if (n < 0)
+		return ctl_call_fail(call, "internal", "see budgets_not_kept in the log",
+			"it holds, but is not kept over a restart");
 	call->result =
-		json_pack("{s:s, s:s, s:i}", "user", user, "realm", realm->name, "budgets", (int)n);
+		json_pack("{s:s, s:s, s:i}", "user", user, "realm", realm->name, "budgets", n);
 	return CTL_DONE;
 }

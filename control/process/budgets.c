@@ -98,6 +98,7 @@ struct loaded {
 	unsigned n;
 	unsigned of_no_realm;
 	unsigned damaged;
+	int err; // 0 or that of a read
 };
 
 static struct loaded records_load(struct process *p)
@@ -110,6 +111,8 @@ static struct loaded records_load(struct process *p)
 		struct turn_budget_record b;
 
 		n = pread(p->budgets.fd, &r, sizeof(r), (off_t)i * (off_t)sizeof(r));
+		if (n < 0)
+			l.err = -errno;
 		if (n <= 0)
 			break;
 		if (n < (ssize_t)sizeof(r) || (!record_is_free(&r) && !record_read(&r, &b)))
@@ -124,16 +127,25 @@ static struct loaded records_load(struct process *p)
 	return l;
 }
 
+// Nothing is written to a file that is refused, not at the end either.
+static int file_refuse(struct process *p, const char *path, int err, const char *remedy)
+{
+	if (p->budgets.fd >= 0)
+		close(p->budgets.fd);
+	p->budgets.fd = -1;
+	return proc_start_failed(path, err, remedy);
+}
+
 static int file_open(struct process *p, const char *path)
 {
 	struct stat st;
 
 	p->budgets.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (p->budgets.fd < 0 || fstat(p->budgets.fd, &st) < 0)
-		return proc_start_failed(path, -errno,
+		return file_refuse(p, path, -errno,
 			"set control.state_directory to a directory that this user may write");
 	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077) != 0)
-		return proc_start_failed(path, -EACCES,
+		return file_refuse(p, path, -EACCES,
 			"the file of budgets must be this user's own, mode 0600: move it away");
 	return 0;
 }
@@ -145,12 +157,19 @@ static int record_write(const struct process *p, uint32_t index, const struct re
 	return n == sizeof(*r) ? 0 : n < 0 ? -errno : -ENOSPC;
 }
 
-// Writes what has changed in the places from the cursor on. True: it has come to the end.
+static void not_kept_log(int err)
+{
+	log_event(LOG_EV_BUDGETS_NOT_KEPT, LOG_FIELDS(log_errno(err)));
+}
+
+// Writes what has changed in the places from the cursor on. One that could not be written is tried
+// again in the next round. True: it has come to the end.
 static bool changes_write(struct process *p, uint32_t *cursor, unsigned budget)
 {
 	struct turn_budget_record b;
 	struct record r;
 	uint32_t index;
+	int err = 0;
 
 	while (turn_budget_changed(p->core.turn, proc_wall_s(), cursor, &budget, &index, &b)) {
 		int rc;
@@ -160,18 +179,27 @@ static bool changes_write(struct process *p, uint32_t *cursor, unsigned budget)
 		if (rc == 0)
 			continue;
 		turn_budget_not_written(p->core.turn, index);
-		log_event(LOG_EV_BUDGETS_NOT_KEPT, LOG_FIELDS(log_errno(rc)));
-		return true;
+		err = rc;
 	}
+	if (err != 0)
+		not_kept_log(err);
 	return budget > 0;
+}
+
+static int file_flush(const struct process *p)
+{
+	return fdatasync(p->budgets.fd) < 0 ? -errno : 0;
 }
 
 static void all_write(struct process *p)
 {
 	uint32_t cursor = 0;
+	int err;
 
 	changes_write(p, &cursor, UINT32_MAX);
-	(void)fdatasync(p->budgets.fd);
+	err = file_flush(p);
+	if (err != 0)
+		not_kept_log(err);
 }
 
 // Keeps the damaged file beside a new one, in which the whole records stand.
@@ -182,7 +210,7 @@ static int damage_put_aside(struct process *p, const char *path, const struct lo
 
 	snprintf(aside, sizeof(aside), "%s.damaged", path);
 	if (rename(path, aside) < 0)
-		return proc_start_failed(path, -errno, "its records are damaged: move it away");
+		return file_refuse(p, path, -errno, "its records are damaged: move it away");
 	close(p->budgets.fd);
 	status = file_open(p, path);
 	if (status != 0)
@@ -207,16 +235,20 @@ int process_budgets_open(struct process *p)
 	if (status != 0)
 		return status;
 	l = records_load(p);
+	if (l.err != 0)
+		return file_refuse(p, path, l.err, "it can't be read: move it away");
 	if (l.damaged > 0)
 		status = damage_put_aside(p, path, &l);
-	if (status == 0 && l.n + l.of_no_realm > 0)
+	if (status != 0)
+		return status;
+	if (l.n + l.of_no_realm > 0)
 		log_event(LOG_EV_BUDGETS_LOADED,
 			LOG_FIELDS(log_u64("users", l.n), log_u64("of_no_realm", l.of_no_realm)));
 	p->budgets.set = turn_budgets_are_set(p->core.turn);
 	// What was relayed while nobody counted is nobody's.
 	if (l.n + l.damaged == 0)
 		process_budgets_begin(p);
-	return status;
+	return 0;
 }
 
 // ---- counting -----------------------------------------------------------------------------------
@@ -299,13 +331,31 @@ void process_budget_ended(
 	charged_log(p, turn_charge_ended(p->core.turn, proc_wall_s(), rec, octets, &view), &view);
 }
 
-unsigned process_budget_reset(void *ctx, uint16_t realm_id, const char *name)
+int process_budget_reset(void *ctx, uint16_t realm_id, const char *name)
 {
+	static const struct record free_record;
 	struct process *p = ctx;
-	unsigned n = turn_budget_reset(p->core.turn, realm_id, name, strlen(name));
+	uint32_t cursor = 0, index;
+	int n = 0, err = 0, rc;
 
-	all_write(p);
-	return n;
+	for (; turn_budget_reset(p->core.turn, realm_id, name, strlen(name), &cursor, &index);
+		n++) {
+		rc = record_write(p, index, &free_record);
+		if (rc == 0)
+			continue;
+		turn_budget_not_written(p->core.turn, index);
+		err = rc;
+	}
+	rc = n > 0 ? file_flush(p) : 0;
+	// Nobody knows which of the pages were not.
+	for (uint32_t i = 0; rc != 0 && i < TURN_BUDGETS_MAX; i++)
+		turn_budget_not_written(p->core.turn, i);
+	if (err == 0)
+		err = rc;
+	if (err == 0)
+		return n;
+	not_kept_log(err);
+	return -EIO;
 }
 
 void process_budgets_close(struct process *p, bool orderly)

@@ -103,6 +103,21 @@ void turn_budgets_fini(struct turn_budgets *b)
 	*b = (struct turn_budgets){.places = NULL};
 }
 
+// ---- free places whose record is still on disk
+
+static bool is_stale(const struct turn_budgets *b, uint32_t index)
+{
+	return (b->stale[index / 8] & 1u << index % 8) != 0;
+}
+
+static void stale_set(struct turn_budgets *b, uint32_t index, bool stale)
+{
+	uint8_t bit = (uint8_t)(1u << index % 8);
+
+	b->stale[index / 8] =
+		(uint8_t)(stale ? b->stale[index / 8] | bit : b->stale[index / 8] & ~bit);
+}
+
 static uint64_t who_hash(const struct turn_budgets *b, const struct turn_account_key *who)
 {
 	return turn_name_hash(&b->by_user, who->realm, who->kind, who->name) ^
@@ -181,6 +196,7 @@ static struct turn_budget *budget_put(
 		b->end = index + 1;
 	}
 	b->places[index] = u;
+	stale_set(b, index, false);
 	return u;
 }
 
@@ -408,9 +424,14 @@ bool turn_budget_changed(struct turn_server *s, uint64_t wall_s, uint32_t *curso
 		struct turn_budget *u = b->places[*cursor];
 
 		*index = (*cursor)++;
-		if (u == NULL || (!u->changed && !is_over(u, wall_s)))
+		if (u != NULL ? !u->changed && !is_over(u, wall_s) : !is_stale(b, *index))
 			continue;
 		--*budget;
+		if (u == NULL) {
+			stale_set(b, *index, false);
+			*rec = (struct turn_budget_record){.name_len = 0};
+			return true;
+		}
 		if (is_over(u, wall_s)) {
 			place_give(b, *index);
 			*rec = (struct turn_budget_record){.name_len = 0};
@@ -428,8 +449,12 @@ void turn_budget_not_written(struct turn_server *s, uint32_t index)
 {
 	struct turn_budgets *b = &s->budgets;
 
-	if (index < b->end && b->places[index] != NULL)
+	if (index >= b->end)
+		return;
+	if (b->places[index] != NULL)
 		b->places[index]->changed = true;
+	else
+		stale_set(b, index, true);
 }
 
 // ---- the operator's view ------------------------------------------------------------------------
@@ -450,21 +475,21 @@ bool turn_budget_next(const struct turn_server *s, uint64_t wall_s, uint32_t *cu
 	return false;
 }
 
-unsigned turn_budget_reset(struct turn_server *s, uint16_t realm_id, const char *name, size_t len)
+bool turn_budget_reset(struct turn_server *s, uint16_t realm_id, const char *name, size_t len,
+	uint32_t *cursor, uint32_t *index)
 {
 	struct turn_budgets *b = &s->budgets;
-	unsigned n = 0;
 
-	for (uint32_t i = 0; i < b->end; i++) {
-		struct turn_budget *u = b->places[i];
+	while (*cursor < b->end) {
+		const struct turn_budget *u = b->places[*cursor];
 
-		if (u == NULL || u->realm->conf.id != realm_id ||
+		*index = (*cursor)++;
+		if (u == NULL || u->octets == 0 || u->realm->conf.id != realm_id ||
 			!turn_text_equal((struct stun_text){name, len},
 				(struct stun_text){u->name, u->name_len}))
 			continue;
-		n += u->octets != 0;
-		u->octets = 0;
-		u->changed = true;
+		place_give(b, *index);
+		return true;
 	}
-	return n;
+	return false;
 }

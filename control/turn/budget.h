@@ -26,8 +26,9 @@ struct turn_budgets {
 	struct ds_map by_user;
 	struct turn_budget **places; // [room]; NULL: free
 	uint32_t room;
-	uint32_t end;	 // no place is taken from here on
-	uint32_t n_free; // below `end`
+	uint32_t end;			     // no place is taken from here on
+	uint32_t n_free;		     // below `end`
+	uint8_t stale[TURN_BUDGETS_MAX / 8]; // bits: free, and the record on disk is to be cleared
 };
 
 // 0 or -ENOMEM.

@@ -62,11 +62,15 @@ static int ban(void *ctx, const struct turn_ban *ban, bool lift)
 		    : turn_ban_add(d->turn, d->now_ns, proc_wall_s(), ban, &index);
 }
 
-static unsigned budget_reset(void *ctx, uint16_t realm_id, const char *name)
+static int budget_reset(void *ctx, uint16_t realm_id, const char *name)
 {
 	const struct desk *d = ctx;
+	uint32_t cursor = 0, index;
+	int n = 0;
 
-	return turn_budget_reset(d->turn, realm_id, name, strlen(name));
+	while (turn_budget_reset(d->turn, realm_id, name, strlen(name), &cursor, &index))
+		n++;
+	return n;
 }
 
 static void file_write(const struct desk *d, const char *name, const char *text)

@@ -3,6 +3,7 @@
 // is kept and its whole records count, and a file of others is refused.
 #include "harness.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <process/process.h>
 #include <sys/stat.h>
@@ -115,6 +116,15 @@ static void byte_flip(const struct world *w, off_t at)
 	close(fd);
 }
 
+static void file_read(const struct world *w, uint8_t bytes[2 * RECORD])
+{
+	int fd = open(w->path, O_RDONLY);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, bytes, 2 * RECORD, 0), 2 * RECORD);
+	close(fd);
+}
+
 static void counts_outlive_the_process(void **state)
 {
 	struct world *w = *state;
@@ -169,6 +179,30 @@ static void a_reset_is_kept_at_once(void **state)
 	assert_int_equal(octets_of(w, "alice"), 0);
 }
 
+// A disk that refuses is said, and tried again; the records behind the bad ones are written.
+static void a_reset_that_is_not_kept_is_tried_again(void **state)
+{
+	struct world *w = *state;
+	int whole;
+
+	assert_int_equal(process_budgets_open(&w->p), 0);
+	charge(w, "alice", 1000);
+	ticks(w);
+	whole = w->p.budgets.fd;
+	w->p.budgets.fd = open("/dev/full", O_RDWR);
+	assert_true(w->p.budgets.fd >= 0);
+	assert_int_equal(process_budget_reset(&w->p, 0, "alice"), -EIO);
+	assert_int_equal(octets_of(w, "alice"), 0);
+	// Nothing to be written, nothing that fails.
+	assert_int_equal(process_budget_reset(&w->p, 0, "carol"), 0);
+	ticks(w);
+	close(w->p.budgets.fd);
+	w->p.budgets.fd = whole;
+	ticks(w);
+	restart(w);
+	assert_int_equal(octets_of(w, "alice"), 0);
+}
+
 // The file is kept as it was, and the whole records count.
 static void a_damaged_file_is_put_aside(void **state)
 {
@@ -196,14 +230,21 @@ static void a_damaged_file_is_put_aside(void **state)
 static void a_file_of_others_is_refused(void **state)
 {
 	struct world *w = *state;
+	uint8_t was[2 * RECORD], is[2 * RECORD];
 	char target[96];
 
 	assert_int_equal(process_budgets_open(&w->p), 0);
 	charge(w, "alice", 1000);
 	process_budgets_close(&w->p, false);
 	assert_int_equal(chmod(w->path, 0640), 0);
+	assert_int_equal(truncate(w->path, 2 * RECORD), 0);
+	byte_flip(w, RECORD + 7);
+	file_read(w, was);
 	assert_int_not_equal(process_budgets_open(&w->p), 0);
-	process_kill(w);
+	// As process_stop does.
+	process_budgets_close(&w->p, false);
+	file_read(w, is);
+	assert_memory_equal(is, was, sizeof(was));
 	assert_int_equal(unlink(w->path), 0);
 	snprintf(target, sizeof(target), "%s/target", w->directory);
 	assert_int_equal(symlink(target, w->path), 0);
@@ -218,6 +259,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_orderly_end_loses_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_counts_leave_no_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_reset_is_kept_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_reset_that_is_not_kept_is_tried_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_damaged_file_is_put_aside, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_file_of_others_is_refused, setup, teardown),
 	};

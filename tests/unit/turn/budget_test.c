@@ -293,6 +293,16 @@ static void credentials_of_a_name_are_one_user(void **state)
 	harness_stop(&f.h);
 }
 
+static unsigned reset(const struct fixture *f, uint16_t realm_id, const char *name)
+{
+	uint32_t cursor = 0, index;
+	unsigned n = 0;
+
+	while (turn_budget_reset(f->h.s, realm_id, name, strlen(name), &cursor, &index))
+		n++;
+	return n;
+}
+
 static void a_reset_begins_anew(void **state)
 {
 	struct turn_budget_view view;
@@ -301,9 +311,10 @@ static void a_reset_begins_anew(void **state)
 	(void)state;
 	budget_start(&f, 1000);
 	assert_int_equal(charge(&f, 1500, &view), TURN_CHARGED_SPENT);
-	assert_int_equal(turn_budget_reset(f.h.s, 0, "nobody", 6), 0);
-	assert_int_equal(turn_budget_reset(f.h.s, 1, USER, strlen(USER)), 0);
-	assert_int_equal(turn_budget_reset(f.h.s, 0, USER, strlen(USER)), 1);
+	assert_int_equal(reset(&f, 0, "nobody"), 0);
+	assert_int_equal(reset(&f, 1, USER), 0);
+	assert_int_equal(reset(&f, 0, USER), 1);
+	assert_int_equal(reset(&f, 0, USER), 0);
 	assert_int_equal(client_allocate(&f.h, &f.c, 0), 0);
 	harness_stop(&f.h);
 }
@@ -363,6 +374,15 @@ static void changes_are_handed_out_once(void **state)
 	cursor = 0;
 	assert_true(turn_budget_changed(f.h.s, f.h.wall_s, &cursor, &budget, &index, &rec));
 	assert_int_equal(rec.name_len, 0);
+	cursor = 0;
+	assert_false(turn_budget_changed(f.h.s, f.h.wall_s, &cursor, &budget, &index, &rec));
+	// A record that could not be cleared is handed out until it is.
+	for (unsigned i = 0; i < 2; i++) {
+		turn_budget_not_written(f.h.s, 0);
+		cursor = 0;
+		assert_true(turn_budget_changed(f.h.s, f.h.wall_s, &cursor, &budget, &index, &rec));
+		assert_true(index == 0 && rec.name_len == 0);
+	}
 	cursor = 0;
 	assert_false(turn_budget_changed(f.h.s, f.h.wall_s, &cursor, &budget, &index, &rec));
 	// No budget, no look.

@@ -51,8 +51,9 @@ typedef int (*operator_reload_fn)(void *ctx, bool dry_run, struct operator_reloa
 // but is not kept.
 typedef int (*operator_ban_fn)(void *ctx, const struct turn_ban *ban, bool lift);
 
-// Has the budgets of the name in the realm begin anew, and keeps that. How many there were.
-typedef unsigned (*operator_budget_fn)(void *ctx, uint16_t realm_id, const char *name);
+// Has the budgets of the name in the realm begin anew, and keeps that. How many there were; -EIO
+// where it holds but is not kept.
+typedef int (*operator_budget_fn)(void *ctx, uint16_t realm_id, const char *name);
 
 struct operator_desk {
 	struct operator_sources sources;

@@ -158,7 +158,7 @@ void process_budgets_tick(struct process *p, uint64_t now_ns);
 void process_budget_ended(
 	struct process *p, const struct turn_allocation_record *rec, uint64_t octets);
 // An operator_budget_fn; ctx is the process.
-unsigned process_budget_reset(void *ctx, uint16_t realm_id, const char *name);
+int process_budget_reset(void *ctx, uint16_t realm_id, const char *name);
 
 // ---- reload.c ---------------------------------------------------------------------------------
 

@@ -76,5 +76,7 @@ void turn_budget_not_written(struct turn_server *s, uint32_t index);
 // Walks all users counted in the present period: start with *cursor = 0; false at the end.
 bool turn_budget_next(const struct turn_server *s, uint64_t wall_s, uint32_t *cursor,
 	struct turn_budget_view *view);
-// All of the name in the realm begin anew. How many there were.
-unsigned turn_budget_reset(struct turn_server *s, uint16_t realm_id, const char *name, size_t len);
+// All of the name in the realm begin anew, one with each call: its place, which is free now and
+// whose record is to be cleared. Start with *cursor = 0; false at the end.
+bool turn_budget_reset(struct turn_server *s, uint16_t realm_id, const char *name, size_t len,
+	uint32_t *cursor, uint32_t *index);
