@@ -52,13 +52,25 @@ void link_fini(struct link *l)
 	link_socket_fini(&l->socket);
 }
 
+// A file that is not there yet, or of the data plane before, is replaced by itself.
+static void failure_log(enum shm_cause *told, const struct shm_error *err)
+{
+	if (err->cause != *told && !shm_cause_is_stale(err->cause))
+		log_event(LOG_EV_SEGMENT_REFUSED,
+			LOG_FIELDS(log_str("problem", err->text), log_str("remedy", err->remedy)));
+	*told = err->cause;
+}
+
 static void state_map(struct link *l)
 {
 	struct shm_state *s = &l->state;
-	struct shm_error err;
+	struct shm_error err = {.cause = SHM_OK};
 
-	if (shm_state_open(s, &l->place, tables_shm(l->tables), 0, false, &err) < 0)
+	if (shm_state_open(s, &l->place, tables_shm(l->tables), 0, false, &err) < 0) {
+		failure_log(&l->state_told, &err);
 		return;
+	}
+	l->state_told = SHM_OK;
 	if (shm_guard_add(s->file.base, s->file.size, &l->state_lost) < 0) {
 		shm_state_close(s);
 		return;
@@ -70,10 +82,13 @@ static void state_map(struct link *l)
 static void punt_map(struct link *l)
 {
 	struct shm_punt *p = &l->punt;
-	struct shm_error err;
+	struct shm_error err = {.cause = SHM_OK};
 
-	if (shm_punt_open(p, &l->place, tables_shm(l->tables), 0, false, &err) < 0)
+	if (shm_punt_open(p, &l->place, tables_shm(l->tables), 0, false, &err) < 0) {
+		failure_log(&l->punt_told, &err);
 		return;
+	}
+	l->punt_told = SHM_OK;
 	if (shm_guard_add(p->file.base, p->file.size, &l->punt_lost) < 0) {
 		shm_punt_close(p);
 		return;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -82,11 +83,25 @@ int proc_user_take(const struct shm_place *place, const struct conf *conf, const
 		      : 0;
 }
 
+// The sandbox closes the database of groups, so its members are noted now.
+static void tables_group_find(void)
+{
+	const struct group *g = getgrnam(SHM_TABLES_GROUP_NAME);
+
+	shm_tables_group_set(g == NULL ? (gid_t)-1 : g->gr_gid);
+	for (char **name = g == NULL ? NULL : g->gr_mem; name != NULL && *name != NULL; name++) {
+		const struct passwd *pw = getpwnam(*name);
+
+		if (pw != NULL)
+			shm_tables_member_add(pw->pw_uid);
+	}
+}
+
 int proc_place_init(struct shm_place *place, const struct conf *conf, struct shm_error *err)
 {
 	int rc;
 
-	shm_tables_group_set(group_find(SHM_TABLES_GROUP_NAME));
+	tables_group_find();
 	rc = shm_place_init(place, conf->instance, conf->runtime_directory, conf->segment.directory,
 		proc_group_find(conf), err);
 	if (rc < 0 || conf->segment.numa == CONF_NUMA_NONE)

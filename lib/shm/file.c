@@ -42,18 +42,6 @@ static void file_path(
 		suffix);
 }
 
-static gid_t tables_group = (gid_t)-1;
-
-void shm_tables_group_set(gid_t group)
-{
-	tables_group = group;
-}
-
-gid_t shm_tables_group(const struct shm_place *p)
-{
-	return p->group == (gid_t)-1 || tables_group == (gid_t)-1 ? p->group : tables_group;
-}
-
 static gid_t group_of(const struct shm_place *p, enum shm_kind kind)
 {
 	return kinds[kind].is_edges ? p->group : shm_tables_group(p);
@@ -304,20 +292,30 @@ int shm_file_publish(struct shm_file *f, const struct shm_place *p, struct shm_e
 	return 0;
 }
 
+// Members of a group alone can give files to it. The edge is in the place's group: of a file of
+// that group the owner decides, whose writer has not closed it to the edge yet.
+static bool is_trusted(const struct shm_file *f, const struct shm_place *p, const struct stat *st)
+{
+	gid_t group = group_of(p, f->kind);
+
+	if (st->st_uid == geteuid())
+		return true;
+	if (f->writable)
+		return false;
+	return st->st_uid == 0 || (group != (gid_t)-1 && st->st_gid == group) ||
+	       (p->group != (gid_t)-1 && st->st_gid == p->group &&
+		       shm_tables_is_member(st->st_uid));
+}
+
 // Accepted owners of segment files.
 static int owner_check(
 	const struct shm_file *f, const struct shm_place *p, struct stat *st, struct shm_error *err)
 {
-	gid_t group = group_of(p, f->kind);
-	bool mine = st->st_uid == geteuid();
-	bool trusted =
-		mine ||
-		(!f->writable && (st->st_uid == 0 || (group != (gid_t)-1 && st->st_gid == group)));
 	mode_t forbidden = f->kind == SHM_PRIVATE ? 077 : 022;
 
 	if (!S_ISREG(st->st_mode))
 		shm_fail(err, SHM_REFUSED, 0, "%s: not a regular file", f->path);
-	else if (!trusted)
+	else if (!is_trusted(f, p, st))
 		shm_fail(err, SHM_REFUSED, 0, "%s: belongs to user %u, group %u", f->path,
 			(unsigned)st->st_uid, (unsigned)st->st_gid);
 	else if ((st->st_mode & forbidden) != 0)

@@ -141,7 +141,8 @@ start_users()
 	echo "turnpike-control:x:64999:64999::/nonexistent:/usr/sbin/nologin" >> "$E2E_TMP/passwd"
 	echo "turnpike-dataplane:x:64998:64998::/nonexistent:/usr/sbin/nologin" >> "$E2E_TMP/passwd"
 	echo "turnpike:x:64996:" >> "$E2E_TMP/group"
-	[ "$1" = without-group ] || printf '%s\n' turnpike-files:x:64997: turnpike-tables:x:64995: \
+	[ "$1" = without-group ] || printf '%s\n' turnpike-files:x:64997: \
+		turnpike-tables:x:64995:turnpike-control,turnpike-dataplane \
 		>> "$E2E_TMP/group"
 	mount --bind "$E2E_TMP/passwd" /etc/passwd && mount --bind "$E2E_TMP/group" /etc/group
 }
@@ -241,20 +242,30 @@ start_stop control dataplane
 e2e_check "control stopped first, as another user: nothing is left" start_nothing_left
 
 # ---- as systemd starts them: never root -------------------------------------------------------
-start_as_units()
+start_control_as_unit()
 {
-	local unit=$E2E_TOP/tools/systemd/turnpike-dataplane.service.in capabilities
-
-	capabilities=$(sed -n 's/^AmbientCapabilities=//p' "$unit" | sed 's/CAP_/+/g' | tr 'A-Z ' 'a-z,')
 	ip netns exec $host setpriv --reuid turnpike-control --regid turnpike-files --groups turnpike,turnpike-tables \
 		--inh-caps=-all --bounding-set=-all "$E2E_BUILD/control/turnpike-control" \
 		--instance $instance --config "$config" > /dev/null 2> "$E2E_TMP/control.log" &
 	control_pid=$!
+}
+
+start_dataplane_as_unit()
+{
+	local unit=$E2E_TOP/tools/systemd/turnpike-dataplane.service.in capabilities
+
+	capabilities=$(sed -n 's/^AmbientCapabilities=//p' "$unit" | sed 's/CAP_/+/g' | tr 'A-Z ' 'a-z,')
 	ip netns exec $host setpriv --reuid turnpike-dataplane --regid turnpike-files --groups turnpike-tables \
 		--inh-caps="-all,$capabilities" --ambient-caps="-all,$capabilities" \
 		--bounding-set="-all,$capabilities" "$E2E_BUILD/dataplane/turnpike-dataplane" \
 		--instance $instance --config "$config" > /dev/null 2> "$E2E_TMP/dataplane.log" &
 	dataplane_pid=$!
+}
+
+start_as_units()
+{
+	start_control_as_unit
+	start_dataplane_as_unit
 }
 
 # As tmpfiles.d makes it, and seen by this test alone.
@@ -264,6 +275,42 @@ e2e_check "as the units start them, they forward" e2e_wait 120 start_forwards
 [ $e2e_failed = 0 ] || cat "$E2E_TMP"/*.log
 e2e_check "a credential can be minted" start_mint
 e2e_check "coturn's client is relayed with it" start_uclient
+
+# ---- files of a version without the group of the tables ---------------------------------------
+start_segment=$(cat /run/turnpike/$instance/segment)/turnpike-$instance
+
+# start_regroup KIND...: to the group that all three processes are in.
+start_regroup()
+{
+	local kind
+
+	for kind; do
+		chgrp 64997 "$start_segment.$kind" || return
+	done
+}
+
+start_has_group()
+{
+	[ "$(stat -c %g "$start_segment.$1")" = 64995 ]
+}
+
+for process in control dataplane; do
+	e2e_check "$process alone is killed; the files are of the old group" \
+		start_regroup tables inject private state punt
+	pid=${process}_pid
+	kill -9 "${!pid}"
+	wait "${!pid}" 2>/dev/null
+	e2e_check "nothing forwards" e2e_wait 120 e2e_not start_forwards
+	start_${process}_as_unit
+	e2e_check "started again, they forward" e2e_wait 120 start_forwards
+	[ $e2e_failed = 0 ] || cat "$E2E_TMP"/*.log
+	e2e_check "a credential can be minted" start_mint
+	e2e_check "coturn's client is relayed with it" start_uclient
+done
+for kind in state punt; do
+	e2e_check "$kind is closed to the edge again" start_has_group $kind
+done
+
 kill -9 $dataplane_pid
 wait $dataplane_pid 2>/dev/null
 start_stop control

@@ -243,6 +243,30 @@ static void foreign_files_are_refused(void **state)
 	}
 }
 
+// A process that started before the group was made, or before its user joined, goes on with files
+// of the place's group: the other one takes them because of their owner.
+static void files_of_members_are_taken(void **state)
+{
+	struct fixture *f = *state;
+	struct shm_tables t;
+
+	if (geteuid() != 0)
+		skip();
+	f->place.group = 65534;
+	shm_tables_group_set(65533);
+	shm_tables_member_add(64001);
+	assert_int_equal(chown(f->path, 64001, 65534), 0);
+	assert_int_equal(shm_tables_open(&t, &f->place, false, &f->err), 0);
+	shm_tables_close(&t);
+	open_fails(f, true, SHM_REFUSED); // only its maker writes
+	assert_int_equal(chown(f->path, 64001, 64001), 0);
+	open_fails(f, false, SHM_REFUSED);
+	assert_int_equal(chown(f->path, 64002, 65534), 0); // as the edge's
+	open_fails(f, false, SHM_REFUSED);
+	shm_tables_group_set((gid_t)-1);
+	assert_false(shm_tables_is_member(64001));
+}
+
 static void group_is_given(void **state)
 {
 	struct fixture *f = *state;
@@ -407,6 +431,7 @@ int main(void)
 		TEST(stale_files_are_named),
 		TEST(arrays_stay_in_bounds),
 		TEST(foreign_files_are_refused),
+		TEST(files_of_members_are_taken),
 		TEST(group_is_given),
 		TEST(group_is_given_at_open),
 		TEST(live_layout_is_kept),

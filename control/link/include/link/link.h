@@ -28,10 +28,11 @@ struct link {
 	char socket_path[SHM_PATH_MAX + 32];
 	struct link_rings rings;
 	struct link_hops hops;
-	bool unnamed;	   // as logged: a name of our own files is gone
-	bool up;	   // as logged
-	uint64_t up_ns;	   // since when it is up
-	uint64_t tried_ns; // last attempt to connect or to map
+	enum shm_cause state_told, punt_told; // why they can't be mapped, as logged
+	bool unnamed;			      // as logged: a name of our own files is gone
+	bool up;			      // as logged
+	uint64_t up_ns;			      // since when it is up
+	uint64_t tried_ns;		      // last attempt to connect or to map
 };
 
 // ---- segment.c --------------------------------------------------------------------------------

@@ -29,8 +29,8 @@ struct shm_place {
 	char run_directory[SHM_PATH_MAX];
 	char directory[SHM_PATH_MAX]; // of the segment; empty until chosen or found
 	uint8_t boot_id[16];
-	// Group of the files that the other process reads. Files of foreign users are believed only
-	// if they are of this group (whose members alone can make such files) or root's.
+	// Group of the shared files, but for those of <shm/group.h>. A foreign user's file is
+	// believed only if it is of its kind's group, whose members alone can make it, or root's.
 	// (gid_t)-1: files of this user and of root only.
 	gid_t group;
 	// NUMA nodes that new files should lie on, a bit each (<shm/numa.h>); 0: the kernel
