@@ -15,7 +15,7 @@ void link_init(struct link *l, int epoll_fd, uint32_t socket_tag, uint32_t kick_
 {
 	snprintf(l->socket_path, sizeof(l->socket_path), "%s/%s", l->place.run_directory,
 		TP_PUNT_SOCKET_NAME);
-	link_socket_init(&l->socket, l->socket_path, epoll_fd, socket_tag, kick_tag);
+	link_socket_init(&l->socket, l->socket_path, &l->place, epoll_fd, socket_tag, kick_tag);
 }
 
 static void punt_drop(struct link *l)

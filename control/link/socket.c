@@ -10,11 +10,15 @@
 #include <unistd.h>
 
 #include <fdpass/fdpass.h>
+#include <log/log.h>
+#include <shm/group.h>
 
-void link_socket_init(
-	struct link_socket *l, const char *path, int epoll_fd, uint32_t tag, uint32_t kick_tag)
+void link_socket_init(struct link_socket *l, const char *path, const struct shm_place *place,
+	int epoll_fd, uint32_t tag, uint32_t kick_tag)
 {
 	*l = (struct link_socket){.path = path,
+		.place = place,
+		.stranger = (uid_t)-1,
 		.epoll_fd = epoll_fd,
 		.tag = tag,
 		.kick_tag = kick_tag,
@@ -45,6 +49,25 @@ static int watch(const struct link_socket *l, int fd, uint32_t tag)
 	return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
 }
 
+// The edge may make a socket of that name: it must be given no requests for captures.
+static int peer_check(struct link_socket *l)
+{
+	uid_t uid;
+	bool good = shm_tables_peer(l->place, l->fd, &uid);
+
+	if (!good && uid != l->stranger)
+		log_event(LOG_EV_SEGMENT_REFUSED,
+			LOG_FIELDS(log_str("problem", "a process that is not in the group "
+						      "of the tables listens at the socket"),
+				log_str("path", l->path), log_u64("uid", uid),
+				log_str("remedy",
+					"find out which one; if it is turnpike-dataplane, "
+					"make its user a member of " SHM_TABLES_GROUP_NAME
+					" (tools/install-users)")));
+	l->stranger = good ? (uid_t)-1 : uid;
+	return good ? 0 : -EPERM;
+}
+
 int link_socket_connect(struct link_socket *l)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
@@ -59,6 +82,8 @@ int link_socket_connect(struct link_socket *l)
 	if (l->fd < 0)
 		return -errno;
 	rc = connect(l->fd, (const struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
+	if (rc == 0)
+		rc = peer_check(l);
 	if (rc == 0)
 		rc = watch(l, l->fd, l->tag);
 	if (rc < 0)

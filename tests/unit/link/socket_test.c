@@ -2,6 +2,7 @@
 #include <link/socket.h>
 
 #include <errno.h>
+#include <grp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,12 +11,15 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include <fdpass/fdpass.h>
+#include <shm/group.h>
 
 #define TAG	 7u
 #define KICK_TAG 8u
@@ -26,6 +30,7 @@ struct fixture {
 	int epoll_fd;
 	int listen_fd; // the data plane's
 	int kick_fd;
+	struct shm_place place;
 	struct link_socket link;
 };
 
@@ -49,7 +54,8 @@ static int setup(void **state)
 	f->epoll_fd = epoll_create1(0);
 	f->kick_fd = eventfd(0, EFD_NONBLOCK);
 	f->listen_fd = -1;
-	link_socket_init(&f->link, f->path, f->epoll_fd, TAG, KICK_TAG);
+	f->place.group = (gid_t)-1;
+	link_socket_init(&f->link, f->path, &f->place, f->epoll_fd, TAG, KICK_TAG);
 	*state = f;
 	return 0;
 }
@@ -109,6 +115,70 @@ static void test_nobody_is_there(void **state)
 	f->listen_fd = -1;
 	assert_int_equal(link_socket_connect(&f->link), -ECONNREFUSED);
 	assert_false(link_socket_is_up(&f->link));
+}
+
+#define FILES_GROUP  64990
+#define TABLES_GROUP 64991
+#define STRANGER     64992
+
+// Listens as another user, in the group as a supplementary one, until the returned end is closed.
+static int listen_as(struct fixture *f, uid_t uid, gid_t group)
+{
+	int end[2], ready[2];
+	char octet;
+
+	assert_int_equal(chmod(f->dir, 0777), 0);
+	assert_int_equal(pipe(end), 0);
+	assert_int_equal(pipe(ready), 0);
+	if (fork() == 0) {
+		close(end[1]);
+		if (setgroups(1, &group) < 0 ||
+			setresgid(FILES_GROUP, FILES_GROUP, FILES_GROUP) < 0 ||
+			setresuid(uid, uid, uid) < 0)
+			_exit(1);
+		listen_start(f);
+		_exit(write(ready[1], "", 1) != 1 || read(end[0], &octet, 1) != 0);
+	}
+	close(end[0]);
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &octet, 1), 1);
+	close(ready[0]);
+	return end[1];
+}
+
+static int connect_to(struct fixture *f, uid_t uid, gid_t group)
+{
+	int end = listen_as(f, uid, group), rc, status;
+
+	rc = link_socket_connect(&f->link);
+	link_socket_fini(&f->link);
+	close(end);
+	assert_true(wait(&status) > 0);
+	assert_int_equal(status, 0);
+	assert_int_equal(unlink(f->path), 0);
+	return rc;
+}
+
+// The edge's user may take the name of the socket; it gets nothing by it.
+static void test_strangers_are_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(connect_to(f, STRANGER, STRANGER), -EPERM);
+	assert_int_equal(f->link.stranger, STRANGER);
+	f->place.group = FILES_GROUP;
+	shm_tables_group_set(TABLES_GROUP);
+	assert_int_equal(connect_to(f, STRANGER, STRANGER), -EPERM);
+	assert_int_equal(connect_to(f, STRANGER, FILES_GROUP), -EPERM);
+	assert_int_equal(connect_to(f, STRANGER, TABLES_GROUP), 0);
+	assert_int_equal(f->link.stranger, (uid_t)-1);
+	assert_int_equal(connect_to(f, 0, 0), 0);
+	// A data plane that started before its user joined the group.
+	shm_tables_member_add(STRANGER);
+	assert_int_equal(connect_to(f, STRANGER, FILES_GROUP), 0);
+	shm_tables_group_set((gid_t)-1);
 }
 
 static void test_kicks_and_the_end(void **state)
@@ -216,6 +286,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_nobody_is_there, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_strangers_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kicks_and_the_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_odd_messages, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_requests, setup, teardown),

@@ -8,14 +8,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sys/types.h>
+
+#include <shm/place.h>
 #include <turnpike/capture.h>
 
 #define LINK_CAPTURES 64u
 
 struct link_socket {
-	const char *path; // the data plane's socket; borrowed
-	int epoll_fd;	  // where its descriptors are watched; borrowed
-	uint32_t tag;	  // epoll data of the socket
+	const char *path;	       // the data plane's socket; borrowed
+	const struct shm_place *place; // whose groups tell who may listen there; borrowed
+	int epoll_fd;		       // where its descriptors are watched; borrowed
+	uint32_t tag;		       // epoll data of the socket
 	uint32_t kick_tag;
 	int fd;	     // -1: not connected
 	int kick_fd; // -1: not (yet) received
@@ -27,10 +31,11 @@ struct link_socket {
 		uint32_t ref;	 // its allocation
 	} captures[LINK_CAPTURES];
 	unsigned n_captures;
+	uid_t stranger; // (uid_t)-1, or of the process that listened at the last attempt in vain
 };
 
-void link_socket_init(
-	struct link_socket *l, const char *path, int epoll_fd, uint32_t tag, uint32_t kick_tag);
+void link_socket_init(struct link_socket *l, const char *path, const struct shm_place *place,
+	int epoll_fd, uint32_t tag, uint32_t kick_tag);
 void link_socket_fini(struct link_socket *l);
 
 static inline bool link_socket_is_up(const struct link_socket *l)
@@ -39,7 +44,7 @@ static inline bool link_socket_is_up(const struct link_socket *l)
 }
 
 // Tries to connect, once, without waiting. 0, or a negative errno (-ENOENT, -ECONNREFUSED: the data
-// plane is not there).
+// plane is not there; -EPERM: a process listens that is none of <shm/group.h>'s; logged once).
 int link_socket_connect(struct link_socket *l);
 // The socket is readable. 1: the timer that wakes us has come; 0: nothing new; -ECONNRESET: the
 // data plane is gone and the link is closed; another negative errno, closed too.
