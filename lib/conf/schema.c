@@ -352,10 +352,12 @@ static const struct rule segment_rules[] = {
 		.type = RULE_TEXT,
 		RULE_AT(struct conf_segment, group),
 		.initial = "turnpike-files",
-		.text = "Group of the shared files, of `runtime_directory` and of the data plane's "
-			"socket. The users of control process, data plane and edge are its only "
+		.text = "Group of `runtime_directory` and of the shared files that the edge has "
+			"part in. The users of control process, data plane and edge are its only "
 			"members; operators never "
-			"are. Processes of different users need it."},
+			"are. Processes of different users need it. The tables, their keys and the "
+			"data plane's socket are of the group `turnpike-tables` where there is "
+			"one, which the edge is not in."},
 	{.key = NULL},
 };
 

@@ -12,6 +12,8 @@
 #include <shm/group.h>
 #include <shm/numa.h>
 
+#define GROUPS_MAX 256
+
 struct conf *proc_conf_load(const struct conf_request *request)
 {
 	struct conf_errors errs = {0};
@@ -44,9 +46,55 @@ gid_t proc_group_find(const struct conf *conf)
 	return group_find(conf->segment.group);
 }
 
+// Whether the process, once it is the user (NULL: as it is), may give files to the group.
+static bool may_give(const struct passwd *pw, gid_t group)
+{
+	gid_t groups[GROUPS_MAX];
+	int n = GROUPS_MAX;
+
+	if (pw == NULL || pw->pw_uid == geteuid()) {
+		if (geteuid() == 0 || getegid() == group)
+			return true;
+		n = getgroups(GROUPS_MAX, groups);
+	} else if (getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) < 0) {
+		return false;
+	}
+	for (int i = 0; i < n; i++) {
+		if (groups[i] == group)
+			return true;
+	}
+	return false;
+}
+
+// An installation with users and a group of files of its own may have a group of the tables that it
+// does not know of.
+static void tables_group_check(const struct shm_place *place, const char *user)
+{
+	const gid_t group = shm_tables_group(place);
+	const struct passwd *pw = user == NULL ? NULL : getpwnam(user);
+	char remedy[160];
+
+	if (group == place->group || may_give(pw, group))
+		return;
+	shm_tables_group_set((gid_t)-1);
+	if (user == NULL)
+		pw = getpwuid(geteuid());
+	snprintf(remedy, sizeof(remedy), "usermod -aG %s %.64s, and restart all",
+		SHM_TABLES_GROUP_NAME, pw == NULL ? "USER" : pw->pw_name);
+	log_event(LOG_EV_CONFIG_WARNING,
+		LOG_FIELDS(log_str("key", "segment.group"),
+			log_str("problem",
+				"this process's user is not in the group " SHM_TABLES_GROUP_NAME
+				": turnpike-edge may read the tables "
+				"and the keys in them"),
+			log_str("remedy", remedy)));
+}
+
 int proc_user_take(const struct shm_place *place, const struct conf *conf, const char *user,
 	bool keep_capabilities)
 {
+	tables_group_check(place, user);
+
 	const struct proc_identity who = {
 		.user = user,
 		.group = place->group,
