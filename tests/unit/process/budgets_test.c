@@ -240,6 +240,7 @@ static void a_file_of_others_is_refused(void **state)
 	assert_int_equal(truncate(w->path, 2 * RECORD), 0);
 	byte_flip(w, RECORD + 7);
 	file_read(w, was);
+	charge(w, "alice", 1);
 	assert_int_not_equal(process_budgets_open(&w->p), 0);
 	// As process_stop does.
 	process_budgets_close(&w->p, false);
