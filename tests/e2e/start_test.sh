@@ -235,9 +235,23 @@ e2e_check "a new one can be minted" start_mint
 e2e_check "and is taken" start_uclient
 start_stop dataplane control
 e2e_check "the data plane stopped first: nothing is left" start_nothing_left
+
+# start_members USERS: of the group of the tables; its file stays where it is mounted.
+start_members()
+{
+	sed "s/^\(turnpike-tables:x:64995:\).*/\1$1/" "$E2E_TMP/group" > "$E2E_TMP/group.new" &&
+		cat "$E2E_TMP/group.new" > "$E2E_TMP/group"
+}
+
+e2e_check "a group of the tables that they are not in" start_members ""
 start_control --config "$config" --user turnpike-control
 start_dataplane --config "$config" --user turnpike-dataplane
 e2e_check "they start again" e2e_wait 120 start_forwards
+for process in control dataplane; do
+	e2e_check "$process says how to join it" grep -q \
+		"config_warning.*usermod -aG turnpike-tables turnpike-$process" "$E2E_TMP/$process.log"
+done
+e2e_check "members again" start_members turnpike-control,turnpike-dataplane
 start_stop control dataplane
 e2e_check "control stopped first, as another user: nothing is left" start_nothing_left
 
