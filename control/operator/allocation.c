@@ -63,7 +63,7 @@ static json_t *id_of(const struct turn_allocation_view *view)
 }
 
 // That of the listener, which keeps its record while an allocation refers to it.
-static json_t *transport_of(
+json_t *operator_transport_json(
 	const struct operator_desk *op, const struct turn_allocation_record *rec)
 {
 	static const char *const names[] = {
@@ -88,7 +88,7 @@ static json_t *allocation_json(
 	json_object_set_new(o, "id", id_of(view));
 	json_object_set_new(o, "user", operator_json_text(rec->username, rec->username_len));
 	json_object_set_new(o, "client", operator_json_addr(&rec->client.remote));
-	json_object_set_new(o, "transport", transport_of(op, rec));
+	json_object_set_new(o, "transport", operator_transport_json(op, rec));
 	json_object_set_new(o, "relayed", addresses_of(rec, false));
 	json_object_set_new(o, "age_s", operator_json_u64(age_s(rec, now_ns)));
 	json_object_set_new(o, "expires_s", json_integer(left_s(expires_of(rec), now_ns)));

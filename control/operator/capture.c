@@ -32,6 +32,7 @@ static void request_fill(const struct operator_desk *op, const struct turn_alloc
 	struct tp_capture_request *request)
 {
 	request->client = rec->client.remote;
+	request->connection = rec->client.connection;
 	request->listener = tables_shm(op->sources.tables)->locals[rec->client.listener_id].addr;
 	for (unsigned i = 0; i < TURN_RELAY_SLOTS && i < TP_ARRAY_LEN(request->relayed); i++) {
 		if (rec->relay[i].expires_s != 0)
@@ -88,9 +89,12 @@ enum ctl_step operator_capture(void *ctx, struct ctl_call *call)
 			"start turnpike-dataplane with the same configuration, of the same version",
 			"turnpike-dataplane does not take the request");
 	operator_log(LOG_EV_OPERATOR_COMMAND, call, LOG_FIELDS(log_allocation(id)));
-	call->result = json_pack("{s:o, s:o, s:o, s:o}", "allocation",
+	call->result = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "allocation",
 		json_sprintf("%llx", (unsigned long long)id), "packets",
 		operator_json_u64(request.ask.count), "seconds",
-		operator_json_u64(request.ask.seconds), "ports", ports_json(op));
+		operator_json_u64(request.ask.seconds), "ports", ports_json(op), "client",
+		operator_json_addr(&request.client), "listener",
+		operator_json_addr(&request.listener), "transport",
+		operator_transport_json(op, view.record));
 	return CTL_DONE;
 }

@@ -48,6 +48,10 @@ json_t *operator_json_text(const void *data, size_t len);
 // Cycles per packet of a worker; null with too few packets.
 json_t *operator_json_cycles(const struct operator_worker_rates *rates);
 
+// The transport of its client. A new reference, NULL without memory.
+json_t *operator_transport_json(
+	const struct operator_desk *op, const struct turn_allocation_record *rec);
+
 // By its id, a relayed address with the port or the client's. How many there are; the first is in
 // `view`.
 unsigned operator_allocation_find(

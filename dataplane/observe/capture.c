@@ -24,11 +24,14 @@ bool observe_capture_request_is_right(const struct tp_capture_request *r)
 int observe_capture_arm(struct capture *c, const struct tp_capture_request *r)
 {
 	struct capture_filter filter = {
-		.snaplen = r->snaplen == 0 ? UINT16_MAX : r->snaplen,
+		.snaplen = r->snaplen == 0 || r->snaplen > TP_CAPTURE_TAKEN_MAX
+				   ? TP_CAPTURE_TAKEN_MAX
+				   : r->snaplen,
 		.n_relayed = r->n_relayed,
 		.client = r->client,
 		.listener = r->listener,
 		.relayed = {r->relayed[0], r->relayed[1]},
+		.connection = r->connection,
 	};
 	uint64_t words[TP_ARRAY_LEN(c->filter)];
 
@@ -63,12 +66,12 @@ static bool belongs(const struct capture_filter *f, const struct stage_pkt *pkt,
 }
 
 static struct tp_capture_record *frame_put(struct capture *c, struct capture_burst *b, unsigned w,
-	const struct stage_pkt *pkt, uint8_t port, uint64_t now_ns)
+	const struct stage_pkt *pkt, uint8_t source, uint64_t now_ns)
 {
 	uint16_t taken = pkt->len < b->filter.snaplen ? pkt->len : (uint16_t)b->filter.snaplen;
 	uint32_t size = (uint32_t)(sizeof(struct tp_capture_record) + taken + 7) & ~7u;
 	struct tp_capture_record *rec =
-		observe_records_reserve(&c->records, w, &b->head, size, port);
+		observe_records_reserve(&c->records, w, &b->head, size, source);
 
 	if (rec == NULL)
 		return NULL;
@@ -77,7 +80,7 @@ static struct tp_capture_record *frame_put(struct capture *c, struct capture_bur
 		.head = {size, b->number, now_ns},
 		.len = pkt->len,
 		.taken = taken,
-		.port = port,
+		.port = source,
 		.worker = w,
 	};
 	memcpy(rec + 1, pkt->data, taken);
@@ -102,6 +105,12 @@ static bool filter_read(struct capture *c, struct capture_burst *b)
 	return b->number != 0;
 }
 
+static void put_note(struct capture_burst *b, unsigned i, struct tp_capture_record *rec)
+{
+	b->put[b->n_put].pkt = (uint8_t)i;
+	b->put[b->n_put++].rec = rec;
+}
+
 // Those that belong, not published yet.
 static void frames_put(struct capture *c, struct capture_burst *b, unsigned w,
 	const struct stage_pkt *pkts, unsigned n, enum tp_capture_direction direction,
@@ -124,9 +133,26 @@ static void frames_put(struct capture *c, struct capture_burst *b, unsigned w,
 		rec->direction = direction;
 		secrets_blank(
 			(uint8_t *)(rec + 1), (uint16_t)rec->taken, &b->filter.listener, sent);
-		b->put[b->n_put].pkt = (uint8_t)i;
-		b->put[b->n_put++].rec = rec;
+		put_note(b, i, rec);
 	}
+}
+
+static bool is_captured(const struct capture_burst *b, uint64_t connection)
+{
+	return connection != 0 && connection == b->filter.connection;
+}
+
+static void message_put(struct capture *c, struct capture_burst *b, unsigned w, unsigned i,
+	const struct stage_pkt *pkt, enum tp_capture_direction direction, uint64_t now_ns)
+{
+	struct tp_capture_record *rec = frame_put(c, b, w, pkt, TP_OBSERVE_EDGE, now_ns);
+
+	if (rec == NULL)
+		return;
+	rec->direction = direction;
+	rec->form = TP_CAPTURE_MESSAGE;
+	secrets_blank_message((uint8_t *)(rec + 1), rec->taken);
+	put_note(b, i, rec);
 }
 
 static void frames_publish(struct capture *c, const struct capture_burst *b, unsigned w)
@@ -168,6 +194,45 @@ void observe_capture_left(struct capture *c, struct capture_burst *b, unsigned w
 
 		rec->verdict = left ? STAGE_SEND : STAGE_DROP;
 		rec->reason = left ? TP_DROP_none : TP_DROP_tx_full;
+	}
+	frames_publish(c, b, w);
+}
+
+void observe_capture_messages(struct capture *c, struct capture_burst *b, unsigned w,
+	const struct stage_pkt *pkts, const struct stage_message *messages, unsigned n,
+	uint64_t now_ns)
+{
+	b->n_put = 0;
+	if (!filter_read(c, b))
+		return;
+	b->head = observe_records_head(&c->records, w);
+	for (unsigned i = 0; i < n && i < STAGE_BURST; i++) {
+		if (!messages[i].is_records && is_captured(b, messages[i].connection))
+			message_put(c, b, w, i, &pkts[i], TP_CAPTURE_RECEIVED, now_ns);
+	}
+}
+
+void observe_capture_giving(struct capture *c, struct capture_burst *b, unsigned w,
+	const struct stage_stream_out *out, unsigned n, uint64_t now_ns)
+{
+	b->n_put = 0;
+	if (!filter_read(c, b))
+		return;
+	b->head = observe_records_head(&c->records, w);
+	for (unsigned i = 0; i < n && i < STAGE_BURST; i++) {
+		if (is_captured(b, out[i].connection))
+			message_put(c, b, w, i, out[i].pkt, TP_CAPTURE_SENT, now_ns);
+	}
+}
+
+void observe_capture_given(
+	struct capture *c, struct capture_burst *b, unsigned w, const struct stage_stream_out *out)
+{
+	for (unsigned i = 0; i < b->n_put; i++) {
+		struct tp_capture_record *rec = b->put[i].rec;
+
+		rec->reason = out[b->put[i].pkt].reason;
+		rec->verdict = rec->reason == TP_DROP_none ? STAGE_SEND : STAGE_DROP;
 	}
 	frames_publish(c, b, w);
 }

@@ -87,8 +87,30 @@ void observe_run(struct observe *o, struct stage_worker *w, struct stage_pkt *pk
 
 	observe_capture_before(&o->capture, &burst, w->id, pkts, n, now_ns);
 	if (observe_records_are_armed(&o->trace.records))
-		observe_trace_run(&o->trace, w, pkts, n, now_ns);
+		observe_trace_run(&o->trace, w, pkts, NULL, n, now_ns);
 	else
 		stage_run(w, pkts, n, now_ns);
 	observe_capture_after(&o->capture, &burst, w->id, pkts);
+}
+
+void observe_run_messages(struct observe *o, struct stage_worker *w, struct stage_pkt *pkts,
+	const struct stage_message *messages, unsigned n, uint64_t now_ns)
+{
+	struct capture_burst burst;
+
+	observe_capture_messages(&o->capture, &burst, w->id, pkts, messages, n, now_ns);
+	if (observe_records_are_armed(&o->trace.records))
+		observe_trace_run(&o->trace, w, pkts, messages, n, now_ns);
+	else
+		stage_run_messages(w, pkts, messages, n, now_ns);
+	observe_capture_after(&o->capture, &burst, w->id, pkts);
+}
+
+void observe_give(struct observe *o, struct stage_worker *w, uint64_t now_ns)
+{
+	struct capture_burst burst;
+
+	observe_capture_giving(&o->capture, &burst, w->id, w->stream_out, w->n_stream_out, now_ns);
+	stage_edge_give(w, now_ns);
+	observe_capture_given(&o->capture, &burst, w->id, w->stream_out);
 }

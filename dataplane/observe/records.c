@@ -50,7 +50,7 @@ int observe_records_arm(struct records *r, uint32_t number, uint32_t count)
 	if (err != 0)
 		return err;
 	for (unsigned i = 0; i < r->n_workers; i++)
-		for (unsigned p = 0; p < TP_PORTS_MAX; p++)
+		for (unsigned p = 0; p < TP_OBSERVE_SOURCES; p++)
 			r->rings[i].missed_before[p] =
 				atomic_load_explicit(&r->rings[i].missed[p], memory_order_relaxed);
 	r->number = number;
@@ -64,13 +64,13 @@ void observe_records_disarm(struct records *r)
 	atomic_store_explicit(&r->armed, 0, memory_order_relaxed);
 }
 
-uint64_t observe_records_missed(const struct records *r, unsigned port)
+uint64_t observe_records_missed(const struct records *r, unsigned source)
 {
 	uint64_t n = 0;
 
 	for (unsigned i = 0; i < r->n_workers; i++)
-		n += atomic_load_explicit(&r->rings[i].missed[port], memory_order_relaxed) -
-		     r->rings[i].missed_before[port];
+		n += atomic_load_explicit(&r->rings[i].missed[source], memory_order_relaxed) -
+		     r->rings[i].missed_before[source];
 	return n;
 }
 
@@ -151,18 +151,18 @@ static bool left_take(struct records *r)
 }
 
 void *observe_records_reserve(
-	struct records *r, unsigned w, uint32_t *head, uint32_t size, unsigned port)
+	struct records *r, unsigned w, uint32_t *head, uint32_t size, unsigned source)
 {
 	struct record_ring *ring = &r->rings[w];
 	uint32_t behind = *head;
 	void *rec;
 
-	if (port >= TP_PORTS_MAX)
+	if (source >= TP_OBSERVE_SOURCES)
 		return NULL;
 	rec = room_make(r, ring, &behind, size);
 	if (rec == NULL) {
-		atomic_store_explicit(&ring->missed[port],
-			atomic_load_explicit(&ring->missed[port], memory_order_relaxed) + 1,
+		atomic_store_explicit(&ring->missed[source],
+			atomic_load_explicit(&ring->missed[source], memory_order_relaxed) + 1,
 			memory_order_relaxed);
 		return NULL;
 	}

@@ -105,7 +105,7 @@ static void end_make(struct stream *s)
 {
 	struct tp_observe_end end = {.cause = s->cause};
 
-	for (unsigned p = 0; p < TP_PORTS_MAX; p++)
+	for (unsigned p = 0; p < TP_OBSERVE_SOURCES; p++)
 		end.missed[p] = observe_records_missed(s->records, p);
 	message_make(s, TP_OBSERVE_END, &end, sizeof(end));
 }

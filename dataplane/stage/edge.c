@@ -73,9 +73,9 @@ static struct tp_ring_consumer *ring_next(struct stage_worker *w, unsigned *thre
 	return NULL;
 }
 
-unsigned stage_edge_run(struct stage_worker *w, struct stage_pkt *pkts, unsigned n, uint64_t now_ns)
+unsigned stage_edge_take(
+	struct stage_worker *w, struct stage_pkt *pkts, struct stage_message *messages, unsigned n)
 {
-	struct stage_message messages[STAGE_BURST];
 	unsigned made = 0, thread;
 
 	if (n > STAGE_BURST)
@@ -96,6 +96,14 @@ unsigned stage_edge_run(struct stage_worker *w, struct stage_pkt *pkts, unsigned
 		else
 			stage_drop_count(w, why, 1);
 	}
+	return made;
+}
+
+unsigned stage_edge_run(struct stage_worker *w, struct stage_pkt *pkts, unsigned n, uint64_t now_ns)
+{
+	struct stage_message messages[STAGE_BURST];
+	unsigned made = stage_edge_take(w, pkts, messages, n);
+
 	if (made > 0)
 		stage_run_messages(w, pkts, messages, made, now_ns);
 	return made;
@@ -136,6 +144,7 @@ void stage_edge_give(struct stage_worker *w, uint64_t now_ns)
 	for (uint32_t i = 0; i < w->n_stream_out; i++) {
 		enum tp_drop why = give_one(w, &w->stream_out[i], now_ns);
 
+		w->stream_out[i].reason = (uint8_t)why;
 		if (why != TP_DROP_none)
 			stage_drop_count(w, why, 1);
 	}

@@ -164,6 +164,18 @@ struct stage_locals *stage_locals_create(
 	return l;
 }
 
+bool stage_locals_listener(
+	const struct stage_locals *locals, uint16_t id, struct tp_addr *addr, uint8_t *transport)
+{
+	const struct local_record *r = locals == NULL ? NULL : locals_listener(locals, id);
+
+	if (r == NULL)
+		return false;
+	*addr = r->addr;
+	*transport = r->transport;
+	return true;
+}
+
 void stage_locals_destroy(struct stage_locals *locals)
 {
 	free(locals);

@@ -120,8 +120,12 @@ static void post_burst(struct worker *w, const struct stage_pkt *pkts, uint16_t 
 	unsigned n_run = 0, n_done = 0, port = 0;
 	uint64_t octets = 0;
 
-	if (w->stage.n_stream_out > 0)
-		stage_edge_give(&w->stage, w->now_ns);
+	if (w->stage.n_stream_out > 0) {
+		if (observe_is_on(w->settings.observe))
+			observe_give(w->settings.observe, &w->stage, w->now_ns);
+		else
+			stage_edge_give(&w->stage, w->now_ns);
+	}
 	for (uint16_t i = 0; i < n; i++) {
 		const struct stage_pkt *pkt = &pkts[i];
 
@@ -219,6 +223,7 @@ unsigned worker_poll_edge(struct worker *w)
 {
 	struct rte_mbuf *packets[STAGE_BURST];
 	struct stage_pkt pkts[STAGE_BURST];
+	struct stage_message messages[STAGE_BURST];
 	unsigned n = stage_edge_pending(&w->stage, STAGE_BURST), used;
 
 	if (n == 0)
@@ -228,7 +233,12 @@ unsigned worker_poll_edge(struct worker *w)
 		return 0;
 	for (unsigned i = 0; i < n; i++)
 		fill_pkt(&pkts[i], packets[i], 0);
-	used = stage_edge_run(&w->stage, pkts, n, w->now_ns);
+	used = stage_edge_take(&w->stage, pkts, messages, n);
+	if (used > 0 && observe_is_on(w->settings.observe))
+		observe_run_messages(
+			w->settings.observe, &w->stage, pkts, messages, used, w->now_ns);
+	else if (used > 0)
+		stage_run_messages(&w->stage, pkts, messages, used, w->now_ns);
 	rte_pktmbuf_free_bulk(packets + used, n - used);
 	post_burst(w, pkts, (uint16_t)used);
 	return n;

@@ -61,8 +61,12 @@ void whole_run(const struct whole_way *way, struct stage_pkt *pkt, uint64_t now_
 		stage_run(way->stage, pkt, 1, now_ns);
 	way->stage->whole = false;
 	// Its memory is the table's: a message for a stream client leaves now.
-	if (way->stage->n_stream_out > 0)
-		stage_edge_give(way->stage, now_ns);
+	if (way->stage->n_stream_out > 0) {
+		if (observe_is_on(way->observe))
+			observe_give(way->observe, way->stage, now_ns);
+		else
+			stage_edge_give(way->stage, now_ns);
+	}
 	switch (pkt->verdict) {
 	case STAGE_SEND:
 		send(way, pkt, loop);

@@ -12,8 +12,11 @@
 #include <turnpike/base.h>
 #include <turnpike/limits.h>
 
-#define TP_OBSERVE_MESSAGE_MAGIC 0x5450434du
+#define TP_OBSERVE_MESSAGE_MAGIC 0x5450434eu
 #define TP_OBSERVE_MESSAGE_MAX	 32768u // bytes of one message
+// Where records come from: the data plane's ports, then the edge, whose messages have no frame.
+#define TP_OBSERVE_EDGE		 TP_PORTS_MAX
+#define TP_OBSERVE_SOURCES	 (TP_PORTS_MAX + 1u)
 
 // How each request begins.
 struct tp_observe_request {
@@ -68,6 +71,6 @@ enum tp_observe_end_cause {
 struct tp_observe_end {
 	uint32_t cause; // enum tp_observe_end_cause
 	uint32_t reserved;
-	uint64_t missed[TP_PORTS_MAX]; // records that found no room, by port
+	uint64_t missed[TP_OBSERVE_SOURCES]; // records that found no room, by source
 };
-TP_ASSERT_SIZE(struct tp_observe_end, 136);
+TP_ASSERT_SIZE(struct tp_observe_end, 144);

@@ -6,7 +6,7 @@
 #include <turnpike/addr.h>
 #include <turnpike/observe.h>
 
-#define TP_TRACE_REQUEST_MAGIC 0x54505453u // changes with the shapes below
+#define TP_TRACE_REQUEST_MAGIC 0x54505454u // changes with the shapes below
 #define TP_TRACE_PACKETS_MAX   10000u
 #define TP_TRACE_SECONDS_MAX   600u
 
@@ -17,7 +17,7 @@ struct tp_trace_request {
 };
 TP_ASSERT_SIZE(struct tp_trace_request, 40);
 
-// One packet on its way through a worker.
+// One packet, or one message of a stream client, on its way through a worker.
 struct tp_trace_record {
 	struct tp_observe_record head; // time_ns: of its burst
 	struct tp_addr from;	       // as received
@@ -36,6 +36,9 @@ struct tp_trace_record {
 	uint8_t mac[6];	 // next hop
 	uint8_t rx_port;
 	uint8_t tx_port;
-	uint32_t worker;
+	uint16_t worker;
+	// TP_TRANSPORT_* of a stream client, whose message came or left by the edge; 0: a frame.
+	uint8_t in_transport;
+	uint8_t out_transport;
 };
 TP_ASSERT_SIZE(struct tp_trace_record, 128);

@@ -48,11 +48,13 @@ def packet(body):
     frame = body[20:20 + taken]
     extra = options(body[20 + (taken + 3 & ~3):])
     source, target = endpoints(frame)
+    protocol = frame[23] if source else None
+    payload = frame[34 + (20 if protocol == 6 else 8):]
     return {
         "interface": interface, "time": high << 32 | low, "taken": taken, "len": length,
         "direction": {1: "in", 2: "out"}[struct.unpack("=I", extra[2])[0] & 3],
         "comment": extra.get(1, b"").decode(), "from": source, "to": target,
-        "first": frame[42:44].hex(),
+        "first": frame[42:44].hex(), "protocol": protocol, "payload": payload.hex(),
     }
 
 

@@ -10,20 +10,28 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <text/addr.h>
 #include <turnpike/capture.h>
 #include <turnpike/drop.h>
 
+#include "encap.h"
 #include "pcapng.h"
 #include "stream.h"
 
+#define EDGE_NAME "turnpike-edge" // interface of a stream client's messages
+
 struct taking {
 	FILE *out;
-	uint32_t n_ports;
+	uint32_t n_ports;      // interfaces of ports
+	uint32_t n_interfaces; // those, and with a stream client one of its messages
+	uint32_t snaplen;      // 0: all
+	const char *transport; // of the stream client; NULL: none
+	struct rctl_encap encap;
 	struct rctl_stream stream;
 	uint64_t first_ns, last_ns;
 	uint64_t frames;
 	uint64_t refused; // of them, by the port when they were to leave
-	uint64_t frames_of[TP_PORTS_MAX];
+	uint64_t frames_of[TP_OBSERVE_SOURCES];
 };
 
 static bool is_stdout(const char *path)
@@ -66,8 +74,30 @@ static FILE *file_open(const char *path)
 	return out;
 }
 
-static void file_begin(struct taking *t, const json_t *ports, uint32_t snaplen)
+static bool address_read(const json_t *result, const char *key, struct tp_addr *out)
 {
+	const char *text = json_string_value(json_object_get(result, key));
+
+	return text != NULL && text_addr_parse(text, out) == 0;
+}
+
+// A stream client's messages come without the headers of its connection.
+static void client_read(struct taking *t, const json_t *result)
+{
+	const char *transport = json_string_value(json_object_get(result, "transport"));
+
+	if (transport == NULL || strcmp(transport, "udp") == 0 ||
+		!address_read(result, "client", &t->encap.client) ||
+		!address_read(result, "listener", &t->encap.listener) ||
+		t->encap.client.family != t->encap.listener.family)
+		return;
+	t->transport = transport;
+	t->encap.by_tcp = strcmp(transport, "dtls") != 0;
+}
+
+static void file_begin(struct taking *t, const json_t *result)
+{
+	const json_t *ports = json_object_get(result, "ports");
 	struct utsname host = {0};
 	char os[sizeof(host.sysname) + sizeof(host.release) + 1];
 	size_t i;
@@ -80,15 +110,81 @@ static void file_begin(struct taking *t, const json_t *ports, uint32_t snaplen)
 	{
 		if (t->n_ports == TP_PORTS_MAX)
 			break;
-		pcapng_interface(t->out, json_string_value(name), snaplen);
+		pcapng_interface(t->out, json_string_value(name), t->snaplen);
 		t->n_ports++;
+	}
+	client_read(t, result);
+	t->n_interfaces = t->n_ports;
+	if (t->transport != NULL) {
+		pcapng_interface(t->out, EDGE_NAME, t->snaplen);
+		t->n_interfaces++;
 	}
 }
 
-static void record_write(struct taking *t, const struct tp_capture_record *rec)
+// Its part in the packet's comment.
+static void fate_write(const struct tp_capture_record *rec, char *out, size_t size)
 {
 	const struct tp_drop_text *why = tp_drop_text(rec->reason);
-	char comment[128];
+
+	out[0] = '\0';
+	if (rec->verdict == 0)
+		snprintf(out, size, "dropped: %s", why == NULL ? "?" : why->name);
+	else if (rec->direction == TP_CAPTURE_RECEIVED && rec->verdict == 2)
+		snprintf(out, size, "to turnpike-control");
+}
+
+static void packet_write(
+	struct taking *t, const struct tp_capture_record *rec, struct pcapng_packet *p)
+{
+	char fate[96], comment[128];
+
+	fate_write(rec, fate, sizeof(fate));
+	if (rec->form == TP_CAPTURE_MESSAGE) {
+		snprintf(comment, sizeof(comment), "%s client%s%s", t->transport,
+			fate[0] != '\0' ? "; " : "", fate);
+		p->comment = comment;
+	} else if (fate[0] != '\0') {
+		p->comment = fate;
+	}
+	if (t->snaplen != 0 && p->taken > t->snaplen)
+		p->taken = t->snaplen;
+	pcapng_packet(t->out, p);
+	t->refused += rec->verdict == 0 && p->outbound;
+	if (t->frames++ == 0)
+		t->first_ns = p->time_ns;
+	if (p->time_ns > t->last_ns)
+		t->last_ns = p->time_ns;
+	t->frames_of[p->interface]++;
+}
+
+// ChannelData of a stream is padded (RFC 8656 12.5).
+static uint16_t stream_padding(const struct taking *t, const struct tp_capture_record *rec)
+{
+	return t->encap.by_tcp ? (uint16_t)(-rec->len & 3) : 0;
+}
+
+static void message_write(struct taking *t, const struct tp_capture_record *rec)
+{
+	uint8_t bytes[RCTL_ENCAP_MAX + TP_CAPTURE_TAKEN_MAX + 3];
+	bool outbound = rec->direction == TP_CAPTURE_SENT;
+	uint16_t padding = stream_padding(t, rec);
+	uint32_t headers =
+		rctl_encap_headers(&t->encap, outbound, (uint16_t)(rec->len + padding), bytes);
+	uint32_t taken = headers + rec->taken;
+	struct pcapng_packet p = {.interface = t->n_ports,
+		.time_ns = rec->head.time_ns + t->stream.wall_ns,
+		.data = bytes,
+		.len = headers + rec->len + padding,
+		.outbound = outbound};
+
+	memcpy(bytes + headers, rec + 1, rec->taken);
+	memset(bytes + taken, 0, padding);
+	p.taken = rec->taken == rec->len ? taken + padding : taken;
+	packet_write(t, rec, &p);
+}
+
+static void frame_write(struct taking *t, const struct tp_capture_record *rec)
+{
 	struct pcapng_packet p = {.interface = rec->port,
 		.time_ns = rec->head.time_ns + t->stream.wall_ns,
 		.data = rec + 1,
@@ -96,19 +192,7 @@ static void record_write(struct taking *t, const struct tp_capture_record *rec)
 		.len = rec->len,
 		.outbound = rec->direction == TP_CAPTURE_SENT};
 
-	if (rec->verdict == 0) {
-		snprintf(comment, sizeof(comment), "dropped: %s", why == NULL ? "?" : why->name);
-		p.comment = comment;
-		t->refused += p.outbound;
-	} else if (!p.outbound && rec->verdict == 2) {
-		p.comment = "to turnpike-control";
-	}
-	pcapng_packet(t->out, &p);
-	if (t->frames++ == 0)
-		t->first_ns = p.time_ns;
-	if (p.time_ns > t->last_ns)
-		t->last_ns = p.time_ns;
-	t->frames_of[rec->port]++;
+	packet_write(t, rec, &p);
 }
 
 static bool records_write(void *ctx, const uint8_t *records, size_t len)
@@ -117,28 +201,40 @@ static bool records_write(void *ctx, const uint8_t *records, size_t len)
 	const struct tp_capture_record *rec;
 
 	while ((rec = rctl_stream_record(&records, &len, sizeof(*rec))) != NULL) {
-		if (rec->port < t->n_ports && rec->taken <= rec->head.size - sizeof(*rec))
-			record_write(t, rec);
+		bool whole = rec->taken <= rec->head.size - sizeof(*rec);
+
+		if (!whole)
+			continue;
+		if (rec->form == TP_CAPTURE_FRAME && rec->port < t->n_ports)
+			frame_write(t, rec);
+		else if (rec->form == TP_CAPTURE_MESSAGE && t->transport != NULL &&
+			 rec->taken <= TP_CAPTURE_TAKEN_MAX)
+			message_write(t, rec);
 	}
 	// A file that can't be written, or a pipe without a reader.
 	return fflush(t->out) == 0;
 }
 
+static uint64_t missed_of(const struct taking *t, uint32_t interface)
+{
+	return t->stream.end.missed[interface < t->n_ports ? interface : TP_OBSERVE_EDGE];
+}
+
 static void file_end(struct taking *t)
 {
 	const struct rctl_stream *stream = &t->stream;
-	const uint64_t *missed = stream->end.missed;
 	bool gone = stream->ended && stream->end.cause == TP_OBSERVE_ENDED;
 
-	for (uint32_t i = 0; i < t->n_ports; i++)
-		pcapng_statistics(
-			t->out, i, t->first_ns, t->last_ns, t->frames_of[i] + missed[i], missed[i]);
+	for (uint32_t i = 0; i < t->n_interfaces; i++)
+		pcapng_statistics(t->out, i, t->first_ns, t->last_ns,
+			t->frames_of[i] + missed_of(t, i), missed_of(t, i));
 	fprintf(stderr, "relayctl: %" PRIu64 " frames captured, %" PRIu64 " missed: %s\n",
 		t->frames, rctl_stream_missed(stream),
 		gone ? "the allocation has ended" : rctl_stream_cause(stream));
 	if (t->refused > 0)
 		fprintf(stderr,
-			"  %" PRIu64 " of them did not leave: the port was full (tx_full)\n",
+			"  %" PRIu64 " of them did not leave: the port (tx_full) or a ring of the "
+			"edge (edge_full) was full\n",
 			t->refused);
 }
 
@@ -151,7 +247,7 @@ static int file_close(FILE *out)
 
 int rctl_capture_run(int fd, const char *path, const json_t *result, uint32_t snaplen)
 {
-	struct taking t = {.out = NULL};
+	struct taking t = {.out = NULL, .snaplen = snaplen};
 	int rc = rctl_stream_begin(&t.stream, fd, "capture");
 
 	if (rc != RCTL_EXIT_OK)
@@ -159,7 +255,7 @@ int rctl_capture_run(int fd, const char *path, const json_t *result, uint32_t sn
 	t.out = file_open(path);
 	if (t.out == NULL)
 		return RCTL_EXIT_USAGE;
-	file_begin(&t, json_object_get(result, "ports"), snaplen);
+	file_begin(&t, result);
 	// The reader of a pipe may know now that it runs.
 	(void)fflush(t.out);
 	rctl_stream_read(&t.stream, records_write, &t);

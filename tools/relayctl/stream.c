@@ -143,7 +143,7 @@ uint64_t rctl_stream_missed(const struct rctl_stream *s)
 {
 	uint64_t missed = 0;
 
-	for (uint32_t i = 0; i < TP_PORTS_MAX; i++)
+	for (uint32_t i = 0; i < TP_OBSERVE_SOURCES; i++)
 		missed += s->end.missed[i];
 	return missed;
 }

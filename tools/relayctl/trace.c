@@ -8,6 +8,7 @@
 #include <text/addr.h>
 #include <text/buf.h>
 #include <turnpike/drop.h>
+#include <turnpike/segment.h>
 #include <turnpike/stats.h>
 #include <turnpike/stun.h>
 #include <turnpike/trace.h>
@@ -23,6 +24,7 @@
 static const struct ctl_column columns[] = {
 	COLUMN("n", "packet", NUMBER),
 	COLUMN("worker", "worker", NUMBER),
+	COLUMN("transport", "by", TEXT),
 	COLUMN("message", "classified as", TEXT),
 	COLUMN("key", "looked up", TEXT),
 	COLUMN("way", "way", TEXT),
@@ -30,6 +32,7 @@ static const struct ctl_column columns[] = {
 	COLUMN("reason", "drop reason", TEXT),
 	COLUMN("sent_from", "rewritten: from", TEXT),
 	COLUMN("sent_to", "to", TEXT),
+	COLUMN("sent_transport", "by", TEXT),
 	COLUMN("next_hop", "next hop", TEXT),
 	COLUMN("sent_port", "port", NUMBER),
 	COLUMN("cycles", "cycles", COUNT),
@@ -117,13 +120,26 @@ static json_t *paths_json(uint32_t paths)
 	return json_string(buf);
 }
 
+// The transport of the client whose message it is; that of frames is UDP.
+static json_t *transport_json(uint8_t transport)
+{
+	static const char *const names[] = {
+		"udp", [TP_TRANSPORT_UDP] = "udp", [TP_TRANSPORT_TCP] = "tcp",
+		[TP_TRANSPORT_TLS] = "tls", [TP_TRANSPORT_DTLS] = "dtls"};
+
+	return json_string(transport < TP_ARRAY_LEN(names) ? names[transport] : "?");
+}
+
 static void sent_add(json_t *o, const struct tp_trace_record *rec)
 {
 	const uint8_t *m = rec->mac;
 
+	json_object_set_new(o, "sent_transport", transport_json(rec->out_transport));
 	json_object_set_new(o, "sent_from", addr_json(&rec->sent_from));
 	json_object_set_new(o, "sent_to", addr_json(&rec->sent_to));
 	json_object_set_new(o, "sent_octets", json_integer(rec->sent_len));
+	if (rec->out_transport != 0)
+		return;
 	json_object_set_new(o, "next_hop",
 		json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]));
 	json_object_set_new(o, "sent_port", json_integer(rec->tx_port));
@@ -134,13 +150,15 @@ static json_t *record_json(const struct trace *t, const struct tp_trace_record *
 	static const char *const verdicts[] = {
 		"dropped", "sent", "to control", "not ours", "to stream", "fragment"};
 	const struct tp_drop_text *why = rec->verdict == 0 ? tp_drop_text(rec->reason) : NULL;
-	bool from_client = is_listener(t, &rec->to);
+	bool from_client = rec->in_transport != 0 || is_listener(t, &rec->to);
 	json_t *o = json_object();
 
 	json_object_set_new(o, "n", json_integer((json_int_t)t->n));
 	json_object_set_new(o, "time_ns", json_integer((json_int_t)rec->head.time_ns));
 	json_object_set_new(o, "worker", json_integer(rec->worker));
-	json_object_set_new(o, "port", json_integer(rec->rx_port));
+	if (rec->in_transport == 0)
+		json_object_set_new(o, "port", json_integer(rec->rx_port));
+	json_object_set_new(o, "transport", transport_json(rec->in_transport));
 	json_object_set_new(o, "from", addr_json(&rec->from));
 	json_object_set_new(o, "to", addr_json(&rec->to));
 	json_object_set_new(o, "octets", json_integer(rec->len));

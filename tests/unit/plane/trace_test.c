@@ -200,7 +200,7 @@ static void bursts_stay_whole(void **state)
 			.headroom = FRAME_FRONT,
 			.tailroom = (uint16_t)(FRAME_MAX - frames[i].len)};
 	}
-	observe_trace_run(&observed.trace, c.r->worker, pkts, 4, c.r->now_ns);
+	observe_trace_run(&observed.trace, c.r->worker, pkts, NULL, 4, c.r->now_ns);
 	for (unsigned i = 0; i < 4; i++)
 		call_read(&pkts[i]);
 	assert_int_equal(c.r->stats->path_packets[TP_PATH_channel_to_peer], 4);

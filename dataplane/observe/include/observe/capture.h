@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Copies of one allocation's frames, as received and as sent. A frame belongs to the allocation
 // when it goes between the client and the listener, or when it comes to or from a relayed transport
-// address.
+// address. With a stream client also its messages, as they come from and go to the edge: in the
+// clear, and without the headers of its connection.
 #pragma once
 
 #include <observe/records.h>
@@ -17,8 +18,9 @@ struct capture_filter {
 	struct tp_addr client;
 	struct tp_addr listener;
 	struct tp_addr relayed[2];
+	uint64_t connection; // 0: none
 };
-TP_ASSERT_SIZE(struct capture_filter, 88);
+TP_ASSERT_SIZE(struct capture_filter, 96);
 
 struct capture {
 	struct records records;
@@ -51,3 +53,12 @@ void observe_capture_after(
 void observe_capture_leaving(struct capture *c, struct capture_burst *b, unsigned w,
 	const struct stage_pkt *pkts, unsigned n, uint64_t now_ns);
 void observe_capture_left(struct capture *c, struct capture_burst *b, unsigned w, unsigned sent);
+// In place of observe_capture_before for messages of stream clients.
+void observe_capture_messages(struct capture *c, struct capture_burst *b, unsigned w,
+	const struct stage_pkt *pkts, const struct stage_message *messages, unsigned n,
+	uint64_t now_ns);
+// Around stage_edge_give: the worker's n_stream_out of before, at most STAGE_BURST.
+void observe_capture_giving(struct capture *c, struct capture_burst *b, unsigned w,
+	const struct stage_stream_out *out, unsigned n, uint64_t now_ns);
+void observe_capture_given(
+	struct capture *c, struct capture_burst *b, unsigned w, const struct stage_stream_out *out);

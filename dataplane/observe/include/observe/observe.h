@@ -48,3 +48,8 @@ static inline bool observe_is_on(const struct observe *o)
 // In place of stage_run, at most STAGE_BURST frames.
 void observe_run(struct observe *o, struct stage_worker *w, struct stage_pkt *pkts, unsigned n,
 	uint64_t now_ns);
+// In place of stage_run_messages, likewise.
+void observe_run_messages(struct observe *o, struct stage_worker *w, struct stage_pkt *pkts,
+	const struct stage_message *messages, unsigned n, uint64_t now_ns);
+// In place of stage_edge_give.
+void observe_give(struct observe *o, struct stage_worker *w, uint64_t now_ns);

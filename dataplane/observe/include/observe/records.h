@@ -10,10 +10,10 @@
 
 struct record_ring {
 	_Atomic uint32_t head TP_ALIGNED(64); // the worker's, bytes ever written
-	_Atomic uint64_t missed[TP_PORTS_MAX];
-	_Atomic uint32_t tail TP_ALIGNED(64); // housekeeping's, bytes ever taken
-	uint64_t missed_before[TP_PORTS_MAX]; // housekeeping's: `missed` when it was armed
-	uint8_t *bytes;			      // [ring_size]
+	_Atomic uint64_t missed[TP_OBSERVE_SOURCES];
+	_Atomic uint32_t tail TP_ALIGNED(64);	    // housekeeping's, bytes ever taken
+	uint64_t missed_before[TP_OBSERVE_SOURCES]; // housekeeping's: `missed` when it was armed
+	uint8_t *bytes;				    // [ring_size]
 };
 
 struct records {
@@ -34,8 +34,8 @@ int observe_records_arm(struct records *r, uint32_t number, uint32_t count);
 void observe_records_disarm(struct records *r);
 // Moves whole records into `out`, the oldest first; the bytes. 0: there are none.
 size_t observe_records_take(struct records *r, uint8_t *out, size_t room);
-// Records of this port since it was armed that found no room.
-uint64_t observe_records_missed(const struct records *r, unsigned port);
+// Records of this source, a port or TP_OBSERVE_EDGE, since it was armed that found no room.
+uint64_t observe_records_missed(const struct records *r, unsigned source);
 
 static inline bool observe_records_are_armed(const struct records *r)
 {
@@ -50,10 +50,10 @@ static inline uint32_t observe_records_head(const struct records *r, unsigned w)
 }
 
 // Room for a record of `size` bytes, a multiple of 8, behind *head, which moves behind it. NULL:
-// there is none, which is counted for `port`, or it is one too many. The last one that was asked
+// there is none, which is counted for `source`, or it is one too many. The last one that was asked
 // for disarms.
 void *observe_records_reserve(
-	struct records *r, unsigned w, uint32_t *head, uint32_t size, unsigned port);
+	struct records *r, unsigned w, uint32_t *head, uint32_t size, unsigned source);
 
 // Gives housekeeping the records up to `head`.
 static inline void observe_records_publish(struct records *r, unsigned w, uint32_t head)

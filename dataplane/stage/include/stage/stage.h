@@ -72,6 +72,7 @@ struct stage_message {
 struct stage_stream_out {
 	uint64_t connection;
 	struct stage_pkt *pkt;
+	uint8_t reason; // out, of stage_edge_give: enum tp_drop
 };
 
 // The destination of a port's frames that are not ours.
@@ -105,6 +106,9 @@ struct stage_locals;
 struct stage_locals *stage_locals_create(
 	const struct tp_local locals[TP_LOCALS_MAX], const struct tp_path_config *path);
 void stage_locals_destroy(struct stage_locals *locals); // NULL is fine
+// Address and TP_TRANSPORT_* of a listener; any id is allowed. False: there is none.
+bool stage_locals_listener(
+	const struct stage_locals *locals, uint16_t id, struct tp_addr *addr, uint8_t *transport);
 
 // Limiter of first contacts: exact counts of the source prefixes seen in this second, sets of four,
 // the stalest gives way. Keyed, so that an attacker cannot choose collisions.
@@ -253,10 +257,14 @@ unsigned stage_inject(struct stage_worker *w, struct stage_pkt *pkts, unsigned n
 // Messages waiting on the edge's rings, at most `max`.
 unsigned stage_edge_pending(const struct stage_worker *w, unsigned max);
 
-// Takes up to `n` of them, at most STAGE_BURST, off the rings of all threads in turn, and runs
-// them. Each of `pkts` is an empty buffer as for stage_inject. Returns how many of pkts[0..) were
-// used: each has a verdict. The edge is not trusted: a slot is copied first, and a message of
-// another form is dropped (edge_bad).
+// Takes up to `n` of them, at most STAGE_BURST, off the rings of all threads in turn, for
+// stage_run_messages. Each of `pkts` is an empty buffer as for stage_inject. Returns how many of
+// pkts[0..) and messages[0..) were used. The edge is not trusted: a slot is copied first, and a
+// message of another form is dropped (edge_bad).
+unsigned stage_edge_take(
+	struct stage_worker *w, struct stage_pkt *pkts, struct stage_message *messages, unsigned n);
+
+// Takes them and runs them: each of the pkts used has a verdict.
 unsigned stage_edge_run(
 	struct stage_worker *w, struct stage_pkt *pkts, unsigned n, uint64_t now_ns);
 
