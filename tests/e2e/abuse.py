@@ -493,6 +493,25 @@ def exhaustion(args, way):
         client.carrier.close()
 
 
+def share(args, way):
+    """Without a quota one user takes pairs of ports until the relay refuses: others still get theirs."""
+    count, held, code = Count(args), [], 0
+    while code == 0 and len(held) < args.ports:
+        held.append(Client(args, way))
+        code = held[-1].allocate((EVEN_PORT, b"\x80"))[0]
+    held.pop().carrier.close()
+    # Seven eighths; less while ports reserved before are in use.
+    judge(code == 508 and 0.7 < 2 * len(held) / args.ports <= 7 / 8,
+          "%s: %d pairs of %d ports, then %d" % (way, len(held), args.ports, code))
+    others = [Client(args, way, "second") for _ in range(8)]
+    codes = [c.allocate(*more)[0] for c, more in zip(others, [[], [(EVEN_PORT, b"\x80")]] * 4)]
+    judge(codes == [0] * 8, "%s: another user allocates: %s" % (way, codes))
+    count.judge("%s: of the relay" % way, allocations_opened=len(held) + 8, error_486=0)
+    for client in [*held, *others]:
+        client.refresh0()
+        client.carrier.close()
+
+
 def opened(args, way):
     """The configuration names these addresses."""
     client = Client(args, way)
@@ -512,6 +531,8 @@ def run(args):
             part(args, way)
     if args.peers == "allow":
         exhaustion(args, "udp")
+    if args.peers == "default":
+        share(args, "udp")
     return mobility.failed > 0
 
 
@@ -540,6 +561,7 @@ def main():
     p.add_argument("--ca", required=True)
     p.add_argument("--relayctl", required=True, help="command line up to -j")
     p.add_argument("--quota", type=int, help="limits.user_quota, an even number")
+    p.add_argument("--ports", type=int, help="relayed ports of IPv4")
     args = p.parse_args()
     with open(args.password_file, encoding="ascii") as f:
         args.password = f.read().strip()

@@ -8,6 +8,7 @@
 e2e_need_turnpike
 e2e_begin --streams --relay-ports 49152-49407
 quota=40
+ports=256
 abuse=$E2E_TOP/tests/e2e/abuse.py
 ctl="$E2E_BUILD/tools/relayctl/relayctl -s $TP_SOCKET"
 
@@ -28,6 +29,7 @@ run()
 		--server2 "$TP_RELAY4_2" --server6 "$TP_RELAY6" --server6-2 "$TP_RELAY6_2" --peer "$TP_B4" \
 		--peer-netns "$TP_NS_B" --stranger-netns "$TP_NS_NET" \
 		--password-file "$TP_PASSWORD_FILE" --ca "$TP_CA" --relayctl "$ctl" --quota $quota \
+		--ports $ports \
 		> "$E2E_TMP/run.$1" 2>&1
 	local status=$?
 
@@ -85,8 +87,8 @@ e2e_check "no connection came to one" [ "$(heard ^tcp)" = 0 ]
 e2e_check "nothing left for a forbidden address" \
 	[ "$(grep -c astray "$E2E_TMP/watch.allow")" = $((n + 1)) ]
 
-sed -i '/^ *allow: /d; s/^peers:$/peers: {}/' "$TP_CONFIG"
-e2e_check "a reload to the safe defaults" reload
+sed -i '/^ *allow: /d; s/^peers:$/peers: {}/; /^limits: /d' "$TP_CONFIG"
+e2e_check "a reload to the safe defaults, without a quota" reload
 watch_from default "$TP_A4" "$TP_A6"
 run default
 e2e_check "no listener heard of that" [ "$(heard abuse)" = 0 ]
