@@ -79,13 +79,13 @@ e2e_check "and counts on" e2e_wait 120 counted_beyond $((before + 3000000))
 e2e_stream_works "the call lives"
 
 e2e_check "a spent budget of calls that are capped" budget_is \
-	"{megabytes: 3, period: day, calls: cap, bandwidth: 64}"
+	"{megabytes: 3, period: day, calls: cap, bandwidth: 8}"
 e2e_check "caps them" e2e_wait 120 drops_grow 20
 e2e_check "the list says that it is spent" spent
 e2e_check "a new call is refused" call_is_refused
-none=$(dropped)
 $ctl budget reset demo > "$E2E_TMP/reset"
 e2e_check "a reset is confirmed" grep -q demo "$E2E_TMP/reset"
+# Under the cap this would take 500 s.
 e2e_check "and lifts the cap until as much has passed again" e2e_wait 120 counted_beyond 500000
 # Beyond what has been counted: the line is written where a count passes the budget.
 e2e_check "a spent budget of calls that end" budget_is \
@@ -100,4 +100,4 @@ e2e_check "the file is the user's own" sh -c "[ \$(stat -c %a '$(dirname "$TP_SO
 e2e_check "the budget leaves" cp "$E2E_TMP/without" "$TP_CONFIG"
 e2e_check "by a reload" $ctl config reload
 e2e_check "and calls work again" e2e_stream "$E2E_TMP/last" --peer "$TP_B4" --seconds 1
-e2e_check "the stream has ended" sh -c "! kill -0 $e2e_stream_pid 2> /dev/null || kill $e2e_stream_pid"
+kill "$e2e_stream_pid" 2> /dev/null || true
