@@ -220,7 +220,7 @@ static void a_budget_leaves_with_its_cap(void **state)
 {
 	static const struct turn_cap cap = {.bits_per_s = 64000, .burst_bits = 2560};
 	static const struct turn_cap own = {.bits_per_s = 900000, .burst_bits = 36000};
-	static const struct turn_budget_conf without[] = {{.cap = cap}, {.octets = 0}};
+	const struct turn_budget_conf without[] = {{.cap = cap}, {.octets = 0}};
 
 	(void)state;
 	for (size_t i = 0; i < 2 * TP_ARRAY_LEN(without); i++) {
