@@ -111,16 +111,32 @@ static void busy_prefixes_leave_room(void **state)
 	assert_in_range(n[3], 1, 2);
 	s = four(9);
 	assert_int_equal(admit_enter(a, 0, &s), ADMIT_OK);
+	admit_leave(a, 0, &s);
+	for (uint32_t i = 0; i < 4; i++) {
+		s = four(i);
+		while (n[i]-- > 0)
+			admit_leave(a, 0, &s);
+	}
 	admit_destroy(a);
 }
 
+// Connections that stay until the test's end.
+struct stay {
+	struct tp_addr sources[256];
+	unsigned n;
+};
+
 static enum admit_verdict enter(
-	struct admit *a, uint64_t now_ns, const struct tp_addr *s, bool leaves)
+	struct admit *a, uint64_t now_ns, const struct tp_addr *s, bool leaves, struct stay *stay)
 {
 	enum admit_verdict v = admit_enter(a, now_ns, s);
 
-	if (v == ADMIT_OK && leaves)
+	if (v == ADMIT_OK && leaves) {
 		admit_leave(a, now_ns, s);
+	} else if (v == ADMIT_OK) {
+		assert_in_range(stay->n, 0, TP_ARRAY_LEN(stay->sources) - 1);
+		stay->sources[stay->n++] = *s;
+	}
 	return v;
 }
 
@@ -131,29 +147,32 @@ static void quiet_have_handshakes_left(uint32_t per_prefix, bool leaves)
 		.connections = 1000, .handshakes = 80, .handshakes_prefix = per_prefix};
 	struct admit *a = admit_create(&limits, key);
 	uint64_t now_ns = 10 * TP_NS_PER_S;
+	struct stay stay = {.n = 0};
 	unsigned n = 0;
 	struct tp_addr s;
 
 	for (unsigned i = 0; i < 160; i++) {
 		s = four(i % 4);
-		n += enter(a, now_ns, &s, leaves) == ADMIT_OK;
+		n += enter(a, now_ns, &s, leaves, &stay) == ADMIT_OK;
 	}
 	assert_int_equal(n, 70);
 	s = four(1);
-	assert_int_equal(enter(a, now_ns, &s, leaves), ADMIT_REFUSED_handshakes);
+	assert_int_equal(enter(a, now_ns, &s, leaves, &stay), ADMIT_REFUSED_handshakes);
 	for (unsigned i = 0; i < 10; i++) {
 		s = four(100 + i);
-		assert_int_equal(enter(a, now_ns, &s, leaves), ADMIT_OK);
+		assert_int_equal(enter(a, now_ns, &s, leaves, &stay), ADMIT_OK);
 	}
 	s = four(200);
-	assert_int_equal(enter(a, now_ns, &s, leaves), ADMIT_REFUSED_handshakes);
+	assert_int_equal(enter(a, now_ns, &s, leaves, &stay), ADMIT_REFUSED_handshakes);
 	// A busy one is quiet again after a second.
 	now_ns += TP_NS_PER_S;
 	s = four(1);
 	for (unsigned i = 0; i < 80; i++)
-		(void)enter(a, now_ns, &s, leaves);
+		(void)enter(a, now_ns, &s, leaves, &stay);
 	s = four(2);
-	assert_int_equal(enter(a, now_ns, &s, leaves), ADMIT_OK);
+	assert_int_equal(enter(a, now_ns, &s, leaves, &stay), ADMIT_OK);
+	while (stay.n > 0)
+		admit_leave(a, now_ns, &stay.sources[--stay.n]);
 	admit_destroy(a);
 }
 
