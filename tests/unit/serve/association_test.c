@@ -112,9 +112,6 @@ static struct serve_counters counters(struct world *w)
 	return c;
 }
 
-static const uint8_t media[] = {0x40, 0, 0, 5, 'm', 'e', 'd', 'i', 'a', 0, 0, 0};
-#define MEDIA_LEN 9 // without padding
-
 // ---- tests --------------------------------------------------------------------------------------
 
 static void messages_go_both_ways(void **state)
@@ -131,16 +128,16 @@ static void messages_go_both_ways(void **state)
 	assert_int_equal(counters(&w).handshakes, 1);
 	assert_int_equal(fake_edge_open(w.link), 0);
 	// Padding may come, and does not go on.
-	client_say(&w, &c, media, sizeof(media));
+	client_say(&w, &c, world_media, sizeof(world_media));
 	assert_int_equal(c.message.listener_id, WORLD_DTLS);
 	assert_true(tp_addr_equal(&c.message.remote, &c.remote));
-	assert_int_equal(c.message.len, MEDIA_LEN);
-	assert_memory_equal(c.message.data, media, MEDIA_LEN);
+	assert_int_equal(c.message.len, WORLD_MEDIA_LEN);
+	assert_memory_equal(c.message.data, world_media, WORLD_MEDIA_LEN);
 	assert_int_equal(fake_edge_open(w.link), 1);
-	world_put(&w, c.message.connection, media, MEDIA_LEN);
+	world_put(&w, c.message.connection, world_media, WORLD_MEDIA_LEN);
 	carry(&w, &c);
-	assert_int_equal(SSL_read(c.ssl, bytes, sizeof(bytes)), MEDIA_LEN);
-	assert_memory_equal(bytes, media, MEDIA_LEN);
+	assert_int_equal(SSL_read(c.ssl, bytes, sizeof(bytes)), WORLD_MEDIA_LEN);
+	assert_memory_equal(bytes, world_media, WORLD_MEDIA_LEN);
 	SSL_shutdown(c.ssl);
 	carry(&w, &c);
 	assert_int_equal(fake_edge_open(w.link), 0);
@@ -193,7 +190,7 @@ static void strays_are_counted(void **state)
 	world_start(&w, "");
 	client_start(&c, 4660);
 	client_shake(&w, &c);
-	client_say(&w, &c, media, sizeof(media));
+	client_say(&w, &c, world_media, sizeof(world_media));
 	client_start(&other, 4661);
 	datagram_put(&w, &other, record, sizeof(record));
 	world_turns(&w, 1);
@@ -204,14 +201,14 @@ static void strays_are_counted(void **state)
 	datagram_put(&w, &other, record, sizeof(record));
 	world_turns(&w, 1);
 	assert_false(fake_edge_take(w.link, &m));
-	client_say(&w, &c, media, sizeof(media));
-	world_put(&w, c.message.connection, media, MEDIA_LEN);
+	client_say(&w, &c, world_media, sizeof(world_media));
+	world_put(&w, c.message.connection, world_media, WORLD_MEDIA_LEN);
 	carry(&w, &c);
 	assert_int_equal(c.astray, 0);
 	// The way of authentic records is the way back from then on.
 	c.way.next_hop = 50;
-	client_say(&w, &c, media, sizeof(media));
-	world_put(&w, c.message.connection, media, MEDIA_LEN);
+	client_say(&w, &c, world_media, sizeof(world_media));
+	world_put(&w, c.message.connection, world_media, WORLD_MEDIA_LEN);
 	carry(&w, &c);
 	assert_int_equal(c.astray, 0);
 	client_stop(&other);
@@ -230,17 +227,17 @@ static void a_new_association_replaces(void **state)
 	world_start(&w, "");
 	client_start(&old, 4660);
 	client_shake(&w, &old);
-	client_say(&w, &old, media, sizeof(media));
+	client_say(&w, &old, world_media, sizeof(world_media));
 	connection = old.message.connection;
 	client_start(&new, 4660);
 	(void)SSL_do_handshake(new.ssl);
 	carry(&w, &new);
 	assert_int_equal(counters(&w).cookies, 2);
-	client_say(&w, &old, media, sizeof(media));
+	client_say(&w, &old, world_media, sizeof(world_media));
 	assert_int_equal(world_closes(&w, SERVE_CLOSE_replaced), 0);
 	client_shake(&w, &new);
 	assert_int_equal(world_closes(&w, SERVE_CLOSE_replaced), 1);
-	client_say(&w, &new, media, sizeof(media));
+	client_say(&w, &new, world_media, sizeof(world_media));
 	assert_true(new.message.connection != connection);
 	assert_int_equal(fake_edge_open(w.link), 1);
 	assert_int_equal(serve_connections(w.serve), 1);
@@ -287,7 +284,7 @@ static void time_ends_associations(void **state)
 		client_start(&c[i], (uint16_t)(4660 + i));
 		client_shake(&w, &c[i]);
 	}
-	client_say(&w, &c[0], media, sizeof(media));
+	client_say(&w, &c[0], world_media, sizeof(world_media));
 	t = w.serve->threads[0];
 	(void)associations_expire(t->associations);
 	assert_int_equal(serve_connections(w.serve), 2);

@@ -18,18 +18,6 @@
 
 #define DAY 86400L
 
-static size_t request(uint8_t out[TP_STUN_HEADER_LEN], uint8_t mark)
-{
-	memset(out, mark, TP_STUN_HEADER_LEN);
-	tp_store_be16(out, TP_STUN_BINDING_REQUEST);
-	tp_store_be16(out + 2, 0);
-	tp_store_be32(out + 4, TP_STUN_MAGIC_COOKIE);
-	return TP_STUN_HEADER_LEN;
-}
-
-static const uint8_t media[] = {0x40, 0, 0, 5, 'm', 'e', 'd', 'i', 'a', 0, 0, 0};
-#define MEDIA_LEN 9u // without padding
-
 // ---- plain -------------------------------------------------------------------------------------
 
 // Clauses: 8489 6.2.2-2
@@ -47,25 +35,25 @@ static void messages_go_both_ways(void **state)
 	fd = world_connect(w.ports[0]);
 	world_turns(&w, 3);
 	// In pieces, two messages in all.
-	request(bytes, 7);
+	world_request(bytes, 7);
 	world_write(fd, bytes, 1);
 	world_turns(&w, 3);
 	world_write(fd, bytes + 1, TP_STUN_HEADER_LEN - 1);
-	world_write(fd, media, sizeof(media));
+	world_write(fd, world_media, sizeof(world_media));
 	world_take(&w, &m);
 	assert_int_equal(m.listener_id, WORLD_TCP);
 	assert_int_equal(m.len, TP_STUN_HEADER_LEN);
 	assert_memory_equal(m.data, bytes, TP_STUN_HEADER_LEN);
 	world_take(&w, &m);
-	assert_int_equal(m.len, MEDIA_LEN);
-	world_put(&w, m.connection, media, MEDIA_LEN);
+	assert_int_equal(m.len, WORLD_MEDIA_LEN);
+	world_put(&w, m.connection, world_media, WORLD_MEDIA_LEN);
 	world_put(&w, m.connection, bytes, TP_STUN_HEADER_LEN);
 	for (unsigned i = 0; i < 1000 && n == 0; i++) {
 		world_turns(&w, 1);
 		n = world_read(fd, bytes, sizeof(bytes));
 	}
-	assert_int_equal(n, sizeof(media) + TP_STUN_HEADER_LEN);
-	assert_memory_equal(bytes, media, sizeof(media));
+	assert_int_equal(n, sizeof(world_media) + TP_STUN_HEADER_LEN);
+	assert_memory_equal(bytes, world_media, sizeof(world_media));
 	serve_counters_read(w.serve, &counters);
 	assert_int_equal(counters.messages_in, 2);
 	assert_int_equal(counters.messages_out, 2);
@@ -124,7 +112,7 @@ static void proxies_name_the_client(void **state)
 	world_write(fd, header, 10);
 	world_turns(&w, 5);
 	world_write(fd, header + 10, sizeof(header) - 11);
-	world_write(fd, bytes, request(bytes, 1));
+	world_write(fd, bytes, world_request(bytes, 1));
 	world_take(&w, &m);
 	assert_int_equal(m.listener_id, WORLD_PROXIED);
 	assert_int_equal(tp_load_be32(m.remote.ip), 0xc0000209);
@@ -143,7 +131,7 @@ static void unnamed_listeners_serve_nobody(void **state)
 	(void)state;
 	world_start(&w, "");
 	fd = world_connect(w.ports[0]);
-	world_write(fd, bytes, request(bytes, 1));
+	world_write(fd, bytes, world_request(bytes, 1));
 	world_closed(&w, fd);
 	assert_int_equal(world_closes(&w, SERVE_CLOSE_not_ready), 1);
 	world_stop(&w);
@@ -200,14 +188,14 @@ static void no_descriptor_refuses(void **state)
 		close(fds[--n]);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	fd = world_connect(w.ports[0]);
-	world_write(fd, bytes, request(bytes, 1));
+	world_write(fd, bytes, world_request(bytes, 1));
 	world_take(&w, &m);
 	close(fd);
 	// Without a spare one at that time, the next connection brings one back.
 	close(w.serve->threads[0]->spare_fd);
 	w.serve->threads[0]->spare_fd = -1;
 	fd = world_connect(w.ports[0]);
-	world_write(fd, bytes, request(bytes, 1));
+	world_write(fd, bytes, world_request(bytes, 1));
 	world_take(&w, &m);
 	assert_true(w.serve->threads[0]->spare_fd >= 0);
 	close(fd);
@@ -228,27 +216,27 @@ static void slow_client_loses_its_own(void **state)
 	(void)state;
 	world_start(&w, "  queue_bytes: 65536\n  queue_age_ms: 60000\n");
 	a = world_connect(w.ports[0]);
-	world_write(a, bytes + 1024, request(bytes + 1024, 1));
+	world_write(a, bytes + 1024, world_request(bytes + 1024, 1));
 	world_take(&w, &slow);
 	b = world_connect(w.ports[0]);
-	world_write(b, bytes + 1024, request(bytes + 1024, 2));
+	world_write(b, bytes + 1024, world_request(bytes + 1024, 2));
 	world_take(&w, &fast);
 	// More than all buffers of the kernel hold.
 	for (unsigned i = 0; i < 16000; i++) {
 		world_put(&w, slow.connection, bytes, 1028);
 		if (i % 100 == 0)
-			world_put(&w, fast.connection, media, MEDIA_LEN);
+			world_put(&w, fast.connection, world_media, WORLD_MEDIA_LEN);
 		world_turns(&w, 1);
 	}
 	serve_counters_read(w.serve, &counters);
 	assert_true(counters.lost_full > 1000);
 	assert_int_equal(counters.lost_late, 0);
-	for (unsigned i = 0; i < 1000 && got < 160 * sizeof(media); i++) {
+	for (unsigned i = 0; i < 1000 && got < 160 * sizeof(world_media); i++) {
 		world_turns(&w, 1);
 		while ((n = world_read(b, bytes, sizeof(bytes))) > 0)
 			got += (size_t)n;
 	}
-	assert_int_equal(got, 160 * sizeof(media));
+	assert_int_equal(got, 160 * sizeof(world_media));
 	close(a);
 	close(b);
 	world_stop(&w);
@@ -269,19 +257,19 @@ static void tls_shares_the_port(void **state)
 	world_start(&w, "");
 	world_client_start(&c, w.ports[0]);
 	world_client_shake(&w, &c);
-	request(bytes, 3);
+	world_request(bytes, 3);
 	assert_int_equal(SSL_write(c.ssl, bytes, TP_STUN_HEADER_LEN), TP_STUN_HEADER_LEN);
 	world_take(&w, &m);
 	assert_int_equal(m.listener_id, WORLD_TLS);
 	assert_int_equal(m.len, TP_STUN_HEADER_LEN);
 	for (unsigned i = 0; i < 3; i++)
-		world_put(&w, m.connection, media, MEDIA_LEN);
+		world_put(&w, m.connection, world_media, WORLD_MEDIA_LEN);
 	for (unsigned i = 0; i < 20000 && n <= 0; i++) {
 		world_turns(&w, 1);
 		n = SSL_read(c.ssl, bytes, sizeof(bytes));
 	}
 	// Three messages in one record.
-	assert_int_equal(n, 3 * sizeof(media));
+	assert_int_equal(n, 3 * sizeof(world_media));
 	serve_counters_read(w.serve, &counters);
 	assert_int_equal(counters.handshakes, 1);
 	world_client_end(&c);
@@ -303,7 +291,7 @@ static void tls_waits_for_a_slow_reader(void **state)
 	world_start(&w, "  queue_bytes: 4194304\n  queue_age_ms: 60000\n");
 	world_client_start(&c, w.ports[2]);
 	world_client_shake(&w, &c);
-	request(bytes + 1100, 3);
+	world_request(bytes + 1100, 3);
 	SSL_write(c.ssl, bytes + 1100, TP_STUN_HEADER_LEN);
 	world_take(&w, &m);
 	assert_int_equal(m.listener_id, WORLD_TLS_ALONE);
@@ -581,7 +569,7 @@ static void tcp_listeners_leave_their_port(void **state)
 	world_closed(&w, plain);
 	assert_int_equal(world_closes(&w, SERVE_CLOSE_removed), 1);
 	fresh = world_connect(w.ports[0]);
-	world_write(fresh, media, sizeof(media));
+	world_write(fresh, world_media, sizeof(world_media));
 	world_closed(&w, fresh);
 	assert_int_equal(world_closes(&w, SERVE_CLOSE_alien), 1);
 	world_client_shake(&w, &c);

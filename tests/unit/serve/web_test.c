@@ -24,9 +24,6 @@
 	"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
 #define WEBSOCKET ", websocket: {path: /turn, origins: [\"https://app.example.org\"]}"
 
-static const uint8_t media[] = {0x40, 0, 0, 5, 'm', 'e', 'd', 'i', 'a', 0, 0, 0};
-#define MEDIA_LEN 9u // without padding
-
 // One of both.
 struct end {
 	int fd;
@@ -72,11 +69,11 @@ static void frame_write(struct end *e, uint8_t first, const uint8_t *payload, si
 // Three messages and a close.
 static void frames_write(struct end *e)
 {
-	uint8_t bytes[3 * (6 + sizeof(media)) + 6 + 2], *at = bytes;
+	uint8_t bytes[3 * (6 + sizeof(world_media)) + 6 + 2], *at = bytes;
 
 	for (unsigned i = 0; i < 4; i++) {
-		const uint8_t *payload = i < 3 ? media : (const uint8_t *)"\x03\xe8";
-		size_t len = i < 3 ? sizeof(media) : 2;
+		const uint8_t *payload = i < 3 ? world_media : (const uint8_t *)"\x03\xe8";
+		size_t len = i < 3 ? sizeof(world_media) : 2;
 		const uint8_t head[] = {i < 3 ? 0x82 : 0x88, (uint8_t)(0x80 | len), 1, 2, 3, 4};
 
 		memcpy(at, head, sizeof(head));
@@ -101,11 +98,12 @@ static void frame_expect(
 // Two messages in three frames, answers, a ping, and the end.
 static void session(struct world *w, struct end *e, uint16_t listener_id)
 {
-	uint8_t bytes[TP_STUN_HEADER_LEN + sizeof(media)] = {0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42};
+	uint8_t bytes[TP_STUN_HEADER_LEN + sizeof(world_media)] = {
+		0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42};
 	struct fake_edge_message m;
 	char answer[sizeof(ANSWER)];
 
-	memcpy(bytes + TP_STUN_HEADER_LEN, media, sizeof(media));
+	memcpy(bytes + TP_STUN_HEADER_LEN, world_media, sizeof(world_media));
 	end_write(e, REQUEST ORIGIN "\r\n", sizeof(REQUEST ORIGIN "\r\n") - 1);
 	end_read(w, e, answer, sizeof(ANSWER) - 1);
 	assert_memory_equal(answer, ANSWER, sizeof(ANSWER) - 1);
@@ -119,9 +117,9 @@ static void session(struct world *w, struct end *e, uint16_t listener_id)
 	assert_int_equal(
 		fake_edge_flags(edge_link_thread(w->link, 0), m.connection), TP_REPORT_FRAMED);
 	world_take(w, &m);
-	assert_int_equal(m.len, MEDIA_LEN);
-	world_put(w, m.connection, media, MEDIA_LEN);
-	frame_expect(w, e, 0x82, media, sizeof(media));
+	assert_int_equal(m.len, WORLD_MEDIA_LEN);
+	world_put(w, m.connection, world_media, WORLD_MEDIA_LEN);
+	frame_expect(w, e, 0x82, world_media, sizeof(world_media));
 	frame_write(e, 0x89, (const uint8_t *)"are you there", 13);
 	frame_expect(w, e, 0x8a, "are you there", 13);
 	frame_write(e, 0x88, (const uint8_t *)"\x03\xe8", 2);
@@ -192,7 +190,7 @@ static void a_close_waits_for_held_messages(void **state)
 	fake_edge_set_room(w.link, UINT32_MAX);
 	for (unsigned i = 0; i < 2; i++) {
 		world_take(&w, &m);
-		assert_int_equal(m.len, MEDIA_LEN);
+		assert_int_equal(m.len, WORLD_MEDIA_LEN);
 	}
 	for (unsigned i = 0; i < 20000 && serve_connections(w.serve) > 0; i++)
 		world_turns(&w, 1);

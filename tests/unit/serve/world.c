@@ -18,6 +18,17 @@
 #include "certificate.h"
 #include "internal.h"
 
+const uint8_t world_media[12] = {0x40, 0, 0, 5, 'm', 'e', 'd', 'i', 'a', 0, 0, 0};
+
+size_t world_request(uint8_t out[TP_STUN_HEADER_LEN], uint8_t mark)
+{
+	memset(out, mark, TP_STUN_HEADER_LEN);
+	tp_store_be16(out, TP_STUN_BINDING_REQUEST);
+	tp_store_be16(out + 2, 0);
+	tp_store_be32(out + 4, TP_STUN_MAGIC_COOKIE);
+	return TP_STUN_HEADER_LEN;
+}
+
 char world_directory[] = "/tmp/turnpike-serve-XXXXXX";
 char world_certificate[64], world_key[64];
 

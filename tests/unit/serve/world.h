@@ -4,6 +4,7 @@
 #pragma once
 
 #include <serve/serve.h>
+#include <turnpike/stun.h>
 
 #include "fake_edge_link.h"
 
@@ -29,6 +30,14 @@ struct world {
 	unsigned n_workers; // 0: one
 	bool unnamed;	    // the control process has named no listener
 };
+
+#define WORLD_MEDIA_LEN 9u // without padding
+
+// A ChannelData message, padded as in a stream.
+extern const uint8_t world_media[12];
+
+// A Binding request with a transaction id made of `mark`. Returns its length.
+size_t world_request(uint8_t out[TP_STUN_HEADER_LEN], uint8_t mark);
 
 extern char world_directory[];
 extern char world_certificate[64], world_key[64];
