@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Bounds of the edge's connections, descriptors and queues.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "internal.h"
+#include "world.h"
+
+// Clauses: 8489 6.2.2-5
+static void connections_have_a_limit(void **state)
+{
+	struct serve_counters counters;
+	struct world w = {.unnamed = false};
+	int fds[3];
+
+	(void)state;
+	world_start(&w, "  connections_per_prefix: 2\n");
+	for (size_t i = 0; i < TP_ARRAY_LEN(fds); i++) {
+		fds[i] = world_connect(w.ports[0]);
+		world_turns(&w, 5);
+	}
+	world_closed(&w, fds[2]);
+	serve_counters_read(w.serve, &counters);
+	assert_int_equal(counters.refused[ADMIT_REFUSED_connections_prefix], 1);
+	assert_int_equal(serve_connections(w.serve), 2);
+	close(fds[0]);
+	close(fds[1]);
+	world_stop(&w);
+}
+
+// Without a descriptor the connection ends; it would wait else, and wake the thread without end.
+static void no_descriptor_refuses(void **state)
+{
+	struct serve_counters counters;
+	uint8_t bytes[64];
+	struct fake_edge_message m;
+	struct world w = {.unnamed = false};
+	struct rlimit before, few;
+	int fds[256], fd, n = 0;
+
+	(void)state;
+	world_start(&w, "");
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = (struct rlimit){TP_ARRAY_LEN(fds), before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	fd = world_connect(w.ports[0]);
+	while (n < (int)TP_ARRAY_LEN(fds) && (fds[n] = dup(fd)) >= 0)
+		n++;
+	assert_true(n < (int)TP_ARRAY_LEN(fds));
+	world_closed(&w, fd);
+	serve_counters_read(w.serve, &counters);
+	assert_int_equal(counters.accept_failed, 1);
+	assert_int_equal(counters.accepted, 0);
+	while (n > 0)
+		close(fds[--n]);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	fd = world_connect(w.ports[0]);
+	world_write(fd, bytes, world_request(bytes, 1));
+	world_take(&w, &m);
+	close(fd);
+	// Without a spare one at that time, the next connection brings one back.
+	close(w.serve->threads[0]->spare_fd);
+	w.serve->threads[0]->spare_fd = -1;
+	fd = world_connect(w.ports[0]);
+	world_write(fd, bytes, world_request(bytes, 1));
+	world_take(&w, &m);
+	assert_true(w.serve->threads[0]->spare_fd >= 0);
+	close(fd);
+	world_stop(&w);
+}
+
+// The slow one alone loses: its oldest media, and nothing of the other.
+static void slow_client_loses_its_own(void **state)
+{
+	struct fake_edge_message slow, fast;
+	struct serve_counters counters;
+	uint8_t bytes[2048] = {0x40, 0, 0x04, 0x00};
+	struct world w = {.unnamed = false};
+	size_t got = 0;
+	ssize_t n;
+	int a, b;
+
+	(void)state;
+	world_start(&w, "  queue_bytes: 65536\n  queue_age_ms: 60000\n");
+	a = world_connect(w.ports[0]);
+	world_write(a, bytes + 1024, world_request(bytes + 1024, 1));
+	world_take(&w, &slow);
+	b = world_connect(w.ports[0]);
+	world_write(b, bytes + 1024, world_request(bytes + 1024, 2));
+	world_take(&w, &fast);
+	// More than all buffers of the kernel hold.
+	for (unsigned i = 0; i < 16000; i++) {
+		world_put(&w, slow.connection, bytes, 1028);
+		if (i % 100 == 0)
+			world_put(&w, fast.connection, world_media, WORLD_MEDIA_LEN);
+		world_turns(&w, 1);
+	}
+	serve_counters_read(w.serve, &counters);
+	assert_true(counters.lost_full > 1000);
+	assert_int_equal(counters.lost_late, 0);
+	for (unsigned i = 0; i < 1000 && got < 160 * sizeof(world_media); i++) {
+		world_turns(&w, 1);
+		while ((n = world_read(b, bytes, sizeof(bytes))) > 0)
+			got += (size_t)n;
+	}
+	assert_int_equal(got, 160 * sizeof(world_media));
+	close(a);
+	close(b);
+	world_stop(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(connections_have_a_limit),
+		cmocka_unit_test(no_descriptor_refuses),
+		cmocka_unit_test(slow_client_loses_its_own),
+	};
+
+	return cmocka_run_group_tests(tests, world_setup, world_teardown);
+}
