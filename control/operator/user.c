@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Limits: what a user or a realm has, and may have.
+// Limits of a user or a realm: the number in use, and the bound.
 #include "handlers.h"
 
 #include <string.h>

@@ -167,8 +167,8 @@ static const struct rule limits_rules[] = {
 		.min = 1,
 		.max = 1000000,
 		.initial = "512",
-		.text = "New peers of one allocation at once, beyond the rate: many times what a "
-			"browser tries."},
+		.text = "New peers of one allocation at once, beyond the rate: many times the "
+			"peers that a browser tries."},
 	{.key = "budget",
 		.type = RULE_MAP,
 		RULE_AT(struct conf_limits, budget),

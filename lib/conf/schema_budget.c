@@ -22,8 +22,7 @@ static const struct rule budget_rules[] = {
 		.initial = "0",
 		.unit = "MB",
 		.text = "Data relayed in a period, both directions together, without the headers "
-			"of "
-			"IP, UDP and TURN, in millions of bytes; 0: no budget."},
+			"of IP, UDP and TURN, in millions of bytes; 0: no budget."},
 	{.key = "period",
 		.type = RULE_CHOICE,
 		RULE_AT(struct conf_budget, period),
@@ -36,16 +35,14 @@ static const struct rule budget_rules[] = {
 		.max = 28,
 		.initial = "0",
 		.text = "Day on which a month begins, 1 to 28, or hour at which a day begins, 0 to "
-			"23; 0: the first."},
+			"23; 0 means day 1 or hour 0."},
 	{.key = "calls",
 		.type = RULE_CHOICE,
 		RULE_AT(struct conf_budget, spent),
 		.choices = ends,
 		.initial = "end",
-		.text = "What happens to the calls of a user whose budget is spent: `end`, or "
-			"`cap` "
-			"for a cap of all of them together. New ones are refused with 486 in "
-			"either case."},
+		.text = "Calls of a user with a spent budget `end`, or go on with a cap of all of "
+			"them together (`cap`). New ones are refused with 486 in either case."},
 	{.key = "bandwidth",
 		.type = RULE_U32,
 		RULE_AT(struct conf_budget, bandwidth_kbps),
@@ -53,7 +50,7 @@ static const struct rule budget_rules[] = {
 		.max = UINT32_MAX,
 		.initial = "128",
 		.unit = "kbit/s",
-		.text = "That cap, as `caps.user.bandwidth` where that is not lower."},
+		.text = "Bandwidth of that cap; a lower `caps.user.bandwidth` holds instead."},
 	{.key = NULL},
 };
 
@@ -61,10 +58,8 @@ const struct section conf_schema_budget = {
 	.rules = budget_rules,
 	.size = sizeof(struct conf_budget),
 	.text = "The bytes that each user of the realm may have relayed in a period. A user is "
-		"whom "
-		"`user_quota` counts: each time-limited credential that has a time and no name, "
-		"and "
-		"each token, is one. Counted every few seconds; a user may exceed the budget by "
-		"what passes meanwhile. The counts survive restarts, in the file `budgets` in "
-		"`control.state_directory`.",
+		"that of `user_quota`: each time-limited credential that has a time and no name, "
+		"and each token, is one. Counted every few seconds; a user may exceed the budget "
+		"by the bytes relayed meanwhile. The counts survive restarts, in the file "
+		"`budgets` in `control.state_directory`.",
 };

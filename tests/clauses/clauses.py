@@ -68,7 +68,7 @@ def annotations(path):
 
 
 def read():
-    """The clauses with their tests, and what is wrong."""
+    """The clauses with their tests, and the faults found."""
     with open(HERE / "clauses.toml", "rb") as f:
         clauses = {name: Clause(name, row) for name, row in tomllib.load(f).items()}
     bad = []

@@ -87,7 +87,7 @@ $ctl budget reset demo > "$E2E_TMP/reset"
 e2e_check "a reset is confirmed" grep -q demo "$E2E_TMP/reset"
 # Under the cap this would take 500 s.
 e2e_check "and lifts the cap until as much has passed again" e2e_wait 120 counted_beyond 500000
-# Beyond what has been counted: the line is written where a count passes the budget.
+# Beyond the present count: the line is written where a count passes the budget.
 e2e_check "a spent budget of calls that end" budget_is \
 	"{megabytes: $(($(counted) / 1000000 + 2)), period: day}"
 e2e_check "ends them" e2e_wait 120 calls 0

@@ -25,7 +25,7 @@ DONT, PROBE = 0, 3
 
 
 class Case:
-    """One datagram's way: who sends it where, how it is wrapped, and by which leg it leaves."""
+    """One datagram's way: sender, destination, wrapping, and the leg by which it leaves."""
 
     def __init__(self, name, sender, to, make, receiver, in_family, out_family, in_front,
                  out_front, leg):

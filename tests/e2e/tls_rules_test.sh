@@ -18,7 +18,7 @@ edge_runs()
 	[ "$(relayctl edge show 2> /dev/null | grep -cE '^(control|data plane) runs +yes$')" = 2 ]
 }
 
-# client PORT OPTION...: what s_client prints; its input is "$e2e_input".
+# client PORT OPTION...: the output of s_client; its input is "$e2e_input".
 e2e_input=
 client()
 {
@@ -26,8 +26,8 @@ client()
 		-CAfile "$TP_LAB_DIR/ca.pem" -servername "$TP_RELAY_NAME" "${@:2}" 2>&1
 }
 
-# client_stays PORT [OPTION...]: its input stays open until the client has read what follows the
-# handshake: the ticket of TLS 1.3, where -sess_out as the last option names a file for it.
+# client_stays PORT [OPTION...]: its input stays open until the client has read the ticket of
+# TLS 1.3, where -sess_out as the last option names a file for it.
 client_stays()
 {
 	local ticket=

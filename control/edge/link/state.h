@@ -21,7 +21,7 @@ struct slot {
 	struct slot *next_dirty;
 };
 
-// A ring to a worker, which sees what is filled when a turn ends.
+// A ring to a worker, which sees the filled slots when a turn ends.
 struct out {
 	struct tp_ring_producer ring;
 	uint32_t filled; // slots from the ring's head on

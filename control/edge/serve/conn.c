@@ -341,7 +341,7 @@ void conn_read_open(struct conn *c)
 		conn_read_now(c);
 }
 
-// While others are held, their share of a ring is soon used: what is read beyond it would be kept,
+// While others are held, their share of a ring is soon used: bytes read beyond it would be kept,
 // and copied in each turn.
 static size_t read_room(const struct serve_thread *t, size_t kept)
 {

@@ -120,7 +120,7 @@ bool thread_turn(struct serve_thread *t, bool may_wait)
 	flights_ns = associations_expire(t->associations);
 	due_ns = flights_ns < due_ns ? flights_ns : due_ns;
 	conn_reap(t);
-	// What the expiry has sent does not wait for the next event.
+	// Messages of the expiry do not wait for the next event.
 	edge_link_flush(t->link);
 	sleeps = may_wait && ds_list_is_empty(&t->again) && edge_link_sleep(t->link);
 	n = epoll_wait(t->epoll_fd, events, EVENTS_MAX, sleeps ? wait_ms(t, due_ns) : 0);

@@ -16,7 +16,7 @@ EVERY_PROTOCOL = 3  # ETH_P_ALL
 
 
 class Watch:
-    """Reads from its making on what comes in by a link of a namespace for the relay `server`, IPv4.
+    """Reads packets to the relay `server` that come in by a link of a namespace, from its making on; IPv4.
     stop() must be called, more often does no harm; the fields are for after it."""
 
     def __init__(self, namespace, link, server):

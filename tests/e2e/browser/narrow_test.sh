@@ -9,7 +9,7 @@
 # NARROW_CALLS=N calls of each kind (default 5); NARROW_LEGS="a b ab" and NARROW_ICMP="told silent"
 # choose kinds. NARROW_POST_QUANTUM=no: Firefox does not offer X25519MLKEM768, with which each of its
 # handshakes must be otherwise. NARROW_HEAL=no: the relay leaves black holes alone.
-# TURNPIKE_TEST_SERVER=coturn counts without a verdict: it shows what others do.
+# TURNPIKE_TEST_SERVER=coturn counts without a verdict: it shows the behaviour of others.
 browser=$1
 . "$(dirname "$0")/../_init.sh"
 
@@ -40,7 +40,7 @@ silence()
 	END
 }
 
-# counted NAME: what the relay has counted under that name.
+# counted NAME: the relay's counter of that name.
 counted()
 {
 	"${relayctl[@]}" -t counter show | awk -v name="$1" '$1 == name { gsub(",", "", $2); n += $2 }

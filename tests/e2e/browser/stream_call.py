@@ -22,7 +22,7 @@ BROWSERS = ("chromium", "firefox")
 
 
 def judge(states, protocol):
-    """What is wrong with a complete call, as sentences."""
+    """The faults of a complete call, as sentences."""
     return [f"side {side} leaves by {json.dumps(state['local'])}, not by a relay over {protocol}"
             for side, state in zip("ab", states)
             if state["local"] != {"type": "relay", "relayProtocol": protocol}]

@@ -91,7 +91,7 @@ static void handshakes_have_a_rate(void **state)
 	admit_destroy(a);
 }
 
-// However many there are that take what they can, one more prefix finds room.
+// Many prefixes take all they can: one more prefix finds room.
 static void busy_prefixes_leave_room(void **state)
 {
 	const struct admit_limits limits = {.connections = 800};

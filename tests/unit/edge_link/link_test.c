@@ -268,7 +268,7 @@ static void reports_leave_together(void **state)
 	assert_true(m.head.kind == TP_SESSION_OPENED && m.head.n == 2);
 	assert_true(m.items[0].connection == a && m.items[1].connection == b);
 	assert_true(worker_take(s, 0, &slot) && slot.connection == b);
-	// A slot with another connection: its end, then what there is.
+	// A slot with another connection: its end, then the message.
 	edge_link_close(t, a);
 	edge_link_close(t, b);
 	c = open_one(s, 0, 1003);

@@ -289,7 +289,7 @@ static void edge_and_its_certificate(void **state)
 	d->edge.expires_s = (uint64_t)time(NULL) + 13 * 86400 + 3600;
 	assert_first(d, "warning", "a certificate expires in 13 days", "certificate reload");
 	d->edge.expires_s = (uint64_t)time(NULL) - 10;
-	// Before what is no loss.
+	// Before warnings that are no loss.
 	atomic_store(&d->header->flags, TP_STATE_GUARD_OFF);
 	assert_first(d, "warning", "a certificate has expired", "certificate reload");
 	d->edge = (struct link_edge){.fd = -1};

@@ -295,7 +295,7 @@ static size_t kept_bytes(const struct world *w)
 	return n;
 }
 
-// What is read of one that is held again and again is little.
+// Of one that is held again and again few bytes are read.
 static void floods_are_kept_in_the_kernel(void **state)
 {
 	struct world w = {.unnamed = false};

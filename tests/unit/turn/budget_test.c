@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Budgets of bytes at a virtual time: periods, and what follows when one is spent.
+// Budgets of bytes at a virtual time: periods, and the end or the cap of calls when one is spent.
 #include "harness.h"
 
 #include <errno.h>

@@ -205,7 +205,7 @@ static unsigned allocate_with(struct fixture *f, uint16_t port, uint16_t type, u
 	return client_finish(&f->h, &f->c, &m);
 }
 
-// Without a quota a user has all ports but an eighth, whatever takes them.
+// Without a quota a user has all ports but an eighth, by any kind of request.
 static void shares_init(struct fixture *f)
 {
 	users_init(f);
@@ -239,7 +239,7 @@ static void ports_are_shared(void **state)
 	assert_int_equal(allocate_with(&f, 5000, ATTR_REQUESTED_ADDRESS_FAMILY, ipv6), 0);
 	for (uint16_t i = 0; i < 7; i++)
 		assert_int_equal(bob_allocates(&f, 5001 + i), 0);
-	// The user has what the user gives back, but no more.
+	// The user gets returned ports again, but no more.
 	client_init(&f.c, 0xc6336401, 6000);
 	client_challenge(&f.h, &f.c);
 	assert_int_equal(client_refresh(&f.h, &f.c, 0), 0);
@@ -265,7 +265,7 @@ static void pairs_are_shared(void **state)
 	client_user(&f.c, "bob", "builder");
 	assert_int_equal(allocate_with(&f, 5001, ATTR_EVEN_PORT, 0x80u << 24), 0);
 	assert_int_equal(allocate_with(&f, 5002, ATTR_EVEN_PORT, 0), 0);
-	// Reservations end, and with them what they counted for.
+	// Reservations end, and count no longer.
 	harness_sleep(&f.h, 41 * SECOND);
 	client_init(&f.c, 0xc6336401, 5003);
 	assert_int_equal(client_allocate(&f.h, &f.c, 0), 0);

@@ -30,8 +30,8 @@ export class Call extends EventTarget {
     since_ms = null;
     peers = new Map();
 
-    // What the page's address asks for; only a server of tests lets it have it: the policy, and a
-    // picture beside the voice.
+    // Wishes in the page's address, which only a server of tests grants: the policy, and a picture
+    // beside the voice.
     constructor({ policy, picture }) {
         super();
         this.#wish = POLICIES.includes(policy) ? policy : null;

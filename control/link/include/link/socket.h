@@ -17,7 +17,7 @@
 
 struct link_socket {
 	const char *path;	       // the data plane's socket; borrowed
-	const struct shm_place *place; // whose groups tell who may listen there; borrowed
+	const struct shm_place *place; // its groups may listen there; borrowed
 	int epoll_fd;		       // where its descriptors are watched; borrowed
 	uint32_t tag;		       // epoll data of the socket
 	uint32_t kick_tag;

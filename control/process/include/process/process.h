@@ -150,7 +150,7 @@ int process_ban(void *ctx, const struct turn_ban *ban, bool lift);
 int process_budgets_open(struct process *p);
 // Writes all counts; removes the file where there are none and the process leaves in order.
 void process_budgets_close(struct process *p, bool orderly);
-// Budgets hold from now on: what was relayed before is not charged.
+// Budgets hold from now on: bytes relayed before are not charged.
 void process_budgets_begin(struct process *p);
 // Charges some allocations and writes some counts: ten times a second.
 void process_budgets_tick(struct process *p, uint64_t now_ns);

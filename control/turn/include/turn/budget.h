@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Budgets: the bytes of each user in the present period, and what follows when they are spent. The
-// server counts; the caller tells it what was relayed, and keeps the counts on disk.
+// Budgets: the bytes of each user in the present period, and the end or the cap of calls when they
+// are spent. The server counts; the caller tells it the bytes relayed, and keeps the counts on
+// disk.
 //
-// A user is whom quotas count (docs/configuration.md): the name behind the time of a time-limited
+// A user is that of quotas (docs/configuration.md): the name behind the time of a time-limited
 // credential, each token by itself.
 //
 // Threads: as for <turn/server.h>. Times are of the wall clock, Unix seconds. Where it is put back,
@@ -13,10 +14,10 @@
 
 struct turn_server;
 
-// Users of whom bytes are counted at a time. Those beyond have no budget.
+// Users with a count at a time. Those beyond have no budget.
 #define TURN_BUDGETS_MAX 65536u
 
-// What has been counted of one user, as it is kept on disk.
+// The count of one user, as it is kept on disk. Numbers are of the host's byte order.
 struct turn_budget_record {
 	uint64_t octets;    // in the period
 	uint64_t since_s;   // begin of the period
@@ -45,7 +46,7 @@ enum turn_charged {
 	TURN_CHARGED,
 	TURN_CHARGED_NEAR,  // now nine tenths are spent
 	TURN_CHARGED_SPENT, // now all of it is
-	TURN_CHARGED_FULL,  // not counted: so many users have a budget
+	TURN_CHARGED_FULL,  // not counted: TURN_BUDGETS_MAX users have a count
 };
 
 // Charges the user of a live allocation; with 0 octets, too, the allocation ends or gets its cap
@@ -61,7 +62,7 @@ enum turn_charged turn_charge_ended(struct turn_server *s, uint64_t wall_s,
 bool turn_charge_next(
 	const struct turn_server *s, uint32_t *cursor, uint32_t *ref, uint64_t *created_ns);
 
-// Puts back what was counted before a restart, at place `index`. -EINVAL: no such realm or name, or
+// Puts back a count from before a restart, at place `index`. -EINVAL: no such realm or name, or
 // the place is taken; -ENOMEM.
 int turn_budget_restore(
 	struct turn_server *s, uint32_t index, const struct turn_budget_record *rec);

@@ -164,7 +164,7 @@ struct turn_realm_conf {
 	const struct policy *trial; // what it denies beyond that one is counted; NULL: none
 	const struct turn_user_policy *policies; // of some users; no user is in two
 	size_t n_policies;
-	// What allocations count is a relayed address each, and a reserved port.
+	// Each relayed address counts as one allocation, and each reserved port.
 	uint32_t max_allocations; // of all its users; 0: no limit
 	uint32_t max_connections; // of all its users, with peers by TCP; 0: no limit
 	uint32_t user_quota;	  // allocations of one user; 0: no limit

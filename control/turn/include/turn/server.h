@@ -199,7 +199,7 @@ struct turn_secret_view {
 	uint32_t n_allocations;		  // live ones
 };
 
-// What a user, or all of a realm, has, and may have; a bound of 0: no limit.
+// Limits of a user, or of all of a realm: the number in use, and the bound; 0: no limit.
 struct turn_user_view {
 	enum turn_identity_kind kind; // UNKNOWN: of a realm
 	uint32_t allocations;	      // as quotas count them

@@ -298,7 +298,7 @@ struct conf_budget {
 	uint32_t megabytes; // 0: no budget
 	enum conf_budget_period period;
 	uint32_t start;		      // day of the month, 0 as 1; hour of the day
-	enum conf_budget_spent spent; // what happens to the calls then
+	enum conf_budget_spent spent; // end of the calls then, or their cap
 	uint32_t bandwidth_kbps;      // of a user's calls, with CAP
 };
 

@@ -166,8 +166,8 @@
 	X(CONNECTION_CLOSED, "connection_closed", DEBUG, 30,                                       \
 		"A stream client's connection ended; the line has the reason and its losses.")     \
 	X(CONNECTION_LIMITED, "connection_limited", INFO, 30,                                      \
-		"A stream client's connection was ended by a time-out or by what may wait for "    \
-		"it; the line has which.")                                                         \
+		"A stream client's connection was ended by a time-out or because too much "        \
+		"waited for it; the line has the reason.")                                         \
 	X(CONNECTION_SLOW, "connection_slow", INFO, 30,                                            \
 		"Media for a stream client that reads too slowly were lost: at the first loss, "   \
 		"and at the end.")                                                                 \

@@ -155,7 +155,7 @@ struct edge_link_receiver {
 unsigned edge_link_poll(
 	struct edge_link_thread *t, unsigned budget, const struct edge_link_receiver *r);
 
-// Shows the workers what they have been sent since the last call, and wakes those that sleep;
+// Shows the workers the messages sent since the last call, and wakes those that sleep;
 // reports connections that opened or closed. After each turn of the thread's loop.
 void edge_link_flush(struct edge_link_thread *t);
 
