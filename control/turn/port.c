@@ -6,38 +6,6 @@
 
 #define RANDOM_TRIES 8u // before a scan from a random place
 
-static uint32_t range_len(const struct turn_ports *p)
-{
-	return (uint32_t)p->max - p->min + 1;
-}
-
-static uint32_t range_even_len(const struct turn_ports *p)
-{
-	return (uint32_t)p->max / 2 - ((uint32_t)p->min + 1) / 2 + 1;
-}
-
-static uint32_t range_pairs_len(const struct turn_ports *p)
-{
-	uint32_t end = (uint32_t)p->max + 1; // of the last pair or behind it
-
-	return end / 2 - ((uint32_t)p->min + 1) / 2;
-}
-
-static int set_init(const struct turn_ports *p, struct turn_port_set *set, uint8_t family)
-{
-	*set = (struct turn_port_set){
-		.family = family,
-		.n_free = range_len(p),
-		.n_free_even = range_even_len(p),
-		.n_free_pairs = range_pairs_len(p),
-		.n_idle = range_len(p),
-		.n_idle_even = range_even_len(p),
-		.n_idle_pairs = range_pairs_len(p),
-		.cooling = calloc(range_len(p), sizeof(*set->cooling)),
-	};
-	return set->cooling != NULL ? 0 : -ENOMEM;
-}
-
 int turn_ports_init(struct turn_ports *p, struct ds_map *accounts, const struct turn_conf *conf)
 {
 	int err;
@@ -65,7 +33,7 @@ int turn_ports_extend(struct turn_ports *p, const struct turn_relay_address *rel
 		return -ENOMEM;
 	p->sets = sets;
 	for (; p->n_sets < n; p->n_sets++) {
-		int err = set_init(p, &sets[p->n_sets], relays[p->n_sets].local.family);
+		int err = turn_port_set_init(p, &sets[p->n_sets], relays[p->n_sets].local.family);
 
 		if (err != 0)
 			return err;
@@ -98,51 +66,12 @@ static struct turn_cooling_port *cooling_at(
 	return c;
 }
 
-static bool port_is_used(const struct turn_port_set *set, uint16_t port)
-{
-	return (set->used[port / 64] >> port % 64 & 1) != 0;
-}
-
-static bool port_is_taken(
-	const struct turn_ports *p, const struct turn_port_set *set, uint16_t port)
-{
-	return port_is_used(set, port) && !set->cooling[port - p->min].cools;
-}
-
-// Whether the port is one of a pair that is in the range.
-static bool port_has_pair(const struct turn_ports *p, uint16_t port)
-{
-	return (port & ~1u) >= p->min && (port | 1u) <= p->max;
-}
-
-static bool pair_is_idle(const struct turn_ports *p, const struct turn_port_set *set, uint16_t port)
-{
-	return port_has_pair(p, port) && !port_is_taken(p, set, port) &&
-	       !port_is_taken(p, set, port ^ 1);
-}
-
-// After the port became idle,
-static void idle_add(const struct turn_ports *p, struct turn_port_set *set, uint16_t port)
-{
-	set->n_idle++;
-	set->n_idle_even += port % 2 == 0;
-	set->n_idle_pairs += pair_is_idle(p, set, port);
-}
-
-// and before it is no longer.
-static void idle_remove(const struct turn_ports *p, struct turn_port_set *set, uint16_t port)
-{
-	set->n_idle--;
-	set->n_idle_even -= port % 2 == 0;
-	set->n_idle_pairs -= pair_is_idle(p, set, port);
-}
-
 // Of a port that is taken.
 static void cooling_start(struct turn_ports *p, struct turn_cooling_port *c, uint32_t free_at_s,
 	struct turn_account *account)
 {
 	c->cools = true;
-	idle_add(p, &p->sets[c->relay], c->port);
+	turn_port_idle_add(p, &p->sets[c->relay], c->port);
 	c->free_at_s = free_at_s;
 	c->account = account;
 	ds_list_init(&c->by_time);
@@ -162,7 +91,7 @@ static void cooling_end(struct turn_ports *p, struct turn_cooling_port *c)
 {
 	ds_list_del(&c->by_time);
 	ds_list_del(&c->by_owner);
-	idle_remove(p, &p->sets[c->relay], c->port);
+	turn_port_idle_remove(p, &p->sets[c->relay], c->port);
 	c->cools = false;
 	p->n_cooling--;
 	if (c->account != NULL) {
@@ -190,7 +119,7 @@ static struct turn_cooling_port *cooling_first(struct turn_ports *p)
 void turn_ports_fini(struct turn_ports *p)
 {
 	for (size_t i = 0; i < p->n_sets; i++) {
-		for (uint32_t k = 0; k < range_len(p); k++) {
+		for (uint32_t k = 0; k < turn_port_range_len(p); k++) {
 			if (p->sets[i].cooling[k].cools)
 				cooling_end(p, &p->sets[i].cooling[k]);
 		}
@@ -209,86 +138,6 @@ bool turn_ports_have_family(const struct turn_ports *p, uint8_t family)
 	return false;
 }
 
-static bool pair_is_free(const struct turn_ports *p, const struct turn_port_set *set, uint16_t port)
-{
-	return port_has_pair(p, port) && !port_is_used(set, port) && !port_is_used(set, port ^ 1);
-}
-
-static bool port_is_fit(const struct turn_ports *p, const struct turn_port_set *set, uint16_t port,
-	enum turn_port_kind kind)
-{
-	switch (kind) {
-	case TURN_PORT_EVEN:
-		return !port_is_used(set, port) && port % 2 == 0;
-	case TURN_PORT_PAIR:
-		return port % 2 == 0 && pair_is_free(p, set, port);
-	default:
-		return !port_is_used(set, port);
-	}
-}
-
-static void port_mark(const struct turn_ports *p, struct turn_port_set *set, uint16_t port)
-{
-	idle_remove(p, set, port);
-	set->n_free_pairs -= pair_is_free(p, set, port);
-	set->used[port / 64] |= UINT64_C(1) << port % 64;
-	set->n_free--;
-	set->n_free_even -= port % 2 == 0;
-}
-
-static void port_clear(const struct turn_ports *p, struct turn_port_set *set, uint16_t port)
-{
-	set->used[port / 64] &= ~(UINT64_C(1) << port % 64);
-	set->n_free++;
-	set->n_free_even += port % 2 == 0;
-	set->n_free_pairs += pair_is_free(p, set, port);
-	idle_add(p, set, port);
-}
-
-// The ports of a word that are of no use. Both of a pair are in one word.
-static uint64_t unfit_ports(uint64_t used, enum turn_port_kind kind)
-{
-	const uint64_t odd = UINT64_C(0xaaaaaaaaaaaaaaaa);
-
-	if (kind == TURN_PORT_ANY)
-		return used;
-	return used | odd | (kind == TURN_PORT_PAIR ? used >> 1 : 0);
-}
-
-// The first fit port at or after `start`, around the range. There is one.
-static uint16_t port_scan(const struct turn_ports *p, const struct turn_port_set *set,
-	uint16_t start, enum turn_port_kind kind)
-{
-	uint32_t port = start;
-
-	for (;;) {
-		uint64_t full = unfit_ports(set->used[port / 64], kind) >> port % 64;
-
-		if (full == ~UINT64_C(0) >> port % 64)
-			port = (port | 63) + 1;
-		else
-			port += (uint32_t)__builtin_ctzll(~full);
-		if (port > p->max)
-			port = p->min;
-		else if (port_is_fit(p, set, (uint16_t)port, kind))
-			return (uint16_t)port;
-		else
-			port = port < p->max ? port + 1 : p->min;
-	}
-}
-
-static uint32_t set_n_free(const struct turn_port_set *set, enum turn_port_kind kind)
-{
-	switch (kind) {
-	case TURN_PORT_EVEN:
-		return set->n_free_even;
-	case TURN_PORT_PAIR:
-		return set->n_free_pairs;
-	default:
-		return set->n_free;
-	}
-}
-
 static struct turn_port_set *set_choose(
 	struct turn_ports *p, struct turn_random *random, uint8_t family, enum turn_port_kind kind)
 {
@@ -298,7 +147,7 @@ static struct turn_port_set *set_choose(
 		struct turn_port_set *set = &p->sets[(start + k) % p->n_sets];
 
 		if (set->family == family && !set->closed && !set->absent &&
-			set_n_free(set, kind) > 0)
+			turn_port_set_n_free(set, kind) > 0)
 			return set;
 	}
 	return NULL;
@@ -312,7 +161,7 @@ static bool cooling_is_fit(const struct turn_ports *p, const struct turn_cooling
 	if (set->family != family || set->closed || set->absent)
 		return false;
 	if (kind == TURN_PORT_PAIR)
-		return port_has_pair(p, c->port) && !port_is_taken(p, set, c->port ^ 1);
+		return turn_port_has_pair(p, c->port) && !turn_port_is_taken(p, set, c->port ^ 1);
 	return kind == TURN_PORT_ANY || c->port % 2 == 0;
 }
 
@@ -358,18 +207,6 @@ static struct turn_cooling_port *cooling_choose(struct turn_ports *p,
 	return c == NULL && set == NULL ? oldest_find(p, family, kind) : c;
 }
 
-static uint64_t set_n_idle(const struct turn_port_set *set, enum turn_port_kind kind)
-{
-	switch (kind) {
-	case TURN_PORT_EVEN:
-		return set->n_idle_even;
-	case TURN_PORT_PAIR:
-		return 2 * (uint64_t)set->n_idle_pairs;
-	default:
-		return set->n_idle;
-	}
-}
-
 static uint32_t *n_held(struct turn_account *account, uint8_t family)
 {
 	return &account->n_ports[family == TP_FAMILY_IPV6];
@@ -386,7 +223,7 @@ static bool share_is_left(const struct turn_ports *p, struct turn_account *accou
 		const struct turn_port_set *set = &p->sets[i];
 
 		if (set->family == family && !set->closed && !set->absent)
-			left += set_n_idle(set, kind);
+			left += turn_port_set_n_idle(set, kind);
 	}
 	return left >= n && *n_held(account, family) / TURN_PORTS_SHARE <= left - n;
 }
@@ -406,7 +243,7 @@ static void port_seize(struct turn_ports *p, uint16_t relay, uint16_t port)
 	if (c->cools)
 		cooling_end(p, c);
 	else
-		port_mark(p, &p->sets[relay], port);
+		turn_port_mark(p, &p->sets[relay], port);
 }
 
 int turn_ports_take(struct turn_ports *p, struct turn_random *random, struct turn_account *account,
@@ -429,15 +266,15 @@ int turn_ports_take(struct turn_ports *p, struct turn_random *random, struct tur
 		return 0;
 	}
 	for (unsigned i = 0; i < RANDOM_TRIES; i++) {
-		*port = (uint16_t)(p->min + turn_random_below(random, range_len(p)));
-		if (port_is_fit(p, set, *port, kind))
+		*port = (uint16_t)(p->min + turn_random_below(random, turn_port_range_len(p)));
+		if (turn_port_is_fit(p, set, *port, kind))
 			break;
 	}
-	if (!port_is_fit(p, set, *port, kind))
-		*port = port_scan(p, set, *port, kind);
-	port_mark(p, set, *port);
+	if (!turn_port_is_fit(p, set, *port, kind))
+		*port = turn_port_scan(p, set, *port, kind);
+	turn_port_mark(p, set, *port);
 	if (kind == TURN_PORT_PAIR)
-		port_mark(p, set, *port | 1);
+		turn_port_mark(p, set, *port | 1);
 	*relay = (uint16_t)(set - p->sets);
 	turn_ports_count(p, account, *relay, kind == TURN_PORT_PAIR ? 2 : 1);
 	return 0;
@@ -447,7 +284,7 @@ void turn_ports_cancel(
 	struct turn_ports *p, uint16_t relay, uint16_t port, struct turn_account *account)
 {
 	turn_ports_count(p, account, relay, -1);
-	port_clear(p, &p->sets[relay], port);
+	turn_port_clear(p, &p->sets[relay], port);
 }
 
 void turn_ports_release(struct turn_ports *p, uint64_t now_ns, uint16_t relay, uint16_t port,
@@ -482,9 +319,9 @@ int turn_ports_claim(
 {
 	if (relay >= p->n_sets || port < p->min || port > p->max)
 		return -EINVAL;
-	if (port_is_used(&p->sets[relay], port))
+	if (turn_port_is_used(&p->sets[relay], port))
 		return -EEXIST;
-	port_mark(p, &p->sets[relay], port);
+	turn_port_mark(p, &p->sets[relay], port);
 	turn_ports_count(p, account, relay, 1);
 	return 0;
 }
@@ -497,7 +334,7 @@ void turn_ports_advance(struct turn_ports *p, uint32_t now_s, unsigned *budget)
 		c = cooling_first(p);
 		if (c == NULL || c->free_at_s > now_s)
 			return;
-		port_clear(p, &p->sets[c->relay], c->port);
+		turn_port_clear(p, &p->sets[c->relay], c->port);
 		cooling_end(p, c);
 	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The relayed ports of all relay addresses: one bit per port and address, chosen at random, and a
-// queue of ports that cool down after use, so that a late packet for the last user of a port finds
-// nobody (docs/conformance.md).
+// The relayed ports of all relay addresses: chosen at random, shared among users, and a queue of
+// ports that cool down after use, so that a late packet for the last user of a port finds nobody
+// (docs/conformance.md).
 //
 // A user is an account, NULL none, which has no share. A user holds the ports that are in use and
 // those that are reserved.
@@ -11,46 +11,12 @@
 
 #include <ds/list.h>
 
-#include "account.h"
+#include "port_set.h"
 #include "random.h"
 
 #define TURN_PORT_COOLDOWN_S	60u
 #define TURN_PORTS_SHARE	7u   // alone all but an eighth, of many busy users each less
 #define TURN_PORT_COOLING_SLOTS 128u // seconds; more than a cool-down and a late turn_ports_advance
-
-// What is asked for: any port, an even one, or an even one with the next higher port.
-enum turn_port_kind {
-	TURN_PORT_ANY,
-	TURN_PORT_EVEN,
-	TURN_PORT_PAIR,
-};
-
-struct turn_cooling_port;
-
-struct turn_port_set {
-	uint64_t used[65536 / 64];
-	uint32_t n_free;
-	uint32_t n_free_even;
-	uint32_t n_free_pairs;
-	uint32_t n_idle; // free, or cooling down
-	uint32_t n_idle_even;
-	uint32_t n_idle_pairs;
-	uint8_t family;
-	bool closed;			   // its address left the configuration: no port is taken
-	bool absent;			   // no interface has its address: likewise
-	struct turn_cooling_port *cooling; // [max - min + 1]
-};
-
-// A port that cools down; one place for each port there is.
-struct turn_cooling_port {
-	struct ds_list by_time;	      // of those that end in the same second
-	struct ds_list by_owner;      // of its account, oldest first
-	struct turn_account *account; // whose user had it last; NULL: not known, after a restart
-	uint32_t free_at_s;
-	uint16_t relay; // index
-	uint16_t port;
-	bool cools;
-};
 
 struct turn_ports {
 	struct turn_port_set *sets; // one per relay address, in the configuration's order
