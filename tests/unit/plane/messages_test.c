@@ -296,7 +296,7 @@ static void messages_are_traced(void **state)
 	assert_null(traced());
 }
 
-// The next trace, of another client, knows nothing of the one before.
+// The next trace knows nothing of the one before, not even of the same client.
 static void connections_are_forgotten(void **state)
 {
 	struct fixture *f = *state;
@@ -315,6 +315,14 @@ static void connections_are_forgotten(void **state)
 	peer_sends(f);
 	client_sends(f, &m, connection);
 	assert_null(traced());
+	observe_records_disarm(&observed.trace.records);
+	r.ask.number = 9;
+	r.client = f->client;
+	assert_int_equal(observe_trace_arm(&observed.trace, &r), 0);
+	peer_sends(f);
+	assert_null(traced());
+	client_sends(f, &m, connection);
+	assert_non_null(traced());
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
