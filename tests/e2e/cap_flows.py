@@ -86,6 +86,9 @@ def share(args):
         if began is None and len(greedy.got) + len(modest.got) > 200:
             # The burst at the beginning is past.
             began = len(modest.got), len(greedy.got)
+    if began is None:
+        judge(False, "packets arrive")
+        return
     a, b = len(modest.got) - began[0], len(greedy.got) - began[1]
     print("offered %d and %d, got %d and %d: 1 : %.3f" % (modest.sent, greedy.sent, a, b, b / a))
     judge(modest.sent > 1.5 * len(modest.got), "both offer more than their share")
