@@ -1,187 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Caps of bandwidth and packet rate, with a time that the tests make.
-#include "call.h"
+#include "caps.h"
 
 #include <core/bucket.h>
 
-#define SLOTS	    16u
-#define WORKERS_MAX 4u
-#define DATA_LEN    1000u
-#define DATA_BITS   (8u * DATA_LEN)
-#define MBIT	    1000000ull
-#define ECT1	    1u
-#define ECT0	    2u
-#define CE	    3u
-#define SEED	    0x9e3779b97f4a7c15ull
-
-struct caps {
-	struct call c;
-	struct stage_worker *workers[WORKERS_MAX]; // the first is the call's
-	struct tp_limit limits[SLOTS];
-	struct tp_limit_cell cells[WORKERS_MAX][SLOTS];
-	struct stage_cap fill[SLOTS];
-	struct tp_addr clients[4]; // each with an allocation, and the slot of its number
-	struct frame up[4];	   // of each client, to its peer
-	struct frame down;	   // of the peer, to the first client
-	uint64_t now_ns;
-};
-
-static struct stage_pkt packet_of(struct frame *f)
-{
-	return (struct stage_pkt){.data = frame_data(f),
-		.len = f->len,
-		.headroom = FRAME_FRONT,
-		.tailroom = (uint16_t)(FRAME_MAX - f->len)};
-}
-
-static void channel_frame(const struct caps *t, unsigned client, uint8_t tos, struct frame *f)
-{
-	static uint8_t message[4 + DATA_LEN];
-	struct frame_spec spec = {.src = t->clients[client],
-		.dst = t->c.listener,
-		.tos = tos,
-		.payload = message,
-		.len = sizeof(message)};
-
-	tp_store_be16(message, CALL_NUMBER);
-	tp_store_be16(message + 2, DATA_LEN);
-	frame_build(f, &spec);
-}
-
-static void down_frame(struct caps *t)
-{
-	static const uint8_t data[DATA_LEN];
-	struct frame_spec spec = {.src = t->c.peer,
-		.dst = t->c.relayed,
-		.tos = 0,
-		.payload = data,
-		.len = sizeof(data)};
-
-	frame_build(&t->down, &spec);
-}
-
-static void limit_all(struct caps *t, uint32_t allocation, uint32_t number)
-{
-	struct tp_entry *entries = t->c.r->entries;
-
-	for (uint32_t i = 1; i < t->c.r->n_entries; i++)
-		if (entries[i].allocation == allocation)
-			relay_limit(&entries[i], number);
-}
-
-static void worker_caps(struct caps *t, unsigned i)
-{
-	struct stage_worker *w = t->workers[i];
-
-	w->limits = t->limits;
-	w->limit_cells = t->cells[i];
-	w->caps = t->fill;
-	w->n_limits = SLOTS;
-}
-
-// `n` clients at one listener, each with a channel to a peer of its own; one allocation each.
-static void start_family(struct caps *t, unsigned n_clients, unsigned n_workers, uint8_t family)
-{
-	memset(t, 0, sizeof(*t));
-	call_start(&t->c, family, family);
-	t->now_ns = t->c.r->now_ns;
-	t->clients[0] = t->c.client;
-	for (unsigned i = 1; i < n_clients; i++) {
-		uint16_t port = (uint16_t)(50001 + i);
-		struct tp_addr peer = relay_addr4("10.77.2.2", port);
-		uint32_t a;
-
-		t->clients[i] = relay_addr4("10.77.1.2", port);
-		a = relay_allocation(t->c.r, &t->clients[i], RELAY_LISTENER4,
-			call_relayed(TP_FAMILY_IPV4, (uint16_t)(50000 + 2 * i)),
-			(struct tp_entry_relay){0});
-		relay_permission(t->c.r, a, 0, &peer);
-		relay_channel(t->c.r, a, 0, CALL_NUMBER, &peer);
-		limit_all(t, a, i + 1);
-	}
-	limit_all(t, t->c.allocation, 1);
-	for (unsigned i = 0; i < 4; i++)
-		t->limits[i].kind = TP_LIMIT_ALLOCATION;
-	for (unsigned i = 0; i < n_clients; i++)
-		channel_frame(t, i, 0, &t->up[i]);
-	down_frame(t);
-	for (unsigned i = 0; i < n_workers; i++) {
-		t->workers[i] = i == 0 ? t->c.r->worker : malloc(sizeof(**t->workers));
-		if (i > 0)
-			memcpy(t->workers[i], t->workers[0], sizeof(**t->workers));
-		worker_caps(t, i);
-	}
-}
-
-static void start(struct caps *t, unsigned n_clients, unsigned n_workers)
-{
-	start_family(t, n_clients, n_workers, TP_FAMILY_IPV4);
-}
-
-static void stop(struct caps *t)
-{
-	for (unsigned i = 1; i < WORKERS_MAX; i++)
-		free(t->workers[i]);
-	call_end(&t->c);
-}
-
-static void cap_set(struct tp_limit *l, uint64_t bits, uint64_t burst_bits, uint32_t packets,
-	uint32_t burst_packets)
-{
-	atomic_store(&l->bits_per_s, bits);
-	atomic_store(&l->burst_bits, burst_bits);
-	atomic_store(&l->packets_per_s, packets);
-	atomic_store(&l->burst_packets, burst_packets);
-}
-
-// A bucket of 40 ms, the default.
-static void cap_bits(struct tp_limit *l, uint64_t bits)
-{
-	cap_set(l, bits, bits / 25, 0, 0);
-}
-
-// A wider cap, in slot `at`, over the one in slot `below`.
-static void cap_over(struct caps *t, unsigned below, unsigned at, uint8_t kind, uint32_t sessions)
-{
-	t->limits[at].kind = kind;
-	atomic_store(&t->limits[at].sessions, sessions);
-	atomic_store(&t->limits[below].parent, at + 1);
-}
-
-// Runs a copy of the frame; the result is valid until the next one.
-static struct stage_pkt run(struct caps *t, unsigned worker, const struct frame *from)
-{
-	static struct frame f;
-	struct stage_pkt pkt;
-
-	f = *from;
-	pkt = packet_of(&f);
-	stage_run(t->workers[worker], &pkt, 1, t->now_ns);
-	return pkt;
-}
-
-static bool passes(struct caps *t, unsigned worker, const struct frame *from)
-{
-	return run(t, worker, from).verdict == STAGE_SEND;
-}
+#define SEED 0x9e3779b97f4a7c15ull
 
 // Offers packets at `offered` times `rate` bits per second for a second, to all workers in turn.
 static uint64_t second_run(struct caps *t, unsigned n_workers, uint64_t rate, unsigned offered)
 {
-	uint64_t step = TP_NS_PER_S * DATA_BITS / (rate * offered), passed = 0;
+	uint64_t step = TP_NS_PER_S * CAPS_DATA_BITS / (rate * offered), passed = 0;
 
 	for (uint64_t at = 0, i = 0; at < TP_NS_PER_S; at += step, i++) {
 		t->now_ns += step;
-		passed += passes(t, (unsigned)(i % n_workers), i % 3 != 0 ? &t->up[0] : &t->down);
+		passed += caps_passes(
+			t, (unsigned)(i % n_workers), i % 3 != 0 ? &t->up[0] : &t->down);
 	}
-	return passed * DATA_BITS;
-}
-
-static void assert_within(uint64_t got, uint64_t want, unsigned percent)
-{
-	if (got * 100 < want * (100 - percent) || got * 100 > want * (100 + percent))
-		fail_msg("%llu, not within %u %% of %llu", (unsigned long long)got, percent,
-			(unsigned long long)want);
+	return passed * CAPS_DATA_BITS;
 }
 
 // Both directions together, in the first second and in each other.
@@ -192,14 +27,14 @@ static void rate_is_exact_over_workers(void **state)
 	struct caps t;
 
 	(void)state;
-	for (unsigned n = 1; n <= WORKERS_MAX; n *= 2)
+	for (unsigned n = 1; n <= CAPS_WORKERS_MAX; n *= 2)
 		for (unsigned i = 0; i < TP_ARRAY_LEN(rates); i++) {
-			start(&t, 1, n);
-			cap_bits(&t.limits[0], rates[i]);
+			caps_start(&t, 1, n);
+			caps_set_bits(&t.limits[0], rates[i]);
 			for (unsigned second = 0; second < 3; second++)
-				assert_within(second_run(&t, n, rates[i], 3), rates[i], 5);
+				caps_assert_within(second_run(&t, n, rates[i], 3), rates[i], 5);
 			assert_true(t.c.r->stats->drops[TP_DROP_cap_allocation] > 0);
-			stop(&t);
+			caps_stop(&t);
 		}
 }
 
@@ -209,11 +44,11 @@ static void packet_rate_is_exact(void **state)
 	uint64_t passed;
 
 	(void)state;
-	start(&t, 1, 2);
-	cap_set(&t.limits[0], 0, 0, 1000, 20);
-	passed = second_run(&t, 2, 1000 * DATA_BITS, 4) / DATA_BITS;
-	assert_within(passed, 1000, 5);
-	stop(&t);
+	caps_start(&t, 1, 2);
+	caps_set(&t.limits[0], 0, 0, 1000, 20);
+	passed = second_run(&t, 2, 1000 * CAPS_DATA_BITS, 4) / CAPS_DATA_BITS;
+	caps_assert_within(passed, 1000, 5);
+	caps_stop(&t);
 }
 
 // A plain bucket says the same of each packet, at any times and lengths of bursts.
@@ -226,8 +61,8 @@ static void model_agrees(void **state)
 	struct caps t;
 
 	(void)state;
-	start(&t, 1, 1);
-	cap_set(&t.limits[0], (uint64_t)rate, (uint64_t)burst, 0, 0);
+	caps_start(&t, 1, 1);
+	caps_set(&t.limits[0], (uint64_t)rate, (uint64_t)burst, 0, 0);
 	for (unsigned i = 0; i < 20000; i++) {
 		uint64_t wait;
 		bool got;
@@ -239,15 +74,15 @@ static void model_agrees(void **state)
 		t.now_ns += wait / 4;
 		level += (double)(wait / 4) * rate / 1e9;
 		level = level < burst ? level : burst;
-		got = passes(&t, 0, &t.up[0]);
+		got = caps_passes(&t, 0, &t.up[0]);
 		if ((level < -1 || level > 1) && got != (level > 0))
 			fail_msg("packet %u: %d at a level of %f", i, got, level);
 		if (got)
-			level -= DATA_BITS;
+			level -= CAPS_DATA_BITS;
 		passed += got;
 	}
 	assert_in_range(passed, 1000, 19000);
-	stop(&t);
+	caps_stop(&t);
 }
 
 static void burst_passes_after_silence(void **state)
@@ -256,15 +91,15 @@ static void burst_passes_after_silence(void **state)
 	unsigned n;
 
 	(void)state;
-	start(&t, 1, 1);
-	cap_set(&t.limits[0], 10 * MBIT, 100 * DATA_BITS, 0, 0);
+	caps_start(&t, 1, 1);
+	caps_set(&t.limits[0], 10 * MBIT, 100 * CAPS_DATA_BITS, 0, 0);
 	for (unsigned round = 0; round < 3; round++) {
-		for (n = 0; n < 1000 && passes(&t, 0, &t.up[0]); n++)
+		for (n = 0; n < 1000 && caps_passes(&t, 0, &t.up[0]); n++)
 			;
 		assert_int_equal(n, 100);
 		t.now_ns += 3 * TP_NS_PER_S;
 	}
-	stop(&t);
+	caps_stop(&t);
 }
 
 // However small the burst: some packets, so that a mark can come before a drop.
@@ -274,12 +109,12 @@ static void small_bursts_pass_four_packets(void **state)
 	unsigned n;
 
 	(void)state;
-	start(&t, 1, 1);
-	cap_set(&t.limits[0], 0, 0, 10, 1);
-	for (n = 0; n < 100 && passes(&t, 0, &t.up[0]); n++)
+	caps_start(&t, 1, 1);
+	caps_set(&t.limits[0], 0, 0, 10, 1);
+	for (n = 0; n < 100 && caps_passes(&t, 0, &t.up[0]); n++)
 		;
 	assert_int_equal(n, 4);
-	stop(&t);
+	caps_stop(&t);
 }
 
 static unsigned ecn_of(const struct stage_pkt *pkt)
@@ -302,11 +137,11 @@ static void marks_come_before_drops(void **state)
 		struct stage_pkt pkt;
 		struct caps t;
 
-		start_family(&t, 1, 1, families[i / 4]);
-		cap_set(&t.limits[0], 10 * MBIT, 40 * DATA_BITS, 0, 0);
-		channel_frame(&t, 0, (uint8_t)(0xb8 | ecn), &t.up[0]);
+		caps_start_family(&t, 1, 1, families[i / 4]);
+		caps_set(&t.limits[0], 10 * MBIT, 40 * CAPS_DATA_BITS, 0, 0);
+		caps_frame(&t, 0, (uint8_t)(0xb8 | ecn), &t.up[0]);
 		for (;;) {
-			pkt = run(&t, 0, &t.up[0]);
+			pkt = caps_run(&t, 0, &t.up[0]);
 			if (pkt.verdict != STAGE_SEND)
 				break;
 			if (ecn_of(&pkt) != ecn)
@@ -324,8 +159,8 @@ static void marks_come_before_drops(void **state)
 		assert_int_equal(t.c.r->stats->path_packets[TP_PATH_marked], marked);
 		assert_int_equal(t.cells[0][0].dropped, 1);
 		assert_int_equal(t.cells[0][0].packets, 40);
-		assert_int_equal(t.cells[0][0].bits, 40 * DATA_BITS);
-		stop(&t);
+		assert_int_equal(t.cells[0][0].bits, 40 * CAPS_DATA_BITS);
+		caps_stop(&t);
 	}
 }
 
@@ -334,14 +169,14 @@ static void reload_takes_effect_at_once(void **state)
 	struct caps t;
 
 	(void)state;
-	start(&t, 1, 1);
-	cap_bits(&t.limits[0], 4 * MBIT);
+	caps_start(&t, 1, 1);
+	caps_set_bits(&t.limits[0], 4 * MBIT);
 	second_run(&t, 1, 4 * MBIT, 3);
-	cap_bits(&t.limits[0], 40 * MBIT);
-	assert_within(second_run(&t, 1, 40 * MBIT, 3), 40 * MBIT, 5);
-	cap_bits(&t.limits[0], 0);
-	assert_within(second_run(&t, 1, 80 * MBIT, 1), 80 * MBIT, 1);
-	stop(&t);
+	caps_set_bits(&t.limits[0], 40 * MBIT);
+	caps_assert_within(second_run(&t, 1, 40 * MBIT, 3), 40 * MBIT, 5);
+	caps_set_bits(&t.limits[0], 0);
+	caps_assert_within(second_run(&t, 1, 80 * MBIT, 1), 80 * MBIT, 1);
+	caps_stop(&t);
 }
 
 // Also where the bucket owes more than it may from then on: the burst ended, or another allocation
@@ -354,14 +189,14 @@ static void shorter_burst_takes_effect_at_once(void **state)
 	for (unsigned meter = 0; meter < STAGE_METERS; meter++) {
 		bool is_bits = meter == STAGE_BITS;
 
-		start(&t, 1, 1);
-		cap_set(&t.limits[0], is_bits ? MBIT : 0, 5 * MBIT, is_bits ? 0 : 125, 5 * 125);
+		caps_start(&t, 1, 1);
+		caps_set(&t.limits[0], is_bits ? MBIT : 0, 5 * MBIT, is_bits ? 0 : 125, 5 * 125);
 		for (unsigned second = 0; second < 4; second++)
 			second_run(&t, 1, MBIT, 3);
 		assert_true(t.c.r->stats->drops[TP_DROP_cap_allocation] > 0);
-		cap_set(&t.limits[0], is_bits ? MBIT : 0, MBIT / 25, is_bits ? 0 : 125, 5);
-		assert_within(second_run(&t, 1, MBIT, 3), MBIT, 5);
-		stop(&t);
+		caps_set(&t.limits[0], is_bits ? MBIT : 0, MBIT / 25, is_bits ? 0 : 125, 5);
+		caps_assert_within(second_run(&t, 1, MBIT, 3), MBIT, 5);
+		caps_stop(&t);
 	}
 }
 
@@ -372,24 +207,24 @@ static void others_are_untouched(void **state)
 	struct caps t;
 
 	(void)state;
-	start(&t, 2, 1);
-	cap_bits(&t.limits[0], MBIT);
-	limit_all(&t, t.c.allocation, 0);
-	assert_within(second_run(&t, 1, 50 * MBIT, 1), 50 * MBIT, 1);
+	caps_start(&t, 2, 1);
+	caps_set_bits(&t.limits[0], MBIT);
+	caps_limit(&t, t.c.allocation, 0);
+	caps_assert_within(second_run(&t, 1, 50 * MBIT, 1), 50 * MBIT, 1);
 	assert_int_equal(t.fill[0].meters[STAGE_BITS].full_at, 0);
 	assert_int_equal(t.cells[0][0].packets, 0);
-	limit_all(&t, t.c.allocation, SLOTS + 1);
-	assert_true(passes(&t, 0, &t.up[0]));
-	limit_all(&t, t.c.allocation, 1);
+	caps_limit(&t, t.c.allocation, CAPS_SLOTS + 1);
+	assert_true(caps_passes(&t, 0, &t.up[0]));
+	caps_limit(&t, t.c.allocation, 1);
 	atomic_store(&t.limits[0].parent, UINT32_MAX);
-	assert_true(passes(&t, 0, &t.up[0]));
+	assert_true(caps_passes(&t, 0, &t.up[0]));
 	// A chain that meets itself.
-	cap_bits(&t.limits[0], 0);
+	caps_set_bits(&t.limits[0], 0);
 	atomic_store(&t.limits[0].parent, 1);
-	assert_true(passes(&t, 0, &t.up[0]));
+	assert_true(caps_passes(&t, 0, &t.up[0]));
 	t.workers[0]->n_limits = 0;
-	assert_true(passes(&t, 0, &t.up[0]));
-	stop(&t);
+	assert_true(caps_passes(&t, 0, &t.up[0]));
+	caps_stop(&t);
 }
 
 // Each level has a name of its own.
@@ -409,16 +244,16 @@ static void drops_name_the_cap(void **state)
 	for (unsigned i = 0; i < TP_ARRAY_LEN(rows); i++) {
 		struct stage_pkt pkt;
 
-		start(&t, 1, 1);
-		cap_over(&t, 0, 8, rows[i].kind, 1);
-		cap_bits(&t.limits[8], MBIT);
+		caps_start(&t, 1, 1);
+		caps_set_over(&t, 0, 8, rows[i].kind, 1);
+		caps_set_bits(&t.limits[8], MBIT);
 		do
-			pkt = run(&t, 0, &t.up[0]);
+			pkt = caps_run(&t, 0, &t.up[0]);
 		while (pkt.verdict == STAGE_SEND);
 		call_assert_drop(&pkt, rows[i].reason);
 		assert_int_equal(t.cells[0][0].dropped, 1);
 		assert_int_equal(t.cells[0][8].dropped, 1);
-		stop(&t);
+		caps_stop(&t);
 	}
 }
 
@@ -450,19 +285,19 @@ static void offers_run(
 		if (first == NULL || first->next_ns >= end)
 			break;
 		t->now_ns = first->next_ns;
-		first->next_ns += TP_NS_PER_S * DATA_BITS / first->bits_per_s;
-		if (passes(t, (unsigned)(packets++ % n_workers), &t->up[first - offers]))
-			first->passed += DATA_BITS;
+		first->next_ns += TP_NS_PER_S * CAPS_DATA_BITS / first->bits_per_s;
+		if (caps_passes(t, (unsigned)(packets++ % n_workers), &t->up[first - offers]))
+			first->passed += CAPS_DATA_BITS;
 	}
 	t->now_ns = end;
 }
 
 static void realm_start(struct caps *t, unsigned n_clients, unsigned n_workers, uint64_t rate)
 {
-	start(t, n_clients, n_workers);
+	caps_start(t, n_clients, n_workers);
 	for (unsigned i = 0; i < n_clients; i++)
-		cap_over(t, i, 8, TP_LIMIT_REALM, n_clients);
-	cap_bits(&t->limits[8], rate);
+		caps_set_over(t, i, 8, TP_LIMIT_REALM, n_clients);
+	caps_set_bits(&t->limits[8], rate);
 }
 
 // One offers ten times as much as the other: 1:1 within 10 %, and the whole rate is used.
@@ -471,7 +306,7 @@ static void overload_is_shared_one_to_one(void **state)
 	static const uint64_t rates[] = {MBIT, 10 * MBIT, 100 * MBIT};
 
 	(void)state;
-	for (unsigned n = 1; n <= WORKERS_MAX; n *= 2)
+	for (unsigned n = 1; n <= CAPS_WORKERS_MAX; n *= 2)
 		for (unsigned i = 0; i < TP_ARRAY_LEN(rates); i++) {
 			uint64_t rate = rates[i];
 			struct offer offers[2] = {{.bits_per_s = rate}, {.bits_per_s = 10 * rate}};
@@ -481,10 +316,10 @@ static void overload_is_shared_one_to_one(void **state)
 			offers_run(&t, offers, 2, n, TP_NS_PER_S / 2);
 			for (unsigned second = 0; second < 3; second++) {
 				offers_run(&t, offers, 2, n, TP_NS_PER_S);
-				assert_within(offers[0].passed + offers[1].passed, rate, 5);
-				assert_within(offers[0].passed, offers[1].passed, 10);
+				caps_assert_within(offers[0].passed + offers[1].passed, rate, 5);
+				caps_assert_within(offers[0].passed, offers[1].passed, 10);
 			}
-			stop(&t);
+			caps_stop(&t);
 		}
 }
 
@@ -501,15 +336,15 @@ static void unused_shares_go_to_the_others(void **state)
 	offers_run(&t, offers, 4, 2, TP_NS_PER_S / 2);
 	for (unsigned second = 0; second < 3; second++) {
 		offers_run(&t, offers, 4, 2, TP_NS_PER_S);
-		assert_within(offers[0].passed, 2 * MBIT, 2);
-		assert_within(offers[1].passed, 8 * MBIT, 2);
-		assert_within(offers[2].passed, 15 * MBIT, 10);
-		assert_within(offers[3].passed, 15 * MBIT, 10);
-		assert_within(
+		caps_assert_within(offers[0].passed, 2 * MBIT, 2);
+		caps_assert_within(offers[1].passed, 8 * MBIT, 2);
+		caps_assert_within(offers[2].passed, 15 * MBIT, 10);
+		caps_assert_within(offers[3].passed, 15 * MBIT, 10);
+		caps_assert_within(
 			offers[0].passed + offers[1].passed + offers[2].passed + offers[3].passed,
 			rate, 5);
 	}
-	stop(&t);
+	caps_stop(&t);
 }
 
 // A share ends with the overload: a session alone has the whole rate.
@@ -525,11 +360,11 @@ static void one_alone_has_all(void **state)
 	offers_run(&t, both, 2, 1, TP_NS_PER_S);
 	offers_run(&t, one, 2, 1, TP_NS_PER_S / 2);
 	offers_run(&t, one, 2, 1, TP_NS_PER_S);
-	assert_within(one[1].passed, rate, 5);
+	caps_assert_within(one[1].passed, rate, 5);
 	t.now_ns += 10 * TP_NS_PER_S;
 	offers_run(&t, one, 2, 1, TP_NS_PER_S);
-	assert_within(one[1].passed, rate, 5);
-	stop(&t);
+	caps_assert_within(one[1].passed, rate, 5);
+	caps_stop(&t);
 }
 
 // Packet rates are shared likewise, and a narrow user's cap within a realm holds beside it.
@@ -540,20 +375,20 @@ static void levels_hold_together(void **state)
 	struct caps t;
 
 	(void)state;
-	start(&t, 3, 1);
+	caps_start(&t, 3, 1);
 	// The first two are one user's.
-	cap_over(&t, 0, 8, TP_LIMIT_USER, 2);
-	cap_over(&t, 1, 8, TP_LIMIT_USER, 2);
-	cap_over(&t, 2, 9, TP_LIMIT_REALM, 3);
-	cap_over(&t, 8, 9, TP_LIMIT_REALM, 3);
-	cap_bits(&t.limits[8], 4 * MBIT);
-	cap_set(&t.limits[9], 0, 0, 2000, 80);
+	caps_set_over(&t, 0, 8, TP_LIMIT_USER, 2);
+	caps_set_over(&t, 1, 8, TP_LIMIT_USER, 2);
+	caps_set_over(&t, 2, 9, TP_LIMIT_REALM, 3);
+	caps_set_over(&t, 8, 9, TP_LIMIT_REALM, 3);
+	caps_set_bits(&t.limits[8], 4 * MBIT);
+	caps_set(&t.limits[9], 0, 0, 2000, 80);
 	offers_run(&t, offers, 3, 1, TP_NS_PER_S);
 	offers_run(&t, offers, 3, 1, TP_NS_PER_S);
-	assert_within(offers[0].passed, 2 * MBIT, 10);
-	assert_within(offers[1].passed, 2 * MBIT, 10);
-	assert_within(offers[2].passed, 12 * MBIT, 5);
-	stop(&t);
+	caps_assert_within(offers[0].passed, 2 * MBIT, 10);
+	caps_assert_within(offers[1].passed, 2 * MBIT, 10);
+	caps_assert_within(offers[2].passed, 12 * MBIT, 5);
+	caps_stop(&t);
 }
 
 // An allocation under its share is neither marked nor dropped beside one that sends too much, and
@@ -566,8 +401,8 @@ static void only_the_greedy_are_marked(void **state)
 
 	(void)state;
 	realm_start(&t, 2, 1, 10 * MBIT);
-	channel_frame(&t, 0, ECT1, &t.up[0]);
-	channel_frame(&t, 1, ECT0, &t.up[1]);
+	caps_frame(&t, 0, ECT1, &t.up[0]);
+	caps_frame(&t, 1, ECT0, &t.up[1]);
 	while (t.cells[0][1].dropped == 0) {
 		assert_true(t.now_ns < (RELAY_NOW_S + 1) * TP_NS_PER_S);
 		offers_run(&t, offers, 2, 1, TP_NS_PER_MS);
@@ -579,7 +414,7 @@ static void only_the_greedy_are_marked(void **state)
 	assert_int_equal(t.cells[0][0].dropped, 0);
 	assert_int_equal(t.cells[0][0].marked, 0);
 	assert_true(t.cells[0][1].marked > 0);
-	stop(&t);
+	caps_stop(&t);
 }
 
 // After more than four and a half years of uptime, words of 0 lie ahead.
@@ -591,7 +426,7 @@ static void first_packets_may_come_late(void **state)
 
 	(void)state;
 	realm_start(&t, 2, 1, rate);
-	for (unsigned i = 0; i < SLOTS; i++) {
+	for (unsigned i = 0; i < CAPS_SLOTS; i++) {
 		uint64_t at = core_bucket_ticks(t.now_ns) + ahead;
 
 		atomic_store(&t.fill[i].change_at, at);
@@ -602,9 +437,9 @@ static void first_packets_may_come_late(void **state)
 	}
 	offers_run(&t, offers, 2, 1, TP_NS_PER_S / 2);
 	offers_run(&t, offers, 2, 1, TP_NS_PER_S);
-	assert_within(offers[0].passed + offers[1].passed, rate, 5);
-	assert_within(offers[0].passed, offers[1].passed, 10);
-	stop(&t);
+	caps_assert_within(offers[0].passed + offers[1].passed, rate, 5);
+	caps_assert_within(offers[0].passed, offers[1].passed, 10);
+	caps_stop(&t);
 }
 
 // Control counts sessions, and a packet may come after the last has ended.
@@ -617,8 +452,8 @@ static void no_session_is_no_fault(void **state)
 	realm_start(&t, 1, 1, 10 * MBIT);
 	atomic_store(&t.limits[8].sessions, 0);
 	offers_run(&t, offers, 1, 1, TP_NS_PER_S);
-	assert_within(offers[0].passed, 10 * MBIT, 5);
-	stop(&t);
+	caps_assert_within(offers[0].passed, 10 * MBIT, 5);
+	caps_stop(&t);
 }
 
 int main(void)
