@@ -1,119 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // TCP allocations (RFC 6062): orders for the edge, and answers of clients.
-#include "harness.h"
-
-#define CONNECTION 0x100000001
-#define PEER_IP	   0x08080808
-
-static const uint64_t came_in = UINT64_C(1) << 32;
-
-static void tcp_init(struct fixture *f)
-{
-	harness_init(&f->h);
-	f->h.listeners[1].transport = TP_TRANSPORT_TCP;
-	f->h.conf.nonce_lifetime_s = 3600;
-	fixture_start(f);
-}
-
-// Another connection of a client with the credentials of `user`.
-static void connection_open(struct fixture *f, struct client *c, uint16_t port, const char *user)
-{
-	client_init(c, 0xc6336401, port);
-	if (user != NULL)
-		client_user(c, user, "builder");
-	c->tuple.listener_id = LISTENER6_ID;
-	c->tuple.connection = CONNECTION + ((uint64_t)port << 32);
-	assert_int_equal(turn_stream_opened(f->h.s, f->h.now_ns, &c->tuple, false), 0);
-	client_challenge(&f->h, c);
-}
-
-static struct tp_session_order last_order(const struct fixture *f)
-{
-	assert_true(f->h.n_orders > 0);
-	return f->h.orders[f->h.n_orders - 1];
-}
-
-static struct tp_addr relayed_of(const struct fixture *f)
-{
-	return client_allocation(&f->h, &f->c)->rec.relay[0].local;
-}
-
-static void tcp_allocate(struct fixture *f)
-{
-	struct tp_session_order o;
-
-	tcp_init(f);
-	connection_open(f, &f->c, 5000, NULL);
-	assert_int_equal(client_allocate_tcp(&f->h, &f->c), 0);
-	o = last_order(f);
-	assert_true(f->h.n_orders == 1 && o.kind == TP_ORDER_LISTEN);
-	assert_true(tp_addr_equal(&o.local, &f->c.relayed));
-	assert_int_equal(f->h.record.relayed_transport, TP_TRANSPORT_TCP);
-}
-
-static struct tp_addr peer_at(uint16_t port)
-{
-	return tp_addr_ipv4(PEER_IP, port);
-}
-
-static unsigned connect_to(struct fixture *f, const struct tp_addr *peer)
-{
-	struct msg m;
-
-	client_start(&f->c, &m, MSG_CONNECT);
-	if (peer != NULL)
-		msg_xor_addr(&m, ATTR_XOR_PEER_ADDRESS, peer);
-	return client_finish(&f->h, &f->c, &m);
-}
-
-static unsigned join(struct fixture *f, struct client *c, uint32_t id)
-{
-	struct msg m;
-
-	client_start(c, &m, MSG_CONNECTION_BIND);
-	msg_u32(&m, ATTR_CONNECTION_ID, id);
-	return client_finish(&f->h, c, &m);
-}
-
-static void report(struct fixture *f, struct tp_session_peer p)
-{
-	if (p.local.family == TP_FAMILY_NONE)
-		p.local = relayed_of(f);
-	f->h.reply_len = 0;
-	f->h.refusal.cause = TURN_REFUSED_NOT;
-	turn_peer_reported(f->h.s, f->h.now_ns, &p);
-	harness_drain(&f->h);
-}
-
-// The edge's report of an order to connect.
-static void report_order(
-	struct fixture *f, const struct tp_session_order *o, enum tp_peer_state state)
-{
-	struct tp_session_peer p = {.key = o->key,
-		.local = o->local,
-		.peer = o->peer,
-		.state = state,
-		.failed = state == TP_PEER_GONE ? 111 : 0};
-
-	memcpy(p.note, o->note, sizeof(p.note));
-	report(f, p);
-}
-
-static void report_arrival(struct fixture *f, uint64_t key, const struct tp_addr *peer)
-{
-	report(f, (struct tp_session_peer){.key = key, .peer = *peer, .state = TP_PEER_ARRIVED});
-}
-
-// The answer of the client's last request, late.
-static void assert_answer(const struct fixture *f, unsigned code)
-{
-	assert_true(f->h.reply_len > 0);
-	assert_memory_equal(f->h.reply + 8, f->c.txid, TXID_LEN);
-	assert_int_equal(tp_load_be16(f->h.reply) & 0x3eef, MSG_CONNECT);
-	assert_int_equal(reply_code(f->h.reply, f->h.reply_len), code);
-	assert_true(reply_verifies(f->h.reply, f->h.reply_len, f->c.key));
-	assert_true(f->h.to.connection == f->c.tuple.connection);
-}
+#include "tcp.h"
 
 static void only_streams_get_one(void **state)
 {
@@ -131,7 +18,7 @@ static void only_streams_get_one(void **state)
 	client_init(&udp, 0xc6336402, 6000);
 	client_challenge(&f.h, &udp);
 	assert_int_equal(client_allocate_tcp(&f.h, &udp), 400);
-	connection_open(&f, &f.c, 5000, NULL);
+	tcp_connection_open(&f, &f.c, 5000, NULL);
 	for (size_t i = 0; i < TP_ARRAY_LEN(senseless); i++) {
 		client_start(&f.c, &m, MSG_ALLOCATE);
 		msg_u32(&m, ATTR_REQUESTED_TRANSPORT, 6u << 24);
@@ -164,7 +51,7 @@ static void allocation_begins_and_ends_a_listener(void **state)
 	assert_int_equal(client_refresh(&f.h, &f.c, 600), 0);
 	assert_int_equal(client_refresh(&f.h, &f.c, 0), 0);
 	assert_int_equal(f.h.n_orders, 2);
-	assert_int_equal(last_order(&f).kind, TP_ORDER_UNLISTEN);
+	assert_int_equal(tcp_last_order(&f).kind, TP_ORDER_UNLISTEN);
 	assert_true(tp_addr_equal(&f.h.orders[1].local, &local));
 	harness_stop(&f.h);
 }
@@ -196,7 +83,7 @@ static void listener_that_fails_ends_it(void **state)
 
 static void connect_is_answered_when_connected(void **state)
 {
-	struct tp_addr peer = peer_at(80);
+	struct tp_addr peer = tcp_peer(80);
 	struct tp_session_order o;
 	struct client data;
 	struct fixture f;
@@ -205,34 +92,34 @@ static void connect_is_answered_when_connected(void **state)
 	(void)state;
 	tcp_allocate(&f);
 	f.c.fingerprint = true;
-	assert_int_equal(connect_to(&f, &peer), 1);
-	o = last_order(&f);
+	assert_int_equal(tcp_connect(&f, &peer), 1);
+	o = tcp_last_order(&f);
 	assert_int_equal(o.kind, TP_ORDER_CONNECT);
 	assert_true(o.key != 0 && o.key <= UINT32_MAX);
 	assert_true(tp_addr_equal(&o.peer, &peer) && tp_addr_equal(&o.local, &f.c.relayed));
-	report_order(&f, &o, TP_PEER_CONNECTS);
+	tcp_report_order(&f, &o, TP_PEER_CONNECTS);
 	assert_int_equal(f.h.reply_len, 0);
-	report_order(&f, &o, TP_PEER_WAITS);
-	assert_answer(&f, 0);
+	tcp_report_order(&f, &o, TP_PEER_WAITS);
+	tcp_assert_answer(&f, 0);
 	assert_true(reply_fingerprint_ok(f.h.reply, f.h.reply_len));
 	id = reply_u32(&f.h, ATTR_CONNECTION_ID);
 	// The report is repeated, the answer is not.
-	report_order(&f, &o, TP_PEER_WAITS);
+	tcp_report_order(&f, &o, TP_PEER_WAITS);
 	assert_int_equal(f.h.reply_len, 0);
-	connection_open(&f, &data, 5001, NULL);
-	assert_int_equal(join(&f, &data, id), 0);
-	assert_int_equal(last_order(&f).kind, TP_ORDER_JOIN);
-	assert_true(last_order(&f).key == o.key);
-	assert_true(last_order(&f).connection == data.tuple.connection);
+	tcp_connection_open(&f, &data, 5001, NULL);
+	assert_int_equal(tcp_join(&f, &data, id), 0);
+	assert_int_equal(tcp_last_order(&f).kind, TP_ORDER_JOIN);
+	assert_true(tcp_last_order(&f).key == o.key);
+	assert_true(tcp_last_order(&f).connection == data.tuple.connection);
 	assert_int_equal(turn_get_counters(f.h.s)->data_joined, 1);
 	// It has one.
-	connection_open(&f, &data, 5002, NULL);
-	assert_int_equal(join(&f, &data, id), 400);
+	tcp_connection_open(&f, &data, 5002, NULL);
+	assert_int_equal(tcp_join(&f, &data, id), 400);
 	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_CONNECTION_ID);
-	report(&f, (struct tp_session_peer){.key = o.key, .peer = peer, .state = TP_PEER_GONE});
+	tcp_report(&f, (struct tp_session_peer){.key = o.key, .peer = peer, .state = TP_PEER_GONE});
 	assert_int_equal(f.h.reply_len, 0);
 	// The peer is free for another.
-	assert_int_equal(connect_to(&f, &peer), 1);
+	assert_int_equal(tcp_connect(&f, &peer), 1);
 	harness_stop(&f.h);
 }
 
@@ -242,45 +129,45 @@ static void a_websocket_is_no_data_connection(void **state)
 	struct fixture f;
 	struct client data;
 	struct tp_session_order o;
-	struct tp_addr peer = peer_at(80);
+	struct tp_addr peer = tcp_peer(80);
 	uint32_t id;
 
 	(void)state;
 	tcp_allocate(&f);
-	assert_int_equal(connect_to(&f, &peer), 1);
-	o = last_order(&f);
-	report_order(&f, &o, TP_PEER_WAITS);
+	assert_int_equal(tcp_connect(&f, &peer), 1);
+	o = tcp_last_order(&f);
+	tcp_report_order(&f, &o, TP_PEER_WAITS);
 	id = reply_u32(&f.h, ATTR_CONNECTION_ID);
-	connection_open(&f, &data, 5001, NULL);
+	tcp_connection_open(&f, &data, 5001, NULL);
 	assert_int_equal(turn_stream_opened(f.h.s, f.h.now_ns, &data.tuple, true), 0);
-	assert_int_equal(join(&f, &data, id), 400);
+	assert_int_equal(tcp_join(&f, &data, id), 400);
 	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_FRAMED);
-	assert_int_equal(last_order(&f).kind, TP_ORDER_CONNECT);
-	connection_open(&f, &data, 5002, NULL);
-	assert_int_equal(join(&f, &data, id), 0);
-	assert_int_equal(last_order(&f).kind, TP_ORDER_JOIN);
+	assert_int_equal(tcp_last_order(&f).kind, TP_ORDER_CONNECT);
+	tcp_connection_open(&f, &data, 5002, NULL);
+	assert_int_equal(tcp_join(&f, &data, id), 0);
+	assert_int_equal(tcp_last_order(&f).kind, TP_ORDER_JOIN);
 	harness_stop(&f.h);
 }
 
 static void connect_that_fails_is_447(void **state)
 {
-	struct tp_addr peer = peer_at(80);
+	struct tp_addr peer = tcp_peer(80);
 	struct fixture f;
 
 	(void)state;
 	tcp_allocate(&f);
-	assert_int_equal(connect_to(&f, &peer), 1);
-	report_order(&f, &f.h.orders[f.h.n_orders - 1], TP_PEER_GONE);
-	assert_answer(&f, 447);
+	assert_int_equal(tcp_connect(&f, &peer), 1);
+	tcp_report_order(&f, &f.h.orders[f.h.n_orders - 1], TP_PEER_GONE);
+	tcp_assert_answer(&f, 447);
 	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_UNREACHABLE);
 	assert_int_equal(turn_get_counters(f.h.s)->error_447, 1);
-	assert_int_equal(connect_to(&f, &peer), 1);
+	assert_int_equal(tcp_connect(&f, &peer), 1);
 	harness_stop(&f.h);
 }
 
 static void connect_is_refused(void **state)
 {
-	struct tp_addr peer = peer_at(80), none = peer_at(0), own, v6;
+	struct tp_addr peer = tcp_peer(80), none = tcp_peer(0), own, v6;
 	static const uint8_t six[16] = {0x2a, 0x01, 0, 9, [15] = 9};
 	struct client other;
 	struct fixture f;
@@ -288,44 +175,44 @@ static void connect_is_refused(void **state)
 	(void)state;
 	tcp_allocate(&f);
 	v6 = tp_addr_ipv6(six, 80);
-	assert_int_equal(connect_to(&f, NULL), 400);
-	assert_int_equal(connect_to(&f, &none), 400);
-	assert_int_equal(connect_to(&f, &v6), 443);
+	assert_int_equal(tcp_connect(&f, NULL), 400);
+	assert_int_equal(tcp_connect(&f, &none), 400);
+	assert_int_equal(tcp_connect(&f, &v6), 443);
 	// The policy, an own listener, an own relay address without a TCP allocation, the client's.
 	own = tp_addr_ipv4(0x7f000001, 80);
-	assert_int_equal(connect_to(&f, &own), 403);
+	assert_int_equal(tcp_connect(&f, &own), 403);
 	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_PEER);
 	own = f.h.listeners[0].local;
-	assert_int_equal(connect_to(&f, &own), 403);
+	assert_int_equal(tcp_connect(&f, &own), 403);
 	own = f.c.relayed;
 	own.port_be = tp_htons(tp_addr_port(&own) == 65535 ? 65534 : 65535);
-	assert_int_equal(connect_to(&f, &own), 403);
+	assert_int_equal(tcp_connect(&f, &own), 403);
 	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_NO_TCP_PORT);
-	assert_int_equal(connect_to(&f, &f.c.relayed), 403);
+	assert_int_equal(tcp_connect(&f, &f.c.relayed), 403);
 	// That of another TCP allocation may be.
-	connection_open(&f, &other, 5009, "bob");
+	tcp_connection_open(&f, &other, 5009, "bob");
 	assert_int_equal(client_allocate_tcp(&f.h, &other), 0);
-	assert_int_equal(connect_to(&f, &other.relayed), 1);
-	assert_int_equal(connect_to(&f, &peer), 1);
-	assert_int_equal(connect_to(&f, &peer), 446);
+	assert_int_equal(tcp_connect(&f, &other.relayed), 1);
+	assert_int_equal(tcp_connect(&f, &peer), 1);
+	assert_int_equal(tcp_connect(&f, &peer), 446);
 	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_CONNECTED);
 	harness_stop(&f.h);
 }
 
 static void connect_needs_a_tcp_allocation(void **state)
 {
-	struct tp_addr peer = peer_at(80);
+	struct tp_addr peer = tcp_peer(80);
 	struct fixture f;
 
 	(void)state;
 	tcp_init(&f);
-	connection_open(&f, &f.c, 5000, NULL);
-	assert_int_equal(connect_to(&f, &peer), 437);
+	tcp_connection_open(&f, &f.c, 5000, NULL);
+	assert_int_equal(tcp_connect(&f, &peer), 437);
 	assert_int_equal(client_allocate(&f.h, &f.c, 0), 0);
-	assert_int_equal(connect_to(&f, &peer), 437);
+	assert_int_equal(tcp_connect(&f, &peer), 437);
 	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_NOT_TCP);
 	client_user(&f.c, "bob", "builder");
-	assert_int_equal(connect_to(&f, &peer), 441);
+	assert_int_equal(tcp_connect(&f, &peer), 441);
 	harness_stop(&f.h);
 }
 
@@ -337,22 +224,21 @@ static void connections_are_counted(void **state)
 	(void)state;
 	tcp_allocate(&f);
 	for (; n < f.h.conf.data_per_user; n++) {
-		struct tp_addr peer = peer_at((uint16_t)(80 + n));
+		struct tp_addr peer = tcp_peer((uint16_t)(80 + n));
 
-		assert_int_equal(connect_to(&f, &peer), 1);
+		assert_int_equal(tcp_connect(&f, &peer), 1);
 	}
 	{
-		struct tp_addr peer = peer_at(8080);
+		struct tp_addr peer = tcp_peer(8080);
 
-		assert_int_equal(connect_to(&f, &peer), 486);
+		assert_int_equal(tcp_connect(&f, &peer), 486);
 		assert_int_equal(f.h.refusal.cause, TURN_REFUSED_DATA_QUOTA);
-		report_order(&f, &f.h.orders[f.h.n_orders - 1], TP_PEER_GONE);
-		assert_int_equal(connect_to(&f, &peer), 1);
+		tcp_report_order(&f, &f.h.orders[f.h.n_orders - 1], TP_PEER_GONE);
+		assert_int_equal(tcp_connect(&f, &peer), 1);
 	}
 	harness_stop(&f.h);
 }
 
-// Those of all users of the realm.
 // Connect tells which ports of a peer answer: a scan meets the rate.
 static void connects_have_a_rate(void **state)
 {
@@ -367,20 +253,21 @@ static void connects_have_a_rate(void **state)
 	conf.peer_burst = 3;
 	assert_int_equal(turn_reconfigure(f.h.s, &conf), 0);
 	for (uint16_t i = 0; i < 3; i++) {
-		peer = peer_at((uint16_t)(80 + i));
-		assert_int_equal(connect_to(&f, &peer), 1);
+		peer = tcp_peer((uint16_t)(80 + i));
+		assert_int_equal(tcp_connect(&f, &peer), 1);
 	}
-	peer = peer_at(90);
-	assert_int_equal(connect_to(&f, &peer), 508);
+	peer = tcp_peer(90);
+	assert_int_equal(tcp_connect(&f, &peer), 508);
 	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_PEERS);
 	harness_sleep(&f.h, SECOND);
-	assert_int_equal(connect_to(&f, &peer), 1);
+	assert_int_equal(tcp_connect(&f, &peer), 1);
 	harness_stop(&f.h);
 }
 
+// Those of all users of the realm.
 static void connections_of_a_realm_are_bounded(void **state)
 {
-	struct tp_addr peer = peer_at(80);
+	struct tp_addr peer = tcp_peer(80);
 	struct turn_realm_conf realm;
 	struct turn_user_view view;
 	struct turn_conf conf;
@@ -394,19 +281,19 @@ static void connections_of_a_realm_are_bounded(void **state)
 	conf.realms = &realm;
 	assert_int_equal(turn_reconfigure(f.h.s, &conf), 0);
 	harness_drain(&f.h);
-	assert_int_equal(connect_to(&f, &peer), 1);
+	assert_int_equal(tcp_connect(&f, &peer), 1);
 	assert_int_equal(turn_realm_find(f.h.s, 0, &view), 0);
 	assert_int_equal(view.connections, 1);
 	assert_int_equal(view.connections_max, 1);
-	peer = peer_at(81);
-	assert_int_equal(connect_to(&f, &peer), 486);
+	peer = tcp_peer(81);
+	assert_int_equal(tcp_connect(&f, &peer), 486);
 	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_DATA_QUOTA);
 	harness_stop(&f.h);
 }
 
 static void arrival_needs_a_permission(void **state)
 {
-	struct tp_addr peer = peer_at(4000), told;
+	struct tp_addr peer = tcp_peer(4000), told;
 	struct tp_session_order keep;
 	struct client data;
 	struct fixture f;
@@ -414,36 +301,36 @@ static void arrival_needs_a_permission(void **state)
 
 	(void)state;
 	tcp_allocate(&f);
-	report_arrival(&f, came_in, &peer);
+	tcp_report_arrival(&f, TCP_CAME_IN, &peer);
 	assert_int_equal(f.h.reply_len, 0);
-	assert_int_equal(last_order(&f).kind, TP_ORDER_CLOSE);
-	assert_true(last_order(&f).key == came_in);
+	assert_int_equal(tcp_last_order(&f).kind, TP_ORDER_CLOSE);
+	assert_true(tcp_last_order(&f).key == TCP_CAME_IN);
 	assert_int_equal(client_permit(&f.h, &f.c, &peer), 0);
-	report_arrival(&f, came_in + 1, &peer);
-	keep = last_order(&f);
-	assert_true(keep.kind == TP_ORDER_KEEP && keep.key == came_in + 1);
+	tcp_report_arrival(&f, TCP_CAME_IN + 1, &peer);
+	keep = tcp_last_order(&f);
+	assert_true(keep.kind == TP_ORDER_KEEP && keep.key == TCP_CAME_IN + 1);
 	assert_int_equal(tp_load_be16(f.h.reply), MSG_CONNECTION_ATTEMPT);
 	assert_true(f.h.to.connection == f.c.tuple.connection);
 	assert_true(reply_xor_addr(f.h.reply, f.h.reply_len, ATTR_XOR_PEER_ADDRESS, 0, &told));
 	assert_true(tp_addr_equal(&told, &peer));
 	id = reply_u32(&f.h, ATTR_CONNECTION_ID);
-	connection_open(&f, &data, 5001, NULL);
-	assert_int_equal(join(&f, &data, id), 0);
+	tcp_connection_open(&f, &data, 5001, NULL);
+	assert_int_equal(tcp_join(&f, &data, id), 0);
 	// A key of this side's range comes from no edge of ours.
 	peer.port_be = tp_htons(4001);
-	report_arrival(&f, 77, &peer);
-	assert_int_equal(last_order(&f).kind, TP_ORDER_CLOSE);
+	tcp_report_arrival(&f, 77, &peer);
+	assert_int_equal(tcp_last_order(&f).kind, TP_ORDER_CLOSE);
 	// After the permission's end the connection stays, and no other comes.
 	harness_sleep(&f.h, 301 * SECOND);
 	f.h.n_orders = 0;
-	report_arrival(&f, came_in + 2, &peer);
+	tcp_report_arrival(&f, TCP_CAME_IN + 2, &peer);
 	assert_true(f.h.n_orders == 1 && f.h.orders[0].kind == TP_ORDER_CLOSE);
 	harness_stop(&f.h);
 }
 
 static void only_the_owner_joins(void **state)
 {
-	struct tp_addr peer = peer_at(4000);
+	struct tp_addr peer = tcp_peer(4000);
 	struct client data, udp;
 	struct fixture f;
 	struct msg m;
@@ -452,29 +339,29 @@ static void only_the_owner_joins(void **state)
 	(void)state;
 	tcp_allocate(&f);
 	assert_int_equal(client_permit(&f.h, &f.c, &peer), 0);
-	report_arrival(&f, came_in, &peer);
+	tcp_report_arrival(&f, TCP_CAME_IN, &peer);
 	id = reply_u32(&f.h, ATTR_CONNECTION_ID);
-	connection_open(&f, &data, 5001, "bob");
-	assert_int_equal(join(&f, &data, id), 441);
+	tcp_connection_open(&f, &data, 5001, "bob");
+	assert_int_equal(tcp_join(&f, &data, id), 441);
 	client_init(&udp, 0xc6336402, 6000);
 	client_challenge(&f.h, &udp);
-	assert_int_equal(join(&f, &udp, id), 400);
-	assert_int_equal(join(&f, &f.c, id), 400);
-	connection_open(&f, &data, 5002, NULL);
-	assert_int_equal(join(&f, &data, id ^ 1), 400);
+	assert_int_equal(tcp_join(&f, &udp, id), 400);
+	assert_int_equal(tcp_join(&f, &f.c, id), 400);
+	tcp_connection_open(&f, &data, 5002, NULL);
+	assert_int_equal(tcp_join(&f, &data, id ^ 1), 400);
 	client_start(&data, &m, MSG_CONNECTION_BIND);
 	assert_int_equal(client_finish(&f.h, &data, &m), 400);
 	client_start(&data, &m, MSG_CONNECTION_BIND);
 	msg_u32(&m, ATTR_CONNECTION_ID, id);
 	assert_int_equal(client_send(&f.h, &data, &m), 401);
-	assert_int_equal(join(&f, &data, id), 0);
+	assert_int_equal(tcp_join(&f, &data, id), 0);
 	harness_stop(&f.h);
 }
 
 // A client that gives up on 438 has only that one.
 static void nonce_of_the_control_connection_is_good(void **state)
 {
-	struct tp_addr peer = peer_at(4000);
+	struct tp_addr peer = tcp_peer(4000);
 	struct client data;
 	struct fixture f;
 	uint32_t id;
@@ -482,19 +369,19 @@ static void nonce_of_the_control_connection_is_good(void **state)
 	(void)state;
 	tcp_allocate(&f);
 	assert_int_equal(client_permit(&f.h, &f.c, &peer), 0);
-	report_arrival(&f, came_in, &peer);
+	tcp_report_arrival(&f, TCP_CAME_IN, &peer);
 	id = reply_u32(&f.h, ATTR_CONNECTION_ID);
-	connection_open(&f, &data, 5001, NULL);
+	tcp_connection_open(&f, &data, 5001, NULL);
 	strcpy(data.nonce, f.c.nonce);
-	assert_int_equal(join(&f, &data, id ^ 1), 438);
-	assert_int_equal(join(&f, &data, id), 0);
+	assert_int_equal(tcp_join(&f, &data, id ^ 1), 438);
+	assert_int_equal(tcp_join(&f, &data, id), 0);
 	harness_stop(&f.h);
 }
 
 // The password changed since: the allocation's own key is good for it.
 static void owner_joins_by_the_allocations_key(void **state)
 {
-	struct tp_addr peer = peer_at(4000);
+	struct tp_addr peer = tcp_peer(4000);
 	struct client data;
 	struct fixture f;
 	uint8_t key[16];
@@ -503,43 +390,43 @@ static void owner_joins_by_the_allocations_key(void **state)
 	(void)state;
 	tcp_allocate(&f);
 	assert_int_equal(client_permit(&f.h, &f.c, &peer), 0);
-	report_arrival(&f, came_in, &peer);
+	tcp_report_arrival(&f, TCP_CAME_IN, &peer);
 	id = reply_u32(&f.h, ATTR_CONNECTION_ID);
 	msg_key(USER, REALM, "another", key);
 	f.h.users[0].key = turn_key_md5(key);
 	assert_int_equal(turn_reconfigure(f.h.s, &f.h.conf), 0);
-	connection_open(&f, &data, 5001, NULL);
-	assert_int_equal(join(&f, &data, id), 0);
+	tcp_connection_open(&f, &data, 5001, NULL);
+	assert_int_equal(tcp_join(&f, &data, id), 0);
 	harness_stop(&f.h);
 }
 
 static void allocation_takes_its_connections_along(void **state)
 {
-	struct tp_addr peer = peer_at(80);
+	struct tp_addr peer = tcp_peer(80);
 	struct tp_session_order o;
 	struct fixture f;
 
 	(void)state;
 	tcp_allocate(&f);
-	assert_int_equal(connect_to(&f, &peer), 1);
-	o = last_order(&f);
+	assert_int_equal(tcp_connect(&f, &peer), 1);
+	o = tcp_last_order(&f);
 	assert_int_equal(turn_stream_closed(f.h.s, f.h.now_ns, &f.c.tuple), 0);
 	harness_drain(&f.h);
-	assert_int_equal(last_order(&f).kind, TP_ORDER_UNLISTEN);
+	assert_int_equal(tcp_last_order(&f).kind, TP_ORDER_UNLISTEN);
 	assert_int_equal(turn_get_counters(f.h.s)->data_closed, 1);
 	// It came about meanwhile.
-	report_order(&f, &o, TP_PEER_WAITS);
+	tcp_report_order(&f, &o, TP_PEER_WAITS);
 	assert_int_equal(f.h.reply_len, 0);
-	assert_int_equal(last_order(&f).kind, TP_ORDER_CLOSE);
+	assert_int_equal(tcp_last_order(&f).kind, TP_ORDER_CLOSE);
 	f.h.n_orders = 0;
-	report_order(&f, &o, TP_PEER_GONE);
+	tcp_report_order(&f, &o, TP_PEER_GONE);
 	assert_int_equal(f.h.n_orders, 0);
 	harness_stop(&f.h);
 }
 
 static void policy_ends_connections(void **state)
 {
-	struct tp_addr peer = peer_at(80);
+	struct tp_addr peer = tcp_peer(80);
 	struct policy_config deny = {.own = NULL};
 	struct policy *policy;
 	struct text_scope all = {.cidr = {.ip = {.family = TP_FAMILY_IPV4}}};
@@ -547,7 +434,7 @@ static void policy_ends_connections(void **state)
 
 	(void)state;
 	tcp_allocate(&f);
-	assert_int_equal(connect_to(&f, &peer), 1);
+	assert_int_equal(tcp_connect(&f, &peer), 1);
 	deny.deny = &all;
 	deny.n_deny = 1;
 	policy = policy_create(&deny);
@@ -556,8 +443,8 @@ static void policy_ends_connections(void **state)
 	assert_int_equal(turn_reconfigure(f.h.s, &f.h.conf), 0);
 	turn_advance(f.h.s, f.h.now_ns, 1000);
 	harness_drain(&f.h);
-	assert_int_equal(last_order(&f).kind, TP_ORDER_CLOSE);
-	assert_int_equal(connect_to(&f, &peer), 403);
+	assert_int_equal(tcp_last_order(&f).kind, TP_ORDER_CLOSE);
+	assert_int_equal(tcp_connect(&f, &peer), 403);
 	harness_stop(&f.h);
 	policy_destroy(policy);
 }
@@ -565,7 +452,7 @@ static void policy_ends_connections(void **state)
 // The edge goes on meanwhile, and reports all that it has.
 static void restart_finds_them_again(void **state)
 {
-	struct tp_addr peer = peer_at(80), late = peer_at(81);
+	struct tp_addr peer = tcp_peer(80), late = tcp_peer(81);
 	struct tp_session_order o, failing;
 	struct client data;
 	struct fixture f;
@@ -573,32 +460,32 @@ static void restart_finds_them_again(void **state)
 
 	(void)state;
 	tcp_allocate(&f);
-	assert_int_equal(connect_to(&f, &peer), 1);
-	o = last_order(&f);
-	assert_int_equal(connect_to(&f, &late), 1);
-	failing = last_order(&f);
+	assert_int_equal(tcp_connect(&f, &peer), 1);
+	o = tcp_last_order(&f);
+	assert_int_equal(tcp_connect(&f, &late), 1);
+	failing = tcp_last_order(&f);
 	harness_restart(&f.h);
 	assert_int_equal(turn_stream_opened(f.h.s, f.h.now_ns, &f.c.tuple, false), 0);
 	f.h.n_orders = 0;
-	report_order(&f, &failing, TP_PEER_GONE);
-	assert_answer(&f, 447);
+	tcp_report_order(&f, &failing, TP_PEER_GONE);
+	tcp_assert_answer(&f, 447);
 	memcpy(f.c.txid, ((const uint8_t *)&o.note) + 8, TXID_LEN);
-	report_order(&f, &o, TP_PEER_WAITS);
-	assert_answer(&f, 0);
+	tcp_report_order(&f, &o, TP_PEER_WAITS);
+	tcp_assert_answer(&f, 0);
 	id = reply_u32(&f.h, ATTR_CONNECTION_ID);
 	turn_edge_synced(f.h.s);
 	harness_drain(&f.h);
 	assert_true(f.h.n_orders == 1 && f.h.orders[0].kind == TP_ORDER_LISTEN);
 	f.c.txid[0] = 0x55;
-	assert_int_equal(connect_to(&f, &peer), 446);
-	connection_open(&f, &data, 5001, NULL);
-	assert_int_equal(join(&f, &data, id), 0);
+	assert_int_equal(tcp_connect(&f, &peer), 446);
+	tcp_connection_open(&f, &data, 5001, NULL);
+	assert_int_equal(tcp_join(&f, &data, id), 0);
 	// Another session of the same edge, which has it no more.
 	turn_streams_lost(f.h.s, f.h.now_ns);
 	assert_int_equal(turn_stream_opened(f.h.s, f.h.now_ns, &f.c.tuple, false), 0);
 	turn_edge_synced(f.h.s);
 	harness_drain(&f.h);
-	assert_int_equal(connect_to(&f, &peer), 1);
+	assert_int_equal(tcp_connect(&f, &peer), 1);
 	harness_stop(&f.h);
 }
 
