@@ -373,17 +373,11 @@ int tables_permission_ports(void *ctx, uint32_t ref, const struct tp_port_set *a
 // Adds to result->corrupt.
 void tables_scan_chains(struct tables *t, uint8_t *linked, struct tables_recovery *result);
 
-// ---- store.c: tear-down and links, for recovery too ----
+// ---- entry.c: one entry in the table ----
 
-// The index word of a relayed transport address, NULL when its relay has none.
-_Atomic uint32_t *tables_port_word(const struct tables *t, const struct tp_entry_relay *relay);
-
-void tables_allocation_end(struct tables *t, uint32_t ref);
-void tables_object_end(struct tables *t, uint32_t ref);
+// The objects of an allocation are in a ring of links, which begins and ends at the allocation.
 void tables_ring_add(struct tables *t, uint32_t allocation, uint32_t object);
 void tables_ring_remove(struct tables *t, uint32_t object);
-// The index words of the allocation's ports that are `was`.
-void tables_ports_set(struct tables *t, const struct tp_entry *e, uint32_t was, uint32_t value);
 // Before slots are taken: refills empty pools with slots that have become free.
 void tables_room_make(struct tables *t);
 // Counts that no slot is left: -ENOSPC.
@@ -395,6 +389,16 @@ void tables_entry_end(struct tables *t, uint32_t slot);
 // entry; returns it, or 0 when none is free. Fields that change in place are carried over, and the
 // next hop's reference too.
 uint32_t tables_entry_move(struct tables *t, uint32_t i, struct tp_entry *content);
+
+// ---- store.c: tear-down, for recovery too ----
+
+// The index word of a relayed transport address, NULL when its relay has none.
+_Atomic uint32_t *tables_port_word(const struct tables *t, const struct tp_entry_relay *relay);
+// The index words of the allocation's ports that are `was`.
+void tables_ports_set(struct tables *t, const struct tp_entry *e, uint32_t was, uint32_t value);
+
+void tables_allocation_end(struct tables *t, uint32_t ref);
+void tables_object_end(struct tables *t, uint32_t ref);
 
 // ---- move.c: the store's functions for mobility, and moves under other changes -----------------
 
