@@ -14,58 +14,13 @@
 
 #include <cmocka.h>
 
-static int owner;
-
-static struct tp_addr remote(uint16_t port)
-{
-	return tp_addr_ipv4(0x0a000002, port);
-}
-
-static uint64_t open_one(struct stand *s, unsigned thread, uint16_t port)
-{
-	struct tp_addr r = remote(port);
-
-	return edge_link_open(edge_link_thread(s->link, thread), LISTENER, &r, 0, &owner);
-}
-
-// Everything is up, with one edge thread and `n` workers.
-static void start(struct stand *s, unsigned n_workers)
-{
-	struct stand_message m;
-
-	stand_control(s);
-	stand_edge(s, n_workers, 1, 4);
-	stand_turn(s);
-	stand_listeners(s, STAND_PAIR, LISTENER);
-	stand_turn(s);
-	stand_dataplane(s, n_workers);
-	stand_turn(s);
-	assert_true(edge_link_is_up(s->link).control && edge_link_is_up(s->link).dataplane);
-	assert_true(stand_told(s, &m) && m.head.kind == TP_SESSION_SYNCED);
-}
-
-static void assert_told(
-	struct stand *s, enum tp_session_kind kind, uint64_t connection, uint16_t port)
-{
-	struct stand_message m;
-	struct tp_addr r = remote(port);
-
-	edge_link_flush(edge_link_thread(s->link, 0));
-	assert_true(stand_told(s, &m));
-	assert_int_equal(m.head.kind, kind);
-	assert_int_equal(m.head.n, 1);
-	assert_true(m.items[0].connection == connection);
-	assert_int_equal(m.items[0].listener_id, LISTENER);
-	assert_true(tp_addr_equal(&m.items[0].remote, &r));
-}
-
 // Told again when it changes, and not otherwise.
 static void expiry_is_told(void **state)
 {
 	struct stand *s = *state;
 	struct stand_message m;
 
-	start(s, 1);
+	stand_start(s, 1);
 	for (uint64_t expires_s = 1800000000; expires_s < 1800000002; expires_s++) {
 		edge_link_expires(s->link, expires_s);
 		stand_turn(s);
@@ -109,32 +64,32 @@ static void connections_are_reported(void **state)
 	struct tp_addr none = {.family = TP_FAMILY_IPV4};
 	uint64_t a, b;
 
-	start(s, 1);
+	stand_start(s, 1);
 	t = edge_link_thread(s->link, 0);
-	a = open_one(s, 0, 1001);
-	assert_told(s, TP_SESSION_OPENED, a, 1001);
-	b = open_one(s, 0, 1002);
+	a = stand_open(s, 0, 1001);
+	stand_assert_told(s, TP_SESSION_OPENED, a, 1001);
+	b = stand_open(s, 0, 1002);
 	assert_true(tp_connection_valid(a) && tp_connection_valid(b) && a != b);
-	assert_told(s, TP_SESSION_OPENED, b, 1002);
+	stand_assert_told(s, TP_SESSION_OPENED, b, 1002);
 	edge_link_close(t, a);
-	assert_told(s, TP_SESSION_CLOSED, a, 1001);
+	stand_assert_told(s, TP_SESSION_CLOSED, a, 1001);
 	edge_link_close(t, a);
-	assert_true(open_one(s, 0, 1003) != 0 && open_one(s, 0, 1004) != 0);
-	assert_true(open_one(s, 0, 1005) != 0);
-	assert_true(open_one(s, 0, 1006) == 0);
-	assert_true(edge_link_open(t, LISTENER, &none, 0, &owner) == 0);
-	assert_true(edge_link_open(t, 0, &s->edge.slots[0].remote, 0, &owner) == 0);
+	assert_true(stand_open(s, 0, 1003) != 0 && stand_open(s, 0, 1004) != 0);
+	assert_true(stand_open(s, 0, 1005) != 0);
+	assert_true(stand_open(s, 0, 1006) == 0);
+	assert_true(edge_link_open(t, LISTENER, &none, 0, &stand_owner) == 0);
+	assert_true(edge_link_open(t, 0, &s->edge.slots[0].remote, 0, &stand_owner) == 0);
 }
 
 static void flags_are_told(void **state)
 {
 	struct stand *s = *state;
 	struct stand_message m;
-	struct tp_addr r = remote(1001);
+	struct tp_addr r = stand_remote(1001);
 
-	start(s, 1);
+	stand_start(s, 1);
 	assert_true(edge_link_open(edge_link_thread(s->link, 0), LISTENER, &r, TP_REPORT_FRAMED,
-			    &owner) != 0);
+			    &stand_owner) != 0);
 	edge_link_flush(edge_link_thread(s->link, 0));
 	assert_true(stand_told(s, &m));
 	assert_int_equal(m.items[0].flags, TP_REPORT_FRAMED);
@@ -148,17 +103,17 @@ static void control_comes_back(void **state)
 	struct stand_message m;
 	uint64_t a, b, c, d;
 
-	start(s, 1);
+	stand_start(s, 1);
 	t = edge_link_thread(s->link, 0);
-	a = open_one(s, 0, 1001);
-	b = open_one(s, 0, 1002);
+	a = stand_open(s, 0, 1001);
+	b = stand_open(s, 0, 1002);
 	stand_control_kill(s);
 	stand_turn(s);
 	assert_false(edge_link_is_up(s->link).control);
 	edge_link_close(t, a);
-	c = open_one(s, 0, 1003);
+	c = stand_open(s, 0, 1003);
 	edge_link_close(t, c);
-	d = open_one(s, 0, 1004);
+	d = stand_open(s, 0, 1004);
 	stand_control(s);
 	stand_turn(s);
 	assert_false(stand_told(s, &m));
@@ -178,14 +133,14 @@ static void reports_wait_for_room(void **state)
 	uint64_t last = 0;
 	unsigned n = 0;
 
-	start(s, 1);
+	stand_start(s, 1);
 	for (unsigned i = 0; i < 3000; i++) {
-		last = open_one(s, 0, (uint16_t)(1000 + i));
+		last = stand_open(s, 0, (uint16_t)(1000 + i));
 		edge_link_flush(edge_link_thread(s->link, 0));
 		edge_link_close(edge_link_thread(s->link, 0), last);
 		edge_link_flush(edge_link_thread(s->link, 0));
 	}
-	last = open_one(s, 0, 999);
+	last = stand_open(s, 0, 999);
 	for (bool more = true; more;) {
 		more = false;
 		while (stand_told(s, &m)) {
@@ -206,14 +161,14 @@ static void a_wrong_message_ends_the_session(void **state)
 	struct stand *s = *state;
 	uint64_t a;
 
-	start(s, 1);
-	a = open_one(s, 0, 1001);
-	assert_told(s, TP_SESSION_OPENED, a, 1001);
+	stand_start(s, 1);
+	a = stand_open(s, 0, 1001);
+	stand_assert_told(s, TP_SESSION_OPENED, a, 1001);
 	assert_int_equal(send(s->control_fd, "nonsense", 8, 0), 8);
 	stand_turn(s);
 	stand_listeners(s, STAND_PAIR, LISTENER);
 	stand_turn(s);
-	assert_told(s, TP_SESSION_OPENED, a, 1001);
+	stand_assert_told(s, TP_SESSION_OPENED, a, 1001);
 	stand_assert_synced(s);
 }
 
@@ -225,28 +180,6 @@ static struct tp_ring_slot message_for(uint64_t connection, uint8_t first)
 	return m;
 }
 
-static void worker_put(struct stand *s, unsigned worker, const struct tp_ring_slot *m)
-{
-	struct tp_ring_producer r = shm_streams_producer(&s->stream, &s->edge, worker, 0);
-	struct tp_ring_slot *slot = tp_ring_reserve(&r);
-
-	assert_non_null(slot);
-	*slot = *m;
-	tp_ring_publish(&r);
-}
-
-static bool worker_take(struct stand *s, unsigned worker, struct tp_ring_slot *m)
-{
-	struct tp_ring_consumer r = shm_streams_consumer(&s->stream, &s->edge, worker, 0);
-	const struct tp_ring_slot *slot = tp_ring_peek(&r);
-
-	if (slot == NULL)
-		return false;
-	*m = *slot;
-	tp_ring_release(&r);
-	return true;
-}
-
 // Those that opened in one turn leave together, before the first message of any of them is seen.
 static void reports_leave_together(void **state)
 {
@@ -256,22 +189,22 @@ static void reports_leave_together(void **state)
 	struct tp_ring_slot slot;
 	uint64_t a, b, c;
 
-	start(s, 1);
+	stand_start(s, 1);
 	t = edge_link_thread(s->link, 0);
-	a = open_one(s, 0, 1001);
-	b = open_one(s, 0, 1002);
+	a = stand_open(s, 0, 1001);
+	b = stand_open(s, 0, 1002);
 	assert_int_equal(edge_link_send(t, b, "hello", 5), 0);
 	assert_false(stand_told(s, &m));
-	assert_false(worker_take(s, 0, &slot));
+	assert_false(stand_worker_take(s, 0, &slot));
 	edge_link_flush(t);
 	assert_true(stand_told(s, &m));
 	assert_true(m.head.kind == TP_SESSION_OPENED && m.head.n == 2);
 	assert_true(m.items[0].connection == a && m.items[1].connection == b);
-	assert_true(worker_take(s, 0, &slot) && slot.connection == b);
+	assert_true(stand_worker_take(s, 0, &slot) && slot.connection == b);
 	// A slot with another connection: its end, then the message.
 	edge_link_close(t, a);
 	edge_link_close(t, b);
-	c = open_one(s, 0, 1003);
+	c = stand_open(s, 0, 1003);
 	edge_link_flush(t);
 	assert_true(stand_told(s, &m));
 	assert_true(m.head.kind == TP_SESSION_CLOSED && m.head.n == 2);
@@ -290,9 +223,9 @@ static void room_is_waited_for(void **state)
 	unsigned worker = 9, n = 0;
 	uint64_t a;
 
-	start(s, 1);
+	stand_start(s, 1);
 	t = edge_link_thread(s->link, 0);
-	a = open_one(s, 0, 1001);
+	a = stand_open(s, 0, 1001);
 	assert_true(edge_link_room(t, a, &worker) && worker == 0);
 	while (edge_link_send(t, a, "x", 1) == 0)
 		n++;
@@ -304,7 +237,7 @@ static void room_is_waited_for(void **state)
 	for (n = 0; n < TP_RING_SLOTS / 2; n++) {
 		assert_true(edge_link_sleep(t));
 		edge_link_wake(t);
-		assert_true(worker_take(s, 0, &m));
+		assert_true(stand_worker_take(s, 0, &m));
 	}
 	assert_false(edge_link_sleep(t));
 	edge_link_want(t, 0);
@@ -324,7 +257,7 @@ static void on_message(void *ctx, void *of, uint64_t connection, const uint8_t *
 {
 	struct heard *h = ctx;
 
-	assert_true(len > 0 && (of == NULL || of == &owner));
+	assert_true(len > 0 && (of == NULL || of == &stand_owner));
 	h->n++;
 	h->connection = connection;
 	h->first = data[0];
@@ -349,15 +282,15 @@ static void messages_reach_one_worker(void **state)
 	unsigned n[2] = {0, 0};
 	uint64_t a;
 
-	start(s, 2);
+	stand_start(s, 2);
 	t = edge_link_thread(s->link, 0);
-	a = open_one(s, 0, 1001);
+	a = stand_open(s, 0, 1001);
 	for (unsigned i = 0; i < 10; i++)
 		assert_int_equal(edge_link_send(t, a, "hello", 5), 0);
 	edge_link_flush(t);
 	for (unsigned w = 0; w < 2; w++) {
-		while (worker_take(s, w, &m)) {
-			struct tp_addr r = remote(1001);
+		while (stand_worker_take(s, w, &m)) {
+			struct tp_addr r = stand_remote(1001);
 
 			n[w]++;
 			assert_true(m.connection == a && m.local_id == LISTENER && m.len == 5);
@@ -384,24 +317,24 @@ static void stale_and_bad_messages_are_counted(void **state)
 	struct tp_ring_slot m;
 	uint64_t a;
 
-	start(s, 2);
+	stand_start(s, 2);
 	t = edge_link_thread(s->link, 0);
-	a = open_one(s, 0, 1001);
+	a = stand_open(s, 0, 1001);
 	m = message_for(a, 7);
-	worker_put(s, 1, &m);
+	stand_worker_put(s, 1, &m);
 	m = message_for(a + (1ull << 32), 8); // the next one of the slot
-	worker_put(s, 0, &m);
+	stand_worker_put(s, 0, &m);
 	m = message_for(a | 0x01000000, 8); // another thread's
-	worker_put(s, 0, &m);
+	stand_worker_put(s, 0, &m);
 	m = message_for(a, 9);
 	m.len = TP_RING_DATA_MAX + 1;
-	worker_put(s, 0, &m);
+	stand_worker_put(s, 0, &m);
 	m = message_for(5, 22);
 	m.kind = TP_RING_DTLS;
 	m.tag = 6;
 	m.local_id = LISTENER;
-	m.remote = remote(1);
-	worker_put(s, 1, &m);
+	m.remote = stand_remote(1);
+	stand_worker_put(s, 1, &m);
 	assert_int_equal(edge_link_poll(t, 2, &r), 2);
 	assert_int_equal(edge_link_poll(t, 9, &r), 3);
 	assert_true(h.n == 2 && h.listener_id == LISTENER);
@@ -411,7 +344,7 @@ static void stale_and_bad_messages_are_counted(void **state)
 	// Back by the way it came.
 	assert_int_equal(edge_link_send_datagram(t, LISTENER, &m.remote, &h.way, "\x14", 1), 0);
 	edge_link_flush(t);
-	assert_true(worker_take(s, 0, &m) || worker_take(s, 1, &m));
+	assert_true(stand_worker_take(s, 0, &m) || stand_worker_take(s, 1, &m));
 	assert_true(m.kind == TP_RING_DTLS && m.connection == 5 && m.tag == 6);
 	assert_int_equal(
 		edge_link_send_datagram(t, LISTENER, &m.remote, &h.way, "\x40", 1), -EINVAL);
@@ -441,12 +374,12 @@ static void each_side_wakes_the_other(void **state)
 	struct tp_ring_slot m;
 	uint64_t a;
 
-	start(s, 1);
+	stand_start(s, 1);
 	t = edge_link_thread(s->link, 0);
-	a = open_one(s, 0, 1001);
+	a = stand_open(s, 0, 1001);
 	assert_int_equal(s->n_timers, 1);
 	m = message_for(a, 7);
-	worker_put(s, 0, &m);
+	stand_worker_put(s, 0, &m);
 	assert_false(edge_link_sleep(t));
 	assert_int_equal(edge_link_poll(t, 5, &r), 1);
 	assert_true(edge_link_sleep(t));
@@ -481,9 +414,9 @@ static void dataplane_comes_back(void **state)
 	struct tp_ring_slot m;
 	uint64_t a;
 
-	start(s, 2);
+	stand_start(s, 2);
 	t = edge_link_thread(s->link, 0);
-	a = open_one(s, 0, 1001);
+	a = stand_open(s, 0, 1001);
 	for (unsigned n = 2; n > 0; n--) {
 		stand_dataplane_kill(s);
 		stand_turn(s);
@@ -497,11 +430,11 @@ static void dataplane_comes_back(void **state)
 		// With a fresh file the consumer's word has to be set first.
 		assert_int_equal(edge_link_poll(t, 1, &r), 0);
 		m = message_for(a, 7);
-		worker_put(s, 0, &m);
+		stand_worker_put(s, 0, &m);
 		assert_int_equal(edge_link_poll(t, 5, &r), 1);
 		assert_int_equal(edge_link_send(t, a, "x", 1), 0);
 		edge_link_flush(t);
-		assert_true(worker_take(s, 0, &m) || (n == 2 && worker_take(s, 1, &m)));
+		assert_true(stand_worker_take(s, 0, &m) || (n == 2 && stand_worker_take(s, 1, &m)));
 	}
 }
 
@@ -515,9 +448,9 @@ static void a_file_is_cut_off(void **state)
 	const struct edge_link_receiver r = {&h, on_message, on_datagram};
 	uint64_t a;
 
-	start(s, 1);
+	stand_start(s, 1);
 	t = edge_link_thread(s->link, 0);
-	a = open_one(s, 0, 1001);
+	a = stand_open(s, 0, 1001);
 	assert_int_equal(ftruncate(s->stream.file.fd, 0), 0);
 	assert_int_equal(edge_link_poll(t, 5, &r), 0);
 	stand_turn(s);
@@ -535,19 +468,19 @@ static void edge_comes_back(void **state)
 	struct tp_ring_slot m;
 	uint64_t a, b;
 
-	start(s, 1);
-	a = open_one(s, 0, 1001);
+	stand_start(s, 1);
+	a = stand_open(s, 0, 1001);
 	m = message_for(a, 7);
-	worker_put(s, 0, &m);
+	stand_worker_put(s, 0, &m);
 	stand_edge(s, 1, 1, 4);
 	stand_turn(s);
 	stand_listeners(s, STAND_PAIR, LISTENER);
 	stand_turn(s);
 	stand_assert_synced(s);
-	b = open_one(s, 0, 1002);
+	b = stand_open(s, 0, 1002);
 	assert_true(tp_connection_egress(a) == tp_connection_egress(b));
 	assert_true(tp_connection_generation(b) > tp_connection_generation(a));
-	assert_told(s, TP_SESSION_OPENED, b, 1002);
+	stand_assert_told(s, TP_SESSION_OPENED, b, 1002);
 	assert_int_equal(edge_link_poll(edge_link_thread(s->link, 0), 5, &r), 1);
 	assert_int_equal(h.n, 0);
 	edge_link_counters_add(s->link, &c);

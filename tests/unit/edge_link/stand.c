@@ -14,6 +14,8 @@
 
 #include "scratch_place.h"
 
+int stand_owner;
+
 static int listen_at(const struct stand *s, const char *name, int type)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
@@ -206,4 +208,68 @@ int stand_teardown(void **state)
 	stand_remove(*state);
 	free(*state);
 	return 0;
+}
+
+struct tp_addr stand_remote(uint16_t port)
+{
+	return tp_addr_ipv4(0x0a000002, port);
+}
+
+uint64_t stand_open(struct stand *s, unsigned thread, uint16_t port)
+{
+	struct tp_addr r = stand_remote(port);
+
+	return edge_link_open(edge_link_thread(s->link, thread), LISTENER, &r, 0, &stand_owner);
+}
+
+void stand_start(struct stand *s, unsigned n_workers)
+{
+	struct stand_message m;
+
+	stand_control(s);
+	stand_edge(s, n_workers, 1, 4);
+	stand_turn(s);
+	stand_listeners(s, STAND_PAIR, LISTENER);
+	stand_turn(s);
+	stand_dataplane(s, n_workers);
+	stand_turn(s);
+	assert_true(edge_link_is_up(s->link).control && edge_link_is_up(s->link).dataplane);
+	assert_true(stand_told(s, &m) && m.head.kind == TP_SESSION_SYNCED);
+}
+
+void stand_assert_told(
+	struct stand *s, enum tp_session_kind kind, uint64_t connection, uint16_t port)
+{
+	struct stand_message m;
+	struct tp_addr r = stand_remote(port);
+
+	edge_link_flush(edge_link_thread(s->link, 0));
+	assert_true(stand_told(s, &m));
+	assert_int_equal(m.head.kind, kind);
+	assert_int_equal(m.head.n, 1);
+	assert_true(m.items[0].connection == connection);
+	assert_int_equal(m.items[0].listener_id, LISTENER);
+	assert_true(tp_addr_equal(&m.items[0].remote, &r));
+}
+
+void stand_worker_put(struct stand *s, unsigned worker, const struct tp_ring_slot *m)
+{
+	struct tp_ring_producer r = shm_streams_producer(&s->stream, &s->edge, worker, 0);
+	struct tp_ring_slot *slot = tp_ring_reserve(&r);
+
+	assert_non_null(slot);
+	*slot = *m;
+	tp_ring_publish(&r);
+}
+
+bool stand_worker_take(struct stand *s, unsigned worker, struct tp_ring_slot *m)
+{
+	struct tp_ring_consumer r = shm_streams_consumer(&s->stream, &s->edge, worker, 0);
+	const struct tp_ring_slot *slot = tp_ring_peek(&r);
+
+	if (slot == NULL)
+		return false;
+	*m = *slot;
+	tp_ring_release(&r);
+	return true;
 }

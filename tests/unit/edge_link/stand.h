@@ -63,3 +63,18 @@ bool stand_told(struct stand *s, struct stand_message *m);
 // Control has been told that this is all, and nothing else.
 void stand_assert_synced(struct stand *s);
 struct tp_addr stand_local(void);
+
+// The owner of connections that stand_open opens.
+extern int stand_owner;
+
+// Everything is up, with one edge thread and `n_workers`, and control has been told so.
+void stand_start(struct stand *s, unsigned n_workers);
+struct tp_addr stand_remote(uint16_t port);
+// A connection of the listener from stand_remote(port). 0: there is no room.
+uint64_t stand_open(struct stand *s, unsigned thread, uint16_t port);
+// The next message to control is this report and no other.
+void stand_assert_told(
+	struct stand *s, enum tp_session_kind kind, uint64_t connection, uint16_t port);
+// A worker's ends of its rings with the first thread.
+void stand_worker_put(struct stand *s, unsigned worker, const struct tp_ring_slot *m);
+bool stand_worker_take(struct stand *s, unsigned worker, struct tp_ring_slot *m); // false: none
