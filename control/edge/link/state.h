@@ -46,6 +46,12 @@ struct counters {
 #undef EDGE_LINK_FIELD
 };
 
+static inline void counter_add(_Atomic uint64_t *word, uint64_t n)
+{
+	atomic_store_explicit(
+		word, atomic_load_explicit(word, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
 struct edge_link_thread {
 	struct edge_link *link;
 	unsigned number;
@@ -132,6 +138,11 @@ void waking_read(struct edge_link *l);
 // Makes, maps and takes away files as is due.
 void files_tick(struct edge_link *l);
 void files_fini(struct edge_link *l);
+
+// ---- connection.c: its thread -------------------------------------------------------------------
+
+// Returns the slot of an open connection, and its index; NULL: the handle is of none.
+struct slot *connection_slot(struct edge_link_thread *t, uint64_t connection, uint32_t *index);
 
 // ---- thread.c -----------------------------------------------------------------------------------
 

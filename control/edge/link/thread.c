@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A thread's connections, and its ends of the rings.
+// A thread's ends of the rings.
 #include "state.h"
 
 #include <errno.h>
@@ -35,12 +35,6 @@ void thread_fini(struct edge_link_thread *t)
 int edge_link_thread_fd(const struct edge_link_thread *t)
 {
 	return t->timer_fd;
-}
-
-static void count(_Atomic uint64_t *word, uint64_t n)
-{
-	atomic_store_explicit(
-		word, atomic_load_explicit(word, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
 // ---- the view -----------------------------------------------------------------------------------
@@ -112,85 +106,6 @@ static struct view *view_use(struct edge_link_thread *t)
 	return v != NULL && t->number < v->n_threads ? v : NULL;
 }
 
-// ---- connections --------------------------------------------------------------------------------
-
-static struct slot *slot_take(struct edge_link_thread *t, uint32_t *index)
-{
-	if (t->first_free != 0) {
-		*index = t->first_free;
-		t->first_free = t->slots[*index].next_free;
-	} else if (t->n_fresh < t->link->settings.connections_max) {
-		*index = ++t->n_fresh;
-	} else {
-		return NULL;
-	}
-	return &t->slots[*index];
-}
-
-// 0 stands for no connection.
-static uint32_t generation_next(struct edge_link_thread *t)
-{
-	uint32_t g = atomic_load_explicit(&t->generation, memory_order_relaxed) + 1;
-
-	g += g == 0;
-	atomic_store_explicit(&t->generation, g, memory_order_relaxed);
-	return g;
-}
-
-static struct slot *slot_of(struct edge_link_thread *t, uint64_t connection, uint32_t *index)
-{
-	uint32_t egress = tp_connection_egress(connection);
-	struct slot *s;
-
-	*index = tp_egress_slot(egress);
-	if (!tp_connection_valid(connection) || tp_egress_thread(egress) != t->number ||
-		*index == 0 || *index > t->n_fresh)
-		return NULL;
-	s = &t->slots[*index];
-	return s->owner != NULL && s->generation == tp_connection_generation(connection) ? s : NULL;
-}
-
-uint64_t edge_link_open(struct edge_link_thread *t, uint16_t listener_id,
-	const struct tp_addr *remote, uint16_t flags, void *owner)
-{
-	struct tp_session_report is = {
-		.remote = *remote, .listener_id = listener_id, .flags = flags};
-	struct slot *s;
-	uint32_t index;
-
-	if (listener_id == 0 || owner == NULL || remote->port_be == 0 ||
-		(remote->family != TP_FAMILY_IPV4 && remote->family != TP_FAMILY_IPV6))
-		return 0;
-	s = slot_take(t, &index);
-	if (s == NULL) {
-		count(&t->counters.refused, 1);
-		return 0;
-	}
-	s->owner = owner;
-	s->generation = generation_next(t);
-	is.connection = tp_connection(t->number, index, s->generation);
-	session_mark(t->link, s, &is);
-	t->untold = true;
-	count(&t->counters.opened, 1);
-	return is.connection;
-}
-
-void edge_link_close(struct edge_link_thread *t, uint64_t connection)
-{
-	static const struct tp_session_report none;
-	uint32_t index;
-	struct slot *s = slot_of(t, connection, &index);
-
-	if (s == NULL)
-		return;
-	s->owner = NULL;
-	s->next_free = t->first_free;
-	t->first_free = index;
-	session_mark(t->link, s, &none);
-	t->untold = true;
-	count(&t->counters.closed, 1);
-}
-
 // ---- to workers ---------------------------------------------------------------------------------
 
 static void slot_prefetch_write(struct tp_ring_slot *slots, struct tp_ring_slot *slot)
@@ -223,10 +138,10 @@ static int send(struct edge_link_thread *t, uint32_t hash, const struct tp_ring_
 	out = out_to(t, v, worker);
 	resets = out->ring.resets;
 	slot = out_reserve(out);
-	count(&t->counters.resets, out->ring.resets - resets);
+	counter_add(&t->counters.resets, out->ring.resets - resets);
 	t->sent_to |= 1ull << worker;
 	if (slot == NULL) {
-		count(&t->counters.send_full, 1);
+		counter_add(&t->counters.send_full, 1);
 		return -ENOBUFS;
 	}
 	memcpy(slot, head, offsetof(struct tp_ring_slot, data));
@@ -235,7 +150,7 @@ static int send(struct edge_link_thread *t, uint32_t hash, const struct tp_ring_
 	slot_prefetch_write(out->ring.slots, slot);
 	if (++out->filled >= SHOWN_AT_ONCE)
 		show(t, out);
-	count(&t->counters.sent, 1);
+	counter_add(&t->counters.sent, 1);
 	return 0;
 }
 
@@ -245,7 +160,7 @@ bool edge_link_room(struct edge_link_thread *t, uint64_t connection, unsigned *w
 	uint32_t index;
 
 	*worker = 0;
-	if (slot_of(t, connection, &index) == NULL)
+	if (connection_slot(t, connection, &index) == NULL)
 		return true;
 	if (v == NULL)
 		return false;
@@ -263,7 +178,7 @@ void edge_link_want(struct edge_link_thread *t, uint64_t workers)
 int edge_link_send(struct edge_link_thread *t, uint64_t connection, const void *data, size_t len)
 {
 	uint32_t index;
-	const struct slot *s = slot_of(t, connection, &index);
+	const struct slot *s = connection_slot(t, connection, &index);
 	struct tp_ring_slot head;
 
 	if (s == NULL)
@@ -350,9 +265,9 @@ static void message_hand(struct edge_link_thread *t, const struct tp_ring_slot *
 	if (head->kind == TP_RING_DTLS && addr_take(&remote, &head->remote)) {
 		r->datagram(r->ctx, head->local_id, &remote, &way, t->message, head->len);
 	} else if (head->kind != TP_RING_MESSAGE) {
-		count(&t->counters.bad, 1);
-	} else if ((s = slot_of(t, head->connection, &index)) == NULL) {
-		count(&t->counters.stale, 1);
+		counter_add(&t->counters.bad, 1);
+	} else if ((s = connection_slot(t, head->connection, &index)) == NULL) {
+		counter_add(&t->counters.stale, 1);
 	} else {
 		r->message(r->ctx, s->owner, head->connection, t->message, head->len);
 	}
@@ -374,7 +289,7 @@ static bool take(struct edge_link_thread *t, struct tp_ring_consumer *ring,
 	const struct tp_ring_slot *slot = tp_ring_peek(ring);
 	struct tp_ring_slot head;
 
-	count(&t->counters.resets, ring->resets - resets);
+	counter_add(&t->counters.resets, ring->resets - resets);
 	if (slot == NULL)
 		return false;
 	memcpy(&head, slot, offsetof(struct tp_ring_slot, data));
@@ -382,9 +297,9 @@ static bool take(struct edge_link_thread *t, struct tp_ring_consumer *ring,
 		memcpy(t->message, slot->data, head.len);
 	slot_prefetch(ring->slots, slot);
 	tp_ring_release(ring);
-	count(&t->counters.received, 1);
+	counter_add(&t->counters.received, 1);
 	if (head.len == 0 || head.len > TP_RING_DATA_MAX)
-		count(&t->counters.bad, 1);
+		counter_add(&t->counters.bad, 1);
 	else
 		message_hand(t, &head, r);
 	return true;
