@@ -144,6 +144,8 @@ extern const struct section conf_schema_secret;
 extern const struct section conf_schema_tokens;
 extern const struct section conf_schema_peers;
 extern const struct section conf_schema_budget;
+extern const struct section conf_schema_limits;
+extern const struct section conf_schema_protocol;
 extern const struct section conf_schema_caps;
 extern const struct section conf_schema_realm_caps;
 extern const struct section conf_schema_policy;
