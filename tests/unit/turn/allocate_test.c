@@ -181,6 +181,7 @@ static void full_server_is_508(void **state)
 	fixture_start(&f);
 	for (uint16_t port = 1; port < 5; port++)
 		client_allocates_many(&f.h, &f.c, port, 508);
+	assert_int_equal(realm_held(&f.h), 0);
 	f.h.store.max_allocations = 1;
 	client_allocates_many(&f.h, &f.c, 5, 0);
 	harness_stop(&f.h);

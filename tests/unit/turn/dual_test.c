@@ -221,6 +221,7 @@ static void failure_leaves_nothing(void **state)
 	fixture_start(&f);
 	f.h.store.max_allocations = 0;
 	assert_int_equal(allocate_both(&f, &m), 508);
+	assert_int_equal(realm_held(&f.h), 0);
 	f.h.store.max_allocations = 1;
 	assert_int_equal(allocate_both(&f, &m), 0);
 	assert_declined(&f.h, TP_FAMILY_IPV4, 0);

@@ -407,3 +407,11 @@ uint32_t reply_u32(const struct harness *h, uint16_t type)
 	assert_int_equal(len, 4);
 	return tp_load_be32(value);
 }
+
+uint32_t realm_held(const struct harness *h)
+{
+	struct turn_user_view view;
+
+	assert_int_equal(turn_realm_find(h->s, 0, &view), 0);
+	return view.allocations;
+}

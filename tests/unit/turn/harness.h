@@ -130,3 +130,6 @@ void fixture_hold(struct fixture *f);
 
 bool reply_has(const struct harness *h, uint16_t type);
 uint32_t reply_u32(const struct harness *h, uint16_t type);
+
+// The allocations that count for the first realm. A user's own count is gone with the user.
+uint32_t realm_held(const struct harness *h);

@@ -381,6 +381,7 @@ static void failure_leaves_nothing(void **state)
 	for (uint16_t port = 1; port < 4; port++)
 		assert_int_equal(pair_allocate(&f, port, 0x80, &m), 508);
 	assert_int_equal(f.h.store.live_allocations, 0);
+	assert_int_equal(realm_held(&f.h), 0);
 	f.h.store.max_reservations = 1;
 	pair_make(&f, 4, &token);
 	// The token stays good when the table is full.

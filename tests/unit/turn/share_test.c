@@ -348,19 +348,16 @@ static void a_realm_counts_what_users_count(void **state)
 	assert_int_equal(view.allocations_max, 4);
 	client_user(&f.c, "bob", "builder");
 	assert_int_equal(allocate_with(&f, 5001, ATTR_EVEN_PORT, 0x80u << 24), 0);
-	assert_int_equal(turn_realm_find(f.h.s, 0, &view), 0);
-	assert_int_equal(view.allocations, 4);
+	assert_int_equal(realm_held(&f.h), 4);
 	assert_int_equal(bob_allocates(&f, 5002), 508);
 	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_ALLOCATIONS);
 	harness_restart(&f.h);
-	assert_int_equal(turn_realm_find(f.h.s, 0, &view), 0);
-	assert_int_equal(view.allocations, 4);
+	assert_int_equal(realm_held(&f.h), 4);
 	// The reservation ends; one address of both families is left, and told so.
 	harness_sleep(&f.h, 41 * SECOND);
 	assert_int_equal(allocate_with(&f, 5002, ATTR_ADDITIONAL_ADDRESS_FAMILY, ipv6), 0);
 	assert_true(reply_has(&f.h, ATTR_ADDRESS_ERROR_CODE));
-	assert_int_equal(turn_realm_find(f.h.s, 0, &view), 0);
-	assert_int_equal(view.allocations, 4);
+	assert_int_equal(realm_held(&f.h), 4);
 	assert_int_equal(bob_allocates(&f, 5003), 508);
 	harness_stop(&f.h);
 }
