@@ -204,6 +204,7 @@ static size_t quoted_ipv6(struct core_quote *q, const uint8_t *ip, size_t have)
 bool core_quote_read(const struct core_packet *p, struct core_quote *q)
 {
 	const uint8_t *ip = p->l4 + WIRE_ICMP_LEN;
+	size_t have, header_len;
 
 	if (p->kind != CORE_ICMP || p->fault != TP_DROP_none || p->l4_len < WIRE_ICMP_LEN ||
 		!is_error(p->family, p->l4[WIRE_ICMP_TYPE]))
@@ -211,9 +212,13 @@ bool core_quote_read(const struct core_packet *p, struct core_quote *q)
 	q->type = p->l4[WIRE_ICMP_TYPE];
 	q->code = p->l4[WIRE_ICMP_CODE];
 	q->relayed = is_relayed(p->family, q->type);
-	if ((p->family == TP_FAMILY_IPV4 ? quoted_ipv4(q, ip, p->l4_len - WIRE_ICMP_LEN)
-					 : quoted_ipv6(q, ip, p->l4_len - WIRE_ICMP_LEN)) == 0)
+	have = p->l4_len - WIRE_ICMP_LEN;
+	header_len =
+		p->family == TP_FAMILY_IPV4 ? quoted_ipv4(q, ip, have) : quoted_ipv6(q, ip, have);
+	if (header_len == 0)
 		return false;
+	header_len += WIRE_UDP_HEADER_LEN;
+	q->first = have > header_len ? ip[header_len] : -1;
 	mtu_read(p, q);
 	return true;
 }

@@ -435,5 +435,7 @@ void icmp_settle(struct burst *b, struct pkt_ctx *p, enum lookup_step step);
 bool records_classify(struct burst *b, struct pkt_ctx *p, const struct core_packet *in);
 // Hands it to the edge (`live`: it came from a live 5-tuple).
 void records_give(struct burst *b, struct pkt_ctx *p, bool live);
-// Sends a datagram of the edge.
+// Sends a datagram of the edge, or looks up its client's leg first.
 void records_send(struct burst *b, struct pkt_ctx *p);
+// Sends it to the client of ALLOCATION `index`; 0: its MTU is not known.
+void records_leave(struct burst *b, struct pkt_ctx *p, uint32_t index);

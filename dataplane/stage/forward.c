@@ -73,17 +73,6 @@ static bool hole_look(struct burst *b, const struct pkt_ctx *p, enum direction d
 	return hole_suspected(b, e, dir, &d, out->ip_len + WIRE_UDP_HEADER_LEN + front + d.len);
 }
 
-// The longest IP packet that leaves by the entry. FAST_TX_ANY is the least on the fast path, so
-// it is here.
-static uint32_t leg_mtu(const struct tp_entry *e, const struct stage_port *to)
-{
-	uint32_t mtu = atomic_load_explicit(&e->path_mtu, memory_order_relaxed);
-
-	if (mtu != 0 && mtu < CORE_LEG_MIN_IPV4)
-		mtu = CORE_LEG_MIN_IPV4;
-	return mtu == 0 || mtu > to->mtu ? to->mtu : mtu;
-}
-
 void forward(
 	struct burst *b, struct pkt_ctx *p, enum direction dir, const struct direction_entries *e)
 {
@@ -121,7 +110,7 @@ void forward(
 		in.family = TP_FAMILY_IPV4;
 	in.fragmented = w->whole;
 	out.ip_len = ip_len;
-	out.max_len = leg_mtu(e->leaving, to);
+	out.max_len = leg_mtu(e->leaving, to->mtu);
 	if (STAGE_UNLIKELY(in.l4_len > HOLE_ABOVE) && hole_look(b, p, dir, &in, e, &out)) {
 		out.max_len = out.max_len < CORE_HOLE_MTU ? out.max_len : CORE_HOLE_MTU;
 		hole_report(b, e);

@@ -45,6 +45,11 @@ void count_direction(
 // leaves, to be marked CE when a bucket runs low; NULL: there is none. <cap.c>
 enum tp_drop cap_bill(struct burst *b, const uint32_t limits[2], uint32_t bytes, uint8_t *ip);
 
+// Bytes of a channel's or a Data indication's header that go in front of the packet's data.
+// <too_big.c>
+unsigned pkt_front(
+	struct burst *b, const struct pkt_ctx *p, enum direction dir, const struct core_packet *in);
+
 // Tells the packet's sender how long it may be; `out`: the header and the length of the way that it
 // does not fit. False: the sender cannot be told, or was told often enough. <too_big.c>
 bool pkt_too_big(struct burst *b, struct pkt_ctx *p, enum direction dir,
@@ -103,6 +108,17 @@ static inline void send_out(
 	pkt->tx_port = port;
 	pkt->verdict = out->len <= out->max_len ? STAGE_SEND : STAGE_CUT;
 	pkt->mtu = (uint16_t)out->max_len;
+}
+
+// The longest IP packet that leaves by the entry and a port of that MTU. Never below FAST_TX_ANY,
+// up to which the fast path does not look.
+static inline uint32_t leg_mtu(const struct tp_entry *e, uint32_t port_mtu)
+{
+	uint32_t mtu = atomic_load_explicit(&e->path_mtu, memory_order_relaxed);
+
+	if (mtu != 0 && mtu < CORE_LEG_MIN_IPV4)
+		mtu = CORE_LEG_MIN_IPV4;
+	return mtu == 0 || mtu > port_mtu ? port_mtu : mtu;
 }
 
 // Destination MAC and port behind a next-hop slot: none, no_route or no_next_hop.

@@ -5,6 +5,41 @@
 // at for its share alone (RFC 8656 11.5). The control process learns the rest.
 #include "match.h"
 
+#include <turnpike/stun.h>
+
+// Looks up the client to which a listener has sent.
+static void ask_client(struct burst *b, struct pkt_ctx *p, uint16_t listener_id)
+{
+	p->local_id = listener_id;
+	p->lookup.key = tp_key_allocation(&pkt_cold(b, p)->quote.dst, listener_id);
+	lookup_enqueue(b, p, STEP_CLIENT);
+}
+
+// A port may take DTLS beside plain messages: which of both listeners has sent the datagram. Where
+// its payload is not quoted, both are asked.
+static uint16_t listener_of(const struct stage_locals *l, uint16_t id, const struct core_quote *q)
+{
+	uint16_t dtls_id = l->by_id[id].dtls_id;
+
+	return dtls_id != 0 && q->first >= 0 && tp_is_dtls((uint8_t)q->first) ? dtls_id : id;
+}
+
+static void ask_peer(struct burst *b, struct pkt_ctx *p)
+{
+	p->lookup.key = tp_key_peer(&pkt_cold(b, p)->quote.dst, p->local_id, p->port_be);
+	lookup_enqueue(b, p, STEP_PEER);
+}
+
+static bool ask_dtls_client(struct burst *b, struct pkt_ctx *p)
+{
+	uint16_t dtls_id = b->locals->by_id[p->local_id].dtls_id;
+
+	if (pkt_cold(b, p)->quote.first >= 0 || dtls_id == 0 || dtls_id == p->local_id)
+		return false;
+	ask_client(b, p, dtls_id);
+	return true;
+}
+
 bool icmp_classify(struct burst *b, struct pkt_ctx *p, const struct core_packet *in)
 {
 	struct core_quote *q = &pkt_cold(b, p)->quote;
@@ -33,9 +68,10 @@ bool icmp_classify(struct burst *b, struct pkt_ctx *p, const struct core_packet 
 		p->hairpin = false;
 		p->local_id = (uint16_t)id;
 		p->port_be = q->src.port_be;
-		p->lookup.key = listener ? tp_key_allocation(&q->dst, p->local_id)
-					 : tp_key_peer(&q->dst, p->local_id, p->port_be);
-		lookup_enqueue(b, p, listener ? STEP_CLIENT : STEP_PEER);
+		if (listener)
+			ask_client(b, p, listener_of(l, p->local_id, q));
+		else
+			ask_peer(b, p);
 	}
 	return true;
 }
@@ -116,6 +152,6 @@ void icmp_settle(struct burst *b, struct pkt_ctx *p, enum lookup_step step)
 	else if (step == STEP_PERMISSION_IN && index != 0 &&
 		 permission_check(b, p, e, pkt_cold(b, p)->quote.dst.port_be) == TP_DROP_none)
 		report(b, p, p->allocation);
-	else
+	else if (step != STEP_CLIENT || !ask_dtls_client(b, p))
 		pkt_drop(b, p, TP_DROP_icmp_stale);
 }

@@ -10,7 +10,8 @@
 #include <turnpike/stun.h>
 
 // Headers of the longest kind: Ethernet, IPv6, UDP.
-#define FRONT		62u
+#define FRONT		(WIRE_ETH_LEN + UDP_IP_MAX)
+#define UDP_IP_MAX	(WIRE_IPV6_HEADER_LEN + WIRE_UDP_HEADER_LEN)
 // Slots of a ring that strangers leave to clients with an allocation.
 #define STRANGERS_LEAVE (TP_RING_SLOTS / 2)
 
@@ -154,26 +155,39 @@ static enum tp_drop send_check(const struct burst *b, const struct pkt_ctx *p)
 	return p->pkt->headroom < FRONT ? TP_DROP_no_memory : TP_DROP_none;
 }
 
-void records_send(struct burst *b, struct pkt_ctx *p)
+void records_leave(struct burst *b, struct pkt_ctx *p, uint32_t index)
 {
 	const struct stage_message *m = p->message;
 	struct stage_pkt *pkt = p->pkt;
 	const struct core_packet in = {
 		.low = pkt->data - pkt->headroom, .high = pkt->data + pkt->len + pkt->tailroom};
 	struct core_context context = pkt_context(b, pkt);
-	enum tp_drop why = send_check(b, p);
 	uint8_t port = (uint8_t)(m->connection >> 48);
 	uint16_t len = pkt->len;
 	struct core_out out;
 
-	if (why != TP_DROP_none) {
-		pkt_drop(b, p, why);
-		return;
-	}
 	core_datagram_write(&context, pkt->data, len, &listener_of(b, m)->addr, &m->remote, &out);
 	out.max_len = b->w->ports[port].mtu;
+	if (index != 0)
+		out.max_len = leg_mtu(entry_at(b, index), out.max_len);
 	core_ethernet_write(out.ip - WIRE_ETH_LEN, out.ip_len == WIRE_IPV4_HEADER_LEN,
 		m->connection, b->w->ports[port].mac);
 	send_out(p, &in, &out, port);
 	burst_count(b, TP_PATH_dtls_out, len);
+}
+
+void records_send(struct burst *b, struct pkt_ctx *p)
+{
+	const struct stage_message *m = p->message;
+	enum tp_drop why = send_check(b, p);
+
+	if (why != TP_DROP_none) {
+		pkt_drop(b, p, why);
+	} else if (p->pkt->len + UDP_IP_MAX <= CORE_LEG_MIN_IPV4) {
+		records_leave(b, p, 0);
+	} else {
+		p->form = FORM_RECORDS;
+		p->lookup.key = tp_key_allocation(&m->remote, m->listener_id);
+		lookup_enqueue(b, p, STEP_CLIENT);
+	}
 }

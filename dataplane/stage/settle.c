@@ -128,6 +128,8 @@ static void client_settle(struct burst *b, struct pkt_ctx *p)
 
 	if (p->form == FORM_REQUEST) {
 		pkt_punt(b, p, live && stream_owns(b, p, index));
+	} else if (p->form == FORM_RECORDS && p->message != NULL) {
+		records_leave(b, p, index);
 	} else if (p->form == FORM_RECORDS) {
 		records_give(b, p, live);
 	} else if (index == 0) {

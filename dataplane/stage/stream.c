@@ -8,7 +8,9 @@
 // too.
 #include "stream.h"
 
-#define OWN_TTL 64u // RFC 8656 15: packets that leave begin anew
+#define OWN_TTL	  64u // RFC 8656 15: packets that leave begin anew
+// The most that DTLS adds to a message: header of a record, nonce and tag of AES-GCM.
+#define DTLS_MORE (13u + 8u + 16u)
 
 static const struct local_record *stream_listener(const struct burst *b, uint16_t id)
 {
@@ -125,6 +127,53 @@ static unsigned message_write(struct burst *b, const struct pkt_ctx *p, enum dir
 	return front;
 }
 
+// The leg of a client that came by DTLS; what DTLS adds counts as IP header. False: it came by a
+// stream.
+static bool dtls_leg(struct burst *b, const struct tp_entry *leaving, struct core_out *out)
+{
+	const struct local_record *listener;
+	const struct tp_entry *a;
+
+	if (leaving->allocation >= b->w->table.n_entries)
+		return false;
+	a = entry_at(b, leaving->allocation);
+	listener = locals_listener(b->locals, a->key.local_id);
+	if (listener == NULL || listener->transport != TP_TRANSPORT_DTLS)
+		return false;
+	out->ip_len = core_plain_ip_len(a->key.family == TP_FAMILY_IPV4) + DTLS_MORE;
+	// The edge alone knows the port: by one that takes less, records leave in fragments.
+	out->max_len = 0;
+	for (uint32_t i = 0; i < b->w->n_ports; i++)
+		if (b->w->ports[i].mtu > out->max_len)
+			out->max_len = b->w->ports[i].mtu;
+	out->max_len = leg_mtu(leaving, out->max_len);
+	return true;
+}
+
+// Whether a client that came by DTLS can have the message in one packet, or in fragments, if the
+// sender lets the network make such.
+static bool leg_takes(struct burst *b, const struct pkt_ctx *p, enum direction dir,
+	const struct direction_entries *e, struct core_packet *in, const struct core_payload *d,
+	struct core_out *out)
+{
+	unsigned front = pkt_front(b, p, dir, in);
+	uint32_t len = WIRE_UDP_HEADER_LEN + front + d->len;
+	bool v4;
+
+	if (front > TP_CHANNEL_HEADER_LEN)
+		len += -d->len & 3;
+	if (len + WIRE_IPV6_HEADER_LEN + DTLS_MORE <= CORE_LEG_MIN_IPV4 ||
+		!dtls_leg(b, e->leaving, out))
+		return true;
+	v4 = out->ip_len == WIRE_IPV4_HEADER_LEN + DTLS_MORE;
+	// As in forward().
+	if (p->message != NULL)
+		in->family = TP_FAMILY_IPV4;
+	in->fragmented = b->w->whole;
+	return core_fit(out->ip_len + len, out->max_len,
+		       core_may_fragment(in, v4, d->dont_fragment)) != CORE_FIT_TOO_BIG;
+}
+
 void stream_forward(struct burst *b, struct pkt_ctx *p, enum direction dir,
 	const struct direction_entries *e, uint32_t egress)
 {
@@ -133,6 +182,7 @@ void stream_forward(struct burst *b, struct pkt_ctx *p, enum direction dir,
 	struct core_payload d;
 	struct core_packet in;
 	unsigned front, behind;
+	struct core_out out;
 	enum tp_drop why;
 
 	if (dir == DIR_CHANNEL_TO_PEER || dir == DIR_SEND_TO_PEER ||
@@ -153,6 +203,11 @@ void stream_forward(struct burst *b, struct pkt_ctx *p, enum direction dir,
 	d = payload_of(b, p, dir, &in, e);
 	if (b->w->n_stream_out >= b->w->stream_out_max) {
 		pkt_drop(b, p, TP_DROP_edge_full);
+		return;
+	}
+	if (!leg_takes(b, p, dir, e, &in, &d, &out)) {
+		if (!pkt_too_big(b, p, dir, &in, &out))
+			pkt_drop(b, p, TP_DROP_too_big);
 		return;
 	}
 	why = cap_take(b, dir, e, d.len, NULL);

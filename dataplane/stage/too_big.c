@@ -21,7 +21,7 @@ static uint32_t wrapped_by(struct burst *b, const struct pkt_ctx *p, const struc
 	}
 }
 
-static unsigned front_of(
+unsigned pkt_front(
 	struct burst *b, const struct pkt_ctx *p, enum direction dir, const struct core_packet *in)
 {
 	struct core_peer from = {
@@ -37,7 +37,7 @@ static uint32_t mtu_for_sender(struct burst *b, const struct pkt_ctx *p, enum di
 	const struct core_packet *in, const struct core_out *out)
 {
 	bool v4 = in->family == TP_FAMILY_IPV4;
-	unsigned front = front_of(b, p, dir, in);
+	unsigned front = pkt_front(b, p, dir, in);
 	const struct core_misfit m = {
 		.in_ip_len = core_plain_ip_len(v4),
 		.wrapped = wrapped_by(b, p, in),

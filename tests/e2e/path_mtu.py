@@ -182,6 +182,53 @@ def stream_client(a):
     client.close()
 
 
+def error_about_record(a, client, port):
+    """Records over IPv4 have no DF, so routers fragment them; this is one that does not."""
+    address, client_port = client.rsplit(":", 1)
+    quote = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 1428, 0, 0, 63, 17, 0,
+                        socket.inet_aton(a.relay4), socket.inet_aton(address))
+    quote += struct.pack("!HHHH", port, int(client_port), 1408, 0)
+    quote += struct.pack("!BHHHIH", 23, 0xfefd, 1, 0, 9, 1387)
+    body = struct.pack("!BBHHH", 3, 4, 0, 0, 1280) + quote
+    enter(a.net)
+    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    raw.sendto(body[:2] + struct.pack("!H", ones(body)) + body[4:], (a.relay4, 0))
+
+
+def dtls_client(a, near, port):
+    """By DTLS over a leg of 1,280: its peer is told the length that fits beside what DTLS adds."""
+    name = "4 to %d, DTLS at port %d, leg to the client of 1280" % (near, port)
+    enter(a.side_b)
+    peer = udp(4, a.b4)
+    enter(a.side_a)
+    client = transports.Client("dtls", argparse.Namespace(
+        server=a.relay4 if near == 4 else "[%s]" % a.relay6, port=port,
+        password=a.password.encode(), ca=a.ca))
+    client.ask(9, (CHANNEL_NUMBER, struct.pack("!HH", transports.NUMBER, 0)),
+               (PEER, xor_address(a.b4, peer.getsockname()[1], bytes(12))))
+    relayed_port = struct.unpack_from("!H", client.relayed, 2)[0] ^ COOKIE >> 16
+    to = (a.relay4, relayed_port)
+    if near == 4:
+        error_about_record(a, allocation(a, relayed_port)["client"], port)
+    # Header of a record, nonce and tag; channel.
+    number = 28 + 1280 - ip_len(near) - 8 - 37 - 4
+    end, mtu = time.monotonic() + PATIENCE, None
+    peer.setblocking(False)
+    while mtu is None and time.monotonic() < end:
+        send(peer, bytes(number + 16 - 28), to)
+        mtu = told(peer)
+    judge(mtu == number, name + ": told %s" % mtu)
+    data = os.urandom(number - 28)
+    # s_client reads 1,024 bytes at once.
+    while data[:1020] not in client.data and time.monotonic() < end:
+        send(peer, data, to)
+        client.take(0.3)
+    judge(data[:1020] in client.data, name + ": packets of %d bytes arrive" % number)
+    shown = allocation(a, relayed_port)
+    judge(shown["mtu"] == 1280 and shown["mtu_by"] == "icmp", name + ": relayctl shows the leg")
+    client.close()
+
+
 def icmp_attribute(messages, mtu):
     for m in messages:
         if len(m) < 20 or struct.unpack_from("!H", m)[0] != DATA_INDICATION:
@@ -318,7 +365,7 @@ def forged(a):
 def main():
     p = argparse.ArgumentParser()
     for name in ("side-a", "side-b", "net", "a4", "a6", "b4", "b6", "relay4", "relay6",
-                 "password-file", "relayctl"):
+                 "password-file", "relayctl", "ca"):
         p.add_argument("--" + name, required=True)
     a = p.parse_args()
     with open(a.password_file) as f:
@@ -334,6 +381,10 @@ def main():
                     peer_leg(a, near, far, way, mtu)
         route_mtu(a, "peer", 1500)
         route_mtu(a, "client", mtu)
+        if mtu == 1280:
+            for near in (4, 6):
+                for port in (3478, 5349):
+                    dtls_client(a, near, port)
         for near in (4, 6):
             for far in (4, 6):
                 for way in ("channel", "data"):

@@ -61,6 +61,7 @@ struct core_quote {
 		value; // the MTU where the error is about one, else 0: Error Data of RFC 8656 18.13
 	uint32_t leg_mtu; // the longest IP packet that the way takes by it, CORE_LEG_MIN_* at least
 			  // and less than len; 0: nothing is learnt
+	int16_t first;	  // byte of the UDP payload; -1: it is not quoted
 	uint8_t type;
 	uint8_t code;
 	bool relayed; // of a type that clients are told of (RFC 8656 11.5)
