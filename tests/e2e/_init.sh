@@ -92,7 +92,7 @@ e2e_coturn_start()
 {
 	local turnserver=${TURNPIKE_TEST_COTURN:-turnserver}
 
-	e2e_need "$turnserver"
+	e2e_need "$turnserver" turnutils_stunclient
 	e2e_run relay "$turnserver" -n --no-cli --no-tls --no-dtls --simple-log --log-file=stdout \
 		--pidfile="$E2E_TMP/coturn.pid" --db="$E2E_TMP/coturn.db" -r lab.turnpike \
 		-L 10.77.0.1 -L fd77::1 -E 10.77.0.1 -E fd77::1 --min-port=49152 --max-port=65535 \

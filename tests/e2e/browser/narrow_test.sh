@@ -40,6 +40,15 @@ silence()
 	END
 }
 
+# silence_end: it tells them again.
+silence_end()
+{
+	e2e_run net nft -f - <<-END
+		table inet silence
+		delete table inet silence
+	END
+}
+
 # counted NAME: the relay's counter of that name.
 counted()
 {
@@ -60,6 +69,14 @@ calls()
 		--calls "${NARROW_CALLS:-5}" "${options[@]}"
 }
 
+# Calls without a relay say nothing of it.
+coturn_keep()
+{
+	e2e_wait 30 e2e_run a timeout 10 turnutils_stunclient "$TP_RELAY4" > /dev/null 2>&1 && return
+	echo "coturn no longer answers: it is started again"
+	e2e_coturn_restart
+}
+
 relayctl=("$E2E_BUILD/tools/relayctl/relayctl" -s "${TP_SOCKET:-}")
 if [ "$E2E_SERVER" = turnpike ] && [ "${NARROW_HEAL:-yes}" = no ]; then
 	sed -i 's/^protocol:/&\n    heal_black_holes: false/' "$TP_CONFIG"
@@ -67,6 +84,7 @@ if [ "$E2E_SERVER" = turnpike ] && [ "${NARROW_HEAL:-yes}" = no ]; then
 fi
 
 for icmp in ${NARROW_ICMP:-told silent}; do
+	silence_end
 	[ "$icmp" = told ] || silence
 	for legs in ${NARROW_LEGS:-a b ab}; do
 		for side in a b; do
@@ -82,6 +100,7 @@ for icmp in ${NARROW_ICMP:-told silent}; do
 		else
 			calls
 			e2e_ok "counted"
+			coturn_keep || exit 1
 		fi
 	done
 done
