@@ -63,9 +63,11 @@ static bool room_suffices(const struct process *p, const struct conf *conf)
 
 void process_room_check(const struct process *p)
 {
-	if (!room_suffices(p, p->core.settings->conf))
+	const struct conf *conf = p->core.settings->conf;
+
+	if (!room_suffices(p, conf))
 		log_event(LOG_EV_CONFIG_WARNING,
-			LOG_FIELDS(log_str("key", "limits.caps"),
+			LOG_FIELDS(log_str("key", settings_limits_key(conf)),
 				log_str("problem",
 					"not in force: the tables have no room for caps"),
 				log_str("remedy", "stop all processes, then start them")));

@@ -155,7 +155,8 @@ void settings_diff_room(
 	struct settings_diff *d, const struct conf *from, const struct conf *to, uint32_t n_limits)
 {
 	if (settings_limits_needed(from) == 0 && n_limits < settings_limits_needed(to))
-		settings_diff_add(d, "limits.caps", true, "the tables have no room for caps");
+		settings_diff_add(
+			d, settings_limits_key(to), true, "the tables have no room for caps");
 }
 
 // ---- addresses --------------------------------------------------------------------------------

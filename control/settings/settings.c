@@ -223,10 +223,15 @@ static bool cap_is_set(const struct conf_cap *c)
 	return c->bandwidth_kbps != 0 || c->packet_rate != 0;
 }
 
-static bool caps_are_set(const struct conf_caps *c, const struct conf_budget *b)
+static bool caps_are_set(const struct conf_caps *c)
 {
 	return cap_is_set(&c->allocation) || cap_is_set(&c->user) || cap_is_set(&c->realm) ||
-	       cap_is_set(&c->all) || (b->megabytes != 0 && b->spent == CONF_SPENT_CAP);
+	       cap_is_set(&c->all);
+}
+
+static bool budget_caps(const struct conf_budget *b)
+{
+	return b->megabytes != 0 && b->spent == CONF_SPENT_CAP;
 }
 
 // A slot for each allocation, each user and the rest.
@@ -235,13 +240,24 @@ static uint32_t limits_all(const struct conf *conf)
 	return 2 * conf->limits.allocations + REALM_LIMITS;
 }
 
+const char *settings_limits_key(const struct conf *conf)
+{
+	if (caps_are_set(&conf->limits.caps))
+		return "limits.caps";
+	if (budget_caps(&conf->limits.budget))
+		return "limits.budget.calls";
+	for (size_t i = 0; i < conf->n_realms; i++) {
+		if (caps_are_set(&conf->realms[i].caps))
+			return "realms[].caps";
+		if (budget_caps(&conf->realms[i].budget))
+			return "realms[].budget.calls";
+	}
+	return NULL;
+}
+
 uint32_t settings_limits_needed(const struct conf *conf)
 {
-	bool are_set = caps_are_set(&conf->limits.caps, &conf->limits.budget);
-
-	for (size_t i = 0; i < conf->n_realms; i++)
-		are_set |= caps_are_set(&conf->realms[i].caps, &conf->realms[i].budget);
-	return are_set ? limits_all(conf) : 0;
+	return settings_limits_key(conf) != NULL ? limits_all(conf) : 0;
 }
 
 // Slots are there before they are needed, so that a reload can configure caps, unless that is much

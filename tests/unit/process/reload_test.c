@@ -23,6 +23,7 @@
 #define LIMITS "limits: {allocations: 8, entries: 64"
 #define PLAIN  BASE LIMITS "}\n"
 #define CAPPED BASE LIMITS ", caps: {user: {packet_rate: 7}}}\n"
+#define SPENT  BASE LIMITS ", budget: {megabytes: 7, calls: cap}}\n"
 
 struct world {
 	struct shm_place place;
@@ -149,11 +150,35 @@ static void caps_without_room_are_named(void **state)
 	}
 }
 
+// The key is the one in the file.
+static void a_budget_without_room_is_named(void **state)
+{
+	struct operator_reload r;
+	struct world w;
+	const struct log_env env = {.ctx = &w, .write = line_take};
+	const struct log_settings settings = {
+		.level = LOG_LEVEL_INFO, .process = "test", .instance = "test", .env = &env};
+
+	(void)state;
+	start(&w, SPENT, 0);
+	log_init(&settings);
+	process_room_check(&w.p);
+	log_fini();
+	assert_non_null(strstr(w.log, "limits.budget.calls"));
+	stop(&w);
+	start(&w, PLAIN, 0);
+	file_write(&w, "reload.yaml", SPENT);
+	assert_int_equal(process_reload(&w.p, false, &r), -EBUSY);
+	assert_non_null(strstr(r.problem, "limits.budget.calls"));
+	stop(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(caps_without_room_are_refused),
 		cmocka_unit_test(caps_without_room_are_named),
+		cmocka_unit_test(a_budget_without_room_is_named),
 	};
 
 	return cmocka_run_group_tests_name("reload", tests, NULL, NULL);

@@ -46,6 +46,8 @@ struct shm_tables_shape settings_shape(const struct conf *conf);
 // Bytes of memory that the control process needs when all its capacity is in use: its heap and the
 // files that it makes.
 uint64_t settings_memory(const struct conf *conf);
+// The first key that asks for slots of limits: of caps, or of budgets that cap; NULL: none.
+const char *settings_limits_key(const struct conf *conf);
 // Slots of limits that its caps need, 0 without any; settings_shape may have more.
 uint32_t settings_limits_needed(const struct conf *conf);
 // Whether tables of `have` have the capacities of the configuration and room for its caps.
