@@ -19,7 +19,7 @@
 #include <turnpike/siphash.h>
 
 #define MAGIC	    0x54474442u // "BDGT"
-#define CHARGES_MAX 4096u	// allocations of one beat, of which there are ten a second
+#define CHARGES_MAX 4096u	// places of allocations in one beat, ten times a second
 #define PLACES_MAX  1311u	// looked at in one beat: all in five seconds
 
 // Host byte order: the file stays on its host. All zero: a free place.
@@ -224,6 +224,15 @@ static int damage_put_aside(struct process *p, const char *path, const struct lo
 	return 0;
 }
 
+// Budgets begin or end to be in force: bytes relayed up to now are not charged.
+static void charging_begin(struct process *p)
+{
+	p->budgets.since_ns = proc_now_ns();
+	p->budgets.charge_cursor = 0;
+	p->budgets.blind = false;
+	tables_charging_set(p->link.tables, false);
+}
+
 int process_budgets_open(struct process *p)
 {
 	char path[PROCESS_PATH_MAX];
@@ -245,9 +254,9 @@ int process_budgets_open(struct process *p)
 		log_event(LOG_EV_BUDGETS_LOADED,
 			LOG_FIELDS(log_u64("users", l.n), log_u64("of_no_realm", l.of_no_realm)));
 	p->budgets.set = turn_budgets_are_set(p->core.turn);
-	// What was relayed while nobody counted is nobody's.
-	if (l.n + l.damaged == 0)
-		process_budgets_begin(p);
+	// Bytes relayed without a budget in force, maybe under another process, are nobody's.
+	if (!p->budgets.set || !tables_is_charging(p->link.tables))
+		charging_begin(p);
 	return 0;
 }
 
@@ -275,42 +284,50 @@ static void charged_log(
 			log_str("until", text_time_format(v->until_s, text))));
 }
 
-void process_budgets_begin(struct process *p)
+// The octets of an allocation to be charged now.
+static uint64_t octets_take(struct process *p, uint32_t ref, uint64_t created_ns)
 {
-	p->budgets.since_ns = proc_now_ns();
-	p->budgets.charge_cursor = 0;
+	if (created_ns >= p->budgets.since_ns)
+		return tables_charge(p->link.tables, ref);
+	tables_charge_skip(p->link.tables, ref);
+	return 0;
 }
 
-// At most `n` allocations. True: the pass is over.
-static bool allocations_charge(struct process *p, uint64_t now_ns, unsigned n)
+// A first pass that did not see all counters is none.
+static void pass_end(struct process *p)
+{
+	p->budgets.charge_cursor = 0;
+	if (p->budgets.since_ns != 0 && !p->budgets.blind) {
+		p->budgets.since_ns = 0;
+		tables_charging_set(p->link.tables, true);
+	}
+	p->budgets.blind = false;
+}
+
+// Looks at no more than `n` places of allocations.
+static void allocations_charge(struct process *p, uint64_t now_ns, unsigned n)
 {
 	uint64_t wall_s = proc_wall_s(), created_ns;
 	struct turn_budget_view view;
 	uint32_t ref;
 
-	for (; n > 0; n--) {
-		uint64_t octets;
+	p->budgets.blind |= !tables_counters_are_there(p->link.tables);
+	while (turn_charge_next(p->core.turn, &p->budgets.charge_cursor, &n, &ref, &created_ns)) {
+		uint64_t octets = octets_take(p, ref, created_ns);
 
-		if (!turn_charge_next(p->core.turn, &p->budgets.charge_cursor, &ref, &created_ns)) {
-			p->budgets.charge_cursor = 0;
-			p->budgets.since_ns = 0;
-			return true;
-		}
-		octets = tables_charge(p->link.tables, ref);
-		if (created_ns < p->budgets.since_ns)
-			octets = 0;
 		charged_log(
 			p, turn_charge(p->core.turn, now_ns, wall_s, ref, octets, &view), &view);
 	}
-	return false;
+	if (n > 0)
+		pass_end(p);
 }
 
 void process_budgets_tick(struct process *p, uint64_t now_ns)
 {
 	bool set = turn_budgets_are_set(p->core.turn);
 
-	if (set && !p->budgets.set)
-		process_budgets_begin(p);
+	if (set != p->budgets.set)
+		charging_begin(p);
 	p->budgets.set = set;
 	if (set) {
 		allocations_charge(p, now_ns, CHARGES_MAX);

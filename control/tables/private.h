@@ -113,7 +113,9 @@ struct private_header {
 	uint32_t n_tombstones;	   // a ring: the oldest is overwritten
 	uint32_t n_reservations;   // number 0 is never used
 	uint64_t reservations_off; // struct reservation [n_reservations]
-	uint64_t reserved[7];
+	uint32_t charging;	   // 1: usage is charged to budgets, all of it up to the last pass
+	uint32_t reserved_word;
+	uint64_t reserved[6];
 };
 TP_ASSERT_SIZE(struct private_header, 512);
 

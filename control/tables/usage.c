@@ -122,7 +122,8 @@ uint64_t tables_uncharged(const struct record *r, const struct tables_usage *usa
 	uint64_t octets = usage->to_peer_octets + usage->to_client_octets;
 	uint32_t kib = (uint32_t)(octets >> 10) - r->charged_kib;
 
-	// Counters that went back, of a file that was truncated, give nothing back.
+	// Counters that went back, of a file that was truncated, give nothing back. Those that are
+	// charged every few seconds don't gain 2 TiB.
 	if ((int32_t)kib < 0)
 		return 0;
 	return ((uint64_t)kib << 10) + (all ? octets & 1023 : 0);
@@ -139,4 +140,29 @@ uint64_t tables_charge(struct tables *t, uint32_t ref)
 	octets = tables_uncharged(record_of(t, ref), &usage, false);
 	record_of(t, ref)->charged_kib += (uint32_t)(octets >> 10);
 	return octets;
+}
+
+void tables_charge_skip(struct tables *t, uint32_t ref)
+{
+	struct tables_usage usage;
+
+	if (tables_allocation_usage(t, ref, &usage) < 0)
+		return;
+	record_of(t, ref)->charged_kib =
+		(uint32_t)((usage.to_peer_octets + usage.to_client_octets) >> 10);
+}
+
+bool tables_counters_are_there(const struct tables *t)
+{
+	return t->state != NULL;
+}
+
+bool tables_is_charging(const struct tables *t)
+{
+	return t->priv.header->charging != 0;
+}
+
+void tables_charging_set(struct tables *t, bool charging)
+{
+	t->priv.header->charging = charging;
 }

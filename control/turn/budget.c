@@ -158,14 +158,13 @@ static bool room_make(struct turn_budgets *b, uint32_t index)
 	return true;
 }
 
-static uint32_t place_free(const struct turn_budgets *b)
+static uint32_t place_free(struct turn_budgets *b)
 {
-	uint32_t i = 0;
+	uint32_t i = b->first;
 
-	if (b->n_free == 0)
-		return b->end;
-	while (b->places[i] != NULL)
+	while (i < b->end && b->places[i] != NULL)
 		i++;
+	b->first = i;
 	return i;
 }
 
@@ -189,12 +188,8 @@ static struct turn_budget *budget_put(
 	u->name_len = (uint16_t)who->name.len;
 	memcpy(u->name, who->name.chars, who->name.len);
 	ds_map_add(&b->by_user, &u->node, who_hash(b, who));
-	if (index < b->end) {
-		b->n_free--;
-	} else {
-		b->n_free += index - b->end;
+	if (index >= b->end)
 		b->end = index + 1;
-	}
 	b->places[index] = u;
 	stale_set(b, index, false);
 	return u;
@@ -205,7 +200,8 @@ static void place_give(struct turn_budgets *b, uint32_t index)
 	ds_map_del(&b->by_user, &b->places[index]->node);
 	free(b->places[index]);
 	b->places[index] = NULL;
-	b->n_free++;
+	if (index < b->first)
+		b->first = index;
 }
 
 // ---- counting -----------------------------------------------------------------------------------
@@ -361,12 +357,13 @@ enum turn_charged turn_charge_ended(struct turn_server *s, uint64_t wall_s,
 	return charge(s, wall_s, &who, octets, view);
 }
 
-bool turn_charge_next(
-	const struct turn_server *s, uint32_t *cursor, uint32_t *ref, uint64_t *created_ns)
+bool turn_charge_next(const struct turn_server *s, uint32_t *cursor, unsigned *budget,
+	uint32_t *ref, uint64_t *created_ns)
 {
-	while (*cursor < ds_pool_end(&s->allocation_pool)) {
+	while (*budget > 0 && *cursor < ds_pool_end(&s->allocation_pool)) {
 		const struct turn_allocation *a = ds_pool_at(&s->allocation_pool, (*cursor)++);
 
+		--*budget;
 		if (!a->live)
 			continue;
 		*ref = a->ref;

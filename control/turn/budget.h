@@ -27,7 +27,7 @@ struct turn_budgets {
 	struct turn_budget **places; // [room]; NULL: free
 	uint32_t room;
 	uint32_t end;			     // no place is taken from here on
-	uint32_t n_free;		     // below `end`
+	uint32_t first;			     // none below is free
 	uint8_t stale[TURN_BUDGETS_MAX / 8]; // bits: free, and the record on disk is to be cleared
 };
 

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Budgets of bytes: a stream is counted, killed processes lose none of what was on disk, a spent budget
-# caps or ends the calls and refuses new ones, and a reset begins anew.
+# caps or ends the calls and refuses new ones, and a reset begins anew. Octets relayed without a
+# budget are not counted by one that comes back.
 . "$(dirname "$0")/_init.sh"
 
 e2e_need_turnpike
@@ -10,10 +11,16 @@ ctl="$E2E_BUILD/tools/relayctl/relayctl -s $TP_SOCKET"
 report=$E2E_TMP/stream.json
 cp "$TP_CONFIG" "$E2E_TMP/without"
 
-budget_is()
+budget_write()
 {
 	cp "$E2E_TMP/without" "$TP_CONFIG"
-	echo "limits: {budget: $1}" >> "$TP_CONFIG"
+	[ -z "$1" ] || echo "limits: {budget: $1}" >> "$TP_CONFIG"
+}
+
+# "": none
+budget_is()
+{
+	budget_write "$1"
 	$ctl config reload > "$E2E_TMP/reload" 2>&1 || { cat "$E2E_TMP/reload"; return 1; }
 }
 
@@ -98,6 +105,15 @@ e2e_check "and starts" e2e_lab start control
 e2e_check "it remembers each octet" e2e_wait 60 counted_is "$before"
 e2e_check "the count rests" e2e_wait 60 settled
 e2e_check "at the same octet" counted_is "$before"
+e2e_check "the budget leaves" budget_is ""
+e2e_check "the stream runs without it" pkill -CONT -P "$e2e_stream_pid"
+e2e_stream_works "and is relayed"
+e2e_check "the stream rests" pkill -STOP -P "$e2e_stream_pid"
+e2e_check "the control process is killed" e2e_lab kill control --signal KILL
+e2e_check "the budget comes back with the next one" budget_write "{megabytes: 1000000, period: day}"
+e2e_check "which starts" e2e_lab start control
+e2e_check "the count rests" e2e_wait 60 settled
+e2e_check "without the octets in between" counted_is "$before"
 e2e_check "the stream goes on" pkill -CONT -P "$e2e_stream_pid"
 e2e_check "it says so" logged budgets_loaded
 e2e_check "and counts on" e2e_wait 120 counted_beyond $((before + 3000000))
@@ -122,7 +138,6 @@ e2e_check "and a new call is refused" call_is_refused
 $ctl budget show > "$E2E_TMP/show"
 e2e_check "the list shows it" grep -q "demo.*static" "$E2E_TMP/show"
 e2e_check "the file is the user's own" sh -c "[ \$(stat -c %a '$(dirname "$TP_SOCKET")/budgets') = 600 ]"
-e2e_check "the budget leaves" cp "$E2E_TMP/without" "$TP_CONFIG"
-e2e_check "by a reload" $ctl config reload
+e2e_check "the budget leaves" budget_is ""
 e2e_check "and calls work again" e2e_stream "$E2E_TMP/last" --peer "$TP_B4" --seconds 1
 kill "$e2e_stream_pid" 2> /dev/null || true

@@ -10,10 +10,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "scratch_place.h"
+
 #define RECORD 1024u
+
+static const struct shm_tables_shape shape = {
+	.n_entries = 64, .n_next_hops = 8, .n_port_indexes = 1, .n_allocations = 8};
 
 struct world {
 	struct harness h;
+	struct shm_place place;
+	struct shm_state state;
 	struct conf conf;
 	struct settings settings;
 	struct process p;
@@ -21,6 +28,19 @@ struct world {
 	char path[80];
 	char aside[96];
 };
+
+static void tables_make(struct world *w)
+{
+	static const struct tables_env env;
+	struct shm_error err;
+
+	scratch_place_make(&w->place);
+	if (tables_create(&w->p.link.tables, &w->place, &shape, &env, &err) < 0)
+		fail_msg("%s", err.text);
+	if (shm_state_create(&w->state, &w->place, tables_shm(w->p.link.tables), 1, &err) < 0)
+		fail_msg("%s", err.text);
+	shm_state_adopt(&w->state, tables_shm(w->p.link.tables));
+}
 
 static int setup(void **state)
 {
@@ -39,6 +59,7 @@ static int setup(void **state)
 	w->p.core.settings = &w->settings;
 	w->p.core.turn = w->h.s;
 	w->p.budgets.fd = -1;
+	tables_make(w);
 	*state = w;
 	return 0;
 }
@@ -56,6 +77,9 @@ static int teardown(void **state)
 	struct world *w = *state;
 
 	process_kill(w);
+	tables_destroy(w->p.link.tables);
+	shm_state_close(&w->state);
+	scratch_place_remove(&w->place);
 	harness_stop(&w->h);
 	unlink(w->path);
 	unlink(w->aside);
@@ -253,6 +277,51 @@ static void a_file_of_others_is_refused(void **state)
 	assert_int_equal(access(target, F_OK), -1);
 }
 
+static void budget_set(struct world *w, uint64_t octets)
+{
+	struct turn_realm_conf realm = w->h.realms[0];
+	struct turn_conf conf = w->h.conf;
+
+	realm.budget.octets = octets;
+	conf.realms = &realm;
+	assert_int_equal(turn_reconfigure(w->h.s, &conf), 0);
+}
+
+// Bytes relayed without a budget are not charged by one that comes (back), nor where a process
+// started in between; those relayed without a process are.
+static void a_budget_begins_when_it_comes(void **state)
+{
+	struct world *w = *state;
+
+	restart(w);
+	assert_int_not_equal(w->p.budgets.since_ns, 0);
+	// No counters yet: the pass proves nothing.
+	ticks(w);
+	assert_int_not_equal(w->p.budgets.since_ns, 0);
+	restart(w);
+	assert_int_not_equal(w->p.budgets.since_ns, 0);
+	tables_attach_state(w->p.link.tables, &w->state);
+	ticks(w);
+	assert_int_equal(w->p.budgets.since_ns, 0);
+	charge(w, "alice", 1000);
+	ticks(w);
+	restart(w);
+	assert_int_equal(w->p.budgets.since_ns, 0);
+	budget_set(w, 0);
+	ticks(w);
+	restart(w);
+	assert_int_equal(octets_of(w, "alice"), 1000);
+	assert_int_not_equal(w->p.budgets.since_ns, 0);
+	// The same within one process.
+	ticks(w);
+	assert_int_equal(w->p.budgets.since_ns, 0);
+	budget_set(w, 0);
+	ticks(w);
+	budget_set(w, 5000);
+	process_budgets_tick(&w->p, w->h.now_ns);
+	assert_true(tables_is_charging(w->p.link.tables));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +333,7 @@ int main(void)
 			a_reset_that_is_not_kept_is_tried_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_damaged_file_is_put_aside, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_file_of_others_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_budget_begins_when_it_comes, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("process budgets", tests, NULL, NULL);

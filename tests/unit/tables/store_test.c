@@ -359,6 +359,27 @@ static void usage_is_charged_once(void **state)
 	assert_int_equal(f->rest, 9100 - 4096);
 }
 
+// Octets from before a budget are left out, however many: differences of charges are of 32 bits.
+static void usage_before_a_budget_is_skipped(void **state)
+{
+	static const uint64_t tib[] = {1, 3, 5, 7};
+	struct fixture *f = *state;
+
+	assert_false(tables_is_charging(f->t));
+	for (size_t i = 0; i < TP_ARRAY_LEN(tib); i++) {
+		uint32_t a = fixture_allocate(f, (uint32_t)i);
+
+		tp_count(&shm_state_cell(&f->state, 0, a)->octets, tib[i] << 40);
+		tables_charge_skip(f->t, a);
+		assert_int_equal(tables_charge(f->t, a), 0);
+		count(f, 0, a, 1024);
+		assert_int_equal(tables_charge(f->t, a), 102400);
+	}
+	tables_charging_set(f->t, true);
+	fixture_take_over(f);
+	assert_true(tables_is_charging(f->t));
+}
+
 // A data plane with fresh counters: nothing that was counted is lost or counted twice.
 static void usage_survives_a_new_state(void **state)
 {
@@ -407,6 +428,7 @@ int main(void)
 		TEST(pools_run_dry_without_a_trace),
 		TEST(usage_is_summed_and_closed),
 		TEST(usage_is_charged_once),
+		TEST(usage_before_a_budget_is_skipped),
 		TEST(usage_survives_a_new_state),
 	};
 

@@ -347,6 +347,35 @@ static void clocks_go_wrong(void **state)
 	harness_stop(&f.h);
 }
 
+// The walk stops at the number of places, with and without an allocation.
+static void a_walk_is_bounded(void **state)
+{
+	struct client clients[8];
+	uint32_t cursor = 0, ref;
+	unsigned n = 0, budget;
+	uint64_t created_ns;
+	struct fixture f;
+
+	(void)state;
+	budget_start(&f, 1000);
+	for (size_t i = 0; i < TP_ARRAY_LEN(clients); i++) {
+		client_init(&clients[i], 0xc6336402, (uint16_t)(4000 + i));
+		assert_int_equal(client_allocate(&f.h, &clients[i], 600), 0);
+	}
+	for (size_t i = 0; i < TP_ARRAY_LEN(clients) - 1; i++)
+		assert_int_equal(client_refresh(&f.h, &clients[i], 0), 0);
+	do {
+		uint32_t from = cursor;
+
+		budget = 2;
+		while (turn_charge_next(f.h.s, &cursor, &budget, &ref, &created_ns))
+			n++;
+		assert_true(cursor <= from + 2);
+	} while (budget == 0);
+	assert_int_equal(n, 2);
+	harness_stop(&f.h);
+}
+
 // ---- the file's side ----------------------------------------------------------------------------
 
 static void changes_are_handed_out_once(void **state)
@@ -467,6 +496,7 @@ int main(void)
 		cmocka_unit_test(credentials_of_a_name_are_one_user),
 		cmocka_unit_test(a_reset_begins_anew),
 		cmocka_unit_test(clocks_go_wrong),
+		cmocka_unit_test(a_walk_is_bounded),
 		cmocka_unit_test(changes_are_handed_out_once),
 		cmocka_unit_test(counts_are_put_back),
 		cmocka_unit_test(places_are_bounded),

@@ -89,6 +89,7 @@ struct process_budgets {
 	bool set; // some realm has budgets
 	// Octets of allocations from before are not charged in this pass; 0: all are.
 	uint64_t since_ns;
+	bool blind; // the pass had no counters for a while
 	uint32_t charge_cursor;
 	uint32_t write_cursor;
 };
@@ -150,8 +151,6 @@ int process_ban(void *ctx, const struct turn_ban *ban, bool lift);
 int process_budgets_open(struct process *p);
 // Writes all counts; removes the file where there are none and the process leaves in order.
 void process_budgets_close(struct process *p, bool orderly);
-// Budgets hold from now on: bytes relayed before are not charged.
-void process_budgets_begin(struct process *p);
 // Charges some allocations and writes some counts: ten times a second.
 void process_budgets_tick(struct process *p, uint64_t now_ns);
 // An allocation has ended, with so many octets that are not charged.

@@ -182,6 +182,15 @@ int tables_allocation_usage(const struct tables *t, uint32_t ref, struct tables_
 // The octets, both ways, of an allocation since the last call with it, for its user's budget: whole
 // KiB, the rest comes with a later call or by env.rest. 0 where there is no such allocation.
 uint64_t tables_charge(struct tables *t, uint32_t ref);
+// Takes the octets so far for charged, however many there are: before the first call of
+// tables_charge, and after a time in which there was none.
+void tables_charge_skip(struct tables *t, uint32_t ref);
+// Whether a data plane's counters are attached. Without, usage may lack what they gained.
+bool tables_counters_are_there(const struct tables *t);
+// Whether all allocations are charged, kept for the next process. False in new tables.
+bool tables_is_charging(const struct tables *t);
+void tables_charging_set(struct tables *t, bool charging);
+
 // Packets of an allocation under a cap, both ways, since it has been under one in this run of the
 // process.
 struct tables_limit_usage {

@@ -58,9 +58,10 @@ enum turn_charged turn_charge(struct turn_server *s, uint64_t now_ns, uint64_t w
 // the store's.
 enum turn_charged turn_charge_ended(struct turn_server *s, uint64_t wall_s,
 	const struct turn_allocation_record *rec, uint64_t octets, struct turn_budget_view *view);
-// Walks live allocations: start with *cursor = 0; false at the end.
-bool turn_charge_next(
-	const struct turn_server *s, uint32_t *cursor, uint32_t *ref, uint64_t *created_ns);
+// Walks live allocations, through at most *budget places with and without one: start with
+// *cursor = 0; false at the end, or when *budget is used up.
+bool turn_charge_next(const struct turn_server *s, uint32_t *cursor, unsigned *budget,
+	uint32_t *ref, uint64_t *created_ns);
 
 // Puts back a count from before a restart, at place `index`. -EINVAL: no such realm or name, or
 // the place is taken; -ENOMEM.
