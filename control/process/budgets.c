@@ -32,7 +32,8 @@ struct record {
 	uint64_t since_s;
 	uint32_t secret_id;
 	uint8_t kind;
-	uint8_t reserved[11];
+	uint8_t reserved[3];
+	uint64_t early_until_s;
 	char name[TURN_USERNAME_MAX];
 	uint8_t padding[1024 - 48 - TURN_USERNAME_MAX];
 };
@@ -56,6 +57,7 @@ static void record_make(struct record *r, const struct turn_budget_record *b)
 	r->name_len = b->name_len;
 	r->octets = b->octets;
 	r->since_s = b->since_s;
+	r->early_until_s = b->early_until_s;
 	r->secret_id = b->secret_id;
 	r->kind = b->kind;
 	memcpy(r->name, b->name, b->name_len);
@@ -70,6 +72,7 @@ static bool record_read(const struct record *r, struct turn_budget_record *b)
 	*b = (struct turn_budget_record){
 		.octets = r->octets,
 		.since_s = r->since_s,
+		.early_until_s = r->early_until_s,
 		.secret_id = r->secret_id,
 		.realm_id = r->realm_id,
 		.kind = r->kind,

@@ -209,20 +209,30 @@ static void place_give(struct turn_budgets *b, uint32_t index)
 static uint64_t octets_at(
 	const struct turn_budget *u, const struct turn_budget_conf *conf, uint64_t wall_s)
 {
-	return u->since_s < turn_budget_since_s(conf, wall_s) ? 0 : u->octets;
+	uint64_t since_s = turn_budget_since_s(conf, wall_s);
+	bool over = u->since_s < since_s ||
+		    (u->since_s > since_s && u->early_until_s != 0 && wall_s >= u->early_until_s);
+
+	return over ? 0 : u->octets;
 }
 
-// Where a clock is put back by less than a period the count goes on; a begin further ahead is that
-// of a clock that was wrong, and the count goes on from the right one.
+// The period of the clock, where the count's is over; or the end of the count whose begin is ahead.
 static void period_settle(
 	struct turn_budget *u, const struct turn_budget_conf *conf, uint64_t wall_s)
 {
 	uint64_t since_s = turn_budget_since_s(conf, wall_s);
+	uint64_t until_s = turn_budget_until_s(conf, wall_s), early_until_s = 0;
 
-	if (u->since_s < since_s)
+	if (octets_at(u, conf, wall_s) == 0) {
 		u->octets = 0;
-	if (u->since_s < since_s || u->since_s > turn_budget_until_s(conf, wall_s))
 		u->since_s = since_s;
+	} else if (u->since_s > since_s) {
+		early_until_s = u->early_until_s == 0 || u->early_until_s > until_s
+					? until_s
+					: u->early_until_s;
+	}
+	u->changed |= early_until_s != u->early_until_s;
+	u->early_until_s = early_until_s;
 }
 
 static void view_make(const struct turn_budget *u, uint64_t wall_s, struct turn_budget_view *view)
@@ -233,6 +243,7 @@ static void view_make(const struct turn_budget *u, uint64_t wall_s, struct turn_
 	view->record = (struct turn_budget_record){
 		.octets = octets_at(u, conf, wall_s),
 		.since_s = since_s > u->since_s ? since_s : u->since_s,
+		.early_until_s = u->early_until_s,
 		.secret_id = u->secret_id,
 		.realm_id = u->realm->conf.id,
 		.kind = (uint8_t)u->kind,
@@ -402,6 +413,7 @@ int turn_budget_restore(struct turn_server *s, uint32_t index, const struct turn
 	u->changed = true;
 	u->octets = rec->octets;
 	u->since_s = rec->since_s;
+	u->early_until_s = rec->early_until_s;
 	return 0;
 }
 
@@ -417,20 +429,20 @@ bool turn_budget_changed(struct turn_server *s, uint64_t wall_s, uint32_t *curso
 	struct turn_budgets *b = &s->budgets;
 	struct turn_budget_view view;
 
-	for (; *cursor<b->end && * budget> 0; --*budget) {
+	while (*budget > 0 && b->end > *cursor) {
 		struct turn_budget *u = b->places[*cursor];
+		bool over = u != NULL && is_over(u, wall_s);
 
-		*index = (*cursor)++;
-		if (u != NULL ? !u->changed && !is_over(u, wall_s) : !is_stale(b, *index))
-			continue;
 		--*budget;
-		if (u == NULL) {
+		*index = (*cursor)++;
+		if (u != NULL && !over)
+			period_settle(u, &u->realm->conf.budget, wall_s);
+		if (u != NULL ? !u->changed && !over : !is_stale(b, *index))
+			continue;
+		if (u == NULL || over) {
+			if (over)
+				place_give(b, *index);
 			stale_set(b, *index, false);
-			*rec = (struct turn_budget_record){.name_len = 0};
-			return true;
-		}
-		if (is_over(u, wall_s)) {
-			place_give(b, *index);
 			*rec = (struct turn_budget_record){.name_len = 0};
 			return true;
 		}

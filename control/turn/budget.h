@@ -15,6 +15,7 @@ struct turn_budget {
 	struct turn_realm *realm;
 	uint64_t octets;
 	uint64_t since_s;
+	uint64_t early_until_s; // as in struct turn_budget_record
 	uint32_t secret_id;
 	enum turn_identity_kind kind;
 	bool changed; // since it was handed out for the file

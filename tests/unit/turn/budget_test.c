@@ -319,10 +319,54 @@ static void a_reset_begins_anew(void **state)
 	harness_stop(&f.h);
 }
 
-// A clock that is put back leaves the count as it is; one that had been ahead does not keep it for
-// ever.
-static void clocks_go_wrong(void **state)
+// Writes all places; how many have changed.
+static unsigned changes(struct fixture *f, struct turn_budget_record *rec)
 {
+	uint32_t cursor = 0, index;
+	unsigned budget = 100, n = 0;
+
+	while (turn_budget_changed(f->h.s, f->h.wall_s, &cursor, &budget, &index, rec))
+		n++;
+	return n;
+}
+
+// A clock that goes back loses nothing: hours, or to 1970 as a host without a battery.
+static void clocks_go_back(void **state)
+{
+	static const uint64_t wrong[] = {NOON - 9 * 3600, 40 * DAY, 5};
+
+	(void)state;
+	for (size_t i = 0; i < TP_ARRAY_LEN(wrong); i++) {
+		struct turn_budget_record rec;
+		struct turn_budget_view view;
+		struct fixture f;
+		uint64_t wall_s;
+
+		budget_start(&f, 1000);
+		wall_s = f.h.wall_s;
+		assert_int_equal(charge(&f, 500, &view), TURN_CHARGED);
+		f.h.wall_s = wrong[i];
+		assert_int_equal(octets_of(&f, USER), 500);
+		assert_int_equal(charge(&f, 100, &view), TURN_CHARGED);
+		assert_int_equal(changes(&f, &rec), 1);
+		assert_int_equal(rec.octets, 600);
+		f.h.wall_s = wall_s + 3600;
+		assert_int_equal(octets_of(&f, USER), 600);
+		assert_int_equal(charge(&f, 100, &view), TURN_CHARGED);
+		assert_int_equal(octets_of(&f, USER), 700);
+		assert_int_equal(changes(&f, &rec), 1);
+		assert_int_equal(rec.early_until_s, 0);
+		f.h.wall_s = wall_s + DAY;
+		assert_int_equal(octets_of(&f, USER), 0);
+		harness_stop(&f.h);
+	}
+}
+
+// A count of a clock that had been years ahead ends with the right one's period, also where the
+// user relays no more, and where the process restarts.
+static void a_count_from_the_future_ends(void **state)
+{
+	struct turn_budget_record rec;
 	struct turn_budget_view view;
 	struct fixture f;
 	uint64_t wall_s;
@@ -330,20 +374,23 @@ static void clocks_go_wrong(void **state)
 	(void)state;
 	budget_start(&f, 1000);
 	wall_s = f.h.wall_s;
-	assert_int_equal(charge(&f, 500, &view), TURN_CHARGED);
-	f.h.wall_s = wall_s - 9 * 3600;
-	assert_int_equal(charge(&f, 100, &view), TURN_CHARGED);
-	assert_int_equal(octets_of(&f, USER), 600);
-	f.h.wall_s = wall_s;
-	assert_int_equal(octets_of(&f, USER), 600);
-	// Ten years ahead, then right again.
 	f.h.wall_s = wall_s + 3650 * DAY;
 	assert_int_equal(charge(&f, 300, &view), TURN_CHARGED);
+	assert_int_equal(changes(&f, &rec), 1);
 	f.h.wall_s = wall_s;
-	assert_int_equal(charge(&f, 100, &view), TURN_CHARGED);
-	assert_int_equal(octets_of(&f, USER), 400);
-	f.h.wall_s = wall_s + DAY;
+	assert_int_equal(changes(&f, &rec), 1);
+	assert_int_equal(rec.octets, 300);
+	assert_int_equal(rec.early_until_s, wall_s + 16 * 3600);
+	assert_int_equal(changes(&f, &rec), 0);
+	harness_restart(&f.h);
+	assert_int_equal(turn_budget_restore(f.h.s, 0, &rec), 0);
+	assert_int_equal(octets_of(&f, USER), 300);
+	f.h.wall_s = wall_s + 16 * 3600;
 	assert_int_equal(octets_of(&f, USER), 0);
+	assert_int_equal(charge(&f, 100, &view), TURN_CHARGED);
+	assert_int_equal(octets_of(&f, USER), 100);
+	assert_int_equal(changes(&f, &rec), 1);
+	assert_int_equal(rec.since_s, wall_s + 16 * 3600);
 	harness_stop(&f.h);
 }
 
@@ -495,7 +542,8 @@ int main(void)
 		cmocka_unit_test(an_ended_call_is_charged),
 		cmocka_unit_test(credentials_of_a_name_are_one_user),
 		cmocka_unit_test(a_reset_begins_anew),
-		cmocka_unit_test(clocks_go_wrong),
+		cmocka_unit_test(clocks_go_back),
+		cmocka_unit_test(a_count_from_the_future_ends),
 		cmocka_unit_test(a_walk_is_bounded),
 		cmocka_unit_test(changes_are_handed_out_once),
 		cmocka_unit_test(counts_are_put_back),

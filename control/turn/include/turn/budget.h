@@ -6,8 +6,9 @@
 // A user is that of quotas (docs/configuration.md): the name behind the time of a time-limited
 // credential, each token by itself.
 //
-// Threads: as for <turn/server.h>. Times are of the wall clock, Unix seconds. Where it is put back,
-// a period goes on; where it had been ahead, it goes on from the right one.
+// Threads: as for <turn/server.h>. Times are of the wall clock, Unix seconds. Where it goes back to
+// before the begin of a count, nobody knows which of both times is right: the count goes on, until
+// the clock reaches its period again and beyond, or the present period's end.
 #pragma once
 
 #include <turn/conf.h>
@@ -19,8 +20,10 @@ struct turn_server;
 
 // The count of one user, as it is kept on disk. Numbers are of the host's byte order.
 struct turn_budget_record {
-	uint64_t octets;    // in the period
-	uint64_t since_s;   // begin of the period
+	uint64_t octets;  // in the period
+	uint64_t since_s; // begin of the period
+	// Since the clock went back before since_s: end of the period that it went back to; 0.
+	uint64_t early_until_s;
 	uint32_t secret_id; // of a token: its number; else 0
 	uint16_t realm_id;
 	uint8_t kind; // enum turn_identity_kind
