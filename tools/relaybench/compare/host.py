@@ -159,6 +159,14 @@ class Lab:
             # A veth would hand joined datagrams on as one, which the sink would count as one.
             run(*self.there(self.relay, "ethtool", "-K", interface, "tx-udp-segmentation", "off"), check=False)
 
+    def segments(self):
+        """TCP between clients and server in long segments, as cards make and join them. A client's
+        checksums stay its own: its datagrams reach an AF_XDP socket as they are."""
+        for namespace, interface, features in ((self.relay, "nic0", ("tx", "tso", "gso", "gro")),
+                                               (self.a, "eth0", ("gso", "gro"))):
+            for what in features:
+                run(*self.there(namespace, "ethtool", "-K", interface, what, "on"), check=False)
+
     def mac(self, namespace, interface):
         return run(*self.there(namespace, "cat", "/sys/class/net/%s/address" % interface)).strip()
 

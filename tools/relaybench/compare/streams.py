@@ -44,6 +44,7 @@ class StreamsTurnpike(Turnpike):
             f.write(text)
             f.flush()
             self.lab.up("--streams", "--config", f.name)
+        self.lab.segments()
         status = self.ask("status")
         self.control = status["control"]["pid"]
         self.dataplane = status["dataplane"]["pid"]
@@ -62,14 +63,16 @@ class StreamsTurnpike(Turnpike):
         raise KeyError(process)
 
     def pids(self):
-        return [self.edge, self.control]
-
-    def polled(self):
-        """The packet path's own time, in nanoseconds: its thread polls."""
-        return sum(w["busy_cycles"] for w in self.ask("worker", "show")) / self.tsc_hz * 1e9
+        """The packet path's thread shares the core and sleeps there: all of its time counts."""
+        return [self.edge, self.control, self.dataplane]
 
 
 class StreamsCoturn(Coturn):
+    def __enter__(self):
+        super().__enter__()
+        self.lab.segments()
+        return self
+
     def lines(self, password):
         return [*(line for line in super().lines(password) if line not in ("no-tls", "no-dtls", "no-tcp")),
                 "tls-listening-port=5349", "cert=%s/relay.pem" % self.lab.directory,
@@ -78,9 +81,6 @@ class StreamsCoturn(Coturn):
     def pids(self):
         return [self.process.pid]
 
-    def polled(self):
-        return 0
-
 
 def measure_one(context, server, words):
     lab = context.lab
@@ -88,22 +88,20 @@ def measure_one(context, server, words):
     words = [str(context.a.idle) if word == "IDLE" else word for word in words]
     with tempfile.TemporaryDirectory() as directory:
         out = os.path.join(directory, "out")
-        before = server.polled()
         run(context.relaybench, "streams", "--server", "10.77.0.1:%d" % PORTS[transport], "--peer",
             "10.77.2.2", "--client-netns", lab.a, "--peer-netns", lab.b, "--password-file",
             lab.password_file(), "--core", "0", "--seconds", str(context.seconds), "--server-pid",
             ",".join(map(str, server.pids())), "--burst", "1", *words, "-o", out)
-        polled = server.polled() - before
         with open(out) as f:
-            return json.load(f)["measured"], polled
+            return json.load(f)["measured"]
 
 
-def flat(name, seen, polled, way):
+def flat(name, seen, way):
     """The cell of one measurement: rates, CPU for each, delay, memory."""
     if name == "idle":
         return {"resident_each": seen["resident_each"], "proportional_each": seen["proportional_each"],
                 "held": seen["held"]}
-    cpu = seen["server_cpu"]["seconds"] * 1e9 + polled
+    cpu = seen["server_cpu"]["seconds"] * 1e9
     if way is None:
         return {"rate": seen["per_second"], "cpu_ns": cpu / max(1, seen["handshakes"]),
                 "resumed": seen["resumed"], "version": seen["version"], "p50": seen["p50_ns"], "p99": seen["p99_ns"]}
@@ -114,7 +112,7 @@ def flat(name, seen, polled, way):
 
 
 def streams_cell(context, server, name, words, way):
-    return flat(name, *measure_one(context, server, words), way)
+    return flat(name, measure_one(context, server, words), way)
 
 
 def server_of(context, name):

@@ -26,6 +26,7 @@
 
 struct tally {
 	uint64_t sent, refused, arrived, unread, reordered, duplicates, wrong;
+	uint64_t in_time; // of arrived and unread, while sending went on
 	struct load_histogram delay;
 };
 
@@ -269,20 +270,29 @@ static void interval(struct traffic *t)
 	}
 }
 
+// The rate is of packets that arrived meanwhile: a server may hold those of seconds, and takes all
+// the time it likes for them afterwards.
+static void time_note(struct traffic *t)
+{
+	for (unsigned d = 0; d < STREAMS_DIRECTIONS; d++)
+		t->tally[d].in_time = t->tally[d].arrived + t->tally[d].unread;
+}
+
 static json_t *tally_describe(const struct tally *t, double seconds)
 {
 	uint64_t seen = t->arrived + t->unread;
 	json_int_t lost = t->sent > seen ? (json_int_t)(t->sent - seen) : 0;
 
-	return json_pack("{s:I, s:f, s:I, s:I, s:f, s:I, s:f, s:I, s:I, s:I, s:I, s:{s:I, s:I, "
-			 "s:I, s:I, s:I}}",
+	return json_pack(
+		"{s:I, s:f, s:I, s:I, s:I, s:f, s:I, s:f, s:I, s:I, s:I, s:I, s:{s:I, s:I, "
+		"s:I, s:I, s:I}}",
 		"sent", (json_int_t)t->sent, "sent_per_second", (double)t->sent / seconds,
-		"refused", (json_int_t)t->refused, "arrived", (json_int_t)seen,
-		"arrived_per_second", (double)seen / seconds, "lost", lost, "loss",
-		t->sent == 0 ? 0 : (double)lost / (double)t->sent, "unread", (json_int_t)t->unread,
-		"reordered", (json_int_t)t->reordered, "duplicates", (json_int_t)t->duplicates,
-		"wrong", (json_int_t)t->wrong, "delay_ns", "packets", (json_int_t)t->delay.n,
-		"least", (json_int_t)t->delay.least_ns, "p50",
+		"refused", (json_int_t)t->refused, "arrived", (json_int_t)seen, "arrived_in_time",
+		(json_int_t)t->in_time, "arrived_per_second", (double)t->in_time / seconds, "lost",
+		lost, "loss", t->sent == 0 ? 0 : (double)lost / (double)t->sent, "unread",
+		(json_int_t)t->unread, "reordered", (json_int_t)t->reordered, "duplicates",
+		(json_int_t)t->duplicates, "wrong", (json_int_t)t->wrong, "delay_ns", "packets",
+		(json_int_t)t->delay.n, "least", (json_int_t)t->delay.least_ns, "p50",
 		(json_int_t)load_histogram_part(&t->delay, 0.5), "p99",
 		(json_int_t)load_histogram_part(&t->delay, 0.99), "most",
 		(json_int_t)t->delay.most_ns);
@@ -332,6 +342,7 @@ int streams_traffic_run(const struct streams_options *o, int peer_fd, json_t **o
 	if (rc == 0) {
 		interval(&t);
 		seconds = (double)(streams_now_ns() - t.start_ns) / 1e9;
+		time_note(&t);
 		drain(&t);
 		rc = streams_server_read(o, &after);
 	}
