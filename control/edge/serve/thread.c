@@ -76,33 +76,51 @@ static bool event_take(struct serve_thread *t, const struct epoll_event *e)
 	return true;
 }
 
-static void lists_serve(struct ds_list *list, void (*call)(struct conn *), size_t offset)
+// Moves what is in the list: those that come back to it wait for the next turn.
+static void list_take(struct ds_list *now, struct ds_list *list)
 {
-	struct ds_list now;
-
-	// Those that come back to the list wait for the next turn.
+	ds_list_init(now);
 	if (ds_list_is_empty(list))
 		return;
-	now = *list;
-	now.next->prev = &now;
-	now.prev->next = &now;
+	*now = *list;
+	now->next->prev = now;
+	now->prev->next = now;
 	ds_list_init(list);
-	while (!ds_list_is_empty(&now)) {
-		struct conn *c = (struct conn *)(void *)((char *)now.next - offset);
+}
 
-		call(c);
+static void messages_take(struct serve_thread *t)
+{
+	const struct edge_link_receiver receiver = {
+		.ctx = t, .message = on_message, .datagram = on_datagram};
+
+	(void)edge_link_poll(t->link, SERVE_MESSAGES, &receiver);
+}
+
+// A write costs more than all else of a message. So the rings are emptied between writes, too: a
+// worker finds room, and what comes for a connection meanwhile goes out in one write.
+static void dirty_flush(struct serve_thread *t)
+{
+	struct ds_list now;
+	unsigned n = 0;
+
+	list_take(&now, &t->dirty);
+	while (!ds_list_is_empty(&now)) {
+		conn_flush(DS_CONTAINER(now.next, struct conn, dirty));
+		if (++n % SERVE_WRITES == 0)
+			messages_take(t);
 	}
 }
 
 // Everything that is there for the thread, once.
 static void work(struct serve_thread *t)
 {
-	const struct edge_link_receiver receiver = {
-		.ctx = t, .message = on_message, .datagram = on_datagram};
+	struct ds_list now;
 
-	lists_serve(&t->again, conn_read_again, offsetof(struct conn, again));
-	(void)edge_link_poll(t->link, SERVE_MESSAGES, &receiver);
-	lists_serve(&t->dirty, conn_flush, offsetof(struct conn, dirty));
+	list_take(&now, &t->again);
+	while (!ds_list_is_empty(&now))
+		conn_read_again(DS_CONTAINER(now.next, struct conn, again));
+	messages_take(t);
+	dirty_flush(t);
 	edge_link_want(t->link, t->held_workers);
 	edge_link_flush(t->link);
 	conn_reap(t);
@@ -122,7 +140,8 @@ bool thread_turn(struct serve_thread *t, bool may_wait)
 	conn_reap(t);
 	// Messages of the expiry do not wait for the next event.
 	edge_link_flush(t->link);
-	sleeps = may_wait && ds_list_is_empty(&t->again) && edge_link_sleep(t->link);
+	sleeps = may_wait && ds_list_is_empty(&t->again) && ds_list_is_empty(&t->dirty) &&
+		 edge_link_sleep(t->link);
 	n = epoll_wait(t->epoll_fd, events, EVENTS_MAX, sleeps ? wait_ms(t, due_ns) : 0);
 	if (sleeps)
 		edge_link_wake(t->link);

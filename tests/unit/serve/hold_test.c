@@ -364,6 +364,34 @@ static void tls_is_held_too(void **state)
 	world_stop(&w);
 }
 
+// A turn takes what comes for its connections while it writes to them.
+static void rings_are_emptied_between_writes(void **state)
+{
+	enum { CONNECTIONS = 3 * SERVE_WRITES, MESSAGES = 2 * SERVE_MESSAGES };
+	struct world w = {.unnamed = false};
+	uint64_t connections[CONNECTIONS], writes;
+	int fds[CONNECTIONS];
+	uint8_t bytes[LEN];
+
+	(void)state;
+	world_start(&w, "  connections_per_prefix: 0\n");
+	for (unsigned i = 0; i < CONNECTIONS; i++)
+		fds[i] = begin(&w, &connections[i]);
+	writes = COUNTER(&w, writes);
+	numbered(bytes, 1);
+	for (unsigned i = 0; i < MESSAGES; i++)
+		world_put(&w, connections[i % CONNECTIONS], bytes, LEN);
+	world_turns(&w, 1);
+	assert_int_equal(COUNTER(&w, messages_out), MESSAGES);
+	// Those that were written to before the second look have their turn next.
+	world_turns(&w, 1);
+	assert_int_equal(COUNTER(&w, bytes_out), MESSAGES * LEN);
+	assert_int_equal(COUNTER(&w, writes) - writes, CONNECTIONS + SERVE_WRITES);
+	for (unsigned i = 0; i < CONNECTIONS; i++)
+		close(fds[i]);
+	world_stop(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -375,6 +403,7 @@ int main(void)
 		cmocka_unit_test(tls_is_held_too),
 		cmocka_unit_test(workers_part_again),
 		cmocka_unit_test(floods_are_kept_in_the_kernel),
+		cmocka_unit_test(rings_are_emptied_between_writes),
 	};
 
 	return cmocka_run_group_tests(tests, world_setup, world_teardown);
