@@ -6,7 +6,8 @@
 #include <unistd.h>
 
 #define NAP_NS	  50000
-#define SLEEP_MS  100 // a sign of life several times a second
+#define YIELD_NS  200000 // some fifty messages of TLS
+#define SLEEP_MS  100	 // a sign of life several times a second
 #define EVENTS	  8
 #define WORTHLESS (EPOLLERR | EPOLLHUP)
 
@@ -49,9 +50,9 @@ void worker_idle_add(struct worker_idle *i, int fd)
 		worker_idle_fini(i);
 }
 
-static void nap(void)
+static void nap(long ns)
 {
-	const struct timespec t = {.tv_nsec = NAP_NS};
+	const struct timespec t = {.tv_nsec = ns};
 
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
 }
@@ -62,11 +63,16 @@ void worker_idle_sleep(struct worker_idle *i, bool soon)
 	int n;
 
 	if (i->epoll_fd < 0 || soon || i->failing) {
-		nap();
+		nap(NAP_NS);
 		return;
 	}
 	n = epoll_wait(i->epoll_fd, events, EVENTS, SLEEP_MS);
 	// A socket whose interface is gone is ready for ever.
 	for (int e = 0; e < n; e++)
 		i->failing = i->failing || (events[e].events & WORTHLESS) != 0;
+}
+
+void worker_idle_yield(void)
+{
+	nap(YIELD_NS);
 }

@@ -255,7 +255,9 @@ static void set_realtime(struct worker *w, bool on)
 		w->is_realtime = on;
 }
 
-static void sleep_now(struct worker *w, bool soon)
+enum rest_kind { REST_UNTIL_WORK, REST_SHORT, REST_FOR_EDGE };
+
+static void sleep_now(struct worker *w, enum rest_kind kind)
 {
 	uint64_t from;
 
@@ -264,7 +266,10 @@ static void sleep_now(struct worker *w, bool soon)
 	urcu_qsbr_thread_offline();
 	from = rte_rdtsc();
 	set_realtime(w, true);
-	worker_idle_sleep(&w->idle, soon);
+	if (kind == REST_FOR_EDGE)
+		worker_idle_yield();
+	else
+		worker_idle_sleep(&w->idle, kind == REST_SHORT);
 	worker_pace_slept(&w->pace, from, rte_rdtsc());
 	urcu_qsbr_thread_online();
 }
@@ -285,7 +290,8 @@ static void rest(struct worker *w)
 		return;
 	if (w->idle.epoll_fd >= 0 && !worker_edge_sleep(&w->edge, &w->stage))
 		return;
-	sleep_now(w, w->stage.kick || w->stage.edge_given != 0 || w->wake);
+	sleep_now(w, w->stage.kick || w->stage.edge_given != 0 || w->wake ? REST_SHORT
+									  : REST_UNTIL_WORK);
 }
 
 // More packets would be lost at the ring that the edge's thread has no time to empty. The packets
@@ -294,7 +300,7 @@ static void give_way(struct worker *w, unsigned packets)
 {
 	txqueue_flush(&w->txqueue);
 	read_clock(w, packets);
-	sleep_now(w, true);
+	sleep_now(w, REST_FOR_EDGE);
 }
 
 // Wakes the edge's threads. Returns whether one of them may need this core now.

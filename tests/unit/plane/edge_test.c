@@ -82,9 +82,17 @@ static void a_thread_that_drains_is_waited_for(void **state)
 		take(1, 7);
 		give(1, 7);
 	}
-	// Asleep, it is woken instead.
-	sleeps(1, true);
+	take(1, MOST_USED);
 	assert_int_equal(waits(MANY), 0);
+}
+
+// It was woken; that it sleeps no more it can only say when it has the core.
+static void a_thread_that_was_woken_gets_the_core(void **state)
+{
+	(void)state;
+	sleeps(1, true);
+	give(1, MOST_USED);
+	assert_int_equal(waits(1), 1);
 	sleeps(1, false);
 	take(1, MOST_USED);
 	assert_int_equal(waits(MANY), 0);
@@ -160,6 +168,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_thread_that_drains_is_waited_for, start),
+		cmocka_unit_test_setup(a_thread_that_was_woken_gets_the_core, start),
 		cmocka_unit_test_setup(a_thread_that_hangs_is_not, start),
 		cmocka_unit_test_setup(sleepers_are_woken_seldom, start),
 		cmocka_unit_test_setup(no_worker_sleeps_on_messages, start),

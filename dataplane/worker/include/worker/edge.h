@@ -26,8 +26,8 @@ void worker_edge_wake(struct worker_edge *e, struct stage_worker *stage, uint64_
 
 // Whether a thread of the edge has work.
 bool worker_edge_works(const struct worker_edge *e, const struct stage_worker *stage);
-// Likewise, and most of its ring waits for it: the caller gives way to it now. A thread that takes
-// nothing meanwhile is waited for a few times only, then not before it takes something.
+// Whether most of the ring to a thread waits for it: the caller gives way to it now. A thread that
+// takes nothing meanwhile is waited for a few times only, then not before it takes something.
 bool worker_edge_behind(struct worker_edge *e, const struct stage_worker *stage);
 
 // Before a sleep that a timer of the edge ends. False: there is something to be polled.

@@ -26,3 +26,5 @@ void worker_idle_add(struct worker_idle *i, int fd);
 // Sleeps until a source is ready, or some time has passed. `soon`: there is something left to be
 // done within a millisecond.
 void worker_idle_sleep(struct worker_idle *i, bool soon);
+// Leaves the core to others for 200 us.
+void worker_idle_yield(void);
