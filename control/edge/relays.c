@@ -68,8 +68,12 @@ int edge_relays_open(struct edge *e)
 		.part = on_part,
 	};
 
-	e->relaying = (struct edge_link_relay){
-		.ctx = e, .order = on_order, .begin = on_begin, .due = on_due, .told = on_told};
+	e->relaying = (struct edge_link_relay){.ctx = e,
+		.order = on_order,
+		.begin = on_begin,
+		.due = on_due,
+		.told = on_told,
+		.peers_max = settings.peers_max};
 	e->relay = edge_relay_create(&settings);
 	if (e->relay == NULL)
 		return -1;

@@ -306,7 +306,7 @@ static bool message_take(struct link_edge *e, struct reports *m, size_t size)
 	if (m->head.kind == TP_SESSION_SYNCED) {
 		e->is_synced = true;
 		e->expires_s = m->head.expires_s;
-		h->synced(h->ctx);
+		h->synced(h->ctx, m->head.peers_max);
 	}
 	// An order that can't be queued ends the session meanwhile.
 	for (uint32_t i = 0; i < m->head.n && e->fd >= 0; i++) {

@@ -88,11 +88,11 @@ static void on_peer(void *ctx, const struct tp_session_peer *peer)
 				log_u64("to_client_octets", peer->to_client)));
 }
 
-static void on_synced(void *ctx)
+static void on_synced(void *ctx, uint64_t peers_max)
 {
 	struct process *p = ctx;
 
-	turn_edge_synced(p->core.turn);
+	turn_edge_synced(p->core.turn, peers_max);
 	process_serve_outputs(p, proc_now_ns(), NULL);
 	held_release(ctx, NULL);
 }

@@ -9,6 +9,7 @@ int turn_datas_init(struct turn_server *s, const uint8_t key[16])
 	int err;
 
 	ds_pool_init(&s->data_pool, sizeof(struct turn_data));
+	s->data_max = TURN_DATA_MAX;
 	err = ds_map_init(&s->data_by_key, key);
 	if (err == 0)
 		err = ds_map_init(&s->data_by_id, key);
@@ -119,13 +120,32 @@ struct turn_data *turn_data_by_peer(const struct turn_allocation *a, const struc
 	return NULL;
 }
 
-bool turn_data_is_left(const struct turn_server *s, const struct turn_allocation *a)
+static bool quota_is_left(const struct turn_server *s, const struct turn_allocation *a)
 {
 	const struct turn_realm *realm = a->account->realm;
 
 	return a->n_data < TURN_DATA_ALLOCATION_MAX &&
 	       (s->conf.data_per_user == 0 || a->account->n_data < s->conf.data_per_user) &&
 	       (realm->conf.max_connections == 0 || realm->n_data < realm->conf.max_connections);
+}
+
+// Whether one who holds `held` may take one more, where `taken` of `max` are.
+static bool share_is_left(uint32_t held, uint32_t taken, uint32_t max)
+{
+	return taken < max && held <= TURN_DATA_SHARE * (uint64_t)(max - taken - 1);
+}
+
+enum turn_data_room turn_data_room(const struct turn_server *s, const struct turn_allocation *a)
+{
+	const struct turn_realm *realm = a->account->realm;
+	uint32_t n = a->account->n_data, realm_max = realm->conf.max_connections;
+
+	if (!quota_is_left(s, a))
+		return TURN_DATA_QUOTA;
+	return share_is_left(n, s->data_pool.n_taken, s->data_max) &&
+			       (realm_max == 0 || share_is_left(n, realm->n_data, realm_max))
+		       ? TURN_DATA_LEFT
+		       : TURN_DATA_SHARED;
 }
 
 static struct turn_data *data_add(struct turn_server *s, struct turn_allocation *a, uint64_t key,
@@ -234,7 +254,7 @@ static void arrived(struct turn_server *s, struct turn_allocation *a,
 
 	if (p->key > UINT32_MAX && permission != NULL && permission->in_store &&
 		turn_peer_may_stay(s, a->account, peer) && turn_data_by_peer(a, peer) == NULL &&
-		turn_data_is_left(s, a))
+		turn_data_room(s, a) == TURN_DATA_LEFT)
 		d = turn_data_new(s, a, p->key, peer);
 	if (d == NULL) {
 		s->counters.data_refused++;
@@ -257,7 +277,7 @@ static struct turn_data *adopt(struct turn_server *s, struct turn_allocation *a,
 
 	memcpy(&note, p->note, sizeof(note));
 	if (note.id == 0 || turn_data_by_id(s, note.id) != NULL ||
-		!turn_peer_may_stay(s, a->account, peer) || !turn_data_is_left(s, a))
+		!turn_peer_may_stay(s, a->account, peer) || !quota_is_left(s, a))
 		return NULL;
 	d = data_add(s, a, p->key, note.id, peer);
 	if (d == NULL)
@@ -336,8 +356,10 @@ void turn_relay_reported(struct turn_server *s, uint64_t now_ns, const struct tp
 			&(struct tp_session_order){.kind = TP_ORDER_UNLISTEN, .local = r->local});
 }
 
-void turn_edge_synced(struct turn_server *s)
+void turn_edge_synced(struct turn_server *s, uint64_t peers_max)
 {
+	s->data_max =
+		peers_max > 0 && peers_max < TURN_DATA_MAX ? (uint32_t)peers_max : TURN_DATA_MAX;
 	for (uint32_t i = 0; i < ds_pool_end(&s->data_pool); i++) {
 		struct turn_data *d = ds_pool_at(&s->data_pool, i);
 

@@ -8,6 +8,9 @@
 
 #define TURN_DATA_ALLOCATION_MAX 64u	    // of one allocation
 #define TURN_DATA_MAX		 (1u << 16) // of all
+// A user may take more while holding at most so many times those left: alone all but an eighth, of
+// many busy users each less.
+#define TURN_DATA_SHARE		 7u
 
 // The note of a peer connection: all that answers its request late, and after a restart.
 struct turn_data_note {
@@ -58,5 +61,12 @@ void turn_data_forget(struct turn_server *s, struct turn_data *d);
 // Asks the edge for it from the relayed transport address; false without memory.
 bool turn_data_connect(
 	struct turn_server *s, const struct turn_data *d, const struct tp_addr *target);
-// Whether the allocation and its user may have one more.
-bool turn_data_is_left(const struct turn_server *s, const struct turn_allocation *a);
+
+enum turn_data_room {
+	TURN_DATA_LEFT,
+	TURN_DATA_QUOTA,  // the allocation, user or realm has as many as allowed
+	TURN_DATA_SHARED, // the user has so many that the others are kept for users with fewer
+};
+
+// Whether the allocation may have one more.
+enum turn_data_room turn_data_room(const struct turn_server *s, const struct turn_allocation *a);

@@ -71,8 +71,9 @@ static void on_peer(void *ctx, const struct tp_session_peer *p)
 	require_addr(&p->peer);
 }
 
-static void on_synced(void *ctx)
+static void on_synced(void *ctx, uint64_t peers_max)
 {
+	(void)peers_max;
 	((struct desk *)ctx)->taken++;
 }
 

@@ -326,8 +326,11 @@ void session_tell_relay(struct edge_link *l)
 
 void session_tell(struct edge_link *l)
 {
+	const struct edge_link_relay *r = l->settings.relay;
 	struct session *s = &l->session;
-	struct reports_message m = {.head = {.magic = TP_SESSION_MAGIC, .kind = TP_SESSION_SYNCED}};
+	struct reports_message m = {.head = {.magic = TP_SESSION_MAGIC,
+					    .kind = TP_SESSION_SYNCED,
+					    .peers_max = r == NULL ? 0 : r->peers_max}};
 
 	pthread_mutex_lock(&s->mutex);
 	m.head.expires_s = s->expires_s;

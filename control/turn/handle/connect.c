@@ -50,7 +50,15 @@ static unsigned connect_check(struct turn_request *r, struct tp_addr *peer, stru
 		return code;
 	if (turn_data_by_peer(r->a, peer) != NULL)
 		return turn_refuse(r, TURN_REFUSED_CONNECTED, 446);
-	return turn_data_is_left(r->s, r->a) ? 0 : turn_refuse(r, TURN_REFUSED_DATA_QUOTA, 486);
+	switch (turn_data_room(r->s, r->a)) {
+	case TURN_DATA_LEFT:
+		break;
+	case TURN_DATA_QUOTA:
+		return turn_refuse(r, TURN_REFUSED_DATA_QUOTA, 486);
+	case TURN_DATA_SHARED:
+		return turn_refuse(r, TURN_REFUSED_DATA_SHARE, 508);
+	}
+	return 0;
 }
 
 unsigned turn_handle_connect(struct turn_request *r, struct stun_writer *w)

@@ -85,7 +85,7 @@ static void assert_peers_told(struct stand *s, unsigned n)
 static void orders_and_reports_pass(void **state)
 {
 	struct relaying r = {.due = 2};
-	const struct edge_link_relay relay = {&r, on_order, on_begin, on_due, on_told};
+	const struct edge_link_relay relay = {&r, on_order, on_begin, on_due, on_told, 9};
 	struct order_message m = order_of(TP_ORDER_JOIN, 9);
 	struct stand *s = *state;
 
@@ -96,9 +96,9 @@ static void orders_and_reports_pass(void **state)
 	assert_int_equal(r.begun, 1);
 	stand_listeners(s, STAND_PAIR, LISTENER);
 	stand_turn(s);
-	// Before it is said that all has been told.
+	// Before it is said that all has been told, and how many there can be.
 	assert_peers_told(s, 2);
-	stand_assert_synced(s);
+	assert_int_equal(stand_assert_synced(s).peers_max, 9);
 	order_send(s, &m, 9);
 	assert_true(r.orders == 1 && r.last.kind == TP_ORDER_JOIN && r.data[8] == 'd');
 	r.due = 1;

@@ -185,13 +185,14 @@ bool stand_told(struct stand *s, struct stand_message *m)
 	return true;
 }
 
-void stand_assert_synced(struct stand *s)
+struct tp_session_message stand_assert_synced(struct stand *s)
 {
-	struct stand_message m;
+	struct stand_message m, none;
 
 	assert_true(stand_told(s, &m));
 	assert_int_equal(m.head.kind, TP_SESSION_SYNCED);
-	assert_false(stand_told(s, &m));
+	assert_false(stand_told(s, &none));
+	return m.head;
 }
 
 int stand_setup(void **state)

@@ -61,7 +61,7 @@ void stand_turn(struct stand *s);
 // The next message to control. False: there is none.
 bool stand_told(struct stand *s, struct stand_message *m);
 // Control has been told that this is all, and nothing else.
-void stand_assert_synced(struct stand *s);
+struct tp_session_message stand_assert_synced(struct stand *s);
 struct tp_addr stand_local(void);
 
 // The owner of connections that stand_open opens.

@@ -24,6 +24,7 @@ struct fixture {
 	struct link_edge e;
 	int epoll_fd;
 	unsigned opened, closed, synced, lost, relays, peers;
+	uint64_t peers_max;
 	struct tp_session_report last;
 };
 
@@ -48,9 +49,12 @@ static void on_closed(void *ctx, const struct tp_session_report *r)
 	f->last = *r;
 }
 
-static void on_synced(void *ctx)
+static void on_synced(void *ctx, uint64_t peers_max)
 {
-	((struct fixture *)ctx)->synced++;
+	struct fixture *f = ctx;
+
+	f->synced++;
+	f->peers_max = peers_max;
 }
 
 static void on_lost(void *ctx)
@@ -153,9 +157,11 @@ static void reports_arrive(void **state)
 	assert_true(f->last.remote.ip[9] == 0 && f->last.remote.reserved == 0);
 	m = message_of(TP_SESSION_SYNCED, 0);
 	m.head.expires_s = 1800000000;
+	m.head.peers_max = 77;
 	say(f, fd, &m);
 	assert_true(f->synced == 1 && f->e.is_synced);
 	assert_int_equal(f->e.expires_s, 1800000000);
+	assert_int_equal(f->peers_max, 77);
 	m = message_of(TP_SESSION_CLOSED, 1);
 	say(f, fd, &m);
 	assert_int_equal(f->closed, 1);

@@ -213,6 +213,85 @@ static void connections_of_a_realm_are_bounded(void **state)
 	harness_stop(&f.h);
 }
 
+// Connects to further peers from `port` on until one is refused: how many were made.
+static unsigned take_all(struct fixture *f, uint16_t port)
+{
+	for (unsigned n = 0;; n++) {
+		struct tp_addr peer = tcp_peer((uint16_t)(port + n));
+		unsigned code = tcp_connect(f, &peer);
+
+		f->h.n_orders = 0;
+		if (code != 1) {
+			assert_int_equal(code, 508);
+			assert_int_equal(f->h.refusal.cause, TURN_REFUSED_DATA_SHARE);
+			return n;
+		}
+	}
+}
+
+static void bob_connects(struct fixture *f, uint16_t port)
+{
+	struct tp_addr peer = tcp_peer(port);
+	struct client alice = f->c;
+
+	tcp_connection_open(f, &f->c, port, "bob");
+	assert_int_equal(client_allocate_tcp(&f->h, &f->c), 0);
+	assert_int_equal(tcp_connect(f, &peer), 1);
+	f->c = alice;
+}
+
+// Fault: one user had all the connections that the edge has sockets for, and another one none.
+static void connections_are_shared(void **state)
+{
+	struct tp_addr peer = tcp_peer(4000);
+	struct tp_session_order first;
+	struct fixture f;
+
+	(void)state;
+	tcp_init(&f);
+	turn_edge_synced(f.h.s, 32);
+	f.h.conf.data_per_user = 0;
+	assert_int_equal(turn_reconfigure(f.h.s, &f.h.conf), 0);
+	tcp_connection_open(&f, &f.c, 5000, NULL);
+	assert_int_equal(client_allocate_tcp(&f.h, &f.c), 0);
+	assert_int_equal(tcp_connect(&f, &peer), 1);
+	first = tcp_last_order(&f);
+	assert_int_equal(take_all(&f, 80), 27);
+	// A peer that comes counts as one that is gone to.
+	peer.port_be = tp_htons(4001);
+	assert_int_equal(client_permit(&f.h, &f.c, &peer), 0);
+	tcp_report_arrival(&f, TCP_CAME_IN, &peer);
+	assert_int_equal(tcp_last_order(&f).kind, TP_ORDER_CLOSE);
+	bob_connects(&f, 5001);
+	bob_connects(&f, 5002);
+	// One that ended is not the user's again: the others have taken of those left.
+	tcp_report_order(&f, &first, TP_PEER_GONE);
+	assert_int_equal(take_all(&f, 200), 0);
+	bob_connects(&f, 5003);
+	harness_stop(&f.h);
+}
+
+// Likewise those of a realm.
+static void connections_of_a_realm_are_shared(void **state)
+{
+	struct turn_realm_conf realm;
+	struct turn_conf conf;
+	struct fixture f;
+
+	(void)state;
+	tcp_allocate(&f);
+	conf = f.h.conf;
+	conf.data_per_user = 0;
+	realm = f.h.realms[0];
+	realm.max_connections = 16;
+	conf.realms = &realm;
+	assert_int_equal(turn_reconfigure(f.h.s, &conf), 0);
+	harness_drain(&f.h);
+	assert_int_equal(take_all(&f, 80), 14);
+	bob_connects(&f, 5001);
+	harness_stop(&f.h);
+}
+
 static void arrival_needs_a_permission(void **state)
 {
 	struct tp_addr peer = tcp_peer(4000), told;
@@ -333,6 +412,8 @@ int main(void)
 		cmocka_unit_test(connections_are_counted),
 		cmocka_unit_test(connects_have_a_rate),
 		cmocka_unit_test(connections_of_a_realm_are_bounded),
+		cmocka_unit_test(connections_are_shared),
+		cmocka_unit_test(connections_of_a_realm_are_shared),
 		cmocka_unit_test(arrival_needs_a_permission),
 		cmocka_unit_test(only_the_owner_joins),
 		cmocka_unit_test(nonce_of_the_control_connection_is_good),

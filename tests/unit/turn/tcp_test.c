@@ -154,7 +154,7 @@ static void restart_finds_them_again(void **state)
 	tcp_report_order(&f, &o, TP_PEER_WAITS);
 	tcp_assert_answer(&f, 0);
 	id = reply_u32(&f.h, ATTR_CONNECTION_ID);
-	turn_edge_synced(f.h.s);
+	turn_edge_synced(f.h.s, 0);
 	harness_drain(&f.h);
 	assert_true(f.h.n_orders == 1 && f.h.orders[0].kind == TP_ORDER_LISTEN);
 	f.c.txid[0] = 0x55;
@@ -164,7 +164,7 @@ static void restart_finds_them_again(void **state)
 	// Another session of the same edge, which has it no more.
 	turn_streams_lost(f.h.s, f.h.now_ns);
 	assert_int_equal(turn_stream_opened(f.h.s, f.h.now_ns, &f.c.tuple, false), 0);
-	turn_edge_synced(f.h.s);
+	turn_edge_synced(f.h.s, 0);
 	harness_drain(&f.h);
 	assert_int_equal(tcp_connect(&f, &peer), 1);
 	harness_stop(&f.h);

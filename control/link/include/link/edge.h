@@ -15,7 +15,7 @@ struct link_edge_handler {
 	void (*relay)(void *ctx, const struct tp_session_relay *r);
 	void (*peer)(void *ctx, const struct tp_session_peer *p);
 	// Everything that there is has been reported.
-	void (*synced)(void *ctx);
+	void (*synced)(void *ctx, uint64_t peers_max);
 	// The edge is gone, and all connections with it.
 	void (*lost)(void *ctx);
 };

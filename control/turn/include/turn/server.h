@@ -106,6 +106,7 @@ enum turn_out_kind {
 	X(FRAMED, "a WebSocket can't become a data connection: its bytes are frames")              \
 	X(PEERS, "the allocation reaches for new peers faster than limits.peer_rate allows")       \
 	X(DATA_QUOTA, "the realm, user or allocation has as many connections as allowed")          \
+	X(DATA_SHARE, "the user has as many connections with peers as one may have")               \
 	X(MOBILITY, "mobility is not offered: protocol.mobility")                                  \
 	X(TICKET, "the mobility ticket is none of a live allocation, or was used before")          \
 	X(MOVES, "the client moves its allocation more often than allowed")                        \
@@ -322,10 +323,11 @@ void turn_streams_lost(struct turn_server *s, uint64_t now_ns);
 
 // The edge's reports of its sockets for TCP allocations. Drain turn_next afterwards. Once it has
 // reported all, connections that it did not name are forgotten, and it is asked to listen for each
-// TCP allocation; repeating the order does no harm.
+// TCP allocation; repeating the order does no harm. `peers_max`: connections with peers that it can
+// have; 0: unknown.
 void turn_peer_reported(struct turn_server *s, uint64_t now_ns, const struct tp_session_peer *p);
 void turn_relay_reported(struct turn_server *s, uint64_t now_ns, const struct tp_session_relay *r);
-void turn_edge_synced(struct turn_server *s);
+void turn_edge_synced(struct turn_server *s, uint64_t peers_max);
 
 // Expires due objects. At most `budget` timers a call, so that a million of them cause no pause.
 void turn_advance(struct turn_server *s, uint64_t now_ns, unsigned budget);

@@ -49,6 +49,7 @@ struct edge_link_relay {
 	// The next report that is due, again until it was told; false: none.
 	bool (*due)(void *ctx, struct edge_link_report *report);
 	void (*told)(void *ctx);
+	uint32_t peers_max; // connections with peers that there can be, for the control process
 };
 
 struct edge_link_settings {
