@@ -405,7 +405,7 @@ bool pkt_challenge(struct burst *b, struct pkt_ctx *p, const struct core_packet 
 // share.c: whether a request of a live 5-tuple, one with our nonce, or one of RFC 3489 is within
 // its sender's share.
 bool stage_share_live(struct stage_worker *w, const struct tp_addr *client, uint16_t listener_id,
-	bool is_signed, uint64_t now_ns);
+	bool is_signed, uint32_t first_contact_rate, uint64_t now_ns);
 bool stage_share_nonce(struct stage_worker *w, const struct tp_addr *client, uint16_t listener_id,
 	bool is_signed, uint32_t first_contact_rate, uint64_t now_ns);
 bool stage_share_classic(struct stage_worker *w, const struct tp_addr *client, uint16_t listener_id,

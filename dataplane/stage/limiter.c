@@ -5,7 +5,11 @@
 
 #include <turnpike/siphash.h>
 
-// The prefix that one holder of many addresses has: a /32, or the /64 of an IPv6 subnet.
+// The prefix that one holder of many addresses has: a /32, or the /64 of an IPv6 subnet. A site has
+// 65,536 of these, its /48, and more of the rate.
+#define SITE_LEN    6u
+#define SITE_FACTOR 16u
+
 static unsigned prefix_len(const struct tp_addr *a)
 {
 	return a->family == TP_FAMILY_IPV4 ? 4 : 8;
@@ -20,18 +24,16 @@ static uint32_t staleness(const struct stage_limiter_way *way, uint16_t second)
 	return (uint32_t)(uint16_t)(second - way->second) << 15 | (UINT16_MAX - way->count) >> 1;
 }
 
-bool stage_limiter_pass(
-	struct stage_worker *w, const struct tp_addr *source, uint32_t rate, uint32_t now_s)
+static bool prefix_pass(struct stage_worker *w, const struct tp_addr *source, unsigned len,
+	uint64_t rate, uint32_t now_s)
 {
-	uint64_t h = tp_siphash13(w->limiter_key, source->ip, prefix_len(source)) ^ source->family;
+	uint64_t h = tp_siphash13(w->limiter_key, source->ip, len) ^ source->family;
 	struct stage_limiter_way *set = w->limiter.ways[(uint32_t)h & (STAGE_LIMITER_SETS - 1)];
 	struct stage_limiter_way *way = &set[0];
 	uint32_t tag = (uint32_t)(h >> 32) | 1; // never that of an unused way
 	uint16_t second = (uint16_t)now_s;
 	unsigned i;
 
-	if (rate == 0)
-		return true;
 	for (i = 0; i < STAGE_LIMITER_WAYS && set[i].tag != tag; i++)
 		if (staleness(&set[i], second) > staleness(way, second))
 			way = &set[i];
@@ -43,4 +45,14 @@ bool stage_limiter_pass(
 		return false;
 	way->count++;
 	return true;
+}
+
+bool stage_limiter_pass(
+	struct stage_worker *w, const struct tp_addr *source, uint32_t rate, uint32_t now_s)
+{
+	if (rate == 0)
+		return true;
+	return prefix_pass(w, source, prefix_len(source), rate, now_s) &&
+	       (source->family == TP_FAMILY_IPV4 ||
+		       prefix_pass(w, source, SITE_LEN, (uint64_t)rate * SITE_FACTOR, now_s));
 }

@@ -58,7 +58,7 @@ static enum tp_drop rate_check(
 
 	switch (ring) {
 	case TP_PUNT_LIVE:
-		return stage_share_live(b->w, client, p->local_id, p->is_signed, b->now_ns)
+		return stage_share_live(b->w, client, p->local_id, p->is_signed, rate, b->now_ns)
 			       ? TP_DROP_none
 			       : TP_DROP_client_rate;
 	case TP_PUNT_NONCE:

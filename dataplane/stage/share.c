@@ -14,21 +14,27 @@
 #define UNSIGNED_CHARGE 8u
 // Addresses with our nonce, to limits.first_contact_rate of those without.
 #define NONCE_FACTOR	10u
-// IPv6 subnets, to their addresses.
+// Requests of all live 5-tuples of an address, where first contacts have a limit.
+#define LIVE_RATE	4000u
+// IPv6 subnets and sites, to their addresses.
 #define SUBNET_FACTOR	4u
+#define SITE_FACTOR	16u
 #define SUBNET_LEN	8u
+#define SITE_LEN	6u
 // Requests that a client needs for an allocation, and some to spare.
 #define NEW_REQUESTS	4u
 
 enum share_kind {
 	SHARE_LIVE,
 	SHARE_CLIENT,
-	SHARE_ADDRESS,
-	SHARE_SUBNET,
 	SHARE_CLASSIC,
 	SHARE_TOLD,
 	SHARE_ICMP,
-	SHARE_FLOW
+	SHARE_FLOW,
+	// Of live clients, and of others.
+	SHARE_ADDRESS,
+	SHARE_SUBNET = SHARE_ADDRESS + 2,
+	SHARE_SITE = SHARE_SUBNET + 2
 };
 
 // No padding.
@@ -99,27 +105,48 @@ static unsigned charge_of(bool is_signed)
 	return is_signed ? 1 : UNSIGNED_CHARGE;
 }
 
-bool stage_share_live(struct stage_worker *w, const struct tp_addr *client, uint16_t listener_id,
-	bool is_signed, uint64_t now_ns)
+// All that have the first bytes of the client's IP address in common.
+static bool network_take(struct stage_worker *w, const struct share_key *client,
+	enum share_kind kind, unsigned ip_len, struct share share, uint32_t now_us)
 {
-	const struct share_key key = {*client, listener_id, SHARE_LIVE};
-
-	return share_take(w, &key, &live_share, charge_of(is_signed),
-		       (uint32_t)(now_ns / TP_NS_PER_US)) != 0;
-}
-
-// All ports of an address, or all addresses of an IPv6 subnet, at `rate` per second. Those that ask
-// often leave half to newcomers.
-static bool address_take(struct stage_worker *w, const struct share_key *client, bool is_new,
-	unsigned ip_len, uint64_t rate, uint32_t now_us)
-{
-	const struct share share = {
-		(uint32_t)(US_PER_S / rate), is_new ? TP_RING_SLOTS / 2 : TP_RING_SLOTS / 4};
-	struct share_key key = {.kind = ip_len == SUBNET_LEN ? SHARE_SUBNET : SHARE_ADDRESS};
+	struct share_key key = {.kind = (uint16_t)(kind + (client->kind != SHARE_LIVE))};
 
 	key.source.family = client->source.family;
 	memcpy(key.source.ip, client->source.ip, ip_len);
 	return share_take(w, &key, &share, 1, now_us) != 0;
+}
+
+// All ports of an address, all addresses of an IPv6 subnet (/64) and all subnets of a site (/48),
+// at `rate` per second and some times as much. One subnet leaves a part to the others of its site.
+static bool address_take(struct stage_worker *w, const struct share_key *client, uint64_t rate,
+	uint32_t burst, uint32_t now_us)
+{
+	uint8_t family = client->source.family;
+	const struct share address = {(uint32_t)(US_PER_S / rate), burst},
+			   subnet = {(uint32_t)(US_PER_S / (rate * SUBNET_FACTOR)), burst},
+			   site = {(uint32_t)(US_PER_S / (rate * SITE_FACTOR)),
+				   (burst + TP_RING_SLOTS) / 2};
+
+	return network_take(w, client, SHARE_ADDRESS, tp_family_ip_len(family), address, now_us) &&
+	       (family == TP_FAMILY_IPV4 ||
+		       (network_take(w, client, SHARE_SUBNET, SUBNET_LEN, subnet, now_us) &&
+			       network_take(w, client, SHARE_SITE, SITE_LEN, site, now_us)));
+}
+
+// Of an address' clients those that ask often leave a quarter of the ring to the others, and all of
+// them a quarter to other addresses.
+bool stage_share_live(struct stage_worker *w, const struct tp_addr *client, uint16_t listener_id,
+	bool is_signed, uint32_t first_contact_rate, uint64_t now_ns)
+{
+	const struct share_key key = {*client, listener_id, SHARE_LIVE};
+	uint32_t now_us = (uint32_t)(now_ns / TP_NS_PER_US);
+	uint32_t missing = share_take(w, &key, &live_share, charge_of(is_signed), now_us);
+	bool is_quiet = missing <= NEW_REQUESTS * live_share.interval_us;
+
+	if (missing == 0 || first_contact_rate == 0)
+		return missing != 0;
+	return address_take(
+		w, &key, LIVE_RATE, is_quiet ? TP_RING_SLOTS / 4 * 3 : TP_RING_SLOTS / 2, now_us);
 }
 
 bool stage_share_nonce(struct stage_worker *w, const struct tp_addr *client, uint16_t listener_id,
@@ -133,9 +160,8 @@ bool stage_share_nonce(struct stage_worker *w, const struct tp_addr *client, uin
 
 	if (missing == 0 || rate == 0)
 		return missing != 0;
-	return address_take(w, &key, is_new, tp_family_ip_len(client->family), rate, now_us) &&
-	       (client->family == TP_FAMILY_IPV4 ||
-		       address_take(w, &key, is_new, SUBNET_LEN, rate * SUBNET_FACTOR, now_us));
+	// Those that ask often leave half to newcomers.
+	return address_take(w, &key, rate, is_new ? TP_RING_SLOTS / 2 : TP_RING_SLOTS / 4, now_us);
 }
 
 bool stage_share_classic(

@@ -203,6 +203,27 @@ static void test_rate_limit_by_ipv6_prefix(void **state)
 	call_end(&c);
 }
 
+// A site's 65,536 subnets are one holder's, too, who has more than one of them.
+static void test_rate_limit_by_ipv6_site(void **state)
+{
+	struct tp_addr a = relay_addr6("2001:db8:1:1::1", 5000);
+	struct tp_addr other = relay_addr6("2001:db8:2:1::1", 5000);
+	unsigned n = 0;
+	struct call c;
+
+	(void)state;
+	call_start(&c, TP_FAMILY_IPV6, TP_FAMILY_IPV4);
+	c.r->path.first_contact_rate = 5;
+	relay_locals_change(c.r);
+	for (unsigned i = 0; i < 100; i++) {
+		tp_store_be16(a.ip + 6, (uint16_t)i);
+		n += passed(&c, &a, 20);
+	}
+	assert_int_equal(n, 16 * 5);
+	assert_int_equal(passed(&c, &other, 20), 5);
+	call_end(&c);
+}
+
 // A flood of spoofed sources fills the limiter; a prefix above its limit stays above it, and one
 // seen for the first time passes.
 static void test_rate_limit_under_flood(void **state)
@@ -444,6 +465,7 @@ int main(void)
 		cmocka_unit_test(test_full_ring),
 		cmocka_unit_test(test_rate_limit),
 		cmocka_unit_test(test_rate_limit_by_ipv6_prefix),
+		cmocka_unit_test(test_rate_limit_by_ipv6_site),
 		cmocka_unit_test(test_rate_limit_under_flood),
 		cmocka_unit_test(test_binding_answered),
 		cmocka_unit_test(test_binding_left_to_control),

@@ -81,6 +81,50 @@ static void live_flood_leaves_room(void **state)
 	}
 }
 
+// Live 5-tuples of one address, each within its share: from `port` on.
+static void live_make(struct call *c, struct tp_addr from[], unsigned n, unsigned port)
+{
+	for (unsigned i = 0; i < n; i++) {
+		from[i] = port_of(c->client, port + i);
+		relay_allocation(c->r, &from[i], RELAY_LISTENER4,
+			call_relayed(TP_FAMILY_IPV4, 51000 + port + i), (struct tp_entry_relay){0});
+	}
+}
+
+// Fault: two 5-tuples of one user filled the ring, and every other client's requests were lost,
+// which one by TCP sends once only.
+static void live_flood_of_ports(void **state)
+{
+	struct tp_addr loud[8], other, neighbour;
+	unsigned n = 0;
+	struct call c;
+
+	(void)state;
+	call_start(&c, TP_FAMILY_IPV4, TP_FAMILY_IPV4);
+	c.r->path.first_contact_rate = 200;
+	relay_locals_change(c.r);
+	live_make(&c, loud, 8, 1000);
+	live_make(&c, &neighbour, 1, 2000);
+	other = relay_addr4("10.77.1.99", 1000);
+	relay_allocation(c.r, &other, RELAY_LISTENER4, call_relayed(TP_FAMILY_IPV4, 52999),
+		(struct tp_entry_relay){0});
+	for (unsigned i = 0; i < 8; i++)
+		n += passed(&c, &loud[i], true, false, FLOOD);
+	assert_in_range(n, TP_RING_SLOTS / 2, TP_RING_SLOTS / 2 + 8 * 4);
+	// The neighbour behind the same address, and one behind another.
+	assert_int_equal(passed(&c, &neighbour, true, false, 4), 4);
+	assert_int_equal(passed(&c, &other, true, false, 100), 100);
+	assert_int_equal(c.r->stats->drops[TP_DROP_punt_full], 0);
+	// The share comes back, as far as the address has one.
+	rings_empty(&c);
+	c.r->now_ns += TP_NS_PER_S / 20;
+	n = 0;
+	for (unsigned i = 0; i < 8; i++)
+		n += passed(&c, &loud[i], true, false, FLOOD);
+	assert_in_range(n, 150, 170);
+	call_end(&c);
+}
+
 static void share_comes_back(void **state)
 {
 	struct call c;
@@ -197,6 +241,27 @@ static void nonce_flood_of_a_subnet(void **state)
 	call_end(&c);
 }
 
+// So have all subnets of a site.
+static void nonce_flood_of_a_site(void **state)
+{
+	struct tp_addr from = relay_addr6("2001:db8:1:1::1", 5000);
+	struct tp_addr other = relay_addr6("2001:db8:2:1::1", 5000);
+	unsigned n = 0;
+	struct call c;
+
+	(void)state;
+	call_start(&c, TP_FAMILY_IPV6, TP_FAMILY_IPV4);
+	c.r->path.first_contact_rate = 200;
+	relay_locals_change(c.r);
+	for (unsigned i = 0; i < 2000; i++) {
+		tp_store_be16(from.ip + 6, (uint16_t)i);
+		n += passed(&c, &from, true, true, 1);
+	}
+	assert_int_equal(n, TP_RING_SLOTS / 4 * 3);
+	assert_int_equal(passed(&c, &other, true, true, 1), 1);
+	call_end(&c);
+}
+
 // Many clients within their share do not make one above it forgotten.
 static void flood_is_remembered(void **state)
 {
@@ -219,11 +284,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(live_flood_leaves_room),
+		cmocka_unit_test(live_flood_of_ports),
 		cmocka_unit_test(share_comes_back),
 		cmocka_unit_test(nonce_flood_leaves_the_neighbour),
 		cmocka_unit_test(nonce_flood_of_ports),
 		cmocka_unit_test(nonce_flood_leaves_newcomers),
 		cmocka_unit_test(nonce_flood_of_a_subnet),
+		cmocka_unit_test(nonce_flood_of_a_site),
 		cmocka_unit_test(flood_is_remembered),
 	};
 
