@@ -4,7 +4,8 @@
 or processes of the relay are killed. The lab, its relay, the web server and `voicecall serve
 --test-pages` run already: behind443_test.sh starts them.
 
-Prints a line for each part; exit status 0 if all were good. Times are told, not judged.
+Prints a line for each part; exit status 0 if all were good. Times are told, not judged, but for one:
+a call whose edge was killed is back within 5 s, in one of three attempts.
 """
 import argparse
 import contextlib
@@ -28,6 +29,9 @@ WAIT_SECONDS_MAX = 120
 SAMPLE_S = 0.03
 # After a longer silence the page looks for another path, as it should.
 PATIENCE_MS = 3000
+BACK_MS = 5000
+# Where others stop the browsers, a call is back later.
+ATTEMPTS = 3
 
 
 class Failed(Exception):
@@ -184,13 +188,20 @@ def kill_dataplane(call):
             raise Failed("a browser has connected again")
 
 
+def kill_edge_once(call, number):
+    """The longest silence in ms."""
+    gaps, before, after = longest_gap(call, "edge")
+    print(f"edge killed, {number}: nothing came for {gaps['a']} ms at a, {gaps['b']} ms at b",
+          flush=True)
+    if addresses(after) == addresses(before):
+        raise Failed("the old connections are still there")
+    return max(gaps.values())
+
+
 def kill_edge(call):
     for number in range(1, call.args.edge + 1):
-        gaps, before, after = longest_gap(call, "edge")
-        print(f"edge killed, {number}: nothing came for {gaps['a']} ms at a, {gaps['b']} ms at b",
-              flush=True)
-        if addresses(after) == addresses(before):
-            raise Failed("the old connections are still there")
+        if all(kill_edge_once(call, number) > BACK_MS for _ in range(ATTEMPTS)):
+            raise Failed(f"{ATTEMPTS} times the call was not back within {BACK_MS // 1000} s")
 
 
 def parse_arguments():
