@@ -11,24 +11,6 @@ static void arm(const struct call *c, uint32_t frames)
 	assert_int_equal(observe_capture_arm(&observed.capture, &r), 0);
 }
 
-// The next record, in a buffer that is good until the next call. NULL: there is none.
-static const struct tp_capture_record *take(void)
-{
-	static uint8_t room[4096] TP_ALIGNED(8);
-	static size_t len, at;
-	const struct tp_capture_record *rec;
-
-	if (at == len) {
-		at = 0;
-		len = observe_records_take(&observed.capture.records, room, sizeof(room));
-	}
-	if (at == len)
-		return NULL;
-	rec = (const struct tp_capture_record *)(room + at);
-	at += rec->head.size;
-	return rec;
-}
-
 static const uint8_t *payload_of(const struct tp_capture_record *rec)
 {
 	return (const uint8_t *)(rec + 1) + rec->taken - 4;
@@ -43,7 +25,7 @@ static void both_ends_are_taken(struct call *c)
 	arm(c, 100);
 	pkt = observed_channel(c, CALL_NUMBER);
 	call_read(&pkt);
-	rec = take();
+	rec = captured_take();
 	assert_non_null(rec);
 	assert_int_equal(rec->direction, TP_CAPTURE_RECEIVED);
 	assert_int_equal(rec->head.number, 7);
@@ -52,25 +34,25 @@ static void both_ends_are_taken(struct call *c)
 	assert_int_equal(rec->taken, rec->len);
 	assert_memory_equal(payload_of(rec), "abcd", 4);
 	received = rec->len;
-	rec = take();
+	rec = captured_take();
 	assert_non_null(rec);
 	assert_int_equal(rec->direction, TP_CAPTURE_SENT);
 	assert_int_equal(rec->verdict, STAGE_SEND);
 	// Without the channel's header.
 	assert_int_equal(rec->len, received - 4);
 	assert_memory_equal(rec + 1, pkt.data, pkt.len);
-	assert_null(take());
+	assert_null(captured_take());
 
 	pkt = observed_datagram(c, &c->peer);
 	call_read(&pkt);
-	rec = take();
+	rec = captured_take();
 	assert_non_null(rec);
 	assert_int_equal(rec->direction, TP_CAPTURE_RECEIVED);
-	rec = take();
+	rec = captured_take();
 	assert_non_null(rec);
 	assert_int_equal(rec->direction, TP_CAPTURE_SENT);
 	assert_int_equal(rec->len, received);
-	assert_null(take());
+	assert_null(captured_take());
 }
 
 static void take_both_ends(void **state)
@@ -97,18 +79,18 @@ static void tell_drops(void **state)
 	arm(&c, 100);
 	pkt = observed_channel(&c, CALL_NUMBER + 1);
 	call_assert_drop(&pkt, TP_DROP_no_channel);
-	rec = take();
+	rec = captured_take();
 	assert_non_null(rec);
 	assert_int_equal(rec->verdict, STAGE_DROP);
 	assert_int_equal(rec->reason, TP_DROP_no_channel);
-	assert_null(take());
+	assert_null(captured_take());
 	// From a stranger, to the relayed address.
 	c.visitor.ip[3]++;
 	pkt = observed_datagram(&c, &c.visitor);
-	rec = take();
+	rec = captured_take();
 	assert_non_null(rec);
 	assert_int_equal(rec->reason, TP_DROP_no_permission);
-	assert_null(take());
+	assert_null(captured_take());
 	observed_end(&c);
 }
 
@@ -124,15 +106,15 @@ static void tell_refused(void **state)
 	observed_port_is_full = true;
 	observed_channel(&c, CALL_NUMBER);
 	observed_port_is_full = false;
-	rec = take();
+	rec = captured_take();
 	assert_non_null(rec);
 	assert_int_equal(rec->verdict, STAGE_SEND);
-	rec = take();
+	rec = captured_take();
 	assert_non_null(rec);
 	assert_int_equal(rec->direction, TP_CAPTURE_SENT);
 	assert_int_equal(rec->verdict, STAGE_DROP);
 	assert_int_equal(rec->reason, TP_DROP_tx_full);
-	assert_null(take());
+	assert_null(captured_take());
 	observed_end(&c);
 }
 
@@ -155,7 +137,7 @@ static void leave_secrets_out(void **state)
 		message_attribute(&m, secrets[i], planted, 32);
 	message_attribute(&m, TP_ATTR_REALM, "realm", 5);
 	observed_run(&c, &f, &c.client, &c.listener, m.data, m.len);
-	rec = take();
+	rec = captured_take();
 	assert_non_null(rec);
 	assert_int_equal(rec->taken, rec->len);
 	assert_null(memmem(rec + 1, rec->taken, "secret", 6));
@@ -163,10 +145,10 @@ static void leave_secrets_out(void **state)
 	assert_non_null(memmem(rec + 1, rec->taken, "realm", 5));
 	// A peer's STUN message is its own business: ICE checks stay whole.
 	observed_run(&c, &f, &c.peer, &c.relayed, m.data, m.len);
-	rec = take();
+	rec = captured_take();
 	assert_non_null(rec);
 	assert_non_null(memmem(rec + 1, rec->taken, "secret", 6));
-	while (take() != NULL)
+	while (captured_take() != NULL)
 		;
 	observed_end(&c);
 }
@@ -184,7 +166,7 @@ static void leave_others_out(void **state)
 	assert_int_equal(observe_capture_arm(&observed.capture, &r), 0);
 	observed_channel(&c, CALL_NUMBER);
 	observed_datagram(&c, &c.peer);
-	assert_null(take());
+	assert_null(captured_take());
 	// The client's messages to another listener are not this allocation's.
 	observe_records_disarm(&observed.capture.records);
 	r = captured_request(&c, 100);
@@ -192,7 +174,7 @@ static void leave_others_out(void **state)
 	r.n_relayed = 0;
 	assert_int_equal(observe_capture_arm(&observed.capture, &r), 0);
 	observed_channel(&c, CALL_NUMBER);
-	assert_null(take());
+	assert_null(captured_take());
 	observed_end(&c);
 }
 
@@ -211,7 +193,7 @@ static void count_and_cut(void **state)
 	for (unsigned i = 0; i < 4; i++)
 		observed_channel(&c, CALL_NUMBER);
 	assert_false(observe_is_on(&observed));
-	for (; (rec = take()) != NULL; n++) {
+	for (; (rec = captured_take()) != NULL; n++) {
 		assert_int_equal(rec->taken, 42);
 		assert_true(rec->len > 42);
 		assert_int_equal(rec->head.size, 32 + 48);
@@ -245,7 +227,7 @@ static void full_rings_are_counted(void **state)
 	observed_channel(&c, CALL_NUMBER + 1);
 	for (unsigned i = 0; i < CAPTURE_RING / 150; i++, runs++) {
 		observed_channel(&c, CALL_NUMBER);
-		for (; (rec = take()) != NULL; n++)
+		for (; (rec = captured_take()) != NULL; n++)
 			assert_memory_equal(payload_of(rec), "abcd", 4);
 	}
 	assert_int_equal(n, 2 * runs + 2);
@@ -255,7 +237,7 @@ static void full_rings_are_counted(void **state)
 
 			assert_int_equal(pkt.verdict, STAGE_SEND);
 		}
-		for (; (rec = take()) != NULL; n++)
+		for (; (rec = captured_take()) != NULL; n++)
 			assert_memory_equal(payload_of(rec), "abcd", 4);
 		assert_true(n > 0);
 	}

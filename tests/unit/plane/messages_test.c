@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Captures and traces of a stream client: its messages, which come from and go to the edge.
-#include "observed.h"
+#include "captured.h"
 
 #include <stdlib.h>
 
@@ -121,23 +121,6 @@ static void capture(const struct fixture *f, uint32_t frames)
 	assert_int_equal(observe_capture_arm(&observed.capture, &r), 0);
 }
 
-static const struct tp_capture_record *captured(void)
-{
-	static uint8_t room[TP_OBSERVE_MESSAGE_MAX] TP_ALIGNED(8);
-	static size_t len, at;
-	const struct tp_capture_record *rec;
-
-	if (at == len) {
-		at = 0;
-		len = observe_records_take(&observed.capture.records, room, sizeof(room));
-	}
-	if (at == len)
-		return NULL;
-	rec = (const struct tp_capture_record *)(room + at);
-	at += rec->head.size;
-	return rec;
-}
-
 static void is_message(const struct tp_capture_record *rec, enum tp_capture_direction direction,
 	const void *data, uint16_t len)
 {
@@ -159,21 +142,21 @@ static void messages_are_captured(void **state)
 	capture(f, 100);
 	message_channel(&m, NUMBER, "media", 5, 0);
 	client_sends(f, &m, connection);
-	rec = captured();
+	rec = captured_take();
 	is_message(rec, TP_CAPTURE_RECEIVED, m.data, m.len);
 	assert_int_equal(rec->verdict, STAGE_SEND);
 	// Another connection of the same address.
 	client_sends(f, &m, connection + (1ull << 32));
-	assert_null(captured());
+	assert_null(captured_take());
 	peer_sends(f);
-	rec = captured();
+	rec = captured_take();
 	assert_non_null(rec);
 	assert_int_equal(rec->form, TP_CAPTURE_FRAME);
 	assert_int_equal(rec->verdict, STAGE_STREAM);
-	rec = captured();
+	rec = captured_take();
 	is_message(rec, TP_CAPTURE_SENT, "\x40\x06\x00\x05hello", 9);
 	assert_int_equal(rec->verdict, STAGE_SEND);
-	assert_null(captured());
+	assert_null(captured_take());
 }
 
 static void full_ring_of_the_edge_is_told(void **state)
@@ -184,8 +167,8 @@ static void full_ring_of_the_edge_is_told(void **state)
 	capture(f, 100);
 	atomic_store(&f->head.value, TP_RING_SLOTS);
 	peer_sends(f);
-	assert_non_null(captured());
-	rec = captured();
+	assert_non_null(captured_take());
+	rec = captured_take();
 	is_message(rec, TP_CAPTURE_SENT, "\x40\x06\x00\x05hello", 9);
 	assert_int_equal(rec->verdict, STAGE_DROP);
 	assert_int_equal(rec->reason, TP_DROP_edge_full);
@@ -204,12 +187,12 @@ static void long_messages_are_cut(void **state)
 	w->stream_out[w->n_stream_out++] =
 		(struct stage_stream_out){.connection = connection, .pkt = &pkt};
 	observe_give(&observed, w, f->call.r->now_ns);
-	rec = captured();
+	rec = captured_take();
 	assert_non_null(rec);
 	assert_int_equal(rec->len, sizeof(data));
 	assert_int_equal(rec->taken, TP_CAPTURE_TAKEN_MAX);
 	assert_int_equal(rec->reason, TP_DROP_too_big);
-	assert_null(captured());
+	assert_null(captured_take());
 }
 
 static void integrity_is_left_out(void **state)
@@ -225,7 +208,7 @@ static void integrity_is_left_out(void **state)
 	message_begin(&m, 0x0004, txid);
 	message_attribute(&m, TP_ATTR_MESSAGE_INTEGRITY, digest, sizeof(digest));
 	client_sends(f, &m, connection);
-	rec = captured();
+	rec = captured_take();
 	assert_non_null(rec);
 	assert_int_equal(rec->len, m.len);
 	assert_memory_equal(rec + 1, m.data, m.len - sizeof(digest));
@@ -243,7 +226,7 @@ static void slow_readers_miss_them(void **state)
 	message_channel(&m, NUMBER, "media", 5, 0);
 	for (; observe_records_missed(&observed.capture.records, TP_OBSERVE_EDGE) < 3; sent++)
 		client_sends(f, &m, connection);
-	while (captured() != NULL)
+	while (captured_take() != NULL)
 		seen++;
 	assert_int_equal(seen + 3, sent);
 	assert_int_equal(observe_records_missed(&observed.capture.records, 0), 0);
