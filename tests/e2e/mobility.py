@@ -98,13 +98,15 @@ class Stream:
 
 
 class Path:
-    """The client at one 5-tuple."""
+    """The client at one 5-tuple. Values of attributes may be functions of the transaction's number."""
+
+    waits = (0.5, 1, 2, 4, 8, 16, 32)  # for an answer, until the request is sent again
 
     def __init__(self, args, carrier, user="demo"):
         self.user, self.password = user, args.password
         self.carrier = carrier
         self.key, self.realm, self.nonce = None, b"", b""
-        self.answers, self.heard = {}, []
+        self.answers, self.heard, self.resent = {}, [], 0
 
     def read(self):
         for data in self.carrier.messages():
@@ -117,23 +119,25 @@ class Path:
                 self.answers[data[8:20]] = hostile.parse(data)
 
     def exchange(self, data):
-        for wait in (0.5, 1, 2, 4, 8, 16, 32):
+        for number, wait in enumerate(self.waits):
+            self.resent += number > 0
             self.carrier.send(data)
             end = time.monotonic() + wait
             while time.monotonic() < end:
                 self.read()
                 if data[8:20] in self.answers:
                     return self.answers.pop(data[8:20])
-                time.sleep(0.005)
+                time.sleep(0.001)
         sys.exit("not ok - a request was never answered")
 
     def ask(self, kind, *attributes):
         """The error code, 0 for success, and the attributes of the answer."""
         for _ in range(3):
-            full = [*attributes]
+            txid = os.urandom(12)
+            full = [(a, v(txid) if callable(v) else v) for a, v in attributes]
             if self.key:
                 full += [(USERNAME, self.user.encode()), (REALM, self.realm), (NONCE, self.nonce)]
-            answer = self.exchange(hostile.message(kind, os.urandom(12), full, self.key))
+            answer = self.exchange(hostile.message(kind, txid, full, self.key))
             found = answer[1]
             if not answer[0] & 0x10:
                 return 0, found
