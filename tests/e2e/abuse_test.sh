@@ -10,6 +10,7 @@ e2e_begin --streams --relay-ports 49152-49407
 quota=40
 ports=256
 abuse=$E2E_TOP/tests/e2e/abuse.py
+places=$E2E_TOP/tests/e2e/places.py
 ctl="$E2E_BUILD/tools/relayctl/relayctl -s $TP_SOCKET"
 
 edge_runs()
@@ -25,7 +26,7 @@ reload()
 # run PEERS: the lines of the client's checks.
 run()
 {
-	e2e_run a timeout 900 python3 "$abuse" run $ways --peers "$1" --server "$TP_RELAY4" \
+	e2e_run a timeout 900 python3 "$abuse" $ways --peers "$1" --server "$TP_RELAY4" \
 		--server2 "$TP_RELAY4_2" --server6 "$TP_RELAY6" --server6-2 "$TP_RELAY6_2" --peer "$TP_B4" \
 		--peer-netns "$TP_NS_B" --stranger-netns "$TP_NS_NET" \
 		--password-file "$TP_PASSWORD_FILE" --ca "$TP_CA" --relayctl "$ctl" --quota $quota \
@@ -55,22 +56,22 @@ heard_all()
 
 watch_from()
 {
-	e2e_background net "watch.$1" python3 "$abuse" watch r0 "${@:2}"
+	e2e_background net "watch.$1" python3 "$places" watch r0 "${@:2}"
 	e2e_check "$1: the router watches" e2e_wait 60 grep -q watches "$E2E_TMP/watch.$1"
 }
 
 # The router has the forbidden addresses that a host can have; the relay's way to others leads there.
-unicast=$(python3 "$abuse" addresses allow)
+unicast=$(python3 "$places" addresses allow)
 for address in $unicast; do
 	[[ $address == *:* ]] && length=128 || length=32
 	ip -n "$TP_NS_NET" address add "$address/$length" dev lo
 done
 for side in net b relay; do
-	e2e_background $side heard.$side python3 "$abuse" listen 7000 22 6379
+	e2e_background $side heard.$side python3 "$places" listen 7000 22 6379
 	e2e_check "$side listens" e2e_wait 60 grep -q listens "$E2E_TMP/heard.$side"
 done
 watch_from allow "$TP_A4" "$TP_A6" "$TP_B4" "$TP_B6"
-e2e_run relay python3 "$abuse" probe 7000 probe $unicast 127.0.0.1 ::1 "$TP_RELAY4" "$TP_RELAY4_2" \
+e2e_run relay python3 "$places" probe 7000 probe $unicast 127.0.0.1 ::1 "$TP_RELAY4" "$TP_RELAY4_2" \
 	"$TP_RELAY6" "$TP_RELAY6_2" 10.77.0.255
 n=$(wc -w <<< "$unicast")
 e2e_check "a packet of the relay's host to each of them is heard" e2e_wait 60 heard_all $((n + 7))
