@@ -174,8 +174,8 @@ for version in 2 3; do
 	accepts "TLS 1.$version sessions are resumed" "^Reused, TLSv1.$version" \
 		client_stays 443 -tls1_$version -sess_in "$E2E_TMP/session$version"
 done
-client_stays 443 -tls1_3 -sess_out "$E2E_TMP/session3" > "$E2E_TMP/said"
-e2e_check "tickets allow no early data" says_not 'Max Early Data: [1-9]'
+accepts "a ticket of TLS 1.3" 'Max Early Data: ' client_stays 443 -tls1_3 -sess_out "$E2E_TMP/session3"
+e2e_check "it allows no early data" says_not 'Max Early Data: [1-9]'
 printf hello > "$E2E_TMP/early"
 client_stays 443 -tls1_3 -sess_in "$E2E_TMP/session3" -early_data "$E2E_TMP/early" > "$E2E_TMP/said"
 e2e_check "and none is sent" says 'Early data was not sent'
@@ -235,8 +235,8 @@ install -m 0644 "$ca/ocsp.der" "$TP_LAB_DIR/ocsp.der"
 e2e_check "a response is taken" relayctl certificate reload
 accepts "and stapled" 'OCSP Response Status: successful' client 443 -status
 accepts "to DTLS clients, too" 'OCSP Response Status: successful' client 5349 -dtls1_2 -status
-e2e_check "clients that ask for none get none" \
-	eval 'client 443 > "$E2E_TMP/said"; says_not "OCSP Response Status"'
+accepts "clients ask for none" '^New, TLSv1.3' client 443
+e2e_check "and get none" says_not "OCSP Response Status"
 cp "$E2E_TMP/first.pem" "$TP_LAB_DIR/relay.pem"
 cp "$E2E_TMP/first.key" "$TP_LAB_DIR/relay.key"
 e2e_check "a response about another certificate is refused" e2e_not relayctl certificate reload
