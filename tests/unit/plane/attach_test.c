@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The data plane's end of the segment against files as the control process makes them. No worker
 // is registered: grace periods pass at once.
-#include <plane/attach.h>
+#include "attached.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
 
 #include <urcu-qsbr.h>
 
 #include <shm/guard.h>
-
-#include "scratch_place.h"
 
 // cmocka takes SIGBUS for itself before each test.
 static struct sigaction guard;
@@ -27,16 +21,6 @@ static const struct shm_tables_shape shape = {.n_entries = 1000,
 	.n_port_indexes = 1,
 	.n_allocations = 100,
 	.n_workers = 1};
-
-struct fixture {
-	struct shm_place place;
-	struct shm_tables tables; // the control process's
-	struct shm_inject inject;
-	struct shm_error err;
-	struct io_port ports[2];
-	struct attach attach;
-	int role_fd;
-};
 
 static void set_listener(struct fixture *f, unsigned id, uint16_t port)
 {
@@ -60,71 +44,16 @@ static void make_tables(struct fixture *f)
 	assert_int_equal(shm_file_publish(&f->tables.file, &f->place, &f->err), 0);
 }
 
-static void close_tables(struct fixture *f)
-{
-	shm_inject_close(&f->inject);
-	shm_tables_close(&f->tables);
-}
-
-static void begin(struct fixture *f)
-{
-	const struct attach_settings s = {.place = &f->place,
-		.n_workers = 1,
-		.ports = f->ports,
-		.n_ports = 2,
-		.tsc_hz = 2300000000,
-		.flags = TP_STATE_NO_HUGE};
-
-	assert_int_equal(plane_attach_init(&f->attach, &s), 0);
-}
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	scratch_place_make(&f->place);
-	f->role_fd = shm_role_lock(&f->place, SHM_ROLE_CONTROL, &f->err);
-	strcpy(f->ports[0].device.interface, "eth0");
-	strcpy(f->ports[0].device.name, "net_af_xdp0");
-	f->ports[0].link.ifindex = 7;
-	f->ports[0].mtu = 1500;
-	strcpy(f->ports[1].device.name, "net_null0");
-	begin(f);
-	*state = f;
-	return f->role_fd >= 0 ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	plane_attach_fini(&f->attach);
-	close_tables(f);
-	close(f->role_fd);
-	scratch_place_remove(&f->place);
-	free(f);
-	return 0;
-}
-
-static enum attach_event tick(struct fixture *f)
-{
-	enum attach_event event = ATTACH_NOTHING;
-
-	for (unsigned i = 0; i < 10 && event == ATTACH_NOTHING; i++)
-		event = plane_attach_tick(&f->attach, &f->err);
-	return event;
-}
-
 static void test_attach(void **state)
 {
 	struct fixture *f = *state;
 	struct tp_state_header *h;
 
-	assert_int_equal(tick(f), ATTACH_NOTHING);
+	assert_int_equal(attached_tick(f), ATTACH_NOTHING);
 	assert_null(snapshot_read(&f->attach.slot)->locals);
 	make_tables(f);
 	atomic_store(&f->tables.header->gp_req, 0xfffffff0);
-	assert_int_equal(tick(f), ATTACH_DONE);
+	assert_int_equal(attached_tick(f), ATTACH_DONE);
 	assert_non_null(snapshot_read(&f->attach.slot)->locals);
 	assert_ptr_equal(snapshot_read(&f->attach.slot)->segment, &f->attach.segment);
 	assert_int_equal(f->attach.claimed.n, 1);
@@ -138,7 +67,7 @@ static void test_attach(void **state)
 	assert_int_equal(h->ports[0].ifindex, 7);
 	assert_int_equal(atomic_load(&h->flags), TP_STATE_NO_HUGE);
 	assert_int_equal(atomic_load(&h->gp_done), 0xfffffff0);
-	assert_int_equal(tick(f), ATTACH_NOTHING);
+	assert_int_equal(attached_tick(f), ATTACH_NOTHING);
 }
 
 static void test_change(void **state)
@@ -147,20 +76,20 @@ static void test_change(void **state)
 	uint64_t serial;
 
 	make_tables(f);
-	assert_int_equal(tick(f), ATTACH_DONE);
+	assert_int_equal(attached_tick(f), ATTACH_DONE);
 	serial = snapshot_read(&f->attach.slot)->serial;
 	set_listener(f, 2, 3479);
-	assert_int_equal(tick(f), ATTACH_CHANGED);
+	assert_int_equal(attached_tick(f), ATTACH_CHANGED);
 	assert_int_equal(f->attach.claimed.n, 2);
 	assert_true(snapshot_read(&f->attach.slot)->serial > serial);
 
 	// A writer that died half way: the previous state stays until one has finished.
 	serial = snapshot_read(&f->attach.slot)->serial;
 	atomic_fetch_add(&f->tables.header->config_seq, 1);
-	assert_int_equal(tick(f), ATTACH_NOTHING);
+	assert_int_equal(attached_tick(f), ATTACH_NOTHING);
 	assert_int_equal(snapshot_read(&f->attach.slot)->serial, serial);
 	atomic_fetch_add(&f->tables.header->config_seq, 1);
-	assert_int_equal(tick(f), ATTACH_CHANGED);
+	assert_int_equal(attached_tick(f), ATTACH_CHANGED);
 }
 
 static void test_grace(void **state)
@@ -170,7 +99,7 @@ static void test_grace(void **state)
 
 	make_tables(f);
 	atomic_store(&f->tables.header->gp_req, 0xffffffff);
-	assert_int_equal(tick(f), ATTACH_DONE);
+	assert_int_equal(attached_tick(f), ATTACH_DONE);
 	h = f->attach.segment.state.header;
 	plane_attach_grace(&f->attach, 10 * TP_NS_PER_S);
 	assert_int_equal(atomic_load(&h->gp_done), 0xffffffff);
@@ -206,7 +135,7 @@ static void test_stuck(void **state)
 	struct tp_state_header *h;
 
 	make_tables(f);
-	assert_int_equal(tick(f), ATTACH_DONE);
+	assert_int_equal(attached_tick(f), ATTACH_DONE);
 	h = f->attach.segment.state.header;
 	assert_int_equal(pthread_create(&r.thread, NULL, reader_run, &r), 0);
 	while (atomic_load(&r.state) == 0)
@@ -246,14 +175,14 @@ static void test_restart(void **state)
 	// Nowhere to count yet.
 	assert_false(plane_attach_count(&f->attach, 1, &more));
 	make_tables(f);
-	assert_int_equal(tick(f), ATTACH_DONE);
+	assert_int_equal(attached_tick(f), ATTACH_DONE);
 	w = &f->attach.segment.state.workers[0];
 	atomic_store(&w->rx_packets, 42);
 	assert_true(plane_attach_count(&f->attach, 1, &more));
 	assert_true(plane_attach_count(&f->attach, 1, &more));
 	plane_attach_fini(&f->attach);
-	begin(f);
-	assert_int_equal(tick(f), ATTACH_DONE);
+	attached_begin(f);
+	assert_int_equal(attached_tick(f), ATTACH_DONE);
 	w = &f->attach.segment.state.workers[0];
 	assert_int_equal(atomic_load(&w->rx_packets), 42);
 	assert_true(plane_attach_count(&f->attach, 1, &more));
@@ -269,8 +198,8 @@ static void test_restart(void **state)
 	assert_int_equal(atomic_load(&port[-1].rx_missed), 0);
 	plane_attach_fini(&f->attach);
 	f->ports[0].mtu = 1400;
-	begin(f);
-	assert_int_equal(tick(f), ATTACH_DONE);
+	attached_begin(f);
+	assert_int_equal(attached_tick(f), ATTACH_DONE);
 	w = &f->attach.segment.state.workers[0];
 	assert_int_equal(atomic_load(&w->rx_packets), 0);
 	assert_int_equal(f->attach.segment.state.header->ports[0].mtu, 1400);
@@ -284,7 +213,7 @@ static void test_news(void **state)
 
 	plane_attach_flag(&f->attach, TP_STATE_GUARD_OFF, true);
 	make_tables(f);
-	assert_int_equal(tick(f), ATTACH_DONE);
+	assert_int_equal(attached_tick(f), ATTACH_DONE);
 	h = f->attach.segment.state.header;
 	assert_true((atomic_load(&h->flags) & TP_STATE_GUARD_OFF) != 0);
 	plane_attach_flag(&f->attach, TP_STATE_STEERING_OFF, true);
@@ -313,17 +242,17 @@ static void test_truncated_tables(void **state)
 	struct fixture *f = *state;
 
 	make_tables(f);
-	assert_int_equal(tick(f), ATTACH_DONE);
+	assert_int_equal(attached_tick(f), ATTACH_DONE);
 	truncate_file(f, "tables");
 	assert_int_equal(f->attach.segment.tables.entries[1].expires_s, 0);
 	assert_int_equal(plane_attach_tick(&f->attach, &f->err), ATTACH_LOST);
 	assert_int_equal(f->attach.segments_lost, 1);
 	assert_null(snapshot_read(&f->attach.slot)->locals);
-	tick(f);
+	attached_tick(f);
 	assert_null(snapshot_read(&f->attach.slot)->locals);
-	close_tables(f);
+	attached_tables_close(f);
 	make_tables(f);
-	assert_int_equal(tick(f), ATTACH_DONE);
+	assert_int_equal(attached_tick(f), ATTACH_DONE);
 	assert_int_equal(atomic_load(&f->attach.segment.state.header->segments_lost), 1);
 	assert_int_equal(atomic_load(&f->attach.segment.state.header->flags), TP_STATE_NO_HUGE);
 }
@@ -333,15 +262,15 @@ static void test_truncated_own(void **state)
 	struct fixture *f = *state;
 
 	make_tables(f);
-	assert_int_equal(tick(f), ATTACH_DONE);
+	assert_int_equal(attached_tick(f), ATTACH_DONE);
 	truncate_file(f, "state");
 	// Noticed without being touched, too.
-	assert_int_equal(tick(f), ATTACH_LOST);
-	assert_int_equal(tick(f), ATTACH_DONE);
+	assert_int_equal(attached_tick(f), ATTACH_LOST);
+	assert_int_equal(attached_tick(f), ATTACH_DONE);
 	assert_int_equal(f->attach.segment.state.header->n_ports, 2);
 	truncate_file(f, "punt");
-	assert_int_equal(tick(f), ATTACH_LOST);
-	assert_int_equal(tick(f), ATTACH_DONE);
+	assert_int_equal(attached_tick(f), ATTACH_LOST);
+	assert_int_equal(attached_tick(f), ATTACH_DONE);
 }
 
 static void test_replaced(void **state)
@@ -350,13 +279,13 @@ static void test_replaced(void **state)
 	uint64_t pair;
 
 	make_tables(f);
-	assert_int_equal(tick(f), ATTACH_DONE);
+	assert_int_equal(attached_tick(f), ATTACH_DONE);
 	pair = f->attach.segment.tables.pair_id;
-	close_tables(f);
+	attached_tables_close(f);
 	make_tables(f);
 	set_listener(f, 1, 5000);
-	assert_int_equal(tick(f), ATTACH_REPLACED);
-	assert_int_equal(tick(f), ATTACH_DONE);
+	assert_int_equal(attached_tick(f), ATTACH_REPLACED);
+	assert_int_equal(attached_tick(f), ATTACH_DONE);
 	assert_true(f->attach.segment.tables.pair_id != pair);
 	assert_int_equal(f->attach.claimed.items[0].port_min, 5000);
 }
@@ -369,23 +298,23 @@ static void test_unnamed(void **state)
 
 	make_tables(f);
 	set_listener(f, 1, 5000);
-	assert_int_equal(tick(f), ATTACH_DONE);
+	assert_int_equal(attached_tick(f), ATTACH_DONE);
 	snprintf(path, sizeof(path), "%s/turnpike-test.state", f->place.directory);
 	assert_int_equal(unlink(path), 0);
-	assert_int_equal(tick(f), ATTACH_NOTHING);
+	assert_int_equal(attached_tick(f), ATTACH_NOTHING);
 	assert_int_equal(access(path, F_OK), 0);
 	snprintf(path, sizeof(path), "%s/turnpike-test.tables", f->place.directory);
 	assert_int_equal(unlink(path), 0);
-	assert_int_equal(tick(f), ATTACH_UNNAMED);
-	assert_int_equal(tick(f), ATTACH_NOTHING);
+	assert_int_equal(attached_tick(f), ATTACH_UNNAMED);
+	assert_int_equal(attached_tick(f), ATTACH_NOTHING);
 	assert_true(f->attach.mapped);
 	set_listener(f, 2, 6000);
-	assert_int_equal(tick(f), ATTACH_CHANGED);
+	assert_int_equal(attached_tick(f), ATTACH_CHANGED);
 	// The writer gives it back; the next time is reported again.
 	assert_int_equal(shm_file_fate(&f->tables.file), SHM_FATE_SAME);
-	assert_int_equal(tick(f), ATTACH_NOTHING);
+	assert_int_equal(attached_tick(f), ATTACH_NOTHING);
 	assert_int_equal(unlink(path), 0);
-	assert_int_equal(tick(f), ATTACH_UNNAMED);
+	assert_int_equal(attached_tick(f), ATTACH_UNNAMED);
 }
 
 static void test_refused(void **state)
@@ -403,12 +332,12 @@ static void test_refused(void **state)
 		sizeof(layout));
 	assert_int_equal(plane_attach_tick(&f->attach, &f->err), ATTACH_REFUSED);
 	assert_true(strlen(f->err.text) > 0);
-	assert_int_equal(tick(f), ATTACH_NOTHING); // said once
+	assert_int_equal(attached_tick(f), ATTACH_NOTHING); // said once
 	layout = TP_LAYOUT_VERSION;
 	assert_int_equal(pwrite(fd, &layout, sizeof(layout),
 				 offsetof(struct tp_file_header, layout_version)),
 		sizeof(layout));
-	assert_int_equal(tick(f), ATTACH_DONE);
+	assert_int_equal(attached_tick(f), ATTACH_DONE);
 	close(fd);
 }
 
@@ -426,7 +355,7 @@ static void test_nowhere(void **state)
 	assert_in_range(at, 400, 600);
 	assert_true(strlen(f->err.text) > 0);
 	make_tables(f);
-	assert_int_equal(tick(f), ATTACH_DONE);
+	assert_int_equal(attached_tick(f), ATTACH_DONE);
 }
 
 // Files are not the attachment's to remove, whether the other process runs or not.
@@ -438,136 +367,37 @@ static void test_files_stay(void **state)
 	snprintf(tables, sizeof(tables), "%s/turnpike-test.tables", f->place.directory);
 	snprintf(made, sizeof(made), "%s/turnpike-test.state", f->place.directory);
 	make_tables(f);
-	assert_int_equal(tick(f), ATTACH_DONE);
+	assert_int_equal(attached_tick(f), ATTACH_DONE);
 	plane_attach_fini(&f->attach);
 	assert_int_equal(access(tables, F_OK), 0);
 	assert_int_equal(access(made, F_OK), 0);
-	begin(f);
-	assert_int_equal(tick(f), ATTACH_DONE);
+	attached_begin(f);
+	assert_int_equal(attached_tick(f), ATTACH_DONE);
 	close(f->role_fd);
 	plane_attach_fini(&f->attach);
 	assert_int_equal(access(tables, F_OK), 0);
 	assert_int_equal(access(made, F_OK), 0);
-	begin(f);
-}
-
-// ---- cells --------------------------------------------------------------------------------------
-
-static void make_wide_tables(struct fixture *f)
-{
-	static const struct shm_tables_shape wide = {.n_entries = 5 * SHM_CELLS_STEP,
-		.n_next_hops = 16,
-		.n_port_indexes = 1,
-		.n_allocations = 100,
-		.n_workers = 1};
-
-	assert_int_equal(shm_tables_create(&f->tables, &f->place, &wide, &f->err), 0);
-	assert_int_equal(shm_inject_create(&f->inject, &f->place, &f->tables, 1, &f->err), 0);
-	assert_int_equal(shm_file_publish(&f->inject.file, &f->place, &f->err), 0);
-	assert_int_equal(shm_file_publish(&f->tables.file, &f->place, &f->err), 0);
-}
-
-static uint32_t told(const struct fixture *f)
-{
-	return shm_state_ready(&f->attach.segment.state);
-}
-
-static void test_cells_follow_the_wish(void **state)
-{
-	struct fixture *f = *state;
-	struct tp_tables_header *h;
-
-	make_wide_tables(f);
-	h = f->tables.header;
-	assert_int_equal(tick(f), ATTACH_DONE);
-	assert_int_equal(told(f), SHM_CELLS_STEP);
-	atomic_store(&h->cells_wanted, 3 * SHM_CELLS_STEP);
-	// A step at a time, and the workers know before the control process does.
-	for (unsigned n = 2; n <= 3; n++) {
-		assert_int_equal(plane_attach_tick(&f->attach, &f->err), ATTACH_NOTHING);
-		assert_int_equal(told(f), n * SHM_CELLS_STEP);
-		assert_int_equal(snapshot_read(&f->attach.slot)->n_entries, n * SHM_CELLS_STEP);
-	}
-	assert_int_equal(tick(f), ATTACH_NOTHING);
-	assert_int_equal(told(f), 3 * SHM_CELLS_STEP);
-	// Again, with the same file.
-	plane_attach_fini(&f->attach);
-	begin(f);
-	assert_int_equal(tick(f), ATTACH_DONE);
-	assert_int_equal(told(f), 3 * SHM_CELLS_STEP);
-	assert_int_equal(snapshot_read(&f->attach.slot)->n_entries, 3 * SHM_CELLS_STEP);
-	// Whatever is asked for, there are no more than the tables' entries.
-	atomic_store(&h->cells_wanted, UINT32_MAX);
-	tick(f);
-	assert_int_equal(told(f), 5 * SHM_CELLS_STEP);
-}
-
-// The configuration is half written: workers can't be told of the entries, so nobody is.
-static void test_cells_wait_for_the_workers(void **state)
-{
-	struct fixture *f = *state;
-	struct tp_tables_header *h;
-
-	make_wide_tables(f);
-	h = f->tables.header;
-	assert_int_equal(tick(f), ATTACH_DONE);
-	atomic_store(&h->config_seq, 1);
-	atomic_store(&h->cells_wanted, 2 * SHM_CELLS_STEP);
-	tick(f);
-	assert_int_equal(told(f), SHM_CELLS_STEP);
-	assert_int_equal(snapshot_read(&f->attach.slot)->n_entries, SHM_CELLS_STEP);
-	atomic_store(&h->config_seq, 2);
-	assert_int_equal(tick(f), ATTACH_CHANGED);
-	tick(f);
-	assert_int_equal(told(f), 2 * SHM_CELLS_STEP);
-	assert_int_equal(snapshot_read(&f->attach.slot)->n_entries, 2 * SHM_CELLS_STEP);
-}
-
-static void test_cells_without_memory(void **state)
-{
-	struct fixture *f = *state;
-	struct shm_file *file = &f->attach.segment.state.file;
-	struct tp_state_header *h;
-	int good;
-
-	make_wide_tables(f);
-	assert_int_equal(tick(f), ATTACH_DONE);
-	h = f->attach.segment.state.header;
-	good = dup(file->fd);
-	close(file->fd);
-	assert_int_equal(open("/dev/null", O_RDONLY | O_CLOEXEC), file->fd);
-	atomic_store(&f->tables.header->cells_wanted, 2 * SHM_CELLS_STEP);
-	assert_int_equal(plane_attach_tick(&f->attach, &f->err), ATTACH_SHORT);
-	assert_int_equal(told(f), SHM_CELLS_STEP);
-	assert_true((atomic_load(&h->flags) & TP_STATE_CELLS_SHORT) != 0);
-	assert_non_null(strstr(f->err.text, "state"));
-	assert_int_equal(dup2(good, file->fd), file->fd);
-	close(good);
-	for (unsigned i = 0; i < 1000 && told(f) == SHM_CELLS_STEP; i++)
-		assert_int_equal(plane_attach_tick(&f->attach, &f->err), ATTACH_NOTHING);
-	assert_int_equal(told(f), 2 * SHM_CELLS_STEP);
-	assert_int_equal(atomic_load(&h->flags) & TP_STATE_CELLS_SHORT, 0);
+	attached_begin(f);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_attach, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_cells_follow_the_wish, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_cells_wait_for_the_workers, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_cells_without_memory, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_change, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_grace, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_stuck, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_news, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_truncated_tables, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_truncated_own, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_replaced, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_unnamed, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_nowhere, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_files_stay, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_attach, attached_setup, attached_teardown),
+		cmocka_unit_test_setup_teardown(test_change, attached_setup, attached_teardown),
+		cmocka_unit_test_setup_teardown(test_grace, attached_setup, attached_teardown),
+		cmocka_unit_test_setup_teardown(test_stuck, attached_setup, attached_teardown),
+		cmocka_unit_test_setup_teardown(test_news, attached_setup, attached_teardown),
+		cmocka_unit_test_setup_teardown(test_restart, attached_setup, attached_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_truncated_tables, attached_setup, attached_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_truncated_own, attached_setup, attached_teardown),
+		cmocka_unit_test_setup_teardown(test_replaced, attached_setup, attached_teardown),
+		cmocka_unit_test_setup_teardown(test_unnamed, attached_setup, attached_teardown),
+		cmocka_unit_test_setup_teardown(test_refused, attached_setup, attached_teardown),
+		cmocka_unit_test_setup_teardown(test_nowhere, attached_setup, attached_teardown),
+		cmocka_unit_test_setup_teardown(test_files_stay, attached_setup, attached_teardown),
 	};
 
 	if (shm_guard_install() != 0 || sigaction(SIGBUS, NULL, &guard) != 0)
