@@ -122,8 +122,6 @@ def client(args):
             path.key = good
             path.channel_data(b"media")
         print("asked", flush=True)
-    for path, _ in paths:
-        path.refresh(seconds=0)
 
 
 def watch(link, out):

@@ -99,8 +99,7 @@ for relayed in $(sed -n 's/^allocated //p' "$E2E_TMP/client"); do
 	e2e_wait 60 [ -s "$out/capture.$n" ]
 	echo go >&6
 	e2e_check "requests are captured: $relayed" e2e_wait 120 asked $n
-	# Captures are of clients by UDP alone.
-	[ $n != 1 ] || e2e_check "the capture has them" e2e_wait 60 captured "$out/capture.$n"
+	e2e_check "the capture has them" e2e_wait 60 captured "$out/capture.$n"
 	kill -INT $capture
 	wait $capture
 done
@@ -108,10 +107,16 @@ e2e_run a timeout 120 turnutils_uclient -J -u nobody -w nothing -e "$TP_B4" -r 3
 	"$TP_RELAY4" > "$E2E_TMP/uclient" 2>&1
 directory_allocate "$E2E_TMP/users" --users 0-9
 e2e_check "users of the database allocate" directory_all_of "$E2E_TMP/users" 10
-"${relayctl[@]}" trace start -n 50 > "$out/trace" 2>&1 6>&- &
+"${relayctl[@]}" trace start --client "$TP_A4" -n 50 > "$out/trace" 2>&1 6>&- &
 trace=$!
-echo go >&6
-e2e_check "requests are traced" e2e_wait 120 asked $((n + 1))
+# The trace begins some time after its command.
+traced()
+{
+	echo go >&6
+	n=$((n + 1))
+	e2e_wait 120 asked $n && grep -q "STUN .*$TP_A4" "$out/trace"
+}
+e2e_check "requests are traced" e2e_wait 120 traced
 for command in status top "allocation list" "worker show" "drop show" "port show" "nexthop list" \
 	"secret list" "ban list" "policy explain 10.77.2.2" "config check" "counter show" "edge show" \
 	"certificate show" "log level" "config reload"; do
@@ -124,6 +129,16 @@ done
 done
 kill $trace 2>/dev/null
 wait $trace
+# A refused command has no secret in its answer.
+answered()
+{
+	local file
+
+	for file; do
+		[ -s "$file" ] && ! grep -H '^relayctl: ' "$file" || { echo "$file is no answer"; return 1; }
+	done
+}
+e2e_check "all answers of relayctl have lines" answered "$out"/*-[tj] "$out"/allocation-[0-9a-f]*
 
 # ---- where they are not -------------------------------------------------------------------------
 
