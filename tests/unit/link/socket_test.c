@@ -121,8 +121,8 @@ static void test_nobody_is_there(void **state)
 #define TABLES_GROUP 64991
 #define STRANGER     64992
 
-// Listens as another user, in the group as a supplementary one, until the returned end is closed.
-static int listen_as(struct fixture *f, uid_t uid, gid_t group)
+// Listens as another user of the group, in one more, until the returned end is closed.
+static int listen_as(struct fixture *f, uid_t uid, gid_t gid, gid_t group)
 {
 	int end[2], ready[2];
 	char octet;
@@ -132,8 +132,7 @@ static int listen_as(struct fixture *f, uid_t uid, gid_t group)
 	assert_int_equal(pipe(ready), 0);
 	if (fork() == 0) {
 		close(end[1]);
-		if (setgroups(1, &group) < 0 ||
-			setresgid(FILES_GROUP, FILES_GROUP, FILES_GROUP) < 0 ||
+		if (setgroups(1, &group) < 0 || setresgid(gid, gid, gid) < 0 ||
 			setresuid(uid, uid, uid) < 0)
 			_exit(1);
 		listen_start(f);
@@ -146,9 +145,9 @@ static int listen_as(struct fixture *f, uid_t uid, gid_t group)
 	return end[1];
 }
 
-static int connect_to(struct fixture *f, uid_t uid, gid_t group)
+static int connect_to(struct fixture *f, uid_t uid, gid_t gid, gid_t group)
 {
-	int end = listen_as(f, uid, group), rc, status;
+	int end = listen_as(f, uid, gid, group), rc, status;
 
 	rc = link_socket_connect(&f->link);
 	link_socket_fini(&f->link);
@@ -166,18 +165,19 @@ static void test_strangers_are_refused(void **state)
 
 	if (geteuid() != 0)
 		skip();
-	assert_int_equal(connect_to(f, STRANGER, STRANGER), -EPERM);
+	assert_int_equal(connect_to(f, STRANGER, FILES_GROUP, STRANGER), -EPERM);
 	assert_int_equal(f->link.stranger, STRANGER);
 	f->place.group = FILES_GROUP;
 	shm_tables_group_set(TABLES_GROUP);
-	assert_int_equal(connect_to(f, STRANGER, STRANGER), -EPERM);
-	assert_int_equal(connect_to(f, STRANGER, FILES_GROUP), -EPERM);
-	assert_int_equal(connect_to(f, STRANGER, TABLES_GROUP), 0);
+	assert_int_equal(connect_to(f, STRANGER, FILES_GROUP, STRANGER), -EPERM);
+	assert_int_equal(connect_to(f, STRANGER, FILES_GROUP, FILES_GROUP), -EPERM);
+	assert_int_equal(connect_to(f, STRANGER, FILES_GROUP, TABLES_GROUP), 0);
+	assert_int_equal(connect_to(f, STRANGER, TABLES_GROUP, STRANGER), 0);
 	assert_int_equal(f->link.stranger, (uid_t)-1);
-	assert_int_equal(connect_to(f, 0, 0), 0);
+	assert_int_equal(connect_to(f, 0, FILES_GROUP, 0), 0);
 	// A data plane that started before its user joined the group.
 	shm_tables_member_add(STRANGER);
-	assert_int_equal(connect_to(f, STRANGER, FILES_GROUP), 0);
+	assert_int_equal(connect_to(f, STRANGER, FILES_GROUP, FILES_GROUP), 0);
 	shm_tables_group_set((gid_t)-1);
 }
 
