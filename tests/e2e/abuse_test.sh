@@ -4,6 +4,7 @@
 # list, and with the safe defaults. Listeners at the forbidden addresses hear nothing, nothing leaves
 # the relay for them, and each attempt is counted.
 . "$(dirname "$0")/_init.sh"
+. "$(dirname "$0")/_streams.sh"
 
 e2e_need_turnpike
 e2e_begin --streams --relay-ports 49152-49407
@@ -12,11 +13,6 @@ ports=256
 abuse=$E2E_TOP/tests/e2e/abuse.py
 places=$E2E_TOP/tests/e2e/places.py
 ctl="$E2E_BUILD/tools/relayctl/relayctl -s $TP_SOCKET"
-
-edge_runs()
-{
-	[ "$($ctl edge show | grep -cE '^(control|data plane) runs +yes$')" = 2 ]
-}
 
 reload()
 {

@@ -4,6 +4,7 @@
 # every stage (2,000 in the short form), handshakes that are never ended, clients that never read
 # while peers send to them. The calls lose nothing, and afterwards no connection and no memory is left.
 . "$(dirname "$0")/_init.sh"
+. "$(dirname "$0")/_streams.sh"
 
 RELAYBENCH=$E2E_BUILD/tools/relaybench/relaybench
 [ -x "$RELAYBENCH" ] || e2e_skip "no relaybench built"
@@ -20,16 +21,6 @@ rm -f "$config"
 dropped=${E2E_LONG:+10000}
 dropped=${dropped:-2000}
 halves=200
-
-relayctl()
-{
-	e2e_run relay "$E2E_BUILD/tools/relayctl/relayctl" -s "$TP_LAB_DIR/control.sock" "$@"
-}
-
-edge_runs()
-{
-	[ "$(relayctl edge show | grep -cE '^(control|data plane) runs +yes$')" = 2 ]
-}
 
 # edge FIELD: one of `edge show`, or a counter of it.
 edge()

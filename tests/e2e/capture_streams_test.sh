@@ -3,14 +3,10 @@
 # relayctl capture and trace of clients by TCP, TLS and DTLS: their messages in the clear, with their
 # own addresses and transport, and without the values that prove their identity.
 . "$(dirname "$0")/_init.sh"
+. "$(dirname "$0")/_streams.sh"
 
 e2e_need_turnpike
 e2e_begin --streams
-
-relayctl()
-{
-	e2e_run relay "$E2E_BUILD/tools/relayctl/relayctl" -s "$TP_LAB_DIR/control.sock" "$@"
-}
 
 two_live()
 {

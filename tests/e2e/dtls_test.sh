@@ -4,6 +4,7 @@
 # the control process is killed, and no new handshake when the data plane is; the rules of DTLS;
 # garbage that costs nothing.
 . "$(dirname "$0")/_init.sh"
+. "$(dirname "$0")/_streams.sh"
 
 e2e_need turnutils_uclient turnutils_peer openssl python3
 e2e_need_turnpike
@@ -12,16 +13,6 @@ clients=20
 messages=${E2E_LONG:+500}
 messages=${messages:-50}
 e2e_background b peer.log turnutils_peer -L "$TP_B4" -p 3480
-
-relayctl()
-{
-	e2e_run relay "$E2E_BUILD/tools/relayctl/relayctl" -s "$TP_LAB_DIR/control.sock" "$@"
-}
-
-edge_runs()
-{
-	[ "$(relayctl edge show | grep -cE '^(control|data plane) runs +yes$')" = 2 ]
-}
 
 # edge_counter NAME, drop NAME: as relayctl prints them; 0 where there is none.
 edge_counter()

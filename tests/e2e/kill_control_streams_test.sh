@@ -3,20 +3,11 @@
 # The control process is killed twenty times while two clients by TLS talk: no message is lost, no
 # connection is made anew, and each new process knows both allocations.
 . "$(dirname "$0")/_init.sh"
+. "$(dirname "$0")/_streams.sh"
 
 e2e_need_turnpike
 e2e_begin --streams
 kills=20
-
-relayctl()
-{
-	e2e_run relay "$E2E_BUILD/tools/relayctl/relayctl" -s "$TP_LAB_DIR/control.sock" "$@"
-}
-
-edge_runs()
-{
-	[ "$(relayctl edge show | grep -cE '^(control|data plane) runs +yes$')" = 2 ]
-}
 
 says()
 {

@@ -3,22 +3,13 @@
 # The edge is killed again and again: a UDP call loses nothing, clients by TCP, TLS and DTLS come back
 # at once under a quota that one left allocation would exhaust, and nothing of the old ones stays.
 . "$(dirname "$0")/_init.sh"
+. "$(dirname "$0")/_streams.sh"
 
 e2e_need_turnpike
 e2e_begin --streams
 kills=${E2E_LONG:+20}
 kills=${kills:-5}
 report=$E2E_TMP/stream.json
-
-relayctl()
-{
-	e2e_run relay "$E2E_BUILD/tools/relayctl/relayctl" -s "$TP_LAB_DIR/control.sock" "$@"
-}
-
-edge_runs()
-{
-	[ "$(relayctl edge show | grep -cE '^(control|data plane) runs +yes$')" = 2 ]
-}
 
 # is EXPRESSION COMMAND...: an expression over the command's JSON. One that fails is no answer.
 is()

@@ -3,19 +3,10 @@
 # Mobility (RFC 8016) by a client of this test with both paths open: make before break, refusals,
 # from transport to transport, over kills of control, data plane and edge, and off.
 . "$(dirname "$0")/_init.sh"
+. "$(dirname "$0")/_streams.sh"
 
 e2e_need_turnpike
 e2e_begin --streams
-
-relayctl()
-{
-	e2e_run relay "$E2E_BUILD/tools/relayctl/relayctl" -s "$TP_LAB_DIR/control.sock" "$@"
-}
-
-edge_runs()
-{
-	[ "$(relayctl edge show | grep -cE '^(control|data plane) runs +yes$')" = 2 ]
-}
 
 # client_run PART: the lines of the client's checks go to a file.
 client_run()

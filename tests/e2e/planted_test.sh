@@ -3,6 +3,7 @@
 # Planted secrets: passwords, keys, tokens, tickets and the integrity of messages are in no log, though
 # all is logged, in no capture, in no answer of relayctl, and in no core dump, of which there is none.
 . "$(dirname "$0")/_init.sh"
+. "$(dirname "$0")/_streams.sh"
 
 e2e_need_turnpike
 e2e_need turnutils_uclient sqlite3 setpriv
@@ -26,11 +27,6 @@ planted=$E2E_TOP/tests/e2e/planted.py
 list=$E2E_TMP/planted
 out=$E2E_TMP/out
 mkdir "$out"
-
-edge_runs()
-{
-	[ "$("${relayctl[@]}" edge show | grep -cE '^(control|data plane) runs +yes$')" = 2 ]
-}
 
 # plant NAME FILE: a text of its own in a file of the configuration.
 plant()

@@ -3,21 +3,12 @@
 # relaybench streams in the lab: packets over TCP, TLS and DTLS in both directions, handshakes, full
 # and resumed, and connections that are held. Counts alone; no speed.
 . "$(dirname "$0")/_init.sh"
+. "$(dirname "$0")/_streams.sh"
 
 RELAYBENCH=$E2E_BUILD/tools/relaybench/relaybench
 [ -x "$RELAYBENCH" ] || e2e_skip "no relaybench built"
 e2e_need_turnpike
 e2e_begin --streams
-
-relayctl()
-{
-	e2e_run relay "$E2E_BUILD/tools/relayctl/relayctl" -s "$TP_LAB_DIR/control.sock" "$@"
-}
-
-edge_runs()
-{
-	[ "$(relayctl edge show | grep -cE '^(control|data plane) runs +yes$')" = 2 ]
-}
 
 # load TRANSPORT PORT OPTION...: its JSON in $E2E_TMP/load.json
 load()

@@ -3,6 +3,7 @@
 # coturn's own client over TCP and TLS: nothing lost, also while the control process is killed, and
 # UDP clients beside it; the edge's rules of TLS; a certificate that is read again.
 . "$(dirname "$0")/_init.sh"
+. "$(dirname "$0")/_streams.sh"
 
 e2e_need turnutils_uclient turnutils_peer
 e2e_need_turnpike
@@ -11,16 +12,6 @@ clients=20
 messages=${E2E_LONG:+500}
 messages=${messages:-50}
 e2e_background b peer.log turnutils_peer -L "$TP_B4" -p 3480
-
-relayctl()
-{
-	e2e_run relay "$E2E_BUILD/tools/relayctl/relayctl" -s "$TP_LAB_DIR/control.sock" "$@"
-}
-
-edge_runs()
-{
-	[ "$(relayctl edge show | grep -cE '^(control|data plane) runs +yes$')" = 2 ]
-}
 
 # uclient NAME OPTION...: its count of received messages is the verdict.
 uclient()

@@ -3,6 +3,7 @@
 # TCP allocations (RFC 6062): clients of coturn, each connected with each other, and a client of this
 # test: refusals, both ends of a connection, over TLS too, and while control is killed.
 . "$(dirname "$0")/_init.sh"
+. "$(dirname "$0")/_streams.sh"
 
 e2e_need turnutils_uclient
 e2e_need_turnpike
@@ -10,16 +11,6 @@ e2e_begin --streams
 clients=20
 messages=${E2E_LONG:+500}
 messages=${messages:-100}
-
-relayctl()
-{
-	e2e_run relay "$E2E_BUILD/tools/relayctl/relayctl" -s "$TP_LAB_DIR/control.sock" "$@"
-}
-
-edge_runs()
-{
-	[ "$(relayctl edge show | grep -cE '^(control|data plane) runs +yes$')" = 2 ]
-}
 
 # Each connects to all the others' relayed addresses, then sends to one.
 uclient()

@@ -4,19 +4,10 @@
 # also after the edge was started again, no early data, no renegotiation; certificates that can't be
 # taken, a stapled OCSP response, and the renewal hooks of docs/operating.md as they stand there.
 . "$(dirname "$0")/_init.sh"
+. "$(dirname "$0")/_streams.sh"
 
 e2e_need_turnpike
 e2e_begin --streams
-
-relayctl()
-{
-	e2e_run relay "$E2E_BUILD/tools/relayctl/relayctl" -s "$TP_LAB_DIR/control.sock" "$@"
-}
-
-edge_runs()
-{
-	[ "$(relayctl edge show 2> /dev/null | grep -cE '^(control|data plane) runs +yes$')" = 2 ]
-}
 
 # client PORT OPTION...: the output of s_client; its input is "$e2e_input".
 e2e_input=

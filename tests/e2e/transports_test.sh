@@ -3,20 +3,11 @@
 # Calls from one client of the relay to another, of every pair of transports (UDP, TCP, TLS, DTLS):
 # all messages arrive, and nothing stays behind.
 . "$(dirname "$0")/_init.sh"
+. "$(dirname "$0")/_streams.sh"
 
 e2e_need openssl python3
 e2e_need_turnpike
 e2e_begin --streams
-
-relayctl()
-{
-	e2e_run relay "$E2E_BUILD/tools/relayctl/relayctl" -s "$TP_LAB_DIR/control.sock" "$@"
-}
-
-edge_runs()
-{
-	[ "$(relayctl edge show | grep -cE '^(control|data plane) runs +yes$')" = 2 ]
-}
 
 allocations()
 {

@@ -4,6 +4,7 @@
 # while coturn's client holds calls by TLS on the same port; plain HTTP and WebSockets inside the
 # relay's TLS; haproxy in front; certificates that expire, and clients' own.
 . "$(dirname "$0")/_init.sh"
+. "$(dirname "$0")/_streams.sh"
 
 e2e_need turnutils_uclient turnutils_peer nginx haproxy curl
 e2e_need_turnpike
@@ -12,16 +13,6 @@ clients=5
 messages=50
 web=www.lab.turnpike
 e2e_background b peer.log turnutils_peer -L "$TP_B4" -p 3480
-
-relayctl()
-{
-	e2e_run relay "$E2E_BUILD/tools/relayctl/relayctl" -s "$TP_LAB_DIR/control.sock" "$@"
-}
-
-edge_runs()
-{
-	[ "$(relayctl edge show 2> /dev/null | grep -cE '^(control|data plane) runs +yes$')" = 2 ]
-}
 
 # edge_counter NAME
 edge_counter()
@@ -71,15 +62,6 @@ web_server_start()
 	nginx=$e2e_pid
 }
 
-# listener_change TRANSPORT PORT KEYS: more keys for a listener of the first address.
-listener_change()
-{
-	local line="{transport: $1, address: \"$TP_RELAY4\", port: $2}"
-
-	grep -qF -- "$line" "$TP_LAB_DIR/turnpike.yaml" &&
-		sed -i "s|$line|${line%\}}, $3}|" "$TP_LAB_DIR/turnpike.yaml"
-}
-
 relay_shares()
 {
 	local websocket="websocket: {path: /turn, origins: ['https://$web']}"
@@ -91,23 +73,6 @@ relay_shares()
 		listener_change tcp 3478 "proxies: [$TP_RELAY4]" &&
 		listener_change tls 5349 "client_ca: $E2E_TMP/web.pem" &&
 		e2e_lab kill edge --signal TERM && e2e_lab start edge
-}
-
-proxy_start()
-{
-	cat > "$E2E_TMP/haproxy.cfg" <<-END
-		defaults
-			mode tcp
-			timeout connect 10s
-			timeout client 600s
-			timeout server 600s
-		frontend turn
-			bind $TP_RELAY4:8446
-			default_backend relay
-		backend relay
-			server relay $TP_RELAY4:3478 send-proxy-v2
-	END
-	e2e_background relay haproxy.log haproxy -db -f "$E2E_TMP/haproxy.cfg"
 }
 
 plain_page()
@@ -218,7 +183,7 @@ e2e_check "a WebSocket inside TLS" websocket --tls "$TP_LAB_DIR/ca.pem" --name r
 e2e_check "a plain WebSocket" websocket --user demo --password demo-password
 websocket --origin https://evil.example > "$E2E_TMP/origin" 2>&1
 e2e_check "a foreign page's is refused" grep -q '^HTTP/1.1 403 ' "$E2E_TMP/origin"
-proxy_start
+proxy_start 8446
 e2e_check "calls through haproxy" e2e_wait 60 uclient -t -p 8446
 e2e_check "connections were passed" [ "$(edge_counter passed)" -gt 3 ]
 kill "$(cat "$E2E_TMP/nginx/pid")"

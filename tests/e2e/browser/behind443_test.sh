@@ -6,6 +6,7 @@
 # connects again. Where the edge is killed, signaling goes another way, and an ICE restart brings the
 # call back. Then a proxy in front ends TLS.
 . "$(dirname "$0")/../_init.sh"
+. "$(dirname "$0")/../_streams.sh"
 
 e2e_need chromium certutil nginx haproxy
 /usr/bin/python3 -c 'import aiohttp' 2> /dev/null ||
@@ -19,16 +20,6 @@ kills=${E2E_LONG:+20}
 kills=${kills:-3}
 others=${E2E_LONG:+5}
 others=${others:-1}
-
-relayctl()
-{
-	e2e_run relay "$E2E_BUILD/tools/relayctl/relayctl" -s "$TP_LAB_DIR/control.sock" "$@"
-}
-
-edge_runs()
-{
-	[ "$(relayctl edge show 2> /dev/null | grep -cE '^(control|data plane) runs +yes$')" = 2 ]
-}
 
 web_server_start()
 {
@@ -78,32 +69,6 @@ call_server_start()
 		--relayctl "$E2E_BUILD/tools/relayctl/relayctl" --relay-socket "$TP_SOCKET" \
 		--turn-uri "turns:$TP_RELAY_NAME:443?transport=tcp" --links-file "$E2E_TMP/links"
 	e2e_wait 60 test -s "$E2E_TMP/links"
-}
-
-proxy_start()
-{
-	cat "$TP_LAB_DIR/relay.pem" "$TP_LAB_DIR/relay.key" > "$E2E_TMP/proxy.pem"
-	cat > "$E2E_TMP/haproxy.cfg" <<-END
-		defaults
-			mode tcp
-			timeout connect 10s
-			timeout client 600s
-			timeout server 600s
-		frontend turn
-			bind $TP_RELAY4:8447 ssl crt $E2E_TMP/proxy.pem
-			default_backend relay
-		backend relay
-			server relay $TP_RELAY4:3478 send-proxy-v2
-	END
-	e2e_background relay haproxy.log haproxy -db -f "$E2E_TMP/haproxy.cfg"
-}
-
-# listener_change TRANSPORT PORT KEYS: more keys for a listener of the first address.
-listener_change()
-{
-	local line="{transport: $1, address: \"$TP_RELAY4\", port: $2}"
-
-	grep -qF -- "$line" "$TP_CONFIG" && sed -i "s|$line|${line%\}}, $3}|" "$TP_CONFIG"
 }
 
 relay_shares()
@@ -164,7 +129,8 @@ e2e_check "a call comes back after the edge was killed" calls "$direct" --edge "
 for side in a b; do
 	e2e_lab firewall relay-only $side
 done
-proxy_start
+cat "$TP_LAB_DIR/relay.pem" "$TP_LAB_DIR/relay.key" > "$E2E_TMP/proxy.pem"
+proxy_start 8447 ssl crt "$E2E_TMP/proxy.pem"
 e2e_check "a call by a proxy that ends TLS" through_proxy
 e2e_check "whose header names the browsers" \
 	eval 'grep -q "$TP_A4" "$E2E_TMP/list" && grep -q "$TP_B4" "$E2E_TMP/list"'

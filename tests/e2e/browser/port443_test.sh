@@ -8,6 +8,7 @@
 # The first browser is side a's, the second (the same one if there is none) side b's.
 a=$1 b=${2:-$1}
 . "$(dirname "$0")/../_init.sh"
+. "$(dirname "$0")/../_streams.sh"
 
 e2e_need turnutils_stunclient certutil
 for browser in "$a" "$b"; do
@@ -18,16 +19,6 @@ for browser in "$a" "$b"; do
 done
 e2e_need_turnpike
 e2e_begin --streams
-
-relayctl()
-{
-	e2e_run relay "$E2E_BUILD/tools/relayctl/relayctl" -s "$TP_LAB_DIR/control.sock" "$@"
-}
-
-edge_runs()
-{
-	[ "$(relayctl edge show | grep -cE '^(control|data plane) runs +yes$')" = 2 ]
-}
 
 # counter NAME: of the edge.
 counter()
