@@ -86,119 +86,112 @@ struct row {
 	bool restart;
 };
 
-static void keys_are_named(void **state)
+static const struct row changes[] = {
+	{BASE, NULL, NULL, false},
+	{BASE "limits: {user_quota: 7}\n", "limits.user_quota", NULL, false},
+	{BASE "limits: {secret_quota: 7}\n", "limits.secret_quota", "0 to 7", false},
+	{BASE "limits: {user_connections: 7}\n", "limits.user_connections", "1024 to 7", false},
+	{BASE "protocol: {tcp_relay: no}\n", "protocol.tcp_relay", "1 to 0", false},
+	{BASE "limits: {allocate_rate: 7}\n", "limits.allocate_rate", "0 to 7", false},
+	{BASE "limits: {allocate_burst: 7}\n", "limits.allocate_burst", "20 to 7", false},
+	{BASE "limits: {caps: {allocation: {bandwidth: 7}}}\n", "limits.caps.allocation.bandwidth",
+		"0 to 7", false},
+	{BASE "limits: {user_ports: 7}\n", "limits.user_ports", "0 to 7", false},
+	{BASE "limits: {realm_allocations: 7}\n", "limits.realm_allocations", "0 to 7", false},
+	{BASE "limits: {realm_connections: 7}\n", "limits.realm_connections", "0 to 7", false},
+	{BASE "limits: {peer_rate: 7}\n", "limits.peer_rate", "16 to 7", false},
+	{BASE "limits: {peer_burst: 7}\n", "limits.peer_burst", "512 to 7", false},
+	{BASE "limits: {budget: {megabytes: 7}}\n", "limits.budget.megabytes", "0 to 7", false},
+	{BASE "limits: {budget: {period: day}}\n", "limits.budget.period", "month to day", false},
+	{BASE "limits: {budget: {start: 7}}\n", "limits.budget.start", "0 to 7", false},
+	{BASE "limits: {budget: {calls: cap}}\n", "limits.budget.calls", "end to cap", false},
+	{BASE "limits: {caps: {user: {packet_rate: 7}}}\n", "limits.caps.user.packet_rate",
+		"0 to 7", false},
+	{BASE "limits: {caps: {realm: {burst: 7}}}\n", "limits.caps.realm.burst", "40 to 7", false},
+	{BASE "limits: {caps: {all: {burst: 7}}}\n", "limits.caps.all.burst", "40 to 7", false},
+	{BASE "limits: {credential_lifetime: 60}\n", "limits.credential_lifetime", NULL, false},
+	{BASE "limits: {allocations: 77}\n", "limits.allocations", NULL, true},
+	{BASE "protocol: {credential_separator: '|'}\n", "protocol.credential_separator", ": to |",
+		false},
+	{BASE "protocol: {end_with_credential: true}\n", "protocol.end_with_credential", "0 to 1",
+		false},
+	{"realm: a.example\nlisteners: [{address: 10.0.0.1}, {address: 10.0.0.2}]\n"
+	 "dataplane: {workers: 1, ports: [{interface: lo}]}\n"
+	 "secrets: [{id: one, secret_file: a, not_after: 2026-11-29}]\n",
+		"secrets", "0 added, 0 removed, 1 changed", false},
+	{BASE "relay: {ports: 50000-60000}\n", "relay.ports", NULL, true},
+	{BASE "relay: {ttl: reset}\n", "relay.ttl", "decrement to reset", false},
+	{BASE "realms: [{name: r, secrets: [{id: x, secret_file: a}]}]\n", "realms", "r added",
+		true},
+	{BASE "directory: {sources: [{name: d, type: sqlite, path: db}]}\n", "directory.sources",
+		"1 added, 0 removed, 0 changed", false},
+	{BASE "instance: other\n", "instance", "default to other", true},
+	{BASE "peers: {allow: [10.9.0.0/16]}\n", "peers.allow", "0 to 1 prefixes", false},
+	{BASE "peers: {deny: ['0.0.0.0/0:25']}\n", "peers.deny", "0 to 1 prefixes", false},
+	{BASE "policies: [{name: a, users: [b], deny: ['0.0.0.0/0:25']}]\n", "policies",
+		"0 to 1 policies", false},
+	{BASE "peers: {deny: [8.8.0.0/16], dry_run: true}\n", "peers.dry_run", "0 to 1", false},
+	{BASE "control: {state_directory: /srv}\n", "control.state_directory", NULL, true},
+	{BASE "tokens: {server_name: t, keys: [{id: k, key_file: k}]}\n", "tokens.keys",
+		"1 added, 0 removed, 0 changed", false},
+	{BASE "peers: {local: ['10.0.0.1:20000']}\n", "peers.local", "changed", true},
+	{"realm: a.example\nlisteners: [{address: 10.0.0.1}, {address: 10.0.0.2}]\n"
+	 "dataplane: {workers: 1, ports: [{interface: lo}]}\n"
+	 "secrets: [{id: two, secret_file: a}]\n",
+		"secrets", "1 added, 1 removed, 0 changed", false},
+	{"realm: b.example\nlisteners: [{address: 10.0.0.1}, {address: 10.0.0.2}]\n"
+	 "dataplane: {workers: 1, ports: [{interface: lo}]}\n"
+	 "secrets: [{id: one, secret_file: a}]\n",
+		"realm", "a.example to b.example", false},
+	{"realm: a.example\nlisteners: [{address: 10.0.0.1}, {address: 10.0.0.3}]\n"
+	 "dataplane: {workers: 1, ports: [{interface: lo}]}\n"
+	 "secrets: [{id: one, secret_file: a}]\n",
+		"relay.addresses", "10.0.0.2 removed", false},
+	{"realm: a.example\nlisteners: [{address: 10.0.0.1}, {address: 10.0.0.2}]\n"
+	 "dataplane: {workers: 2, ports: [{interface: lo}]}\n"
+	 "secrets: [{id: one, secret_file: b}]\n",
+		"dataplane.workers", "1 to 2", true},
+	{"realm: a.example\nlisteners: [{address: 10.0.0.1}, {address: 10.0.0.2}]\n"
+	 "dataplane: {workers: 1, fragment_memory: 0, ports: [{interface: lo}]}\n"
+	 "secrets: [{id: one, secret_file: b}]\n",
+		"dataplane.fragment_memory", "4 to 0", true},
+};
+
+static void assert_named(const struct conf *base, const struct row *row)
 {
-	static const struct row rows[] = {
-		{BASE, NULL, NULL, false},
-		{BASE "limits: {user_quota: 7}\n", "limits.user_quota", NULL, false},
-		{BASE "limits: {secret_quota: 7}\n", "limits.secret_quota", "0 to 7", false},
-		{BASE "limits: {user_connections: 7}\n", "limits.user_connections", "1024 to 7",
-			false},
-		{BASE "protocol: {tcp_relay: no}\n", "protocol.tcp_relay", "1 to 0", false},
-		{BASE "limits: {allocate_rate: 7}\n", "limits.allocate_rate", "0 to 7", false},
-		{BASE "limits: {allocate_burst: 7}\n", "limits.allocate_burst", "20 to 7", false},
-		{BASE "limits: {caps: {allocation: {bandwidth: 7}}}\n",
-			"limits.caps.allocation.bandwidth", "0 to 7", false},
-		{BASE "limits: {user_ports: 7}\n", "limits.user_ports", "0 to 7", false},
-		{BASE "limits: {realm_allocations: 7}\n", "limits.realm_allocations", "0 to 7",
-			false},
-		{BASE "limits: {realm_connections: 7}\n", "limits.realm_connections", "0 to 7",
-			false},
-		{BASE "limits: {peer_rate: 7}\n", "limits.peer_rate", "16 to 7", false},
-		{BASE "limits: {peer_burst: 7}\n", "limits.peer_burst", "512 to 7", false},
-		{BASE "limits: {budget: {megabytes: 7}}\n", "limits.budget.megabytes", "0 to 7",
-			false},
-		{BASE "limits: {budget: {period: day}}\n", "limits.budget.period", "month to day",
-			false},
-		{BASE "limits: {budget: {start: 7}}\n", "limits.budget.start", "0 to 7", false},
-		{BASE "limits: {budget: {calls: cap}}\n", "limits.budget.calls", "end to cap",
-			false},
-		{BASE "limits: {caps: {user: {packet_rate: 7}}}\n", "limits.caps.user.packet_rate",
-			"0 to 7", false},
-		{BASE "limits: {caps: {realm: {burst: 7}}}\n", "limits.caps.realm.burst", "40 to 7",
-			false},
-		{BASE "limits: {caps: {all: {burst: 7}}}\n", "limits.caps.all.burst", "40 to 7",
-			false},
-		{BASE "limits: {credential_lifetime: 60}\n", "limits.credential_lifetime", NULL,
-			false},
-		{BASE "limits: {allocations: 77}\n", "limits.allocations", NULL, true},
-		{BASE "protocol: {credential_separator: '|'}\n", "protocol.credential_separator",
-			": to |", false},
-		{BASE "protocol: {end_with_credential: true}\n", "protocol.end_with_credential",
-			"0 to 1", false},
-		{"realm: a.example\nlisteners: [{address: 10.0.0.1}, {address: 10.0.0.2}]\n"
-		 "dataplane: {workers: 1, ports: [{interface: lo}]}\n"
-		 "secrets: [{id: one, secret_file: a, not_after: 2026-11-29}]\n",
-			"secrets", "0 added, 0 removed, 1 changed", false},
-		{BASE "relay: {ports: 50000-60000}\n", "relay.ports", NULL, true},
-		{BASE "relay: {ttl: reset}\n", "relay.ttl", "decrement to reset", false},
-		{BASE "limits: {credential_lifetime: 60}\n", "limits.credential_lifetime", NULL,
-			false},
-		{BASE "realms: [{name: r, secrets: [{id: x, secret_file: a}]}]\n", "realms",
-			"r added", true},
-		{BASE "directory: {sources: [{name: d, type: sqlite, path: db}]}\n",
-			"directory.sources", "1 added, 0 removed, 0 changed", false},
-		{BASE "instance: other\n", "instance", "default to other", true},
-		{BASE "peers: {allow: [10.9.0.0/16]}\n", "peers.allow", "0 to 1 prefixes", false},
-		{BASE "peers: {deny: ['0.0.0.0/0:25']}\n", "peers.deny", "0 to 1 prefixes", false},
-		{BASE "policies: [{name: a, users: [b], deny: ['0.0.0.0/0:25']}]\n", "policies",
-			"0 to 1 policies", false},
-		{BASE "peers: {deny: [8.8.0.0/16], dry_run: true}\n", "peers.dry_run", "0 to 1",
-			false},
-		{BASE "control: {state_directory: /srv}\n", "control.state_directory", NULL, true},
-		{BASE "tokens: {server_name: t, keys: [{id: k, key_file: k}]}\n", "tokens.keys",
-			"1 added, 0 removed, 0 changed", false},
-		{BASE "peers: {local: ['10.0.0.1:20000']}\n", "peers.local", "changed", true},
-		{"realm: a.example\nlisteners: [{address: 10.0.0.1}, {address: 10.0.0.2}]\n"
-		 "dataplane: {workers: 1, ports: [{interface: lo}]}\n"
-		 "secrets: [{id: two, secret_file: a}]\n",
-			"secrets", "1 added, 1 removed, 0 changed", false},
-		{"realm: b.example\nlisteners: [{address: 10.0.0.1}, {address: 10.0.0.2}]\n"
-		 "dataplane: {workers: 1, ports: [{interface: lo}]}\n"
-		 "secrets: [{id: one, secret_file: a}]\n",
-			"realm", "a.example to b.example", false},
-		{"realm: a.example\nlisteners: [{address: 10.0.0.1}, {address: 10.0.0.3}]\n"
-		 "dataplane: {workers: 1, ports: [{interface: lo}]}\n"
-		 "secrets: [{id: one, secret_file: a}]\n",
-			"relay.addresses", "10.0.0.2 removed", false},
-		{"realm: a.example\nlisteners: [{address: 10.0.0.1}, {address: 10.0.0.2}]\n"
-		 "dataplane: {workers: 2, ports: [{interface: lo}]}\n"
-		 "secrets: [{id: one, secret_file: b}]\n",
-			"dataplane.workers", "1 to 2", true},
-		{"realm: a.example\nlisteners: [{address: 10.0.0.1}, {address: 10.0.0.2}]\n"
-		 "dataplane: {workers: 1, fragment_memory: 0, ports: [{interface: lo}]}\n"
-		 "secrets: [{id: one, secret_file: b}]\n",
-			"dataplane.fragment_memory", "4 to 0", true},
-	};
-	struct conf *base = load(BASE);
+	struct conf *other = load(row->text);
+	const struct settings_change *c;
 	struct settings_diff d;
 	char line[1024];
 
-	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct conf *other = load(rows[i].text);
-		const struct settings_change *c;
-
-		assert_int_equal(settings_diff(&d, base, other), 0);
-		if (rows[i].key == NULL) {
-			assert_int_equal(d.n, 0);
-			conf_free(other);
-			continue;
-		}
-		c = find(&d, rows[i].key);
-		if (c == NULL)
-			fail_msg("%s is not named", rows[i].key);
-		assert_int_equal(c->restart, rows[i].restart);
-		assert_int_equal(d.n_restart > 0, rows[i].restart);
-		if (rows[i].change != NULL)
-			assert_string_equal(c->text, rows[i].change);
-		settings_diff_format(&d, false, line, sizeof(line));
-		assert_non_null(strstr(line, rows[i].key));
-		assert_null(strstr(line, "fedcba"));
-		settings_diff_format(&d, true, line, sizeof(line));
-		assert_int_equal(strstr(line, rows[i].key) != NULL, rows[i].restart);
+	assert_int_equal(settings_diff(&d, base, other), 0);
+	if (row->key == NULL) {
+		assert_int_equal(d.n, 0);
 		conf_free(other);
+		return;
 	}
+	c = find(&d, row->key);
+	if (c == NULL)
+		fail_msg("%s is not named", row->key);
+	assert_int_equal(c->restart, row->restart);
+	assert_int_equal(d.n_restart > 0, row->restart);
+	if (row->change != NULL)
+		assert_string_equal(c->text, row->change);
+	settings_diff_format(&d, false, line, sizeof(line));
+	assert_non_null(strstr(line, row->key));
+	assert_null(strstr(line, "fedcba"));
+	settings_diff_format(&d, true, line, sizeof(line));
+	assert_int_equal(strstr(line, row->key) != NULL, row->restart);
+	conf_free(other);
+}
+
+static void keys_are_named(void **state)
+{
+	struct conf *base = load(BASE);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
+		assert_named(base, &changes[i]);
 	conf_free(base);
 }
 
