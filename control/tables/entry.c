@@ -5,6 +5,11 @@
 
 #include <errno.h>
 
+bool tables_key_exists(const struct tables *t, const struct tp_key *key)
+{
+	return tp_table_find(&t->shm.table, key, tp_table_hash(&t->shm.table, key)) != 0;
+}
+
 void tables_ring_add(struct tables *t, uint32_t allocation, uint32_t object)
 {
 	uint32_t last = t->links[allocation].prev;

@@ -375,6 +375,7 @@ void tables_scan_chains(struct tables *t, uint8_t *linked, struct tables_recover
 
 // ---- entry.c: one entry in the table ----
 
+bool tables_key_exists(const struct tables *t, const struct tp_key *key);
 // The objects of an allocation are in a ring of links, which begins and ends at the allocation.
 void tables_ring_add(struct tables *t, uint32_t allocation, uint32_t object);
 void tables_ring_remove(struct tables *t, uint32_t object);
@@ -398,6 +399,19 @@ _Atomic uint32_t *tables_port_word(const struct tables *t, const struct tp_entry
 void tables_ports_set(struct tables *t, const struct tp_entry *e, uint32_t was, uint32_t value);
 
 void tables_allocation_end(struct tables *t, uint32_t ref);
+
+// ---- object.c: the store's functions for permissions and channels -------------------------------
+
+int tables_permission_add(void *ctx, uint32_t allocation, const struct tp_addr *peer,
+	uint32_t expires_s, uint32_t *ref);
+void tables_permission_refresh(void *ctx, uint32_t ref, uint32_t expires_s);
+void tables_permission_del(void *ctx, uint32_t ref);
+int tables_channel_add(void *ctx, uint32_t allocation, uint16_t number, const struct tp_addr *peer,
+	uint32_t expires_s, uint32_t permission_expires_s, uint32_t *ref);
+void tables_channel_refresh(
+	void *ctx, uint32_t ref, uint32_t expires_s, uint32_t permission_expires_s);
+void tables_channel_del(void *ctx, uint32_t ref);
+// Tear-down, for recovery too.
 void tables_object_end(struct tables *t, uint32_t ref);
 
 // ---- move.c: the store's functions for mobility, and moves under other changes -----------------
