@@ -69,7 +69,8 @@ static const struct rule edge_rules[] = {
 		RULE_AT(struct conf_edge, connections_per_prefix),
 		.max = 4u << 20,
 		.initial = "1024",
-		.text = "Of one source prefix, /32 or /64; 0: no limit."},
+		.text = "Of one source prefix, /32 or /64; a /48 has 16 times as many. 0: no "
+			"limit."},
 	{.key = "handshake_rate",
 		.type = RULE_U32,
 		RULE_AT(struct conf_edge, handshake_rate),
@@ -84,7 +85,8 @@ static const struct rule edge_rules[] = {
 		.max = 1000000,
 		.initial = "200",
 		.unit = "connections/s",
-		.text = "Of one source prefix, /32 or /64; 0: no limit."},
+		.text = "Of one source prefix, /32 or /64; a /48 has 16 times as many. 0: no "
+			"limit."},
 	{.key = "handshake_timeout",
 		.type = RULE_U32,
 		RULE_AT(struct conf_edge, handshake_timeout_s),

@@ -15,6 +15,10 @@
 // A prefix may take more while it has at most so many times the free connections: alone all but an
 // eighth, of many busy ones each less.
 #define SHARE	    7u
+// A site of IPv6, a /48, has 65,536 prefixes, and so many times the limits of one.
+#define SITE_FACTOR 16u
+#define SITE_LEN    6u
+#define LEVELS_MAX  2u
 
 // Handshakes as a time: the bucket is empty once `next_ns` is more than a burst ahead.
 struct bucket {
@@ -39,12 +43,12 @@ struct admit {
 	struct bucket rate;
 };
 
-static bool bucket_has(const struct bucket *b, uint32_t per_s, uint64_t now_ns, uint64_t reserve_ns)
+static bool bucket_has(const struct bucket *b, uint64_t per_s, uint64_t now_ns, uint64_t reserve_ns)
 {
 	return per_s == 0 || b->next_ns + reserve_ns <= now_ns + BURST_NS - TP_NS_PER_S / per_s;
 }
 
-static void bucket_take(struct bucket *b, uint32_t per_s, uint64_t now_ns)
+static void bucket_take(struct bucket *b, uint64_t per_s, uint64_t now_ns)
 {
 	if (per_s == 0)
 		return;
@@ -53,18 +57,32 @@ static void bucket_take(struct bucket *b, uint32_t per_s, uint64_t now_ns)
 	b->next_ns += TP_NS_PER_S / per_s;
 }
 
-static struct tp_addr prefix_of(const struct tp_addr *source)
+static unsigned levels_of(const struct tp_addr *source)
+{
+	return source->family == TP_FAMILY_IPV6 ? LEVELS_MAX : 1;
+}
+
+// The source's prefix, at level 1 its site, which has a port to tell it from its first prefix.
+static struct tp_addr prefix_of(const struct tp_addr *source, unsigned level)
 {
 	struct tp_addr ip = *source;
+	unsigned len = level > 0 ? SITE_LEN : 8;
 
-	ip.port_be = 0;
+	ip.port_be = (uint16_t)level;
 	if (ip.family == TP_FAMILY_IPV6)
-		memset(ip.ip + 8, 0, 8);
+		memset(ip.ip + len, 0, sizeof(ip.ip) - len);
 	return ip;
 }
 
-static struct prefix *prefix_find(struct admit *a, const struct tp_addr *ip, uint64_t hash)
+static uint64_t prefix_hash(const struct admit *a, const struct tp_addr *ip)
 {
+	return ds_map_hash(&a->prefixes, ip, sizeof(*ip));
+}
+
+static struct prefix *prefix_find(const struct admit *a, const struct tp_addr *ip)
+{
+	uint64_t hash = prefix_hash(a, ip);
+
 	for (struct ds_map_node *n = ds_map_first(&a->prefixes, hash); n != NULL;
 		n = ds_map_next(n)) {
 		struct prefix *p = DS_CONTAINER(n, struct prefix, node);
@@ -101,7 +119,7 @@ static void resting_trim(struct admit *a, uint64_t now_ns)
 	}
 }
 
-static struct prefix *prefix_add(struct admit *a, const struct tp_addr *ip, uint64_t hash)
+static struct prefix *prefix_add(struct admit *a, const struct tp_addr *ip)
 {
 	struct prefix *p = calloc(1, sizeof(*p));
 
@@ -110,7 +128,7 @@ static struct prefix *prefix_add(struct admit *a, const struct tp_addr *ip, uint
 	p->ip = *ip;
 	ds_list_add(&a->resting, &p->resting);
 	a->n_resting++;
-	ds_map_add(&a->prefixes, &p->node, hash);
+	ds_map_add(&a->prefixes, &p->node, prefix_hash(a, ip));
 	return p;
 }
 
@@ -147,58 +165,101 @@ void admit_limits_set(struct admit *a, const struct admit_limits *l)
 
 static bool share_is_left(const struct admit *a, const struct prefix *p)
 {
-	return p == NULL || p->n <= SHARE * (uint64_t)(a->limits.connections - a->n - 1);
+	return p->n <= SHARE * (uint64_t)(a->limits.connections - a->n - 1);
+}
+
+static bool is_quiet(const struct prefix *p, uint64_t now_ns)
+{
+	return p == NULL || p->last_ns + TP_NS_PER_S <= now_ns;
+}
+
+// Of one prefix, NULL where nothing is known of it, or of one site.
+static enum admit_verdict prefix_judge(
+	const struct admit *a, const struct prefix *p, unsigned level, uint64_t now_ns)
+{
+	const struct admit_limits *l = &a->limits;
+	uint32_t factor = level > 0 ? SITE_FACTOR : 1;
+	uint64_t per_s = (uint64_t)l->handshakes_prefix * factor;
+
+	if (p == NULL)
+		return ADMIT_OK;
+	if (l->connections_prefix != 0 && p->n >= (uint64_t)l->connections_prefix * factor)
+		return ADMIT_REFUSED_connections_prefix;
+	if (!share_is_left(a, p))
+		return ADMIT_REFUSED_connections_share;
+	return bucket_has(&p->rate, per_s, now_ns, 0) ? ADMIT_OK : ADMIT_REFUSED_handshakes_prefix;
+}
+
+static void prefix_enter(struct admit *a, struct prefix *p, unsigned level, uint64_t now_ns)
+{
+	uint64_t per_s = (uint64_t)a->limits.handshakes_prefix * (level > 0 ? SITE_FACTOR : 1);
+
+	bucket_take(&p->rate, per_s, now_ns);
+	p->last_ns = now_ns;
+	if (p->n++ > 0)
+		return;
+	ds_list_del(&p->resting);
+	a->n_resting--;
 }
 
 enum admit_verdict admit_enter(struct admit *a, uint64_t now_ns, const struct tp_addr *source)
 {
 	const struct admit_limits *l = &a->limits;
-	struct tp_addr ip = prefix_of(source);
-	uint64_t hash = ds_map_hash(&a->prefixes, &ip, sizeof(ip));
-	struct prefix *p;
-	bool is_quiet;
+	unsigned levels = levels_of(source);
+	struct tp_addr ip[LEVELS_MAX];
+	struct prefix *p[LEVELS_MAX];
+	bool quiet = true;
 
 	resting_trim(a, now_ns);
-	p = prefix_find(a, &ip, hash);
-	is_quiet = p == NULL || p->last_ns + TP_NS_PER_S <= now_ns;
 	if (a->n >= l->connections)
 		return ADMIT_REFUSED_connections;
-	if (p != NULL && l->connections_prefix != 0 && p->n >= l->connections_prefix)
-		return ADMIT_REFUSED_connections_prefix;
-	if (!share_is_left(a, p))
-		return ADMIT_REFUSED_connections_share;
-	if (p != NULL && !bucket_has(&p->rate, l->handshakes_prefix, now_ns, 0))
-		return ADMIT_REFUSED_handshakes_prefix;
-	if (!bucket_has(&a->rate, l->handshakes, now_ns, is_quiet ? 0 : RESERVE_NS))
-		return ADMIT_REFUSED_handshakes;
-	if (p == NULL)
-		p = prefix_add(a, &ip, hash);
-	if (p == NULL)
-		return ADMIT_REFUSED_memory;
-	bucket_take(&p->rate, l->handshakes_prefix, now_ns);
-	bucket_take(&a->rate, l->handshakes, now_ns);
-	p->last_ns = now_ns;
-	if (p->n++ == 0) {
-		ds_list_del(&p->resting);
-		a->n_resting--;
+	for (unsigned i = 0; i < levels; i++) {
+		enum admit_verdict v;
+
+		ip[i] = prefix_of(source, i);
+		p[i] = prefix_find(a, &ip[i]);
+		quiet = quiet && is_quiet(p[i], now_ns);
+		v = prefix_judge(a, p[i], i, now_ns);
+		if (v != ADMIT_OK)
+			return v;
 	}
+	if (!bucket_has(&a->rate, l->handshakes, now_ns, quiet ? 0 : RESERVE_NS))
+		return ADMIT_REFUSED_handshakes;
+	for (unsigned i = 0; i < levels; i++) {
+		if (p[i] == NULL)
+			p[i] = prefix_add(a, &ip[i]);
+		if (p[i] == NULL)
+			return ADMIT_REFUSED_memory;
+	}
+	for (unsigned i = 0; i < levels; i++)
+		prefix_enter(a, p[i], i, now_ns);
+	bucket_take(&a->rate, l->handshakes, now_ns);
 	a->n++;
 	return ADMIT_OK;
 }
 
-void admit_leave(struct admit *a, uint64_t now_ns, const struct tp_addr *source)
+static void prefix_leave(struct admit *a, struct prefix *p, uint64_t now_ns)
 {
-	struct tp_addr ip = prefix_of(source);
-	struct prefix *p = prefix_find(a, &ip, ds_map_hash(&a->prefixes, &ip, sizeof(ip)));
-
-	if (p == NULL || p->n == 0)
-		return;
-	a->n--;
-	if (--p->n > 0)
+	if (p == NULL || --p->n > 0)
 		return;
 	ds_list_add(&a->resting, &p->resting);
 	a->n_resting++;
 	resting_trim(a, now_ns);
+}
+
+void admit_leave(struct admit *a, uint64_t now_ns, const struct tp_addr *source)
+{
+	struct tp_addr ip = prefix_of(source, 0);
+	struct prefix *p = prefix_find(a, &ip);
+
+	if (p == NULL || p->n == 0)
+		return;
+	a->n--;
+	prefix_leave(a, p, now_ns);
+	if (levels_of(source) == 1)
+		return;
+	ip = prefix_of(source, 1);
+	prefix_leave(a, prefix_find(a, &ip), now_ns);
 }
 
 uint32_t admit_connections(const struct admit *a)

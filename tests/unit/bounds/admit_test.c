@@ -15,7 +15,7 @@ static struct tp_addr four(uint32_t n)
 
 static struct tp_addr six(uint8_t network, uint8_t host)
 {
-	const uint8_t ip[16] = {0x20, 1, 0x0d, 0xb8, 0, 0, 0, network, host, [15] = 1};
+	const uint8_t ip[16] = {0x20, 1, 0x0d, 0xb8, 0, network, 0, 1, host, [15] = 1};
 
 	return tp_addr_ipv6(ip, host);
 }
@@ -120,6 +120,64 @@ static void busy_prefixes_leave_room(void **state)
 	admit_destroy(a);
 }
 
+static struct tp_addr subnet(uint8_t site, uint16_t n)
+{
+	struct tp_addr s = six(site, 1);
+
+	tp_store_be16(s.ip + 6, n);
+	return s;
+}
+
+static void leave_all(struct admit *a, uint8_t site, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct tp_addr s = subnet(site, (uint16_t)i);
+
+		admit_leave(a, 0, &s);
+	}
+}
+
+// Fault: a site of IPv6 took all connections, and all handshakes, a few by each of its subnets.
+static void a_site_leaves_room(void **state)
+{
+	const struct admit_limits limits = {
+		.connections = 800, .handshakes = 1000, .handshakes_prefix = 10};
+	struct admit *a = admit_create(&limits, key);
+	uint32_t n = 0, limited = 0;
+	struct tp_addr s;
+
+	(void)state;
+	// Sixteen times the handshakes of a subnet.
+	for (uint32_t i = 0; i < 1000; i++) {
+		s = subnet(1, (uint16_t)i);
+		if (admit_enter(a, 0, &s) == ADMIT_OK)
+			n++;
+		else
+			limited++;
+	}
+	assert_int_equal(n, 160);
+	assert_int_equal(limited, 840);
+	s = subnet(2, 1);
+	assert_int_equal(admit_enter(a, 0, &s), ADMIT_OK);
+	admit_leave(a, 0, &s);
+	leave_all(a, 1, n);
+	// Seven eighths of the connections, however many may be of one prefix.
+	admit_limits_set(a, &(struct admit_limits){.connections = 800, .connections_prefix = 100});
+	for (n = 0; n < 1000; n++) {
+		s = subnet(1, (uint16_t)n);
+		if (admit_enter(a, 0, &s) != ADMIT_OK)
+			break;
+	}
+	assert_int_equal(n, 700);
+	assert_int_equal(admit_enter(a, 0, &s), ADMIT_REFUSED_connections_share);
+	s = subnet(2, 1);
+	assert_int_equal(admit_enter(a, 0, &s), ADMIT_OK);
+	admit_leave(a, 0, &s);
+	leave_all(a, 1, n);
+	assert_int_equal(admit_connections(a), 0);
+	admit_destroy(a);
+}
+
 // Connections that stay until the test's end.
 struct stay {
 	struct tp_addr sources[256];
@@ -214,6 +272,7 @@ int main(void)
 		cmocka_unit_test(connections_are_bounded),
 		cmocka_unit_test(handshakes_have_a_rate),
 		cmocka_unit_test(busy_prefixes_leave_room),
+		cmocka_unit_test(a_site_leaves_room),
 		cmocka_unit_test(quiet_prefixes_have_handshakes_left),
 		cmocka_unit_test(memory_returns),
 	};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Limits of connections and handshakes, for each source prefix (/32 of IPv4, /64 of IPv6) and in
-// all, of which a part is left to prefixes that have few. Refusals cost one look-up; memory is
-// bounded by the limits themselves.
+// Limits of connections and handshakes, for each source prefix (/32 of IPv4, /64 of IPv6; a /48 has
+// 16 times as many) and in all, of which a part is left to prefixes that have few. Refusals cost
+// one look-up; memory is bounded by the limits themselves.
 //
 // No input, output or clock: times are CLOCK_BOOTTIME in ns from the caller. One thread at a time:
 // the threads of the process share one under a lock.
@@ -48,7 +48,7 @@ enum admit_verdict admit_enter(struct admit *a, uint64_t now_ns, const struct tp
 void admit_leave(struct admit *a, uint64_t now_ns, const struct tp_addr *source);
 
 uint32_t admit_connections(const struct admit *a);
-// Prefixes remembered: those with connections, and those that had a handshake
+// Prefixes remembered, sites among them: those with connections, and those that had a handshake
 // in the last second or whose rate is in use.
 uint32_t admit_prefixes(const struct admit *a);
 
