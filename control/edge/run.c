@@ -30,7 +30,7 @@ static void certificates_log(struct edge *e)
 	uint64_t expires_s = serve_expires_s(e->serve, file, sizeof(file));
 	uint64_t now_s = proc_wall_s();
 
-	edge_link_expires(e->link, expires_s);
+	edge_link_expires(e->link, expires_s, serve_last_expires_s(e->serve));
 	if (expires_s != 0)
 		log_event(LOG_EV_CERTIFICATE_LOADED,
 			LOG_FIELDS(log_str("expires_first", file),

@@ -100,7 +100,7 @@ static void end(struct link_edge *e)
 	close(e->fd);
 	e->fd = -1;
 	e->is_synced = false;
-	e->expires_s = 0;
+	e->expires_s = e->last_expires_s = 0;
 	orders_drop(e);
 	log_event(LOG_EV_EDGE_DOWN, LOG_FIELDS(log_str("remedy", "start turnpike-edge")));
 	e->handler.lost(e->handler.ctx);
@@ -306,6 +306,7 @@ static bool message_take(struct link_edge *e, struct reports *m, size_t size)
 	if (m->head.kind == TP_SESSION_SYNCED) {
 		e->is_synced = true;
 		e->expires_s = m->head.expires_s;
+		e->last_expires_s = m->head.expires_s + m->head.expires_span_s;
 		h->synced(h->ctx, m->head.peers_max);
 	}
 	// An order that can't be queued ends the session meanwhile.

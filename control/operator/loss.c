@@ -222,6 +222,19 @@ static bool has_others(const struct conf *conf, unsigned transports)
 	return false;
 }
 
+// Whether all have expired.
+static bool certificates_lost(const struct link_edge *e, json_t *list)
+{
+	bool all = operator_days_left(e->last_expires_s) < 0;
+
+	if (e->expires_s == 0 || operator_days_left(e->expires_s) >= 0)
+		return false;
+	operator_warn(list, "renew it, then relayctl certificate reload",
+		all ? "a certificate has expired: clients by TLS and DTLS go away"
+		    : "a certificate has expired, not all: its clients by TLS and DTLS go away");
+	return all;
+}
+
 static bool edge_lost(const struct operator_desk *op, json_t *list)
 {
 	const struct conf *conf = op->sources.settings->conf;
@@ -235,11 +248,8 @@ static bool edge_lost(const struct operator_desk *op, json_t *list)
 		return !has_others(conf, 1u << CONF_TRANSPORT_TCP | 1u << CONF_TRANSPORT_TLS |
 						 1u << CONF_TRANSPORT_DTLS);
 	}
-	if (e->expires_s == 0 || operator_days_left(e->expires_s) >= 0)
-		return false;
-	operator_warn(list, "renew it, then relayctl certificate reload",
-		"a certificate has expired: clients by TLS and DTLS go away");
-	return !has_others(conf, 1u << CONF_TRANSPORT_TLS | 1u << CONF_TRANSPORT_DTLS);
+	return certificates_lost(e, list) &&
+	       !has_others(conf, 1u << CONF_TRANSPORT_TLS | 1u << CONF_TRANSPORT_DTLS);
 }
 
 // Whether the configuration itself has users, or secrets and keys that make some.

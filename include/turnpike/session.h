@@ -51,9 +51,13 @@ struct tp_session_message {
 	uint32_t kind; // enum tp_session_kind
 	uint32_t n;    // items that follow
 	union {
-		uint64_t pair_id;   // LISTENERS: that of the tables, for the edge's file
-		uint64_t peers_max; // SYNCED: peer connections that the edge can have; 0: unknown
-	};			    // else 0
+		uint64_t pair_id;	    // LISTENERS: that of the tables, for the edge's file
+		struct {		    // SYNCED
+			uint32_t peers_max; // peer connections the edge can have; 0: unknown
+			// From the first expiry of the edge's certificates to the last.
+			uint32_t expires_span_s;
+		};
+	}; // else 0
 	// SYNCED, which is sent again when it changes: the first expiry of the edge's certificates,
 	// seconds since 1970; 0: there are none. Else 0.
 	uint64_t expires_s;

@@ -277,14 +277,15 @@ static void reports_send(struct session *s)
 	}
 }
 
-void edge_link_expires(struct edge_link *l, uint64_t expires_s)
+void edge_link_expires(struct edge_link *l, uint64_t first_s, uint64_t last_s)
 {
 	struct session *s = &l->session;
 
 	pthread_mutex_lock(&s->mutex);
-	if (s->expires_s != expires_s)
+	if (s->expires_s != first_s || s->last_expires_s != last_s)
 		s->synced = false;
-	s->expires_s = expires_s;
+	s->expires_s = first_s;
+	s->last_expires_s = last_s;
 	pthread_mutex_unlock(&s->mutex);
 }
 
@@ -334,6 +335,9 @@ void session_tell(struct edge_link *l)
 
 	pthread_mutex_lock(&s->mutex);
 	m.head.expires_s = s->expires_s;
+	m.head.expires_span_s = (uint32_t)(s->last_expires_s - s->expires_s < UINT32_MAX
+						   ? s->last_expires_s - s->expires_s
+						   : UINT32_MAX);
 	if (s->fd >= 0 && s->listeners_came) {
 		reports_send(s);
 		if (s->first_dirty == NULL && s->relay_told && !s->synced)

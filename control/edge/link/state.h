@@ -81,6 +81,7 @@ struct session {
 	bool relay_told; // every report of the relay, since the listeners came
 	bool synced;	 // told after both
 	uint64_t expires_s;
+	uint64_t last_expires_s;
 	// Under the mutex:
 	struct tp_session_listener listeners[TP_SESSION_LISTENERS_MAX];
 	unsigned n_listeners;

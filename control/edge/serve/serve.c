@@ -297,32 +297,56 @@ uint32_t serve_connections(struct serve *s)
 	return n;
 }
 
-static void expires_first(struct tls_context *c, uint64_t *first_s, char *file, size_t size)
-{
-	const char *name = NULL;
-	uint64_t expires_s = c == NULL ? 0 : tls_context_expires_s(c, &name);
+struct expiry {
+	uint64_t first_s;
+	uint64_t last_s;
+	char file[256]; // of the first
+};
 
-	if (expires_s == 0 || (*first_s != 0 && *first_s <= expires_s))
+static void expiry_note(struct expiry *e, const struct tls_context *c)
+{
+	const char *file = NULL;
+	uint64_t first_s = c == NULL ? 0 : tls_context_expires_s(c, &file);
+
+	if (first_s == 0)
 		return;
-	*first_s = expires_s;
-	snprintf(file, size, "%s", name);
+	if (e->last_s < tls_context_last_expires_s(c))
+		e->last_s = tls_context_last_expires_s(c);
+	if (e->first_s != 0 && e->first_s <= first_s)
+		return;
+	e->first_s = first_s;
+	snprintf(e->file, sizeof(e->file), "%s", file);
 }
 
-uint64_t serve_expires_s(struct serve *s, char *file, size_t size)
+static struct expiry expiry_of(struct serve *s)
 {
-	uint64_t first_s = 0;
+	struct expiry e = {.first_s = 0};
 
 	pthread_mutex_lock(&s->lock);
 	for (size_t i = 0; i < s->n_ports; i++) {
 		if (!s->ports[i].is_removed && !s->ports[i].tls_left)
-			expires_first(s->ports[i].context, &first_s, file, size);
+			expiry_note(&e, s->ports[i].context);
 	}
 	for (size_t i = 0; i < s->n_dtls_ports; i++) {
 		if (!s->dtls_ports[i].is_removed)
-			expires_first(s->dtls_ports[i].context, &first_s, file, size);
+			expiry_note(&e, s->dtls_ports[i].context);
 	}
 	pthread_mutex_unlock(&s->lock);
-	return first_s;
+	return e;
+}
+
+uint64_t serve_expires_s(struct serve *s, char *file, size_t size)
+{
+	struct expiry e = expiry_of(s);
+
+	if (e.first_s != 0)
+		snprintf(file, size, "%s", e.file);
+	return e.first_s;
+}
+
+uint64_t serve_last_expires_s(struct serve *s)
+{
+	return expiry_of(s).last_s;
 }
 
 const char *serve_close_name(enum serve_close c)

@@ -20,6 +20,7 @@ struct tls_context {
 	struct tls_staple staples[TLS_PAIRS_MAX];
 	size_t n_leaves;
 	uint64_t expires_s;
+	uint64_t last_expires_s;
 	char file[256]; // of the certificate that expires first
 };
 
@@ -156,6 +157,8 @@ static void expiry_note(struct tls_context *c, const X509 *x, const char *path)
 	if (ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) != 1)
 		return;
 	expires_s = (uint64_t)timegm(&tm);
+	if (c->last_expires_s < expires_s)
+		c->last_expires_s = expires_s;
 	if (c->expires_s != 0 && c->expires_s <= expires_s)
 		return;
 	c->expires_s = expires_s;
@@ -306,6 +309,11 @@ uint64_t tls_context_expires_s(const struct tls_context *c, const char **file)
 	if (file != NULL)
 		*file = c->file;
 	return c->expires_s;
+}
+
+uint64_t tls_context_last_expires_s(const struct tls_context *c)
+{
+	return c->last_expires_s;
 }
 
 bool tls_context_has_name(const struct tls_context *c, const char *name)

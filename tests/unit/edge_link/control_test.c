@@ -13,16 +13,19 @@
 // Told again when it changes, and not otherwise.
 static void expiry_is_told(void **state)
 {
+	static const uint64_t rows[][2] = {
+		{1800000000, 1800000005}, {1800000001, 1800000005}, {1800000001, 1800000007}};
 	struct stand *s = *state;
 	struct stand_message m;
 
 	stand_start(s, 1);
-	for (uint64_t expires_s = 1800000000; expires_s < 1800000002; expires_s++) {
-		edge_link_expires(s->link, expires_s);
+	for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++) {
+		edge_link_expires(s->link, rows[i][0], rows[i][1]);
 		stand_turn(s);
 		assert_true(stand_told(s, &m) && m.head.kind == TP_SESSION_SYNCED);
-		assert_int_equal(m.head.expires_s, expires_s);
-		edge_link_expires(s->link, expires_s);
+		assert_int_equal(m.head.expires_s, rows[i][0]);
+		assert_int_equal(m.head.expires_span_s, rows[i][1] - rows[i][0]);
+		edge_link_expires(s->link, rows[i][0], rows[i][1]);
 		stand_turn(s);
 		assert_false(stand_told(s, &m));
 	}

@@ -157,10 +157,12 @@ static void reports_arrive(void **state)
 	assert_true(f->last.remote.ip[9] == 0 && f->last.remote.reserved == 0);
 	m = message_of(TP_SESSION_SYNCED, 0);
 	m.head.expires_s = 1800000000;
+	m.head.expires_span_s = 3;
 	m.head.peers_max = 77;
 	say(f, fd, &m);
 	assert_true(f->synced == 1 && f->e.is_synced);
 	assert_int_equal(f->e.expires_s, 1800000000);
+	assert_int_equal(f->e.last_expires_s, 1800000003);
 	assert_int_equal(f->peers_max, 77);
 	m = message_of(TP_SESSION_CLOSED, 1);
 	say(f, fd, &m);
@@ -172,7 +174,7 @@ static void reports_arrive(void **state)
 	close(fd);
 	link_edge_read(&f->e, 10);
 	assert_true(f->lost == 1 && !link_edge_is_up(&f->e) && !f->e.is_synced);
-	assert_int_equal(f->e.expires_s, 0);
+	assert_int_equal(f->e.expires_s + f->e.last_expires_s, 0);
 	close(dial(f));
 }
 

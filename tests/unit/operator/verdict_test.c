@@ -346,6 +346,11 @@ static void the_only_way_in_is_lost(void **state)
 	assert_first(d, "warning", "a certificate has expired", "certificate reload");
 	transports_are(d, CONF_TRANSPORT_DTLS, CONF_TRANSPORT_TLS);
 	assert_first(d, "down", "a certificate has expired", "certificate reload");
+	// Another is good, then expires too.
+	d->edge.last_expires_s = (uint64_t)time(NULL) + 86400;
+	assert_first(d, "warning", "a certificate has expired", "certificate reload");
+	d->edge.last_expires_s = (uint64_t)time(NULL) - 5;
+	assert_first(d, "down", "a certificate has expired", "certificate reload");
 	d->edge = (struct link_edge){.fd = -1};
 	assert_first(d, "down", "turnpike-edge does not run", "start turnpike-edge");
 	transports_are(d, CONF_TRANSPORT_UDP, CONF_TRANSPORT_TLS);

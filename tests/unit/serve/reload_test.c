@@ -41,6 +41,7 @@ static void certificates_are_read_again(void **state)
 	assert_int_equal(rename(other, certificate), 0);
 	assert_int_equal(serve_reload(w.serve, w.conf, &changes, &err), 0);
 	assert_true(serve_expires_s(w.serve, file, sizeof(file)) > expires_s + 29 * DAY);
+	assert_true(serve_last_expires_s(w.serve) > expires_s + 29 * DAY);
 	world_client_start(&c, w.ports[0]);
 	world_client_shake(&w, &c);
 	world_client_end(&c);

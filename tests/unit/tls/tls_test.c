@@ -79,6 +79,7 @@ static void both_kinds_of_key_serve(void **state)
 	// The one that expires first.
 	assert_true(tls_context_expires_s(c, &file) < (uint64_t)time(NULL) + 31 * DAY);
 	assert_string_equal(file, paths[RSA_PEM]);
+	assert_true(tls_context_last_expires_s(c) > tls_context_expires_s(c, &file));
 	tls_context_unref(c);
 	tls_tickets_destroy(t);
 }

@@ -40,6 +40,7 @@ struct link_edge {
 	int fd;		    // -1: no edge
 	bool is_synced;	    // of the present session
 	uint64_t expires_s; // of its first certificate, seconds since 1970; 0: none, or unknown
+	uint64_t last_expires_s; // likewise, of the last one
 	char path[108];
 	struct link_edge_counters counters;
 	struct link_edge_order *first; // the oldest that waits

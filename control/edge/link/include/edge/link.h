@@ -88,9 +88,9 @@ struct edge_link_up {
 // Whether the other two processes are there, as of the last tick.
 struct edge_link_up edge_link_is_up(const struct edge_link *l);
 
-// The first expiry of the certificates in use, seconds since 1970, for the control process to
-// tell; 0: there are none. The main thread.
-void edge_link_expires(struct edge_link *l, uint64_t expires_s);
+// The first and the last expiry of the certificates in use, seconds since 1970, for the control
+// process to tell; 0: there are none. The main thread.
+void edge_link_expires(struct edge_link *l, uint64_t first_s, uint64_t last_s);
 
 // ---- one thread's part --------------------------------------------------------------------------
 

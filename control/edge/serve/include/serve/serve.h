@@ -139,5 +139,7 @@ void serve_counters_read(struct serve *s, struct serve_counters *out);
 uint32_t serve_connections(struct serve *s);
 // The certificate that expires first; 0: there is none.
 uint64_t serve_expires_s(struct serve *s, char *file, size_t size);
+// Likewise, the time of the one that expires last.
+uint64_t serve_last_expires_s(struct serve *s);
 
 const char *serve_close_name(enum serve_close c);

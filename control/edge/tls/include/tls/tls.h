@@ -72,6 +72,8 @@ SSL *tls_session_create(struct tls_context *c);
 
 // The certificate that expires first: seconds since 1970, and its file.
 uint64_t tls_context_expires_s(const struct tls_context *c, const char **file);
+// Likewise, of the one that expires last.
+uint64_t tls_context_last_expires_s(const struct tls_context *c);
 
 // Reads an OCSP response in DER, which is sent with the certificate of the pair until its time is
 // over. Before the first session. 0; -1 with err filled in.
