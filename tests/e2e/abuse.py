@@ -383,6 +383,11 @@ def opened(args, way):
     judge(client.permit(*peers) == 0, "%s: permissions" % way)
     for peer in peers:
         client.indicate(peer, PORTS[0], b"a word")
+    # An open range of IPv6 opens no address of IPv4 in it.
+    for hidden in places.HIDDEN:
+        codes = [client.permit(a) for a in places.in_transition(hidden)]
+        wanted = 0 if hidden == peers[0] else 403
+        judge(codes == [wanted] * 3, "%s: %s in IPv6: %s" % (way, hidden, codes))
     client.refresh0()
 
 

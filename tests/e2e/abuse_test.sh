@@ -93,8 +93,9 @@ e2e_check "no connection came to one of them" [ "$(heard ^tcp)" = 0 ]
 e2e_check "nothing left but for the clients" [ "$(grep -c astray "$E2E_TMP/watch.default")" = 0 ]
 
 # Only the policy stood between: opened by name, the same packets arrive.
-sed -i 's|^peers: {}$|peers: {allow: ["192.168.1.0/24", "fc00::/7"]}|' "$TP_CONFIG"
-e2e_check "a reload opens two ranges" reload
+sed -i 's|^peers: {}$|peers: {allow: ["192.168.1.0/24", "fc00::/7", "64:ff9b::/96", "2002::/16", "2001::/32"]}|' \
+	"$TP_CONFIG"
+e2e_check "a reload opens two ranges, and those that hold addresses of IPv4" reload
 ways=udp run open
 heard_both()
 {

@@ -114,7 +114,8 @@ class Path:
             if kind == NUMBER:
                 self.heard.append(data[4:4 + length])
             elif kind == DATA_INDICATION:
-                self.heard.append(hostile.parse(data)[1][DATA])
+                # One about an error has no data.
+                self.heard += [v for a, v in hostile.parse(data)[1].items() if a == DATA]
             else:
                 self.answers[data[8:20]] = hostile.parse(data)
 

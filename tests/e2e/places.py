@@ -35,6 +35,13 @@ def embedded(address):
             "2002:%s::1" % high, "2001:0:%s::1" % high, "2001:0:102:304:0:0:" + low]
 
 
+# In NAT64, in 6to4, and as a client of Teredo.
+
+
+def in_transition(address):
+    return [a for a in embedded(address) if a.startswith(("64:ff9b::", "2002:", "2001:0:102:304:"))]
+
+
 def forbidden(mode):
     """Every spelling."""
     found = [*NEVER4, *SPECIAL4, *NEVER6, *SPECIAL6, "10.77.0.2", "fd77::2", "::ffff:10.77.0.2"]
