@@ -3,12 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -16,6 +14,7 @@
 
 #include "call.h"
 #include "connection.h"
+#include "listen.h"
 
 #define EVENTS_MAX	32
 #define ACCEPTS_MAX	16u
@@ -38,53 +37,7 @@ struct ctl_server {
 	struct ctl_connection *clients; // conf.max_clients places
 };
 
-// ---- the socket -------------------------------------------------------------------------------
-
-// A socket file nobody listens on is a left-over.
-static int address_clear(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct stat st;
-	int rc = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (lstat(address->sun_path, &st) < 0)
-		rc = errno == ENOENT ? 0 : -errno;
-	else if (!S_ISSOCK(st.st_mode))
-		rc = -EEXIST;
-	else if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
-		 errno == EAGAIN)
-		rc = -EADDRINUSE;
-	else if (unlink(address->sun_path) < 0 && errno != ENOENT)
-		rc = -errno;
-	close(fd);
-	return rc;
-}
-
-static int listen_open(struct ctl_server *s, const char *group_name)
-{
-	const struct group *group = group_name == NULL ? NULL : getgrnam(group_name);
-	mode_t mask;
-	int rc;
-
-	s->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (s->listen_fd < 0)
-		return -errno;
-	mask = umask(0117);
-	rc = bind(s->listen_fd, (const struct sockaddr *)&s->address, sizeof(s->address));
-	rc = rc < 0 ? -errno : 0;
-	umask(mask);
-	if (rc < 0)
-		return rc;
-	// Without the privilege the group stays that of the process, which may be the one meant.
-	if (group != NULL && lchown(s->address.sun_path, (uid_t)-1, group->gr_gid) < 0 &&
-		errno != EPERM)
-		return -errno;
-	if (listen(s->listen_fd, 16) < 0)
-		return -errno;
-	return 0;
-}
+// ---- life -------------------------------------------------------------------------------------
 
 static void spare_take(struct ctl_server *s)
 {
@@ -139,10 +92,10 @@ int ctl_server_create(const struct ctl_server_conf *conf, struct ctl_server **ou
 	}
 	for (unsigned i = 0; i < conf->max_clients; i++)
 		s->clients[i].fd = -1;
-	rc = address_clear(&s->address);
+	rc = ctl_address_clear(&s->address);
 	if (rc < 0)
 		goto err_server;
-	rc = listen_open(s, conf->group);
+	rc = ctl_listen_open(&s->address, conf->group, &s->listen_fd);
 	if (rc == 0)
 		rc = epoll_add(s, s->listen_fd, LISTEN_TAG);
 	if (rc < 0)
