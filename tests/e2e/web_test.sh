@@ -112,6 +112,13 @@ uclient()
 	[ "${received:-0}" = $((clients * messages)) ] && grep -q 'Total lost packets 0 ' "$log"
 }
 
+# All allocations are those of a call by the proxy.
+proxied_client_is_named()
+{
+	relayctl -j allocation list > "$E2E_TMP/list" && [ "$(e2e_json "$E2E_TMP/list" \
+		"len(r) == $clients and all(a['client'].startswith('$TP_A4:') for a in r)")" = true ]
+}
+
 # The client's own TLS fails in a third of its runs, also against other servers. Pages load
 # meanwhile: the file tells how many.
 call_while_pages_load()
@@ -185,6 +192,10 @@ websocket --origin https://evil.example > "$E2E_TMP/origin" 2>&1
 e2e_check "a foreign page's is refused" grep -q '^HTTP/1.1 403 ' "$E2E_TMP/origin"
 proxy_start 8446
 e2e_check "calls through haproxy" e2e_wait 60 uclient -t -p 8446
+messages=500 uclient -t -p 8446 &
+call=$!
+e2e_check "whose header names the client" e2e_wait 60 proxied_client_is_named
+wait $call
 e2e_check "connections were passed" [ "$(edge_counter passed)" -gt 3 ]
 kill "$(cat "$E2E_TMP/nginx/pid")"
 wait $nginx
