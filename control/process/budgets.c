@@ -1,30 +1,27 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Budgets of bytes: charges users with what their allocations relayed, and keeps the counts in a
-// file of records of one size, one for each place of the TURN server's. It is opened at start,
-// because no file can be later. A record is written whole, within a page; one that a crash of the
-// host has cut has a wrong sum. Not flushed but at the end: a killed process loses nothing that was
-// written.
+// file of records, one for each place of the TURN server's. Not flushed but at the end: a killed
+// process loses nothing that was written.
 #include <process/process.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <log/log.h>
 #include <proc/clock.h>
-#include <proc/start.h>
 #include <text/time.h>
-#include <turnpike/siphash.h>
 
-#define MAGIC	    0x54474442u // "BDGT"
-#define CHARGES_MAX 4096u	// places of allocations in one beat, ten times a second
-#define PLACES_MAX  1311u	// looked at in one beat: all in five seconds
+#define CHARGES_MAX 4096u // places of allocations in one beat, ten times a second
+#define PLACES_MAX  1311u // looked at in one beat: all in five seconds
 
-// Host byte order: the file stays on its host. All zero: a free place.
+static const struct records_kind kind = {
+	.name = "budgets",
+	.magic = 0x54474442u, // "BDGT"
+	.key = "budget of a user",
+};
+
 struct record {
-	uint64_t sum; // of the rest
+	uint64_t sum; // as in struct records_head
 	uint32_t magic;
 	uint16_t realm_id;
 	uint16_t name_len;
@@ -37,37 +34,25 @@ struct record {
 	char name[TURN_USERNAME_MAX];
 	uint8_t padding[1024 - 48 - TURN_USERNAME_MAX];
 };
-TP_ASSERT_SIZE(struct record, 1024);
-
-static uint64_t sum_of(const struct record *r)
-{
-	static const uint8_t key[16] = "budget of a user";
-	size_t from = sizeof(r->sum);
-
-	return tp_siphash24(key, (const uint8_t *)r + from, sizeof(*r) - from);
-}
+TP_ASSERT_SIZE(struct record, RECORDS_SIZE);
 
 static void record_make(struct record *r, const struct turn_budget_record *b)
 {
-	*r = (struct record){.magic = 0};
-	if (b->name_len == 0)
-		return;
-	r->magic = MAGIC;
-	r->realm_id = b->realm_id;
-	r->name_len = b->name_len;
-	r->octets = b->octets;
-	r->since_s = b->since_s;
-	r->early_until_s = b->early_until_s;
-	r->secret_id = b->secret_id;
-	r->kind = b->kind;
+	*r = (struct record){
+		.realm_id = b->realm_id,
+		.name_len = b->name_len,
+		.octets = b->octets,
+		.since_s = b->since_s,
+		.early_until_s = b->early_until_s,
+		.secret_id = b->secret_id,
+		.kind = b->kind,
+	};
 	memcpy(r->name, b->name, b->name_len);
-	r->sum = sum_of(r);
 }
 
 static bool record_read(const struct record *r, struct turn_budget_record *b)
 {
-	if (r->magic != MAGIC || r->sum != sum_of(r) || r->name_len == 0 ||
-		r->name_len > TURN_USERNAME_MAX)
+	if (r->name_len == 0 || r->name_len > TURN_USERNAME_MAX)
 		return false;
 	*b = (struct turn_budget_record){
 		.octets = r->octets,
@@ -82,20 +67,7 @@ static bool record_read(const struct record *r, struct turn_budget_record *b)
 	return true;
 }
 
-static bool record_is_free(const struct record *r)
-{
-	static const struct record zero;
-
-	return memcmp(r, &zero, sizeof(zero)) == 0;
-}
-
 // ---- the file -----------------------------------------------------------------------------------
-
-static void path_make(const struct process *p, char path[PROCESS_PATH_MAX])
-{
-	snprintf(path, PROCESS_PATH_MAX, "%s/budgets",
-		p->core.settings->conf->control.state_directory);
-}
 
 struct loaded {
 	unsigned n;
@@ -107,57 +79,24 @@ struct loaded {
 static struct loaded records_load(struct process *p)
 {
 	struct loaded l = {0};
+	int state = RECORDS_FREE;
 	struct record r;
-	ssize_t n;
 
-	for (uint32_t i = 0; i < TURN_BUDGETS_MAX; i++) {
+	for (uint32_t i = 0; i < TURN_BUDGETS_MAX && state > RECORDS_END; i++) {
 		struct turn_budget_record b;
 
-		n = pread(p->budgets.fd, &r, sizeof(r), (off_t)i * (off_t)sizeof(r));
-		if (n < 0)
-			l.err = -errno;
-		if (n <= 0)
-			break;
-		if (n < (ssize_t)sizeof(r) || (!record_is_free(&r) && !record_read(&r, &b)))
+		state = records_read(&p->budgets.file, i, &r);
+		if (state == RECORDS_DAMAGED || (state == RECORDS_WHOLE && !record_read(&r, &b)))
 			l.damaged++;
-		else if (record_is_free(&r))
+		else if (state != RECORDS_WHOLE)
 			continue;
 		else if (turn_budget_restore(p->core.turn, i, &b) == 0)
 			l.n++;
 		else
 			l.of_no_realm++;
 	}
+	l.err = state < 0 ? state : 0;
 	return l;
-}
-
-// Nothing is written to a file that is refused, not at the end either.
-static int file_refuse(struct process *p, const char *path, int err, const char *remedy)
-{
-	if (p->budgets.fd >= 0)
-		close(p->budgets.fd);
-	p->budgets.fd = -1;
-	return proc_start_failed(path, err, remedy);
-}
-
-static int file_open(struct process *p, const char *path)
-{
-	struct stat st;
-
-	p->budgets.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (p->budgets.fd < 0 || fstat(p->budgets.fd, &st) < 0)
-		return file_refuse(p, path, -errno,
-			"set control.state_directory to a directory that this user may write");
-	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077) != 0)
-		return file_refuse(p, path, -EACCES,
-			"the file of budgets must be this user's own, mode 0600: move it away");
-	return 0;
-}
-
-static int record_write(const struct process *p, uint32_t index, const struct record *r)
-{
-	ssize_t n = pwrite(p->budgets.fd, r, sizeof(*r), (off_t)index * (off_t)sizeof(*r));
-
-	return n == sizeof(*r) ? 0 : n < 0 ? -errno : -ENOSPC;
 }
 
 static void not_kept_log(int err)
@@ -178,7 +117,7 @@ static bool changes_write(struct process *p, uint32_t *cursor, unsigned budget)
 		int rc;
 
 		record_make(&r, &b);
-		rc = record_write(p, index, &r);
+		rc = records_write(&p->budgets.file, index, b.name_len > 0 ? &r : NULL);
 		if (rc == 0)
 			continue;
 		turn_budget_not_written(p->core.turn, index);
@@ -189,37 +128,30 @@ static bool changes_write(struct process *p, uint32_t *cursor, unsigned budget)
 	return budget > 0;
 }
 
-static int file_flush(const struct process *p)
-{
-	return fdatasync(p->budgets.fd) < 0 ? -errno : 0;
-}
-
 static void all_write(struct process *p)
 {
 	uint32_t cursor = 0;
 	int err;
 
 	changes_write(p, &cursor, UINT32_MAX);
-	err = file_flush(p);
+	err = records_flush(&p->budgets.file);
 	if (err != 0)
 		not_kept_log(err);
 }
 
 // Keeps the damaged file beside a new one, in which the whole records stand.
-static int damage_put_aside(struct process *p, const char *path, const struct loaded *l)
+static int damage_put_aside(struct process *p, const struct loaded *l)
 {
-	char aside[PROCESS_PATH_MAX + 16];
+	struct records *f = &p->budgets.file;
+	char aside[RECORDS_PATH_MAX + 16];
 	int status;
 
-	snprintf(aside, sizeof(aside), "%s.damaged", path);
-	if (rename(path, aside) < 0)
-		return file_refuse(p, path, -errno, "its records are damaged: move it away");
-	close(p->budgets.fd);
-	status = file_open(p, path);
+	snprintf(aside, sizeof(aside), "%s.damaged", f->path);
+	status = records_put_aside(f, aside);
 	if (status != 0)
 		return status;
 	log_event(LOG_EV_BUDGETS_DAMAGED,
-		LOG_FIELDS(log_str("file", path), log_u64("damaged", l->damaged),
+		LOG_FIELDS(log_str("file", f->path), log_u64("damaged", l->damaged),
 			log_u64("kept", l->n), log_str("copy", aside)));
 	for (uint32_t i = 0; i < TURN_BUDGETS_MAX; i++)
 		turn_budget_not_written(p->core.turn, i);
@@ -238,19 +170,17 @@ static void charging_begin(struct process *p)
 
 int process_budgets_open(struct process *p)
 {
-	char path[PROCESS_PATH_MAX];
+	int status = records_open(
+		&p->budgets.file, &kind, p->core.settings->conf->control.state_directory);
 	struct loaded l;
-	int status;
 
-	path_make(p, path);
-	status = file_open(p, path);
 	if (status != 0)
 		return status;
 	l = records_load(p);
 	if (l.err != 0)
-		return file_refuse(p, path, l.err, "it can't be read: move it away");
+		return records_refuse(&p->budgets.file, l.err, "it can't be read: move it away");
 	if (l.damaged > 0)
-		status = damage_put_aside(p, path, &l);
+		status = damage_put_aside(p, &l);
 	if (status != 0)
 		return status;
 	if (l.n + l.of_no_realm > 0)
@@ -346,27 +276,26 @@ void process_budget_ended(
 	struct turn_budget_view view;
 
 	// Before the file was read nothing is counted.
-	if (p->core.turn == NULL || p->budgets.fd < 0 || rec->created_ns < p->budgets.since_ns)
+	if (p->core.turn == NULL || p->budgets.file.fd < 0 || rec->created_ns < p->budgets.since_ns)
 		return;
 	charged_log(p, turn_charge_ended(p->core.turn, proc_wall_s(), rec, octets, &view), &view);
 }
 
 int process_budget_reset(void *ctx, uint16_t realm_id, const char *name)
 {
-	static const struct record free_record;
 	struct process *p = ctx;
 	uint32_t cursor = 0, index;
 	int n = 0, err = 0, rc;
 
 	for (; turn_budget_reset(p->core.turn, realm_id, name, strlen(name), &cursor, &index);
 		n++) {
-		rc = record_write(p, index, &free_record);
+		rc = records_write(&p->budgets.file, index, NULL);
 		if (rc == 0)
 			continue;
 		turn_budget_not_written(p->core.turn, index);
 		err = rc;
 	}
-	rc = n > 0 ? file_flush(p) : 0;
+	rc = n > 0 ? records_flush(&p->budgets.file) : 0;
 	// Nobody knows which of the pages were not.
 	for (uint32_t i = 0; rc != 0 && i < TURN_BUDGETS_MAX; i++)
 		turn_budget_not_written(p->core.turn, i);
@@ -380,20 +309,13 @@ int process_budget_reset(void *ctx, uint16_t realm_id, const char *name)
 
 void process_budgets_close(struct process *p, bool orderly)
 {
-	char path[PROCESS_PATH_MAX];
-	struct stat st;
-
-	if (p->budgets.fd < 0)
+	if (p->budgets.file.fd < 0)
 		return;
-	path_make(p, path);
 	if (p->core.turn != NULL) {
 		p->budgets.charge_cursor = 0;
 		if (turn_budgets_are_set(p->core.turn))
 			allocations_charge(p, proc_now_ns(), UINT32_MAX);
 		all_write(p);
 	}
-	if (orderly && fstat(p->budgets.fd, &st) == 0 && st.st_size == 0)
-		(void)unlink(path);
-	close(p->budgets.fd);
-	p->budgets.fd = -1;
+	records_close(&p->budgets.file, orderly && records_are_free(&p->budgets.file));
 }

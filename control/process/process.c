@@ -170,8 +170,8 @@ void process_init(struct process *p, const struct process_options *o)
 	*p = (struct process){
 		.options = *o,
 		.role_fd = -1,
-		.bans_fd = -1,
-		.budgets.fd = -1,
+		.bans.fd = -1,
+		.budgets.file.fd = -1,
 		.started_ns = proc_now_ns(),
 		.loop.epoll_fd = -1,
 		.loop.signal_fd = -1,

@@ -1,41 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The file of bans: what a process has written another reads, cut and foreign records count for
 // nothing, and a file of others is refused.
-#include "harness.h"
+#include "world.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <process/process.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
-
-#define RECORD 1024u
-
-struct world {
-	struct harness h;
-	struct conf conf;
-	struct settings settings;
-	struct process p;
-	char directory[64];
-	char path[80];
-};
 
 static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
 
 	assert_non_null(w);
-	snprintf(w->directory, sizeof(w->directory), "/tmp/turnpike-bans-XXXXXX");
-	assert_non_null(mkdtemp(w->directory));
-	snprintf(w->path, sizeof(w->path), "%s/bans", w->directory);
-	harness_init(&w->h);
-	harness_start(&w->h);
-	w->conf.control.state_directory = w->directory;
-	w->settings.conf = &w->conf;
-	w->p.core.settings = &w->settings;
-	w->p.core.turn = w->h.s;
-	w->p.bans_fd = -1;
+	world_init(w, "bans");
+	world_start(w);
 	*state = w;
 	return 0;
 }
@@ -45,9 +22,7 @@ static int teardown(void **state)
 	struct world *w = *state;
 
 	process_bans_close(&w->p, false);
-	harness_stop(&w->h);
-	unlink(w->path);
-	rmdir(w->directory);
+	world_fini(w);
 	free(w);
 	return 0;
 }
@@ -56,8 +31,7 @@ static int teardown(void **state)
 static void restart(struct world *w)
 {
 	process_bans_close(&w->p, false);
-	harness_restart(&w->h);
-	w->p.core.turn = w->h.s;
+	world_restart(w);
 	assert_int_equal(process_bans_open(&w->p), 0);
 }
 
@@ -99,18 +73,6 @@ static off_t file_size(const struct world *w)
 
 	assert_int_equal(stat(w->path, &st), 0);
 	return st.st_size;
-}
-
-static void byte_flip(const struct world *w, off_t at)
-{
-	int fd = open(w->path, O_RDWR);
-	uint8_t byte;
-
-	assert_true(fd >= 0);
-	assert_int_equal(pread(fd, &byte, 1, at), 1);
-	byte ^= 1;
-	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
-	close(fd);
 }
 
 static void bans_outlive_the_process(void **state)
@@ -165,7 +127,7 @@ static void damaged_records_count_for_nothing(void **state)
 	ban(w, "mallory");
 	ban(w, "eve");
 	ban(w, "trudy");
-	byte_flip(w, RECORD + 60);
+	world_byte_flip(w, RECORD + 60);
 	assert_int_equal(truncate(w->path, 3 * RECORD - 1), 0);
 	restart(w);
 	assert_int_equal(bans_count(w), 1);

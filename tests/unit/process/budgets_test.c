@@ -1,99 +1,76 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The file of budgets: a killed process loses its last counts and nothing else, a damaged file
 // is kept and its whole records count, and a file of others is refused.
-#include "harness.h"
+#include "world.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <process/process.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "scratch_place.h"
-
-#define RECORD 1024u
 
 static const struct shm_tables_shape shape = {
 	.n_entries = 64, .n_next_hops = 8, .n_port_indexes = 1, .n_allocations = 8};
 
-struct world {
-	struct harness h;
+struct stand {
+	struct world w;
 	struct shm_place place;
 	struct shm_state state;
-	struct conf conf;
-	struct settings settings;
-	struct process p;
-	char directory[64];
-	char path[80];
 	char aside[96];
 };
 
-static void tables_make(struct world *w)
+static void tables_make(struct stand *s)
 {
 	static const struct tables_env env;
+	struct tables **t = &s->w.p.link.tables;
 	struct shm_error err;
 
-	scratch_place_make(&w->place);
-	if (tables_create(&w->p.link.tables, &w->place, &shape, &env, &err) < 0)
+	scratch_place_make(&s->place);
+	if (tables_create(t, &s->place, &shape, &env, &err) < 0)
 		fail_msg("%s", err.text);
-	if (shm_state_create(&w->state, &w->place, tables_shm(w->p.link.tables), 1, &err) < 0)
+	if (shm_state_create(&s->state, &s->place, tables_shm(*t), 1, &err) < 0)
 		fail_msg("%s", err.text);
-	shm_state_adopt(&w->state, tables_shm(w->p.link.tables));
+	shm_state_adopt(&s->state, tables_shm(*t));
 }
 
 static int setup(void **state)
 {
-	struct world *w = calloc(1, sizeof(*w));
+	struct stand *s = calloc(1, sizeof(*s));
 
-	assert_non_null(w);
-	snprintf(w->directory, sizeof(w->directory), "/tmp/turnpike-budgets-XXXXXX");
-	assert_non_null(mkdtemp(w->directory));
-	snprintf(w->path, sizeof(w->path), "%s/budgets", w->directory);
-	snprintf(w->aside, sizeof(w->aside), "%s.damaged", w->path);
-	harness_init(&w->h);
-	w->h.realms[0].budget = (struct turn_budget_conf){.octets = 1000000};
-	harness_start(&w->h);
-	w->conf.control.state_directory = w->directory;
-	w->settings.conf = &w->conf;
-	w->p.core.settings = &w->settings;
-	w->p.core.turn = w->h.s;
-	w->p.budgets.fd = -1;
-	tables_make(w);
-	*state = w;
+	assert_non_null(s);
+	world_init(&s->w, "budgets");
+	snprintf(s->aside, sizeof(s->aside), "%s.damaged", s->w.path);
+	s->w.h.realms[0].budget = (struct turn_budget_conf){.octets = 1000000};
+	world_start(&s->w);
+	tables_make(s);
+	*state = s;
 	return 0;
 }
 
 // As a killed process leaves it.
 static void process_kill(struct world *w)
 {
-	if (w->p.budgets.fd >= 0)
-		close(w->p.budgets.fd);
-	w->p.budgets.fd = -1;
+	records_close(&w->p.budgets.file, false);
 }
 
 static int teardown(void **state)
 {
-	struct world *w = *state;
+	struct stand *s = *state;
 
-	process_kill(w);
-	tables_destroy(w->p.link.tables);
-	shm_state_close(&w->state);
-	scratch_place_remove(&w->place);
-	harness_stop(&w->h);
-	unlink(w->path);
-	unlink(w->aside);
-	rmdir(w->directory);
-	free(w);
+	process_kill(&s->w);
+	tables_destroy(s->w.p.link.tables);
+	shm_state_close(&s->state);
+	scratch_place_remove(&s->place);
+	unlink(s->aside);
+	world_fini(&s->w);
+	free(s);
 	return 0;
 }
 
 static void restart(struct world *w)
 {
 	process_kill(w);
-	harness_restart(&w->h);
-	w->p.core.turn = w->h.s;
-	w->p.budgets = (struct process_budgets){.fd = -1};
+	world_restart(w);
+	w->p.budgets = (struct process_budgets){.file.fd = -1};
 	assert_int_equal(process_budgets_open(&w->p), 0);
 }
 
@@ -126,18 +103,6 @@ static uint64_t octets_of(const struct world *w, const char *name)
 			return view.record.octets;
 	}
 	return 0;
-}
-
-static void byte_flip(const struct world *w, off_t at)
-{
-	int fd = open(w->path, O_RDWR);
-	uint8_t byte;
-
-	assert_true(fd >= 0);
-	assert_int_equal(pread(fd, &byte, 1, at), 1);
-	byte ^= 1;
-	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
-	close(fd);
 }
 
 static void file_read(const struct world *w, uint8_t bytes[2 * RECORD])
@@ -190,6 +155,27 @@ static void no_counts_leave_no_file(void **state)
 	assert_int_equal(access(w->path, F_OK), -1);
 }
 
+// All counts are reset: the file is of zeros. A record of another realm's user keeps it.
+static void free_records_leave_no_file(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(process_budgets_open(&w->p), 0);
+	charge(w, "alice", 1000);
+	charge(w, "bob", 1000);
+	ticks(w);
+	w->h.realms[0].id = 9;
+	restart(w);
+	process_budgets_close(&w->p, true);
+	assert_int_equal(access(w->path, F_OK), 0);
+	w->h.realms[0].id = 0;
+	restart(w);
+	assert_int_equal(process_budget_reset(&w->p, 0, "alice"), 1);
+	assert_int_equal(process_budget_reset(&w->p, 0, "bob"), 1);
+	process_budgets_close(&w->p, true);
+	assert_int_equal(access(w->path, F_OK), -1);
+}
+
 static void a_reset_is_kept_at_once(void **state)
 {
 	struct world *w = *state;
@@ -212,16 +198,16 @@ static void a_reset_that_is_not_kept_is_tried_again(void **state)
 	assert_int_equal(process_budgets_open(&w->p), 0);
 	charge(w, "alice", 1000);
 	ticks(w);
-	whole = w->p.budgets.fd;
-	w->p.budgets.fd = open("/dev/full", O_RDWR);
-	assert_true(w->p.budgets.fd >= 0);
+	whole = w->p.budgets.file.fd;
+	w->p.budgets.file.fd = open("/dev/full", O_RDWR);
+	assert_true(w->p.budgets.file.fd >= 0);
 	assert_int_equal(process_budget_reset(&w->p, 0, "alice"), -EIO);
 	assert_int_equal(octets_of(w, "alice"), 0);
 	// Nothing to be written, nothing that fails.
 	assert_int_equal(process_budget_reset(&w->p, 0, "carol"), 0);
 	ticks(w);
-	close(w->p.budgets.fd);
-	w->p.budgets.fd = whole;
+	close(w->p.budgets.file.fd);
+	w->p.budgets.file.fd = whole;
 	ticks(w);
 	restart(w);
 	assert_int_equal(octets_of(w, "alice"), 0);
@@ -230,7 +216,8 @@ static void a_reset_that_is_not_kept_is_tried_again(void **state)
 // The file is kept as it was, and the whole records count.
 static void a_damaged_file_is_put_aside(void **state)
 {
-	struct world *w = *state;
+	struct stand *s = *state;
+	struct world *w = &s->w;
 	struct stat st;
 
 	assert_int_equal(process_budgets_open(&w->p), 0);
@@ -238,13 +225,13 @@ static void a_damaged_file_is_put_aside(void **state)
 	charge(w, "bob", 70);
 	charge(w, "carol", 5);
 	ticks(w);
-	byte_flip(w, 16);
+	world_byte_flip(w, 16);
 	assert_int_equal(truncate(w->path, 3 * RECORD - 1), 0);
 	restart(w);
 	assert_int_equal(octets_of(w, "alice"), 0);
 	assert_int_equal(octets_of(w, "bob"), 70);
 	assert_int_equal(octets_of(w, "carol"), 0);
-	assert_int_equal(stat(w->aside, &st), 0);
+	assert_int_equal(stat(s->aside, &st), 0);
 	assert_int_equal(st.st_size, 3 * RECORD - 1);
 	// The new file is whole already.
 	restart(w);
@@ -262,7 +249,7 @@ static void a_file_of_others_is_refused(void **state)
 	process_budgets_close(&w->p, false);
 	assert_int_equal(chmod(w->path, 0640), 0);
 	assert_int_equal(truncate(w->path, 2 * RECORD), 0);
-	byte_flip(w, RECORD + 7);
+	world_byte_flip(w, RECORD + 7);
 	file_read(w, was);
 	charge(w, "alice", 1);
 	assert_int_not_equal(process_budgets_open(&w->p), 0);
@@ -291,7 +278,8 @@ static void budget_set(struct world *w, uint64_t octets)
 // started in between; those relayed without a process are.
 static void a_budget_begins_when_it_comes(void **state)
 {
-	struct world *w = *state;
+	struct stand *s = *state;
+	struct world *w = &s->w;
 
 	restart(w);
 	assert_int_not_equal(w->p.budgets.since_ns, 0);
@@ -300,7 +288,7 @@ static void a_budget_begins_when_it_comes(void **state)
 	assert_int_not_equal(w->p.budgets.since_ns, 0);
 	restart(w);
 	assert_int_not_equal(w->p.budgets.since_ns, 0);
-	tables_attach_state(w->p.link.tables, &w->state);
+	tables_attach_state(w->p.link.tables, &s->state);
 	ticks(w);
 	assert_int_equal(w->p.budgets.since_ns, 0);
 	charge(w, "alice", 1000);
@@ -328,6 +316,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(counts_outlive_the_process, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_orderly_end_loses_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_counts_leave_no_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(free_records_leave_no_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_reset_is_kept_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_reset_that_is_not_kept_is_tried_again, setup, teardown),

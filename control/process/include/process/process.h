@@ -11,6 +11,7 @@
 //   keys.c     secrets and keys of tokens in databases
 //   events.c   allocations in the log
 //   bans.c     bans on disk           budgets.c  budgets of bytes, on disk
+//   records.c  the files of both (<process/records.h>)
 //   stream.c   clients by TCP, TLS and DTLS
 //   host.c     addresses, cores and memory of the host
 //   sandbox.c  system calls that the running process may use
@@ -27,6 +28,7 @@
 #include <link/link.h>
 #include <lookup/client.h>
 #include <operator/operator.h>
+#include <process/records.h>
 #include <settings/settings.h>
 #include <turn/server.h>
 
@@ -85,7 +87,7 @@ struct process_streams {
 };
 
 struct process_budgets {
-	int fd;	  // the file
+	struct records file;
 	bool set; // some realm has budgets
 	// Octets of allocations from before are not charged in this pass; 0: all are.
 	uint64_t since_ns;
@@ -106,7 +108,7 @@ struct process {
 	struct operator_desk operator;
 	struct process_loop loop;
 	cpu_set_t cores; // that the process may run on
-	int bans_fd;	 // the file of bans
+	struct records bans;
 	struct process_budgets budgets;
 	bool placed;		    // off the cores of the workers
 	bool absent[TP_LOCALS_MAX]; // addresses that no interface has, by id
@@ -133,8 +135,6 @@ int process_core_open(struct process *p, struct settings *settings, struct shm_e
 void process_core_close(struct process *p);
 
 // ---- bans.c -------------------------------------------------------------------------------------
-
-#define PROCESS_PATH_MAX 512u
 
 // Opens the file of bans and puts those in it into force. 0, or the exit status after the reason
 // has been logged.
