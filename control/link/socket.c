@@ -5,11 +5,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <fdpass/fdpass.h>
+#include <fdpass/wake.h>
 #include <log/log.h>
 #include <shm/group.h>
 
@@ -160,10 +160,8 @@ static int descriptor_read(struct link_socket *l)
 
 void link_socket_wake(const struct link_socket *l)
 {
-	const struct itimerspec at_once = {.it_value = {.tv_nsec = 1}};
-
 	if (l->wake_fd >= 0)
-		(void)timerfd_settime(l->wake_fd, TFD_TIMER_ABSTIME, &at_once, NULL);
+		(void)fdpass_wake(l->wake_fd);
 }
 
 int link_socket_read(struct link_socket *l)

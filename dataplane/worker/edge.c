@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <worker/edge.h>
 
-#include <sys/timerfd.h>
+#include <fdpass/wake.h>
 
 #define WAKE_GAP_NS (50 * TP_NS_PER_US)
 #define WAITS_MAX   4 // for a thread that takes nothing
@@ -28,8 +28,6 @@ void worker_edge_apply(
 // heads and its flag.
 void worker_edge_wake(struct worker_edge *e, struct stage_worker *stage, uint64_t now_ns)
 {
-	const struct itimerspec at_once = {.it_value = {.tv_nsec = 1}};
-
 	atomic_thread_fence(memory_order_seq_cst);
 	for (uint64_t left = stage->edge_given; left != 0; left &= left - 1) {
 		unsigned t = (unsigned)__builtin_ctzll(left);
@@ -43,7 +41,7 @@ void worker_edge_wake(struct worker_edge *e, struct stage_worker *stage, uint64_
 			continue;
 		e->woken_ns[t] = now_ns;
 		// Not a timer: an error, which harms nobody but the edge.
-		(void)timerfd_settime(e->rings->timers[t], TFD_TIMER_ABSTIME, &at_once, NULL);
+		(void)fdpass_wake(e->rings->timers[t]);
 	}
 }
 

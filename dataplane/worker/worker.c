@@ -4,9 +4,9 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <fdpass/wake.h>
 #include <io/eal.h>
 #include <rte_cycles.h>
 #include <rte_malloc.h>
@@ -159,8 +159,6 @@ static void apply_snapshot(struct worker *w, const struct snapshot *v)
 // ring's head and the flag: the control process sets the flag, then looks at the rings again.
 static void kick(struct worker *w)
 {
-	const struct itimerspec at_once = {.it_value = {.tv_nsec = 1}};
-
 	if (w->sleeping == NULL) {
 		w->stage.kick = false;
 		return;
@@ -174,23 +172,19 @@ static void kick(struct worker *w)
 		return;
 	w->stage.kick = false;
 	w->kicked_ns = w->now_ns;
-	// A timer that is long over: neither the other side's flags nor its counts can make this
-	// wait, as a write to an eventfd might.
-	if (timerfd_settime(w->settings.kick_fd, TFD_TIMER_ABSTIME, &at_once, NULL) == 0)
+	if (fdpass_wake(w->settings.kick_fd) == 0)
 		tp_count(&w->stage.stats->kicks, 1);
 }
 
 // Likewise for workers that sleep on their sockets; the others look by themselves.
 static void wake_others(struct worker *w)
 {
-	const struct itimerspec at_once = {.it_value = {.tv_nsec = 1}};
-
 	if (w->now_ns - w->woken_ns < KICK_GAP_NS)
 		return;
 	w->wake = false;
 	w->woken_ns = w->now_ns;
 	if (w->settings.wake_fd >= 0)
-		timerfd_settime(w->settings.wake_fd, TFD_TIMER_ABSTIME, &at_once, NULL);
+		(void)fdpass_wake(w->settings.wake_fd);
 }
 
 // MTU and MAC address follow the kernel interface's.

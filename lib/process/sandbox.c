@@ -7,6 +7,7 @@
 #include <linux/landlock.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -187,6 +188,13 @@ static int locks_allow(scmp_filter_ctx ctx)
 	return rc;
 }
 
+// fdpass_wake.
+static int wake_allow(scmp_filter_ctx ctx)
+{
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+		SCMP_A1(SCMP_CMP_EQ, _IOW('T', 0, uint64_t), 0));
+}
+
 static int read_allow(scmp_filter_ctx ctx)
 {
 	const scmp_datum_t makes = O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY);
@@ -246,6 +254,8 @@ static int rules_add(scmp_filter_ctx ctx, const struct proc_sandbox *s)
 		rc = memory_allow(ctx);
 	if (rc == 0)
 		rc = locks_allow(ctx);
+	if (rc == 0)
+		rc = wake_allow(ctx);
 	if (rc == 0 && (s->allow & PROC_ALLOW_READ) != 0)
 		rc = read_allow(ctx);
 	if (rc == 0 && (s->allow & PROC_ALLOW_REMOVE) != 0)

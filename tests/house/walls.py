@@ -26,8 +26,8 @@ WALLS = {
     "dataplane/io": "lib/log dataplane/stage dataplane/steer",
     "dataplane/observe": "dataplane/stage",
     "dataplane/worker":
-        "lib/shm dataplane/core dataplane/frag dataplane/stage dataplane/io dataplane/observe "
-        "dataplane/steer",
+        "lib/fdpass lib/shm dataplane/core dataplane/frag dataplane/stage dataplane/io "
+        "dataplane/observe dataplane/steer",
     "dataplane/plane": "lib/* dataplane/*",
     "control/turn": "lib/ds lib/policy lib/stun",
     "control/tables": "lib/entry lib/shm control/turn",

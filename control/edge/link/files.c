@@ -6,9 +6,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/timerfd.h>
 #include <time.h>
 
+#include <fdpass/wake.h>
 #include <log/log.h>
 #include <shm/guard.h>
 
@@ -135,10 +135,8 @@ static bool rings_make(struct view *v, const struct shm_streams *edge)
 
 static void threads_wake(struct edge_link *l)
 {
-	const struct itimerspec at_once = {.it_value = {.tv_nsec = 1}};
-
 	for (unsigned i = 0; i < l->settings.n_threads; i++)
-		(void)timerfd_settime(l->threads[i].timer_fd, TFD_TIMER_ABSTIME, &at_once, NULL);
+		(void)fdpass_wake(l->threads[i].timer_fd);
 }
 
 static void view_make(struct edge_link *l)

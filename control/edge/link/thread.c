@@ -7,6 +7,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <fdpass/wake.h>
 #include <turnpike/stun.h>
 
 #define PREFETCH_LINES 4u  // of a slot: its head and a short message
@@ -221,7 +222,6 @@ int edge_link_send_datagram(struct edge_link_thread *t, uint16_t listener_id,
 
 void edge_link_flush(struct edge_link_thread *t)
 {
-	const struct itimerspec at_once = {.it_value = {.tv_nsec = 1}};
 	struct view *v;
 
 	tell(t);
@@ -237,7 +237,7 @@ void edge_link_flush(struct edge_link_thread *t)
 				&v->stream.header->sides[w].sleeping, memory_order_relaxed) == 0)
 			continue;
 		// One timer wakes all.
-		(void)timerfd_settime(t->link->waking.wake_fd, TFD_TIMER_ABSTIME, &at_once, NULL);
+		(void)fdpass_wake(t->link->waking.wake_fd);
 		break;
 	}
 	t->sent_to = 0;
