@@ -121,7 +121,7 @@ static enum tp_drop give_one(
 		return TP_DROP_stale_connection;
 	if (pkt->len > TP_RING_DATA_MAX)
 		return TP_DROP_too_big;
-	slot = tp_ring_reserve(&w->edge_out[thread]);
+	slot = stage_slots_reserve(w, thread, out->owner);
 	w->edge_given |= 1ull << thread;
 	if (slot == NULL)
 		return TP_DROP_edge_full;

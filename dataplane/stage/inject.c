@@ -56,7 +56,7 @@ static enum tp_drop inject_message(struct stage_worker *w, const struct tp_ring_
 	if (!tp_connection_valid(m->connection) || pkt->tailroom < m->len)
 		return tp_connection_valid(m->connection) ? TP_DROP_no_memory
 							  : TP_DROP_stale_connection;
-	if (!stream_put(w, pkt, m->connection))
+	if (!stream_put(w, pkt, m->connection, &m->remote))
 		return TP_DROP_edge_full;
 	memcpy(pkt->data, slot->data, m->len);
 	pkt->len = m->len;

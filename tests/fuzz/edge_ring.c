@@ -27,6 +27,7 @@ struct world {
 	struct tp_ring_slot in_slots[TP_RING_SLOTS];
 	struct tp_ring_slot out_slots[TP_RING_SLOTS];
 	struct stage_stream_out stream_out[STAGE_BURST];
+	struct stage_slots slots;
 };
 
 static void require(bool ok, const char *text)
@@ -57,6 +58,7 @@ static struct world *world_make(void)
 		.slots = w->out_slots, .head = &w->words[2].value, .tail = &w->words[3].value};
 	w->r->worker->edge_in = &w->in;
 	w->r->worker->edge_out = &w->out;
+	w->r->worker->edge_slots = &w->slots;
 	w->r->worker->n_edge = 1;
 	w->r->worker->stream_out = w->stream_out;
 	w->r->worker->stream_out_max = STAGE_BURST;

@@ -197,6 +197,54 @@ static void peer_to_client(void **state)
 	assert_int_equal(drops(e, TP_DROP_edge_full), 2);
 }
 
+// How many messages of `n` the ring takes, for the client of the call or for another.
+static unsigned taken(struct edge *e, unsigned n, uint8_t another)
+{
+	struct stage_worker *w = e->call.r->worker;
+	uint32_t head = atomic_load(&e->words[2][1].value);
+	struct stage_pkt pkt;
+	struct frame f;
+
+	for (unsigned i = 0; i < n; i++) {
+		peer_sends(e, &f, &pkt);
+		w->stream_out[0].owner = (uint8_t)(w->stream_out[0].owner + another);
+		stage_edge_give(w, e->call.r->now_ns);
+	}
+	return atomic_load(&e->words[2][1].value) - head;
+}
+
+// Fault: a peer that sends faster than the edge takes, or records of one client, filled the ring,
+// and answers to all others were lost.
+static void flood_leaves_slots(void **state)
+{
+	struct edge *e = *state;
+	struct stage_worker *w = e->call.r->worker;
+	_Atomic uint32_t *head = &e->words[2][1].value, *tail = &e->words[3][1].value;
+
+	w->edge_slots = calloc(THREADS, sizeof(*w->edge_slots));
+	assert_non_null(w->edge_slots);
+	for (unsigned round = 0; round < 3; round++) {
+		assert_int_equal(taken(e, 1000, 0), TP_RING_SLOTS / 4 * 3);
+		assert_int_equal(taken(e, 10, 1), 10);
+		assert_int_equal(taken(e, 10, 2), 10);
+		assert_int_equal(taken(e, 10, 0), 0);
+		// The thread has taken some, and these are nobody's.
+		atomic_fetch_add(tail, 200);
+		assert_in_range(taken(e, 1000, 0), 130, 200);
+		assert_int_equal(taken(e, 10, 3), 10);
+		atomic_store(tail, atomic_load(head));
+	}
+	// A tail of a thread gone mad, and one that began anew.
+	atomic_store(tail, atomic_load(head) + 7);
+	assert_int_equal(taken(e, 10, 0), 0);
+	atomic_store(head, 0x80000000u);
+	atomic_store(tail, 0x80000000u - 5);
+	assert_int_equal(taken(e, 1000, 0), 380);
+	assert_int_equal(taken(e, 10, 1), 10);
+	free(w->edge_slots);
+	w->edge_slots = NULL;
+}
+
 // It may say anything: it reaches nothing but allocations of its own connections.
 static void edge_gone_mad(void **state)
 {
@@ -266,6 +314,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(client_to_peer),
 		TEST(peer_to_client),
+		TEST(flood_leaves_slots),
 		TEST(edge_gone_mad),
 		TEST(unused_bytes_are_cleared),
 		TEST(impossible_distance_is_reset),

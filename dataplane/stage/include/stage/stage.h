@@ -72,6 +72,7 @@ struct stage_message {
 struct stage_stream_out {
 	uint64_t connection;
 	struct stage_pkt *pkt;
+	uint8_t owner;	// of the slot that it will have: the client's address, hashed
 	uint8_t reason; // out, of stage_edge_give: enum tp_drop
 };
 
@@ -133,6 +134,15 @@ struct stage_limiter {
 struct stage_bucket {
 	uint32_t tag;	  // of the client; 0: never used
 	uint32_t full_us; // when it is full again; wraps
+};
+
+// Slots of a ring to the edge, by the clients that they are for.
+#define STAGE_OWNERS 256u
+
+struct stage_slots {
+	uint32_t tail; // slots before it are counted no more
+	uint16_t held[STAGE_OWNERS];
+	uint8_t owner[TP_RING_SLOTS];
 };
 
 // Legs whose long packets are watched, by entry. One that meets another's place takes it.
@@ -214,6 +224,7 @@ struct stage_worker {
 	// The rings of the edge's threads; the owner's. n_edge 0: there is no edge.
 	struct tp_ring_consumer *edge_in;  // [n_edge]
 	struct tp_ring_producer *edge_out; // [n_edge]
+	struct stage_slots *edge_slots;	   // [n_edge]; NULL: clients have no shares of the rings
 	uint32_t n_edge;
 	// Threads that have been given messages, a bit each; the owner clears it when they are
 	// awake.
@@ -269,8 +280,8 @@ unsigned stage_edge_run(
 	struct stage_worker *w, struct stage_pkt *pkts, unsigned n, uint64_t now_ns);
 
 // Hands all of stream_out to the rings of the threads that own the connections, and empties it. A
-// message for no thread (stale_connection) or without room in the ring (edge_full) is dropped. The
-// packets stay the caller's.
+// message for no thread (stale_connection), without room in the ring or beyond its client's share
+// of it (edge_full) is dropped. The packets stay the caller's.
 void stage_edge_give(struct stage_worker *w, uint64_t now_ns);
 
 // A frame that the caller itself has to give up (tx_full, no_memory).

@@ -13,6 +13,7 @@ struct worker_edge {
 	uint8_t waits[TP_EDGE_THREADS_MAX];  // since the tail moved
 	struct tp_ring_consumer in[TP_EDGE_THREADS_MAX];
 	struct tp_ring_producer out[TP_EDGE_THREADS_MAX];
+	struct stage_slots slots[TP_EDGE_THREADS_MAX];
 	struct stage_stream_out stream_out[STAGE_BURST];
 };
 
