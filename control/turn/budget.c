@@ -4,88 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "allocation.h"
-#include "cap.h"
+#include "state.h"
 
-#define DAY_S	  86400u
-#define HOUR_S	  3600u
 #define NEAR_OF_N 10u // so many tenths less one are near the end
-
-// ---- periods ------------------------------------------------------------------------------------
-
-struct month {
-	uint64_t year;
-	unsigned month; // 0 to 11
-};
-
-static bool is_leap(uint64_t year)
-{
-	return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
-
-// Days from 1970 to the first of the month.
-static uint64_t month_begins(struct month m)
-{
-	static const unsigned before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
-	uint64_t y = m.year - 1;
-
-	return (m.year - 1970) * 365 + (y / 4 - y / 100 + y / 400) -
-	       (1969 / 4 - 1969 / 100 + 1969 / 400) + before[m.month] +
-	       (m.month > 1 && is_leap(m.year));
-}
-
-static struct month month_after(struct month m)
-{
-	return m.month < 11 ? (struct month){m.year, m.month + 1} : (struct month){m.year + 1, 0};
-}
-
-// The last month that begins on the day or before; from 1970 on.
-static struct month month_of(uint64_t day)
-{
-	struct month m = {1970 + day / 366, 0};
-
-	while (month_begins(month_after(m)) <= day)
-		m = month_after(m);
-	return m;
-}
-
-static uint64_t day_of_start(const struct turn_budget_conf *conf, struct month m)
-{
-	return month_begins(m) + (conf->start > 1 ? conf->start - 1 : 0);
-}
-
-static uint64_t period_edge(const struct turn_budget_conf *conf, uint64_t wall_s, bool end)
-{
-	uint64_t offset_s = (uint64_t)conf->start * HOUR_S, day, first;
-	struct month m;
-
-	if (conf->period == TURN_BUDGET_DAY) {
-		if (wall_s < offset_s)
-			return end ? offset_s : 0;
-		return (wall_s - offset_s) / DAY_S * DAY_S + offset_s + (end ? DAY_S : 0);
-	}
-	day = wall_s / DAY_S;
-	m = month_of(day);
-	first = day_of_start(conf, m);
-	if (day >= first)
-		return (end ? day_of_start(conf, month_after(m)) : first) * DAY_S;
-	if (end)
-		return first * DAY_S;
-	if (m.year == 1970 && m.month == 0)
-		return 0;
-	m = m.month > 0 ? (struct month){m.year, m.month - 1} : (struct month){m.year - 1, 11};
-	return day_of_start(conf, m) * DAY_S;
-}
-
-uint64_t turn_budget_since_s(const struct turn_budget_conf *conf, uint64_t wall_s)
-{
-	return period_edge(conf, wall_s, false);
-}
-
-uint64_t turn_budget_until_s(const struct turn_budget_conf *conf, uint64_t wall_s)
-{
-	return period_edge(conf, wall_s, true);
-}
 
 // ---- places -------------------------------------------------------------------------------------
 
@@ -259,7 +180,7 @@ static bool passes(uint64_t before, uint64_t after, uint64_t mark)
 	return before < mark && after >= mark;
 }
 
-static enum turn_charged charge(struct turn_server *s, uint64_t wall_s,
+enum turn_charged turn_budget_charge(struct turn_server *s, uint64_t wall_s,
 	const struct turn_account_key *who, uint64_t octets, struct turn_budget_view *view)
 {
 	const struct turn_budget_conf *conf = &who->realm->conf.budget;
@@ -286,7 +207,7 @@ static enum turn_charged charge(struct turn_server *s, uint64_t wall_s,
 		       : TURN_CHARGED;
 }
 
-static struct turn_account_key who_has(const struct turn_account *account)
+struct turn_account_key turn_budget_user(const struct turn_account *account)
 {
 	return (struct turn_account_key){
 		.realm = account->realm,
@@ -300,88 +221,13 @@ bool turn_budget_is_spent(
 	const struct turn_server *s, const struct turn_account *account, uint64_t wall_s)
 {
 	const struct turn_budget_conf *conf = &account->realm->conf.budget;
-	const struct turn_account_key who = who_has(account);
+	const struct turn_account_key who = turn_budget_user(account);
 	const struct turn_budget *u;
 
 	if (conf->octets == 0)
 		return false;
 	u = budget_find(&s->budgets, &who);
 	return u != NULL && octets_at(u, conf, wall_s) >= conf->octets;
-}
-
-bool turn_budgets_are_set(const struct turn_server *s)
-{
-	for (size_t i = 0; i < s->realms.n; i++) {
-		if (s->realms.items[i].conf.budget.octets != 0)
-			return true;
-	}
-	return false;
-}
-
-// What the state of the budget means for a live allocation.
-static void allocation_settle(
-	struct turn_server *s, uint64_t now_ns, uint64_t wall_s, struct turn_allocation *a)
-{
-	bool spent = turn_budget_is_spent(s, a->account, wall_s);
-	bool capped = spent && turn_cap_is_set(&a->account->realm->conf.budget.cap);
-
-	if (spent && !capped) {
-		turn_allocation_close(s, now_ns, a, TURN_CLOSE_BUDGET);
-		return;
-	}
-	if (a->capped == capped && a->account->capped == capped)
-		return;
-	a->capped = a->account->capped = capped;
-	turn_caps_change_of(s, a);
-}
-
-enum turn_charged turn_charge(struct turn_server *s, uint64_t now_ns, uint64_t wall_s, uint32_t ref,
-	uint64_t octets, struct turn_budget_view *view)
-{
-	struct turn_allocation *a = turn_allocation_by_ref(s, ref);
-	enum turn_charged charged;
-	struct turn_account_key who;
-
-	if (a == NULL)
-		return TURN_CHARGED;
-	ds_wheel_start(&s->wheel, turn_seconds(now_ns));
-	who = who_has(a->account);
-	charged = charge(s, wall_s, &who, octets, view);
-	allocation_settle(s, now_ns, wall_s, a);
-	return charged;
-}
-
-enum turn_charged turn_charge_ended(struct turn_server *s, uint64_t wall_s,
-	const struct turn_allocation_record *rec, uint64_t octets, struct turn_budget_view *view)
-{
-	const struct turn_principal principal = {
-		.realm = turn_realm_by_id(&s->realms, rec->realm_id),
-		.name = {(const char *)rec->username, rec->username_len},
-		.secret_id = rec->secret_id,
-		.kind = (enum turn_identity_kind)rec->identity_kind,
-	};
-	struct turn_account_key who;
-
-	if (principal.realm == NULL)
-		return TURN_CHARGED;
-	who = turn_account_key_of(&principal);
-	return charge(s, wall_s, &who, octets, view);
-}
-
-bool turn_charge_next(const struct turn_server *s, uint32_t *cursor, unsigned *budget,
-	uint32_t *ref, uint64_t *created_ns)
-{
-	while (*budget > 0 && *cursor < ds_pool_end(&s->allocation_pool)) {
-		const struct turn_allocation *a = ds_pool_at(&s->allocation_pool, (*cursor)++);
-
-		--*budget;
-		if (!a->live)
-			continue;
-		*ref = a->ref;
-		*created_ns = a->created_ns;
-		return true;
-	}
-	return false;
 }
 
 // ---- the file -----------------------------------------------------------------------------------

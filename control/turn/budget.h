@@ -38,3 +38,8 @@ void turn_budgets_fini(struct turn_budgets *b);
 // Whether the user's budget is spent.
 bool turn_budget_is_spent(
 	const struct turn_server *s, const struct turn_account *account, uint64_t wall_s);
+// The user of an account.
+struct turn_account_key turn_budget_user(const struct turn_account *account);
+// Adds to the user's count; `view` as of turn_charge.
+enum turn_charged turn_budget_charge(struct turn_server *s, uint64_t wall_s,
+	const struct turn_account_key *who, uint64_t octets, struct turn_budget_view *view);
