@@ -37,10 +37,10 @@ static void on_told(void *ctx)
 	edge_relay_told(((struct edge *)ctx)->relay);
 }
 
-static void on_join(
-	void *ctx, uint64_t key, uint64_t connection, int fd, const uint8_t *data, size_t len)
+static void on_join(void *ctx, uint64_t key, uint64_t connection, int fd, struct meter *meter,
+	const uint8_t *data, size_t len)
 {
-	serve_join(((struct edge *)ctx)->serve, key, connection, fd, data, len);
+	serve_join(((struct edge *)ctx)->serve, key, connection, fd, meter, data, len);
 }
 
 static void on_part(void *ctx, uint64_t key, uint64_t connection)

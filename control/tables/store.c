@@ -260,5 +260,6 @@ struct turn_store tables_store(struct tables *t)
 		.limit_set = tables_limit_set,
 		.limit_del = tables_limit_del,
 		.allocation_limit = tables_allocation_limit,
+		.allocation_octets = tables_allocation_octets,
 	};
 }

@@ -331,6 +331,7 @@ uint32_t tables_limit_add(void *ctx, const struct turn_limit *limit);
 void tables_limit_set(void *ctx, uint32_t number, const struct turn_limit *limit);
 void tables_limit_del(void *ctx, uint32_t number);
 void tables_allocation_limit(void *ctx, uint32_t ref, uint32_t number);
+void tables_allocation_octets(void *ctx, uint32_t ref, uint64_t to_peer, uint64_t to_client);
 // Gives one published entry its limit, and the flag that goes with it.
 void tables_entry_limit(struct tp_entry *e, uint32_t number);
 // The counters of a slot, of all its users so far.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "cap.h"
 
+#include "data.h"
+
 // Gives the slot its rates, or gives it back when it is not `needed`. Without room there is
 // no limit: the store has room for all.
 static void limit_settle(
@@ -96,12 +98,19 @@ static void allocation_settle(struct turn_server *s, struct turn_allocation *a)
 	s->store.allocation_limit(s->store.ctx, a->ref, a->limit);
 }
 
+static void both_settle(struct turn_server *s, struct turn_allocation *a)
+{
+	account_settle(s, a->account);
+	allocation_settle(s, a);
+}
+
 void turn_caps_change_of(struct turn_server *s, struct turn_allocation *a)
 {
 	if (!store_has_limits(s))
 		return;
-	account_settle(s, a->account);
-	allocation_settle(s, a);
+	both_settle(s, a);
+	if (a->is_tcp)
+		turn_data_listen(s, a);
 }
 
 void turn_caps_open(struct turn_server *s, struct turn_allocation *a)
@@ -111,7 +120,7 @@ void turn_caps_open(struct turn_server *s, struct turn_allocation *a)
 	a->account->n_sessions++;
 	all_settle(s);
 	realm_settle(s, a->account->realm);
-	turn_caps_change_of(s, a);
+	both_settle(s, a);
 }
 
 void turn_caps_move(struct turn_server *s, struct turn_allocation *a, struct turn_account *old)
@@ -151,4 +160,29 @@ void turn_caps_change(struct turn_server *s)
 	all_settle(s);
 	for (size_t i = 0; i < s->realms.n; i++)
 		realm_settle(s, &s->realms.items[i]);
+}
+
+// ---- data connections ---------------------------------------------------------------------------
+
+static void cap_put(struct tp_session_cap **next, uint32_t number, const struct turn_cap *cap)
+{
+	if (number == 0 || cap->bits_per_s == 0)
+		return;
+	**next = (struct tp_session_cap){
+		.bits_per_s = cap->bits_per_s, .burst_bits = cap->burst_bits, .id = number};
+	++*next;
+}
+
+void turn_caps_list(const struct turn_server *s, const struct turn_allocation *a,
+	struct tp_session_cap caps[TP_SESSION_CAPS_MAX])
+{
+	const struct turn_realm *realm = a->account->realm;
+	const struct turn_cap user = turn_account_cap(a->account);
+	struct tp_session_cap *next = caps;
+
+	memset(caps, 0, TP_SESSION_CAPS_MAX * sizeof(*caps));
+	cap_put(&next, a->limit, &realm->conf.allocation_cap);
+	cap_put(&next, a->account->limit, &user);
+	cap_put(&next, realm->limit, &realm->conf.realm_cap);
+	cap_put(&next, s->all_limit, &s->conf.all_cap);
 }

@@ -8,6 +8,9 @@
 
 #include "state.h"
 
+// The caps of bandwidth of a TCP allocation, as the edge gets them; an id of 0 ends them.
+void turn_caps_list(const struct turn_server *s, const struct turn_allocation *a,
+	struct tp_session_cap caps[TP_SESSION_CAPS_MAX]);
 // The cap of the user: the lower of two bandwidths where the budget is spent.
 struct turn_cap turn_account_cap(const struct turn_account *account);
 // A new or a restored allocation, counted already.

@@ -2,6 +2,7 @@
 #include "data.h"
 
 #include "allocation.h"
+#include "cap.h"
 #include "permission.h"
 
 int turn_datas_init(struct turn_server *s, const uint8_t key[16])
@@ -62,9 +63,12 @@ void turn_data_begin(struct turn_server *s, struct turn_allocation *a)
 
 void turn_data_listen(struct turn_server *s, const struct turn_allocation *a)
 {
+	struct tp_session_order o = {
+		.kind = TP_ORDER_LISTEN, .local = turn_slot_local(s, &a->slot[0])};
+
+	turn_caps_list(s, a, o.caps);
 	// Without memory for it nobody connects to the allocation.
-	(void)order(s, &(struct tp_session_order){
-			       .kind = TP_ORDER_LISTEN, .local = turn_slot_local(s, &a->slot[0])});
+	(void)order(s, &o);
 }
 
 void turn_data_end(struct turn_server *s, struct turn_allocation *a)
@@ -347,8 +351,8 @@ void turn_relay_reported(struct turn_server *s, uint64_t now_ns, const struct tp
 	struct turn_allocation *a = turn_data_allocation_at(s, &r->local);
 
 	ds_wheel_start(&s->wheel, turn_seconds(now_ns));
-	if (a != NULL)
-		a->listens = r->state == TP_RELAY_LISTENS;
+	if (a != NULL && s->store.allocation_octets != NULL)
+		s->store.allocation_octets(s->store.ctx, a->ref, r->to_peer, r->to_client);
 	if (a != NULL && r->state == TP_RELAY_FAILED)
 		turn_allocation_close(s, now_ns, a, TURN_CLOSE_RELAY);
 	else if (a == NULL && r->state == TP_RELAY_LISTENS)
@@ -370,7 +374,8 @@ void turn_edge_synced(struct turn_server *s, uint64_t peers_max)
 	for (uint32_t i = 0; i < ds_pool_end(&s->allocation_pool); i++) {
 		struct turn_allocation *a = ds_pool_at(&s->allocation_pool, i);
 
-		if (a->live && a->is_tcp && !a->listens)
+		// Those that the edge has may have other caps since this process began.
+		if (a->live && a->is_tcp)
 			turn_data_listen(s, a);
 	}
 }

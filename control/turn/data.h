@@ -47,7 +47,7 @@ struct turn_allocation *turn_data_allocation_at(
 // A TCP allocation begins, and ends with its connections.
 void turn_data_begin(struct turn_server *s, struct turn_allocation *a);
 void turn_data_end(struct turn_server *s, struct turn_allocation *a);
-// Asks the edge to listen for it.
+// Asks the edge to listen for it, under its caps of now.
 void turn_data_listen(struct turn_server *s, const struct turn_allocation *a);
 // Ends those that the policy denies. Returns how many were looked at.
 unsigned turn_data_sweep(struct turn_server *s, struct turn_allocation *a);

@@ -79,7 +79,6 @@ struct turn_allocation {
 	uint8_t n_counted; // relayed addresses that the account counts
 	bool live;	   // false: closed, kept until the event of it has been handed out
 	bool is_tcp;	   // relays TCP (RFC 6062)
-	bool listens;	   // the edge has said so in this session
 	bool held;	   // its connection is gone, its client may come back with a ticket
 	bool hashed;	   // its permissions and channels are in the server's maps
 	bool capped;	   // its user's budget is spent

@@ -115,9 +115,4 @@ void turn_streams_lost(struct turn_server *s, uint64_t now_ns)
 		if (d->allocation != NULL)
 			d->stale = true;
 	}
-	for (uint32_t i = 0; i < ds_pool_end(&s->allocation_pool); i++) {
-		struct turn_allocation *a = ds_pool_at(&s->allocation_pool, i);
-
-		a->listens = false;
-	}
 }

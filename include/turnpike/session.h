@@ -12,7 +12,8 @@
 // relayed transport address, and one for each connection with a peer, a peer connection. Its key is
 // control's where it goes out (1 to UINT32_MAX), the edge's where it came in (larger ones). Reports
 // say how something is, so that repeating them does no harm; the end of a peer connection is
-// reported once, and waits for a control process that is away.
+// reported once, and waits for a control process that is away. RELAY comes again when more bytes
+// have passed, about ten times a second.
 //
 // A connection is reported open before the edge hands on its first message. The end of the socket
 // tells the control process that the edge died, and with it all connections; the edge keeps its
@@ -26,7 +27,7 @@
 // In the run directory.
 #define TP_EDGE_SOCKET_NAME	 "edge.sock"
 
-#define TP_SESSION_MAGIC	 0x5450534532u // changes with the shape of the messages
+#define TP_SESSION_MAGIC	 0x5450534533u // changes with the shape of the messages
 #define TP_SESSION_REPORTS_MAX	 64u	       // of one message
 #define TP_SESSION_LISTENERS_MAX 1023u
 #define TP_SESSION_NOTE_LEN	 24u
@@ -85,13 +86,24 @@ struct tp_session_report {
 TP_ASSERT_SIZE(struct tp_session_report, 32);
 
 enum tp_order_kind {
-	TP_ORDER_LISTEN = 1, // at `local`
+	TP_ORDER_LISTEN = 1, // at `local`, under caps; again: under other caps
 	TP_ORDER_UNLISTEN,   // and end every peer connection of `local`
 	TP_ORDER_CONNECT,    // from `local` to `peer`, as `key`
 	TP_ORDER_KEEP,	     // the peer connection that came in, with its note
 	TP_ORDER_JOIN,	     // the peer connection and the client's, which gets the data first
 	TP_ORDER_CLOSE,	     // the peer connection
 };
+
+// A cap on the bandwidth of data connections, both ways together. Those of one id share one bucket.
+#define TP_SESSION_CAPS_MAX 4u
+
+struct tp_session_cap {
+	uint64_t bits_per_s; // not 0
+	uint64_t burst_bits;
+	uint32_t id;
+	uint32_t reserved;
+};
+TP_ASSERT_SIZE(struct tp_session_cap, 24);
 
 struct tp_session_order {
 	uint64_t key;	      // of the peer connection; 0: LISTEN, UNLISTEN
@@ -103,8 +115,10 @@ struct tp_session_order {
 	uint16_t kind;	   // enum tp_order_kind
 	uint16_t data_len; // JOIN: bytes that follow
 	uint32_t reserved;
+	// LISTEN: those of the allocation; an id of 0 ends them.
+	struct tp_session_cap caps[TP_SESSION_CAPS_MAX];
 };
-TP_ASSERT_SIZE(struct tp_session_order, 88);
+TP_ASSERT_SIZE(struct tp_session_order, 184);
 
 enum tp_relay_state {
 	TP_RELAY_LISTENS = 1,
@@ -115,8 +129,11 @@ struct tp_session_relay {
 	struct tp_addr local;
 	uint16_t state;	 // enum tp_relay_state
 	uint16_t failed; // FAILED: the system's error number
+	// Bytes of all its data connections since it began.
+	uint64_t to_peer;
+	uint64_t to_client;
 };
-TP_ASSERT_SIZE(struct tp_session_relay, 24);
+TP_ASSERT_SIZE(struct tp_session_relay, 40);
 
 enum tp_peer_state {
 	TP_PEER_CONNECTS = 1, // goes out

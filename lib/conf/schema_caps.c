@@ -69,7 +69,8 @@ const struct section conf_schema_caps = {
 	.text = "Bandwidth and packet rates of calls, new ones and those there are. A packet "
 		"passes when all caps of its allocation let it pass; one between two allocations "
 		"counts for both. A cap of several allocations is shared fairly among those that "
-		"want more than there is. TCP allocations (RFC 6062) have none.",
+		"want more than there is. Data connections of TCP allocations (RFC 6062) keep to "
+		"the bandwidths alone, in buckets of their own, and lose nothing: they wait.",
 };
 
 const struct section conf_schema_realm_caps = {

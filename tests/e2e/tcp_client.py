@@ -14,6 +14,7 @@ import ssl
 import struct
 import subprocess
 import sys
+import time
 
 COOKIE = 0x2112A442
 ALLOCATE, REFRESH, PERMISSION, CHANNEL = 0x003, 0x004, 0x008, 0x009
@@ -186,6 +187,14 @@ for line in sys.stdin:
                 s.sendall(data)
             s.shutdown(socket.SHUT_WR)
             print(n, flush=True)
+        elif word == "sink":
+            left = int(rest[0])
+            while left > 0:
+                n = len(s.recv(min(left, 65536)))
+                if n == 0:
+                    break
+                left -= n
+            print("left %d" % left, flush=True)
         elif word == "finish":
             s.shutdown(socket.SHUT_WR)
             print("finished", flush=True)
@@ -358,6 +367,26 @@ def killed(c, args):
             other.ask("hear", 1) == "end")
 
 
+def metered(c, args):
+    """Bytes that the caller finds in counters, at the rate that the caller sets."""
+    peer, control = Peer(args), Client(args)
+    control.allocate()
+    peer.begin("accept")
+    number = control.connect(args.peer, peer.port)
+    peer.end()
+    data = Client(args)
+    data.bind(number)
+    for line in iter(sys.stdin.readline, ""):
+        size, least_s = int(line.split()[0]), float(line.split()[1])
+        began = time.monotonic()
+        peer.begin("sink", str(size))
+        data.socket.sendall(bytes(size))
+        whole = peer.end() == "left 0"
+        took_s = time.monotonic() - began
+        c.check("%d bytes arrive, in %.2f s" % (size, took_s), whole and took_s >= least_s)
+        print("sent", flush=True)
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("server")
@@ -367,7 +396,7 @@ def main():
     p.add_argument("--password-file", required=True)
     p.add_argument("--tls")
     p.add_argument("--part", action="append", required=True,
-                   choices=["active", "passive", "unjoined", "refusals", "killed"])
+                   choices=["active", "passive", "unjoined", "refusals", "killed", "metered"])
     args = p.parse_args()
     with open(args.password_file, encoding="ascii") as f:
         args.password = f.read().strip()

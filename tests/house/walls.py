@@ -49,13 +49,15 @@ WALLS = {
     "control/edge/wire": "lib/text",
     "control/edge/bounds": "lib/ds",
     "control/edge/tls": "",
-    "control/edge/relay": "lib/ds",
+    "control/edge/meter": "lib/ds",
+    "control/edge/relay": "lib/ds control/edge/meter",
     "control/edge/dtls": "control/edge/tls",
     "control/edge":
         "lib/* control/ctl control/edge/serve control/edge/link control/edge/relay "
-        "control/edge/tls",
+        "control/edge/meter control/edge/tls",
     "control/edge/serve":
-        "lib/* control/edge/wire control/edge/bounds control/edge/tls control/edge/dtls control/edge/link",
+        "lib/* control/edge/wire control/edge/bounds control/edge/tls control/edge/dtls "
+        "control/edge/link control/edge/meter",
     "tools/relayctl": "lib/*",
     "tools/options": "",
     "tools/turnclient": "",

@@ -10,7 +10,8 @@ struct fake_allocation {
 	uint32_t ref;
 	uint16_t path_mtu; // of the leg to the client; its channels have the same
 	uint32_t limit;
-	uint32_t successor; // 0: it is not moving
+	uint64_t to_peer, to_client; // bytes of data connections
+	uint32_t successor;	     // 0: it is not moving
 	struct turn_tuple next;
 	struct turn_allocation_record rec;
 };

@@ -63,10 +63,19 @@ static void allocation_limit(void *ctx, uint32_t ref, uint32_t number)
 		fake_allocation_at(f, ref)->limit = number;
 }
 
+static void allocation_octets(void *ctx, uint32_t ref, uint64_t to_peer, uint64_t to_client)
+{
+	struct fake_allocation *a = fake_allocation_at(ctx, ref);
+
+	a->to_peer = to_peer;
+	a->to_client = to_client;
+}
+
 void fake_limits_fill(struct turn_store *store)
 {
 	store->limit_add = limit_add;
 	store->limit_set = limit_set;
 	store->limit_del = limit_del;
 	store->allocation_limit = allocation_limit;
+	store->allocation_octets = allocation_octets;
 }

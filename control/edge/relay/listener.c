@@ -32,6 +32,11 @@ static struct listener *listener_make(struct edge_relay *r, const struct tp_addr
 
 	if (l == NULL)
 		return NULL;
+	l->meter = meter_create(r->meters);
+	if (l->meter == NULL) {
+		free(l);
+		return NULL;
+	}
 	l->source = (struct source){.kind = SOURCE_LISTENER, .fd = -1};
 	ds_list_init(&l->source.due);
 	ds_list_init(&l->source.dead);
@@ -43,17 +48,11 @@ static struct listener *listener_make(struct edge_relay *r, const struct tp_addr
 	return l;
 }
 
-void listener_open(struct edge_relay *r, const struct tp_addr *local)
+static void listener_begin(struct edge_relay *r, struct listener *l)
 {
-	struct listener *l = listener_find(r, local);
+	const struct tp_addr *local = &l->is.local;
 	int fd;
 
-	if (l != NULL)
-		return;
-	l = listener_make(r, local);
-	// Without memory the allocation has nobody that comes, and its connects fail.
-	if (l == NULL)
-		return;
 	// The control process may know relay addresses from a reload that came after our start.
 	if (!relay_local_right(r, local))
 		fd = -EADDRNOTAVAIL;
@@ -71,6 +70,21 @@ void listener_open(struct edge_relay *r, const struct tp_addr *local)
 	relay_due(r, &l->source);
 }
 
+void listener_open(struct edge_relay *r, const struct tp_session_order *o)
+{
+	struct listener *l = listener_find(r, &o->local);
+	bool fresh = l == NULL;
+
+	if (fresh)
+		l = listener_make(r, &o->local);
+	// Without memory the allocation has nobody that comes, and its connects fail.
+	if (l == NULL)
+		return;
+	meter_caps_set(l->meter, o->caps, r->now_ns);
+	if (fresh)
+		listener_begin(r, l);
+}
+
 void listener_close(struct edge_relay *r, struct listener *l)
 {
 	for (struct ds_list *k = l->peers.next, *next; k != &l->peers; k = next) {
@@ -83,6 +97,7 @@ void listener_close(struct edge_relay *r, struct listener *l)
 	ds_map_del(&r->listeners, &l->by_local);
 	ds_list_del(&l->link);
 	r->n_listeners--;
+	meter_unref(l->meter);
 	relay_bury(r, &l->source);
 }
 
@@ -102,4 +117,15 @@ void listener_told(struct edge_relay *r, struct listener *l)
 {
 	if (l->is.state == TP_RELAY_FAILED)
 		listener_close(r, l);
+}
+
+void listener_meter(struct edge_relay *r, struct listener *l)
+{
+	struct meter_total total = meter_total(l->meter);
+
+	if (total.to_peer == l->is.to_peer && total.to_client == l->is.to_client)
+		return;
+	l->is.to_peer = total.to_peer;
+	l->is.to_client = total.to_client;
+	relay_due(r, &l->source);
 }

@@ -180,9 +180,10 @@ void peer_keep(struct edge_relay *r, struct peer *p, const struct tp_session_ord
 void peer_join(
 	struct edge_relay *r, struct peer *p, const struct tp_session_order *o, const uint8_t *data)
 {
+	const struct listener *l = listener_find(r, &p->is.local);
 	int fd = p->source.fd;
 
-	if (p->is.state != TP_PEER_WAITS)
+	if (p->is.state != TP_PEER_WAITS || l == NULL)
 		return;
 	relay_unwatch(r, &p->source);
 	p->source.fd = -1;
@@ -190,15 +191,21 @@ void peer_join(
 	p->is.connection = o->connection;
 	r->counters.joined++;
 	state_set(r, p, TP_PEER_JOINED);
-	r->settings.join(r->settings.ctx, p->is.key, o->connection, fd, data, o->data_len);
+	r->settings.join(r->settings.ctx, p->is.key, o->connection, fd, meter_ref(l->meter), data,
+		o->data_len);
 }
 
 void peer_ended(struct edge_relay *r, const struct ended *e)
 {
 	struct peer *p = peer_find(r, e->key);
+	struct listener *l;
 
 	if (p == NULL || p->is.state != TP_PEER_JOINED)
 		return;
+	// The bytes are counted before their connection is gone.
+	l = listener_find(r, &p->is.local);
+	if (l != NULL)
+		listener_meter(r, l);
 	p->is.to_peer = e->to_peer;
 	p->is.to_client = e->to_client;
 	r->counters.ended++;

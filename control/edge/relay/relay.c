@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define EVENTS_MAX 64
+#define METER_NS   (100 * TP_NS_PER_MS)
 
 // ---- common to listeners and peers --------------------------------------------------------------
 
@@ -66,6 +67,9 @@ static int parts_init(struct edge_relay *r)
 	// Not those of the process before this one.
 	r->next_key = r->next_key >> 1 | KEY_FIRST;
 	if (ds_map_init(&r->listeners, key) != 0 || ds_map_init(&r->peers, key) != 0)
+		return -ENOMEM;
+	r->meters = meters_create(key);
+	if (r->meters == NULL)
 		return -ENOMEM;
 	r->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	r->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -157,6 +161,7 @@ void edge_relay_destroy(struct edge_relay *r)
 	dead_free(r);
 	ds_map_fini(&r->listeners);
 	ds_map_fini(&r->peers);
+	meters_destroy(r->meters);
 	pthread_mutex_destroy(&r->mutex);
 	free(r->addresses);
 	if (r->ended_fd >= 0)
@@ -183,6 +188,15 @@ static void source_event(struct edge_relay *r, struct source *s, uint32_t events
 		peer_event(r, (struct peer *)(void *)s, events);
 }
 
+static void meters_look(struct edge_relay *r)
+{
+	if (r->now_ns < r->metered_ns + METER_NS)
+		return;
+	r->metered_ns = r->now_ns;
+	for (struct ds_list *k = r->all.next; k != &r->all; k = k->next)
+		listener_meter(r, DS_CONTAINER(k, struct listener, link));
+}
+
 void edge_relay_poll(struct edge_relay *r, uint64_t now_ns)
 {
 	struct epoll_event events[EVENTS_MAX];
@@ -196,6 +210,7 @@ void edge_relay_poll(struct edge_relay *r, uint64_t now_ns)
 	if (read(r->ended_fd, &count, sizeof(count)) == (ssize_t)sizeof(count))
 		ended_serve(r, true);
 	peers_expire(r);
+	meters_look(r);
 	dead_free(r);
 }
 
@@ -231,10 +246,20 @@ bool relay_local_right(const struct edge_relay *r, const struct tp_addr *local)
 	return false;
 }
 
+static bool caps_right(const struct tp_session_order *o)
+{
+	for (unsigned i = 0; i < TP_SESSION_CAPS_MAX && o->caps[i].id != 0; i++) {
+		if (o->caps[i].bits_per_s == 0)
+			return false;
+	}
+	return true;
+}
+
 static bool order_right(const struct tp_session_order *o)
 {
 	switch ((enum tp_order_kind)o->kind) {
 	case TP_ORDER_LISTEN:
+		return o->local.port_be != 0 && caps_right(o);
 	case TP_ORDER_UNLISTEN:
 		return o->local.port_be != 0;
 	case TP_ORDER_CONNECT:
@@ -256,7 +281,7 @@ static bool order_obey(struct edge_relay *r, const struct tp_session_order *o, c
 
 	switch ((enum tp_order_kind)o->kind) {
 	case TP_ORDER_LISTEN:
-		listener_open(r, &o->local);
+		listener_open(r, o);
 		break;
 	case TP_ORDER_UNLISTEN:
 		if (l != NULL)

@@ -30,6 +30,7 @@ struct listener {
 	struct ds_map_node by_local;
 	struct ds_list link; // of all
 	struct ds_list peers;
+	struct meter *meter;
 	struct tp_session_relay is;
 };
 
@@ -59,7 +60,9 @@ struct edge_relay {
 	pthread_mutex_t mutex; // of `ended`
 	struct ended *ended;
 	uint64_t now_ns;
+	uint64_t metered_ns; // the last look at all meters
 	uint64_t next_key;
+	struct meters *meters;
 	struct ds_map listeners;
 	struct ds_map peers;
 	struct ds_list all; // listeners
@@ -74,6 +77,8 @@ struct edge_relay {
 
 // ---- relay.c ------------------------------------------------------------------------------------
 
+// Whether the configuration has it as a relayed transport address.
+bool relay_local_right(const struct edge_relay *r, const struct tp_addr *local);
 // A report is due.
 void relay_due(struct edge_relay *r, struct source *s);
 // Closes the socket, and frees the whole once no event can name it.
@@ -85,14 +90,14 @@ void relay_unwatch(struct edge_relay *r, struct source *s);
 // ---- listener.c ---------------------------------------------------------------------------------
 
 struct listener *listener_find(const struct edge_relay *r, const struct tp_addr *local);
-// Opens one, or finds the one that is there.
-// Whether the configuration at the start has it as a relayed transport address.
-bool relay_local_right(const struct edge_relay *r, const struct tp_addr *local);
-void listener_open(struct edge_relay *r, const struct tp_addr *local);
+// Opens one by an order, or gives the one that is there other caps.
+void listener_open(struct edge_relay *r, const struct tp_session_order *o);
 // Ends it and its peers.
 void listener_close(struct edge_relay *r, struct listener *l);
 void listener_event(struct edge_relay *r, struct listener *l);
 void listener_told(struct edge_relay *r, struct listener *l);
+// Reports bytes that passed since the last report.
+void listener_meter(struct edge_relay *r, struct listener *l);
 
 // ---- peer.c -------------------------------------------------------------------------------------
 

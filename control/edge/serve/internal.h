@@ -8,6 +8,7 @@
 
 #include <bounds/backlog.h>
 #include <ds/list.h>
+#include <meter/meter.h>
 #include <serve/serve.h>
 #include <wire/first.h>
 #include <wire/hello.h>
@@ -103,8 +104,10 @@ struct conn {
 	struct ds_list timed;
 	uint64_t since_ns;
 	struct ds_list dirty; // in the thread's list while something is to be written
-	// In the thread's list while more is to be read, or in a lane while it is held.
+	// In the thread's list while more is to be read, in a lane while it is held, or in the list
+	// of those that are paced.
 	struct ds_list again;
+	bool paced; // not read until its caps allow it
 	struct wire_framer framer;
 	uint8_t *partial; // start of a message, or (held, binding) all that was read; NULL: none
 	uint32_t n_partial;
@@ -138,6 +141,8 @@ struct serve_thread {
 	struct mail *mail; // under the lock, the oldest first
 	struct ds_list dirty;
 	struct ds_list again;
+	struct ds_list paced; // those that have waited longest first
+	uint64_t paced_ns;    // when the first of them may be read; UINT64_MAX: there is none
 	struct ds_list held[TP_WORKERS_MAX];
 	uint64_t held_workers; // whose lanes may have a connection, a bit each
 	struct ds_list dead;   // closed in this turn: events may still name them
@@ -284,14 +289,26 @@ size_t ws_decode(struct conn *c, uint8_t *bytes, size_t len);
 void pass_look(struct conn *c);
 // Connects to the backend, which gets these bytes first.
 void pass_begin(struct conn *c, const struct conf_backend *b, const uint8_t *bytes, size_t len);
-// Joins the socket of a peer, which is taken over: the client gets the bytes first, the peer those
-// that are kept.
-void pass_join(struct conn *c, uint64_t key, int fd, const uint8_t *bytes, size_t len);
+// Joins the socket of a peer, which is taken over, like the meter: the client gets the bytes first,
+// the peer those that are kept.
+void pass_join(struct conn *c, uint64_t key, int fd, struct meter *meter, const uint8_t *bytes,
+	size_t len);
 // Moves all that can be moved.
 void pass_pump(struct conn *c);
+// The bytes that have passed.
+uint64_t pass_bytes(const struct conn *c);
 // The backend has not answered in time.
 void pass_late(struct conn *c);
 void pass_end(struct conn *c);
+
+// ---- pace.c: data connections under caps --------------------------------------------------------
+
+// Whether the connection is not to be read for now.
+bool pace_waits(struct conn *c, struct meter *meter);
+// Puts one that waits in the list, unless it is in another.
+void pace_queue(struct conn *c);
+// Moves what those may move that have waited long enough.
+void pace_serve(struct serve_thread *t);
 
 // ---- join.c: data connections -------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ struct mail {
 	uint64_t key;
 	uint64_t connection;
 	int fd; // -1: none
+	struct meter *meter;
 	size_t len;
 	uint8_t data[];
 };
@@ -51,15 +52,23 @@ static bool mail_put(struct serve_thread *t, const struct mail *head, const uint
 	return true;
 }
 
-void serve_join(
-	struct serve *s, uint64_t key, uint64_t connection, int fd, const uint8_t *data, size_t len)
+// The order is in vain.
+static void join_refuse(struct serve *s, uint64_t key, int fd, struct meter *meter)
 {
-	const struct mail m = {.key = key, .connection = connection, .fd = fd, .len = len};
+	close(fd);
+	meter_unref(meter);
+	s->ended(s->ended_ctx, key, 0, 0);
+}
+
+void serve_join(struct serve *s, uint64_t key, uint64_t connection, int fd, struct meter *meter,
+	const uint8_t *data, size_t len)
+{
+	const struct mail m = {
+		.key = key, .connection = connection, .fd = fd, .meter = meter, .len = len};
 
 	if (mail_put(thread_of(s, connection), &m, data))
 		return;
-	close(fd);
-	s->ended(s->ended_ctx, key, 0, 0);
+	join_refuse(s, key, fd, meter);
 }
 
 void serve_part(struct serve *s, uint64_t key, uint64_t connection)
@@ -84,7 +93,6 @@ static struct conn *conn_find(struct ds_list *list, uint64_t connection)
 
 static void mail_obey(struct serve_thread *t, const struct mail *m)
 {
-	struct serve *s = t->serve;
 	struct conn *c = conn_find(m->fd < 0 ? &t->joined : &t->binding, m->connection);
 
 	// One of its ends is over.
@@ -95,10 +103,9 @@ static void mail_obey(struct serve_thread *t, const struct mail *m)
 	if (m->fd < 0 && c != NULL) {
 		conn_close(c, SERVE_CLOSE_data);
 	} else if (c != NULL) {
-		pass_join(c, m->key, m->fd, m->data, m->len);
+		pass_join(c, m->key, m->fd, m->meter, m->data, m->len);
 	} else if (m->fd >= 0) {
-		close(m->fd);
-		s->ended(s->ended_ctx, m->key, 0, 0);
+		join_refuse(t->serve, m->key, m->fd, m->meter);
 	}
 }
 

@@ -39,8 +39,10 @@ struct pass {
 	bool connected;
 	const struct conf_backend *backend; // NULL: a peer
 	uint64_t key;			    // of the peer connection; 0: a backend
+	struct meter *meter;		    // of a peer's allocation
 	uint64_t n_up, n_down;		    // bytes
 	struct way up, down;
+	bool down_first; // the ways have turns, too
 };
 
 // ---- one side -----------------------------------------------------------------------------------
@@ -159,6 +161,8 @@ static void count(struct conn *c, const struct way *w, size_t n)
 
 	p->n_up += up ? n : 0;
 	p->n_down += up ? 0 : n;
+	if (p->meter != NULL)
+		meter_count(p->meter, t->now_ns, up, n);
 	if (p->key != 0 && up)
 		SERVE_COUNT(t, data_in, n);
 	else if (p->key != 0)
@@ -184,6 +188,8 @@ static int way_pump(struct conn *c, struct way *w, enum serve_close *why)
 			w->told = w->told || side_end(c, other(w));
 			return 0;
 		}
+		if (pace_waits(c, c->pass->meter))
+			return 0;
 		n = side_read(c, w->from, t->scratch, PASS_BATCH, why);
 		if (n < 0 && *why == SERVE_CLOSE_client) {
 			w->ended = true;
@@ -221,10 +227,11 @@ void pass_pump(struct conn *c)
 	struct pass *p = c->pass;
 	enum serve_close why = SERVE_CLOSE_broken;
 	bool was_connected = p->connected;
-	int down, up = way_pump(c, &p->up, &why);
+	int first = way_pump(c, p->down_first ? &p->down : &p->up, &why);
+	int second = first < 0 ? -1 : way_pump(c, p->down_first ? &p->up : &p->down, &why);
 
-	down = up < 0 ? -1 : way_pump(c, &p->down, &why);
-	if (up < 0 || down < 0) {
+	p->down_first = p->key != 0 && !p->down_first;
+	if (first < 0 || second < 0) {
 		if (why == SERVE_CLOSE_backend && !p->connected)
 			failed(c, errno);
 		conn_close(
@@ -237,8 +244,14 @@ void pass_pump(struct conn *c)
 	}
 	if (p->connected && !was_connected)
 		passed(c);
-	if ((up > 0 || down > 0) && ds_list_is_empty(&c->again))
+	if (!c->paced && (first > 0 || second > 0) && ds_list_is_empty(&c->again))
 		ds_list_add(&c->thread->again, &c->again);
+	pace_queue(c);
+}
+
+uint64_t pass_bytes(const struct conn *c)
+{
+	return c->pass != NULL ? c->pass->n_up + c->pass->n_down : 0;
 }
 
 // The header of the PROXY protocol is the first that waits, then bytes that were read already.
@@ -319,19 +332,25 @@ static bool ways_fill(struct conn *c, const uint8_t *bytes, size_t len)
 	return true;
 }
 
-void pass_join(struct conn *c, uint64_t key, int fd, const uint8_t *bytes, size_t len)
+void pass_join(
+	struct conn *c, uint64_t key, int fd, struct meter *meter, const uint8_t *bytes, size_t len)
 {
 	struct serve *s = c->thread->serve;
 	struct pass *p = calloc(1, sizeof(*p));
 
 	if (p == NULL) {
 		close(fd);
+		meter_unref(meter);
 		s->ended(s->ended_ctx, key, 0, 0);
 		conn_close(c, SERVE_CLOSE_memory);
 		return;
 	}
-	*p = (struct pass){
-		.fd = fd, .connected = true, .key = key, .up.from = CLIENT, .down.from = BACKEND};
+	*p = (struct pass){.fd = fd,
+		.connected = true,
+		.key = key,
+		.meter = meter,
+		.up.from = CLIENT,
+		.down.from = BACKEND};
 	c->pass = p;
 	// Answers to earlier requests, if any.
 	conn_flush(c);
@@ -360,6 +379,7 @@ void pass_end(struct conn *c)
 		s->ended(s->ended_ctx, c->pass->key, c->pass->n_up, c->pass->n_down);
 	if (c->pass->fd >= 0)
 		close(c->pass->fd);
+	meter_unref(c->pass->meter);
 	free(c->pass->up.bytes);
 	free(c->pass->down.bytes);
 	free(c->pass);

@@ -119,6 +119,7 @@ static void work(struct serve_thread *t)
 	list_take(&now, &t->again);
 	while (!ds_list_is_empty(&now))
 		conn_read_again(DS_CONTAINER(now.next, struct conn, again));
+	pace_serve(t);
 	messages_take(t);
 	dirty_flush(t);
 	edge_link_want(t->link, t->held_workers);
@@ -137,6 +138,7 @@ bool thread_turn(struct serve_thread *t, bool may_wait)
 	due_ns = conn_expire(t);
 	flights_ns = associations_expire(t->associations);
 	due_ns = flights_ns < due_ns ? flights_ns : due_ns;
+	due_ns = t->paced_ns < due_ns ? t->paced_ns : due_ns;
 	conn_reap(t);
 	// Messages of the expiry do not wait for the next event.
 	edge_link_flush(t->link);

@@ -24,18 +24,20 @@ struct fixture {
 	uint64_t joined_key;
 	uint64_t parted_key;
 	int joined_fd;
+	struct meter *meter; // of the joined one
 	uint8_t data[16];
 	size_t len;
 };
 
-static void on_join(
-	void *ctx, uint64_t key, uint64_t connection, int fd, const uint8_t *data, size_t len)
+static void on_join(void *ctx, uint64_t key, uint64_t connection, int fd, struct meter *meter,
+	const uint8_t *data, size_t len)
 {
 	struct fixture *f = ctx;
 
 	assert_true(connection == HANDLE && len <= sizeof(f->data));
 	f->joined_key = key;
 	f->joined_fd = fd;
+	f->meter = meter;
 	memcpy(f->data, data, len);
 	f->len = len;
 }
@@ -98,6 +100,7 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
+	meter_unref(f->meter);
 	edge_relay_destroy(f->r);
 	if (f->joined_fd >= 0)
 		close(f->joined_fd);
@@ -276,6 +279,60 @@ static void peer_comes_and_is_joined(void **state)
 	close(fd);
 }
 
+// A report of the bytes.
+static void told_bytes(struct fixture *f, uint64_t to_peer, uint64_t to_client)
+{
+	struct edge_relay_report report = told(f);
+
+	assert_int_equal(report.kind, TP_SESSION_RELAY);
+	assert_int_equal(report.relay.state, TP_RELAY_LISTENS);
+	assert_true(report.relay.to_peer == to_peer && report.relay.to_client == to_client);
+}
+
+static void bytes_are_reported_under_caps(void **state)
+{
+	struct fixture *f = *state;
+	struct tp_session_order listen = {.kind = TP_ORDER_LISTEN,
+		.caps = {{.id = 3, .bits_per_s = 8000, .burst_bits = 800}}};
+	struct tp_session_order keep = {.kind = TP_ORDER_KEEP};
+	struct tp_session_order join = {.kind = TP_ORDER_JOIN, .connection = HANDLE, .data_len = 5};
+	int fd;
+
+	assert_true(order(f, listen));
+	told_bytes(f, 0, 0);
+	fd = dial(f);
+	join.key = keep.key = told_peer(f, TP_PEER_ARRIVED).key;
+	assert_true(order(f, keep));
+	told_peer(f, TP_PEER_WAITS);
+	assert_true(order(f, join));
+	told_peer(f, TP_PEER_JOINED);
+	assert_int_equal(meter_wait_ns(f->meter, f->now_ns), 0);
+	meter_count(f->meter, f->now_ns, true, 1000);
+	assert_true(meter_wait_ns(f->meter, f->now_ns) > 0);
+	meter_count(f->meter, f->now_ns, false, 50);
+	// Not at each look.
+	nothing_due(f);
+	f->now_ns += TP_NS_PER_S;
+	told_bytes(f, 1000, 50);
+	f->now_ns += TP_NS_PER_S;
+	nothing_due(f);
+	// Other caps hold for connections that are there.
+	listen.caps[0].id = 0;
+	assert_true(order(f, listen));
+	assert_int_equal(meter_wait_ns(f->meter, f->now_ns), 0);
+	nothing_due(f);
+	listen.caps[0] = (struct tp_session_cap){.id = 4};
+	assert_false(order(f, listen));
+	// The last of them before the end of the connection.
+	meter_count(f->meter, f->now_ns, false, 7);
+	edge_relay_ended(f->r, join.key, 1000, 57);
+	told_bytes(f, 1000, 57);
+	told_peer(f, TP_PEER_GONE);
+	edge_relay_begin(f->r);
+	told_bytes(f, 1000, 57);
+	close(fd);
+}
+
 static void peer_is_called(void **state)
 {
 	struct fixture *f = *state;
@@ -444,6 +501,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(only_own_addresses, setup, teardown),
 		cmocka_unit_test_setup_teardown(listener_opens_and_closes, setup, teardown),
 		cmocka_unit_test_setup_teardown(peer_comes_and_is_joined, setup, teardown),
+		cmocka_unit_test_setup_teardown(bytes_are_reported_under_caps, setup, teardown),
 		cmocka_unit_test_setup_teardown(peer_is_called, setup, teardown),
 		cmocka_unit_test_setup_teardown(nobody_is_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(unjoined_ones_end, setup, teardown),

@@ -21,6 +21,8 @@ struct fixture {
 	uint64_t connection;
 	unsigned ended;
 	uint64_t to_peer, to_client;
+	struct meters *meters;
+	struct meter *meter; // with a reference for the connection
 };
 
 static void on_ended(void *ctx, uint64_t key, uint64_t to_peer, uint64_t to_client)
@@ -43,9 +45,13 @@ static void request(uint8_t out[20], uint16_t type)
 
 static void start(struct fixture *f)
 {
+	static const uint8_t key[16] = "meters of a test";
 	int fds[2];
 
 	*f = (struct fixture){.client = -1};
+	f->meters = meters_create(key);
+	f->meter = meter_create(f->meters);
+	assert_non_null(meter_ref(f->meter));
 	world_start(&f->w, "");
 	serve_on_ended(f->w.serve, on_ended, f);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
@@ -59,6 +65,8 @@ static void stop(struct fixture *f)
 	close(f->client);
 	close(f->peer);
 	world_stop(&f->w);
+	meter_unref(f->meter);
+	meters_destroy(f->meters);
 }
 
 // The request, and bytes behind it.
@@ -118,7 +126,8 @@ static void wait_ended(struct fixture *f)
 static void joined(struct fixture *f)
 {
 	ask(f, "early", 5);
-	serve_join(f->w.serve, KEY, f->connection, f->given, (const uint8_t *)"answer", 6);
+	serve_join(
+		f->w.serve, KEY, f->connection, f->given, f->meter, (const uint8_t *)"answer", 6);
 	receive(f, f->client, "answer");
 	receive(f, f->peer, "early");
 }
@@ -132,7 +141,7 @@ static void bytes_pass_both_ways(void **state)
 	// The peer's first bytes wait in its socket.
 	assert_int_equal(send(f.peer, "first", 5, 0), 5);
 	ask(&f, "", 0);
-	serve_join(f.w.serve, KEY, f.connection, f.given, (const uint8_t *)"answer", 6);
+	serve_join(f.w.serve, KEY, f.connection, f.given, f.meter, (const uint8_t *)"answer", 6);
 	receive(&f, f.client, "answerfirst");
 	// Bytes that would be a fault of framing.
 	world_write(f.client, "\xff\xff\xff\xff", 4);
@@ -146,6 +155,7 @@ static void bytes_pass_both_ways(void **state)
 	assert_int_equal(shutdown(f.peer, SHUT_WR), 0);
 	wait_ended(&f);
 	assert_true(f.to_peer == 4 && f.to_client == 9);
+	assert_true(meter_total(f.meter).to_peer == 4 && meter_total(f.meter).to_client == 9);
 	assert_int_equal(world_closes(&f.w, SERVE_CLOSE_data), 1);
 	stop(&f);
 }
@@ -194,6 +204,7 @@ static void refused_one_stays_a_client(void **state)
 	world_take(&f.w, &m);
 	assert_int_equal(m.len, 20);
 	close(f.given);
+	meter_unref(f.meter);
 	stop(&f);
 }
 
@@ -233,13 +244,13 @@ static void nobody_to_join(void **state)
 
 	(void)state;
 	start(&f);
-	serve_join(f.w.serve, KEY, 5, f.given, (const uint8_t *)"answer", 6);
+	serve_join(f.w.serve, KEY, 5, f.given, f.meter, (const uint8_t *)"answer", 6);
 	assert_int_equal(f.ended, 1);
 	receive_end(&f, f.peer);
 	stop(&f);
 	start(&f);
 	ask(&f, "", 0);
-	serve_join(f.w.serve, KEY, f.connection + (UINT64_C(1) << 32), f.given,
+	serve_join(f.w.serve, KEY, f.connection + (UINT64_C(1) << 32), f.given, f.meter,
 		(const uint8_t *)"answer", 6);
 	wait_ended(&f);
 	receive_end(&f, f.peer);
@@ -257,6 +268,68 @@ static void stop_ends_all(void **state)
 	assert_int_equal(f.ended, 1);
 	close(f.client);
 	close(f.peer);
+	meter_unref(f.meter);
+	meters_destroy(f.meters);
+}
+
+// A cap so low that the test ends before its bucket has a bit again.
+static void cap(struct fixture *f, uint64_t bits_per_s)
+{
+	const struct tp_session_cap caps[TP_SESSION_CAPS_MAX] = {
+		{.id = bits_per_s != 0 ? 1 : 0, .bits_per_s = bits_per_s, .burst_bits = 8}};
+
+	meter_caps_set(f->meter, caps, f->w.serve->threads[0]->now_ns);
+}
+
+static void receive_nothing(struct fixture *f, int fd)
+{
+	char byte;
+
+	world_turns(&f->w, 200);
+	assert_true(recv(fd, &byte, 1, MSG_DONTWAIT) < 0);
+}
+
+static void capped_one_waits_and_loses_nothing(void **state)
+{
+	struct serve_counters c;
+	struct fixture f;
+
+	(void)state;
+	start(&f);
+	cap(&f, 1);
+	joined(&f);
+	// The bytes behind the request have used up all.
+	world_write(f.client, "later", 5);
+	assert_int_equal(send(f.peer, "back", 4, 0), 4);
+	receive_nothing(&f, f.client);
+	receive_nothing(&f, f.peer);
+	// More of them are no way around.
+	world_write(f.client, ", more", 6);
+	receive_nothing(&f, f.peer);
+	serve_counters_read(f.w.serve, &c);
+	assert_true(c.data_waits > 0);
+	cap(&f, 0);
+	receive(&f, f.peer, "later, more");
+	receive(&f, f.client, "back");
+	assert_int_equal(meter_total(f.meter).to_peer, 16);
+	stop(&f);
+	assert_int_equal(f.ended, 1);
+}
+
+static void capped_one_can_be_ended(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	start(&f);
+	cap(&f, 1);
+	joined(&f);
+	world_write(f.client, "later", 5);
+	receive_nothing(&f, f.peer);
+	serve_part(f.w.serve, KEY, f.connection);
+	wait_ended(&f);
+	receive_end(&f, f.peer);
+	stop(&f);
 }
 
 int main(void)
@@ -269,6 +342,8 @@ int main(void)
 		cmocka_unit_test(control_ends_one_that_is_half_over),
 		cmocka_unit_test(nobody_to_join),
 		cmocka_unit_test(stop_ends_all),
+		cmocka_unit_test(capped_one_waits_and_loses_nothing),
+		cmocka_unit_test(capped_one_can_be_ended),
 	};
 
 	return cmocka_run_group_tests_name("serve join", tests, world_setup, world_teardown);

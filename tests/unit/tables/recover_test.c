@@ -318,6 +318,21 @@ static void a_new_external_address_makes_hairpins(void **state)
 	}
 }
 
+static void bytes_of_data_connections_stay(void **state)
+{
+	struct world *w = *state;
+	struct fixture *f = w->f;
+	uint32_t a = fixture_allocate(f, 0);
+	struct tables_usage u;
+
+	f->store.allocation_octets(f->store.ctx, a, 5000, 300);
+	assert_int_equal(tables_charge(f->t, a), 5 << 10);
+	recover(w);
+	assert_int_equal(tables_allocation_usage(f->t, a, &u), 0);
+	assert_true(u.to_peer_octets == 5000 && u.to_client_octets == 300);
+	assert_int_equal(tables_charge(f->t, a), 0);
+}
+
 static void the_server_may_refuse(void **state)
 {
 	struct world *w = *state;
@@ -381,6 +396,7 @@ int main(void)
 		TEST(half_written_configuration_is_finished),
 		TEST(addresses_that_left_take_their_entries),
 		TEST(a_new_external_address_makes_hairpins),
+		TEST(bytes_of_data_connections_stay),
 		TEST(the_server_may_refuse),
 		TEST(next_hops_stay),
 	};

@@ -338,6 +338,31 @@ static void usage_is_summed_and_closed(void **state)
 	assert_memory_equal(f->ended_record.username, "user 7", 6);
 }
 
+static void bytes_of_data_connections_are_usage(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t a = fixture_allocate(f, 7), p = fixture_permit(f, a, 0);
+	struct tables_usage u;
+
+	f->store.allocation_octets(f->store.ctx, a, 5000, 300);
+	assert_int_equal(tables_allocation_usage(f->t, a, &u), 0);
+	assert_true(u.to_peer_octets == 5000 && u.to_client_octets == 300);
+	// An edge that begins anew takes nothing away, and a report may come twice.
+	f->store.allocation_octets(f->store.ctx, a, 20, 20);
+	assert_int_equal(tables_allocation_usage(f->t, a, &u), 0);
+	assert_true(u.to_peer_octets == 5000 && u.to_client_octets == 300);
+	f->store.allocation_octets(f->store.ctx, a, 5000, 7300);
+	f->store.allocation_octets(f->store.ctx, a, 5000, 7300);
+	f->store.allocation_octets(f->store.ctx, p, 1, 1);
+	f->store.allocation_octets(f->store.ctx, 0, 1, 1);
+	assert_int_equal(tables_charge(f->t, a), 12 << 10);
+	assert_int_equal(tables_charge(f->t, a), 0);
+	f->store.allocation_del(f->store.ctx, a);
+	fixture_grace(f);
+	assert_int_equal(f->n_ended, 1);
+	assert_true(f->ended.to_peer_octets == 5000 && f->ended.to_client_octets == 7300);
+}
+
 // Each octet is charged once: in whole KiB, of ended channels too, and the rest after the end.
 static void usage_is_charged_once(void **state)
 {
@@ -427,6 +452,7 @@ int main(void)
 		TEST(full_tables_take_new_owners),
 		TEST(pools_run_dry_without_a_trace),
 		TEST(usage_is_summed_and_closed),
+		TEST(bytes_of_data_connections_are_usage),
 		TEST(usage_is_charged_once),
 		TEST(usage_before_a_budget_is_skipped),
 		TEST(usage_survives_a_new_state),

@@ -170,6 +170,83 @@ static void restart_finds_them_again(void **state)
 	harness_stop(&f.h);
 }
 
+static void bytes_are_the_allocations(void **state)
+{
+	struct tp_session_relay r = {.state = TP_RELAY_LISTENS, .to_peer = 100, .to_client = 70};
+	const struct fake_allocation *a;
+	struct fixture f;
+
+	(void)state;
+	tcp_allocate(&f);
+	a = client_allocation(&f.h, &f.c);
+	r.local = f.c.relayed;
+	turn_relay_reported(f.h.s, f.h.now_ns, &r);
+	assert_true(a->to_peer == 100 && a->to_client == 70);
+	// At an address of no allocation.
+	r.local.port_be ^= 1;
+	r.to_peer = 500;
+	turn_relay_reported(f.h.s, f.h.now_ns, &r);
+	assert_int_equal(a->to_peer, 100);
+	harness_stop(&f.h);
+}
+
+static void assert_caps(const struct fixture *f, unsigned n, const uint64_t *bits_per_s)
+{
+	struct tp_session_order o = tcp_last_order(f);
+
+	assert_int_equal(o.kind, TP_ORDER_LISTEN);
+	for (unsigned i = 0; i < n; i++) {
+		assert_true(o.caps[i].id != 0 && o.caps[i].bits_per_s == bits_per_s[i]);
+		for (unsigned k = 0; k < i; k++)
+			assert_int_not_equal(o.caps[i].id, o.caps[k].id);
+	}
+	assert_true(n == TP_SESSION_CAPS_MAX || o.caps[n].id == 0);
+}
+
+static void advance(struct fixture *f)
+{
+	turn_advance(f->h.s, f->h.now_ns, 1000);
+	harness_drain(&f->h);
+}
+
+static void caps_go_with_the_listener(void **state)
+{
+	static const uint64_t all[] = {1000000, 2000000, 3000000, 4000000},
+			      some[] = {1000000, 3000000};
+	struct turn_realm_conf *realm;
+	struct fixture f;
+
+	(void)state;
+	tcp_init(&f);
+	realm = &f.h.realms[0];
+	realm->allocation_cap = (struct turn_cap){.bits_per_s = all[0], .burst_bits = 40000};
+	realm->user_cap = (struct turn_cap){.bits_per_s = all[1], .burst_bits = 40000};
+	realm->realm_cap = (struct turn_cap){.bits_per_s = all[2], .burst_bits = 40000};
+	f.h.conf.all_cap = (struct turn_cap){.bits_per_s = all[3], .burst_bits = 40000};
+	assert_int_equal(turn_reconfigure(f.h.s, &f.h.conf), 0);
+	advance(&f);
+	tcp_connection_open(&f, &f.c, 5000, NULL);
+	assert_int_equal(client_allocate_tcp(&f.h, &f.c), 0);
+	assert_int_equal(f.h.n_orders, 1);
+	assert_caps(&f, 4, all);
+	// A cap of packets alone is none of a stream.
+	realm->user_cap = (struct turn_cap){.packets_per_s = 5, .burst_packets = 5};
+	f.h.conf.all_cap = (struct turn_cap){0};
+	assert_int_equal(turn_reconfigure(f.h.s, &f.h.conf), 0);
+	advance(&f);
+	assert_int_equal(f.h.n_orders, 2);
+	assert_caps(&f, 2, some);
+	// The edge may have those of the process before.
+	harness_restart(&f.h);
+	assert_int_equal(turn_stream_opened(f.h.s, f.h.now_ns, &f.c.tuple, false), 0);
+	f.h.n_orders = 0;
+	turn_edge_synced(f.h.s, 0);
+	harness_drain(&f.h);
+	assert_int_equal(f.h.n_orders, 1);
+	assert_caps(&f, 2, some);
+	harness_stop(&f.h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +256,8 @@ int main(void)
 		cmocka_unit_test(allocation_takes_its_connections_along),
 		cmocka_unit_test(policy_ends_connections),
 		cmocka_unit_test(restart_finds_them_again),
+		cmocka_unit_test(bytes_are_the_allocations),
+		cmocka_unit_test(caps_go_with_the_listener),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

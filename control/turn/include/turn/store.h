@@ -113,6 +113,9 @@ struct turn_store {
 	// A new expiry for one relay slot (CLOCK_BOOTTIME seconds). 0 ends the slot: its
 	// permissions and channels are gone already, its port may be given to another allocation.
 	void (*allocation_refresh)(void *ctx, uint32_t ref, unsigned slot, uint32_t expires_s);
+	// The bytes of the data connections of a TCP allocation since it began, which the packet
+	// path does not see. May be NULL.
+	void (*allocation_octets)(void *ctx, uint32_t ref, uint64_t to_peer, uint64_t to_client);
 	// Another user and key: those of the record, whose other contents are as they were. Whole
 	// or not at all, also when the process is killed. 0 or -ENOSPC.
 	int (*allocation_own)(void *ctx, uint32_t ref, const struct turn_allocation_record *rec);

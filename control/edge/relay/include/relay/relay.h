@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 
+#include <meter/meter.h>
 #include <turnpike/session.h>
 
 struct edge_relay;
@@ -44,9 +45,9 @@ struct edge_relay_settings {
 	void *ctx;
 	// Gives the socket of a peer, and bytes that the client gets first, to the client's
 	// connection; edge_relay_ended follows, also where it is gone. The socket is the other's
-	// from now on.
-	void (*join)(void *ctx, uint64_t key, uint64_t connection, int fd, const uint8_t *data,
-		size_t len);
+	// from now on, and a reference to the meter that counts the bytes.
+	void (*join)(void *ctx, uint64_t key, uint64_t connection, int fd, struct meter *meter,
+		const uint8_t *data, size_t len);
 	// Ends them; edge_relay_ended follows.
 	void (*part)(void *ctx, uint64_t key, uint64_t connection);
 };

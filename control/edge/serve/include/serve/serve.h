@@ -62,6 +62,7 @@ enum serve_close {
 	X(passed_out, "bytes of backends")                                                         \
 	X(data_in, "bytes for peers of TCP allocations")                                           \
 	X(data_out, "bytes of peers of TCP allocations")                                           \
+	X(data_waits, "times that a data connection waited for a cap of bandwidth")                \
 	X(messages_in, "messages of clients handed to the data plane")                             \
 	X(messages_full, "messages of DTLS clients lost: the data plane was too slow or away")     \
 	X(held, "times that a connection was not read: the data plane was too slow or away")       \
@@ -87,6 +88,7 @@ struct serve_counters {
 	uint64_t refused[ADMIT_COUNT];
 };
 
+struct meter;
 struct serve;
 
 // Opens the listening sockets: a port below 1024 needs the privileges of the start. `conf` and
@@ -127,10 +129,11 @@ void serve_destroy(struct serve *s);
 // How the end of a joined connection is told, by its thread: before serve_start.
 typedef void serve_ended_fn(void *ctx, uint64_t key, uint64_t to_peer, uint64_t to_client);
 void serve_on_ended(struct serve *s, serve_ended_fn *ended, void *ctx);
-// Joins the peer's socket, which is taken over, and the client's connection, whose client gets the
-// data first. `ended` is called once, also where the connection is gone.
-void serve_join(struct serve *s, uint64_t key, uint64_t connection, int fd, const uint8_t *data,
-	size_t len);
+// Joins the peer's socket, which is taken over like the reference to the meter of its bytes, and
+// the client's connection, whose client gets the data first. `ended` is called once, also where the
+// connection is gone.
+void serve_join(struct serve *s, uint64_t key, uint64_t connection, int fd, struct meter *meter,
+	const uint8_t *data, size_t len);
 // Ends a joined one.
 void serve_part(struct serve *s, uint64_t key, uint64_t connection);
 

@@ -1,0 +1,93 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The bytes of a data connection (RFC 6062) are in the allocation's counters and the user's budget, over
+# a restart of the control process too, and keep to caps that a reload sets. A busy machine relays
+# slower, never faster.
+. "$(dirname "$0")/_init.sh"
+
+e2e_need_turnpike
+e2e_begin --streams
+cp "$TP_CONFIG" "$E2E_TMP/without"
+client=$E2E_TMP/client
+
+relayctl()
+{
+	e2e_run relay "$E2E_BUILD/tools/relayctl/relayctl" -s "$TP_LAB_DIR/control.sock" "$@"
+}
+
+edge_runs()
+{
+	[ "$(relayctl edge show | grep -cE '^(control|data plane) runs +yes$')" = 2 ]
+}
+
+limits_are()
+{
+	cp "$E2E_TMP/without" "$TP_CONFIG"
+	echo "limits: {budget: {megabytes: 1000000, period: day}${1:+, caps: $1}}" >> "$TP_CONFIG"
+	relayctl config reload > "$E2E_TMP/reload" 2>&1 || { cat "$E2E_TMP/reload"; return 1; }
+}
+
+# Octets of the one allocation, both ways.
+counted_is()
+{
+	relayctl -j allocation list > "$E2E_TMP/list" &&
+		[ "$(e2e_json "$E2E_TMP/list" "r[0]['octets_to_peer'] + r[0]['octets_to_client']")" = "$1" ]
+}
+
+# Of whole KiB.
+budget_is()
+{
+	relayctl -j budget show demo > "$E2E_TMP/budget" &&
+		[ "$(e2e_json "$E2E_TMP/budget" "r[0]['octets'] if r else 0")" = "$1" ]
+}
+
+# The client has sent so often.
+sent()
+{
+	[ "$(grep -c '^sent' "$client")" = "$1" ]
+}
+
+# bytes SIZE LEAST: the client sends them, which takes so many seconds at least.
+bytes()
+{
+	local before
+
+	before=$(grep -c '^sent' "$client")
+	echo "$1 $2" >&6
+	e2e_wait 60 sent $((before + 1)) && e2e_not grep '^not ok' "$client" || { cat "$client"; false; }
+}
+
+ended_with()
+{
+	grep "allocation_ended" "$TP_LAB_DIR/control.log" | grep -q "to_peer_octets=$1 "
+}
+
+e2e_check "the edge has found both processes" e2e_wait 60 edge_runs
+e2e_check "a budget comes by a reload" limits_are
+mkfifo "$E2E_TMP/go"
+e2e_run a timeout 300 python3 "$E2E_TOP/tests/e2e/tcp_client.py" "$TP_RELAY4" 3478 "$TP_B4" \
+	--peer-netns "$TP_NS_B" --password-file "$TP_PASSWORD_FILE" --part metered \
+	< "$E2E_TMP/go" > "$client" 2>&1 &
+job=$!
+exec 6> "$E2E_TMP/go"
+e2e_check "4,096,000 bytes pass" bytes 4096000 0
+e2e_check "they are the allocation's" e2e_wait 60 counted_is 4096000
+e2e_check "and the user's" e2e_wait 60 budget_is 4096000
+e2e_lab kill control > /dev/null 6>&-
+e2e_check "1,024,000 more pass without the control process" bytes 1024000 0
+e2e_lab start control > /dev/null 6>&-
+e2e_check "the edge has found control again" e2e_wait 60 edge_runs
+e2e_check "all of them are counted, once" e2e_wait 60 counted_is 5120000
+e2e_check "for the user, too" e2e_wait 60 budget_is 5120000
+# The burst is 40 ms, and a read may exceed it.
+e2e_check "a cap of the user comes by a reload" limits_are "{user: {bandwidth: 8000}}"
+e2e_check "4,096,000 bytes take 4 seconds" bytes 4096000 3.9
+e2e_check "a lower one of the allocation" limits_are "{user: {bandwidth: 8000}, allocation: {bandwidth: 2000}}"
+e2e_check "1,024,000 bytes take 4 seconds" bytes 1024000 3.9
+e2e_check "the cap is lifted" limits_are
+e2e_check "20,480,000 bytes pass" bytes 20480000 0
+e2e_check "nothing is lost" e2e_wait 60 counted_is 30720000
+exec 6>&-
+wait $job
+e2e_check "the record of its end has them" e2e_wait 60 ended_with 30720000
+e2e_check "no call was denied" e2e_not grep -h call_denied "$TP_LAB_DIR"/*.log
