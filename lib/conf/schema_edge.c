@@ -121,7 +121,9 @@ static const struct rule edge_rules[] = {
 		.max = 64u << 20,
 		.initial = "1048576",
 		.unit = "bytes",
-		.text = "That wait for one client at most."},
+		.text = "That wait for one client at most: less where those of a thread together "
+			"come "
+			"near 128 times as many."},
 	{.key = NULL},
 };
 

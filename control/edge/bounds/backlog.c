@@ -4,6 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+// However little is left: a few messages.
+#define BYTES_LEAST 4096u
+#define POOL_PART   8u
+
 struct backlog_item {
 	struct backlog_item *next;
 	uint64_t time_ns;
@@ -28,14 +32,29 @@ static void item_unlink(struct backlog *b, struct backlog_item *before, struct b
 		b->last = before;
 	b->bytes -= item->len;
 	b->n--;
+	if (b->pool != NULL)
+		b->pool->bytes -= item->len;
+}
+
+// Those that may wait now.
+static size_t bytes_max(const struct backlog *b, const struct backlog_limits *l)
+{
+	uint64_t all = (uint64_t)l->bytes * BACKLOG_POOL_MAX, part;
+
+	if (b->pool == NULL)
+		return l->bytes;
+	part = b->pool->bytes < all ? (all - b->pool->bytes) / POOL_PART : 0;
+	if (part < BYTES_LEAST)
+		part = BYTES_LEAST;
+	return part < l->bytes ? (size_t)part : l->bytes;
 }
 
 // Drops the oldest media until `len` more bytes fit.
-static void room_make(struct backlog *b, const struct backlog_limits *l, size_t len)
+static void room_make(struct backlog *b, size_t max, size_t len)
 {
 	struct backlog_item *before = NULL, *item = b->first, *next;
 
-	for (; item != NULL && b->bytes + len > l->bytes; item = next) {
+	for (; item != NULL && b->bytes + len > max; item = next) {
 		next = item->next;
 		if (!item->media) {
 			before = item;
@@ -52,12 +71,14 @@ int backlog_push(struct backlog *b, const struct backlog_limits *l, uint64_t now
 {
 	struct backlog_item *item;
 	bool media = is_media(data, len);
+	size_t max;
 
 	if (len > UINT16_MAX)
 		return -EMSGSIZE;
 	backlog_expire(b, l, now_ns);
-	room_make(b, l, len);
-	if (b->bytes + len > l->bytes) {
+	max = bytes_max(b, l);
+	room_make(b, max, len);
+	if (b->bytes + len > max) {
 		b->lost_full += media;
 		return media ? 0 : -ENOBUFS;
 	}
@@ -77,6 +98,8 @@ int backlog_push(struct backlog *b, const struct backlog_limits *l, uint64_t now
 	b->last = item;
 	b->bytes += len;
 	b->n++;
+	if (b->pool != NULL)
+		b->pool->bytes += len;
 	return 0;
 }
 

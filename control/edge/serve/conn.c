@@ -102,6 +102,7 @@ void conn_create(struct serve_thread *t, struct serve_port *p, int fd, const str
 	c->fd = fd;
 	c->remote = *from;
 	c->state = p->proxied != NULL ? CONN_PROXY : CONN_FIRST;
+	c->backlog.pool = &t->backlogs;
 	ds_list_init(&c->timed);
 	ds_list_init(&c->dirty);
 	ds_list_init(&c->again);

@@ -139,6 +139,7 @@ struct serve_thread {
 	int mail_fd;
 	pthread_mutex_t mail_lock;
 	struct mail *mail; // under the lock, the oldest first
+	struct backlog_pool backlogs;
 	struct ds_list dirty;
 	struct ds_list again;
 	struct ds_list paced; // those that have waited longest first

@@ -41,6 +41,34 @@ static void holds(struct backlog *b, const char *marks)
 	assert_int_equal(b->n, 0);
 }
 
+// Fault: clients that read nothing, each within its limit, took all memory together.
+static void many_leave_room(void **state)
+{
+	const struct backlog_limits large = {.age_ns = 1u << 30, .bytes = 65536};
+	struct backlog_pool pool = {.bytes = 0};
+	struct backlog *all = calloc(1000, sizeof(*all)), *b;
+	static const uint8_t message[1024] = {0x40};
+
+	(void)state;
+	assert_non_null(all);
+	// The first ones as if they were alone.
+	for (b = all; b < all + 1000; b++) {
+		b->pool = &pool;
+		for (unsigned i = 0; i < 64; i++)
+			assert_int_equal(backlog_push(b, &large, 1, message, sizeof(message)), 0);
+		assert_true(b >= all + 100 || b->lost_full == 0);
+	}
+	assert_in_range(pool.bytes, 100u * 65536, BACKLOG_POOL_MAX * 65536 + 1000 * 4096);
+	// A few messages of the last one, and less of the first one's when it gets more.
+	assert_int_equal(all[999].bytes, 4096);
+	assert_int_equal(backlog_push(all, &large, 1, message, sizeof(message)), 0);
+	assert_int_equal(all[0].bytes, 4096);
+	for (b = all; b < all + 1000; b++)
+		backlog_fini(b);
+	assert_int_equal(pool.bytes, 0);
+	free(all);
+}
+
 static void the_oldest_media_give_way_to_bytes(void **state)
 {
 	struct backlog b = {0};
@@ -113,6 +141,7 @@ static void messages_leave_whole_and_padded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(many_leave_room),
 		cmocka_unit_test(the_oldest_media_give_way_to_bytes),
 		cmocka_unit_test(media_are_lost_by_age),
 		cmocka_unit_test(answers_alone_do_not_fit),

@@ -9,13 +9,23 @@
 
 struct backlog_limits {
 	uint64_t age_ns; // media older than this are dropped
-	size_t bytes;	 // that wait in all, without padding
+	size_t bytes;	 // of the messages that wait, without padding
 };
 
 struct backlog_item;
 
+// The bytes of many backlogs. Where they come near BACKLOG_POOL_MAX times limits.bytes each may
+// have an eighth of those left only, so that clients which read nothing leave memory to others.
+// Zeroed: none.
+#define BACKLOG_POOL_MAX 128u
+
+struct backlog_pool {
+	uint64_t bytes;
+};
+
 // Zero-initialise.
 struct backlog {
+	struct backlog_pool *pool; // outlives it; NULL: it counts for itself alone
 	struct backlog_item *first;
 	struct backlog_item *last;
 	size_t bytes;
