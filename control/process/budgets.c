@@ -11,8 +11,8 @@
 #include <proc/clock.h>
 #include <text/time.h>
 
-#define CHARGES_MAX 4096u // places of allocations in one beat, ten times a second
-#define PLACES_MAX  1311u // looked at in one beat: all in five seconds
+#define CHARGES_MAX 24576u // places and entries of allocations in one beat, ten times a second
+#define PLACES_MAX  1311u  // looked at in one beat: all in five seconds
 
 static const struct records_kind kind = {
 	.name = "budgets",
@@ -237,7 +237,7 @@ static void pass_end(struct process *p)
 	p->budgets.blind = false;
 }
 
-// Looks at no more than `n` places of allocations.
+// `n`: budget of turn_charge_next.
 static void allocations_charge(struct process *p, uint64_t now_ns, unsigned n)
 {
 	uint64_t wall_s = proc_wall_s(), created_ns;

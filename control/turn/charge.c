@@ -68,8 +68,10 @@ bool turn_charge_next(const struct turn_server *s, uint32_t *cursor, unsigned *b
 {
 	while (*budget > 0 && *cursor < ds_pool_end(&s->allocation_pool)) {
 		const struct turn_allocation *a = ds_pool_at(&s->allocation_pool, (*cursor)++);
+		uint32_t n_entries = a->live ? a->n_permissions + 2 * a->n_channels : 0;
 
 		--*budget;
+		*budget -= n_entries < *budget ? n_entries : *budget;
 		if (!a->live)
 			continue;
 		*ref = a->ref;

@@ -394,7 +394,7 @@ static void a_count_from_the_future_ends(void **state)
 	harness_stop(&f.h);
 }
 
-// The walk stops at the number of places, with and without an allocation.
+// The walk stops at the number of places, with and without an allocation, and of entries.
 static void a_walk_is_bounded(void **state)
 {
 	struct client clients[8];
@@ -420,6 +420,19 @@ static void a_walk_is_bounded(void **state)
 		assert_true(cursor <= from + 2);
 	} while (budget == 0);
 	assert_int_equal(n, 2);
+	for (unsigned i = 0; i < 3; i++) {
+		const struct tp_addr peer = tp_addr_ipv4(0x08080808 + i, 4000);
+
+		assert_int_equal(client_permit(&f.h, &f.c, &peer), 0);
+	}
+	cursor = 0;
+	budget = 5;
+	assert_true(turn_charge_next(f.h.s, &cursor, &budget, &ref, &created_ns));
+	assert_int_equal(budget, 1);
+	cursor = 0;
+	budget = 2;
+	assert_true(turn_charge_next(f.h.s, &cursor, &budget, &ref, &created_ns));
+	assert_int_equal(budget, 0);
 	harness_stop(&f.h);
 }
 

@@ -61,8 +61,9 @@ enum turn_charged turn_charge(struct turn_server *s, uint64_t now_ns, uint64_t w
 // the store's.
 enum turn_charged turn_charge_ended(struct turn_server *s, uint64_t wall_s,
 	const struct turn_allocation_record *rec, uint64_t octets, struct turn_budget_view *view);
-// Walks live allocations, through at most *budget places with and without one: start with
-// *cursor = 0; false at the end, or when *budget is used up.
+// Walks live allocations: start with *cursor = 0; false at the end, or when *budget is used up.
+// Each place takes one, with or without an allocation, and each further entry of the allocation in
+// the tables, whose usage is to be added up.
 bool turn_charge_next(const struct turn_server *s, uint32_t *cursor, unsigned *budget,
 	uint32_t *ref, uint64_t *created_ns);
 
