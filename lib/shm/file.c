@@ -3,7 +3,9 @@
 #include <shm/group.h>
 #include <shm/numa.h>
 
+#include "check.h"
 #include "fail.h"
+#include "kind.h"
 #include "share.h"
 
 #include <errno.h>
@@ -17,35 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const struct {
-	const char *name;
-	uint64_t magic;
-	mode_t mode;
-	bool sparse;
-	bool is_edges; // the edge reads it
-} kinds[] = {
-	[SHM_TABLES] = {"tables", TP_MAGIC_TABLES, 0640, false, false},
-	[SHM_INJECT] = {"inject", TP_MAGIC_INJECT, 0640, false, false},
-	[SHM_PRIVATE] = {"private", TP_MAGIC_PRIVATE, 0600, false, false},
-	[SHM_STATE] = {"state", TP_MAGIC_STATE, 0640, true, false},
-	[SHM_PUNT] = {"punt", TP_MAGIC_PUNT, 0640, false, false},
-	[SHM_EDGE] = {"edge", TP_MAGIC_EDGE, 0640, false, true},
-	[SHM_STREAM] = {"stream", TP_MAGIC_STREAM, 0640, false, true},
-};
-
 #define SECOND ".second" // suffix of a published file's second name
-
-static void file_path(
-	const struct shm_place *p, enum shm_kind kind, const char *suffix, char *path, size_t size)
-{
-	snprintf(path, size, "%s/turnpike-%s.%s%s", p->directory, p->instance, kinds[kind].name,
-		suffix);
-}
-
-static gid_t group_of(const struct shm_place *p, enum shm_kind kind)
-{
-	return kinds[kind].is_edges ? p->group : shm_tables_group(p);
-}
 
 static uint64_t boottime_ns(void)
 {
@@ -129,7 +103,7 @@ static int space_reserve(struct shm_file *f, const struct shm_place *p, size_t h
 	f->size = (size + page - 1) / page * page;
 	if (ftruncate(f->fd, (off_t)f->size) < 0)
 		return space_fail(f, f->size, page, huge, errno, err);
-	return part_reserve(f, p, 0, kinds[f->kind].sparse ? header_size : f->size, err);
+	return part_reserve(f, p, 0, shm_kinds[f->kind].sparse ? header_size : f->size, err);
 }
 
 static int file_map(struct shm_file *f, struct shm_error *err)
@@ -137,7 +111,7 @@ static int file_map(struct shm_file *f, struct shm_error *err)
 	int prot = PROT_READ | (f->writable ? PROT_WRITE : 0);
 	// The holes of a sparse file take memory when they are mapped, and huge pages are set aside
 	// for them.
-	int how = kinds[f->kind].sparse ? MAP_NORESERVE : MAP_POPULATE;
+	int how = shm_kinds[f->kind].sparse ? MAP_NORESERVE : MAP_POPULATE;
 
 	f->base = mmap(NULL, f->size, prot, MAP_SHARED | how, f->fd, 0);
 	if (f->base == MAP_FAILED) {
@@ -162,7 +136,7 @@ static int identity_set(struct shm_file *f, struct shm_error *err)
 
 static int temporary_open(struct shm_file *f, const struct shm_place *p, struct shm_error *err)
 {
-	file_path(p, f->kind, ".new", f->path, sizeof(f->path));
+	shm_kind_path(p, f->kind, ".new", f->path, sizeof(f->path));
 	// Left by a process that died before publishing.
 	if (unlink(f->path) < 0 && errno != ENOENT) {
 		int rc = shm_fail_errno(err, "cannot remove %s", f->path);
@@ -171,8 +145,8 @@ static int temporary_open(struct shm_file *f, const struct shm_place *p, struct 
 		shm_remedy(err, "remove it: it is not this user's");
 		return rc;
 	}
-	f->fd = open(
-		f->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kinds[f->kind].mode);
+	f->fd = open(f->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		shm_kinds[f->kind].mode);
 	if (f->fd < 0) {
 		int rc = shm_fail_errno(err, "cannot make %s", f->path);
 
@@ -200,8 +174,8 @@ static void header_fill(
 
 static int group_give(const struct shm_file *f, const struct shm_place *p, struct shm_error *err)
 {
-	gid_t group = group_of(p, f->kind);
-	int rc = shm_share(f->fd, group, kinds[f->kind].mode);
+	gid_t group = shm_kind_group(p, f->kind);
+	int rc = shm_share(f->fd, group, shm_kinds[f->kind].mode);
 
 	if (rc == 0)
 		return 0;
@@ -277,9 +251,9 @@ int shm_file_publish(struct shm_file *f, const struct shm_place *p, struct shm_e
 {
 	char path[sizeof(f->path)];
 
-	file_path(p, f->kind, "", path, sizeof(path));
+	shm_kind_path(p, f->kind, "", path, sizeof(path));
 	atomic_store_explicit(
-		&shm_file_header(f)->magic, kinds[f->kind].magic, memory_order_release);
+		&shm_file_header(f)->magic, shm_kinds[f->kind].magic, memory_order_release);
 	if (rename(f->path, path) < 0) {
 		int rc = shm_fail_errno(err, "cannot give %s its name", path);
 
@@ -290,42 +264,6 @@ int shm_file_publish(struct shm_file *f, const struct shm_place *p, struct shm_e
 	memcpy(f->path, path, sizeof(path));
 	second_name_give(f);
 	return 0;
-}
-
-// Members of a group alone can give files to it. The edge is in the place's group: of a file of
-// that group the owner decides, whose writer has not closed it to the edge yet.
-static bool is_trusted(const struct shm_file *f, const struct shm_place *p, const struct stat *st)
-{
-	gid_t group = group_of(p, f->kind);
-
-	if (st->st_uid == geteuid())
-		return true;
-	if (f->writable)
-		return false;
-	return st->st_uid == 0 || (group != (gid_t)-1 && st->st_gid == group) ||
-	       (p->group != (gid_t)-1 && st->st_gid == p->group &&
-		       shm_tables_is_member(st->st_uid));
-}
-
-// Accepted owners of segment files.
-static int owner_check(
-	const struct shm_file *f, const struct shm_place *p, struct stat *st, struct shm_error *err)
-{
-	mode_t forbidden = f->kind == SHM_PRIVATE ? 077 : 022;
-
-	if (!S_ISREG(st->st_mode))
-		shm_fail(err, SHM_REFUSED, 0, "%s: not a regular file", f->path);
-	else if (!is_trusted(f, p, st))
-		shm_fail(err, SHM_REFUSED, 0, "%s: belongs to user %u, group %u", f->path,
-			(unsigned)st->st_uid, (unsigned)st->st_gid);
-	else if ((st->st_mode & forbidden) != 0)
-		shm_fail(err, SHM_REFUSED, 0, "%s: mode %03o lets others in", f->path,
-			(unsigned)st->st_mode & 0777);
-	else
-		return 0;
-	shm_remedy(err, "remove it if nobody uses it; both processes must be of the same user, or "
-			"of the groups segment.group and " SHM_TABLES_GROUP_NAME);
-	return -EPERM;
 }
 
 // A file that lost its name while its writer was away has the second one still. The writer gives
@@ -345,30 +283,17 @@ static int named_open(const struct shm_file *f)
 	return open(second, flags);
 }
 
-static const char *maker_of(enum shm_kind kind)
-{
-	switch (kind) {
-	case SHM_STATE:
-	case SHM_PUNT:
-	case SHM_STREAM:
-		return SHM_ROLE_DATAPLANE;
-	case SHM_EDGE:
-		return SHM_ROLE_EDGE;
-	default:
-		return SHM_ROLE_CONTROL;
-	}
-}
-
 static int existing_open(
 	struct shm_file *f, const struct shm_place *p, struct stat *st, struct shm_error *err)
 {
 	int rc;
 
-	file_path(p, f->kind, "", f->path, sizeof(f->path));
+	shm_kind_path(p, f->kind, "", f->path, sizeof(f->path));
 	f->fd = named_open(f);
 	if (f->fd < 0 && errno == ENOENT) {
 		rc = shm_fail(err, SHM_MISSING, -ENOENT, "%s: not there yet", f->path);
-		shm_remedy(err, "start turnpike-%s of instance %s", maker_of(f->kind), p->instance);
+		shm_remedy(err, "start turnpike-%s of instance %s", shm_kind_maker(f->kind),
+			p->instance);
 		return rc;
 	}
 	if (f->fd < 0) {
@@ -383,51 +308,7 @@ static int existing_open(
 	}
 	if (fstat(f->fd, st) < 0)
 		return shm_fail_errno(err, "%s", f->path);
-	return owner_check(f, p, st, err);
-}
-
-static int layout_check(const struct shm_file *f, const struct shm_place *p,
-	const struct shm_file_wish *wish, const struct tp_file_header *h, struct shm_error *err)
-{
-	if (wish->other_role != NULL && shm_role_held(p, wish->other_role)) {
-		shm_fail(err, SHM_LAYOUT_IN_USE, 0,
-			"%s: layout %u, this program has %u, and turnpike-%s is running with it",
-			f->path, h->layout_version, TP_LAYOUT_VERSION, wish->other_role);
-		shm_remedy(err,
-			"start the version that made it to keep its calls, or stop turnpike-%s "
-			"first to begin anew",
-			wish->other_role);
-		return -EBUSY;
-	}
-	shm_fail(err, SHM_OTHER_LAYOUT, 0, "%s: layout %u, this program has %u", f->path,
-		h->layout_version, TP_LAYOUT_VERSION);
-	if (!wish->writable)
-		shm_remedy(err, "run turnpike-control and turnpike-dataplane of one version");
-	return -EPROTO;
-}
-
-static int header_check(const struct shm_file *f, const struct shm_place *p,
-	const struct shm_file_wish *wish, const struct tp_file_header *h, uint64_t real_size,
-	struct shm_error *err)
-{
-	uint64_t magic = atomic_load_explicit(&h->magic, memory_order_relaxed);
-
-	if (magic == 0)
-		return shm_fail(err, SHM_UNFINISHED, -EAGAIN, "%s: not finished", f->path);
-	if (magic != kinds[f->kind].magic)
-		return shm_fail(err, SHM_CORRUPT, -EPROTO, "%s: wrong magic", f->path);
-	if (memcmp(h->boot_id, p->boot_id, sizeof(h->boot_id)) != 0)
-		return shm_fail(err, SHM_OTHER_BOOT, -ESTALE, "%s: of an earlier boot", f->path);
-	if (h->layout_version != TP_LAYOUT_VERSION)
-		return layout_check(f, p, wish, h, err);
-	if (memcmp(h->instance, p->instance, sizeof(h->instance)) != 0)
-		return shm_fail(err, SHM_CORRUPT, -EPROTO, "%s: of another instance", f->path);
-	if (h->header_size != wish->header_size || h->file_size != real_size)
-		return shm_fail(err, SHM_CORRUPT, -EPROTO,
-			"%s: says %llu octets with a header of %u, is %llu with one of %zu",
-			f->path, (unsigned long long)h->file_size, h->header_size,
-			(unsigned long long)real_size, wish->header_size);
-	return 0;
+	return shm_owner_check(f, p, st, err);
 }
 
 int shm_file_open(struct shm_file *f, const struct shm_place *p, const struct shm_file_wish *wish,
@@ -450,7 +331,7 @@ int shm_file_open(struct shm_file *f, const struct shm_place *p, const struct sh
 			(long long)st.st_size);
 		goto fail;
 	}
-	rc = header_check(f, p, wish, copy, (uint64_t)st.st_size, err);
+	rc = shm_header_check(f, p, wish, copy, (uint64_t)st.st_size, err);
 	if (rc < 0)
 		goto fail;
 	f->size = (size_t)st.st_size;
@@ -494,9 +375,9 @@ int shm_file_remove(const struct shm_place *p, enum shm_kind kind, struct shm_er
 	char path[2 * SHM_PATH_MAX];
 
 	// The second name first: with it the writer gives the other back.
-	file_path(p, kind, SECOND, path, sizeof(path));
+	shm_kind_path(p, kind, SECOND, path, sizeof(path));
 	(void)unlink(path);
-	file_path(p, kind, "", path, sizeof(path));
+	shm_kind_path(p, kind, "", path, sizeof(path));
 	if (unlink(path) < 0 && errno != ENOENT)
 		return shm_fail_errno(err, "cannot remove %s", path);
 	return 0;
