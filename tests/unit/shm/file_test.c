@@ -267,6 +267,24 @@ static void files_of_members_are_taken(void **state)
 	assert_false(shm_tables_is_member(64001));
 }
 
+// As where the control process runs as root, and the data plane does not.
+static void files_of_root_are_read(void **state)
+{
+	struct fixture *f = *state;
+	struct shm_tables t;
+	int rc;
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(chmod(f->place.directory, 0755), 0);
+	assert_int_equal(chmod(f->path, 0644), 0);
+	assert_int_equal(seteuid(65534), 0);
+	rc = shm_tables_open(&t, &f->place, false, &f->err);
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(rc, 0);
+	shm_tables_close(&t);
+}
+
 static void group_is_given(void **state)
 {
 	struct fixture *f = *state;
@@ -432,6 +450,7 @@ int main(void)
 		TEST(arrays_stay_in_bounds),
 		TEST(foreign_files_are_refused),
 		TEST(files_of_members_are_taken),
+		TEST(files_of_root_are_read),
 		TEST(group_is_given),
 		TEST(group_is_given_at_open),
 		TEST(live_layout_is_kept),
