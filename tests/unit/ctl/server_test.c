@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -248,6 +249,32 @@ static void test_socket_file(void **state)
 	assert_int_equal(unlink(g.path), 0);
 }
 
+// Operators are of the group; where there is none the process's own is left.
+static void test_socket_group(void **state)
+{
+	const struct group *other = getgrgid(getegid() + 1);
+	struct stand *f = *state;
+	struct stand g = *f;
+	struct ctl_server_conf conf;
+	struct ctl_server *s;
+	struct stat st;
+
+	if (geteuid() != 0 || other == NULL)
+		skip();
+	snprintf(g.path, sizeof(g.path), "%s/group.sock", f->dir);
+	conf = stand_conf(&g);
+	conf.group = other->gr_name;
+	assert_int_equal(ctl_server_create(&conf, &s), 0);
+	assert_int_equal(stat(g.path, &st), 0);
+	assert_int_equal(st.st_gid, getegid() + 1);
+	ctl_server_destroy(s);
+	conf.group = "no such group";
+	assert_int_equal(ctl_server_create(&conf, &s), 0);
+	assert_int_equal(stat(g.path, &st), 0);
+	assert_int_equal(st.st_gid, getegid());
+	ctl_server_destroy(s);
+}
+
 static void test_handlers_are_commands(void **state)
 {
 	static const struct ctl_handler bad[] = {{"status quo", NULL}};
@@ -273,6 +300,7 @@ int main(void)
 		SERVER_TEST(test_a_place_for_root),
 		SERVER_TEST(test_no_descriptor_left),
 		SERVER_TEST(test_socket_file),
+		SERVER_TEST(test_socket_group),
 		SERVER_TEST(test_handlers_are_commands),
 	};
 
