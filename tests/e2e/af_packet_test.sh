@@ -45,7 +45,7 @@ e2e_check "a relayed port without allocation is silent" \
 	quiet e2e_run a $probe silent "$TP_RELAY4" 50000 20
 e2e_check "the kernel pings beside it" quiet e2e_run a ping -c 3 -i 0.2 -W 20 -q "$TP_RELAY4"
 # The capture is in order: it has all that came before.
-e2e_wait 120 grep -q 'echo reply' "$E2E_TMP/unreachable.log"
+e2e_check "the capture has the pings" e2e_wait 120 grep -q 'echo reply' "$E2E_TMP/unreachable.log"
 kill $tcpdump_pid
 e2e_check "the kernel answered for none of our ports" \
 	e2e_not grep -q unreachable "$E2E_TMP/unreachable.log"
