@@ -76,8 +76,9 @@ for narrow in "to the client" "to the peer" "to both"; do
 done
 
 leg a 1500
-run "-g, channels of 1,450 bytes that the leg to the peer does not take" 0 -g -l 1450
-verdicts
+# With -g messages of 1,450 bytes, of which the leg to the peer takes none.
+e2e_run a timeout 120 turnutils_uclient -c -m 1 -n $messages -z 40 -u demo -w demo-password \
+	-e "$TP_B4" -g -l 1450 "$TP_RELAY4" > "$E2E_TMP/told" 2>&1
 echo "the client's host has learnt $(learnt)"
 [ "$E2E_SERVER" != turnpike ] ||
 	e2e_check "the client is told 1,284, the leg's MTU and the channel's header" [ "$(learnt)" = 1284 ]
