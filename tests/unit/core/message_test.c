@@ -22,6 +22,10 @@ static void test_fingerprints(void **state)
 	assert_int_equal(
 		core_binding_parse(copy, sizeof(rfc5769_request), &fingerprint), CORE_BINDING_PUNT);
 	assert_true(fingerprint);
+	// Without attributes at all it is right, too.
+	assert_int_equal(
+		core_binding_parse(copy, TP_STUN_HEADER_LEN, &fingerprint), CORE_BINDING_ANSWER);
+	assert_false(fingerprint);
 	for (size_t i = 0; i < sizeof(rfc5769_request); i++) {
 		if (i >= 2 && i < 4)
 			continue; // the length is checked before

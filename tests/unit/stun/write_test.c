@@ -63,7 +63,8 @@ static void errors_are_encoded(void **state)
 		stun_writer_start(&w, out, sizeof(out), 0x0113, txid);
 		stun_put_error(&w, codes[i], "Reason");
 		assert_int_equal(stun_message_parse(&m, out, stun_writer_len(&w)), STUN_PARSE_OK);
-		// 14.8: the hundreds, then the rest.
+		// 14.8: reserved bits, the hundreds, then the rest.
+		assert_int_equal(tp_load_be16(m.attr[STUN_ERROR_CODE].octets), 0);
 		assert_int_equal(m.attr[STUN_ERROR_CODE].octets[2], codes[i] / 100);
 		assert_int_equal(m.attr[STUN_ERROR_CODE].octets[3], codes[i] % 100);
 		assert_int_equal(m.attr[STUN_ERROR_CODE].len, 10);

@@ -50,6 +50,10 @@ static void software_is_an_option(void **state)
 	struct fixture f;
 
 	(void)state;
+	fixture_init(&f);
+	assert_int_equal(client_allocate(&f.h, &f.c, 0), 0);
+	assert_false(reply_has(&f.h, ATTR_SOFTWARE));
+	harness_stop(&f.h);
 	harness_init(&f.h);
 	f.h.conf.software = "Turnpike";
 	harness_start(&f.h);

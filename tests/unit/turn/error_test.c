@@ -75,6 +75,7 @@ static const struct row rows[] = {
 	{"LIFETIME of 2 octets", MSG_ALLOCATE, WITHOUT, 400, {UDP, RAW(ATTR_LIFETIME, 2, 1)}, {0}},
 	{"IPv4 asked for", MSG_ALLOCATE, WITHOUT, 0, {UDP, FAMILY(1)}, {0}},
 	{"IPv6 asked for", MSG_ALLOCATE, WITHOUT, 0, {UDP, FAMILY(2)}, {0}},
+	{"reserved bits of REQUESTED-ADDRESS-FAMILY are ignored", MSG_ALLOCATE, WITHOUT, 0, {UDP, RAW(ATTR_REQUESTED_ADDRESS_FAMILY, 4, 1, 0xff, 0xff, 0xff)}, {0}},
 	{"family 0", MSG_ALLOCATE, WITHOUT, 440, {UDP, FAMILY(0)}, {0}},
 	{"family 3", MSG_ALLOCATE, WITHOUT, 440, {UDP, FAMILY(3)}, {0}},
 	{"family of 1 octet", MSG_ALLOCATE, WITHOUT, 400, {UDP, RAW(ATTR_REQUESTED_ADDRESS_FAMILY, 1, 1)}, {0}},
