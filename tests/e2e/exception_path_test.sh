@@ -72,8 +72,10 @@ e2e_lab firewall relay-only b
 
 # An answer of the kernel to a stranger's UDP at one of our ports would show here.
 e2e_background net unreachable.log tcpdump -lni r0 "src host $TP_RELAY4 and \
-	icmp[icmptype] = icmp-unreach and (icmp[30:2] = 3478 or icmp[30:2] > 49151)"
+	(icmp[icmptype] = icmp-unreach and (icmp[30:2] = 3478 or icmp[30:2] > 49151) or
+	icmp[icmptype] = icmp-echoreply)"
 tcpdump_pid=$e2e_pid
+e2e_check "a capture begins" e2e_wait 120 grep -q listening "$E2E_TMP/unreachable.log"
 . "$(dirname "$0")/_uclient.sh"
 
 e2e_lab kill dataplane
@@ -100,6 +102,9 @@ e2e_check "without tables: ping" quiet e2e_run a ping -c 3 -i 0.2 -W 20 -q "$TP_
 e2e_check "without tables: the relay host's own UDP queries" \
 	quiet e2e_run relay $probe ask "$TP_NET4" 53 50
 e2e_check "without tables: our ports are silent" quiet e2e_run a $probe silent "$TP_RELAY4" 3478 10
+# The capture is in order: it has all that came before.
+e2e_run a ping -c 1 -s 99 -W 20 -q "$TP_RELAY4" > /dev/null
+e2e_check "the capture has the last ping" e2e_wait 120 grep -q 'echo reply.* length 107' "$E2E_TMP/unreachable.log"
 kill $tcpdump_pid
 e2e_check "nowhere did the kernel answer for our ports" \
-	eval "! grep -q unreachable '$E2E_TMP/unreachable.log'"
+	e2e_not grep -q unreachable "$E2E_TMP/unreachable.log"
