@@ -4,21 +4,12 @@
 # a restart of the control process too, and keep to caps that a reload sets. A busy machine relays
 # slower, never faster.
 . "$(dirname "$0")/_init.sh"
+. "$(dirname "$0")/_streams.sh"
 
 e2e_need_turnpike
 e2e_begin --streams
 cp "$TP_CONFIG" "$E2E_TMP/without"
 client=$E2E_TMP/client
-
-relayctl()
-{
-	e2e_run relay "$E2E_BUILD/tools/relayctl/relayctl" -s "$TP_LAB_DIR/control.sock" "$@"
-}
-
-edge_runs()
-{
-	[ "$(relayctl edge show | grep -cE '^(control|data plane) runs +yes$')" = 2 ]
-}
 
 limits_are()
 {
