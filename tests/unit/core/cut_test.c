@@ -18,6 +18,7 @@ static const struct tp_addr from6 = {{0xfd, 0x77, [15] = 1}, 0x3412, TP_FAMILY_I
 static const struct tp_addr to6 = {{0xfd, 0x77, [15] = 2}, 0x7856, TP_FAMILY_IPV6, 0};
 static uint8_t payload[1900];
 
+// Clauses: 8656 13.2-4, 13.3-2
 static void test_permission(void **state)
 {
 	static const struct {
@@ -35,6 +36,7 @@ static void test_permission(void **state)
 		{TP_FAMILY_IPV6, false, false, false, false, false},
 		{TP_FAMILY_IPV6, false, true, true, true, true},
 		{TP_FAMILY_IPV6, false, true, false, false, true},
+		{TP_FAMILY_IPV6, false, true, false, true, true},
 	};
 
 	(void)state;
