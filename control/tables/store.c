@@ -229,6 +229,11 @@ static void path_mtu(void *ctx, uint32_t allocation, const struct tp_addr *peer,
 	}
 }
 
+static void path_mtu_least(void *ctx, uint16_t mtu)
+{
+	atomic_store_explicit(&entry_of(ctx, 0)->path_mtu, mtu, memory_order_release);
+}
+
 struct turn_store tables_store(struct tables *t)
 {
 	return (struct turn_store){
@@ -251,6 +256,7 @@ struct turn_store tables_store(struct tables *t)
 		.reconnect = tables_reconnect,
 		.ticket_set = tables_ticket_set,
 		.path_mtu = path_mtu,
+		.path_mtu_least = path_mtu_least,
 		.port_cooldown = tables_port_cooldown,
 		.tombstone_add = tables_tombstone_add,
 		.reservation_add = tables_reservation_add,

@@ -16,12 +16,14 @@ struct mtu_age {
 	uint32_t allocation; // ref
 	uint32_t until_s;
 	uint32_t index; // in the pool
+	uint16_t mtu;
 };
 
 void turn_mtus_init(struct turn_mtus *m)
 {
 	ds_pool_init(&m->pool, sizeof(struct mtu_age));
 	ds_list_init(&m->queue);
+	m->least = TURN_MTU_CLASSES;
 }
 
 void turn_mtus_fini(struct turn_mtus *m)
@@ -41,6 +43,45 @@ static void store_put(struct turn_server *s, const struct turn_allocation *a,
 	if (s->store.path_mtu != NULL)
 		s->store.path_mtu(s->store.ctx, a->ref, peer, mtu);
 }
+
+// ---- the least of all ---------------------------------------------------------------------------
+
+static void least_say(struct turn_server *s)
+{
+	struct turn_mtus *m = &s->mtus;
+	uint32_t least = m->least * TURN_MTU_STEP;
+
+	if (m->said && s->store.path_mtu_least != NULL)
+		s->store.path_mtu_least(
+			s->store.ctx, (uint16_t)(least > UINT16_MAX ? UINT16_MAX : least));
+}
+
+// To be called before the store learns the leg's.
+static void least_add(struct turn_server *s, uint16_t mtu)
+{
+	struct turn_mtus *m = &s->mtus;
+
+	m->of[mtu / TURN_MTU_STEP]++;
+	if (mtu / TURN_MTU_STEP >= m->least)
+		return;
+	m->least = mtu / TURN_MTU_STEP;
+	least_say(s);
+}
+
+// To be called after the store has forgotten it.
+static void least_remove(struct turn_server *s, uint16_t mtu)
+{
+	struct turn_mtus *m = &s->mtus;
+
+	m->of[mtu / TURN_MTU_STEP]--;
+	if (m->least >= TURN_MTU_CLASSES || m->of[m->least] != 0)
+		return;
+	while (m->least < TURN_MTU_CLASSES && m->of[m->least] == 0)
+		m->least++;
+	least_say(s);
+}
+
+// ---- legs ---------------------------------------------------------------------------------------
 
 // `until_s`: nothing that was learnt later is forgotten.
 static void leg_forget(struct turn_server *s, const struct turn_allocation *a, struct turn_leg *leg,
@@ -64,11 +105,16 @@ static void age_end(struct turn_server *s, struct mtu_age *age)
 	else if (p != NULL)
 		leg_forget(s, a, &p->leg, &age->peer, age->until_s);
 	ds_list_del(&age->link);
+	least_remove(s, age->mtu);
 	ds_pool_return(&s->mtus.pool, age->index);
 }
 
 void turn_mtus_advance(struct turn_server *s, uint32_t now_s, unsigned *budget)
 {
+	if (!s->mtus.said) {
+		s->mtus.said = true;
+		least_say(s);
+	}
 	for (; *budget > 0; --*budget) {
 		struct mtu_age *age = oldest(&s->mtus);
 
@@ -82,6 +128,9 @@ uint32_t turn_mtus_next_s(const struct turn_mtus *m)
 {
 	const struct mtu_age *age = oldest(m);
 
+	// Due; 0 is a sweep's.
+	if (!m->said)
+		return 1;
 	return age != NULL ? age->until_s : UINT32_MAX;
 }
 
@@ -110,12 +159,14 @@ static void leg_learn(struct turn_server *s, const struct turn_allocation *a, st
 	age->index = index;
 	age->allocation = a->ref;
 	age->until_s = until_s;
+	age->mtu = (uint16_t)mtu;
 	age->peer = (struct tp_addr){.family = TP_FAMILY_NONE};
 	if (peer != NULL)
 		age->peer = *peer;
 	ds_list_add(&s->mtus.queue, &age->link);
 	*leg = (struct turn_leg){
 		.until_s = until_s, .mtu = (uint16_t)mtu, .source = (uint8_t)source};
+	least_add(s, (uint16_t)mtu);
 	store_put(s, a, peer, (uint16_t)mtu);
 	s->counters.path_mtus_learnt++;
 }

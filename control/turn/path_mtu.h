@@ -21,10 +21,17 @@ struct turn_leg {
 	uint8_t source; // enum turn_mtu_source
 };
 
+// How finely the least of all is known, in bytes.
+#define TURN_MTU_STEP	 64u
+#define TURN_MTU_CLASSES ((UINT16_MAX + 1u) / TURN_MTU_STEP)
+
 // Legs in the order of their times; all live equally long.
 struct turn_mtus {
 	struct ds_pool pool;
 	struct ds_list queue;
+	uint32_t of[TURN_MTU_CLASSES]; // of the queue, by MTU / TURN_MTU_STEP
+	uint32_t least;		       // the first that is not 0; TURN_MTU_CLASSES: all are
+	bool said;		       // the store knows it: not before all is restored
 };
 
 void turn_mtus_init(struct turn_mtus *m);

@@ -329,6 +329,15 @@ static inline const struct tp_entry *entry_at(const struct burst *b, uint32_t in
 	return &b->w->table.entries[index];
 }
 
+// The longest IP packet that no entry's path MTU forbids, so that there need be no look at it. Of a
+// control process that does not say it, the least that it stores.
+static inline uint32_t any_leg_len(const struct tp_entry *entries)
+{
+	uint32_t least = atomic_load_explicit(&entries[0].path_mtu, memory_order_relaxed);
+
+	return least < CORE_LEG_MIN_IPV4 ? CORE_LEG_MIN_IPV4 : least;
+}
+
 static inline bool entry_expired(const _Atomic uint32_t *expires_s, uint32_t now_s)
 {
 	return now_s >= atomic_load_explicit(expires_s, memory_order_relaxed);

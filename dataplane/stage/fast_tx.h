@@ -39,8 +39,6 @@ struct fast_tx {
 
 #define FAST_TX_NO_HOP	 UINT64_MAX
 #define FAST_TX_NO_RELAY UINT32_MAX
-// A frame that no path MTU forbids: the control process never stores a smaller one.
-#define FAST_TX_ANY	 (CORE_LEG_MIN_IPV4 + WIRE_ETH_LEN)
 
 CORE_INLINE void fast_tx_begin(struct fast_tx *t, const struct burst *b, bool v4)
 {
@@ -63,6 +61,7 @@ CORE_INLINE void fast_tx_begin(struct fast_tx *t, const struct burst *b, bool v4
 static inline bool fast_tx_set_hop(struct fast_tx *t, const struct stage_worker *w, uint32_t slot)
 {
 	const uint8_t verdict = STAGE_SEND;
+	uint32_t any_len = any_leg_len(t->entries) + WIRE_ETH_LEN;
 	uint64_t word;
 	uint8_t port;
 
@@ -73,7 +72,9 @@ static inline bool fast_tx_set_hop(struct fast_tx *t, const struct stage_worker 
 	memcpy(&t->sent, &verdict, 1);
 	memcpy((uint8_t *)&t->sent + 1, &port, 1);
 	t->port_len = w->ports[port].mtu + WIRE_ETH_LEN;
-	t->max_len = t->port_len < FAST_TX_ANY ? t->port_len : FAST_TX_ANY;
+	t->max_len = t->port_len < any_len ? t->port_len : any_len;
+	if (t->max_len > t->watch_len)
+		t->max_len = t->watch_len;
 	t->slot = slot;
 	return true;
 }

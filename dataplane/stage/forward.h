@@ -110,8 +110,7 @@ static inline void send_out(
 	pkt->mtu = (uint16_t)out->max_len;
 }
 
-// The longest IP packet that leaves by the entry and a port of that MTU. Never below FAST_TX_ANY,
-// up to which the fast path does not look.
+// The longest IP packet that leaves by the entry and a port of that MTU.
 static inline uint32_t leg_mtu(const struct tp_entry *e, uint32_t port_mtu)
 {
 	uint32_t mtu = atomic_load_explicit(&e->path_mtu, memory_order_relaxed);

@@ -183,7 +183,7 @@ void records_send(struct burst *b, struct pkt_ctx *p)
 
 	if (why != TP_DROP_none) {
 		pkt_drop(b, p, why);
-	} else if (p->pkt->len + UDP_IP_MAX <= CORE_LEG_MIN_IPV4) {
+	} else if (p->pkt->len + UDP_IP_MAX <= any_leg_len(b->w->table.entries)) {
 		records_leave(b, p, 0);
 	} else {
 		p->form = FORM_RECORDS;

@@ -226,7 +226,7 @@ struct tp_entry {
 		} stream;
 	};
 	// Largest IP packet that the path towards this entry's destination takes; 0: not known, the
-	// port's MTU counts.
+	// port's MTU counts. Entry 0: the least of all; 0: not said, UINT16_MAX: none is known.
 	_Atomic uint16_t path_mtu;
 	uint16_t leg_flags; // TP_LEG_*
 	// The allocation's slot in the limits array, plus 1; 0: not limited.

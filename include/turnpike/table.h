@@ -3,7 +3,7 @@
 // control/tables.
 //
 // A bucket is one cache line, written by the control process only: eight 16-bit signatures, eight
-// 32-bit entry indexes, a link to an overflow bucket. Index 0 is empty, so entry 0 is never used.
+// 32-bit entry indexes, a link to an overflow bucket. Index 0 is empty, so entry 0 has no key.
 // Entries never move while published: a reader needs no retry.
 //
 // The orders, each visible change ONE 32-bit store by the single writer:

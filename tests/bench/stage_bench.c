@@ -277,6 +277,8 @@ int main(int argc, char **argv)
 	r = relay_create(o.flows * 8, kind);
 	if (flows == NULL)
 		return 1;
+	// As the control process says it while no leg is narrow.
+	r->entries[0].path_mtu = UINT16_MAX;
 	for (unsigned i = 0; i < o.flows; i++)
 		flow_make(r, o.family, i, &flows[i]);
 	for (unsigned i = 0; i < o.flows; i++)

@@ -375,6 +375,7 @@ static void path_mtu(void *ctx, uint32_t allocation, const struct tp_addr *peer,
 	struct fake_allocation *a = fake_allocation_at(f, allocation);
 
 	f->calls++;
+	fake_require(mtu == 0 || mtu >= f->path_mtu_least, "path MTU below the least", allocation);
 	if (peer == NULL)
 		a->path_mtu = mtu;
 	for (size_t i = 0; i < f->n_permissions; i++) {
@@ -396,6 +397,14 @@ static void path_mtu(void *ctx, uint32_t allocation, const struct tp_addr *peer,
 	}
 }
 
+static void path_mtu_least(void *ctx, uint16_t mtu)
+{
+	struct fake_store *f = ctx;
+
+	fake_require(mtu != 0, "a least path MTU of 0", 0);
+	f->path_mtu_least = mtu;
+}
+
 struct turn_store fake_store_ops(struct fake_store *f)
 {
 	struct turn_store store = {
@@ -412,6 +421,7 @@ struct turn_store fake_store_ops(struct fake_store *f)
 		.channel_refresh = channel_refresh,
 		.channel_del = channel_del,
 		.path_mtu = path_mtu,
+		.path_mtu_least = path_mtu_least,
 	};
 
 	fake_moves_fill(&store);

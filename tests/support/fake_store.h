@@ -92,6 +92,7 @@ struct fake_store {
 	size_t calls;
 	struct fake_limit limits[FAKE_LIMITS + 1];
 	size_t live_limits;
+	uint16_t path_mtu_least; // 0: not said
 };
 
 void fake_store_init(struct fake_store *f);

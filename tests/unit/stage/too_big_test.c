@@ -197,6 +197,57 @@ static void test_figures(void **state)
 	}
 }
 
+// Packets up to the least MTU of all legs are sent without a look at theirs, and no longer ones.
+static void check_least(struct call *c, enum way way, uint16_t leg, uint16_t least)
+{
+	struct tp_entry *e = c->r->entries;
+	struct stage_pkt pkt;
+	struct frame f;
+
+	e[0].path_mtu = least;
+	e[c->channel].path_mtu = e[e[c->channel].partner].path_mtu = leg;
+	e[c->allocation].path_mtu = e[c->visitor_permission].path_mtu = leg;
+	c->r->worker->ports[0].mtu = 1500;
+	for (uint16_t len = 560; len <= 1430; len += 30) {
+		uint32_t limit = leg == 0 ? 1500 : leg, out = ip_len_of(c, way, len);
+
+		// Both ends are of one family: the way out differs by the wrapping.
+		if (way == WAY_CHANNEL)
+			out -= 4;
+		else if (way == WAY_PEER_CHANNEL)
+			out += 4;
+		else if (way == WAY_PEER_DATA)
+			out += (c->peer.family == TP_FAMILY_IPV4 ? 36 : 48) + (-len & 3);
+		else
+			out = (c->peer.family == TP_FAMILY_IPV4 ? 28u : 48u) + len;
+		pkt = way_again(c, &f, way, len);
+		// As short as IPv6 allows: in fragments.
+		if (out > limit && pkt.verdict == STAGE_CUT) {
+			assert_int_equal(pkt.mtu, limit);
+			continue;
+		}
+		assert_int_equal(pkt.verdict, STAGE_SEND);
+		assert_int_equal(pkt.len == out + 14, out <= limit);
+	}
+}
+
+static void test_least_of_all(void **state)
+{
+	static const uint16_t rows[][2] = {{0, 0}, {0, 576}, {0, 1300}, {0, UINT16_MAX}, {1300, 0},
+		{1300, 100}, {1300, 1280}, {1300, 1300}};
+	static const uint8_t families[] = {TP_FAMILY_IPV4, TP_FAMILY_IPV6};
+	struct call c;
+
+	(void)state;
+	for (unsigned f = 0; f < 2; f++)
+		for (enum way way = 0; way < WAYS; way++)
+			for (unsigned i = 0; i < TP_ARRAY_LEN(rows); i++) {
+				call_start(&c, families[f], families[f]);
+				check_least(&c, way, rows[i][0], rows[i][1]);
+				call_end(&c);
+			}
+}
+
 // A sender that goes on gets a bounded number of answers, and another one its own.
 static void test_answers_are_bounded(void **state)
 {
@@ -244,6 +295,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_number_is_right),
 		cmocka_unit_test(test_figures),
+		cmocka_unit_test(test_least_of_all),
 		cmocka_unit_test(test_answers_are_bounded),
 		cmocka_unit_test(test_no_answer),
 	};

@@ -233,6 +233,8 @@ static void path_mtu_of_a_leg(void **state)
 	f->store.path_mtu(f->store.ctx, a, &peer, 0);
 	assert_int_equal(fixture_entry(f, p)->path_mtu, 0);
 	assert_int_equal(fixture_entry(f, c)->path_mtu, 0);
+	f->store.path_mtu_least(f->store.ctx, 1280);
+	assert_int_equal(tables_shm(f->t)->entries[0].path_mtu, 1280);
 }
 
 int main(void)

@@ -232,6 +232,65 @@ static void memory_is_bounded(void **state)
 	harness_stop(&f.h);
 }
 
+// The store is told the least of all, in steps of 64: at once when it falls, after the leg when it
+// rises. Packets below it are sent without a look at their leg.
+static void the_least_of_all_is_told(void **state)
+{
+	const struct tp_addr second = tp_addr_ipv4(0x09090909, 4000);
+	struct turn_report r;
+	struct fixture f;
+
+	(void)state;
+	fixture_talk(&f);
+	assert_int_equal(client_permit(&f.h, &f.c, &second), 0);
+	harness_sleep(&f.h, SECOND);
+	assert_int_equal(f.h.store.path_mtu_least, UINT16_MAX);
+	r = report(&f, 1000);
+	tell(&f, &r);
+	assert_int_equal(f.h.store.path_mtu_least, 960);
+	harness_sleep(&f.h, 200 * SECOND);
+	r.remote = second;
+	r.mtu = 1280;
+	tell(&f, &r);
+	assert_int_equal(f.h.store.path_mtu_least, 960);
+	harness_sleep(&f.h, 200 * SECOND);
+	r = report(&f, 0);
+	r.mtu = 1400;
+	tell(&f, &r); // no news
+	assert_int_equal(f.h.store.path_mtu_least, 960);
+	assert_int_equal(client_permit(&f.h, &f.c, &second), 0);
+	assert_int_equal(client_bind(&f.h, &f.c, NUMBER, &peer), 0);
+	assert_int_equal(client_refresh(&f.h, &f.c, 600), 0);
+	harness_sleep(&f.h, 201 * SECOND);
+	assert_int_equal(peer_mtu(&f), 0);
+	assert_int_equal(f.h.store.path_mtu_least, 1280);
+	harness_sleep(&f.h, 200 * SECOND);
+	assert_int_equal(f.h.store.path_mtu_least, UINT16_MAX);
+	harness_stop(&f.h);
+}
+
+// It rises at no time while the legs come back.
+static void the_least_of_all_outlives_a_restart(void **state)
+{
+	struct turn_report r;
+	struct fixture f;
+
+	(void)state;
+	fixture_talk(&f);
+	harness_sleep(&f.h, SECOND);
+	r = report(&f, 1300);
+	tell(&f, &r);
+	assert_int_equal(f.h.store.path_mtu_least, 1280);
+	harness_restart(&f.h);
+	assert_int_equal(f.h.store.path_mtu_least, 1280);
+	turn_restore_path_mtu(f.h.s, f.h.now_ns, f.ref, NULL, 1400);
+	assert_int_equal(f.h.store.path_mtu_least, 1280);
+	turn_restore_path_mtu(f.h.s, f.h.now_ns, f.ref, &peer, 1300);
+	harness_sleep(&f.h, SECOND);
+	assert_int_equal(f.h.store.path_mtu_least, 1280);
+	harness_stop(&f.h);
+}
+
 static void a_black_hole_is_no_icmp_error(void **state)
 {
 	struct turn_permission_view view;
@@ -285,6 +344,8 @@ int main(void)
 		cmocka_unit_test(values_age),
 		cmocka_unit_test(new_objects_know_it),
 		cmocka_unit_test(memory_is_bounded),
+		cmocka_unit_test(the_least_of_all_is_told),
+		cmocka_unit_test(the_least_of_all_outlives_a_restart),
 		cmocka_unit_test(a_black_hole_is_no_icmp_error),
 		cmocka_unit_test(a_view_shows_it),
 	};

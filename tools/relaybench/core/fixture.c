@@ -139,6 +139,7 @@ static int fill(struct bench_fixture *s, struct shm_error *err)
 	struct turn_store store = tables_store(s->tables);
 	uint64_t start = now_ns();
 
+	store.path_mtu_least(store.ctx, UINT16_MAX);
 	for (uint32_t i = 0; i < s->population.n_flows; i++) {
 		int rc = flow_add(s, &store, i, start);
 

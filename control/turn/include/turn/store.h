@@ -167,6 +167,9 @@ struct turn_store {
 	// The longest IP packet that leaves towards the client (`peer` NULL), or towards a peer's
 	// IP address; 0: not known. Concerns the objects that are there. May be NULL.
 	void (*path_mtu)(void *ctx, uint32_t allocation, const struct tp_addr *peer, uint16_t mtu);
+	// No leg's is less than this, from before the leg's is given; UINT16_MAX: none is known.
+	// May be NULL.
+	void (*path_mtu_least)(void *ctx, uint16_t mtu);
 
 	// State that must outlive a restart of the process, until a second of CLOCK_BOOTTIME: a
 	// relayed port in its cool-down, and the mark of a late duplicate of an Allocate request. A
