@@ -48,16 +48,17 @@ WALLS = {
     # The process turnpike-edge. It shares no library with the control process beyond lib/.
     "control/edge/wire": "lib/text",
     "control/edge/bounds": "lib/ds",
+    "control/edge/takeover": "lib/fdpass",
     "control/edge/tls": "",
     "control/edge/meter": "lib/ds",
     "control/edge/relay": "lib/ds control/edge/meter",
     "control/edge/dtls": "control/edge/tls",
     "control/edge":
         "lib/* control/ctl control/edge/serve control/edge/link control/edge/relay "
-        "control/edge/meter control/edge/tls",
+        "control/edge/meter control/edge/takeover control/edge/tls",
     "control/edge/serve":
         "lib/* control/edge/wire control/edge/bounds control/edge/tls control/edge/dtls "
-        "control/edge/link control/edge/meter",
+        "control/edge/link control/edge/meter control/edge/takeover",
     "tools/relayctl": "lib/*",
     "tools/options": "",
     "tools/turnclient": "",

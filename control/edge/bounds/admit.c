@@ -190,16 +190,21 @@ static enum admit_verdict prefix_judge(
 	return bucket_has(&p->rate, per_s, now_ns, 0) ? ADMIT_OK : ADMIT_REFUSED_handshakes_prefix;
 }
 
+static void prefix_count(struct admit *a, struct prefix *p)
+{
+	if (p->n++ > 0)
+		return;
+	ds_list_del(&p->resting);
+	a->n_resting--;
+}
+
 static void prefix_enter(struct admit *a, struct prefix *p, unsigned level, uint64_t now_ns)
 {
 	uint64_t per_s = (uint64_t)a->limits.handshakes_prefix * (level > 0 ? SITE_FACTOR : 1);
 
 	bucket_take(&p->rate, per_s, now_ns);
 	p->last_ns = now_ns;
-	if (p->n++ > 0)
-		return;
-	ds_list_del(&p->resting);
-	a->n_resting--;
+	prefix_count(a, p);
 }
 
 enum admit_verdict admit_enter(struct admit *a, uint64_t now_ns, const struct tp_addr *source)
@@ -236,6 +241,26 @@ enum admit_verdict admit_enter(struct admit *a, uint64_t now_ns, const struct tp
 	bucket_take(&a->rate, l->handshakes, now_ns);
 	a->n++;
 	return ADMIT_OK;
+}
+
+bool admit_restore(struct admit *a, const struct tp_addr *source)
+{
+	unsigned levels = levels_of(source);
+	struct prefix *p[LEVELS_MAX];
+
+	for (unsigned i = 0; i < levels; i++) {
+		struct tp_addr ip = prefix_of(source, i);
+
+		p[i] = prefix_find(a, &ip);
+		if (p[i] == NULL)
+			p[i] = prefix_add(a, &ip);
+		if (p[i] == NULL)
+			return false;
+	}
+	for (unsigned i = 0; i < levels; i++)
+		prefix_count(a, p[i]);
+	a->n++;
+	return true;
 }
 
 static void prefix_leave(struct admit *a, struct prefix *p, uint64_t now_ns)

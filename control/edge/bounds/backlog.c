@@ -66,10 +66,33 @@ static void room_make(struct backlog *b, size_t max, size_t len)
 	}
 }
 
+static bool item_add(struct backlog *b, uint64_t time_ns, const uint8_t *data, size_t len)
+{
+	struct backlog_item *item = malloc(sizeof(*item) + len);
+
+	if (item == NULL)
+		return false;
+	item->next = NULL;
+	item->time_ns = time_ns;
+	item->len = (uint16_t)len;
+	item->media = is_media(data, len);
+	if (len > 0)
+		memcpy(item->data, data, len);
+	if (b->last == NULL)
+		b->first = item;
+	else
+		b->last->next = item;
+	b->last = item;
+	b->bytes += len;
+	b->n++;
+	if (b->pool != NULL)
+		b->pool->bytes += len;
+	return true;
+}
+
 int backlog_push(struct backlog *b, const struct backlog_limits *l, uint64_t now_ns,
 	const uint8_t *data, size_t len)
 {
-	struct backlog_item *item;
 	bool media = is_media(data, len);
 	size_t max;
 
@@ -82,25 +105,7 @@ int backlog_push(struct backlog *b, const struct backlog_limits *l, uint64_t now
 		b->lost_full += media;
 		return media ? 0 : -ENOBUFS;
 	}
-	item = malloc(sizeof(*item) + len);
-	if (item == NULL)
-		return -ENOMEM;
-	item->next = NULL;
-	item->time_ns = now_ns;
-	item->len = (uint16_t)len;
-	item->media = media;
-	if (len > 0)
-		memcpy(item->data, data, len);
-	if (b->last == NULL)
-		b->first = item;
-	else
-		b->last->next = item;
-	b->last = item;
-	b->bytes += len;
-	b->n++;
-	if (b->pool != NULL)
-		b->pool->bytes += len;
-	return 0;
+	return item_add(b, now_ns, data, len) ? 0 : -ENOMEM;
 }
 
 void backlog_expire(struct backlog *b, const struct backlog_limits *l, uint64_t now_ns)
@@ -138,6 +143,48 @@ size_t backlog_take(struct backlog *b, uint8_t *out, size_t room)
 		free(item);
 	}
 	return n;
+}
+
+// ---- for another process ------------------------------------------------------------------------
+
+// Before the bytes of each message.
+struct saved {
+	uint64_t time_ns;
+	uint64_t len;
+};
+
+size_t backlog_save_size(const struct backlog *b)
+{
+	return b->n * sizeof(struct saved) + b->bytes;
+}
+
+void backlog_save(const struct backlog *b, uint8_t *out)
+{
+	for (const struct backlog_item *item = b->first; item != NULL; item = item->next) {
+		const struct saved s = {.time_ns = item->time_ns, .len = item->len};
+
+		memcpy(out, &s, sizeof(s));
+		memcpy(out + sizeof(s), item->data, item->len);
+		out += sizeof(s) + item->len;
+	}
+}
+
+bool backlog_load(struct backlog *b, const uint8_t *bytes, size_t len)
+{
+	struct saved s;
+
+	for (; len > 0; bytes += s.len, len -= s.len) {
+		if (len >= sizeof(s))
+			memcpy(&s, bytes, sizeof(s));
+		if (len < sizeof(s) || s.len > UINT16_MAX || s.len > len - sizeof(s) ||
+			!item_add(b, s.time_ns, bytes + sizeof(s), s.len)) {
+			backlog_fini(b);
+			return false;
+		}
+		bytes += sizeof(s);
+		len -= sizeof(s);
+	}
+	return true;
 }
 
 void backlog_fini(struct backlog *b)

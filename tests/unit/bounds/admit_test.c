@@ -266,6 +266,26 @@ static void memory_returns(void **state)
 	admit_destroy(a);
 }
 
+// They are there already: no limit, and no handshake of the rate.
+static void restored_connections_count(void **state)
+{
+	const struct admit_limits limits = {.connections = 3, .handshakes_prefix = 1};
+	struct admit *a = admit_create(&limits, key);
+	struct tp_addr s = four(1), other = four(0x01000000);
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		assert_true(admit_restore(a, &s));
+	assert_int_equal(admit_connections(a), 4);
+	assert_int_equal(admit_enter(a, 1, &other), ADMIT_REFUSED_connections);
+	for (unsigned i = 0; i < 4; i++)
+		admit_leave(a, 1, &s);
+	assert_int_equal(admit_connections(a), 0);
+	assert_int_equal(admit_enter(a, 1, &s), ADMIT_OK);
+	admit_leave(a, 1, &s);
+	admit_destroy(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +295,7 @@ int main(void)
 		cmocka_unit_test(a_site_leaves_room),
 		cmocka_unit_test(quiet_prefixes_have_handshakes_left),
 		cmocka_unit_test(memory_returns),
+		cmocka_unit_test(restored_connections_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -138,6 +138,38 @@ static void messages_leave_whole_and_padded(void **state)
 	assert_null(b.first);
 }
 
+static void another_process_gets_the_same_messages(void **state)
+{
+	struct backlog b = {0}, other = {0};
+	uint8_t *bytes;
+	size_t len;
+
+	(void)state;
+	push(&b, 1, CHANNEL, 20, 'a');
+	push(&b, 900, SUCCESS, 20, 'b');
+	push(&b, 901, CHANNEL, 20, 'c');
+	len = backlog_save_size(&b);
+	bytes = malloc(len);
+	assert_non_null(bytes);
+	backlog_save(&b, bytes);
+	for (size_t cut = 1; cut < len; cut++) {
+		bool whole = backlog_load(&other, bytes, cut);
+
+		// A cut between two messages is none.
+		assert_true(!whole || cut % (len / 3) == 0);
+		assert_true(whole || other.first == NULL);
+		backlog_fini(&other);
+	}
+	assert_true(backlog_load(&other, bytes, len));
+	assert_int_equal(other.bytes, b.bytes);
+	// Their times go on.
+	backlog_expire(&other, &limits, 1200);
+	assert_int_equal(other.lost_late, 1);
+	holds(&other, "bc");
+	backlog_fini(&b);
+	free(bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +178,7 @@ int main(void)
 		cmocka_unit_test(media_are_lost_by_age),
 		cmocka_unit_test(answers_alone_do_not_fit),
 		cmocka_unit_test(messages_leave_whole_and_padded),
+		cmocka_unit_test(another_process_gets_the_same_messages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

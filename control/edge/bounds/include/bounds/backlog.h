@@ -48,4 +48,10 @@ void backlog_expire(struct backlog *b, const struct backlog_limits *l, uint64_t 
 // `out`. Returns the bytes written; 0: nothing waits, or the first one needs more than `room`.
 size_t backlog_take(struct backlog *b, uint8_t *out, size_t room);
 
+// All messages with their times, for another backlog of this host.
+size_t backlog_save_size(const struct backlog *b);
+void backlog_save(const struct backlog *b, uint8_t *out);
+// Fills an empty one. False: without memory, or no backlog wrote these; then it is empty.
+bool backlog_load(struct backlog *b, const uint8_t *bytes, size_t len);
+
 void backlog_fini(struct backlog *b);

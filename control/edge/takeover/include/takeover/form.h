@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What one edge process hands to the next, as bytes: records of a head and a body, over a Unix
+// socket of one host, so host order. A descriptor may come with a record.
+//
+//   successor to predecessor   HELLO, then GO when all that may fail has been done, and TAKEN
+//   predecessor to successor   WELCOME, a SOCKET for each listening socket; after GO: LINK, a
+//                              DESCRIPTOR for each of the link's, a RELAY for each
+//                              socket of TCP allocations, a CONNECTION for each that moves,
+//                              END; after TAKEN: YOURS, and from then on CONNECTION where a
+//                              handshake was under way
+//   either                     REFUSED, with a reason
+//
+// Until YOURS nothing has changed for the predecessor. No input, output or clock here; any thread.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <turnpike/addr.h>
+
+#define TAKEOVER_MAGIC	  0x54502d45444745ull
+#define TAKEOVER_VERSION  1u // of everything below, and of what blobs hold
+#define TAKEOVER_BODY_MAX (128u << 20)
+
+enum takeover_kind {
+	TAKEOVER_HELLO = 1, // struct takeover_hello
+	TAKEOVER_WELCOME,   // struct takeover_welcome
+	TAKEOVER_SOCKET,    // struct takeover_socket, with a descriptor
+	TAKEOVER_GO,
+	TAKEOVER_LINK,	     // struct takeover_link, then `n_listeners` of the session's items
+	TAKEOVER_DESCRIPTOR, // struct takeover_descriptor, with a descriptor
+	TAKEOVER_RELAY,	     // a socket of TCP allocations, with a descriptor
+	TAKEOVER_CONNECTION, // takeover_connection_write, with a descriptor
+	TAKEOVER_END,	     // struct takeover_end
+	TAKEOVER_TAKEN,
+	TAKEOVER_YOURS,
+	TAKEOVER_REFUSED, // text
+	TAKEOVER_KINDS,
+};
+
+struct takeover_head {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t kind; // enum takeover_kind
+	uint32_t len;  // of the body
+	uint32_t reserved;
+};
+TP_ASSERT_SIZE(struct takeover_head, 24);
+
+struct takeover_hello {
+	uint32_t layout_version; // of the segment
+	uint32_t pid;
+};
+
+struct takeover_welcome {
+	uint32_t pid;
+	uint32_t n_threads;
+	uint32_t connections_max; // of one thread: handles name slots below
+	uint32_t n_sockets;
+};
+
+struct takeover_socket {
+	struct tp_addr addr;
+	uint32_t thread;
+};
+
+struct takeover_link {
+	uint64_t pair_id;     // of the tables, as the control process told it; 0: it has not
+	uint32_t dataplane;   // 1: its timer has come
+	uint32_t n_listeners; // items of <turnpike/session.h>
+};
+
+enum takeover_descriptor_kind {
+	TAKEOVER_ROLE,	  // the lock
+	TAKEOVER_SESSION, // with the control process
+	TAKEOVER_WAKING,  // the socket to the data plane
+	TAKEOVER_WAKE,	  // its timer
+	TAKEOVER_TIMER,	  // of our thread `index`
+	TAKEOVER_DESCRIPTORS,
+};
+
+struct takeover_descriptor {
+	uint32_t kind; // enum takeover_descriptor_kind
+	uint32_t index;
+};
+
+struct takeover_end {
+	uint32_t n_connections;
+	uint32_t reserved;
+};
+
+enum takeover_verdict {
+	TAKEOVER_RIGHT,
+	TAKEOVER_NOT_OURS, // another magic, an unknown kind, or a length that its body can't have
+	TAKEOVER_OTHER_VERSION,
+};
+
+struct takeover_head takeover_head_make(enum takeover_kind kind, uint32_t len);
+enum takeover_verdict takeover_head_check(const struct takeover_head *h);
+
+// ---- a connection -------------------------------------------------------------------------------
+
+enum takeover_state {
+	TAKEOVER_PROXY, // nothing was read: the header of a proxy comes first
+	TAKEOVER_FIRST, // nothing was read of what the client sends
+	TAKEOVER_WEB,	// `head` was: TURN or HTTP
+	TAKEOVER_BEGUN, // the handshake is done, nothing else was read
+	TAKEOVER_OPEN,	// `connection` is its handle
+	TAKEOVER_STATES,
+};
+
+#define TAKEOVER_BY_TLS	  0x01u // began with a ClientHello
+#define TAKEOVER_FRAMED	  0x02u // its messages are in a WebSocket
+#define TAKEOVER_SPOKE	  0x04u // a message has come
+#define TAKEOVER_BINDING  0x08u // its ConnectionBind is not answered
+#define TAKEOVER_ADMITTED 0x10u // counts against the limits
+#define TAKEOVER_FLAGS	  0x1fu
+
+// Bytes; NULL: none.
+struct takeover_blob {
+	const uint8_t *bytes;
+	size_t len;
+};
+
+enum takeover_blob_kind {
+	TAKEOVER_PARTIAL, // read, and not handed on
+	TAKEOVER_REST,	  // to leave before anything of the backlog
+	TAKEOVER_HEAD,
+	TAKEOVER_WS,
+	TAKEOVER_BACKLOG, // backlog_save
+	TAKEOVER_BLOBS,
+};
+
+struct takeover_connection {
+	struct tp_addr listener; // address and port that the client connected to
+	struct tp_addr remote;	 // the client, as a proxy named it
+	uint64_t connection;	 // OPEN; else 0
+	uint32_t thread;
+	uint16_t listener_id; // OPEN: of the session
+	uint8_t state;	      // enum takeover_state
+	uint8_t flags;	      // TAKEOVER_*
+	uint32_t skip;	      // bytes of a message too long that are still to come
+	struct takeover_blob blobs[TAKEOVER_BLOBS];
+};
+
+// Bytes that it takes.
+size_t takeover_connection_size(const struct takeover_connection *c);
+// Writes so many.
+void takeover_connection_write(const struct takeover_connection *c, uint8_t *out);
+// The blobs stay in `bytes`. False: no edge of this version wrote these.
+bool takeover_connection_read(struct takeover_connection *c, const uint8_t *bytes, size_t len);
