@@ -202,6 +202,33 @@ uint64_t edge_link_open(struct edge_link_thread *t, uint16_t listener_id,
 	return 0;
 }
 
+uint16_t edge_link_listener_of(struct edge_link_thread *t, uint64_t connection)
+{
+	const struct slot *s = slot_of(t, connection);
+
+	return s != NULL ? s->listener_id : 0;
+}
+
+bool edge_link_adopt(struct edge_link_thread *t, uint64_t connection, uint16_t listener_id,
+	const struct tp_addr *remote, uint16_t flags, void *owner)
+{
+	uint32_t egress = tp_connection_egress(connection);
+	struct slot *s;
+
+	if (!tp_connection_valid(connection) || tp_egress_thread(egress) != t->number ||
+		tp_egress_slot(egress) > t->link->settings.connections_max)
+		return false;
+	s = &t->slots[tp_egress_slot(egress)];
+	if (s->owner != NULL)
+		return false;
+	*s = (struct slot){.owner = owner,
+		.generation = tp_connection_generation(connection),
+		.listener_id = listener_id,
+		.flags = flags,
+		.remote = *remote};
+	return true;
+}
+
 uint16_t fake_edge_flags(struct edge_link_thread *t, uint64_t connection)
 {
 	const struct slot *s = slot_of(t, connection);

@@ -63,6 +63,14 @@ uint64_t edge_link_open(struct edge_link_thread *t, uint16_t listener_id,
 	return is.connection;
 }
 
+uint16_t edge_link_listener_of(struct edge_link_thread *t, uint64_t connection)
+{
+	uint32_t index;
+	const struct slot *s = connection_slot(t, connection, &index);
+
+	return s == NULL ? 0 : s->is.listener_id;
+}
+
 void edge_link_close(struct edge_link_thread *t, uint64_t connection)
 {
 	static const struct tp_session_report none;

@@ -108,6 +108,8 @@ int edge_link_thread_fd(const struct edge_link_thread *t);
 // port). `flags` are TP_REPORT_*.
 uint64_t edge_link_open(struct edge_link_thread *t, uint16_t listener_id,
 	const struct tp_addr *remote, uint16_t flags, void *owner);
+// The listener id that it was opened with; 0: the handle is gone.
+uint16_t edge_link_listener_of(struct edge_link_thread *t, uint64_t connection);
 // Forgets it, to report its end: the control process deletes its allocation. A handle that is gone
 // is fine. Both reports leave by the next edge_link_flush, all of a turn together.
 void edge_link_close(struct edge_link_thread *t, uint64_t connection);
@@ -165,6 +167,42 @@ void edge_link_flush(struct edge_link_thread *t);
 // sets the thread's descriptor.
 bool edge_link_sleep(struct edge_link_thread *t);
 void edge_link_wake(struct edge_link_thread *t);
+
+// ---- from one process to the next ---------------------------------------------------------------
+// The main thread, while no other runs.
+
+uint32_t edge_link_connections_max(const struct edge_link *l); // of one thread
+
+struct edge_link_parts {
+	int session_fd; // -1: not connected, and below
+	int waking_fd;
+	int wake_fd;
+	int timer_fds[TP_EDGE_THREADS_MAX];
+	bool dataplane; // its timer has come
+	unsigned n_threads;
+	uint32_t connections_max; // of one thread
+	uint64_t pair_id;
+	unsigned n_listeners;
+	struct tp_session_listener listeners[TP_SESSION_LISTENERS_MAX];
+};
+
+// Tells the control process all that is due, and shows the parts, whose descriptors stay the
+// link's. False: it does not read; the parts are of no use now.
+bool edge_link_hand(struct edge_link *l, struct edge_link_parts *out);
+// Lets go of all that the next process has: neither of the other two is told anything. From then
+// on connections can only be closed, and edge_link_tick must not be called; no thread may watch its
+// descriptor any more.
+void edge_link_leave(struct edge_link *l);
+
+// Takes the parts over, in a link on which nothing was done yet. 0; -EINVAL: they do not fit it,
+// and stay the caller's; or another negative errno, after which the link is of no use.
+int edge_link_take(struct edge_link *l, const struct edge_link_parts *in);
+// Registers a connection under the handle that it has, after edge_link_take. False: that is of
+// another thread, in use, or beyond connections_max.
+bool edge_link_adopt(struct edge_link_thread *t, uint64_t connection, uint16_t listener_id,
+	const struct tp_addr *remote, uint16_t flags, void *owner);
+// All are registered: from now on others may open.
+void edge_link_taken(struct edge_link *l);
 
 // ---- counters -----------------------------------------------------------------------------------
 
