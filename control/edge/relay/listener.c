@@ -80,7 +80,8 @@ void listener_open(struct edge_relay *r, const struct tp_session_order *o)
 	// Without memory the allocation has nobody that comes, and its connects fail.
 	if (l == NULL)
 		return;
-	meter_caps_set(l->meter, o->caps, r->now_ns);
+	memcpy(l->caps, o->caps, sizeof(l->caps));
+	meter_caps_set(l->meter, l->caps, r->now_ns);
 	if (fresh)
 		listener_begin(r, l);
 }
@@ -128,4 +129,26 @@ void listener_meter(struct edge_relay *r, struct listener *l)
 	l->is.to_peer = total.to_peer;
 	l->is.to_client = total.to_client;
 	relay_due(r, &l->source);
+}
+
+bool listener_adopt(struct edge_relay *r, const struct edge_relay_moved *m, int fd)
+{
+	const struct tp_session_relay *is = &m->relay;
+	struct listener *l =
+		listener_find(r, &is->local) == NULL ? listener_make(r, &is->local) : NULL;
+
+	if (l == NULL)
+		return false;
+	l->is = *is;
+	// Its bytes so far go on, and are not paid for again.
+	meter_count(l->meter, r->now_ns, true, is->to_peer);
+	meter_count(l->meter, r->now_ns, false, is->to_client);
+	memcpy(l->caps, m->caps, sizeof(l->caps));
+	meter_caps_set(l->meter, l->caps, r->now_ns);
+	l->source.fd = fd;
+	if (relay_watch(r, &l->source, EPOLLIN))
+		return true;
+	l->is.state = TP_RELAY_FAILED;
+	relay_due(r, &l->source);
+	return true;
 }

@@ -261,3 +261,32 @@ void peer_told(struct edge_relay *r, struct peer *p)
 	if (p->is.state == TP_PEER_GONE)
 		peer_free(r, p);
 }
+
+// ---- from one process to the next ---------------------------------------------------------------
+
+bool peer_adopt(struct edge_relay *r, const struct edge_relay_moved *m, int fd)
+{
+	struct listener *l = listener_find(r, &m->peer.local);
+	bool connects = m->peer.state == TP_PEER_CONNECTS;
+	struct peer *p;
+
+	if (peer_find(r, m->peer.key) != NULL || (!connects && m->peer.state != TP_PEER_WAITS))
+		return false;
+	p = peer_make(r, l, m->peer.key, &m->peer.local, &m->peer.peer);
+	if (p == NULL)
+		return false;
+	p->is = m->peer;
+	p->known = m->known != 0;
+	p->source.fd = fd;
+	ds_list_add(connects ? &r->connecting : &r->waiting, &p->timed);
+	p->since_ns = m->since_ns;
+	if (!relay_watch(r, &p->source, connects ? EPOLLOUT : 0))
+		peer_end(r, p, ENOMEM);
+	return true;
+}
+
+void peer_leave(struct edge_relay *r, struct peer *p)
+{
+	if (p->source.fd >= 0)
+		peer_free(r, p);
+}

@@ -130,7 +130,7 @@ static struct ended *ended_take(struct edge_relay *r)
 	return list;
 }
 
-static void ended_serve(struct edge_relay *r, bool counts)
+void relay_ended(struct edge_relay *r, bool counts)
 {
 	struct ended *e = ended_take(r);
 
@@ -150,7 +150,7 @@ void edge_relay_destroy(struct edge_relay *r)
 		return;
 	while (!ds_list_is_empty(&r->all))
 		listener_close(r, DS_CONTAINER(r->all.next, struct listener, link));
-	ended_serve(r, true);
+	relay_ended(r, true);
 	// Peers whose end nobody was told.
 	while (!ds_list_is_empty(&r->due)) {
 		struct source *s = DS_CONTAINER(r->due.next, struct source, due);
@@ -208,7 +208,7 @@ void edge_relay_poll(struct edge_relay *r, uint64_t now_ns)
 	for (int i = 0; i < n; i++)
 		source_event(r, events[i].data.ptr, events[i].events);
 	if (read(r->ended_fd, &count, sizeof(count)) == (ssize_t)sizeof(count))
-		ended_serve(r, true);
+		relay_ended(r, true);
 	peers_expire(r);
 	meters_look(r);
 	dead_free(r);

@@ -32,6 +32,7 @@ struct listener {
 	struct ds_list peers;
 	struct meter *meter;
 	struct tp_session_relay is;
+	struct tp_session_cap caps[TP_SESSION_CAPS_MAX]; // of the last order
 };
 
 struct peer {
@@ -79,6 +80,8 @@ struct edge_relay {
 
 // Whether the configuration has it as a relayed transport address.
 bool relay_local_right(const struct edge_relay *r, const struct tp_addr *local);
+// Takes the ends that threads have told.
+void relay_ended(struct edge_relay *r, bool counts);
 // A report is due.
 void relay_due(struct edge_relay *r, struct source *s);
 // Closes the socket, and frees the whole once no event can name it.
@@ -98,6 +101,8 @@ void listener_event(struct edge_relay *r, struct listener *l);
 void listener_told(struct edge_relay *r, struct listener *l);
 // Reports bytes that passed since the last report.
 void listener_meter(struct edge_relay *r, struct listener *l);
+// Of another process; false likewise.
+bool listener_adopt(struct edge_relay *r, const struct edge_relay_moved *m, int fd);
 
 // ---- peer.c -------------------------------------------------------------------------------------
 
@@ -117,6 +122,9 @@ void peer_event(struct edge_relay *r, struct peer *p, uint32_t events);
 void peer_ended(struct edge_relay *r, const struct ended *e);
 void peers_expire(struct edge_relay *r);
 void peer_told(struct edge_relay *r, struct peer *p);
+bool peer_adopt(struct edge_relay *r, const struct edge_relay_moved *m, int fd);
+// Forgets one that has moved.
+void peer_leave(struct edge_relay *r, struct peer *p);
 
 // ---- socket.c: descriptors, or a negative errno -------------------------------------------------
 

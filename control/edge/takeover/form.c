@@ -37,7 +37,7 @@ static void bounds_of(uint32_t kind, uint32_t *least, uint32_t *most)
 		[TAKEOVER_LINK] = {sizeof(struct takeover_link), 1u << 16},
 		[TAKEOVER_DESCRIPTOR] = {sizeof(struct takeover_descriptor),
 			sizeof(struct takeover_descriptor)},
-		[TAKEOVER_RELAY] = {1, 256},
+		[TAKEOVER_RELAY] = {1, 1024},
 		[TAKEOVER_CONNECTION] = {sizeof(struct fixed), TAKEOVER_BODY_MAX},
 		[TAKEOVER_END] = {sizeof(struct takeover_end), sizeof(struct takeover_end)},
 		[TAKEOVER_REFUSED] = {0, 256},

@@ -60,6 +60,26 @@ int edge_relay_addresses(struct edge_relay *r, const struct tp_addr *addresses, 
 // After the threads that may call edge_relay_ended. NULL is fine.
 void edge_relay_destroy(struct edge_relay *r);
 
+// ---- from one process to the next ---------------------------------------------------------------
+
+// A socket that listens, or a peer connection that no client's has joined.
+struct edge_relay_moved {
+	uint32_t kind; // TP_SESSION_RELAY or TP_SESSION_PEER
+	uint32_t known;
+	uint64_t since_ns;
+	struct tp_session_relay relay;
+	struct tp_session_peer peer;
+	struct tp_session_cap caps[TP_SESSION_CAPS_MAX]; // of a RELAY
+};
+
+typedef bool edge_relay_show_fn(void *ctx, const struct edge_relay_moved *m, int fd);
+// Shows all of them, a listener before its peers. False: a call has returned false.
+bool edge_relay_show(struct edge_relay *r, edge_relay_show_fn *show, void *ctx);
+// Closes them without a report; the ends of joined ones are reported still.
+void edge_relay_leave(struct edge_relay *r);
+// Takes one over. False: it does not fit, and the descriptor stays the caller's.
+bool edge_relay_adopt(struct edge_relay *r, const struct edge_relay_moved *m, int fd);
+
 // A descriptor for epoll (EPOLLIN): readable when edge_relay_poll has something to do.
 int edge_relay_fd(const struct edge_relay *r);
 // Takes all that came, a bounded amount, and ends what is over. To be called when the descriptor is
