@@ -12,8 +12,8 @@
 bool conn_open(struct conn *c)
 {
 	struct serve_thread *t = c->thread;
-	uint16_t id = edge_link_listener(t->serve->link, &c->port->addr,
-		c->ssl != NULL ? TP_TRANSPORT_TLS : TP_TRANSPORT_TCP);
+	uint16_t id = edge_link_listener(
+		t->serve->link, &c->port->addr, c->by_tls ? TP_TRANSPORT_TLS : TP_TRANSPORT_TCP);
 
 	if (id != 0)
 		c->connection = edge_link_open(
@@ -67,7 +67,16 @@ void begin_handshake(struct conn *c)
 	}
 	SERVE_COUNT(c->thread, handshakes, 1);
 	SERVE_COUNT(c->thread, resumed, SSL_session_reused(c->ssl));
-	begin(c, c->port->tls);
+	if (!hand_late(c))
+		begin(c, c->port->tls);
+}
+
+void begin_taken(struct conn *c)
+{
+	if (c->port->tls == NULL || c->port->tls_left)
+		conn_close(c, SERVE_CLOSE_removed);
+	else
+		begin(c, c->port->tls);
 }
 
 void conn_tls_begin(struct conn *c)

@@ -167,31 +167,15 @@ static void close_log(const struct conn *c, enum serve_close why)
 		slow_log(c, "end");
 	log_event(LOG_EV_CONNECTION_CLOSED,
 		LOG_FIELDS(log_addr("client", &c->remote), log_addr("listener", &c->port->addr),
-			log_str("reason", serve_close_name(why)), log_bool("tls", c->ssl != NULL),
+			log_str("reason", serve_close_name(why)), log_bool("tls", c->by_tls),
 			log_u64("lost_late", c->backlog.lost_late),
 			log_u64("lost_full", c->backlog.lost_full)));
 }
 
-void conn_close(struct conn *c, enum serve_close why)
+static void parts_free(struct conn *c)
 {
 	struct serve_thread *t = c->thread;
-	struct serve *s = t->serve;
 
-	if (c->fd < 0)
-		return;
-	SERVE_COUNT(t, closed[why], 1);
-	close_log(c, why);
-	if (c->connection != 0)
-		edge_link_close(t->link, c->connection);
-	if (c->admitted) {
-		pthread_mutex_lock(&s->lock);
-		admit_leave(s->admit, t->now_ns, &c->remote);
-		pthread_mutex_unlock(&s->lock);
-	}
-	// One attempt to say good-bye.
-	if (c->ssl != NULL && c->state == CONN_OPEN && c->n_rest == 0 && why != SERVE_CLOSE_tls &&
-		why != SERVE_CLOSE_broken)
-		(void)SSL_shutdown(c->ssl);
 	SSL_free(c->ssl);
 	c->ssl = NULL;
 	close(c->fd);
@@ -210,6 +194,43 @@ void conn_close(struct conn *c, enum serve_close why)
 	ds_list_del(&c->timed);
 	ds_list_add(&t->dead, &c->timed);
 	atomic_fetch_sub_explicit(&t->n_connections, 1, memory_order_relaxed);
+}
+
+static void admit_end(struct conn *c)
+{
+	struct serve_thread *t = c->thread;
+
+	if (!c->admitted)
+		return;
+	pthread_mutex_lock(&t->serve->lock);
+	admit_leave(t->serve->admit, t->now_ns, &c->remote);
+	pthread_mutex_unlock(&t->serve->lock);
+}
+
+void conn_close(struct conn *c, enum serve_close why)
+{
+	struct serve_thread *t = c->thread;
+
+	if (c->fd < 0)
+		return;
+	SERVE_COUNT(t, closed[why], 1);
+	close_log(c, why);
+	if (c->connection != 0)
+		edge_link_close(t->link, c->connection);
+	admit_end(c);
+	// One attempt to say good-bye.
+	if (c->ssl != NULL && (c->state == CONN_OPEN || c->state == CONN_PASS) && c->n_rest == 0 &&
+		why != SERVE_CLOSE_tls && why != SERVE_CLOSE_broken)
+		(void)SSL_shutdown(c->ssl);
+	parts_free(c);
+}
+
+// The other process has the socket too: its events would go on here.
+void conn_leave(struct conn *c)
+{
+	(void)epoll_ctl(c->thread->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+	admit_end(c);
+	parts_free(c);
 }
 
 void conn_reap(struct serve_thread *t)

@@ -31,6 +31,11 @@ static void lane_join(struct conn *c, unsigned worker)
 		conn_events_want(c, c->writable_wanted);
 }
 
+void hold_taken(struct conn *c)
+{
+	lane_join(c, 0);
+}
+
 bool hold_unread(struct conn *c)
 {
 	unsigned worker;

@@ -10,6 +10,7 @@
 #include <ds/list.h>
 #include <meter/meter.h>
 #include <serve/serve.h>
+#include <takeover/form.h>
 #include <wire/first.h>
 #include <wire/hello.h>
 #include <wire/upgrade.h>
@@ -97,6 +98,8 @@ struct conn {
 	bool slow_told;	      // its first loss of media is logged
 	bool held;	      // not read until its worker's ring has room
 	bool by_tls;	      // began with a ClientHello: of the port's tls listener
+	bool moves;	      // is shown to the next process
+	int pair_fd;	      // where it moves and is of TLS: our end of the pair
 	SSL *ssl;	      // NULL: plain
 	uint64_t connection;  // handle of the link; 0: not open
 	struct tp_addr remote;
@@ -170,6 +173,9 @@ struct serve {
 	struct serve_times times;
 	struct serve_thread *threads[TP_EDGE_THREADS_MAX];
 	unsigned n_threads;
+	bool paused;		// threads end and leave their connections
+	bool leaves;		// the next process has taken over
+	struct serve_next next; // where it has
 	serve_ended_fn *ended;
 	void *ended_ctx;
 };
@@ -184,8 +190,9 @@ struct serve_port *listen_port_find(struct serve *s, const struct tp_addr *addr)
 bool listen_is_stream(const struct conf_listener *l);
 // Adds the ports of a configuration that are not there yet, without sockets. 0 or a negative errno.
 int listen_ports_make(struct serve *s, const struct conf *conf);
-// A listening socket for each thread, of the ports from `first` on.
-int listen_ports_open(struct serve *s, size_t first, struct tls_error *err);
+// A listening socket for each thread, of the ports from `first` on; those of `sockets` first.
+int listen_ports_open(struct serve *s, size_t first, struct serve_socket *sockets, size_t n_sockets,
+	struct tls_error *err);
 // Closes the ports from `first` on, which no thread knows.
 void listen_ports_forget(struct serve *s, size_t first);
 void listen_ports_close(struct serve *s);
@@ -220,6 +227,8 @@ void conn_slow_note(struct conn *c);
 // Whether the reason is a limit of edge.* that holds for a connection that was admitted.
 bool conn_is_limit(enum serve_close why);
 void conn_close(struct conn *c, enum serve_close why);
+// Forgets one that is another process's.
+void conn_leave(struct conn *c);
 // Frees the connections closed in this turn.
 void conn_reap(struct serve_thread *t);
 // Closes those whose time is over. Returns when the next one is due, UINT64_MAX: none.
@@ -250,12 +259,16 @@ bool hold_bytes(struct conn *c, const uint8_t *bytes, size_t len);
 bool hold_share_is_used(struct conn *c, unsigned messages);
 // Serves those that are held, as far as there is room.
 void hold_serve(struct serve_thread *t);
+// One of another process, whose bytes go on when there is room.
+void hold_taken(struct conn *c);
 
 // ---- begin.c ------------------------------------------------------------------------------------
 
 void begin_proxy_header(struct conn *c);
 void begin_first_bytes(struct conn *c);
 void begin_handshake(struct conn *c);
+// Its handshake was done in another process.
+void begin_taken(struct conn *c);
 // The end of the relay itself for a connection whose ClientHello waits in the socket.
 void conn_tls_begin(struct conn *c);
 // Registers the connection, whose messages follow. False: it is closed.
@@ -294,6 +307,11 @@ void pass_begin(struct conn *c, const struct conf_backend *b, const uint8_t *byt
 // the peer those that are kept.
 void pass_join(struct conn *c, uint64_t key, int fd, struct meter *meter, const uint8_t *bytes,
 	size_t len);
+// Goes on as the end of TLS alone: the messages are the next process's, at the other end of `fd`,
+// which is taken over.
+void pass_bridge(struct conn *c, int fd);
+// Goes on although the control process is told that the joined connection has ended.
+void pass_orphan(struct conn *c);
 // Moves all that can be moved.
 void pass_pump(struct conn *c);
 // The bytes that have passed.
@@ -319,6 +337,8 @@ bool join_is_asked(const struct conn *c, const uint8_t *message, size_t len);
 bool join_wait(struct conn *c, const uint8_t *bytes, size_t len);
 // The answer came as a message: the connection stays as it is.
 void join_refused(struct conn *c);
+// Gives the thread a connection of another process. False: without memory.
+bool join_taken(struct serve_thread *t, const uint8_t *bytes, size_t len, int fd);
 // Takes the orders that have come for the thread.
 void join_mail(struct serve_thread *t);
 
@@ -340,11 +360,21 @@ int stream_handshake(struct conn *c, bool *wants_write);
 
 // One turn of the loop, which waits for something to do if it may. False: the thread is to end.
 bool thread_turn(struct serve_thread *t, bool may_wait);
+// Looks at the clock, for calls while it does not run.
+void thread_now(struct serve_thread *t);
 // Closes all connections.
 void thread_end(struct serve_thread *t);
 void *thread_run(void *arg);
 
 // ---- serve.c ------------------------------------------------------------------------------------
 
-// Ties the threads to the link without starting them. 0 or a negative errno.
-int serve_attach(struct serve *s, struct edge_link *link);
+// 0 or a negative errno.
+int thread_start(struct serve_thread *t);
+
+// ---- hand.c: from one process to the next
+// --------------------------------------------------------
+
+// Hands a connection whose handshake is done to the next process, if there is one. False: none.
+bool hand_late(struct conn *c);
+// Makes a connection of another process one of the thread.
+void hand_take(struct serve_thread *t, const struct takeover_connection *f, int fd);

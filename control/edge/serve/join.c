@@ -9,7 +9,8 @@
 
 #include <turnpike/entry.h>
 
-// An order: with `fd` to join, without one to part.
+// An order: with `fd` to join, without one to part; with key 0 a connection of another process,
+// whose form the data are.
 struct mail {
 	struct mail *next;
 	uint64_t key;
@@ -71,6 +72,13 @@ void serve_join(struct serve *s, uint64_t key, uint64_t connection, int fd, stru
 	join_refuse(s, key, fd, meter);
 }
 
+bool join_taken(struct serve_thread *t, const uint8_t *bytes, size_t len, int fd)
+{
+	const struct mail m = {.fd = fd, .len = len};
+
+	return mail_put(t, &m, bytes);
+}
+
 void serve_part(struct serve *s, uint64_t key, uint64_t connection)
 {
 	const struct mail m = {.key = key, .connection = connection, .fd = -1};
@@ -91,10 +99,25 @@ static struct conn *conn_find(struct ds_list *list, uint64_t connection)
 	return NULL;
 }
 
+static void taken_obey(struct serve_thread *t, const struct mail *m)
+{
+	struct takeover_connection form;
+
+	// A handle can't be taken while others are given out.
+	if (takeover_connection_read(&form, m->data, m->len) && form.connection == 0)
+		hand_take(t, &form, m->fd);
+	else
+		close(m->fd);
+}
+
 static void mail_obey(struct serve_thread *t, const struct mail *m)
 {
 	struct conn *c = conn_find(m->fd < 0 ? &t->joined : &t->binding, m->connection);
 
+	if (m->key == 0) {
+		taken_obey(t, m);
+		return;
+	}
 	// One of its ends is over.
 	if (m->fd < 0 && c == NULL) {
 		c = conn_find(&t->idle, m->connection);

@@ -130,14 +130,31 @@ static const char *socket_remedy(int rc)
 	return "see ip address, and the listener's address";
 }
 
-int listen_ports_open(struct serve *s, size_t first, struct tls_error *err)
+static int socket_take(
+	struct serve_socket *sockets, size_t n, const struct tp_addr *addr, unsigned thread)
+{
+	for (size_t i = 0; i < n; i++) {
+		int fd = sockets[i].fd;
+
+		if (fd < 0 || sockets[i].thread != thread || !tp_addr_equal(&sockets[i].addr, addr))
+			continue;
+		sockets[i].fd = -1;
+		return fd;
+	}
+	return -1;
+}
+
+int listen_ports_open(struct serve *s, size_t first, struct serve_socket *sockets, size_t n_sockets,
+	struct tls_error *err)
 {
 	char text[TEXT_ADDR_SIZE];
 
 	for (size_t i = first; i < s->n_ports; i++) {
 		for (unsigned k = 0; k < s->n_threads; k++) {
-			int fd = socket_open(&s->ports[i].addr);
+			int fd = socket_take(sockets, n_sockets, &s->ports[i].addr, k);
 
+			if (fd < 0)
+				fd = socket_open(&s->ports[i].addr);
 			s->ports[i].fds[k] = fd < 0 ? -1 : fd;
 			if (fd >= 0)
 				continue;

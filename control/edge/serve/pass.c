@@ -369,6 +369,69 @@ void pass_join(
 	pass_pump(c);
 }
 
+// Of the next process's bytes those of a record that the session keeps are the first: it looks at
+// their length alone.
+static bool record_keep(struct conn *c, struct way *down)
+{
+	if (c->n_rest == 0)
+		return true;
+	down->bytes = calloc(1, c->n_rest);
+	down->n = c->n_rest;
+	c->n_rest = 0;
+	return down->bytes != NULL;
+}
+
+static void messages_drop(struct conn *c)
+{
+	backlog_fini(&c->backlog);
+	free(c->partial);
+	free(c->head);
+	free(c->ws);
+	c->partial = c->head = NULL;
+	c->ws = NULL;
+	c->n_partial = c->n_head = 0;
+	c->connection = 0;
+	c->binding = c->held = false;
+	ds_list_del(&c->dirty);
+	ds_list_del(&c->again);
+}
+
+void pass_bridge(struct conn *c, int fd)
+{
+	struct pass *p = calloc(1, sizeof(*p));
+
+	messages_drop(c);
+	if (p == NULL) {
+		close(fd);
+		conn_close(c, SERVE_CLOSE_memory);
+		return;
+	}
+	*p = (struct pass){.fd = fd, .connected = true, .up.from = CLIENT, .down.from = BACKEND};
+	c->pass = p;
+	c->state = CONN_PASS;
+	if (!record_keep(c, &p->down) || !events_ask(c, fd, EPOLL_CTL_ADD) ||
+		!events_ask(c, c->fd, EPOLL_CTL_MOD)) {
+		conn_close(c, SERVE_CLOSE_memory);
+		return;
+	}
+	conn_time(c, &c->thread->idle);
+	// The session may hold bytes that no event tells.
+	ds_list_add(&c->thread->again, &c->again);
+}
+
+void pass_orphan(struct conn *c)
+{
+	struct serve *s = c->thread->serve;
+
+	if (c->pass == NULL || c->pass->key == 0)
+		return;
+	s->ended(s->ended_ctx, c->pass->key, c->pass->n_up, c->pass->n_down);
+	c->pass->key = 0;
+	edge_link_close(c->thread->link, c->connection);
+	c->connection = 0;
+	conn_time(c, &c->thread->idle);
+}
+
 void pass_end(struct conn *c)
 {
 	struct serve *s = c->thread->serve;

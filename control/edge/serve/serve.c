@@ -102,10 +102,14 @@ static int thread_attach(struct serve_thread *t, struct edge_link *link)
 	return rc;
 }
 
-static int thread_start(struct serve_thread *t)
+int thread_start(struct serve_thread *t)
 {
 	sigset_t all, before;
+	uint64_t count;
 	int rc;
+
+	// It may have been paused.
+	(void)!read(t->stop_fd, &count, sizeof(count));
 
 	// Signals are the main thread's, but for that of the system call filter.
 	sigfillset(&all);
@@ -127,7 +131,8 @@ static int fault(struct tls_error *err, const char *problem, const char *remedy)
 	return -1;
 }
 
-static int parts_make(struct serve *s, const struct conf *conf, struct tls_error *err)
+static int parts_make(struct serve *s, const struct conf *conf, struct serve_socket *sockets,
+	size_t n_sockets, struct tls_error *err)
 {
 	const struct admit_limits limits = limits_of(&conf->edge);
 	uint8_t key[16];
@@ -150,11 +155,17 @@ static int parts_make(struct serve *s, const struct conf *conf, struct tls_error
 		}
 	}
 	times_take(s, &conf->edge);
-	return listen_ports_open(s, 0, err);
+	return listen_ports_open(s, 0, sockets, n_sockets, err);
 }
 
 struct serve *serve_create(
 	const struct conf *conf, struct tls_tickets *tickets, struct tls_error *err)
+{
+	return serve_create_with(conf, tickets, NULL, 0, err);
+}
+
+struct serve *serve_create_with(const struct conf *conf, struct tls_tickets *tickets,
+	struct serve_socket *sockets, size_t n_sockets, struct tls_error *err)
 {
 	struct serve *s = calloc(1, sizeof(*s));
 
@@ -165,7 +176,7 @@ struct serve *serve_create(
 	}
 	s->conf = conf;
 	s->tickets = tickets;
-	if (parts_make(s, conf, err) < 0) {
+	if (parts_make(s, conf, sockets, n_sockets, err) < 0) {
 		serve_destroy(s);
 		return NULL;
 	}
@@ -204,7 +215,7 @@ int serve_attach(struct serve *s, struct edge_link *link)
 
 int serve_start(struct serve *s, struct edge_link *link)
 {
-	int rc = serve_attach(s, link);
+	int rc = s->link == NULL ? serve_attach(s, link) : 0;
 
 	for (unsigned i = 0; i < s->n_threads && rc == 0; i++)
 		rc = thread_start(s->threads[i]);
@@ -221,7 +232,8 @@ static int ports_add(struct serve *s, const struct conf *conf, struct serve_chan
 
 	if (listen_ports_make(s, conf) < 0 || association_ports_make(s, conf) < 0)
 		fault(err, "no room for more listeners", "restart turnpike-edge");
-	else if (listen_ports_open(s, first, err) == 0 && contexts_load(s, conf, err) == 0) {
+	else if (listen_ports_open(s, first, NULL, 0, err) == 0 &&
+		 contexts_load(s, conf, err) == 0) {
 		changes->added = (unsigned)(s->n_ports - first + s->n_dtls_ports - dtls_first);
 		return ports_show(s, first) < 0 ? fault(err, "no memory", "restart turnpike-edge")
 						: 0;

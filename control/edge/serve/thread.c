@@ -41,6 +41,11 @@ static void on_datagram(void *ctx, uint16_t listener_id, const struct tp_addr *r
 	association_datagram(t->associations, listener_id, remote, way, data, len);
 }
 
+void thread_now(struct serve_thread *t)
+{
+	t->now_ns = now_ns();
+}
+
 static int wait_ms(const struct serve_thread *t, uint64_t due_ns)
 {
 	if (due_ns <= t->now_ns)
@@ -177,6 +182,7 @@ void *thread_run(void *arg)
 
 	while (thread_turn(t, true))
 		;
-	thread_end(t);
+	if (!t->serve->paused)
+		thread_end(t);
 	return NULL;
 }

@@ -10,7 +10,7 @@
 
 static const struct conf_listener *listener_of(const struct conn *c)
 {
-	return c->ssl != NULL ? c->port->tls : c->port->plain;
+	return c->by_tls ? c->port->tls : c->port->plain;
 }
 
 bool web_is_for(const struct conf_listener *l)

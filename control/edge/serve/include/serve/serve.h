@@ -52,6 +52,7 @@ enum serve_close {
 // Counters of one thread, or the sum of all: X(name, description).
 #define SERVE_COUNTERS(X)                                                                          \
 	X(accepted, "connections accepted")                                                        \
+	X(taken, "connections taken over from the process before")                                 \
 	X(refused_proxy, "connections from an address that is no proxy of the listener")           \
 	X(accept_failed, "connections that the kernel could not hand over: too many files")        \
 	X(handshakes, "TLS and DTLS handshakes done")                                              \
@@ -91,10 +92,22 @@ struct serve_counters {
 struct meter;
 struct serve;
 
+// A listening socket that there is already.
+struct serve_socket {
+	struct tp_addr addr;
+	unsigned thread;
+	int fd; // -1: taken over
+};
+
 // Opens the listening sockets: a port below 1024 needs the privileges of the start. `conf` and
 // `tickets` are borrowed until serve_destroy. NULL: `err` says why.
 struct serve *serve_create(
 	const struct conf *conf, struct tls_tickets *tickets, struct tls_error *err);
+
+// Likewise, with sockets of another process where it has them for this number of threads: they are
+// taken over.
+struct serve *serve_create_with(const struct conf *conf, struct tls_tickets *tickets,
+	struct serve_socket *sockets, size_t n_sockets, struct tls_error *err);
 
 // Reads the certificates, as the user that is to read them again at a reload. 0; -1 with err filled
 // in.
@@ -136,6 +149,36 @@ void serve_join(struct serve *s, uint64_t key, uint64_t connection, int fd, stru
 	const uint8_t *data, size_t len);
 // Ends a joined one.
 void serve_part(struct serve *s, uint64_t key, uint64_t connection);
+
+// ---- from one process to the next: the main thread ----------------------------------------------
+
+// The next process: false, it can't be told. `bytes` are of takeover_connection_write; the
+// descriptor stays the caller's. After serve_leave any thread calls it, one at a time.
+struct serve_next {
+	void *ctx;
+	bool (*connection)(void *ctx, const uint8_t *bytes, size_t len, int fd);
+};
+
+// Stops the threads as they are, and starts them again. serve_resume returns 0 or a negative errno.
+void serve_pause(struct serve *s);
+int serve_resume(struct serve *s);
+typedef bool serve_socket_fn(void *ctx, const struct tp_addr *addr, unsigned thread, int fd);
+// Shows all listening sockets, which stay its own. How many; -1: a call has returned false.
+int serve_sockets_show(struct serve *s, serve_socket_fn *show, void *ctx);
+// While paused: shows the connections that move. Nothing has changed until serve_leave, and
+// serve_stay forgets it. How many they are; -1: the next process can't be told.
+int serve_hand(struct serve *s, const struct serve_next *to);
+void serve_stay(struct serve *s);
+// The next process has them: lets go of listening sockets, ends associations of DTLS, and serves
+// those that stay, once resumed, until they end. How many have moved.
+unsigned serve_leave(struct serve *s, const struct serve_next *to);
+// Takes a connection over: between serve_attach and serve_start, or while the threads run, then
+// only one without a handle. The descriptor is taken. False: no edge of this version wrote these,
+// and the descriptor is the caller's.
+bool serve_take(struct serve *s, const uint8_t *bytes, size_t len, int fd);
+// Ties the threads to the link without starting them. 0 or a negative errno. serve_start does
+// it otherwise.
+int serve_attach(struct serve *s, struct edge_link *link);
 
 // Sum over the threads.
 void serve_counters_read(struct serve *s, struct serve_counters *out);
