@@ -7,6 +7,7 @@
 #include <edge/link.h>
 #include <relay/relay.h>
 #include <serve/serve.h>
+#include <takeover/channel.h>
 
 struct edge_options {
 	const char *config;
@@ -14,12 +15,24 @@ struct edge_options {
 	const char *user;     // NULL: stays as it was started
 	bool allow_root;
 	bool no_sandbox;
+	bool take_over;
 };
 
 // A configuration to which listeners that a reload has added refer.
 struct edge_conf {
 	struct edge_conf *next;
 	struct conf *conf;
+};
+
+// What came from the process before, until this one has it.
+struct edge_before {
+	int fd; // the channel, open while it drains; -1: none
+	struct takeover_welcome welcome;
+	struct serve_socket *sockets;
+	size_t n_sockets;
+	struct edge_link_parts parts;
+	bool linked; // the parts are the link's
+	unsigned n_connections;
 };
 
 struct edge {
@@ -47,6 +60,13 @@ struct edge {
 	uint64_t trimmed;    // of them when memory was given back
 	uint64_t trimmed_ns; // and the time
 	struct edge_link_up up;
+	struct edge_before before;
+	int next_listen_fd; // for the next process; -1: none
+	char next_path[TAKEOVER_PATH_SIZE];
+	int next_fd; // the channel to it; -1: none
+	uint64_t next_ns;
+	bool draining; // it has taken over
+	uint64_t drain_ns;
 };
 
 // False: the process ends with *status; a message or the help was printed.
@@ -64,6 +84,21 @@ void edge_stop(struct edge *e);
 
 // relays.c: the sockets of TCP allocations, after the threads were made. 0 or -1 with errno set.
 int edge_relays_open(struct edge *e);
+
+// predecessor.c: the socket by which the next process finds this one. 0 or a negative errno.
+int edge_next_open(struct edge *e);
+void edge_next_close(struct edge *e);
+// Serves it.
+void edge_next_poll(struct edge *e);
+
+// successor.c. All take the process before over, or do nothing without one.
+// Finds it and its listening sockets, before our own are opened. 0, or an exit status after a line.
+int edge_before_find(struct edge *e);
+// Gets the rest when all that may fail has been done. Likewise.
+int edge_before_take(struct edge *e);
+// Takes connections whose handshake was under way.
+void edge_before_poll(struct edge *e);
+void edge_before_close(struct edge *e);
 
 // The operator socket. 0 or a negative errno.
 int edge_operator_open(struct edge *e);

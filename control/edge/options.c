@@ -20,6 +20,11 @@ static const char help[] =
 	"                      turnpike-edge where tools/install-users ran\n"
 	"  --allow-root        stays uid 0, which is refused otherwise\n"
 	"  --no-sandbox        without the system call filter and bounds of paths, for debugging\n"
+	"  --take-over         takes listening sockets and connections from the process of this\n"
+	"                      instance that runs, which ends when its connections of TLS have\n"
+	"                      ended, after edge.drain at the latest; starts as always if there "
+	"is\n"
+	"                      none\n"
 	"  --help, --version\n\n"
 	"signals: TERM or INT stops; HUP reads configuration and certificates again\n\n"
 	"exit codes: 0 stopped; 1 failed, the log says why; 2 usage; 3 the configuration has\n"
@@ -43,6 +48,9 @@ static bool option_take(struct edge_options *o, int c)
 	case 's':
 		o->no_sandbox = true;
 		return true;
+	case 't':
+		o->take_over = true;
+		return true;
 	default:
 		return false;
 	}
@@ -56,6 +64,7 @@ bool edge_options_parse(struct edge_options *o, int argc, char **argv, int *stat
 		{"user", required_argument, NULL, 'u'},
 		{"allow-root", no_argument, NULL, 'R'},
 		{"no-sandbox", no_argument, NULL, 's'},
+		{"take-over", no_argument, NULL, 't'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},

@@ -150,7 +150,7 @@ static void signals_read(struct edge *e)
 	struct tls_error err;
 
 	while (read(e->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		if (info.ssi_signo == SIGHUP)
+		if (info.ssi_signo == SIGHUP && !e->draining)
 			(void)edge_reload(e, &err);
 		else if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
 			e->stopping = true;
@@ -195,12 +195,32 @@ static void memory_return(struct edge *e)
 static void second_pass(struct edge *e)
 {
 	memory_return(e);
-	certificates_watch(e);
+	if (!e->draining)
+		certificates_watch(e);
 	proc_denied_log();
-	if (!proc_role_check(&e->place, SHM_ROLE_EDGE, e->role_fd, &e->lock_reported))
+	if (!e->draining &&
+		!proc_role_check(&e->place, SHM_ROLE_EDGE, e->role_fd, &e->lock_reported))
 		e->failed = e->stopping = true;
 	log_tick();
 	proc_notify("WATCHDOG=1");
+}
+
+static void serve_pass(struct edge *e)
+{
+	edge_relay_poll(e->relay, e->now_ns);
+	edge_link_tick(e->link, e->now_ns);
+	ctl_server_poll(e->ctl, e->now_ns);
+	ctl_server_advance(e->ctl, e->now_ns);
+	edge_before_poll(e);
+	others_watch(e);
+	edge_next_poll(e);
+}
+
+// The next process has all but the connections that stay.
+static void drain_pass(struct edge *e)
+{
+	if (serve_connections(e->serve) == 0 || e->now_ns >= e->drain_ns)
+		e->stopping = true;
 }
 
 void edge_run(struct edge *e)
@@ -211,23 +231,23 @@ void edge_run(struct edge *e)
 	while (!e->stopping) {
 		struct pollfd fds[] = {
 			{.fd = e->signal_fd, .events = POLLIN},
-			{.fd = edge_link_fd(e->link), .events = POLLIN},
-			{.fd = ctl_server_fd(e->ctl), .events = POLLIN},
-			{.fd = edge_relay_fd(e->relay), .events = POLLIN},
+			{.fd = e->draining ? -1 : edge_link_fd(e->link), .events = POLLIN},
+			{.fd = e->draining ? -1 : ctl_server_fd(e->ctl), .events = POLLIN},
+			{.fd = e->draining ? -1 : edge_relay_fd(e->relay), .events = POLLIN},
+			{.fd = e->before.fd, .events = POLLIN},
+			{.fd = e->next_listen_fd, .events = POLLIN},
+			{.fd = e->draining ? -1 : e->next_fd, .events = POLLIN},
 		};
-		uint64_t now_ns;
 
 		(void)poll(fds, TP_ARRAY_LEN(fds), TICK_MS);
-		now_ns = proc_now_ns();
+		e->now_ns = proc_now_ns();
 		signals_read(e);
-		e->now_ns = now_ns;
-		edge_relay_poll(e->relay, now_ns);
-		edge_link_tick(e->link, now_ns);
-		ctl_server_poll(e->ctl, now_ns);
-		ctl_server_advance(e->ctl, now_ns);
-		others_watch(e);
-		if (now_ns >= second_ns + TP_NS_PER_S) {
-			second_ns = now_ns;
+		if (e->draining)
+			drain_pass(e);
+		else
+			serve_pass(e);
+		if (e->now_ns >= second_ns + TP_NS_PER_S) {
+			second_ns = e->now_ns;
 			second_pass(e);
 		}
 	}
@@ -247,8 +267,10 @@ void edge_stop(struct edge *e)
 		serve_counters_read(e->serve, &c);
 	}
 	// The ends of the connections are told.
-	if (e->link != NULL)
+	if (e->link != NULL && !e->draining)
 		edge_link_tick(e->link, proc_now_ns());
+	edge_next_close(e);
+	edge_before_close(e);
 	serve_destroy(e->serve);
 	edge_link_destroy(e->link);
 	edge_relay_destroy(e->relay);

@@ -81,12 +81,18 @@ static int place_take(struct edge *e)
 				log_str("remedy", "make it and restart all: tools/install-users")));
 	// This process is no member.
 	shm_tables_group_set((gid_t)-1);
-	e->serve = serve_create(e->conf, e->tickets, &fault);
+	status = edge_before_find(e);
+	if (status != 0)
+		return status;
+	e->serve = serve_create_with(
+		e->conf, e->tickets, e->before.sockets, e->before.n_sockets, &fault);
 	if (e->serve == NULL)
 		return failed(&fault);
 	status = proc_user_take(&e->place, e->conf, e->options.user, false);
 	if (status != 0)
 		return status;
+	if (e->before.fd >= 0)
+		return 0;
 	e->role_fd = shm_role_lock(&e->place, SHM_ROLE_EDGE, &err);
 	return e->role_fd < 0 ? proc_shm_failed(&err) : 0;
 }
@@ -141,15 +147,23 @@ static int signals_take(struct edge *e)
 	return e->signal_fd < 0 ? -errno : shm_guard_install();
 }
 
+// Handles of the process before have a slot, too.
+static uint32_t connections_max(const struct edge *e)
+{
+	uint32_t most = e->conf->edge.connections;
+
+	if (e->before.fd >= 0 && most < e->before.welcome.connections_max)
+		most = e->before.welcome.connections_max;
+	return most < TP_CONNECTION_SLOT_MAX - 1 ? most : TP_CONNECTION_SLOT_MAX - 1;
+}
+
 static int link_take(struct edge *e)
 {
 	const struct edge_link_settings settings = {
 		.place = &e->place,
 		.n_workers = e->conf->dataplane.workers,
 		.n_threads = e->conf->edge.threads,
-		.connections_max = e->conf->edge.connections < TP_CONNECTION_SLOT_MAX - 1
-					   ? e->conf->edge.connections
-					   : TP_CONNECTION_SLOT_MAX - 1,
+		.connections_max = connections_max(e),
 		.relay = &e->relaying,
 	};
 
@@ -168,12 +182,10 @@ static int link_take(struct edge *e)
 static int confine(const struct edge *e)
 {
 	static const int calls[] = {
-		SCMP_SYS(eventfd2),
-		SCMP_SYS(timerfd_create),
-		SCMP_SYS(timerfd_gettime),
+		SCMP_SYS(eventfd2), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_gettime),
 		SCMP_SYS(dup3), // the link puts new timers in the place of old ones
-		SCMP_SYS(bind),
-		SCMP_SYS(listen),
+		SCMP_SYS(bind), SCMP_SYS(listen),
+		SCMP_SYS(socketpair), // to a process that takes over
 	};
 	static const struct proc_sandbox sandbox = {
 		.allow = PROC_ALLOW_READ | PROC_ALLOW_REMOVE | PROC_ALLOW_UNIX | PROC_ALLOW_MAKE |
@@ -219,6 +231,13 @@ static int parts_take(struct edge *e)
 	status = link_take(e);
 	if (status != 0)
 		return status;
+	status = edge_before_take(e);
+	if (status != 0)
+		return status;
+	rc = edge_next_open(e);
+	if (rc < 0)
+		return proc_start_failed(TAKEOVER_SOCKET_NAME, rc,
+			"set runtime_directory to a directory of its own");
 	rc = edge_operator_open(e);
 	if (rc < 0)
 		return proc_start_failed(
@@ -239,6 +258,9 @@ int edge_start(struct edge *e, const struct edge_options *o, struct conf *conf)
 		.conf = conf,
 		.role_fd = -1,
 		.signal_fd = -1,
+		.before.fd = -1,
+		.next_listen_fd = -1,
+		.next_fd = -1,
 		.started_ns = proc_now_ns()};
 	if (!conf_has_edge(conf))
 		return proc_start_failed("the configuration has no listener of tcp, tls or dtls", 0,

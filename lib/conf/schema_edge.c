@@ -105,6 +105,14 @@ static const struct rule edge_rules[] = {
 		.unit = "s",
 		.text = "A connection on which nothing came for so long is closed. Clients refresh "
 			"an allocation more often than every 600 s."},
+	{.key = "drain",
+		.type = RULE_U32,
+		RULE_AT(struct conf_edge, drain_s),
+		.max = 3600,
+		.initial = "30",
+		.unit = "s",
+		.text = "Once another turnpike-edge has taken over (`--take-over`), the one before "
+			"serves its TLS connections for so long, then closes them."},
 	{.key = "queue_age_ms",
 		.type = RULE_U32,
 		RULE_AT(struct conf_edge, queue_age_ms),

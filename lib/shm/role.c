@@ -134,6 +134,16 @@ int shm_role_lock(const struct shm_place *p, const char *role, struct shm_error 
 	return fd;
 }
 
+void shm_role_take(int fd)
+{
+	char text[24];
+	int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+
+	// Both processes share the position.
+	if (ftruncate(fd, 0) == 0)
+		(void)!pwrite(fd, text, (size_t)n, 0);
+}
+
 enum shm_lock_fate shm_role_check(const struct shm_place *p, const char *role, int fd)
 {
 	char path[2 * SHM_PATH_MAX], second[2 * SHM_PATH_MAX];

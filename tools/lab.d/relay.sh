@@ -168,6 +168,21 @@ relay_kill()
 	process_end "$name" "$LAB_SIGNAL" 10 || lab_die "$name lives 10 s after SIG$LAB_SIGNAL"
 }
 
+# Another edge takes over; the one before ends by itself, and has the name edge-before meanwhile.
+relay_upgrade_command()
+{
+	local name
+
+	relay_process_argument "$@"
+	[ "$1" = edge ] || lab_die "only an edge takes over"
+	relay_need_binaries
+	name=$(relay_name edge "$LAB_NODE")
+	[ ! -e "$LAB_DIR/pids/$name" ] || mv "$LAB_DIR/pids/$name" "$LAB_DIR/pids/$name-before"
+	process_spawn "$name" "$(relay_namespace "$LAB_NODE")" "$LAB_DIR/$name.log" \
+		"$(relay_binary edge)" --config "$(config_file "$LAB_NODE")" --user turnpike-edge \
+		--take-over
+}
+
 # Returns when the relay forwards again, or at once where the other process is not there.
 relay_start_command()
 {

@@ -85,6 +85,7 @@ static void defaults_are_told_right(void **state)
 	assert_int_equal(a->edge.handshake_rate_per_prefix, b->edge.handshake_rate_per_prefix);
 	assert_int_equal(a->edge.handshake_timeout_s, b->edge.handshake_timeout_s);
 	assert_int_equal(a->edge.idle_timeout_s, b->edge.idle_timeout_s);
+	assert_int_equal(a->edge.drain_s, b->edge.drain_s);
 	assert_int_equal(a->edge.queue_age_ms, b->edge.queue_age_ms);
 	assert_int_equal(a->edge.queue_bytes, b->edge.queue_bytes);
 	assert_int_equal(a->protocol.channel_max, b->protocol.channel_max);

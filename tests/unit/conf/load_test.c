@@ -362,6 +362,7 @@ static const char streams[] =
 		     "  handshake_rate_per_prefix: 3\n"
 		     "  handshake_timeout: 2\n"
 		     "  idle_timeout: 11\n"
+		     "  drain: 12\n"
 		     "  queue_age_ms: 500\n"
 		     "  queue_bytes: 20000\n";
 
@@ -414,6 +415,7 @@ static void assert_streams(const struct conf *c)
 	assert_int_equal(c->edge.handshake_rate_per_prefix, 3);
 	assert_int_equal(c->edge.handshake_timeout_s, 2);
 	assert_int_equal(c->edge.idle_timeout_s, 11);
+	assert_int_equal(c->edge.drain_s, 12);
 	assert_int_equal(c->edge.queue_age_ms, 500);
 	assert_int_equal(c->edge.queue_bytes, 20000);
 }

@@ -132,6 +132,7 @@ struct conf_edge {
 	uint32_t handshake_rate_per_prefix; // per second; 0: no limit
 	uint32_t handshake_timeout_s;
 	uint32_t idle_timeout_s;
+	uint32_t drain_s; // of a process that another has taken over
 	uint32_t queue_age_ms;
 	uint32_t queue_bytes;
 };

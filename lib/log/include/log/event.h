@@ -65,6 +65,11 @@
 	X(EDGE_UP, "edge_up", INFO, 10, "The edge is attached: TCP, TLS and DTLS are served.")     \
 	X(EDGE_DOWN, "edge_down", WARNING, 10,                                                     \
 		"The edge is gone, and with it all connections by TCP, TLS and DTLS.")             \
+	X(EDGE_TAKEN_OVER, "edge_taken_over", INFO, 10,                                            \
+		"Another turnpike-edge has the listening sockets and the connections; the line "   \
+		"counts them.")                                                                    \
+	X(EDGE_TAKE_OVER_FAILED, "edge_take_over_failed", WARNING, 10,                             \
+		"A turnpike-edge was not taken over; it goes on.")                                 \
 	X(PORT_STARTED, "port_started", INFO, 20, "A port of the data plane is open.")             \
 	X(PORT_FAILED, "port_failed", ERROR, 20, "A port of the data plane could not be opened.")  \
 	X(PORT_LINK, "port_link", WARNING, 10, "The link of a port went up or down.")              \

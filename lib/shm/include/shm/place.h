@@ -88,6 +88,9 @@ enum shm_lock_fate {
 	SHM_LOCK_TAKEN,	     // another process plays the role
 };
 
+// Writes this process's number into a lock that came from the role's last holder by descriptor.
+void shm_role_take(int fd);
+
 // Looks at the name of a role's lock, which this process holds by `fd`; two system calls. A lock
 // whose name is gone keeps nobody out.
 enum shm_lock_fate shm_role_check(const struct shm_place *p, const char *role, int fd);

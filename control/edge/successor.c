@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Takes over from the process before. If that one dies meanwhile, this one goes on with what it
+// has.
+#include "edge.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <log/log.h>
+#include <proc/clock.h>
+#include <proc/start.h>
+
+#define REMEDY "restart it instead: its clients connect again"
+
+static int failed(struct edge *e, const char *problem)
+{
+	edge_before_close(e);
+	log_event(LOG_EV_EDGE_TAKE_OVER_FAILED,
+		LOG_FIELDS(log_str("problem", problem), log_str("remedy", REMEDY)));
+	return PROC_EXIT_FAILED;
+}
+
+static int failed_rc(struct edge *e, int rc)
+{
+	return failed(e, rc == -EPROTONOSUPPORT
+				 ? "the process before speaks another version of this"
+			 : rc == -EPERM	 ? "its socket is another user's"
+			 : rc == -EPROTO ? "the other side is no turnpike-edge"
+					 : strerror(-rc));
+}
+
+void edge_before_close(struct edge *e)
+{
+	struct edge_before *b = &e->before;
+
+	for (size_t i = 0; i < b->n_sockets; i++) {
+		if (b->sockets[i].fd >= 0)
+			close(b->sockets[i].fd);
+	}
+	free(b->sockets);
+	b->sockets = NULL;
+	b->n_sockets = 0;
+	if (b->fd >= 0)
+		close(b->fd);
+	b->fd = -1;
+}
+
+// ---- finding it ---------------------------------------------------------------------------------
+
+static uid_t user_of(const struct edge *e)
+{
+	const struct passwd *pw = e->options.user != NULL ? getpwnam(e->options.user) : NULL;
+
+	return pw != NULL ? pw->pw_uid : geteuid();
+}
+
+static int expect(struct edge *e, enum takeover_kind kind, struct takeover_record *r)
+{
+	int rc = takeover_receive(e->before.fd, r);
+
+	if (rc == 0 && r->head.kind != kind) {
+		rc = r->head.kind == TAKEOVER_REFUSED ? -ECANCELED : -EPROTO;
+		takeover_record_free(r);
+	}
+	return rc;
+}
+
+static int welcome_receive(struct edge *e)
+{
+	const struct takeover_hello hello = {
+		.layout_version = TP_LAYOUT_VERSION, .pid = (uint32_t)getpid()};
+	struct edge_before *b = &e->before;
+	struct takeover_record r;
+	int rc = takeover_send(b->fd, TAKEOVER_HELLO, &hello, sizeof(hello), -1);
+
+	if (rc == 0)
+		rc = expect(e, TAKEOVER_WELCOME, &r);
+	if (rc < 0)
+		return rc;
+	memcpy(&b->welcome, r.body, sizeof(b->welcome));
+	takeover_record_free(&r);
+	if (b->welcome.n_threads == 0 || b->welcome.n_threads > TP_EDGE_THREADS_MAX ||
+		b->welcome.n_sockets > (1u << 17))
+		return -EPROTO;
+	b->sockets = calloc(b->welcome.n_sockets + 1, sizeof(*b->sockets));
+	return b->sockets == NULL ? -ENOMEM : 0;
+}
+
+static int sockets_receive(struct edge *e)
+{
+	struct edge_before *b = &e->before;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < b->welcome.n_sockets && rc == 0; i++) {
+		struct takeover_socket socket;
+		struct takeover_record r;
+
+		rc = expect(e, TAKEOVER_SOCKET, &r);
+		if (rc < 0)
+			break;
+		memcpy(&socket, r.body, sizeof(socket));
+		b->sockets[b->n_sockets++] = (struct serve_socket){
+			.addr = socket.addr, .thread = socket.thread, .fd = r.fd};
+		r.fd = -1;
+		takeover_record_free(&r);
+	}
+	return rc;
+}
+
+int edge_before_find(struct edge *e)
+{
+	struct edge_before *b = &e->before;
+	int rc;
+
+	if (!e->options.take_over)
+		return 0;
+	b->fd = takeover_connect(e->place.run_directory, user_of(e));
+	if (b->fd == -ENOENT || b->fd == -ECONNREFUSED) {
+		b->fd = -1;
+		return 0;
+	}
+	if (b->fd < 0) {
+		rc = b->fd;
+		b->fd = -1;
+		return failed_rc(e, rc);
+	}
+	rc = welcome_receive(e);
+	if (rc == 0)
+		rc = sockets_receive(e);
+	if (rc < 0)
+		return failed_rc(e, rc);
+	if (e->conf->edge.threads != b->welcome.n_threads)
+		log_event(LOG_EV_CONFIG_WARNING,
+			LOG_FIELDS(log_str("key", "edge.threads"),
+				log_str("problem", "a process that takes over keeps their number"),
+				log_u64("threads", b->welcome.n_threads),
+				log_str("remedy", "restart turnpike-edge")));
+	e->conf->edge.threads = b->welcome.n_threads;
+	return 0;
+}
+
+// ---- taking over --------------------------------------------------------------------------------
+
+static int link_receive(struct edge_before *b, const struct takeover_record *r)
+{
+	struct takeover_link link;
+
+	memcpy(&link, r->body, sizeof(link));
+	if (link.n_listeners > TP_SESSION_LISTENERS_MAX ||
+		r->head.len != sizeof(link) + link.n_listeners * sizeof(b->parts.listeners[0]))
+		return -EPROTO;
+	b->parts = (struct edge_link_parts){.session_fd = -1,
+		.waking_fd = -1,
+		.wake_fd = -1,
+		.dataplane = link.dataplane != 0,
+		.n_threads = b->welcome.n_threads,
+		.connections_max = b->welcome.connections_max,
+		.pair_id = link.pair_id,
+		.n_listeners = link.n_listeners};
+	for (unsigned i = 0; i < TP_EDGE_THREADS_MAX; i++)
+		b->parts.timer_fds[i] = -1;
+	memcpy(b->parts.listeners, r->body + sizeof(link),
+		link.n_listeners * sizeof(b->parts.listeners[0]));
+	return 0;
+}
+
+static int descriptor_receive(struct edge *e, struct takeover_record *r)
+{
+	struct edge_link_parts *p = &e->before.parts;
+	int *const places[TAKEOVER_DESCRIPTORS] = {
+		[TAKEOVER_ROLE] = &e->role_fd,
+		[TAKEOVER_SESSION] = &p->session_fd,
+		[TAKEOVER_WAKING] = &p->waking_fd,
+		[TAKEOVER_WAKE] = &p->wake_fd,
+	};
+	struct takeover_descriptor d;
+	int *place;
+
+	memcpy(&d, r->body, sizeof(d));
+	if (d.kind >= TAKEOVER_DESCRIPTORS || d.index >= TP_EDGE_THREADS_MAX || r->fd < 0)
+		return -EPROTO;
+	place = d.kind == TAKEOVER_TIMER ? &p->timer_fds[d.index] : places[d.kind];
+	if (*place >= 0)
+		return -EPROTO;
+	*place = r->fd;
+	r->fd = -1;
+	return 0;
+}
+
+static int relay_receive(struct edge *e, struct takeover_record *r)
+{
+	struct edge_relay_moved m;
+
+	if (r->head.len != sizeof(m) || r->fd < 0)
+		return -EPROTO;
+	memcpy(&m, r->body, sizeof(m));
+	if (edge_relay_adopt(e->relay, &m, r->fd))
+		r->fd = -1;
+	return 0;
+}
+
+// Connections follow: the link has to be there.
+static int link_begin(struct edge *e)
+{
+	int rc;
+
+	if (e->before.linked)
+		return 0;
+	rc = edge_link_take(e->link, &e->before.parts);
+	if (rc == 0)
+		rc = serve_attach(e->serve, e->link);
+	e->before.linked = rc == 0;
+	return rc;
+}
+
+static int connection_receive(struct edge *e, struct takeover_record *r)
+{
+	int rc = link_begin(e);
+
+	if (rc < 0)
+		return rc;
+	if (r->fd < 0 || !serve_take(e->serve, r->body, r->head.len, r->fd))
+		return -EPROTO;
+	r->fd = -1;
+	e->before.n_connections++;
+	return 0;
+}
+
+// 1: it was the last one.
+static int record_take(struct edge *e, struct takeover_record *r)
+{
+	int rc;
+
+	switch (r->head.kind) {
+	case TAKEOVER_LINK:
+		return link_receive(&e->before, r);
+	case TAKEOVER_DESCRIPTOR:
+		return descriptor_receive(e, r);
+	case TAKEOVER_RELAY:
+		return relay_receive(e, r);
+	case TAKEOVER_CONNECTION:
+		return connection_receive(e, r);
+	case TAKEOVER_END:
+		rc = link_begin(e);
+		return rc == 0 ? 1 : rc;
+	case TAKEOVER_REFUSED:
+		return -ECANCELED;
+	default:
+		return -EPROTO;
+	}
+}
+
+static int all_receive(struct edge *e)
+{
+	struct takeover_record r;
+	int rc = takeover_send(e->before.fd, TAKEOVER_GO, NULL, 0, -1);
+
+	while (rc == 0) {
+		rc = takeover_receive(e->before.fd, &r);
+		if (rc < 0)
+			break;
+		rc = record_take(e, &r);
+		takeover_record_free(&r);
+	}
+	if (rc == 1)
+		rc = takeover_send(e->before.fd, TAKEOVER_TAKEN, NULL, 0, -1);
+	if (rc == 0)
+		rc = expect(e, TAKEOVER_YOURS, &r);
+	if (rc == 0)
+		takeover_record_free(&r);
+	return rc;
+}
+
+static bool has_died(int rc)
+{
+	return rc == -EPIPE || rc == -ECONNRESET;
+}
+
+static int role_take(struct edge *e)
+{
+	struct shm_error err;
+
+	if (e->role_fd >= 0) {
+		shm_role_take(e->role_fd);
+		return 0;
+	}
+	e->role_fd = shm_role_lock(&e->place, SHM_ROLE_EDGE, &err);
+	return e->role_fd < 0 ? proc_shm_failed(&err) : 0;
+}
+
+int edge_before_take(struct edge *e)
+{
+	struct edge_before *b = &e->before;
+	int rc;
+
+	if (b->fd < 0)
+		return 0;
+	rc = all_receive(e);
+	if (rc < 0 && !has_died(rc))
+		return failed_rc(e, rc);
+	// Ports that the configuration has no longer end here.
+	if (has_died(rc))
+		edge_before_close(e);
+	if (b->linked)
+		edge_link_taken(e->link);
+	log_event(LOG_EV_EDGE_TAKEN_OVER,
+		LOG_FIELDS(log_str("part", "after"), log_u64("connections", b->n_connections),
+			log_u64("sockets", b->welcome.n_sockets), log_bool("died", has_died(rc))));
+	return role_take(e);
+}
+
+void edge_before_poll(struct edge *e)
+{
+	struct takeover_record r;
+	int rc;
+
+	if (e->before.fd < 0 || !takeover_has_come(e->before.fd))
+		return;
+	rc = takeover_receive(e->before.fd, &r);
+	if (rc == 0 && r.head.kind == TAKEOVER_CONNECTION)
+		rc = connection_receive(e, &r);
+	if (rc < 0) {
+		edge_before_close(e);
+		return;
+	}
+	takeover_record_free(&r);
+}

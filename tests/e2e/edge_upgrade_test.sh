@@ -1,0 +1,126 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The edge is taken over again and again: calls by TCP and TLS lose no message and make no
+# connection anew, clients that connect meanwhile are not refused, and each process that was taken
+# over ends with its last connection, or after edge.drain.
+. "$(dirname "$0")/_init.sh"
+
+e2e_need_turnpike
+e2e_begin --streams
+upgrades=10
+
+relayctl()
+{
+	e2e_run relay "$E2E_BUILD/tools/relayctl/relayctl" -s "$TP_LAB_DIR/control.sock" "$@"
+}
+
+edge_runs()
+{
+	[ "$(relayctl edge show | grep -cE '^(control|data plane) runs +yes$')" = 2 ]
+}
+
+edge_pid()
+{
+	relayctl -j edge show > "$E2E_TMP/edge" 2>/dev/null && e2e_json "$E2E_TMP/edge" "r['pid']"
+}
+
+lab_pid()
+{
+	local pid rest
+
+	read -r pid rest < "$TP_LAB_DIR/pids/$1" && echo "$pid"
+}
+
+is_new()
+{
+	[ "$(edge_pid)" = "$(lab_pid edge)" ]
+}
+
+is_gone()
+{
+	! kill -0 "$1" 2>/dev/null
+}
+
+upgrade()
+{
+	e2e_lab upgrade edge && e2e_wait 60 is_new
+}
+
+# says CLIENTS ANSWER: the next line of a coprocess.
+says()
+{
+	local -n client=$1
+
+	read -r -t 240 answer <&"${client[0]}" && [[ $answer = "$2"* ]] || { echo "got $answer"; false; }
+}
+
+asks()
+{
+	local -n client=$1
+
+	echo >&"${client[1]}" && says "$1" ready
+}
+
+ends()
+{
+	local -n client=$1
+
+	exec {client[1]}>&-
+	says "$1" all
+}
+
+talk()
+{
+	e2e_run a python3 "$E2E_TOP/tests/e2e/talk.py" "$TP_RELAY4" --transport "$1" \
+		--ca "$TP_LAB_DIR/ca.pem" --password-file "$TP_PASSWORD_FILE" 2>&1
+}
+
+counter()
+{
+	relayctl -j edge show > "$E2E_TMP/edge" && e2e_json "$E2E_TMP/edge" \
+		"[c['value'] for c in r['counters'] if c['counter'] == '$1'][0]"
+}
+
+drain_set()
+{
+	sed -i '/^    drain:/d; s/^edge:$/edge:\n    drain: '"$1"'/' "$TP_CONFIG"
+}
+
+e2e_check "the edge has found both processes" e2e_wait 60 edge_runs
+first=$(lab_pid edge)
+drain_set 300
+e2e_check "an edge without clients is taken over" upgrade
+e2e_check "and ends at once" e2e_wait 10 is_gone "$first"
+
+coproc TCP { talk tcp; }
+e2e_check "two clients by TCP talk" says TCP ready
+coproc TLS { talk tls; }
+e2e_check "two clients by TLS talk" says TLS ready
+coproc KNOCK { e2e_run a python3 "$E2E_TOP/tests/e2e/knock.py" "$TP_RELAY4" --ca "$TP_LAB_DIR/ca.pem" 2>&1; }
+e2e_check "others come and go" says KNOCK ready
+drains=$(lab_pid edge)
+for ((run = 1; run <= upgrades; run++)); do
+	e2e_check "upgrade $run" upgrade
+	e2e_check "upgrade $run: the allocations by TCP are refreshed" asks TCP
+	e2e_check "upgrade $run: those by TLS too" asks TLS
+done
+e2e_check "four connections were taken over each time" [ "$(counter taken)" -ge 4 ]
+e2e_check "the process that encrypts serves on" kill -0 "$drains"
+e2e_check "nobody was refused" ends KNOCK
+echo "connections: ${answer#all }"
+e2e_check "by TCP no message is missing" ends TCP
+echo "messages each way: ${answer#all }"
+e2e_check "by TLS no message is missing" ends TLS
+echo "messages each way: ${answer#all }"
+e2e_check "with its last connection that process ends" e2e_wait 20 is_gone "$drains"
+
+drain_set 1
+e2e_check "an edge with another edge.drain" upgrade
+coproc TLS { talk tls; }
+e2e_check "two clients by TLS" says TLS ready
+drains=$(lab_pid edge)
+e2e_check "it is taken over" upgrade
+e2e_check "after edge.drain it ends with clients" e2e_wait 30 is_gone "$drains"
+e2e_check "the new one serves" edge_runs
+e2e_check "both processes told" [ "$(grep -c edge_taken_over "$TP_LAB_DIR/edge.log")" -ge 24 ]
+e2e_check "control has not lost the edge" e2e_not grep -h edge_down "$TP_LAB_DIR/control.log"
