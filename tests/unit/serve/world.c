@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -130,6 +131,17 @@ static void listener_name(struct world *w, uint16_t id, unsigned port, uint8_t t
 	fake_edge_listener(w->link, id, &a, transport);
 }
 
+static void listeners_name(struct world *w)
+{
+	listener_name(w, WORLD_TCP, 0, TP_TRANSPORT_TCP);
+	listener_name(w, WORLD_TLS, 0, TP_TRANSPORT_TLS);
+	listener_name(w, WORLD_PROXIED, 1, TP_TRANSPORT_TCP);
+	listener_name(w, WORLD_TLS_ALONE, 2, TP_TRANSPORT_TLS);
+	listener_name(w, WORLD_SHARED_TCP, 3, TP_TRANSPORT_TCP);
+	listener_name(w, WORLD_SHARED_TLS, 3, TP_TRANSPORT_TLS);
+	listener_name(w, WORLD_DTLS, 2, TP_TRANSPORT_DTLS);
+}
+
 void world_start(struct world *w, const char *edge)
 {
 	const struct edge_link_settings settings = {
@@ -141,13 +153,7 @@ void world_start(struct world *w, const char *edge)
 	conf_make(w, edge);
 	w->tickets = tls_tickets_create(NULL, 0, NULL, NULL);
 	w->link = edge_link_create(&settings);
-	listener_name(w, WORLD_TCP, 0, TP_TRANSPORT_TCP);
-	listener_name(w, WORLD_TLS, 0, TP_TRANSPORT_TLS);
-	listener_name(w, WORLD_PROXIED, 1, TP_TRANSPORT_TCP);
-	listener_name(w, WORLD_TLS_ALONE, 2, TP_TRANSPORT_TLS);
-	listener_name(w, WORLD_SHARED_TCP, 3, TP_TRANSPORT_TCP);
-	listener_name(w, WORLD_SHARED_TLS, 3, TP_TRANSPORT_TLS);
-	listener_name(w, WORLD_DTLS, 2, TP_TRANSPORT_DTLS);
+	listeners_name(w);
 	w->serve = serve_create(w->conf, w->tickets, &err);
 	if (w->serve == NULL || serve_certificates_load(w->serve, &err) < 0)
 		fail_msg("%s; %s", err.problem, err.remedy);
@@ -160,14 +166,53 @@ void world_turns(struct world *w, unsigned n)
 		(void)thread_turn(w->serve->threads[0], false);
 }
 
+struct sockets {
+	struct serve_socket items[8];
+	size_t n;
+};
+
+static bool socket_copy(void *ctx, const struct tp_addr *addr, unsigned thread, int fd)
+{
+	struct sockets *s = ctx;
+
+	assert_true(s->n < 8);
+	s->items[s->n++] = (struct serve_socket){
+		.addr = *addr, .thread = thread, .fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)};
+	return true;
+}
+
+void world_next(struct world *next, struct world *w)
+{
+	const struct edge_link_settings settings = {
+		.n_workers = 1, .n_threads = 1, .connections_max = 64};
+	struct sockets sockets = {.n = 0};
+	struct tls_error err;
+
+	*next = *w;
+	next->link = edge_link_create(&settings);
+	listeners_name(next);
+	assert_int_equal(serve_sockets_show(w->serve, socket_copy, &sockets), 4);
+	next->serve = serve_create_with(w->conf, w->tickets, sockets.items, sockets.n, &err);
+	if (next->serve == NULL || serve_certificates_load(next->serve, &err) < 0)
+		fail_msg("%s; %s", err.problem, err.remedy);
+	for (size_t i = 0; i < sockets.n; i++)
+		assert_int_equal(sockets.items[i].fd, -1);
+	assert_int_equal(serve_attach(next->serve, next->link), 0);
+}
+
+void world_next_stop(struct world *next)
+{
+	thread_end(next->serve->threads[0]);
+	assert_int_equal(serve_connections(next->serve), 0);
+	assert_int_equal(fake_edge_open(next->link), 0);
+	assert_int_equal(admit_connections(next->serve->admit), 0);
+	serve_destroy(next->serve);
+	edge_link_destroy(next->link);
+}
+
 void world_stop(struct world *w)
 {
-	thread_end(w->serve->threads[0]);
-	assert_int_equal(serve_connections(w->serve), 0);
-	assert_int_equal(fake_edge_open(w->link), 0);
-	assert_int_equal(admit_connections(w->serve->admit), 0);
-	serve_destroy(w->serve);
-	edge_link_destroy(w->link);
+	world_next_stop(w);
 	tls_tickets_destroy(w->tickets);
 	conf_free(w->conf);
 }

@@ -49,6 +49,9 @@ int world_teardown(void **state);
 // `edge`: more lines of the section edge, each with its indentation.
 void world_start(struct world *w, const char *edge);
 void world_stop(struct world *w);
+// Another process of the edge, of the same configuration, with the listening sockets of the first.
+void world_next(struct world *next, struct world *w);
+void world_next_stop(struct world *next);
 // A configuration of these listeners, each a line of YAML with its indentation.
 struct conf *world_conf(const char *listeners, const char *edge);
 // Ports of 127.0.0.1 that are free, and differ.
