@@ -75,6 +75,19 @@ talk()
 		--ca "$TP_LAB_DIR/ca.pem" --password-file "$TP_PASSWORD_FILE" 2>&1
 }
 
+knock()
+{
+	e2e_run a python3 "$E2E_TOP/tests/e2e/knock.py" "$TP_RELAY4" --ca "$TP_LAB_DIR/ca.pem" 2>&1
+}
+
+# Of another coprocess, whose input ends with the last descriptor.
+hide()
+{
+	local -n other=$1
+
+	exec {other[0]}<&- {other[1]}>&-
+}
+
 counter()
 {
 	relayctl -j edge show > "$E2E_TMP/edge" && e2e_json "$E2E_TMP/edge" \
@@ -92,11 +105,11 @@ drain_set 300
 e2e_check "an edge without clients is taken over" upgrade
 e2e_check "and ends at once" e2e_wait 10 is_gone "$first"
 
-coproc TCP { talk tcp; }
+{ coproc TCP { talk tcp; }; } 2>/dev/null
 e2e_check "two clients by TCP talk" says TCP ready
-coproc TLS { talk tls; }
+{ coproc TLS { hide TCP; talk tls; }; } 2>/dev/null
 e2e_check "two clients by TLS talk" says TLS ready
-coproc KNOCK { e2e_run a python3 "$E2E_TOP/tests/e2e/knock.py" "$TP_RELAY4" --ca "$TP_LAB_DIR/ca.pem" 2>&1; }
+{ coproc KNOCK { hide TCP; hide TLS; knock; }; } 2>/dev/null
 e2e_check "others come and go" says KNOCK ready
 drains=$(lab_pid edge)
 for ((run = 1; run <= upgrades; run++)); do
@@ -114,13 +127,31 @@ e2e_check "by TLS no message is missing" ends TLS
 echo "messages each way: ${answer#all }"
 e2e_check "with its last connection that process ends" e2e_wait 20 is_gone "$drains"
 
+{ coproc TCP { talk tcp; }; } 2>/dev/null
+e2e_check "two clients by TCP" says TCP ready
+layout=$("$E2E_BUILD/control/edge/turnpike-edge" --version | sed 's/.*layout \([0-9]*\).*/\1/')
+for how in garbage version cut die; do
+	e2e_check "a stranger: $how" python3 "$E2E_TOP/tests/e2e/takeover.py" \
+		"$TP_LAB_DIR/edge-takeover.sock" "$layout" "$how"
+	e2e_check "a stranger: $how: the clients are refreshed" asks TCP
+done
+e2e_check "each has its line" [ "$(grep -c edge_take_over_failed "$TP_LAB_DIR/edge.log")" = 4 ]
+{ coproc TLS { hide TCP; talk tls; }; } 2>/dev/null
+e2e_check "two clients by TLS" says TLS ready
+drains=$(lab_pid edge)
+e2e_check "it is taken over" upgrade
+kill -9 "$drains"
+e2e_check "killed then, it takes those by TCP not along" asks TCP
+e2e_check "they miss no message" ends TCP
+wait "$TLS_PID" 2>/dev/null
+
 drain_set 1
 e2e_check "an edge with another edge.drain" upgrade
-coproc TLS { talk tls; }
+{ coproc TLS { talk tls; }; } 2>/dev/null
 e2e_check "two clients by TLS" says TLS ready
 drains=$(lab_pid edge)
 e2e_check "it is taken over" upgrade
 e2e_check "after edge.drain it ends with clients" e2e_wait 30 is_gone "$drains"
 e2e_check "the new one serves" edge_runs
-e2e_check "both processes told" [ "$(grep -c edge_taken_over "$TP_LAB_DIR/edge.log")" -ge 24 ]
+e2e_check "both processes told" [ "$(grep -c edge_taken_over "$TP_LAB_DIR/edge.log")" -ge 28 ]
 e2e_check "control has not lost the edge" e2e_not grep -h edge_down "$TP_LAB_DIR/control.log"

@@ -15,7 +15,7 @@
 #include <fdpass/fdpass.h>
 #include <fdpass/listen.h>
 
-#define STEP_MS 2000u
+#define STEP_MS 5000u
 
 int takeover_listen(char path[TAKEOVER_PATH_SIZE], const char *run_directory)
 {
