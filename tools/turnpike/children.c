@@ -110,6 +110,27 @@ int children_init(struct children *c, const struct options *o, unsigned needed)
 	return rc < 0 ? -1 : 0;
 }
 
+static int successor_of(const struct children *c, pid_t pid)
+{
+	for (unsigned i = 0; i < c->n; i++) {
+		if (pid != 0 && c->successors[i] == pid)
+			return (int)i;
+	}
+	return -1;
+}
+
+static void succeed(struct children *c, unsigned service)
+{
+	for (unsigned i = 0; i < CHILDREN_LEAVING_MAX; i++) {
+		if (c->leaving[i] != 0)
+			continue;
+		c->leaving[i] = c->pids[service];
+		break;
+	}
+	c->pids[service] = c->successors[service];
+	c->successors[service] = 0;
+}
+
 static int service_of(const struct children *c, pid_t pid)
 {
 	for (unsigned i = 0; i < c->n; i++) {
@@ -156,6 +177,7 @@ bool children_hear(struct children *c, struct children_notice *out)
 		.msg_iovlen = 1,
 		.msg_control = control.data,
 		.msg_controllen = sizeof(control.data)};
+	int successor;
 	ssize_t n = recvmsg(c->notify_fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (n < 0)
@@ -166,6 +188,12 @@ bool children_hear(struct children *c, struct children_notice *out)
 		.ready = has_line(text, "READY=1"),
 		.alive = has_line(text, "WATCHDOG=1"),
 	};
+	successor = successor_of(c, sender_of(&m));
+	if (successor >= 0 && out->ready) {
+		succeed(c, (unsigned)successor);
+		out->service = successor;
+		out->took_over = true;
+	}
 	return true;
 }
 
@@ -197,7 +225,7 @@ static void user_put(const struct options *o, const char *name, const char *cons
 	argument_put(argv, n, "--user", name);
 }
 
-static void child_run(const struct children *c, unsigned service)
+static void child_run(const struct children *c, unsigned service, bool take_over)
 {
 	const struct options *o = c->options;
 	const char *const *const further[CHILDREN_COUNT] = {
@@ -208,7 +236,7 @@ static void child_run(const struct children *c, unsigned service)
 	};
 	enum children_service kind = c->kinds[service];
 	const char *const *more = further[kind];
-	const char *argv[OPTIONS_ARGUMENTS_MAX + 8];
+	const char *argv[OPTIONS_ARGUMENTS_MAX + 9];
 	sigset_t none;
 	unsigned n = 0;
 
@@ -228,21 +256,45 @@ static void child_run(const struct children *c, unsigned service)
 	user_put(o, c->names[service], more, argv, &n);
 	for (unsigned i = 0; more[i] != NULL; i++)
 		argv[n++] = more[i];
+	if (take_over)
+		argv[n++] = "--take-over";
 	argv[n] = NULL;
 	execv(argv[0], (char *const *)(uintptr_t)argv);
 	fprintf(stderr, "turnpike: %s: %s\n", argv[0], strerror(errno));
 	_exit(127);
 }
 
-int children_start(struct children *c, unsigned service)
+static pid_t child_start(const struct children *c, unsigned service, bool take_over)
 {
 	pid_t pid = fork();
 
+	if (pid == 0)
+		child_run(c, service, take_over);
+	return pid;
+}
+
+int children_start(struct children *c, unsigned service)
+{
+	pid_t pid = child_start(c, service, false);
+
 	if (pid < 0)
 		return -errno;
-	if (pid == 0)
-		child_run(c, service);
 	c->pids[service] = pid;
+	return 0;
+}
+
+int children_upgrade(struct children *c, unsigned service)
+{
+	pid_t pid;
+
+	if (c->kinds[service] != CHILDREN_EDGE)
+		return -EOPNOTSUPP;
+	if (c->successors[service] > 0)
+		kill(c->successors[service], SIGKILL);
+	pid = child_start(c, service, true);
+	if (pid < 0)
+		return -errno;
+	c->successors[service] = pid;
 	return 0;
 }
 
@@ -250,16 +302,41 @@ void children_signal(const struct children *c, unsigned service, int signal)
 {
 	if (c->pids[service] > 0)
 		kill(c->pids[service], signal);
+	if (c->successors[service] > 0)
+		kill(c->successors[service], signal);
+	for (unsigned i = 0; i < CHILDREN_LEAVING_MAX && c->kinds[service] == CHILDREN_EDGE; i++) {
+		if (c->leaving[i] > 0)
+			kill(c->leaving[i], signal);
+	}
 }
 
-bool children_reap(struct children *c, int *service, int *status)
+static void leaving_forget(struct children *c, pid_t pid)
 {
-	pid_t pid = waitpid(-1, status, WNOHANG);
+	for (unsigned i = 0; i < CHILDREN_LEAVING_MAX; i++) {
+		if (c->leaving[i] == pid)
+			c->leaving[i] = 0;
+	}
+}
+
+bool children_reap(struct children *c, struct children_end *out)
+{
+	pid_t pid = waitpid(-1, &out->status, WNOHANG);
 
 	if (pid <= 0)
 		return false;
-	*service = service_of(c, pid);
-	if (*service >= 0)
-		c->pids[*service] = 0;
+	out->service = service_of(c, pid);
+	out->failed = successor_of(c, pid);
+	leaving_forget(c, pid);
+	if (out->failed >= 0)
+		c->successors[out->failed] = 0;
+	if (out->service < 0)
+		return true;
+	c->pids[out->service] = 0;
+	// It has been taken over by one that is about to say so.
+	if (c->successors[out->service] > 0) {
+		c->pids[out->service] = c->successors[out->service];
+		c->successors[out->service] = 0;
+		out->service = -1;
+	}
 	return true;
 }

@@ -17,6 +17,8 @@ enum children_service {
 	CHILDREN_COUNT,
 };
 
+#define CHILDREN_LEAVING_MAX 16u
+
 struct children {
 	const struct options *options;
 	char programs[CHILDREN_COUNT][4096];
@@ -25,6 +27,9 @@ struct children {
 	enum children_service kinds[CHILDREN_COUNT];
 	const char *names[CHILDREN_COUNT];
 	pid_t pids[SUPERVISOR_SERVICES_MAX]; // 0: not running
+	// That take over and are not ready yet; 0: none.
+	pid_t successors[SUPERVISOR_SERVICES_MAX];
+	pid_t leaving[CHILDREN_LEAVING_MAX]; // that were taken over; 0: none
 	int notify_fd;
 	char notify_path[64]; // for NOTIFY_SOCKET
 };
@@ -35,16 +40,25 @@ int children_init(struct children *c, const struct options *o, unsigned needed);
 
 // 0 or a negative errno.
 int children_start(struct children *c, unsigned service);
+// Starts a process that takes over from the one that runs, instead of another one that was started
+// so. 0 or a negative errno; -EOPNOTSUPP: processes of this kind can't.
+int children_upgrade(struct children *c, unsigned service);
+// Also those that it has taken over from, and one that takes over.
 void children_signal(const struct children *c, unsigned service, int signal);
 
-// One process that ended: its service, or -1 for an orphan that this process inherited; false when
-// none has ended.
-bool children_reap(struct children *c, int *service, int *status);
+// One process that ended; false when none has.
+struct children_end {
+	int service; // -1: an orphan that this process inherited, or one that was taken over
+	int failed;  // its service, where it was to take over and did not; else -1
+	int status;
+};
+bool children_reap(struct children *c, struct children_end *out);
 
 // One message that waits on notify_fd. False: none.
 struct children_notice {
 	int service; // -1: of another process
 	bool ready;
+	bool took_over; // it is the service's process from now on
 	bool alive;
 };
 bool children_hear(struct children *c, struct children_notice *out);

@@ -106,17 +106,34 @@ static void ended_log(
 
 static void children_ended(struct program *p)
 {
-	int service, status;
+	struct children_end end;
 
-	while (children_reap(&p->children, &service, &status)) {
+	while (children_reap(&p->children, &end)) {
 		enum supervisor_verdict verdict;
 
-		if (service < 0)
+		if (end.failed >= 0)
+			log_event(LOG_EV_SERVICE_FAILED,
+				LOG_FIELDS(log_str("service", p->children.names[end.failed]),
+					log_i64("status", WIFEXITED(end.status)
+								  ? WEXITSTATUS(end.status)
+								  : -1),
+					log_str("next", "the one that it was to take over "
+							"goes on")));
+		if (end.service < 0)
 			continue;
-		verdict = supervisor_ended(&p->supervisor, (unsigned)service,
-			WIFEXITED(status) ? WEXITSTATUS(status) : 0,
-			WIFSIGNALED(status) ? WTERMSIG(status) : 0, now_ns());
-		ended_log(&p->supervisor.services[service], status, verdict);
+		verdict = supervisor_ended(&p->supervisor, (unsigned)end.service,
+			WIFEXITED(end.status) ? WEXITSTATUS(end.status) : 0,
+			WIFSIGNALED(end.status) ? WTERMSIG(end.status) : 0, now_ns());
+		ended_log(&p->supervisor.services[end.service], end.status, verdict);
+	}
+}
+
+// Those that can are taken over by new ones.
+static void upgrade(struct program *p)
+{
+	for (unsigned i = 0; i < p->children.n && !p->supervisor.stopping; i++) {
+		if (p->supervisor.services[i].state == SUPERVISOR_READY)
+			(void)children_upgrade(&p->children, i);
 	}
 }
 
@@ -132,6 +149,9 @@ static void signals_take(struct program *p)
 		case SIGHUP:
 			for (unsigned i = 0; i < p->children.n; i++)
 				children_signal(&p->children, i, SIGHUP);
+			break;
+		case SIGUSR2:
+			upgrade(p);
 			break;
 		case SIGTERM:
 		case SIGINT:
@@ -151,6 +171,11 @@ static void notices_take(struct program *p)
 	while (children_hear(&p->children, &n)) {
 		if (n.service < 0)
 			continue;
+		if (n.took_over)
+			log_event(LOG_EV_SERVICE_STARTED,
+				LOG_FIELDS(log_str("service", p->children.names[n.service]),
+					log_i64("pid", p->children.pids[n.service]),
+					log_str("state", "has taken over")));
 		if (n.ready)
 			supervisor_is_ready(&p->supervisor, (unsigned)n.service);
 		if (n.alive)

@@ -27,7 +27,9 @@ static const char help[] =
 	"  --programs DIRECTORY  of the programs; default: this program's\n"
 	"  --help, --version\n\n"
 	"signals: TERM or INT stops all processes, a second time at once; HUP is passed on: the\n"
-	"configuration is read again\n\n"
+	"configuration is read again; USR2 upgrades turnpike-edge: its program, started anew, "
+	"takes\n"
+	"its connections over\n\n"
 	"exit codes: 0 stopped; 2 usage; 3 the configuration has mistakes; else that of the "
 	"process\n"
 	"that could not start\n";

@@ -110,6 +110,39 @@ def a_crash_restarts_one(stand):
     expect(f"the log names the crash: {log}", "service_failed" in log and "Killed" in log)
 
 
+def edge_starts(stand):
+    return [n for n in stand.notes() if n.startswith("turnpike-edge start ")]
+
+
+def an_edge_is_taken_over(stand):
+    stand.write("turnpike.yaml", CONFIG.replace(
+        "listeners: [{", "listeners: [{transport: tcp, address: 10.77.0.1}, {"), 0o644)
+    p = stand.start()
+    stand.wait("three start", lambda: both_ready(stand) and stand.pids("turnpike-edge"))
+    p.send_signal(signal.SIGUSR2)
+    stand.wait("another edge starts", lambda: len(stand.pids("turnpike-edge")) == 2)
+    expect(f"it takes over: {stand.notes()}", edge_starts(stand)[1].endswith(" --take-over"))
+    expect("nothing else starts again", len(stand.pids("turnpike-control")) == 1)
+    # This signal is taken after the notice that the new one is ready.
+    p.send_signal(signal.SIGHUP)
+    stand.wait("both have it", lambda: stand.notes().count("turnpike-edge SIGHUP") == 2)
+    # One that was taken over may end, and nobody misses it.
+    os.kill(stand.pids("turnpike-edge")[0], signal.SIGKILL)
+    os.kill(stand.pids("turnpike-edge")[1], signal.SIGKILL)
+    stand.wait("the new one is started again", lambda: len(stand.pids("turnpike-edge")) == 3)
+    expect("as always", not edge_starts(stand)[2].endswith("--take-over"))
+    stand.write("turnpike-edge.fail", "1", 0o644)
+    p.send_signal(signal.SIGUSR2)
+    stand.wait("a third one fails", lambda: len(edge_starts(stand)) == 4)
+    p.send_signal(signal.SIGHUP)
+    stand.wait("the one before goes on",
+               lambda: stand.notes().count("turnpike-edge SIGHUP") >= 3)
+    p.send_signal(signal.SIGTERM)
+    log = p.communicate(timeout=600)[1]
+    expect(f"the log tells: {log}", "has taken over" in log and "goes on" in log)
+    expect(f"four starts: {stand.notes()}", len(edge_starts(stand)) == 4)
+
+
 def root_starts_users(stand):
     p = stand.start("--dataplane=--allow-root")
     stand.wait("both start", lambda: both_ready(stand))
@@ -176,7 +209,7 @@ def mistakes_start_nothing(stand):
 def main():
     program = os.path.abspath(sys.argv[1])
     failed = 0
-    for test in (a_crash_restarts_one, root_starts_users,
+    for test in (a_crash_restarts_one, an_edge_is_taken_over, root_starts_users,
                  the_directory_starts_where_there_are_sources,
                  the_edge_starts_where_there_are_streams, a_failed_start_ends_all,
                  mistakes_start_nothing):
