@@ -182,10 +182,15 @@ static int link_take(struct edge *e)
 static int confine(const struct edge *e)
 {
 	static const int calls[] = {
-		SCMP_SYS(eventfd2), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_gettime),
+		SCMP_SYS(eventfd2),
+		SCMP_SYS(timerfd_create),
+		SCMP_SYS(timerfd_gettime),
 		SCMP_SYS(dup3), // the link puts new timers in the place of old ones
-		SCMP_SYS(bind), SCMP_SYS(listen),
+		SCMP_SYS(bind),
+		SCMP_SYS(listen),
 		SCMP_SYS(socketpair), // to a process that takes over
+		SCMP_SYS(splice),
+		SCMP_SYS(pipe2),
 	};
 	static const struct proc_sandbox sandbox = {
 		.allow = PROC_ALLOW_READ | PROC_ALLOW_REMOVE | PROC_ALLOW_UNIX | PROC_ALLOW_MAKE |

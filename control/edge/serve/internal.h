@@ -27,6 +27,7 @@
 #define SERVE_WRITES	      16u   // between two looks at the rings
 #define SERVE_SHARE	      128u  // messages of one connection while others are held
 #define SERVE_HELD_READ	      4096u // bytes at once of one connection while others are held
+#define SERVE_PIPES	      16u   // empty ones that a thread keeps
 #define SERVE_UNACKED_MS      60000u
 #define CONNECTION_BIND	      0x000bu // type of the request, RFC 6062
 #define CONNECTION_BIND_ERROR 0x011bu
@@ -141,6 +142,8 @@ struct serve_thread {
 	int spare_fd;		// given up for one that is to be refused; -1: none
 	int mail_fd;
 	pthread_mutex_t mail_lock;
+	int pipes[SERVE_PIPES][2]; // empty
+	unsigned n_pipes;
 	struct mail *mail; // under the lock, the oldest first
 	struct backlog_pool backlogs;
 	struct ds_list dirty;
@@ -319,6 +322,23 @@ uint64_t pass_bytes(const struct conn *c);
 // The backend has not answered in time.
 void pass_late(struct conn *c);
 void pass_end(struct conn *c);
+
+// ---- splice.c: bytes from socket to socket in the kernel
+// -----------------------------------------
+
+struct splice {
+	int pipe[2];
+	size_t n; // bytes in it; 0: there is no pipe
+};
+
+// Takes up to `room` bytes out of a socket; what was taken before has left. As recv(2); ENFILE:
+// there is no pipe to be had.
+ssize_t splice_fill(struct serve_thread *t, struct splice *s, int from, size_t room);
+// Gives the socket what it takes. As send(2); 0: there is nothing.
+ssize_t splice_empty(struct serve_thread *t, struct splice *s, int to);
+// Forgets what is left.
+void splice_end(struct splice *s);
+void splice_fini(struct serve_thread *t);
 
 // ---- pace.c: data connections under caps --------------------------------------------------------
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Connections that are a backend's: bytes go through untouched, both ways. All that was read and
-// not yet written waits in one buffer for each way, and nothing more is read until it has left, so
-// a slow end slows the other down.
+// not yet written waits in one buffer or pipe for each way, and nothing more is read until it has
+// left, so a slow end slows the other down.
 //
 // Both sockets tell edges: each event, of either, moves all that can be moved.
 #include "internal.h"
@@ -19,7 +19,8 @@
 #include <log/log.h>
 #include <wire/proxy.h>
 
-#define PASS_BATCH 16384u
+#define PASS_BATCH   16384u
+#define SPLICE_BATCH 65536u // a pipe holds no more
 
 enum side {
 	CLIENT,
@@ -30,8 +31,9 @@ struct way {
 	enum side from;
 	uint8_t *bytes; // that are to leave; NULL: none
 	size_t at, n;
-	bool ended; // no more comes
-	bool told;  // and the other side knows
+	struct splice spliced; // behind them
+	bool ended;	       // no more comes
+	bool told;	       // and the other side knows
 };
 
 struct pass {
@@ -107,6 +109,27 @@ static enum side other(const struct way *w)
 	return w->from == CLIENT ? BACKEND : CLIENT;
 }
 
+static int side_fd(const struct conn *c, enum side side)
+{
+	return side == CLIENT ? c->fd : c->pass->fd;
+}
+
+// Bytes that were read into the pipe. 1, 0, -1 as below.
+static int pipe_empty(struct conn *c, struct way *w, enum serve_close *why)
+{
+	while (w->spliced.n > 0) {
+		if (splice_empty(c->thread, &w->spliced, side_fd(c, other(w))) > 0) {
+			c->pass->connected = true;
+			continue;
+		}
+		if (errno == EAGAIN || errno == EINTR)
+			return 0;
+		*why = other(w) == CLIENT ? SERVE_CLOSE_broken : SERVE_CLOSE_backend;
+		return -1;
+	}
+	return 1;
+}
+
 // Writes what waits. 1: nothing waits any more; 0: the socket is full; -1.
 static int way_empty(struct conn *c, struct way *w, enum serve_close *why)
 {
@@ -120,7 +143,7 @@ static int way_empty(struct conn *c, struct way *w, enum serve_close *why)
 	free(w->bytes);
 	w->bytes = NULL;
 	w->at = w->n = 0;
-	return 1;
+	return pipe_empty(c, w, why);
 }
 
 // Writes the bytes, and keeps those that the socket does not take. 1, 0, -1 likewise.
@@ -173,6 +196,30 @@ static void count(struct conn *c, const struct way *w, size_t n)
 		SERVE_COUNT(t, passed_out, n);
 }
 
+// Bytes read, as side_read, which remain in the kernel where neither side is encrypted. Those under
+// caps come in small pieces.
+static ssize_t way_read(struct conn *c, struct way *w, enum serve_close *why)
+{
+	size_t room = c->pass->meter != NULL ? PASS_BATCH : SPLICE_BATCH;
+	ssize_t n;
+
+	if (c->ssl != NULL)
+		return side_read(c, w->from, c->thread->scratch, PASS_BATCH, why);
+	n = splice_fill(c->thread, &w->spliced, side_fd(c, w->from), room);
+	if (n > 0 && w->from == BACKEND)
+		c->pass->connected = true;
+	if (n > 0)
+		return n;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n < 0 && errno == ENFILE)
+		return side_read(c, w->from, c->thread->scratch, PASS_BATCH, why);
+	*why = n == 0		   ? SERVE_CLOSE_client
+	       : w->from == CLIENT ? SERVE_CLOSE_broken
+				   : SERVE_CLOSE_backend;
+	return -1;
+}
+
 // 1: there may be more; 0: an event will tell; -1: the end of both, with *why.
 static int way_pump(struct conn *c, struct way *w, enum serve_close *why)
 {
@@ -190,7 +237,7 @@ static int way_pump(struct conn *c, struct way *w, enum serve_close *why)
 		}
 		if (pace_waits(c, c->pass->meter))
 			return 0;
-		n = side_read(c, w->from, t->scratch, PASS_BATCH, why);
+		n = way_read(c, w, why);
 		if (n < 0 && *why == SERVE_CLOSE_client) {
 			w->ended = true;
 			passed(c);
@@ -200,7 +247,7 @@ static int way_pump(struct conn *c, struct way *w, enum serve_close *why)
 			return (int)n;
 		passed(c);
 		count(c, w, (size_t)n);
-		if (way_put(c, w, t->scratch, (size_t)n, why) < 0)
+		if (w->spliced.n == 0 && way_put(c, w, t->scratch, (size_t)n, why) < 0)
 			return -1;
 	}
 	return 1;
@@ -445,6 +492,8 @@ void pass_end(struct conn *c)
 	meter_unref(c->pass->meter);
 	free(c->pass->up.bytes);
 	free(c->pass->down.bytes);
+	splice_end(&c->pass->up.spliced);
+	splice_end(&c->pass->down.spliced);
 	free(c->pass);
 	c->pass = NULL;
 }

@@ -78,6 +78,7 @@ static void thread_destroy(struct serve_thread *t)
 	if (t->stop_fd >= 0)
 		close(t->stop_fd);
 	associations_destroy(t->associations);
+	splice_fini(t);
 	if (t->mail_fd >= 0)
 		close(t->mail_fd);
 	if (t->spare_fd >= 0)

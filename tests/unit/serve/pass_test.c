@@ -2,10 +2,12 @@
 // Connections that are a backend's, with a backend that the test plays itself.
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -167,25 +169,32 @@ static void proxy_header_comes_first(void **state)
 	world_stop(&w);
 }
 
-// A backend that does not read stops the client; every byte arrives in the end.
-static void slow_end_slows_the_other(void **state)
+// A client of a backend, which has its first bytes. Returns the client's end.
+static int begin(struct world *w, struct backend *b)
 {
-	enum { MANY = 64 << 20 };
-	static uint8_t chunk[65536], got[65536];
-	size_t len = hello_records(chunk, &shop, 4096), sent = 0, come = 0;
-	struct world w = {.unnamed = false};
-	unsigned quiet = 0;
-	struct backend b;
+	uint8_t hello[4096], got[4096];
+	size_t len = hello_records(hello, &shop, 4096);
 	int fd;
 
-	(void)state;
-	backend_open(&b, "");
-	w.shared_tls = b.keys;
-	world_start(&w, "");
-	fd = world_connect(w.ports[3]);
-	world_write(fd, chunk, len);
-	backend_take(&w, &b);
-	receive(&w, b.fd, got, len);
+	backend_open(b, "");
+	w->shared_tls = b->keys;
+	world_start(w, "");
+	fd = world_connect(w->ports[3]);
+	world_write(fd, hello, len);
+	backend_take(w, b);
+	receive(w, b->fd, got, len);
+	return fd;
+}
+
+#define MANY (64u << 20)
+
+// Until nothing more is taken, or MANY bytes. Returns how many.
+static size_t numbers_send(struct world *w, int fd)
+{
+	static uint8_t chunk[65536];
+	unsigned quiet = 0;
+	size_t sent = 0;
+
 	while (quiet < 200 && sent < MANY) {
 		ssize_t n;
 
@@ -195,20 +204,92 @@ static void slow_end_slows_the_other(void **state)
 		assert_true(n > 0 || errno == EAGAIN);
 		sent += n > 0 ? (size_t)n : 0;
 		quiet = n > 0 ? 0 : quiet + 1;
-		world_turns(&w, 4);
+		world_turns(w, 4);
 	}
-	assert_true(sent < MANY);
-	assert_int_equal(shutdown(fd, SHUT_WR), 0);
-	while (come < sent) {
+	return sent;
+}
+
+static void numbers_receive(struct world *w, int fd, size_t len)
+{
+	static uint8_t got[65536];
+	size_t come = 0;
+
+	while (come < len) {
 		ssize_t n;
 
-		world_turns(&w, 1);
-		n = world_read(b.fd, got, sizeof(got));
+		world_turns(w, 1);
+		n = world_read(fd, got, sizeof(got));
 		assert_true(n >= 0);
 		for (ssize_t i = 0; i < n; i++, come++)
 			assert_int_equal(got[i], come % 251);
 	}
+}
+
+// A backend that does not read stops the client; every byte arrives in the end.
+static void slow_end_slows_the_other(void **state)
+{
+	struct world w = {.unnamed = false};
+	struct backend b;
+	int fd = begin(&w, &b);
+	size_t sent = numbers_send(&w, fd);
+
+	(void)state;
+	assert_true(sent < MANY);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	numbers_receive(&w, b.fd, sent);
 	receive_end(&w, b.fd);
+	close(fd);
+	backend_close(&b);
+	world_stop(&w);
+}
+
+static unsigned open_files(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+// Bytes of one that ends wait in a pipe, which ends with it; others are kept until the stop.
+static void pipes_are_closed(void **state)
+{
+	struct world w = {.unnamed = false};
+	unsigned before = open_files();
+	struct backend b;
+	int fd = begin(&w, &b);
+	const struct linger reset = {.l_onoff = 1};
+
+	(void)state;
+	assert_true(numbers_send(&w, fd) < MANY);
+	assert_int_equal(setsockopt(b.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
+	backend_close(&b);
+	world_closed(&w, fd);
+	close(fd);
+	world_stop(&w);
+	assert_int_equal(open_files(), before);
+}
+
+// Where the limit of open files leaves none, bytes are copied.
+static void without_pipes_bytes_pass(void **state)
+{
+	struct world w = {.unnamed = false};
+	struct rlimit limit, none;
+	struct backend b;
+	int fd = begin(&w, &b);
+	size_t sent;
+
+	(void)state;
+	splice_fini(w.serve->threads[0]);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = limit.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	sent = numbers_send(&w, fd);
+	numbers_receive(&w, b.fd, sent);
+	assert_int_equal(w.serve->threads[0]->n_pipes, 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_true(sent > 0);
 	close(fd);
 	backend_close(&b);
 	world_stop(&w);
@@ -263,6 +344,8 @@ int main(void)
 		cmocka_unit_test(bytes_are_untouched),
 		cmocka_unit_test(proxy_header_comes_first),
 		cmocka_unit_test(slow_end_slows_the_other),
+		cmocka_unit_test(pipes_are_closed),
+		cmocka_unit_test(without_pipes_bytes_pass),
 		cmocka_unit_test(backend_that_is_away),
 		cmocka_unit_test(others_stay),
 	};
