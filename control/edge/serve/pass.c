@@ -4,7 +4,7 @@
 // left, so a slow end slows the other down.
 //
 // Both sockets tell edges: each event, of either, moves all that can be moved.
-#include "internal.h"
+#include "pass.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -14,158 +14,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <openssl/err.h>
-
 #include <log/log.h>
 #include <wire/proxy.h>
 
-#define PASS_BATCH   16384u
-#define SPLICE_BATCH 65536u // a pipe holds no more
-
-enum side {
-	CLIENT,
-	BACKEND,
-};
-
-struct way {
-	enum side from;
-	uint8_t *bytes; // that are to leave; NULL: none
-	size_t at, n;
-	struct splice spliced; // behind them
-	bool ended;	       // no more comes
-	bool told;	       // and the other side knows
-};
-
-struct pass {
-	int fd; // of the backend
-	bool connected;
-	const struct conf_backend *backend; // NULL: a peer
-	uint64_t key;			    // of the peer connection; 0: a backend
-	struct meter *meter;		    // of a peer's allocation
-	uint64_t n_up, n_down;		    // bytes
-	struct way up, down;
-	bool down_first; // the ways have turns, too
-};
-
-// ---- one side -----------------------------------------------------------------------------------
-
-// Bytes read; 0: none for now; -1: the end, with *why SERVE_CLOSE_client where it is an orderly
-// one.
-static ssize_t side_read(
-	struct conn *c, enum side side, uint8_t *out, size_t room, enum serve_close *why)
-{
-	ssize_t n;
-
-	if (side == CLIENT)
-		return stream_read(c, out, room, why);
-	n = recv(c->pass->fd, out, room, 0);
-	if (n > 0)
-		c->pass->connected = true;
-	if (n > 0)
-		return n;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return 0;
-	*why = n == 0 ? SERVE_CLOSE_client : SERVE_CLOSE_backend;
-	return -1;
-}
-
-// Bytes written, as far as the socket takes them; -1: an error, with *why.
-static ssize_t side_write(
-	struct conn *c, enum side side, const uint8_t *bytes, size_t len, enum serve_close *why)
-{
-	ssize_t n;
-
-	if (side == CLIENT)
-		return stream_put(c, bytes, len, why);
-	n = send(c->pass->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (n >= 0) {
-		c->pass->connected = true;
-		return n;
-	}
-	if (errno == EAGAIN || errno == EINTR)
-		return 0;
-	*why = SERVE_CLOSE_backend;
-	return -1;
-}
-
-// False: the socket is full. Errors show when the side is read.
-static bool side_end(struct conn *c, enum side side)
-{
-	int n;
-
-	if (side == BACKEND || c->ssl == NULL) {
-		(void)shutdown(side == BACKEND ? c->pass->fd : c->fd, SHUT_WR);
-		return true;
-	}
-	ERR_clear_error();
-	n = SSL_shutdown(c->ssl);
-	return n >= 0 || SSL_get_error(c->ssl, n) != SSL_ERROR_WANT_WRITE;
-}
-
-// ---- one way ------------------------------------------------------------------------------------
-
-static enum side other(const struct way *w)
-{
-	return w->from == CLIENT ? BACKEND : CLIENT;
-}
-
-static int side_fd(const struct conn *c, enum side side)
-{
-	return side == CLIENT ? c->fd : c->pass->fd;
-}
-
-// Bytes that were read into the pipe. 1, 0, -1 as below.
-static int pipe_empty(struct conn *c, struct way *w, enum serve_close *why)
-{
-	while (w->spliced.n > 0) {
-		if (splice_empty(c->thread, &w->spliced, side_fd(c, other(w))) > 0) {
-			c->pass->connected = true;
-			continue;
-		}
-		if (errno == EAGAIN || errno == EINTR)
-			return 0;
-		*why = other(w) == CLIENT ? SERVE_CLOSE_broken : SERVE_CLOSE_backend;
-		return -1;
-	}
-	return 1;
-}
-
-// Writes what waits. 1: nothing waits any more; 0: the socket is full; -1.
-static int way_empty(struct conn *c, struct way *w, enum serve_close *why)
-{
-	while (w->at < w->n) {
-		ssize_t n = side_write(c, other(w), w->bytes + w->at, w->n - w->at, why);
-
-		if (n <= 0)
-			return (int)n;
-		w->at += (size_t)n;
-	}
-	free(w->bytes);
-	w->bytes = NULL;
-	w->at = w->n = 0;
-	return pipe_empty(c, w, why);
-}
-
-// Writes the bytes, and keeps those that the socket does not take. 1, 0, -1 likewise.
-static int way_put(
-	struct conn *c, struct way *w, const uint8_t *bytes, size_t len, enum serve_close *why)
-{
-	ssize_t n = side_write(c, other(w), bytes, len, why);
-
-	if (n < 0 || n == (ssize_t)len)
-		return n < 0 ? -1 : 1;
-	w->n = len - (size_t)n;
-	w->bytes = malloc(w->n);
-	if (w->bytes == NULL) {
-		*why = SERVE_CLOSE_memory;
-		return -1;
-	}
-	memcpy(w->bytes, bytes + n, w->n);
-	return 0;
-}
+// ---- both ways ----------------------------------------------------------------------------------
 
 // A joined connection may be silent; one with an end that is over is not for ever.
-static void passed(struct conn *c)
+void pass_note(struct conn *c)
 {
 	const struct pass *p = c->pass;
 	struct serve_thread *t = c->thread;
@@ -176,7 +31,7 @@ static void passed(struct conn *c)
 		conn_time(c, p->connected ? &t->idle : &t->young);
 }
 
-static void count(struct conn *c, const struct way *w, size_t n)
+void pass_count(struct conn *c, const struct way *w, size_t n)
 {
 	struct serve_thread *t = c->thread;
 	struct pass *p = c->pass;
@@ -195,65 +50,6 @@ static void count(struct conn *c, const struct way *w, size_t n)
 	else
 		SERVE_COUNT(t, passed_out, n);
 }
-
-// Bytes read, as side_read, which remain in the kernel where neither side is encrypted. Those under
-// caps come in small pieces.
-static ssize_t way_read(struct conn *c, struct way *w, enum serve_close *why)
-{
-	size_t room = c->pass->meter != NULL ? PASS_BATCH : SPLICE_BATCH;
-	ssize_t n;
-
-	if (c->ssl != NULL)
-		return side_read(c, w->from, c->thread->scratch, PASS_BATCH, why);
-	n = splice_fill(c->thread, &w->spliced, side_fd(c, w->from), room);
-	if (n > 0 && w->from == BACKEND)
-		c->pass->connected = true;
-	if (n > 0)
-		return n;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return 0;
-	if (n < 0 && errno == ENFILE)
-		return side_read(c, w->from, c->thread->scratch, PASS_BATCH, why);
-	*why = n == 0		   ? SERVE_CLOSE_client
-	       : w->from == CLIENT ? SERVE_CLOSE_broken
-				   : SERVE_CLOSE_backend;
-	return -1;
-}
-
-// 1: there may be more; 0: an event will tell; -1: the end of both, with *why.
-static int way_pump(struct conn *c, struct way *w, enum serve_close *why)
-{
-	struct serve_thread *t = c->thread;
-
-	for (unsigned i = 0; i < SERVE_READS; i++) {
-		int rc = way_empty(c, w, why);
-		ssize_t n;
-
-		if (rc <= 0)
-			return rc;
-		if (w->ended) {
-			w->told = w->told || side_end(c, other(w));
-			return 0;
-		}
-		if (pace_waits(c, c->pass->meter))
-			return 0;
-		n = way_read(c, w, why);
-		if (n < 0 && *why == SERVE_CLOSE_client) {
-			w->ended = true;
-			passed(c);
-			continue;
-		}
-		if (n <= 0)
-			return (int)n;
-		passed(c);
-		count(c, w, (size_t)n);
-		if (w->spliced.n == 0 && way_put(c, w, t->scratch, (size_t)n, why) < 0)
-			return -1;
-	}
-	return 1;
-}
-
-// ---- both ways ----------------------------------------------------------------------------------
 
 static void failed(struct conn *c, int error)
 {
@@ -290,7 +86,7 @@ void pass_pump(struct conn *c)
 		return;
 	}
 	if (p->connected && !was_connected)
-		passed(c);
+		pass_note(c);
 	if (!c->paced && (first > 0 || second > 0) && ds_list_is_empty(&c->again))
 		ds_list_add(&c->thread->again, &c->again);
 	pace_queue(c);
@@ -373,7 +169,7 @@ static bool ways_fill(struct conn *c, const uint8_t *bytes, size_t len)
 	p->down.n = len;
 	p->up.bytes = c->partial;
 	p->up.n = c->n_partial;
-	count(c, &p->up, p->up.n);
+	pass_count(c, &p->up, p->up.n);
 	c->partial = NULL;
 	c->n_partial = 0;
 	return true;
@@ -412,7 +208,7 @@ void pass_join(
 		conn_close(c, SERVE_CLOSE_memory);
 		return;
 	}
-	passed(c);
+	pass_note(c);
 	pass_pump(c);
 }
 
