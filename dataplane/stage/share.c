@@ -31,6 +31,7 @@ enum share_kind {
 	SHARE_TOLD,
 	SHARE_ICMP,
 	SHARE_FLOW,
+	SHARE_RARE,
 	// Of live clients, and of others.
 	SHARE_ADDRESS,
 	SHARE_SUBNET = SHARE_ADDRESS + 2,
@@ -52,6 +53,8 @@ struct share {
 
 // A ring has room for TP_RING_SLOTS: the burst of one 5-tuple leaves half of it to others.
 static const struct share live_share = {US_PER_S / 500, TP_RING_SLOTS / 2};
+// One that asks less often than that is not the one who floods.
+static const struct share rare_share = {US_PER_S / 10, 4 * NEW_REQUESTS};
 // Without an allocation a client asks for one.
 static const struct share client_share = {US_PER_S / 50, 32};
 // Errors to a sender: one for each packet under way would help nobody (RFC 4443 2.4 (f)).
@@ -133,6 +136,17 @@ static bool address_take(struct stage_worker *w, const struct share_key *client,
 			       network_take(w, client, SHARE_SITE, SITE_LEN, site, now_us)));
 }
 
+// Its share of the ring says nothing of it: many 5-tuples can be just within theirs all the time.
+static bool asks_rarely(struct stage_worker *w, const struct share_key *client, uint32_t now_us)
+{
+	struct share_key key = *client;
+	uint32_t missing;
+
+	key.kind = SHARE_RARE;
+	missing = share_take(w, &key, &rare_share, 1, now_us);
+	return missing != 0 && missing <= NEW_REQUESTS * rare_share.interval_us;
+}
+
 // Of an address' clients those that ask often leave a quarter of the ring to the others, and all of
 // them a quarter to other addresses.
 bool stage_share_live(struct stage_worker *w, const struct tp_addr *client, uint16_t listener_id,
@@ -141,12 +155,12 @@ bool stage_share_live(struct stage_worker *w, const struct tp_addr *client, uint
 	const struct share_key key = {*client, listener_id, SHARE_LIVE};
 	uint32_t now_us = (uint32_t)(now_ns / TP_NS_PER_US);
 	uint32_t missing = share_take(w, &key, &live_share, charge_of(is_signed), now_us);
-	bool is_quiet = missing <= NEW_REQUESTS * live_share.interval_us;
+	uint32_t burst;
 
 	if (missing == 0 || first_contact_rate == 0)
 		return missing != 0;
-	return address_take(
-		w, &key, LIVE_RATE, is_quiet ? TP_RING_SLOTS / 4 * 3 : TP_RING_SLOTS / 2, now_us);
+	burst = asks_rarely(w, &key, now_us) ? TP_RING_SLOTS / 4 * 3 : TP_RING_SLOTS / 2;
+	return address_take(w, &key, LIVE_RATE, burst, now_us);
 }
 
 bool stage_share_nonce(struct stage_worker *w, const struct tp_addr *client, uint16_t listener_id,

@@ -125,6 +125,31 @@ static void live_flood_of_ports(void **state)
 	call_end(&c);
 }
 
+// Fault: 5-tuples that sent evenly, each just within its share, were as good as one that asks once
+// in a while, and together they took all that their address has.
+static void live_flood_within_shares(void **state)
+{
+	struct tp_addr loud[20], neighbour;
+	struct call c;
+
+	(void)state;
+	call_start(&c, TP_FAMILY_IPV4, TP_FAMILY_IPV4);
+	c.r->path.first_contact_rate = 200;
+	relay_locals_change(c.r);
+	live_make(&c, loud, 20, 1000);
+	live_make(&c, &neighbour, 1, 2000);
+	for (unsigned ms = 0; ms < 1000; ms += 2) {
+		for (unsigned i = 0; i < 20; i++)
+			passed(&c, &loud[i], true, false, 1);
+		if (ms % 200 == 100)
+			assert_int_equal(passed(&c, &neighbour, true, false, 1), 1);
+		rings_empty(&c);
+		c.r->now_ns += 2 * TP_NS_PER_MS;
+	}
+	assert_true(c.r->stats->drops[TP_DROP_client_rate] > 0);
+	call_end(&c);
+}
+
 static void share_comes_back(void **state)
 {
 	struct call c;
@@ -285,6 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(live_flood_leaves_room),
 		cmocka_unit_test(live_flood_of_ports),
+		cmocka_unit_test(live_flood_within_shares),
 		cmocka_unit_test(share_comes_back),
 		cmocka_unit_test(nonce_flood_leaves_the_neighbour),
 		cmocka_unit_test(nonce_flood_of_ports),
