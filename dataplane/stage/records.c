@@ -73,13 +73,13 @@ bool records_classify(struct burst *b, struct pkt_ctx *p, const struct core_pack
 }
 
 // Anybody can send a ClientHello with a client's address.
-static bool may_pass(struct burst *b, const struct pkt_ctx *p, bool live,
+static bool may_pass(struct burst *b, const struct pkt_ctx *p, bool stranger,
 	const struct tp_addr *client, unsigned t)
 {
 	if (p->is_hello &&
 		!stage_limiter_pass(b->w, client, b->locals->path.first_contact_rate, b->now_s))
 		return false;
-	return (live && !p->is_hello) || tp_ring_free(&b->w->edge_out[t]) > STRANGERS_LEAVE;
+	return !stranger || tp_ring_free(&b->w->edge_out[t]) > STRANGERS_LEAVE;
 }
 
 static void slot_fill(struct burst *b, const struct pkt_ctx *p, const struct core_packet *in,
@@ -105,6 +105,7 @@ void records_give(struct burst *b, struct pkt_ctx *p, bool live)
 {
 	unsigned thread = (unsigned)((p->lookup.hash >> 16 & UINT32_MAX) * b->w->n_edge >> 32);
 	struct tp_ring_producer *ring = &b->w->edge_out[thread];
+	bool stranger = !live || p->is_hello;
 	struct tp_ring_slot *slot;
 	struct core_packet in;
 	struct tp_addr client;
@@ -115,11 +116,12 @@ void records_give(struct burst *b, struct pkt_ctx *p, bool live)
 		pkt_drop(b, p, TP_DROP_bad_source);
 		return;
 	}
-	if (!may_pass(b, p, live, &client, thread)) {
+	if (!may_pass(b, p, stranger, &client, thread)) {
 		pkt_drop(b, p, TP_DROP_dtls_rate);
 		return;
 	}
-	slot = stage_slots_reserve(b->w, thread, stage_slots_owner(b->w, &client));
+	slot = stage_slots_reserve(
+		b->w, thread, stranger ? STAGE_NOBODY : stage_slots_owner(b->w, &client));
 	b->w->edge_given |= 1ull << thread;
 	if (slot == NULL) {
 		pkt_drop(b, p, TP_DROP_edge_full);

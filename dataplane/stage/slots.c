@@ -40,7 +40,7 @@ static void settle(struct stage_slots *s, const struct tp_ring_producer *r)
 	}
 }
 
-struct tp_ring_slot *stage_slots_reserve(struct stage_worker *w, unsigned thread, uint8_t owner)
+struct tp_ring_slot *stage_slots_reserve(struct stage_worker *w, unsigned thread, unsigned owner)
 {
 	struct tp_ring_producer *r = &w->edge_out[thread];
 	struct tp_ring_slot *slot = tp_ring_reserve(r);
@@ -53,6 +53,6 @@ struct tp_ring_slot *stage_slots_reserve(struct stage_worker *w, unsigned thread
 	if (s->held[owner] > SHARE * (tp_ring_free(r) - 1))
 		return NULL;
 	s->held[owner]++;
-	s->owner[slot - r->slots] = owner;
+	s->owner[slot - r->slots] = (uint16_t)owner;
 	return slot;
 }

@@ -21,4 +21,4 @@ bool stream_put(struct stage_worker *w, struct stage_pkt *pkt, uint64_t connecti
 // slots.c: whose a slot for the client is, and the next slot of the ring to a thread, to be
 // published at once; NULL: there is none, or none for this owner.
 uint8_t stage_slots_owner(const struct stage_worker *w, const struct tp_addr *client);
-struct tp_ring_slot *stage_slots_reserve(struct stage_worker *w, unsigned thread, uint8_t owner);
+struct tp_ring_slot *stage_slots_reserve(struct stage_worker *w, unsigned thread, unsigned owner);

@@ -346,6 +346,34 @@ static void strangers_leave_room(void **state)
 	call_assert_drop(&pkt, TP_DROP_edge_full);
 }
 
+// Fault: a stranger that sent with a client's address took the client's own share of the ring.
+static void strangers_take_no_client_s_share(void **state)
+{
+	struct stand *s = *state;
+	struct stage_worker *w = s->call.r->worker;
+	const struct tp_addr client = s->client;
+	uint8_t record[RECORD_LEN];
+	struct stage_pkt pkt;
+	unsigned passed = 0;
+	struct frame f;
+
+	w->edge_slots = calloc(THREADS, sizeof(*w->edge_slots));
+	assert_non_null(w->edge_slots);
+	record_make(record, 23);
+	for (unsigned i = 0; i < 4 * TP_RING_SLOTS; i++) {
+		s->client.port_be = tp_htons((uint16_t)(10000 + i));
+		call_send_bytes(&s->call, &f, &s->client, &s->own, record, sizeof(record));
+	}
+	for (unsigned i = 0; i < TP_RING_SLOTS; i++) {
+		pkt = call_send_bytes(&s->call, &f, &client, &s->own, record, sizeof(record));
+		passed += pkt.verdict == STAGE_PUNT;
+	}
+	// Three quarters of the slots that strangers leave.
+	assert_int_equal(passed, TP_RING_SLOTS / 2 / 4 * 3);
+	free(w->edge_slots);
+	w->edge_slots = NULL;
+}
+
 // Anybody may use a client's address for it.
 static void hellos_have_a_rate(void **state)
 {
@@ -383,6 +411,7 @@ int main(void)
 		TEST(without_an_edge),
 		TEST(a_client_stays_with_its_thread),
 		TEST(strangers_leave_room),
+		TEST(strangers_take_no_client_s_share),
 		TEST(hellos_have_a_rate),
 	};
 

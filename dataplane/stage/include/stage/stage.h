@@ -138,11 +138,12 @@ struct stage_bucket {
 
 // Slots of a ring to the edge, by the clients that they are for.
 #define STAGE_OWNERS 256u
+#define STAGE_NOBODY STAGE_OWNERS // of datagrams that anybody can send with a client's address
 
 struct stage_slots {
 	uint32_t tail; // slots before it are counted no more
-	uint16_t held[STAGE_OWNERS];
-	uint8_t owner[TP_RING_SLOTS];
+	uint16_t held[STAGE_OWNERS + 1];
+	uint16_t owner[TP_RING_SLOTS];
 };
 
 // Legs whose long packets are watched, by entry. One that meets another's place takes it.
