@@ -94,9 +94,9 @@ void takeover_connection_write(const struct takeover_connection *c, uint8_t *out
 	}
 }
 
-static bool addr_right(const struct tp_addr *a)
+static bool family_right(const struct tp_addr *a)
 {
-	return (a->family == TP_FAMILY_IPV4 || a->family == TP_FAMILY_IPV6) && a->port_be != 0;
+	return a->family == TP_FAMILY_IPV4 || a->family == TP_FAMILY_IPV6;
 }
 
 static bool fixed_right(const struct fixed *f)
@@ -104,7 +104,9 @@ static bool fixed_right(const struct fixed *f)
 	bool open = f->state == TAKEOVER_OPEN;
 
 	return f->state < TAKEOVER_STATES && (f->flags & ~TAKEOVER_FLAGS) == 0 &&
-	       addr_right(&f->listener) && addr_right(&f->remote) && (f->connection != 0) == open &&
+	       family_right(&f->listener) && f->listener.port_be != 0 && family_right(&f->remote) &&
+	       // The kernel takes clients of port 0, which are closed when they are to open.
+	       (f->remote.port_be != 0 || !open) && (f->connection != 0) == open &&
 	       (f->listener_id != 0) == open &&
 	       ((f->flags & TAKEOVER_FRAMED) != 0) == (f->lens[TAKEOVER_WS] > 0) &&
 	       (f->lens[TAKEOVER_HEAD] == 0 || f->state == TAKEOVER_WEB);

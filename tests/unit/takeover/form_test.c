@@ -129,6 +129,25 @@ static void parts_that_contradict_are_refused(void **state)
 	assert_false(reads(&c));
 }
 
+// Anybody can connect from port 0: that must not end a take-over.
+static void a_client_of_port_0_moves(void **state)
+{
+	struct takeover_connection c = {
+		.listener = tp_addr_ipv4(0x0a000001, 443),
+		.remote = tp_addr_ipv4(0x0a000002, 0),
+		.state = TAKEOVER_FIRST,
+	};
+
+	(void)state;
+	assert_true(reads(&c));
+	c = sample();
+	c.remote.port_be = 0; // with a handle
+	assert_false(reads(&c));
+	c = sample();
+	c.listener.port_be = 0;
+	assert_false(reads(&c));
+}
+
 static void heads_are_judged(void **state)
 {
 	struct takeover_head h = takeover_head_make(TAKEOVER_HELLO, sizeof(struct takeover_hello));
@@ -157,6 +176,7 @@ int main(void)
 		cmocka_unit_test(what_was_written_is_read),
 		cmocka_unit_test(another_length_is_refused),
 		cmocka_unit_test(parts_that_contradict_are_refused),
+		cmocka_unit_test(a_client_of_port_0_moves),
 		cmocka_unit_test(heads_are_judged),
 	};
 
