@@ -482,7 +482,7 @@ void conn_event(struct conn *c, uint32_t events)
 			conn_read_open(c);
 		break;
 	case CONN_PASS:
-		pass_pump(c);
+		pass_event(c, events);
 		break;
 	}
 }

@@ -317,6 +317,8 @@ void pass_bridge(struct conn *c, int fd);
 void pass_orphan(struct conn *c);
 // Moves all that can be moved.
 void pass_pump(struct conn *c);
+// The same, after an event of either socket.
+void pass_event(struct conn *c, uint32_t events);
 // The bytes that have passed.
 uint64_t pass_bytes(const struct conn *c);
 // The backend has not answered in time.

@@ -92,6 +92,12 @@ void pass_pump(struct conn *c)
 	pace_queue(c);
 }
 
+void pass_event(struct conn *c, uint32_t events)
+{
+	c->pass->copies |= (events & EPOLLPRI) != 0;
+	pass_pump(c);
+}
+
 uint64_t pass_bytes(const struct conn *c)
 {
 	return c->pass != NULL ? c->pass->n_up + c->pass->n_down : 0;
@@ -115,7 +121,8 @@ static bool first_put(struct conn *c, const uint8_t *bytes, size_t len)
 
 static bool events_ask(struct conn *c, int fd, int op)
 {
-	struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = c};
+	struct epoll_event e = {
+		.events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = c};
 
 	return epoll_ctl(c->thread->epoll_fd, op, fd, &e) == 0;
 }

@@ -27,6 +27,7 @@ struct pass {
 	uint64_t n_up, n_down;		    // bytes
 	struct way up, down;
 	bool down_first; // the ways have turns, too
+	bool copies;	 // urgent bytes have come: splice(2) never gets past one
 };
 
 // 1: there may be more; 0: an event will tell; -1: the end of both, with *why.

@@ -136,7 +136,7 @@ static ssize_t way_read(struct conn *c, struct way *w, enum serve_close *why)
 	size_t room = c->pass->meter != NULL ? PASS_BATCH : SPLICE_BATCH;
 	ssize_t n;
 
-	if (c->ssl != NULL)
+	if (c->ssl != NULL || c->pass->copies)
 		return side_read(c, w->from, c->thread->scratch, PASS_BATCH, why);
 	n = splice_fill(c->thread, &w->spliced, side_fd(c, w->from), room);
 	if (n > 0 && w->from == BACKEND)

@@ -295,6 +295,31 @@ static void without_pipes_bytes_pass(void **state)
 	world_stop(&w);
 }
 
+// An urgent byte is lost, as to any program that does not ask for it; those behind it are not.
+static void urgent_bytes_stop_nothing(void **state)
+{
+	struct world w = {.unnamed = false};
+	struct backend b;
+	uint8_t got[8];
+	int fd = begin(&w, &b);
+
+	(void)state;
+	world_write(fd, "one", 3);
+	receive(&w, b.fd, got, 3);
+	assert_int_equal(send(fd, "!", 1, MSG_OOB), 1);
+	world_turns(&w, 8);
+	world_write(fd, "two", 3);
+	receive(&w, b.fd, got, 3);
+	assert_memory_equal(got, "two", 3);
+	assert_int_equal(send(b.fd, "!", 1, MSG_OOB), 1);
+	world_write(b.fd, "back", 4);
+	receive(&w, fd, got, 4);
+	assert_memory_equal(got, "back", 4);
+	close(fd);
+	backend_close(&b);
+	world_stop(&w);
+}
+
 static void backend_that_is_away(void **state)
 {
 	uint8_t bytes[4096];
@@ -346,6 +371,7 @@ int main(void)
 		cmocka_unit_test(slow_end_slows_the_other),
 		cmocka_unit_test(pipes_are_closed),
 		cmocka_unit_test(without_pipes_bytes_pass),
+		cmocka_unit_test(urgent_bytes_stop_nothing),
 		cmocka_unit_test(backend_that_is_away),
 		cmocka_unit_test(others_stay),
 	};
