@@ -23,6 +23,11 @@ void serve_pause(struct serve *s)
 	s->paused = true;
 	serve_stop(s);
 	s->paused = false;
+	// Orders that have come are of connections that would move, or of peers that would not.
+	for (unsigned i = 0; i < s->n_threads; i++) {
+		thread_now(s->threads[i]);
+		thread_mail(s->threads[i]);
+	}
 }
 
 int serve_resume(struct serve *s)

@@ -384,6 +384,8 @@ int stream_handshake(struct conn *c, bool *wants_write);
 bool thread_turn(struct serve_thread *t, bool may_wait);
 // Looks at the clock, for calls while it does not run.
 void thread_now(struct serve_thread *t);
+// Takes what the main thread has for it.
+void thread_mail(struct serve_thread *t);
 // Closes all connections.
 void thread_end(struct serve_thread *t);
 void *thread_run(void *arg);

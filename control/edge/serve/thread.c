@@ -46,6 +46,12 @@ void thread_now(struct serve_thread *t)
 	t->now_ns = now_ns();
 }
 
+void thread_mail(struct serve_thread *t)
+{
+	join_mail(t);
+	ports_leave(t);
+}
+
 static int wait_ms(const struct serve_thread *t, uint64_t due_ns)
 {
 	if (due_ns <= t->now_ns)
@@ -71,8 +77,7 @@ static bool event_take(struct serve_thread *t, const struct epoll_event *e)
 	if (e->data.ptr == &t->stop_fd)
 		return false;
 	if (e->data.ptr == &t->mail_fd) {
-		join_mail(t);
-		ports_leave(t);
+		thread_mail(t);
 	} else if (p != NULL) {
 		listen_accept(t, p);
 	} else if (e->data.ptr != &t->link) {

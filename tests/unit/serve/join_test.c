@@ -332,6 +332,41 @@ static void capped_one_can_be_ended(void **state)
 	stop(&f);
 }
 
+static bool count(void *ctx, const uint8_t *bytes, size_t len, int fd)
+{
+	(void)bytes;
+	(void)len;
+	(void)fd;
+	++*(unsigned *)ctx;
+	return true;
+}
+
+// The order that its thread has not seen yet, too, is obeyed by the process that got it: the next
+// one is not shown the socket of the peer.
+static void an_order_comes_before_a_pause(void **state)
+{
+	struct fixture f;
+	unsigned shown = 0;
+	const struct serve_next to = {.ctx = &shown, .connection = count};
+	char got[8];
+
+	(void)state;
+	start(&f);
+	ask(&f, "early", 5);
+	serve_join(f.w.serve, KEY, f.connection, f.given, f.meter, (const uint8_t *)"answer", 6);
+	serve_pause(f.w.serve);
+	assert_int_equal(serve_hand(f.w.serve, &to), 0);
+	assert_int_equal(shown, 0);
+	assert_int_equal(serve_leave(f.w.serve, &to), 0);
+	assert_int_equal(f.ended, 1);
+	assert_int_equal(recv(f.client, got, sizeof(got), MSG_DONTWAIT), 6);
+	// It goes on, though its end has been told.
+	receive(&f, f.peer, "early");
+	assert_int_equal(send(f.peer, "late", 4, 0), 4);
+	receive(&f, f.client, "late");
+	stop(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +379,7 @@ int main(void)
 		cmocka_unit_test(stop_ends_all),
 		cmocka_unit_test(capped_one_waits_and_loses_nothing),
 		cmocka_unit_test(capped_one_can_be_ended),
+		cmocka_unit_test(an_order_comes_before_a_pause),
 	};
 
 	return cmocka_run_group_tests_name("serve join", tests, world_setup, world_teardown);

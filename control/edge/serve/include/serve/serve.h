@@ -159,7 +159,8 @@ struct serve_next {
 	bool (*connection)(void *ctx, const uint8_t *bytes, size_t len, int fd);
 };
 
-// Stops the threads as they are, and starts them again. serve_resume returns 0 or a negative errno.
+// Stops the threads as they are, with all orders obeyed, and starts them again. serve_resume
+// returns 0 or a negative errno.
 void serve_pause(struct serve *s);
 int serve_resume(struct serve *s);
 typedef bool serve_socket_fn(void *ctx, const struct tp_addr *addr, unsigned thread, int fd);
