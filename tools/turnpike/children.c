@@ -289,8 +289,9 @@ int children_upgrade(struct children *c, unsigned service)
 
 	if (c->kinds[service] != CHILDREN_EDGE)
 		return -EOPNOTSUPP;
+	// It may have taken over, and be about to say so.
 	if (c->successors[service] > 0)
-		kill(c->successors[service], SIGKILL);
+		return -EALREADY;
 	pid = child_start(c, service, true);
 	if (pid < 0)
 		return -errno;

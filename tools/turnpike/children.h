@@ -40,8 +40,8 @@ int children_init(struct children *c, const struct options *o, unsigned needed);
 
 // 0 or a negative errno.
 int children_start(struct children *c, unsigned service);
-// Starts a process that takes over from the one that runs, instead of another one that was started
-// so. 0 or a negative errno; -EOPNOTSUPP: processes of this kind can't.
+// Starts a process that takes over from the one that runs. 0 or a negative errno; -EALREADY: one
+// does so; -EOPNOTSUPP: processes of this kind can't.
 int children_upgrade(struct children *c, unsigned service);
 // Also those that it has taken over from, and one that takes over.
 void children_signal(const struct children *c, unsigned service, int signal);

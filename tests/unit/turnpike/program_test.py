@@ -23,6 +23,8 @@ def on_signal(number, frame):
 for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
     signal.signal(number, on_signal)
 note("start " + " ".join(sys.argv[1:]))
+while "--take-over" in sys.argv and os.path.exists(os.path.join(home, "slow")):
+    time.sleep(0.02)
 path = os.path.join(home, name + ".fail")
 if os.path.exists(path):
     sys.exit(int(open(path).read()))
@@ -143,6 +145,31 @@ def an_edge_is_taken_over(stand):
     expect(f"four starts: {stand.notes()}", len(edge_starts(stand)) == 4)
 
 
+# The first one may have all connections, and just has not said so.
+def an_upgrade_is_not_cut_short(stand):
+    stand.write("turnpike.yaml", CONFIG.replace(
+        "listeners: [{", "listeners: [{transport: tcp, address: 10.77.0.1}, {"), 0o644)
+    stand.write("slow", "", 0o644)
+    p = stand.start()
+    stand.wait("three start", lambda: both_ready(stand) and stand.pids("turnpike-edge"))
+    # This signal is taken after the notices that they are ready.
+    p.send_signal(signal.SIGHUP)
+    stand.wait("all have it", lambda: sum("SIGHUP" in n for n in stand.notes()) == 3)
+    p.send_signal(signal.SIGUSR2)
+    stand.wait("another edge starts", lambda: len(edge_starts(stand)) == 2)
+    p.send_signal(signal.SIGUSR2)
+    # The end of a child is taken after that signal.
+    os.kill(stand.pids("turnpike-dataplane")[0], signal.SIGKILL)
+    stand.wait("it was taken", lambda: len(stand.pids("turnpike-dataplane")) == 2)
+    os.unlink(os.path.join(stand.home, "slow"))
+    stand.wait("the first one takes over", lambda: len(stand.pids("turnpike-edge")) == 2)
+    p.send_signal(signal.SIGTERM)
+    log = p.communicate(timeout=600)[1]
+    expect(f"it was the only one: {stand.notes()}", len(edge_starts(stand)) == 2)
+    expect(f"no edge failed: {log}", not any(
+        "service_failed" in line and "turnpike-edge" in line for line in log.splitlines()))
+
+
 def root_starts_users(stand):
     p = stand.start("--dataplane=--allow-root")
     stand.wait("both start", lambda: both_ready(stand))
@@ -209,7 +236,8 @@ def mistakes_start_nothing(stand):
 def main():
     program = os.path.abspath(sys.argv[1])
     failed = 0
-    for test in (a_crash_restarts_one, an_edge_is_taken_over, root_starts_users,
+    for test in (a_crash_restarts_one, an_edge_is_taken_over,
+                 an_upgrade_is_not_cut_short, root_starts_users,
                  the_directory_starts_where_there_are_sources,
                  the_edge_starts_where_there_are_streams, a_failed_start_ends_all,
                  mistakes_start_nothing):
