@@ -270,7 +270,9 @@ bool peer_adopt(struct edge_relay *r, const struct edge_relay_moved *m, int fd)
 	bool connects = m->peer.state == TP_PEER_CONNECTS;
 	struct peer *p;
 
-	if (peer_find(r, m->peer.key) != NULL || (!connects && m->peer.state != TP_PEER_WAITS))
+	// An order to keep one that has arrived may be on its way.
+	if (peer_find(r, m->peer.key) != NULL ||
+		(!connects && m->peer.state != TP_PEER_WAITS && m->peer.state != TP_PEER_ARRIVED))
 		return false;
 	p = peer_make(r, l, m->peer.key, &m->peer.local, &m->peer.peer);
 	if (p == NULL)

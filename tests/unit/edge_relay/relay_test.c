@@ -495,6 +495,60 @@ static void peers_are_bounded(void **state)
 	close(listener);
 }
 
+static bool on_show(void *ctx, const struct edge_relay_moved *m, int fd)
+{
+	return edge_relay_adopt(ctx, m, dup(fd));
+}
+
+// Another process gets the listening socket, and the peers that nobody has joined: one that waits,
+// and one that control is about to keep.
+static void all_pass_to_the_next(void **state)
+{
+	struct fixture *f = *state;
+	struct tp_session_order keep = {.kind = TP_ORDER_KEEP, .note = {1}};
+	struct tp_session_order join = {.kind = TP_ORDER_JOIN, .connection = HANDLE, .data_len = 5};
+	const struct edge_relay_settings s = {.addresses = f->addresses,
+		.n_addresses = 1,
+		.port_min = 1024,
+		.port_max = 65535,
+		.listeners_max = 2,
+		.peers_max = PEERS_MAX,
+		.ctx = f,
+		.join = on_join,
+		.part = on_part};
+	struct edge_relay *next = edge_relay_create(&s);
+	uint64_t waits, arrived;
+	int fds[3];
+
+	assert_non_null(next);
+	listening(f);
+	fds[0] = dial(f);
+	keep.key = waits = told_peer(f, TP_PEER_ARRIVED).key;
+	assert_true(order(f, keep));
+	(void)told_peer(f, TP_PEER_WAITS);
+	fds[1] = dial(f);
+	arrived = told_peer(f, TP_PEER_ARRIVED).key;
+	assert_true(edge_relay_show(f->r, on_show, next));
+	edge_relay_leave(f->r);
+	edge_relay_destroy(f->r);
+	f->r = next;
+	nothing_due(f);
+	keep.key = arrived;
+	assert_true(order(f, keep));
+	assert_true(told_peer(f, TP_PEER_WAITS).key == arrived);
+	join.key = waits;
+	assert_true(order(f, join));
+	assert_true(told_peer(f, TP_PEER_JOINED).key == waits);
+	// Not the key of one that is there.
+	fds[2] = dial(f);
+	join.key = told_peer(f, TP_PEER_ARRIVED).key;
+	assert_true(join.key != waits && join.key != arrived);
+	edge_relay_ended(f->r, waits, 0, 0);
+	(void)told_peer(f, TP_PEER_GONE);
+	for (unsigned i = 0; i < 3; i++)
+		close(fds[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -508,6 +562,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(silent_peer_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(allocation_ends_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(peers_are_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(all_pass_to_the_next, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
