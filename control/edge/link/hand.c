@@ -14,6 +14,14 @@ uint32_t edge_link_connections_max(const struct edge_link *l)
 	return l->settings.connections_max;
 }
 
+static bool relay_is_told(const struct edge_link *l)
+{
+	const struct edge_link_relay *r = l->settings.relay;
+	struct edge_link_report report;
+
+	return r == NULL || !r->due(r->ctx, &report);
+}
+
 bool edge_link_hand(struct edge_link *l, struct edge_link_parts *out)
 {
 	struct session *s = &l->session;
@@ -37,7 +45,8 @@ bool edge_link_hand(struct edge_link *l, struct edge_link_parts *out)
 		out->n_listeners = s->n_listeners;
 		memcpy(out->listeners, s->listeners, s->n_listeners * sizeof(s->listeners[0]));
 	}
-	told = s->fd < 0 || !s->listeners_came || s->first_dirty == NULL;
+	// The next process has no report of what it takes over.
+	told = s->fd < 0 || !s->listeners_came || (s->first_dirty == NULL && relay_is_told(l));
 	pthread_mutex_unlock(&s->mutex);
 	return told;
 }

@@ -145,6 +145,36 @@ static void without_control_all_is_told_later(void **state)
 	stand_assert_synced(s);
 }
 
+static bool is_due(void *ctx, struct edge_link_report *report)
+{
+	*report = (struct edge_link_report){.kind = TP_SESSION_PEER};
+	return *(bool *)ctx;
+}
+
+static void on_call(void *ctx)
+{
+	(void)ctx;
+}
+
+// The next process would not report what this one could not: it stays.
+static void a_control_that_does_not_read_is_waited_for(void **state)
+{
+	bool due = false;
+	const struct edge_link_relay relay = {
+		.ctx = &due, .begin = on_call, .due = is_due, .told = on_call};
+	static struct edge_link_parts parts;
+	struct stand *s = *state;
+
+	s->relay = &relay;
+	stand_start(s, 2);
+	assert_true(edge_link_hand(s->link, &parts));
+	// More than the socket takes.
+	due = true;
+	assert_false(edge_link_hand(s->link, &parts));
+	s->relay = NULL;
+	stand_edge_kill(s);
+}
+
 static void parts_that_do_not_fit_are_refused(void **state)
 {
 	static struct edge_link_parts parts;
@@ -167,6 +197,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nobody_notices, stand_setup, stand_teardown),
 		cmocka_unit_test_setup_teardown(
 			without_control_all_is_told_later, stand_setup, stand_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_control_that_does_not_read_is_waited_for, stand_setup, stand_teardown),
 		cmocka_unit_test_setup_teardown(
 			parts_that_do_not_fit_are_refused, stand_setup, stand_teardown),
 	};
