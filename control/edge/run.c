@@ -219,6 +219,7 @@ static void serve_pass(struct edge *e)
 // The next process has all but the connections that stay.
 static void drain_pass(struct edge *e)
 {
+	edge_before_poll(e);
 	if (serve_connections(e->serve) == 0 || e->now_ns >= e->drain_ns)
 		e->stopping = true;
 }

@@ -464,12 +464,27 @@ void hand_take(struct serve_thread *t, const struct takeover_connection *f, int 
 		conn_begin(c);
 }
 
+// This process has been taken over itself.
+static bool forward(struct serve *s, const uint8_t *bytes, size_t len, int fd)
+{
+	bool sent;
+
+	pthread_mutex_lock(&s->lock);
+	sent = s->next.connection(s->next.ctx, bytes, len, fd);
+	pthread_mutex_unlock(&s->lock);
+	if (sent)
+		close(fd);
+	return sent;
+}
+
 bool serve_take(struct serve *s, const uint8_t *bytes, size_t len, int fd)
 {
 	struct takeover_connection form;
 
 	if (!takeover_connection_read(&form, bytes, len) || form.thread >= s->n_threads)
 		return false;
+	if (s->leaves)
+		return forward(s, bytes, len, fd);
 	if (s->threads[form.thread]->running)
 		return join_taken(s->threads[form.thread], bytes, len, fd);
 	thread_now(s->threads[form.thread]);

@@ -174,8 +174,9 @@ void serve_stay(struct serve *s);
 // those that stay, once resumed, until they end. How many have moved.
 unsigned serve_leave(struct serve *s, const struct serve_next *to);
 // Takes a connection over: between serve_attach and serve_start, or while the threads run, then
-// only one without a handle. The descriptor is taken. False: no edge of this version wrote these,
-// and the descriptor is the caller's.
+// only one without a handle, which goes on to the next process after serve_leave. The descriptor is
+// taken. False: no edge of this version wrote these, or the next process can't be told, and the
+// descriptor is the caller's.
 bool serve_take(struct serve *s, const uint8_t *bytes, size_t len, int fd);
 // Ties the threads to the link without starting them. 0 or a negative errno. serve_start does
 // it otherwise.
