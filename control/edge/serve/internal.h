@@ -28,6 +28,7 @@
 #define SERVE_SHARE	      128u  // messages of one connection while others are held
 #define SERVE_HELD_READ	      4096u // bytes at once of one connection while others are held
 #define SERVE_PIPES	      16u   // empty ones that a thread keeps
+#define SERVE_PIPES_USED      64u   // with bytes in them
 #define SERVE_UNACKED_MS      60000u
 #define CONNECTION_BIND	      0x000bu // type of the request, RFC 6062
 #define CONNECTION_BIND_ERROR 0x011bu
@@ -144,7 +145,8 @@ struct serve_thread {
 	pthread_mutex_t mail_lock;
 	int pipes[SERVE_PIPES][2]; // empty
 	unsigned n_pipes;
-	struct mail *mail; // under the lock, the oldest first
+	unsigned n_pipes_used; // by connections
+	struct mail *mail;     // under the lock, the oldest first
 	struct backlog_pool backlogs;
 	struct ds_list dirty;
 	struct ds_list again;
@@ -334,12 +336,12 @@ struct splice {
 };
 
 // Takes up to `room` bytes out of a socket; what was taken before has left. As recv(2); ENFILE:
-// there is no pipe to be had.
+// there is no pipe to be had: clients that do not read can't take all descriptors.
 ssize_t splice_fill(struct serve_thread *t, struct splice *s, int from, size_t room);
 // Gives the socket what it takes. As send(2); 0: there is nothing.
 ssize_t splice_empty(struct serve_thread *t, struct splice *s, int to);
 // Forgets what is left.
-void splice_end(struct splice *s);
+void splice_end(struct serve_thread *t, struct splice *s);
 void splice_fini(struct serve_thread *t);
 
 // ---- pace.c: data connections under caps --------------------------------------------------------

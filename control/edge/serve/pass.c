@@ -295,8 +295,8 @@ void pass_end(struct conn *c)
 	meter_unref(c->pass->meter);
 	free(c->pass->up.bytes);
 	free(c->pass->down.bytes);
-	splice_end(&c->pass->up.spliced);
-	splice_end(&c->pass->down.spliced);
+	splice_end(c->thread, &c->pass->up.spliced);
+	splice_end(c->thread, &c->pass->down.spliced);
 	free(c->pass);
 	c->pass = NULL;
 }

@@ -11,10 +11,13 @@ static bool pipe_take(struct serve_thread *t, struct splice *s)
 {
 	if (s->n > 0)
 		return true;
-	if (t->n_pipes == 0)
-		return pipe2(s->pipe, O_NONBLOCK | O_CLOEXEC) == 0;
-	t->n_pipes--;
-	memcpy(s->pipe, t->pipes[t->n_pipes], sizeof(s->pipe));
+	if (t->n_pipes_used == SERVE_PIPES_USED)
+		return false;
+	if (t->n_pipes > 0)
+		memcpy(s->pipe, t->pipes[--t->n_pipes], sizeof(s->pipe));
+	else if (pipe2(s->pipe, O_NONBLOCK | O_CLOEXEC) < 0)
+		return false;
+	t->n_pipes_used++;
 	return true;
 }
 
@@ -27,6 +30,7 @@ static void pipe_close(const int pipe[2])
 // An empty one.
 static void pipe_give(struct serve_thread *t, const struct splice *s)
 {
+	t->n_pipes_used--;
 	if (t->n_pipes == SERVE_PIPES)
 		pipe_close(s->pipe);
 	else
@@ -70,10 +74,12 @@ ssize_t splice_empty(struct serve_thread *t, struct splice *s, int to)
 	return (ssize_t)moved;
 }
 
-void splice_end(struct splice *s)
+void splice_end(struct serve_thread *t, struct splice *s)
 {
-	if (s->n > 0)
-		pipe_close(s->pipe);
+	if (s->n == 0)
+		return;
+	pipe_close(s->pipe);
+	t->n_pipes_used--;
 	s->n = 0;
 }
 

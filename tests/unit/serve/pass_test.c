@@ -267,8 +267,36 @@ static void pipes_are_closed(void **state)
 	backend_close(&b);
 	world_closed(&w, fd);
 	close(fd);
+	assert_int_equal(w.serve->threads[0]->n_pipes_used, 0);
 	world_stop(&w);
 	assert_int_equal(open_files(), before);
+}
+
+// Nor where others hold as many as there may be: clients that do not read cost no more of them.
+static void pipes_are_bounded(void **state)
+{
+	struct world w = {.unnamed = false};
+	struct serve_thread *t;
+	struct backend b;
+	int fd = begin(&w, &b);
+	unsigned before;
+	size_t sent;
+
+	(void)state;
+	t = w.serve->threads[0];
+	splice_fini(t);
+	before = open_files();
+	t->n_pipes_used = SERVE_PIPES_USED;
+	sent = numbers_send(&w, fd);
+	assert_int_equal(open_files(), before);
+	numbers_receive(&w, b.fd, sent);
+	assert_int_equal(t->n_pipes_used, SERVE_PIPES_USED);
+	t->n_pipes_used = 0;
+	sent = numbers_send(&w, fd);
+	assert_int_equal(t->n_pipes_used, 1);
+	close(fd);
+	backend_close(&b);
+	world_stop(&w);
 }
 
 // Where the limit of open files leaves none, bytes are copied.
@@ -370,6 +398,7 @@ int main(void)
 		cmocka_unit_test(proxy_header_comes_first),
 		cmocka_unit_test(slow_end_slows_the_other),
 		cmocka_unit_test(pipes_are_closed),
+		cmocka_unit_test(pipes_are_bounded),
 		cmocka_unit_test(without_pipes_bytes_pass),
 		cmocka_unit_test(urgent_bytes_stop_nothing),
 		cmocka_unit_test(backend_that_is_away),
