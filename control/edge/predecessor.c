@@ -150,8 +150,6 @@ static int link_send(struct edge *e)
 	rc = takeover_send(e->next_fd, TAKEOVER_LINK, &body,
 		sizeof(body.link) + p.n_listeners * sizeof(body.items[0]), -1);
 	if (rc == 0)
-		rc = descriptor_send(e, TAKEOVER_ROLE, 0, e->role_fd);
-	if (rc == 0)
 		rc = descriptor_send(e, TAKEOVER_SESSION, 0, p.session_fd);
 	if (rc == 0)
 		rc = descriptor_send(e, TAKEOVER_WAKING, 0, p.waking_fd);
@@ -198,6 +196,9 @@ static int all_send(struct edge *e, const struct serve_next *to)
 	n = rc == 0 ? serve_hand(e->serve, to) : 0;
 	if (n < 0)
 		rc = -EPIPE;
+	// Last: a successor that can't be told that it is refused has no lock, and ends.
+	if (rc == 0)
+		rc = descriptor_send(e, TAKEOVER_ROLE, 0, e->role_fd);
 	if (rc == 0) {
 		const struct takeover_end end = {.n_connections = (uint32_t)n};
 

@@ -13,7 +13,9 @@
 #include <proc/clock.h>
 #include <proc/start.h>
 
-#define REMEDY "restart it instead: its clients connect again"
+#define REMEDY	      "restart it instead: its clients connect again"
+#define LOCK_TRIES    50u
+#define LOCK_PAUSE_US 20000u
 
 static int failed(struct edge *e, const char *problem)
 {
@@ -32,10 +34,8 @@ static int failed_rc(struct edge *e, int rc)
 					 : strerror(-rc));
 }
 
-void edge_before_close(struct edge *e)
+static void sockets_close(struct edge_before *b)
 {
-	struct edge_before *b = &e->before;
-
 	for (size_t i = 0; i < b->n_sockets; i++) {
 		if (b->sockets[i].fd >= 0)
 			close(b->sockets[i].fd);
@@ -43,6 +43,13 @@ void edge_before_close(struct edge *e)
 	free(b->sockets);
 	b->sockets = NULL;
 	b->n_sockets = 0;
+}
+
+void edge_before_close(struct edge *e)
+{
+	struct edge_before *b = &e->before;
+
+	sockets_close(b);
 	if (b->fd >= 0)
 		close(b->fd);
 	b->fd = -1;
@@ -287,21 +294,32 @@ static int role_take(struct edge *e)
 		shm_role_take(e->role_fd);
 		return 0;
 	}
-	e->role_fd = shm_role_lock(&e->place, SHM_ROLE_EDGE, &err);
+	// One that has died gives the lock up soon after the channel; one that is alive has
+	// refused.
+	for (unsigned i = 0; i < LOCK_TRIES; i++) {
+		e->role_fd = shm_role_lock(&e->place, SHM_ROLE_EDGE, &err);
+		if (e->role_fd != -EBUSY)
+			break;
+		(void)usleep(LOCK_PAUSE_US);
+	}
 	return e->role_fd < 0 ? proc_shm_failed(&err) : 0;
 }
 
 int edge_before_take(struct edge *e)
 {
 	struct edge_before *b = &e->before;
-	int rc;
+	int rc, status;
 
 	if (b->fd < 0)
 		return 0;
 	rc = all_receive(e);
 	if (rc < 0 && !has_died(rc))
 		return failed_rc(e, rc);
-	// Ports that the configuration has no longer end here.
+	status = role_take(e);
+	if (status != 0)
+		return status;
+	// Ports that the configuration has no longer end here: nobody accepts from them.
+	sockets_close(b);
 	if (has_died(rc))
 		edge_before_close(e);
 	if (b->linked)
@@ -309,7 +327,7 @@ int edge_before_take(struct edge *e)
 	log_event(LOG_EV_EDGE_TAKEN_OVER,
 		LOG_FIELDS(log_str("part", "after"), log_u64("connections", b->n_connections),
 			log_u64("sockets", b->welcome.n_sockets), log_bool("died", has_died(rc))));
-	return role_take(e);
+	return 0;
 }
 
 void edge_before_poll(struct edge *e)
@@ -322,9 +340,7 @@ void edge_before_poll(struct edge *e)
 	rc = takeover_receive(e->before.fd, &r);
 	if (rc == 0 && r.head.kind == TAKEOVER_CONNECTION)
 		rc = connection_receive(e, &r);
-	if (rc < 0) {
-		edge_before_close(e);
-		return;
-	}
 	takeover_record_free(&r);
+	if (rc < 0)
+		edge_before_close(e);
 }

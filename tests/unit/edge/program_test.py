@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The edge's own program: one takes over from another, without the other processes."""
+import array
+import os
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+MAGIC = 0x54502D45444745
+HELLO, SOCKET, GO, DESCRIPTOR, END = 1, 3, 4, 6, 9
+ROLE = 0
+
+CONFIG = """instance: test{pid}
+runtime_directory: {home}/run
+dataplane: {{ports: [{{interface: lo}}]}}
+relay: {{addresses: [127.0.0.1], ports: 1100-1103}}
+listeners: [{listeners}]
+edge:
+    certificates: [{{certificate: cert.pem, key: key.pem}}]
+    handshake_timeout: 300
+    drain: 300
+log: {{level: debug}}
+secrets: [{{id: one, secret_file: one.secret}}]
+"""
+
+
+class Failure(Exception):
+    pass
+
+
+def expect(what, condition):
+    if not condition:
+        raise Failure(what)
+
+
+def wait(what, condition):
+    end = time.monotonic() + 300
+    while not condition():
+        if time.monotonic() > end:
+            raise Failure(what)
+        time.sleep(0.02)
+
+
+def ports(n):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
+    found = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return found
+
+
+class Edge:
+    def __init__(self, stand, *options):
+        root = ["--allow-root"] if os.geteuid() == 0 else []
+        self.log = os.path.join(stand.home, f"log{len(stand.edges)}")
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen(
+                [stand.program, "--config", stand.config, *root, *options], stderr=log)
+        stand.edges.append(self)
+        wait("an edge starts",
+             lambda: self.says("process_started") or self.process.poll() is not None)
+        expect(f"it runs: {self.text()}", self.process.poll() is None)
+
+    def text(self):
+        with open(self.log) as log:
+            return log.read()
+
+    def says(self, *words):
+        return any(all(w in line for w in words) for line in self.text().splitlines())
+
+
+class Stand:
+    def __init__(self, program, home):
+        self.program = program
+        self.home = home
+        self.config = os.path.join(home, "turnpike.yaml")
+        self.edges = []
+        self.tls, self.tcp = ports(2)
+        os.mkdir(os.path.join(home, "run"), 0o750)
+        with open(os.path.join(home, "one.secret"), "w") as f:
+            f.write("secret of a test\n")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj",
+                        "/CN=localhost", "-keyout", os.path.join(home, "key.pem"), "-out",
+                        os.path.join(home, "cert.pem")], check=True, capture_output=True)
+        self.listeners((self.tls, "tls"), (self.tcp, "tcp"))
+
+    def listeners(self, *listeners):
+        with open(self.config, "w") as f:
+            f.write(CONFIG.format(pid=os.getpid(), home=self.home, listeners=", ".join(
+                f"{{address: 127.0.0.1, port: {port}, transport: {transport}}}"
+                for port, transport in listeners)))
+
+    def stop(self):
+        for edge in self.edges:
+            if edge.process.poll() is None:
+                edge.process.kill()
+            edge.process.wait()
+
+
+class Client:
+    """Has begun a handshake of TLS: the process stays with it."""
+
+    def __init__(self, stand):
+        self.socket = socket.create_connection(("127.0.0.1", stand.tls))
+        self.socket.settimeout(300)
+        self.come, self.go = ssl.MemoryBIO(), ssl.MemoryBIO()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        self.tls = context.wrap_bio(self.come, self.go)
+        try:
+            self.tls.do_handshake()
+        except ssl.SSLWantReadError:
+            pass
+        self.rest = self.go.read()
+        self.socket.sendall(self.rest[:5])
+        self.rest = self.rest[5:]
+
+    def finish(self):
+        self.socket.sendall(self.rest)
+        while True:
+            try:
+                self.tls.do_handshake()
+                self.socket.sendall(self.go.read())
+                return
+            except ssl.SSLWantReadError:
+                self.socket.sendall(self.go.read())
+                bytes_ = self.socket.recv(65536)
+                expect("the handshake goes on", bytes_)
+                self.come.write(bytes_)
+
+
+def begun(stand, edge):
+    """A client that the edge has looked at: it reads them in the order in which they come."""
+    client = Client(stand)
+    after = socket.create_connection(("127.0.0.1", stand.tls))
+    after.sendall(b"GET / HTTP/1.1\r\n\r\n")
+    wait("the edge reads", lambda: edge.says("connection_closed", "reason=alien"))
+    after.close()
+    return client
+
+
+def a_removed_port_ends_at_once(stand):
+    first = Edge(stand)
+    client = begun(stand, first)
+    stand.listeners((stand.tls, "tls"))
+    Edge(stand, "--take-over")
+    expect("the first one drains", first.process.poll() is None)
+    try:
+        socket.create_connection(("127.0.0.1", stand.tcp)).close()
+        raise Failure("somebody listens at the port")
+    except ConnectionRefusedError:
+        pass
+    client.socket.close()
+
+
+def a_late_one_is_served_by_the_last(stand):
+    first = Edge(stand)
+    client = begun(stand, first)
+    second = Edge(stand, "--take-over")
+    other = begun(stand, second)
+    last = Edge(stand, "--take-over")
+    expect("two drain", first.process.poll() is None and second.process.poll() is None)
+    client.finish()
+    # There is no control process that could have named the listener.
+    wait("the last one has it", lambda: last.says("connection_refused", "not_ready"))
+    expect("nobody else looked at it", not first.says("not_ready") and not second.says("not_ready"))
+    other.socket.close()
+    client.socket.close()
+
+
+def record(kind, body=b""):
+    return struct.pack("=QIIII", MAGIC, 1, kind, len(body), 0) + body
+
+
+class Channel:
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(300)
+        self.socket.connect(path)
+
+    def receive(self):
+        head, control, _, _ = self.socket.recvmsg(24, socket.CMSG_SPACE(4))
+        for _, _, data in control:
+            for fd in array.array("i", data):
+                os.close(fd)
+        expect("the channel goes on", len(head) == 24)
+        _, _, kind, length, _ = struct.unpack("=QIIII", head)
+        body = b""
+        while len(body) < length:
+            body += self.socket.recv(length - len(body))
+        return kind, body, bool(control)
+
+
+def the_lock_comes_last(stand):
+    """A successor that has not got all does not believe that it is alone."""
+    edge = Edge(stand)
+    layout = int(subprocess.run([stand.program, "--version"], capture_output=True, text=True,
+                                check=True).stdout.rsplit(None, 1)[1].rstrip(")"))
+    client = socket.create_connection(("127.0.0.1", stand.tcp))
+    c = Channel(os.path.join(stand.home, "run", "edge-takeover.sock"))
+    c.socket.sendall(record(HELLO, struct.pack("=II", layout, 1)))
+    _, welcome, _ = c.receive()
+    for _ in range(struct.unpack("=IIII", welcome)[3]):
+        expect("its sockets come", c.receive()[0] == SOCKET)
+    c.socket.sendall(record(GO))
+    records = [c.receive()]
+    while records[-1][0] != END:
+        records.append(c.receive())
+    roles = [i for i, (kind, body, has_fd) in enumerate(records)
+             if kind == DESCRIPTOR and has_fd and struct.unpack("=II", body)[0] == ROLE]
+    expect(f"it is the last but one: {roles} of {len(records)}", roles == [len(records) - 2])
+    c.socket.close()
+    wait("the edge goes on", lambda: edge.says("edge_take_over_failed"))
+    edge.process.send_signal(signal.SIGTERM)
+    expect("and stops in order", edge.process.wait(timeout=300) == 0)
+    client.close()
+
+
+def main():
+    program = os.path.abspath(sys.argv[1])
+    failed = 0
+    for test in (a_removed_port_ends_at_once, a_late_one_is_served_by_the_last,
+                 the_lock_comes_last):
+        with tempfile.TemporaryDirectory() as home:
+            stand = Stand(program, home)
+            try:
+                test(stand)
+                print("ok -", test.__name__)
+            except (Failure, OSError, subprocess.SubprocessError) as e:
+                failed += 1
+                print("not ok -", test.__name__, e)
+            finally:
+                stand.stop()
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
