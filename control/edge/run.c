@@ -236,7 +236,8 @@ void edge_run(struct edge *e)
 			{.fd = e->draining ? -1 : ctl_server_fd(e->ctl), .events = POLLIN},
 			{.fd = e->draining ? -1 : edge_relay_fd(e->relay), .events = POLLIN},
 			{.fd = e->before.fd, .events = POLLIN},
-			{.fd = e->next_listen_fd, .events = POLLIN},
+			// One at a time: another one waits.
+			{.fd = e->next_fd < 0 ? e->next_listen_fd : -1, .events = POLLIN},
 			{.fd = e->draining ? -1 : e->next_fd, .events = POLLIN},
 		};
 
