@@ -52,6 +52,9 @@ static const char *problem_of(int rc)
 		return "the next process speaks another version of this";
 	case -EPROTO:
 		return "the other side is no turnpike-edge";
+	case -EMFILE:
+	case -ENFILE:
+		return "too few descriptors: each TLS connection that stays needs another one";
 	case -EAGAIN:
 		return "the next process is too slow";
 	default:
@@ -195,7 +198,7 @@ static int all_send(struct edge *e, const struct serve_next *to)
 		rc = -EPIPE;
 	n = rc == 0 ? serve_hand(e->serve, to) : 0;
 	if (n < 0)
-		rc = -EPIPE;
+		rc = errno == EMFILE || errno == ENFILE ? -errno : -EPIPE;
 	// Last: a successor that can't be told that it is refused has no lock, and ends.
 	if (rc == 0)
 		rc = descriptor_send(e, TAKEOVER_ROLE, 0, e->role_fd);

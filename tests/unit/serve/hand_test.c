@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -267,6 +268,36 @@ static void a_failure_changes_nothing(void **state)
 	stop(&p);
 }
 
+// Each session of TLS needs a pair of sockets.
+static void without_descriptors_all_stay(void **state)
+{
+	struct fake_edge_message m;
+	struct world_client c;
+	struct rlimit limit, less;
+	struct pair p;
+
+	(void)state;
+	start(&p);
+	world_client_start(&c, p.before.ports[0]);
+	world_client_shake(&p.before, &c);
+	world_turns(&p.before, 3);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	less = (struct rlimit){.rlim_cur = 0, .rlim_max = limit.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &less), 0);
+	errno = 0;
+	assert_int_equal(
+		serve_hand(p.before.serve, &(struct serve_next){.ctx = &p, .connection = pass}),
+		-1);
+	assert_int_equal(errno, EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	serve_stay(p.before.serve);
+	assert_int_equal(SSL_write(c.ssl, world_media, sizeof(world_media)), sizeof(world_media));
+	world_take(&p.before, &m);
+	assert_int_equal(m.listener_id, WORLD_TLS);
+	world_client_end(&c);
+	stop(&p);
+}
+
 static void strange_bytes_are_refused(void **state)
 {
 	static const uint8_t zeros[80];
@@ -287,6 +318,7 @@ int main(void)
 		cmocka_unit_test(those_that_have_not_begun_move),
 		cmocka_unit_test(a_late_one_goes_on_to_the_last),
 		cmocka_unit_test(a_failure_changes_nothing),
+		cmocka_unit_test(without_descriptors_all_stay),
 		cmocka_unit_test(strange_bytes_are_refused),
 	};
 

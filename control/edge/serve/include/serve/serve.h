@@ -167,7 +167,8 @@ typedef bool serve_socket_fn(void *ctx, const struct tp_addr *addr, unsigned thr
 // Shows all listening sockets, which stay its own. How many; -1: a call has returned false.
 int serve_sockets_show(struct serve *s, serve_socket_fn *show, void *ctx);
 // While paused: shows the connections that move. Nothing has changed until serve_leave, and
-// serve_stay forgets it. How many they are; -1: the next process can't be told.
+// serve_stay forgets it. How many they are; -1: the next process can't be told, or (errno EMFILE,
+// ENFILE) there are too few descriptors.
 int serve_hand(struct serve *s, const struct serve_next *to);
 void serve_stay(struct serve *s);
 // The next process has them: lets go of listening sockets, ends associations of DTLS, and serves
