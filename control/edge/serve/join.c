@@ -186,7 +186,9 @@ void join_refused(struct conn *c)
 	conn_events_want(c, c->writable_wanted);
 	if (c->fd < 0)
 		return;
-	memcpy(t->scratch, c->partial, kept);
+	// One of another process may have no room for any.
+	if (kept > 0)
+		memcpy(t->scratch, c->partial, kept);
 	if (conn_bytes(c, t->scratch, kept, 0) && !c->binding && stream_holds(c) &&
 		ds_list_is_empty(&c->again))
 		ds_list_add(&t->again, &c->again);

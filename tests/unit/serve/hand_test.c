@@ -268,6 +268,37 @@ static void a_failure_changes_nothing(void **state)
 	stop(&p);
 }
 
+// A client that waits for the answer to its ConnectionBind does so still, without being read.
+static void one_that_asked_to_be_joined_moves(void **state)
+{
+	struct fake_edge_message m;
+	uint8_t bytes[TP_STUN_HEADER_LEN];
+	uint64_t connection;
+	struct pair p;
+	int fd;
+
+	(void)state;
+	start(&p);
+	fd = world_connect(p.before.ports[0]);
+	(void)world_request(bytes, 1);
+	tp_store_be16(bytes, CONNECTION_BIND);
+	world_write(fd, bytes, sizeof(bytes));
+	world_take(&p.before, &m);
+	connection = m.connection;
+	hand_over(&p);
+	assert_int_equal(p.n, 1);
+	write_request(fd, 0, TP_STUN_HEADER_LEN);
+	both_turn(&p);
+	assert_false(fake_edge_take(p.after.link, &m));
+	tp_store_be16(bytes, CONNECTION_BIND_ERROR);
+	world_put(&p.after, connection, bytes, sizeof(bytes));
+	take(&p, &m);
+	assert_true(m.connection == connection && m.len == TP_STUN_HEADER_LEN);
+	close(fd);
+	edge_link_close(edge_link_thread(p.before.link, 0), connection);
+	stop(&p);
+}
+
 // Each session of TLS needs a pair of sockets.
 static void without_descriptors_all_stay(void **state)
 {
@@ -318,6 +349,7 @@ int main(void)
 		cmocka_unit_test(those_that_have_not_begun_move),
 		cmocka_unit_test(a_late_one_goes_on_to_the_last),
 		cmocka_unit_test(a_failure_changes_nothing),
+		cmocka_unit_test(one_that_asked_to_be_joined_moves),
 		cmocka_unit_test(without_descriptors_all_stay),
 		cmocka_unit_test(strange_bytes_are_refused),
 	};
