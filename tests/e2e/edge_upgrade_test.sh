@@ -46,12 +46,18 @@ upgrade()
 	e2e_lab upgrade edge && e2e_wait 60 is_new
 }
 
+# heard DESCRIPTOR ANSWER
+heard()
+{
+	read -r -t 240 answer <&"$1" && [[ $answer = "$2"* ]] || { echo "got $answer"; false; }
+}
+
 # says CLIENTS ANSWER: the next line of a coprocess.
 says()
 {
 	local -n client=$1
 
-	read -r -t 240 answer <&"${client[0]}" && [[ $answer = "$2"* ]] || { echo "got $answer"; false; }
+	heard "${client[0]}" "$2"
 }
 
 asks()
@@ -64,9 +70,13 @@ asks()
 ends()
 {
 	local -n client=$1
+	local from status=0
 
-	exec {client[1]}>&-
-	says "$1" all
+	# The coprocess's own descriptors and variables go with it.
+	exec {from}<&"${client[0]}" {client[1]}>&-
+	heard "$from" all || status=1
+	exec {from}<&-
+	return $status
 }
 
 talk()
@@ -138,12 +148,13 @@ done
 e2e_check "each has its line" [ "$(grep -c edge_take_over_failed "$TP_LAB_DIR/edge.log")" = 4 ]
 { coproc TLS { hide TCP; talk tls; }; } 2>/dev/null
 e2e_check "two clients by TLS" says TLS ready
+clients=$TLS_PID
 drains=$(lab_pid edge)
 e2e_check "it is taken over" upgrade
 kill -9 "$drains"
 e2e_check "killed then, it takes those by TCP not along" asks TCP
 e2e_check "they miss no message" ends TCP
-wait "$TLS_PID" 2>/dev/null
+wait "$clients" 2>/dev/null
 
 drain_set 1
 e2e_check "an edge with another edge.drain" upgrade
