@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
+#include <grp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -76,6 +78,77 @@ static void strange_bytes_are_refused(void **state)
 	assert_int_equal(received("GET / HTTP/1.1\r\nHost: edge\r\n\r\n", 30), -EPROTO);
 }
 
+#define OWNER	 4242u
+#define STRANGER 65534u
+
+// One side of the socket, in a process of this user; the exit status is the result, without its
+// sign.
+static pid_t side_start(uid_t uid, const char *directory, bool accepts, int listen_fd)
+{
+	pid_t pid = fork();
+	uid_t other;
+	int rc;
+
+	assert_true(pid >= 0);
+	if (pid > 0)
+		return pid;
+	if (uid != 0 && (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 ||
+				setresuid(uid, uid, uid) < 0))
+		_exit(255);
+	rc = accepts ? takeover_accept(listen_fd, &other) : takeover_connect(directory, OWNER);
+	_exit(rc < 0 ? -rc : 0);
+}
+
+static int status_of(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+// The process of `listener` waits at the socket, that of `caller` comes. Returns both results.
+static void meet(uid_t listener, uid_t caller, int *accepted, int *connected)
+{
+	char directory[] = "/tmp/takeover-test-XXXXXX", path[TAKEOVER_PATH_SIZE];
+	int listen_fd;
+
+	assert_non_null(mkdtemp(directory));
+	assert_int_equal(chmod(directory, 0755), 0);
+	listen_fd = takeover_listen(path, directory);
+	assert_true(listen_fd >= 0);
+	// The mode alone keeps no stranger off here.
+	assert_int_equal(chmod(path, 0666), 0);
+	// The other side sees the user that called listen().
+	assert_int_equal(seteuid(listener), 0);
+	assert_int_equal(listen(listen_fd, 2), 0);
+	assert_int_equal(seteuid(0), 0);
+	*connected = status_of(side_start(caller, directory, false, -1));
+	*accepted = status_of(side_start(listener, directory, true, listen_fd));
+	close(listen_fd);
+	unlink(path);
+	rmdir(directory);
+}
+
+// Neither side believes another user, even where the mode of the socket lets it in.
+static void strangers_are_refused(void **state)
+{
+	int accepted, connected;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	meet(OWNER, OWNER, &accepted, &connected);
+	assert_true(accepted == 0 && connected == 0);
+	meet(0, 0, &accepted, &connected);
+	assert_true(accepted == 0 && connected == 0);
+	meet(OWNER, STRANGER, &accepted, &connected);
+	assert_true(accepted == EPERM && connected == 0);
+	meet(STRANGER, OWNER, &accepted, &connected);
+	assert_true(accepted == EPERM && connected == EPERM);
+}
+
 static void a_socket_is_found_by_its_owner(void **state)
 {
 	char directory[] = "/tmp/takeover-test-XXXXXX", path[TAKEOVER_PATH_SIZE];
@@ -95,9 +168,6 @@ static void a_socket_is_found_by_its_owner(void **state)
 	far = takeover_accept(listen_fd, &uid);
 	assert_true(far >= 0);
 	assert_int_equal(uid, geteuid());
-	// Neither side believes a stranger, which root is to nobody.
-	if (geteuid() != 0)
-		assert_int_equal(takeover_connect(directory, geteuid() + 1), -EPERM);
 	close(near);
 	close(far);
 	close(listen_fd);
@@ -111,6 +181,7 @@ int main(void)
 		cmocka_unit_test(records_arrive_with_their_descriptors),
 		cmocka_unit_test(strange_bytes_are_refused),
 		cmocka_unit_test(a_socket_is_found_by_its_owner),
+		cmocka_unit_test(strangers_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
