@@ -4,20 +4,11 @@
 # connection anew, clients that connect meanwhile are not refused, and each process that was taken
 # over ends with its last connection, or after edge.drain.
 . "$(dirname "$0")/_init.sh"
+. "$(dirname "$0")/_streams.sh"
 
 e2e_need_turnpike
 e2e_begin --streams
 upgrades=10
-
-relayctl()
-{
-	e2e_run relay "$E2E_BUILD/tools/relayctl/relayctl" -s "$TP_LAB_DIR/control.sock" "$@"
-}
-
-edge_runs()
-{
-	[ "$(relayctl edge show | grep -cE '^(control|data plane) runs +yes$')" = 2 ]
-}
 
 edge_pid()
 {
@@ -90,7 +81,7 @@ knock()
 	e2e_run a python3 "$E2E_TOP/tests/e2e/knock.py" "$TP_RELAY4" --ca "$TP_LAB_DIR/ca.pem" 2>&1
 }
 
-# Of another coprocess, whose input ends with the last descriptor.
+# Closes the descriptors of another coprocess: its input ends with the last one.
 hide()
 {
 	local -n other=$1
@@ -152,7 +143,7 @@ clients=$TLS_PID
 drains=$(lab_pid edge)
 e2e_check "it is taken over" upgrade
 kill -9 "$drains"
-e2e_check "killed then, it takes those by TCP not along" asks TCP
+e2e_check "its end by SIGKILL leaves those by TCP alone" asks TCP
 e2e_check "they miss no message" ends TCP
 wait "$clients" 2>/dev/null
 
