@@ -126,6 +126,7 @@ int edge_reload(struct edge *e, struct tls_error *err)
 	}
 	if (rc == 0) {
 		e->warned_s = 0;
+		e->conf->edge.drain_s = conf->edge.drain_s;
 		tickets_reload(e, conf);
 		log_level_set(conf->log.level);
 		if (edge_relay_addresses(e->relay, conf->relay.addresses, conf->relay.n_addresses) <
