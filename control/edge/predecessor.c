@@ -147,8 +147,10 @@ static int link_send(struct edge *e)
 
 	if (!edge_link_hand(e->link, &p))
 		return -EBUSY;
-	body.link = (struct takeover_link){
-		.pair_id = p.pair_id, .dataplane = p.dataplane, .n_listeners = p.n_listeners};
+	body.link = (struct takeover_link){.pair_id = p.pair_id,
+		.dataplane = p.dataplane,
+		.n_listeners = p.n_listeners,
+		.session = p.session_fd >= 0 ? TP_SESSION_MAGIC : 0};
 	memcpy(body.items, p.listeners, p.n_listeners * sizeof(p.listeners[0]));
 	rc = takeover_send(e->next_fd, TAKEOVER_LINK, &body,
 		sizeof(body.link) + p.n_listeners * sizeof(body.items[0]), -1);

@@ -28,7 +28,8 @@ static int failed(struct edge *e, const char *problem)
 static int failed_rc(struct edge *e, int rc)
 {
 	return failed(e, rc == -EPROTONOSUPPORT
-				 ? "the process before speaks another version of this"
+				 ? "the process before speaks another version, of this or to "
+				   "turnpike-control"
 			 : rc == -EPERM	 ? "its socket is another user's"
 			 : rc == -EPROTO ? "the other side is no turnpike-edge"
 					 : strerror(-rc));
@@ -156,6 +157,10 @@ static int link_receive(struct edge_before *b, const struct takeover_record *r)
 	struct takeover_link link;
 
 	memcpy(&link, r->body, sizeof(link));
+	// The control process would end the session at our first message, and with it all
+	// connections.
+	if (link.session != 0 && link.session != TP_SESSION_MAGIC)
+		return -EPROTONOSUPPORT;
 	if (link.n_listeners > TP_SESSION_LISTENERS_MAX ||
 		r->head.len != sizeof(link) + link.n_listeners * sizeof(b->parts.listeners[0]))
 		return -EPROTO;

@@ -68,6 +68,7 @@ struct takeover_link {
 	uint64_t pair_id;     // of the tables, as the control process told it; 0: it has not
 	uint32_t dataplane;   // 1: its timer has come
 	uint32_t n_listeners; // items of <turnpike/session.h>
+	uint64_t session;     // TP_SESSION_MAGIC of a session that is passed; 0: none is
 };
 
 enum takeover_descriptor_kind {
