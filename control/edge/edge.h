@@ -24,7 +24,7 @@ struct edge_conf {
 	struct conf *conf;
 };
 
-// What came from the process before, until this one has it.
+// Parts of the process before, until the link, the relay and the threads have them.
 struct edge_before {
 	int fd; // the channel, open while it drains; -1: none
 	struct takeover_welcome welcome;
@@ -63,9 +63,9 @@ struct edge {
 	struct edge_before before;
 	int next_listen_fd; // for the next process; -1: none
 	char next_path[TAKEOVER_PATH_SIZE];
-	int next_fd; // the channel to it; -1: none
+	int next_fd; // the channel to the next process; -1: none
 	uint64_t next_ns;
-	bool draining; // it has taken over
+	bool draining; // the next process has taken over
 	uint64_t drain_ns;
 };
 
@@ -88,13 +88,14 @@ int edge_relays_open(struct edge *e);
 // predecessor.c: the socket by which the next process finds this one. 0 or a negative errno.
 int edge_next_open(struct edge *e);
 void edge_next_close(struct edge *e);
-// Serves it.
+// Answers the next process, and hands over to it.
 void edge_next_poll(struct edge *e);
 
 // successor.c. All take the process before over, or do nothing without one.
-// Finds it and its listening sockets, before our own are opened. 0, or an exit status after a line.
+// Finds it and gets its listening sockets, before others are opened. 0, or an exit status after a
+// line.
 int edge_before_find(struct edge *e);
-// Gets the rest when all that may fail has been done. Likewise.
+// Gets the rest, when all that may fail has been done. 0 or an exit status likewise.
 int edge_before_take(struct edge *e);
 // Takes connections whose handshake was under way.
 void edge_before_poll(struct edge *e);

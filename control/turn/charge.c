@@ -13,7 +13,7 @@ bool turn_budgets_are_set(const struct turn_server *s)
 	return false;
 }
 
-// What the state of the budget means for a live allocation.
+// Ends or caps a live allocation where the budget of its user is spent.
 static void allocation_settle(
 	struct turn_server *s, uint64_t now_ns, uint64_t wall_s, struct turn_allocation *a)
 {

@@ -133,7 +133,7 @@ static bool quota_is_left(const struct turn_server *s, const struct turn_allocat
 	       (realm->conf.max_connections == 0 || realm->n_data < realm->conf.max_connections);
 }
 
-// Whether one who holds `held` may take one more, where `taken` of `max` are.
+// Whether a user with `held` of the `taken` ones may take another, where `max` are the limit.
 static bool share_is_left(uint32_t held, uint32_t taken, uint32_t max)
 {
 	return taken < max && held <= TURN_DATA_SHARE * (uint64_t)(max - taken - 1);

@@ -162,7 +162,7 @@ struct turn_server {
 	struct ds_pool channel_pool;
 	struct ds_pool reservation_pool;
 	struct ds_pool data_pool;
-	uint32_t data_max; // TURN_DATA_MAX, or what the edge has sockets for
+	uint32_t data_max; // TURN_DATA_MAX, or the fewer that the edge has sockets for
 	struct ds_pool move_pool;
 	struct turn_outs outs;
 	struct turn_counters counters;

@@ -329,8 +329,8 @@ static inline const struct tp_entry *entry_at(const struct burst *b, uint32_t in
 	return &b->w->table.entries[index];
 }
 
-// The longest IP packet that no entry's path MTU forbids, so that there need be no look at it. Of a
-// control process that does not say it, the least that it stores.
+// Returns the longest IP packet that fits every entry's path MTU, so that no entry needs a look. A
+// control process that does not tell it stores no lower one than CORE_LEG_MIN_IPV4.
 static inline uint32_t any_leg_len(const struct tp_entry *entries)
 {
 	uint32_t least = atomic_load_explicit(&entries[0].path_mtu, memory_order_relaxed);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Who has the slots of a ring to the edge: the addresses of the clients, by a keyed hash. Media
-// that come faster than a thread takes them must leave slots to other clients, whose answers are
-// sent once. Counts are exact but for addresses that meet in a hash; no time is in them, so nobody
-// is slowed down where the thread keeps up.
+// The owners of slots of a ring to the edge: addresses of clients, by a keyed hash. Media that come
+// faster than a thread takes them must leave slots to other clients, whose answers are sent once.
+// Counts are exact but for addresses that meet in a hash; no time is in them, so nobody is slowed
+// down where the thread keeps up.
 #include "stream.h"
 
 #include <turnpike/siphash.h>

@@ -8,6 +8,6 @@
 
 // The attached program's id, 0 for none, and the mode it was attached in.
 int steer_program_query(uint32_t ifindex, uint32_t *id, uint32_t *flags);
-// Of the program's descriptor. map_ids has room for n_maps; NULL with 0.
+// Reads a program's description by its descriptor. map_ids has room for n_maps; NULL with 0.
 int steer_program_info(int fd, struct bpf_prog_info *info, uint32_t *map_ids, uint32_t n_maps);
 int steer_program_detach(uint32_t ifindex, uint32_t flags);

@@ -6,9 +6,10 @@
 #include <sys/ioctl.h>
 #include <sys/timerfd.h>
 
-// Of <linux/timerfd.h>, which can't stand beside <sys/timerfd.h>: sets the count of expirations and
-// wakes those that wait. Setting a time programs the clock for an interrupt instead, and in a
-// virtual machine costs ten times as much. Kernels without CONFIG_CHECKPOINT_RESTORE lack it.
+// TFD_IOC_SET_TICKS of <linux/timerfd.h>, which can't be included beside <sys/timerfd.h>. It sets
+// the count of expirations and wakes those that wait. Setting a time programs the clock for an
+// interrupt instead, and in a virtual machine costs ten times as much. Kernels without
+// CONFIG_CHECKPOINT_RESTORE lack it.
 #define SET_TICKS _IOW('T', 0, uint64_t)
 
 int fdpass_wake(int timer)

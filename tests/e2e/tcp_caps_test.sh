@@ -25,7 +25,7 @@ counted_is()
 		[ "$(e2e_json "$E2E_TMP/list" "r[0]['octets_to_peer'] + r[0]['octets_to_client']")" = "$1" ]
 }
 
-# Of whole KiB.
+# The count is of whole KiB.
 budget_is()
 {
 	relayctl -j budget show demo > "$E2E_TMP/budget" &&

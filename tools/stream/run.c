@@ -124,8 +124,8 @@ static void stream_receive(struct sm_run *r, struct sm_stream *s)
 	}
 }
 
-// Sends due packets, and moves the time of the next. Of a long backlog some only: on a busy machine
-// it would grow faster than it leaves, and answers and questions would never be read.
+// Sends due packets, SEND_MAX at most, and moves the time of the next one. On a busy machine a long
+// backlog would grow while it is sent, and answers and questions would never be read.
 static void due_send(struct sm_flow *f, struct sm_end *e, const struct sm_options *o,
 	uint64_t now_ns, uint64_t *next_ns)
 {

@@ -173,7 +173,7 @@ static bool is_quiet(const struct prefix *p, uint64_t now_ns)
 	return p == NULL || p->last_ns + TP_NS_PER_S <= now_ns;
 }
 
-// Of one prefix, NULL where nothing is known of it, or of one site.
+// Judges by one prefix, NULL where it is not remembered, or by one site.
 static enum admit_verdict prefix_judge(
 	const struct admit *a, const struct prefix *p, unsigned level, uint64_t now_ns)
 {

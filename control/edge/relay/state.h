@@ -101,7 +101,7 @@ void listener_event(struct edge_relay *r, struct listener *l);
 void listener_told(struct edge_relay *r, struct listener *l);
 // Reports bytes that passed since the last report.
 void listener_meter(struct edge_relay *r, struct listener *l);
-// Of another process; false likewise.
+// Adopts a listening socket of the process before. False: it does not fit.
 bool listener_adopt(struct edge_relay *r, const struct edge_relay_moved *m, int fd);
 
 // ---- peer.c -------------------------------------------------------------------------------------

@@ -219,8 +219,8 @@ void pass_join(
 	pass_pump(c);
 }
 
-// Of the next process's bytes those of a record that the session keeps are the first: it looks at
-// their length alone.
+// The session keeps a record that was not written as a whole, and wants the same write again. It
+// compares the length alone, so zeros stand for the bytes.
 static bool record_keep(struct conn *c, struct way *down)
 {
 	if (c->n_rest == 0)

@@ -86,7 +86,7 @@ static bool event_take(struct serve_thread *t, const struct epoll_event *e)
 	return true;
 }
 
-// Moves what is in the list: those that come back to it wait for the next turn.
+// Serves those in the list; connections that come back to it wait for the next turn.
 static void list_take(struct ds_list *now, struct ds_list *list)
 {
 	ds_list_init(now);

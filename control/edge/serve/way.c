@@ -95,7 +95,7 @@ static int pipe_empty(struct conn *c, struct way *w, enum serve_close *why)
 	return 1;
 }
 
-// Writes what waits. 1: nothing waits any more; 0: the socket is full; -1.
+// Writes the bytes that wait. 1: nothing waits any more; 0: the socket is full; -1.
 static int way_empty(struct conn *c, struct way *w, enum serve_close *why)
 {
 	while (w->at < w->n) {

@@ -54,7 +54,7 @@ static uint64_t read_all(struct meter **meters, unsigned n, uint64_t *now)
 	return sum;
 }
 
-// Within 2 % of the rate, and what passes at once.
+// Within 2 % of the rate, and the burst.
 static void assert_rate(uint64_t octets, uint64_t bits_per_s)
 {
 	uint64_t want = bits_per_s / 8 * SECONDS;

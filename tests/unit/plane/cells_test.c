@@ -47,7 +47,7 @@ static void test_cells_follow_the_wish(void **state)
 	assert_int_equal(attached_tick(f), ATTACH_DONE);
 	assert_int_equal(told(f), 3 * SHM_CELLS_STEP);
 	assert_int_equal(snapshot_read(&f->attach.slot)->n_entries, 3 * SHM_CELLS_STEP);
-	// Whatever is asked for, there are no more than the tables' entries.
+	// There are never more than the tables' entries.
 	atomic_store(&h->cells_wanted, UINT32_MAX);
 	attached_tick(f);
 	assert_int_equal(told(f), 5 * SHM_CELLS_STEP);

@@ -20,7 +20,7 @@ struct world {
 	char path[80]; // of the file
 };
 
-// The caller starts the harness, after what it changes of its realms.
+// The caller starts the harness, after its changes of the realms.
 static inline void world_init(struct world *w, const char *file)
 {
 	snprintf(w->directory, sizeof(w->directory), "/tmp/turnpike-process-XXXXXX");

@@ -364,7 +364,7 @@ static void tls_is_held_too(void **state)
 	world_stop(&w);
 }
 
-// A turn takes what comes for its connections while it writes to them.
+// A turn takes messages for its connections also between writes.
 static void rings_are_emptied_between_writes(void **state)
 {
 	enum { CONNECTIONS = 3 * SERVE_WRITES, MESSAGES = 2 * SERVE_MESSAGES };

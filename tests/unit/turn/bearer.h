@@ -14,7 +14,7 @@
 #define ATTR_ACCESS_TOKEN 0x001bu
 #define ATTR_THIRD_PARTY  0x802eu
 
-// Of the key "carleon", filled up with zeros, for SERVER: MAC_KEY, ISSUED_S, LIFE_S.
+// Tokens by the key "carleon", padded with zeros, for SERVER, with MAC_KEY, ISSUED_S and LIFE_S.
 extern const char bearer_token_256[], bearer_token_128[];
 // As bearer_token_256, with another MAC key.
 #define MAC_KEY_OTHER "anotherMACkeyof20byt"
@@ -41,5 +41,5 @@ void bearer_init(struct bearer *f);
 void bearer_take(struct bearer *f, const char *user, const char *token, const char *mac_key);
 // The code of the answer, 0 for success. lifetime_s UINT32_MAX: the request has none.
 unsigned bearer_ask(struct bearer *f, uint16_t type, uint32_t lifetime_s, bool token);
-// For an hour, after a challenge.
+// Asks for an hour, after a challenge. Returns the code as bearer_ask.
 unsigned bearer_allocate(struct bearer *f);

@@ -45,11 +45,11 @@ int records_open(struct records *f, const struct records_kind *kind, const char 
 int records_refuse(struct records *f, int err, const char *remedy);
 // Renames the file to `aside` and opens a new one.
 int records_put_aside(struct records *f, const char *aside);
-// `record`: RECORDS_SIZE bytes, filled in where it is WHOLE. An enum records_state.
+// Returns an enum records_state. `record`: RECORDS_SIZE bytes, filled in where it is WHOLE.
 int records_read(const struct records *f, uint32_t index, void *record);
-// NULL: makes it free. 0.
+// Writes a record, or frees its place where that is NULL. 0 or a negative errno.
 int records_write(const struct records *f, uint32_t index, void *record);
-// 0.
+// 0 or a negative errno.
 int records_flush(const struct records *f);
 // Whether every record is free. False where that can't be read.
 bool records_are_free(const struct records *f);

@@ -185,7 +185,7 @@ uint64_t tables_charge(struct tables *t, uint32_t ref);
 // Takes the octets so far for charged, however many there are: before the first call of
 // tables_charge, and after a time in which there was none.
 void tables_charge_skip(struct tables *t, uint32_t ref);
-// Whether a data plane's counters are attached. Without, usage may lack what they gained.
+// Whether a data plane's counters are attached. Without them usage may be too low.
 bool tables_counters_are_there(const struct tables *t);
 // Whether all allocations are charged, kept for the next process. False in new tables.
 bool tables_is_charging(const struct tables *t);

@@ -45,7 +45,7 @@ void admit_limits_set(struct admit *a, const struct admit_limits *l);
 // A connection begins, and with it a handshake: on ADMIT_OK it is counted until admit_leave of the
 // same source. The port does not count.
 enum admit_verdict admit_enter(struct admit *a, uint64_t now_ns, const struct tp_addr *source);
-// Counts a connection that was admitted by another process, whatever the limits. False: without
+// Counts a connection that another process has admitted, even above the limits. False: without
 // memory.
 bool admit_restore(struct admit *a, const struct tp_addr *source);
 void admit_leave(struct admit *a, uint64_t now_ns, const struct tp_addr *source);

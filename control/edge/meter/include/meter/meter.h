@@ -4,8 +4,8 @@
 // that of a user is in the meters of all allocations of the user. Nothing is dropped: a connection
 // that has to wait is not read.
 //
-// A bucket may go below zero by what was read at once; the debt is waited for, so the rate is right
-// over time.
+// A bucket may go below zero by the bytes of one read; the connections wait until the debt is paid,
+// so the rate is right over time.
 //
 // Threads: any, but for meters_create and meters_destroy. Time is CLOCK_BOOTTIME; clocks of threads
 // may differ a little.
@@ -19,9 +19,9 @@
 struct meters;
 struct meter;
 
-// `key` is that of the hash of ids. NULL without memory.
+// `key`: of the hash of ids. NULL without memory.
 struct meters *meters_create(const uint8_t key[16]);
-// After all meters. NULL is fine.
+// Must come after the end of all meters. NULL is fine.
 void meters_destroy(struct meters *m);
 
 // A meter without caps, with one reference; NULL without memory.
@@ -30,13 +30,13 @@ struct meter *meter_ref(struct meter *meter);
 // NULL is fine.
 void meter_unref(struct meter *meter);
 
-// Other caps, up to the first whose id is 0. A bucket that some meter has already keeps its fill. A
-// cap for which there is no memory is left out.
+// Sets other caps: those up to the first whose id is 0. A bucket that some meter has already keeps
+// its fill. A cap for which there is no memory is left out.
 void meter_caps_set(struct meter *meter, const struct tp_session_cap caps[TP_SESSION_CAPS_MAX],
 	uint64_t now_ns);
-// How long from now the connections are not to be read; 0: they may be.
+// Returns how long the connections must not be read; 0: they may be read now.
 uint64_t meter_wait_ns(struct meter *meter, uint64_t now_ns);
-// Bytes that were read.
+// Counts bytes that were read.
 void meter_count(struct meter *meter, uint64_t now_ns, bool to_peer, size_t octets);
 
 struct meter_total {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What one edge process hands to the next, as bytes: records of a head and a body, over a Unix
-// socket of one host, so host order. A descriptor may come with a record.
+// The bytes by which one edge process hands over to the next: records of a head and a body, over a
+// Unix socket of one host, so host order. A descriptor may come with a record.
 //
 //   successor to predecessor   HELLO, then GO when all that may fail has been done, and TAKEN
 //   predecessor to successor   WELCOME, a SOCKET for each listening socket; after GO: LINK, a
@@ -19,7 +19,7 @@
 #include <turnpike/addr.h>
 
 #define TAKEOVER_MAGIC	  0x54502d45444745ull
-#define TAKEOVER_VERSION  1u // of everything below, and of what blobs hold
+#define TAKEOVER_VERSION  1u // of everything below, and of the content of blobs
 #define TAKEOVER_BODY_MAX (128u << 20)
 
 enum takeover_kind {
@@ -103,7 +103,7 @@ enum takeover_verdict takeover_head_check(const struct takeover_head *h);
 
 enum takeover_state {
 	TAKEOVER_PROXY, // nothing was read: the header of a proxy comes first
-	TAKEOVER_FIRST, // nothing was read of what the client sends
+	TAKEOVER_FIRST, // nothing was read of the client
 	TAKEOVER_WEB,	// `head` was: TURN or HTTP
 	TAKEOVER_BEGUN, // the handshake is done, nothing else was read
 	TAKEOVER_OPEN,	// `connection` is its handle
@@ -144,9 +144,8 @@ struct takeover_connection {
 	struct takeover_blob blobs[TAKEOVER_BLOBS];
 };
 
-// Bytes that it takes.
+// Returns the number of bytes that takeover_connection_write writes.
 size_t takeover_connection_size(const struct takeover_connection *c);
-// Writes so many.
 void takeover_connection_write(const struct takeover_connection *c, uint8_t *out);
 // The blobs stay in `bytes`. False: no edge of this version wrote these.
 bool takeover_connection_read(struct takeover_connection *c, const uint8_t *bytes, size_t len);
