@@ -223,7 +223,6 @@ void ports_leave(struct serve_thread *t);
 
 void conn_create(struct serve_thread *t, struct serve_port *p, int fd, const struct tp_addr *from);
 void conn_event(struct conn *c, uint32_t events);
-void conn_read_again(struct conn *c);
 // A message of the data plane for the client.
 void conn_push(struct conn *c, const uint8_t *data, size_t len);
 void conn_flush(struct conn *c);
@@ -243,6 +242,9 @@ bool conn_admit(struct conn *c);
 void conn_events_want(struct conn *c, bool writable);
 // Moves the connection to the end of a list of the thread, from now on.
 void conn_time(struct conn *c, struct ds_list *list);
+
+// ---- read.c: bytes of a client ------------------------------------------------------------------
+
 // Takes bytes of an open connection, which it may change; `kept` bytes of a message stand before
 // them. False: it is closed.
 bool conn_bytes(struct conn *c, uint8_t *bytes, size_t kept, size_t len);
@@ -252,6 +254,8 @@ void conn_read_open(struct conn *c);
 void conn_read_now(struct conn *c);
 // Keeps bytes until the next read, instead of those kept before. False: no memory.
 bool conn_keep(struct conn *c, const uint8_t *bytes, size_t len);
+// Reads one that the thread kept for this turn, because there was more.
+void conn_read_again(struct conn *c);
 
 // ---- hold.c -------------------------------------------------------------------------------------
 
@@ -397,8 +401,7 @@ void *thread_run(void *arg);
 // 0 or a negative errno.
 int thread_start(struct serve_thread *t);
 
-// ---- hand.c: from one process to the next
-// --------------------------------------------------------
+// ---- hand.c, take.c: from one process to the next -----------------------------------------------
 
 // Hands a connection whose handshake is done to the next process, if there is one. False: none.
 bool hand_late(struct conn *c);
