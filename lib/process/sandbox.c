@@ -7,7 +7,6 @@
 #include <linux/landlock.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -16,6 +15,7 @@
 
 #include <seccomp.h>
 
+#include <fdpass/wake.h>
 #include <log/log.h>
 
 #include "denied.h"
@@ -192,7 +192,7 @@ static int locks_allow(scmp_filter_ctx ctx)
 static int wake_allow(scmp_filter_ctx ctx)
 {
 	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-		SCMP_A1(SCMP_CMP_EQ, _IOW('T', 0, uint64_t), 0));
+		SCMP_A1(SCMP_CMP_EQ, FDPASS_WAKE_REQUEST, 0));
 }
 
 static int read_allow(scmp_filter_ctx ctx)

@@ -18,7 +18,7 @@ WALLS = {
     "lib/stun": "lib/ds",
     "lib/shm": "lib/text",
     "lib/entry": "",
-    "lib/process": "lib/conf lib/log lib/shm",
+    "lib/process": "lib/conf lib/fdpass lib/log lib/shm",
     "dataplane/core": "lib/entry lib/stun",
     "dataplane/stage": "lib/entry dataplane/core",
     "dataplane/frag": "lib/entry",
