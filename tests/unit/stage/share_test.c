@@ -245,46 +245,37 @@ static void nonce_flood_leaves_newcomers(void **state)
 	call_end(&c);
 }
 
-// So have all addresses of an IPv6 subnet: it is one holder's.
-static void nonce_flood_of_a_subnet(void **state)
+// Of 2,000 addresses that differ in the two octets at `varied` so many pass; `other` still does.
+static void flood_of_a_prefix(size_t varied, unsigned pass, struct tp_addr other)
 {
 	struct tp_addr from = relay_addr6("2001:db8:1:1::1", 5000);
-	struct tp_addr other = relay_addr6("2001:db8:1:2::1", 5000);
 	unsigned n = 0;
 	struct call c;
 
-	(void)state;
 	call_start(&c, TP_FAMILY_IPV6, TP_FAMILY_IPV4);
 	c.r->path.first_contact_rate = 200;
 	relay_locals_change(c.r);
 	for (unsigned i = 0; i < 2000; i++) {
-		tp_store_be16(from.ip + 14, (uint16_t)i);
+		tp_store_be16(from.ip + varied, (uint16_t)i);
 		n += passed(&c, &from, true, true, 1);
 	}
-	assert_int_equal(n, TP_RING_SLOTS / 2);
+	assert_int_equal(n, pass);
 	assert_int_equal(passed(&c, &other, true, true, 1), 1);
 	call_end(&c);
+}
+
+// So have all addresses of an IPv6 subnet: it is one holder's.
+static void nonce_flood_of_a_subnet(void **state)
+{
+	(void)state;
+	flood_of_a_prefix(14, TP_RING_SLOTS / 2, relay_addr6("2001:db8:1:2::1", 5000));
 }
 
 // So have all subnets of a site.
 static void nonce_flood_of_a_site(void **state)
 {
-	struct tp_addr from = relay_addr6("2001:db8:1:1::1", 5000);
-	struct tp_addr other = relay_addr6("2001:db8:2:1::1", 5000);
-	unsigned n = 0;
-	struct call c;
-
 	(void)state;
-	call_start(&c, TP_FAMILY_IPV6, TP_FAMILY_IPV4);
-	c.r->path.first_contact_rate = 200;
-	relay_locals_change(c.r);
-	for (unsigned i = 0; i < 2000; i++) {
-		tp_store_be16(from.ip + 6, (uint16_t)i);
-		n += passed(&c, &from, true, true, 1);
-	}
-	assert_int_equal(n, TP_RING_SLOTS / 4 * 3);
-	assert_int_equal(passed(&c, &other, true, true, 1), 1);
-	call_end(&c);
+	flood_of_a_prefix(6, TP_RING_SLOTS / 4 * 3, relay_addr6("2001:db8:2:1::1", 5000));
 }
 
 // Many clients within their share do not make one above it forgotten.
