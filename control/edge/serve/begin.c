@@ -155,5 +155,6 @@ void begin_proxy_header(struct conn *c)
 		return;
 	}
 	c->state = CONN_FIRST;
+	conn_time(c, &c->thread->young);
 	begin_first_bytes(c);
 }

@@ -33,21 +33,29 @@ static uint64_t list_expire(struct serve_thread *t, struct ds_list *list, uint64
 		if (list == &t->young && c->pass != NULL)
 			pass_late(c);
 		else
-			conn_close(c, list == &t->idle ? SERVE_CLOSE_idle_timeout
-				      : c->spoke       ? SERVE_CLOSE_message_timeout
-						       : SERVE_CLOSE_handshake_timeout);
+			conn_close(c, list == &t->idle	    ? SERVE_CLOSE_idle_timeout
+				      : list == &t->unnamed ? SERVE_CLOSE_proxy
+				      : c->spoke	    ? SERVE_CLOSE_message_timeout
+							    : SERVE_CLOSE_handshake_timeout);
 	}
 	return UINT64_MAX;
 }
 
 uint64_t conn_expire(struct serve_thread *t)
 {
-	uint64_t a = list_expire(t, &t->young, t->serve->times.handshake_ns);
-	uint64_t b = list_expire(t, &t->idle, t->serve->times.idle_ns);
-	uint64_t c = list_expire(t, &t->binding, t->serve->times.handshake_ns);
+	uint64_t handshake_ns = t->serve->times.handshake_ns;
+	uint64_t proxy_ns = handshake_ns < SERVE_PROXY_NS ? handshake_ns : SERVE_PROXY_NS;
+	const uint64_t due_ns[] = {
+		list_expire(t, &t->unnamed, proxy_ns),
+		list_expire(t, &t->young, handshake_ns),
+		list_expire(t, &t->idle, t->serve->times.idle_ns),
+		list_expire(t, &t->binding, handshake_ns),
+	};
+	uint64_t first_ns = UINT64_MAX;
 
-	a = a < b ? a : b;
-	return a < c ? a : c;
+	for (size_t i = 0; i < TP_ARRAY_LEN(due_ns); i++)
+		first_ns = due_ns[i] < first_ns ? due_ns[i] : first_ns;
+	return first_ns;
 }
 
 // ---- birth and death ---------------------------------------------------------------------------
@@ -94,7 +102,7 @@ void conn_create(struct serve_thread *t, struct serve_port *p, int fd, const str
 	ds_list_init(&c->dirty);
 	ds_list_init(&c->again);
 	atomic_fetch_add_explicit(&t->n_connections, 1, memory_order_relaxed);
-	conn_time(c, &t->young);
+	conn_time(c, c->state == CONN_PROXY ? &t->unnamed : &t->young);
 	if (p->proxied == NULL && !conn_admit(c)) {
 		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 		conn_close(c, SERVE_CLOSE_limit);

@@ -177,8 +177,8 @@ static bool list_each(struct ds_list *list, bool (*call)(struct conn *, void *),
 
 static bool thread_each(struct serve_thread *t, bool (*call)(struct conn *, void *), void *ctx)
 {
-	return list_each(&t->young, call, ctx) && list_each(&t->idle, call, ctx) &&
-	       list_each(&t->binding, call, ctx);
+	return list_each(&t->unnamed, call, ctx) && list_each(&t->young, call, ctx) &&
+	       list_each(&t->idle, call, ctx) && list_each(&t->binding, call, ctx);
 }
 
 struct handing {

@@ -30,7 +30,8 @@
 #define SERVE_PIPES	      16u   // empty ones that a thread keeps
 #define SERVE_PIPES_USED      64u   // with bytes in them
 #define SERVE_UNACKED_MS      60000u
-#define CONNECTION_BIND	      0x000bu // type of the request, RFC 6062
+#define SERVE_PROXY_NS	      (5 * TP_NS_PER_S) // for the header of a proxy
+#define CONNECTION_BIND	      0x000bu		// type of the request, RFC 6062
 #define CONNECTION_BIND_ERROR 0x011bu
 
 // Address and port that clients connect to, with a tcp listener, a tls listener, or both.
@@ -136,6 +137,7 @@ struct serve_thread {
 	pthread_t thread;
 	bool running;
 	uint64_t now_ns;
+	struct ds_list unnamed; // until the header of their proxy has come
 	struct ds_list young;	// handshakes, and messages that have begun
 	struct ds_list binding; // until their ConnectionBind is answered
 	struct ds_list joined;	// with peers, both ends open: without a limit of time

@@ -73,7 +73,7 @@ static void list_leave(struct ds_list *list, const struct serve_port *p)
 
 static void connections_leave(struct serve_thread *t, const struct serve_port *p)
 {
-	struct ds_list *lists[] = {&t->young, &t->idle, &t->binding, &t->joined};
+	struct ds_list *lists[] = {&t->unnamed, &t->young, &t->idle, &t->binding, &t->joined};
 
 	for (size_t k = 0; k < TP_ARRAY_LEN(lists); k++)
 		list_leave(lists[k], p);

@@ -49,6 +49,7 @@ static struct serve_thread *thread_create(struct serve *s, unsigned number)
 		return NULL;
 	t->serve = s;
 	t->number = number;
+	ds_list_init(&t->unnamed);
 	ds_list_init(&t->young);
 	ds_list_init(&t->idle);
 	ds_list_init(&t->binding);

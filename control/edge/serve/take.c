@@ -90,6 +90,7 @@ static void time_begin(struct conn *c)
 	struct serve_thread *t = c->thread;
 
 	conn_time(c, c->binding					  ? &t->binding
+		     : c->state == CONN_PROXY			  ? &t->unnamed
 		     : c->state == CONN_OPEN && c->n_partial == 0 ? &t->idle
 								  : &t->young);
 }

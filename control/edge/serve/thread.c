@@ -167,7 +167,7 @@ bool thread_turn(struct serve_thread *t, bool may_wait)
 
 void thread_end(struct serve_thread *t)
 {
-	struct ds_list *lists[] = {&t->young, &t->idle, &t->binding, &t->joined};
+	struct ds_list *lists[] = {&t->unnamed, &t->young, &t->idle, &t->binding, &t->joined};
 
 	join_mail(t);
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "internal.h"
 #include "world.h"
 
 // ---- plain -------------------------------------------------------------------------------------
@@ -109,6 +110,42 @@ static void proxies_name_the_client(void **state)
 	assert_int_equal(tp_addr_port(&m.remote), 4660);
 	assert_int_equal(m.len, TP_STUN_HEADER_LEN);
 	close(fd);
+	world_stop(&w);
+}
+
+// Moves the begin of a connection back.
+static void age(struct world *w, struct ds_list *list, uint64_t ns)
+{
+	assert_false(ds_list_is_empty(list));
+	DS_CONTAINER(list->next, struct conn, timed)->since_ns -= ns;
+	world_turns(w, 2);
+}
+
+static void a_proxy_has_five_seconds(void **state)
+{
+	static const char header[] = "PROXY TCP4 192.0.2.9 192.0.2.1 4660 443\r\n";
+	struct world w = {.unnamed = false};
+	struct serve_thread *t;
+	int fd;
+
+	(void)state;
+	world_start(&w, "  handshake_timeout: 300\n");
+	t = w.serve->threads[0];
+	fd = world_connect(w.ports[1]);
+	world_write(fd, header, 10);
+	world_turns(&w, 5);
+	age(&w, &t->unnamed, 5 * TP_NS_PER_S);
+	world_closed(&w, fd);
+	assert_int_equal(world_closes(&w, SERVE_CLOSE_proxy), 1);
+	// After the header it is a client as any other.
+	fd = world_connect(w.ports[1]);
+	world_write(fd, header, sizeof(header) - 1);
+	world_turns(&w, 5);
+	age(&w, &t->young, 200 * TP_NS_PER_S);
+	assert_int_equal(serve_connections(w.serve), 1);
+	age(&w, &t->young, 100 * TP_NS_PER_S);
+	world_closed(&w, fd);
+	assert_int_equal(world_closes(&w, SERVE_CLOSE_handshake_timeout), 1);
 	world_stop(&w);
 }
 
@@ -283,6 +320,7 @@ int main(void)
 		cmocka_unit_test(messages_go_both_ways),
 		cmocka_unit_test(strangers_are_closed),
 		cmocka_unit_test(proxies_name_the_client),
+		cmocka_unit_test(a_proxy_has_five_seconds),
 		cmocka_unit_test(unnamed_listeners_serve_nobody),
 		cmocka_unit_test(tls_shares_the_port),
 		cmocka_unit_test(tls_waits_for_a_slow_reader),

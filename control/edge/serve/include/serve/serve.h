@@ -22,7 +22,7 @@
 	X(broken, "the kernel reports an error of the connection")                                 \
 	X(garbage, "bytes that are neither STUN nor ChannelData")                                  \
 	X(alien, "first bytes of a protocol that the port has no listener for")                    \
-	X(proxy, "no header of the PROXY protocol, or one that is wrong")                          \
+	X(proxy, "no header of the PROXY protocol within 5 s, or one that is wrong")               \
 	X(handshake, "the TLS handshake failed")                                                   \
 	X(tls, "the TLS session failed")                                                           \
 	X(handshake_timeout, "no first message within edge.handshake_timeout")                     \
