@@ -57,9 +57,9 @@ static bool hole_look(struct burst *b, const struct pkt_ctx *p, enum direction d
 	const struct core_send *send = &pkt_cold(b, p)->send;
 	uint8_t *payload = core_packet_payload(in);
 	struct core_payload d = {.at = payload, .len = core_packet_payload_len(in)};
-	uint32_t front = direction_to_channel(dir) ? TP_CHANNEL_HEADER_LEN : 0;
 
-	if (p->message != NULL || (in->family == TP_FAMILY_IPV4 && !in->df))
+	// Routers cut what leaves by IPv4 without DF; by IPv6 the relay must.
+	if (in->family == TP_FAMILY_IPV4 && !in->df && out->ip_len == WIRE_IPV4_HEADER_LEN)
 		return false;
 	if (p->form == FORM_CHANNEL) {
 		d.at += TP_CHANNEL_HEADER_LEN;
@@ -68,9 +68,8 @@ static bool hole_look(struct burst *b, const struct pkt_ctx *p, enum direction d
 		d.at += send->data_off;
 		d.len = send->data_len;
 	}
-	if (dir == DIR_PEER_TO_DATA || dir == DIR_CHANNEL_TO_DATA || dir == DIR_SEND_TO_DATA)
-		front = TP_STUN_HEADER_LEN + (in->family == TP_FAMILY_IPV4 ? 16 : 28);
-	return hole_suspected(b, e, dir, &d, out->ip_len + WIRE_UDP_HEADER_LEN + front + d.len);
+	return hole_suspected(b, e, dir, &d,
+		out->ip_len + WIRE_UDP_HEADER_LEN + pkt_front(b, p, dir, in) + d.len);
 }
 
 void forward(

@@ -47,6 +47,14 @@ bool hole_suspected(struct burst *b, const struct direction_entries *e, enum dir
 	return core_hole_step(&h->hole, len, (uint32_t)(b->now_ns / TP_NS_PER_MS), others);
 }
 
+// The client's own address: the entries of one that came by DTLS have no header.
+static void client_read(const struct tp_entry *allocation, struct tp_addr *to)
+{
+	*to = (struct tp_addr){
+		.family = allocation->key.family, .port_be = allocation->key.port_be};
+	memcpy(to->ip, allocation->key.ip, sizeof(to->ip));
+}
+
 static void destination_read(const struct tp_entry *e, struct tp_addr *to)
 {
 	bool v4 = e->header[0] == 0x45;
@@ -71,10 +79,13 @@ void hole_report(struct burst *b, const struct direction_entries *e)
 	if (leaving->allocation >= b->w->table.n_entries)
 		return;
 	allocation = entry_at(b, leaving->allocation);
-	destination_read(leaving, &to);
 	about.port_be = leaving->port_be;
-	if (leaving->key.kind == TP_KIND_ALLOCATION || leaving->key.kind == TP_KIND_PEER)
+	if (leaving->key.kind == TP_KIND_ALLOCATION || leaving->key.kind == TP_KIND_PEER) {
+		client_read(allocation, &to);
 		local_id = allocation->key.local_id;
+	} else {
+		destination_read(leaving, &to);
+	}
 	if (report_put(b, &about, local_id, &to))
 		burst_count(b, TP_PATH_mtu_black_hole, 0);
 }

@@ -159,20 +159,27 @@ static bool leg_takes(struct burst *b, const struct pkt_ctx *p, enum direction d
 {
 	unsigned front = pkt_front(b, p, dir, in);
 	uint32_t len = WIRE_UDP_HEADER_LEN + front + d->len;
-	bool v4;
+	bool v4, may_fragment;
 
 	if (front > TP_CHANNEL_HEADER_LEN)
 		len += -d->len & 3;
 	if (len + WIRE_IPV6_HEADER_LEN + DTLS_MORE <= CORE_LEG_MIN_IPV4 ||
 		!dtls_leg(b, e->leaving, out))
 		return true;
+	len += out->ip_len;
 	v4 = out->ip_len == WIRE_IPV4_HEADER_LEN + DTLS_MORE;
 	// As in forward().
 	if (p->message != NULL)
 		in->family = TP_FAMILY_IPV4;
 	in->fragmented = b->w->whole;
-	return core_fit(out->ip_len + len, out->max_len,
-		       core_may_fragment(in, v4, d->dont_fragment)) != CORE_FIT_TOO_BIG;
+	may_fragment = core_may_fragment(in, v4, d->dont_fragment);
+	// Routers cut records over IPv4, which have no DF: the relay's own cuts are no better.
+	if (!(v4 && may_fragment) && hole_suspected(b, e, dir, d, len)) {
+		if (out->max_len > CORE_HOLE_MTU)
+			out->max_len = CORE_HOLE_MTU;
+		hole_report(b, e);
+	}
+	return core_fit(len, out->max_len, may_fragment) != CORE_FIT_TOO_BIG;
 }
 
 // The address that the slot of a message counts for; none for entries that make no sense.

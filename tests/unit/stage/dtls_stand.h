@@ -60,6 +60,9 @@ static inline void client_make(struct stand *s, uint8_t far)
 	s->relayed = relay_relayed(r, s->allocation, 0);
 	s->channel = relay_channel(r, s->allocation, 0, NUMBER, &s->call.peer);
 	(void)relay_permission(r, s->allocation, 0, &s->call.visitor);
+	assert_int_equal(
+		entry_template_stream_channel(&r->entries[s->channel], &s->relayed, &s->call.peer),
+		0);
 	e = &r->entries[s->allocation];
 	assert_int_equal(entry_template_stream_allocation(e, connection), 0);
 	e->egress = tp_connection_egress(connection);

@@ -106,11 +106,37 @@ static void test_not_a_hole(void **state)
 	call_end(&c);
 }
 
+// The sender lets the network make fragments, which over IPv6 only the relay can.
+static void test_in_fragments(void **state)
+{
+	struct stage_pkt pkt;
+	unsigned cuts = 0;
+	struct call c;
+
+	(void)state;
+	call_start(&c, TP_FAMILY_IPV4, TP_FAMILY_IPV6);
+	healing(&c);
+	for (unsigned i = 0; i < 6; i++) {
+		pkt = run(&c, false, 22, false);
+		if (pkt.verdict == STAGE_CUT)
+			cuts += pkt.mtu == 1280;
+		else
+			assert_int_equal(pkt.verdict, STAGE_SEND);
+		short_one(&c);
+		c.r->now_ns += TP_NS_PER_S << i;
+	}
+	assert_int_equal(cuts, 1);
+	assert_int_equal(c.r->stats->path_packets[TP_PATH_too_big], 0);
+	assert_hole(&c, false);
+	call_end(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_both_ways),
 		cmocka_unit_test(test_not_a_hole),
+		cmocka_unit_test(test_in_fragments),
 	};
 
 	return cmocka_run_group_tests_name("stage: hole", tests, NULL, NULL);
