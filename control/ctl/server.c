@@ -117,6 +117,16 @@ err_server:
 	return rc;
 }
 
+int ctl_server_rename(struct ctl_server *s, const char *path)
+{
+	if (strlen(path) >= sizeof(s->address.sun_path))
+		return -ENAMETOOLONG;
+	if (rename(s->address.sun_path, path) < 0)
+		return -errno;
+	strcpy(s->address.sun_path, path);
+	return 0;
+}
+
 void ctl_server_destroy(struct ctl_server *s)
 {
 	for (unsigned i = 0; i < s->conf.max_clients; i++) {

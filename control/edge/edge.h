@@ -85,8 +85,10 @@ void edge_stop(struct edge *e);
 // relays.c: the sockets of TCP allocations, after the threads were made. 0 or -1 with errno set.
 int edge_relays_open(struct edge *e);
 
-// predecessor.c: the socket by which the next process finds this one. 0 or a negative errno.
+// predecessor.c: the socket by which the next process finds this one. 0 or a negative errno. Where
+// this process takes over, the one before has the name, until edge_next_rename.
 int edge_next_open(struct edge *e);
+int edge_next_rename(struct edge *e);
 void edge_next_close(struct edge *e);
 // Answers the next process, and hands over to it.
 void edge_next_poll(struct edge *e);
@@ -95,11 +97,13 @@ void edge_next_poll(struct edge *e);
 // Finds it and gets its listening sockets, before others are opened. 0, or an exit status after a
 // line.
 int edge_before_find(struct edge *e);
-// Gets the rest, when all that may fail has been done. 0 or an exit status likewise.
+// Gets the rest, when all that may fail has been done: from the moment at which the process before
+// has let go, this one serves. 0 or an exit status likewise.
 int edge_before_take(struct edge *e);
 // Takes connections whose handshake was under way.
 void edge_before_poll(struct edge *e);
 void edge_before_close(struct edge *e);
 
-// The operator socket. 0 or a negative errno.
+// The operator socket. 0 or a negative errno. Its name is likewise that of the process before.
 int edge_operator_open(struct edge *e);
+int edge_operator_rename(struct edge *e);

@@ -116,6 +116,12 @@ static const struct ctl_handler handlers[] = {
 	{"certificate reload", certificate_reload},
 };
 
+static void path_make(const struct edge *e, char path[2 * SHM_PATH_MAX], const char *suffix)
+{
+	snprintf(path, 2 * SHM_PATH_MAX, "%s/%s%s", e->place.run_directory, TP_EDGE_CTL_NAME,
+		suffix);
+}
+
 int edge_operator_open(struct edge *e)
 {
 	char path[2 * SHM_PATH_MAX];
@@ -133,6 +139,14 @@ int edge_operator_open(struct edge *e)
 		.idle_ns = IDLE_NS,
 	};
 
-	snprintf(path, sizeof(path), "%s/%s", e->place.run_directory, TP_EDGE_CTL_NAME);
+	path_make(e, path, e->before.fd >= 0 ? TAKEOVER_LATER : "");
 	return ctl_server_create(&conf, &e->ctl);
+}
+
+int edge_operator_rename(struct edge *e)
+{
+	char path[2 * SHM_PATH_MAX];
+
+	path_make(e, path, "");
+	return ctl_server_rename(e->ctl, path);
 }

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <log/log.h>
@@ -15,8 +16,22 @@
 
 int edge_next_open(struct edge *e)
 {
-	e->next_listen_fd = takeover_listen(e->next_path, e->place.run_directory);
+	e->next_listen_fd = takeover_listen(
+		e->next_path, e->place.run_directory, e->before.fd >= 0 ? TAKEOVER_LATER : "");
 	return e->next_listen_fd < 0 ? e->next_listen_fd : 0;
+}
+
+int edge_next_rename(struct edge *e)
+{
+	char path[TAKEOVER_PATH_SIZE];
+	size_t len = strlen(e->next_path) - strlen(TAKEOVER_LATER);
+
+	memcpy(path, e->next_path, len);
+	path[len] = 0;
+	if (rename(e->next_path, path) < 0)
+		return -errno;
+	memcpy(e->next_path, path, len + 1);
+	return 0;
 }
 
 void edge_next_close(struct edge *e)

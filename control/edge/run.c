@@ -269,8 +269,8 @@ void edge_stop(struct edge *e)
 		serve_stop(e->serve);
 		serve_counters_read(e->serve, &c);
 	}
-	// The ends of the connections are told.
-	if (e->link != NULL && !e->draining)
+	// The ends of the connections are told, but for those of a process that goes on.
+	if (e->link != NULL && e->stopping && !e->draining)
 		edge_link_tick(e->link, proc_now_ns());
 	edge_next_close(e);
 	edge_before_close(e);

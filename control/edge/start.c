@@ -236,9 +236,6 @@ static int parts_take(struct edge *e)
 	status = link_take(e);
 	if (status != 0)
 		return status;
-	status = edge_before_take(e);
-	if (status != 0)
-		return status;
 	rc = edge_next_open(e);
 	if (rc < 0)
 		return proc_start_failed(TAKEOVER_SOCKET_NAME, rc,
@@ -251,7 +248,13 @@ static int parts_take(struct edge *e)
 	status = confine(e);
 	if (status != 0)
 		return status;
-	rc = serve_start(e->serve, e->link);
+	rc = serve_ready(e->serve);
+	if (rc == 0) {
+		status = edge_before_take(e);
+		if (status != 0)
+			return status;
+		rc = serve_start(e->serve, e->link);
+	}
 	return rc < 0 ? proc_start_failed("threads can't be started", rc, "free memory") : 0;
 }
 

@@ -310,6 +310,20 @@ static int role_take(struct edge *e)
 	return e->role_fd < 0 ? proc_shm_failed(&err) : 0;
 }
 
+// The names are given up by now. Without them this process serves all the same.
+static void names_take(struct edge *e)
+{
+	int rc = edge_next_rename(e), operator_rc = edge_operator_rename(e);
+
+	rc = rc < 0 ? rc : operator_rc;
+	if (rc < 0)
+		log_event(LOG_EV_CONFIG_WARNING,
+			LOG_FIELDS(log_str("key", "runtime_directory"),
+				log_str("problem", "the sockets of operators and of the next "
+						   "process can't have their names"),
+				log_errno(-rc), log_str("remedy", "restart turnpike-edge")));
+}
+
 int edge_before_take(struct edge *e)
 {
 	struct edge_before *b = &e->before;
@@ -323,6 +337,7 @@ int edge_before_take(struct edge *e)
 	status = role_take(e);
 	if (status != 0)
 		return status;
+	names_take(e);
 	// Ports that the configuration has no longer end here: nobody accepts from them.
 	sockets_close(b);
 	if (has_died(rc))

@@ -181,6 +181,8 @@ struct serve {
 	struct serve_thread *threads[TP_EDGE_THREADS_MAX];
 	unsigned n_threads;
 	bool paused;		// threads end and leave their connections
+	pthread_mutex_t gate;	// is the main thread's while they wait to begin
+	bool waiting;		// they do: changes under the gate alone
 	bool leaves;		// the next process has taken over
 	struct serve_next next; // where it has
 	serve_ended_fn *ended;

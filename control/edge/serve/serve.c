@@ -176,6 +176,7 @@ struct serve *serve_create_with(const struct conf *conf, struct tls_tickets *tic
 		fault(err, "no memory", "");
 		return NULL;
 	}
+	pthread_mutex_init(&s->gate, NULL);
 	s->conf = conf;
 	s->tickets = tickets;
 	if (parts_make(s, conf, sockets, n_sockets, err) < 0) {
@@ -215,14 +216,39 @@ int serve_attach(struct serve *s, struct edge_link *link)
 	return rc;
 }
 
+static int threads_start(struct serve *s)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < s->n_threads && rc == 0; i++)
+		rc = s->threads[i]->running ? 0 : thread_start(s->threads[i]);
+	return rc;
+}
+
+int serve_ready(struct serve *s)
+{
+	int rc;
+
+	pthread_mutex_lock(&s->gate);
+	s->waiting = true;
+	rc = threads_start(s);
+	if (rc < 0)
+		serve_stop(s);
+	return rc;
+}
+
 int serve_start(struct serve *s, struct edge_link *link)
 {
 	int rc = s->link == NULL ? serve_attach(s, link) : 0;
 
-	for (unsigned i = 0; i < s->n_threads && rc == 0; i++)
-		rc = thread_start(s->threads[i]);
-	if (rc < 0)
+	if (rc == 0)
+		rc = threads_start(s);
+	if (rc < 0) {
 		serve_stop(s);
+	} else if (s->waiting) {
+		s->waiting = false;
+		pthread_mutex_unlock(&s->gate);
+	}
 	return rc;
 }
 
@@ -265,6 +291,9 @@ void serve_stop(struct serve *s)
 {
 	static const uint64_t one = 1;
 
+	// Those that have not begun end as they are.
+	if (s->waiting)
+		pthread_mutex_unlock(&s->gate);
 	for (unsigned i = 0; i < s->n_threads; i++) {
 		struct serve_thread *t = s->threads[i];
 
@@ -272,6 +301,7 @@ void serve_stop(struct serve *s)
 			pthread_join(t->thread, NULL);
 		t->running = false;
 	}
+	s->waiting = false;
 }
 
 void serve_destroy(struct serve *s)
@@ -285,6 +315,7 @@ void serve_destroy(struct serve *s)
 	dtls_cookies_destroy(s->cookies);
 	admit_destroy(s->admit);
 	pthread_mutex_destroy(&s->lock);
+	pthread_mutex_destroy(&s->gate);
 	free(s);
 }
 

@@ -182,7 +182,7 @@ bool serve_take(struct serve *s, const uint8_t *bytes, size_t len, int fd)
 		return false;
 	if (s->leaves)
 		return forward(s, bytes, len, fd);
-	if (s->threads[form.thread]->running)
+	if (s->threads[form.thread]->running && !s->waiting)
 		return join_taken(s->threads[form.thread], bytes, len, fd);
 	thread_now(s->threads[form.thread]);
 	hand_take(s->threads[form.thread], &form, fd);

@@ -184,7 +184,13 @@ void thread_end(struct serve_thread *t)
 void *thread_run(void *arg)
 {
 	struct serve_thread *t = arg;
+	bool begins;
 
+	pthread_mutex_lock(&t->serve->gate);
+	begins = !t->serve->waiting;
+	pthread_mutex_unlock(&t->serve->gate);
+	if (!begins)
+		return NULL;
 	while (thread_turn(t, true))
 		;
 	if (!t->serve->paused)

@@ -17,11 +17,14 @@
 
 #define STEP_MS 5000u
 
-int takeover_listen(char path[TAKEOVER_PATH_SIZE], const char *run_directory)
+int takeover_listen(char path[TAKEOVER_PATH_SIZE], const char *run_directory, const char *suffix)
 {
-	int rc, fd = fdpass_listen(path, TAKEOVER_PATH_SIZE, run_directory, TAKEOVER_SOCKET_NAME,
-			SOCK_STREAM, (gid_t)-1, 2);
+	char name[sizeof(TAKEOVER_SOCKET_NAME) + sizeof(TAKEOVER_LATER)];
+	int rc, fd;
 
+	snprintf(name, sizeof(name), "%s%s", TAKEOVER_SOCKET_NAME, suffix);
+	fd = fdpass_listen(
+		path, TAKEOVER_PATH_SIZE, run_directory, name, SOCK_STREAM, (gid_t)-1, 2);
 	if (fd < 0 || chmod(path, 0600) == 0)
 		return fd;
 	rc = -errno;

@@ -13,8 +13,9 @@ import tempfile
 import time
 
 MAGIC = 0x54502D45444745
-HELLO, SOCKET, GO, DESCRIPTOR, END = 1, 3, 4, 6, 9
-ROLE = 0
+HELLO, WELCOME, SOCKET, GO, LINK, DESCRIPTOR, END, TAKEN, YOURS = 1, 2, 3, 4, 5, 6, 9, 10, 11
+ROLE, WAKE, TIMER = 0, 3, 4
+NAME = "edge-takeover.sock"
 
 CONFIG = """instance: test{pid}
 runtime_directory: {home}/run
@@ -56,7 +57,7 @@ def ports(n):
 
 
 class Edge:
-    def __init__(self, stand, *options):
+    def __init__(self, stand, *options, starts=True):
         root = ["--allow-root"] if os.geteuid() == 0 else []
         self.log = os.path.join(stand.home, f"log{len(stand.edges)}")
         # The search for leaks stops a process by another, which the filter of system calls forbids.
@@ -66,6 +67,10 @@ class Edge:
                 [stand.program, "--config", stand.config, *root, *options], stderr=log,
                 env={**os.environ, "ASAN_OPTIONS": asan})
         stand.edges.append(self)
+        if starts:
+            self.started()
+
+    def started(self):
         wait("an edge starts",
              lambda: self.says("process_started") or self.process.poll() is not None)
         expect(f"it runs: {self.text()}", self.process.poll() is None)
@@ -99,6 +104,9 @@ class Stand:
             f.write(CONFIG.format(pid=os.getpid(), home=self.home, listeners=", ".join(
                 f"{{address: 127.0.0.1, port: {port}, transport: {transport}}}"
                 for port, transport in listeners)))
+
+    def path(self, name):
+        return os.path.join(self.home, "run", name)
 
     def stop(self):
         for edge in self.edges:
@@ -183,11 +191,17 @@ def record(kind, body=b""):
     return struct.pack("=QIIII", MAGIC, 1, kind, len(body), 0) + body
 
 
+def connected(path):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    s.settimeout(300)
+    s.connect(path)
+    return s
+
+
 class Channel:
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    def __init__(self, end):
+        self.socket = end
         self.socket.settimeout(300)
-        self.socket.connect(path)
 
     def receive(self):
         head, control, _, _ = self.socket.recvmsg(24, socket.CMSG_SPACE(4))
@@ -208,7 +222,7 @@ def the_lock_comes_last(stand):
     layout = int(subprocess.run([stand.program, "--version"], capture_output=True, text=True,
                                 check=True).stdout.rsplit(None, 1)[1].rstrip(")"))
     client = socket.create_connection(("127.0.0.1", stand.tcp))
-    c = Channel(os.path.join(stand.home, "run", "edge-takeover.sock"))
+    c = Channel(connected(stand.path(NAME)))
     c.socket.sendall(record(HELLO, struct.pack("=II", layout, 1)))
     _, welcome, _ = c.receive()
     for _ in range(struct.unpack("=IIII", welcome)[3]):
@@ -227,13 +241,88 @@ def the_lock_comes_last(stand):
     client.close()
 
 
+class Before:
+    """A process that is taken over, of one thread, with no socket and no connection."""
+
+    def __init__(self, stand):
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.settimeout(300)
+        self.listener.bind(stand.path(NAME))
+        self.listener.listen(1)
+        self.lock = stand.path("edge.lock")
+        self.channel = None
+
+    def expect(self, kind):
+        found, _, _ = self.channel.receive()
+        expect(f"record {kind} comes, not {found}", found == kind)
+
+    def send(self, kind, body=b"", fd=None):
+        passed = [] if fd is None else [
+            (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
+        self.channel.socket.sendmsg([record(kind, body)], passed)
+
+    def hand(self):
+        """All of it, until the next process has said that it has taken all."""
+        self.channel = Channel(self.listener.accept()[0])
+        self.expect(HELLO)
+        self.send(WELCOME, struct.pack("=IIII", os.getpid(), 1, 16, 0))
+        self.expect(GO)
+        self.send(LINK, struct.pack("=QIIQ", 0, 0, 0, 0))
+        for kind in (WAKE, TIMER, ROLE):
+            fd = os.eventfd(0) if kind != ROLE else os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o640)
+            self.send(DESCRIPTOR, struct.pack("=II", kind, 0), fd)
+            os.close(fd)
+        self.send(END, struct.pack("=II", 0, 0))
+        self.expect(TAKEN)
+
+
+def status_of(process):
+    with open(f"/proc/{process.pid}/status") as status:
+        return dict(line.split(":", 1) for line in status)
+
+
+def nothing_fails_after_the_end(stand):
+    """A successor that says that it has all has its threads, its walls and its sockets."""
+    before = Before(stand)
+    after = Edge(stand, "--take-over", starts=False)
+    before.hand()
+    status = status_of(after.process)
+    expect(f"it has two threads, {status['Threads'].strip()}", int(status["Threads"]) == 2)
+    expect("and the filter of system calls", int(status["Seccomp"]) == 2)
+    expect("and its sockets by other names",
+           os.path.exists(stand.path(NAME + ".next")) and
+           os.path.exists(stand.path("edge-control.sock.next")))
+    expect("but not those of the process before", not os.path.exists(stand.path("edge-control.sock")))
+    os.unlink(stand.path(NAME))
+    before.send(YOURS)
+    after.started()
+    connected(stand.path(NAME)).close()
+    connected(stand.path("edge-control.sock")).close()
+    left = [name for name in os.listdir(stand.path("")) if name.endswith(".next")]
+    expect(f"no other name is left: {left}", not left)
+
+
+def one_that_cannot_start_takes_nothing(stand):
+    """Its sockets have no room: the one before goes on, and is found by its names."""
+    first = Edge(stand)
+    os.mkdir(stand.path("edge-control.sock.next"))
+    after = Edge(stand, "--take-over", starts=False)
+    expect("it ends", after.process.wait(timeout=300) == 1)
+    wait("the first one knows", lambda: first.says("edge_take_over_failed"))
+    connected(stand.path("edge-control.sock")).close()
+    os.rmdir(stand.path("edge-control.sock.next"))
+    Edge(stand, "--take-over")
+    wait("the first one ends in order", lambda: first.process.poll() == 0)
+
+
 def main():
     program = os.path.abspath(sys.argv[1])
     # A time-out leaves no process behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     failed = 0
     for test in (a_removed_port_ends_at_once, a_late_one_is_served_by_the_last,
-                 the_lock_comes_last):
+                 the_lock_comes_last, nothing_fails_after_the_end,
+                 one_that_cannot_start_takes_nothing):
         with tempfile.TemporaryDirectory() as home:
             stand = Stand(program, home)
             try:

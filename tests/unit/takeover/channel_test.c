@@ -116,7 +116,7 @@ static void meet(uid_t listener, uid_t caller, int *accepted, int *connected)
 
 	assert_non_null(mkdtemp(directory));
 	assert_int_equal(chmod(directory, 0755), 0);
-	listen_fd = takeover_listen(path, directory);
+	listen_fd = takeover_listen(path, directory, "");
 	assert_true(listen_fd >= 0);
 	// The mode alone keeps no stranger off here.
 	assert_int_equal(chmod(path, 0666), 0);
@@ -159,7 +159,7 @@ static void a_socket_is_found_by_its_owner(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(directory));
 	assert_int_equal(takeover_connect(directory, geteuid()), -ENOENT);
-	listen_fd = takeover_listen(path, directory);
+	listen_fd = takeover_listen(path, directory, "");
 	assert_true(listen_fd >= 0);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);

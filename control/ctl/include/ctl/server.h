@@ -77,6 +77,9 @@ struct ctl_server_counters {
 // -EINVAL for a handler of no command; -EADDRINUSE when another process listens there; another
 // negative errno.
 int ctl_server_create(const struct ctl_server_conf *conf, struct ctl_server **out);
+// Gives the socket another name in its directory, in the place of one that has it. 0 or a negative
+// errno.
+int ctl_server_rename(struct ctl_server *s, const char *path);
 // Ends all connections and removes the socket.
 void ctl_server_destroy(struct ctl_server *s);
 

@@ -113,8 +113,10 @@ struct serve *serve_create_with(const struct conf *conf, struct tls_tickets *tic
 // in.
 int serve_certificates_load(struct serve *s, struct tls_error *err);
 
-// Starts the threads; SIGPIPE must be ignored. `link` is borrowed until serve_stop. 0 or a negative
-// errno.
+// Makes the threads, which wait for serve_start; SIGPIPE must be ignored. 0 or a negative errno.
+int serve_ready(struct serve *s);
+// Lets the threads begin, and makes those that are missing. `link` is borrowed until serve_stop. 0
+// or a negative errno; never the latter after serve_ready and serve_attach.
 int serve_start(struct serve *s, struct edge_link *link);
 
 struct serve_changes {
@@ -174,12 +176,12 @@ void serve_stay(struct serve *s);
 // The next process has them: lets go of listening sockets, ends associations of DTLS, and serves
 // those that stay, once resumed, until they end. How many have moved.
 unsigned serve_leave(struct serve *s, const struct serve_next *to);
-// Takes a connection over: between serve_attach and serve_start, or while the threads run, then
+// Takes a connection over: between serve_attach and serve_start, or while the threads serve, then
 // only one without a handle, which goes on to the next process after serve_leave. The descriptor is
 // taken. False: no edge of this version wrote these, or the next process can't be told, and the
 // descriptor is the caller's.
 bool serve_take(struct serve *s, const uint8_t *bytes, size_t len, int fd);
-// Ties the threads to the link without starting them. 0 or a negative errno. serve_start does
+// Ties the threads to the link before they begin. 0 or a negative errno. serve_start does
 // it otherwise.
 int serve_attach(struct serve *s, struct edge_link *link);
 

@@ -10,9 +10,12 @@
 // In the run directory, mode 0600: for the edge's own user, and root.
 #define TAKEOVER_SOCKET_NAME "edge-takeover.sock"
 #define TAKEOVER_PATH_SIZE   108u
+// After the name of a socket whose name is still that of the process before.
+#define TAKEOVER_LATER	     ".next"
 
-// Listens, writing the path. A descriptor (non-blocking, close-on-exec) or a negative errno.
-int takeover_listen(char path[TAKEOVER_PATH_SIZE], const char *run_directory);
+// Listens, writing the path, which has the suffix. A descriptor (non-blocking, close-on-exec) or a
+// negative errno.
+int takeover_listen(char path[TAKEOVER_PATH_SIZE], const char *run_directory, const char *suffix);
 // Connects, and checks that the other side is of the user or root. A descriptor, blocking, or a
 // negative errno: -ECONNREFUSED or -ENOENT where no edge runs, -EPERM where a stranger listens.
 int takeover_connect(const char *run_directory, uid_t user);
