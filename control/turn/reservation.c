@@ -145,14 +145,22 @@ void turn_reservation_cancel(struct turn_server *s, struct turn_reservation *v)
 	reservation_end(s, v);
 }
 
+// Its own user; with access tokens each request may come by another one (RFC 7635), so there any of
+// the realm: a client by tokens has no name that lasts.
+static bool may_use(const struct turn_reservation *v, const struct turn_principal *p)
+{
+	if (v->user->kind == TURN_IDENTITY_TOKEN && p->kind == TURN_IDENTITY_TOKEN)
+		return v->user->realm == p->realm;
+	return turn_identity_is(v->user, p);
+}
+
 struct turn_reservation *turn_reservation_find(const struct turn_request *r)
 {
 	struct stun_value token = r->m->attr[STUN_RESERVATION_TOKEN];
 	struct turn_reservation *v = by_token(r->s, token.octets);
 
 	if (v == NULL || v->account == NULL || v->expires_s <= r->now_s ||
-		!turn_identity_is(v->user, &r->principal) ||
-		!turn_ports_are_open(&r->s->ports, v->relay))
+		!may_use(v, &r->principal) || !turn_ports_are_open(&r->s->ports, v->relay))
 		return NULL;
 	return v;
 }

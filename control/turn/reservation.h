@@ -32,7 +32,8 @@ struct turn_reservation *turn_reservation_make(
 	struct turn_request *r, const struct turn_allocation *a, uint16_t relay, uint16_t port);
 // Ends it as if it had never been. The port is the caller's.
 void turn_reservation_cancel(struct turn_server *s, struct turn_reservation *v);
-// The reservation of the token in the request, where the request's user may use it; NULL.
+// The reservation of the RESERVATION-TOKEN in the request, where the request's user may use it;
+// NULL.
 struct turn_reservation *turn_reservation_find(const struct turn_request *r);
 // The one that the Allocate request of `a` made; NULL: none, or its time is over.
 const struct turn_reservation *turn_reservation_of(

@@ -47,6 +47,17 @@ void bearer_init(struct bearer *f)
 	f->c.user = "north";
 }
 
+static unsigned finish(struct bearer *f, struct msg *m, bool token)
+{
+	if (token)
+		msg_attr(m, ATTR_ACCESS_TOKEN, f->token.octets, f->token.len);
+	msg_text(m, ATTR_USERNAME, f->c.user);
+	msg_text(m, ATTR_REALM, f->c.realm);
+	msg_text(m, ATTR_NONCE, f->c.nonce);
+	msg_integrity_sha256_by(m, (const uint8_t *)f->mac_key, strlen(f->mac_key), 32);
+	return client_send(&f->h, &f->c, m);
+}
+
 unsigned bearer_ask(struct bearer *f, uint16_t type, uint32_t lifetime_s, bool token)
 {
 	struct msg m;
@@ -56,13 +67,18 @@ unsigned bearer_ask(struct bearer *f, uint16_t type, uint32_t lifetime_s, bool t
 		msg_u32(&m, ATTR_REQUESTED_TRANSPORT, 17u << 24);
 	if (lifetime_s != UINT32_MAX)
 		msg_u32(&m, ATTR_LIFETIME, lifetime_s);
-	if (token)
-		msg_attr(&m, ATTR_ACCESS_TOKEN, f->token.octets, f->token.len);
-	msg_text(&m, ATTR_USERNAME, f->c.user);
-	msg_text(&m, ATTR_REALM, f->c.realm);
-	msg_text(&m, ATTR_NONCE, f->c.nonce);
-	msg_integrity_sha256_by(&m, (const uint8_t *)f->mac_key, strlen(f->mac_key), 32);
-	return client_send(&f->h, &f->c, &m);
+	return finish(f, &m, token);
+}
+
+unsigned bearer_allocate_with(struct bearer *f, uint16_t attr, const uint8_t *value, uint16_t len)
+{
+	struct msg m;
+
+	client_challenge(&f->h, &f->c);
+	client_start(&f->c, &m, MSG_ALLOCATE);
+	msg_u32(&m, ATTR_REQUESTED_TRANSPORT, 17u << 24);
+	msg_attr(&m, attr, value, len);
+	return finish(f, &m, true);
 }
 
 unsigned bearer_allocate(struct bearer *f)

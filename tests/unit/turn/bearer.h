@@ -41,5 +41,7 @@ void bearer_init(struct bearer *f);
 void bearer_take(struct bearer *f, const char *user, const char *token, const char *mac_key);
 // The code of the answer, 0 for success. lifetime_s UINT32_MAX: the request has none.
 unsigned bearer_ask(struct bearer *f, uint16_t type, uint32_t lifetime_s, bool token);
+// An Allocate with one more attribute, after a challenge.
+unsigned bearer_allocate_with(struct bearer *f, uint16_t attr, const uint8_t *value, uint16_t len);
 // Asks for an hour, after a challenge. Returns the code as bearer_ask.
 unsigned bearer_allocate(struct bearer *f);

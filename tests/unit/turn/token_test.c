@@ -196,6 +196,66 @@ static void without_tokens_it_is_420(void **state)
 	harness_stop(&f.h);
 }
 
+static void reserve(struct bearer *f, uint16_t port, uint8_t reservation[8])
+{
+	static const uint8_t pair = 0x80;
+	const uint8_t *value;
+	uint16_t len;
+
+	f->c.tuple.remote.port_be = tp_htons(port);
+	assert_int_equal(bearer_allocate_with(f, ATTR_EVEN_PORT, &pair, 1), 0);
+	value = reply_attr(f->h.reply, f->h.reply_len, ATTR_RESERVATION_TOKEN, 0, &len);
+	assert_non_null(value);
+	assert_int_equal(len, 8);
+	memcpy(reservation, value, len);
+}
+
+static unsigned reserved_take(struct bearer *f, uint16_t port, const uint8_t reservation[8])
+{
+	f->c.tuple.remote.port_be = tp_htons(port);
+	return bearer_allocate_with(f, ATTR_RESERVATION_TOKEN, reservation, 8);
+}
+
+static unsigned password_take(struct bearer *f, const uint8_t reservation[8])
+{
+	struct msg m;
+
+	client_start(&f->c, &m, MSG_ALLOCATE);
+	msg_u32(&m, ATTR_REQUESTED_TRANSPORT, 17u << 24);
+	msg_attr(&m, ATTR_RESERVATION_TOKEN, reservation, 8);
+	return client_finish(&f->h, &f->c, &m);
+}
+
+// As coturn's client: the sockets of RTP and RTCP have access tokens of their own.
+static void a_pair_may_have_two_tokens(void **state)
+{
+	uint8_t reservation[8];
+	struct bearer f;
+
+	(void)state;
+	bearer_init(&f);
+	f.h.realms[0].user_quota = 2;
+	harness_start(&f.h);
+	reserve(&f, 5000, reservation);
+	// Not for a user with a password.
+	client_init(&f.c, 0xc6336401, 5001);
+	client_challenge(&f.h, &f.c);
+	assert_int_equal(password_take(&f, reservation), 508);
+	bearer_take(&f, "south", bearer_token_128, MAC_KEY);
+	assert_int_equal(reserved_take(&f, 5002, reservation), 0);
+	assert_int_equal(turn_get_counters(f.h.s)->reservations_used, 1);
+	// Once.
+	bearer_take(&f, "north", bearer_token_other, MAC_KEY_OTHER);
+	assert_int_equal(reserved_take(&f, 5003, reservation), 508);
+	// The unit of the quota went to the second token: the first one's has room for one again.
+	bearer_take(&f, "north", bearer_token_256, MAC_KEY);
+	f.c.tuple.remote.port_be = tp_htons(5004);
+	assert_int_equal(bearer_allocate(&f), 0);
+	f.c.tuple.remote.port_be = tp_htons(5005);
+	assert_int_equal(bearer_allocate(&f), 486);
+	harness_stop(&f.h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +266,7 @@ int main(void)
 		cmocka_unit_test(keys_have_times),
 		cmocka_unit_test(users_of_one_key_are_apart),
 		cmocka_unit_test(without_tokens_it_is_420),
+		cmocka_unit_test(a_pair_may_have_two_tokens),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
