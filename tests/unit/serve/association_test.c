@@ -178,7 +178,6 @@ static void no_state_before_the_cookie(void **state)
 	world_stop(&w);
 }
 
-// Clauses: 8489 11-1
 static void strays_are_counted(void **state)
 {
 	static const uint8_t record[] = {23, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 9, 0, 4, 1, 2, 3, 4};

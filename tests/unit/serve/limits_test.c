@@ -32,6 +32,41 @@ static void connections_have_a_limit(void **state)
 	world_stop(&w);
 }
 
+// A connection without a message has handshake_timeout; one whose request waits for its answer has
+// idle_timeout.
+// Clauses: 8489 6.2.2-3
+static void unanswered_requests_keep_the_connection(void **state)
+{
+	struct fake_edge_message m;
+	struct serve_thread *t;
+	uint8_t bytes[64];
+	struct world w = {.unnamed = false};
+	ssize_t n = 0;
+	int asks, silent;
+
+	(void)state;
+	world_start(&w, "  handshake_timeout: 10\n  idle_timeout: 60\n");
+	t = w.serve->threads[0];
+	asks = world_connect(w.ports[0]);
+	silent = world_connect(w.ports[0]);
+	world_turns(&w, 5);
+	world_write(asks, bytes, world_request(bytes, 7));
+	world_take(&w, &m);
+	t->now_ns += 11 * TP_NS_PER_S;
+	(void)conn_expire(t);
+	world_closed(&w, silent);
+	assert_int_equal(world_closes(&w, SERVE_CLOSE_handshake_timeout), 1);
+	assert_int_equal(fake_edge_open(w.link), 1);
+	world_put(&w, m.connection, bytes, TP_STUN_HEADER_LEN);
+	for (unsigned i = 0; i < 1000 && n == 0; i++) {
+		world_turns(&w, 1);
+		n = world_read(asks, bytes, sizeof(bytes));
+	}
+	assert_int_equal(n, TP_STUN_HEADER_LEN);
+	close(asks);
+	world_stop(&w);
+}
+
 // Without a descriptor the connection ends; it would wait else, and wake the thread without end.
 static void no_descriptor_refuses(void **state)
 {
@@ -117,6 +152,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(connections_have_a_limit),
+		cmocka_unit_test(unanswered_requests_keep_the_connection),
 		cmocka_unit_test(no_descriptor_refuses),
 		cmocka_unit_test(slow_client_loses_its_own),
 	};

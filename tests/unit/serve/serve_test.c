@@ -50,6 +50,10 @@ static void messages_go_both_ways(void **state)
 	assert_int_equal(counters.messages_out, 2);
 	// Both in one.
 	assert_int_equal(counters.writes, 1);
+	// The end is the client's to choose.
+	world_turns(&w, 3);
+	assert_int_equal(world_read(fd, bytes, sizeof(bytes)), 0);
+	assert_int_equal(fake_edge_open(w.link), 1);
 	close(fd);
 	for (unsigned i = 0; i < 1000 && fake_edge_open(w.link) > 0; i++)
 		world_turns(&w, 1);

@@ -204,11 +204,29 @@ static void port_sets_are_there_before_they_are_asked_for(void **state)
 	assert_in_range(settings_shape(&conf).n_port_sets, 256, TP_PORT_SETS_MAX);
 }
 
+// RFC 8489 14.14: fewer than 128 characters; ASCII is UTF-8.
+// Clauses: 8489 14.14-1
+static void software_is_short_text(void **state)
+{
+	struct settings *s = make("lab.turnpike", "protocol: {software: true}\n");
+
+	(void)state;
+	assert_non_null(s->turn.software);
+	assert_in_range(strlen(s->turn.software), 1, 127);
+	for (const char *p = s->turn.software; *p != '\0'; p++)
+		assert_in_range(*p, ' ', '~');
+	settings_destroy(s);
+	s = make("lab.turnpike", "");
+	assert_null(s->turn.software);
+	settings_destroy(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(port_sets_are_there_before_they_are_asked_for),
 		cmocka_unit_test(realm_of_the_workers),
+		cmocka_unit_test(software_is_short_text),
 		cmocka_unit_test(limits_of_users),
 		cmocka_unit_test(caps_become_buckets),
 		cmocka_unit_test(tables_fit_with_room_for_caps),

@@ -164,6 +164,37 @@ static void check_to_client(struct stream *s)
 	assert_int_equal(s->call.r->cells[s->allocation].packets, sizeof(data));
 }
 
+// The IP header of a peer's datagram ends here: its DSCP, ECN and TTL say nothing to the stream,
+// and one that came in fragments goes on as one message.
+static void check_fields_end(struct stream *s)
+{
+	static const uint8_t data[4000] = "from a peer";
+	const struct frame_spec specs[] = {
+		{.tos = 0xff, .ttl = 1, .len = 100},
+		{.tos = 0xff, .ttl = 1, .df = true, .len = 1400},
+		{.ttl = 9, .len = 1900},
+	};
+	struct stage_worker *w = s->call.r->worker;
+	struct stage_pkt pkt;
+	struct frame f;
+
+	for (size_t i = 0; i < TP_ARRAY_LEN(specs); i++) {
+		struct frame_spec spec = specs[i];
+
+		spec.src = s->call.peer;
+		spec.dst = s->relayed;
+		spec.payload = data;
+		frame_build(&f, &spec);
+		w->n_stream_out = 0;
+		w->whole = spec.len > 1400;
+		pkt = relay_run(s->call.r, &f);
+		w->whole = false;
+		assert_message(s, &pkt);
+		assert_int_equal(pkt.len, 4 + spec.len);
+		assert_memory_equal(pkt.data + 4, data, spec.len);
+	}
+}
+
 static void each_family(void (*check)(struct stream *s))
 {
 	static const uint8_t families[2] = {TP_FAMILY_IPV4, TP_FAMILY_IPV6};
@@ -188,6 +219,42 @@ static void test_to_client(void **state)
 {
 	(void)state;
 	each_family(check_to_client);
+}
+
+// Clauses: 8656 16-1
+static void test_fields_of_peers_end(void **state)
+{
+	(void)state;
+	each_family(check_fields_end);
+}
+
+// Messages without the magic cookie by DTLS: their client could not read an answer of this RFC.
+// Clauses: 8489 11-1
+static void test_classic_over_dtls(void **state)
+{
+	static const struct {
+		uint16_t type;
+		enum tp_drop why;
+	} rows[] = {
+		{0x0001, TP_DROP_classic_stun}, // a request
+		{0x0011, TP_DROP_bad_stun},	// an indication
+	};
+	struct stage_pkt pkt;
+	struct message m;
+	struct stream s;
+	struct frame f;
+
+	(void)state;
+	stream_start(&s, TP_FAMILY_IPV4, TP_FAMILY_IPV4);
+	s.call.r->locals[LISTENER_TLS].transport = TP_TRANSPORT_DTLS;
+	relay_locals_change(s.call.r);
+	for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++) {
+		message_begin(&m, rows[i].type, call_txid);
+		memcpy(m.data + 4, "\x01\x02\x03\x04", 4); // no cookie
+		pkt = message_run(&s, &f, &m, connection);
+		call_assert_drop(&pkt, rows[i].why);
+	}
+	call_end(&s.call);
 }
 
 // A datagram with a forged source has the listener id of UDP, and so another allocation or none.
@@ -406,6 +473,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_to_peer),
 		cmocka_unit_test(test_to_client),
+		cmocka_unit_test(test_fields_of_peers_end),
+		cmocka_unit_test(test_classic_over_dtls),
 		cmocka_unit_test(test_forged_datagram_meets_no_stream_client),
 		cmocka_unit_test(test_requests_are_punted),
 		cmocka_unit_test(test_stale_connections),

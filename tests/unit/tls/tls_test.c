@@ -311,6 +311,26 @@ static void no_renegotiation_and_no_early_data(void **state)
 	tls_tickets_destroy(t);
 }
 
+// The library of Debian can't compress anyway: the option is for those that can.
+// Clauses: 8489 6.2.3-4
+static void nothing_is_compressed(void **state)
+{
+	struct tls_tickets *t = tls_tickets_create(NULL, 0, NULL, NULL);
+	struct tls_context *c = context_good(&ecdsa, 1, t);
+	struct pair p;
+
+	(void)state;
+	pair_init(&p, c);
+	SSL_clear_options(p.client, SSL_OP_NO_COMPRESSION);
+	SSL_set_max_proto_version(p.client, TLS1_2_VERSION);
+	assert_true(shake(&p));
+	assert_true((SSL_get_options(p.server) & SSL_OP_NO_COMPRESSION) != 0);
+	assert_null(SSL_get_current_compression(p.server));
+	pair_fini(&p);
+	tls_context_unref(c);
+	tls_tickets_destroy(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +344,7 @@ int main(void)
 		cmocka_unit_test(weak_clients_are_refused),
 		cmocka_unit_test(alpn),
 		cmocka_unit_test(no_renegotiation_and_no_early_data),
+		cmocka_unit_test(nothing_is_compressed),
 	};
 
 	return cmocka_run_group_tests_name("tls", tests, world_setup, world_teardown);

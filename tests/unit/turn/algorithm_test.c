@@ -101,7 +101,8 @@ static unsigned send(struct fixture *f, uint16_t type, const struct wish *w)
 	return send_as(f, type, w, USER, PASSWORD);
 }
 
-// Clauses: 8489 9.2.4-3, 18.5.1.1-1
+// Neither algorithm has parameters, so nothing is padded.
+// Clauses: 8489 9.2.4-3, 14.12-1, 18.5.1.1-1
 static void challenge_offers(void **state)
 {
 	struct fixture f;

@@ -13,6 +13,7 @@ static void assert_sent_to(struct fixture *f, const struct tp_addr *want)
 	assert_int_equal(value[1], want->family);
 	assert_memory_equal(value + 2, &want->port_be, 2);
 	assert_memory_equal(value + 4, want->ip, len - 4);
+	assert_null(reply_attr(f->h.reply, f->h.reply_len, ATTR_ALTERNATE_SERVER, 1, &len));
 	// A forged one would take the client away.
 	assert_true(reply_verifies(f->h.reply, f->h.reply_len, f->c.key));
 }
