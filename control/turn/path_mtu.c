@@ -12,6 +12,8 @@
 
 struct mtu_age {
 	struct ds_list link;
+	struct ds_list of_owner; // link
+	struct turn_mtu_owner *owner;
 	struct tp_addr peer; // family NONE: the leg to the client
 	uint32_t allocation; // ref
 	uint32_t until_s;
@@ -19,15 +21,17 @@ struct mtu_age {
 	uint16_t mtu;
 };
 
-void turn_mtus_init(struct turn_mtus *m)
+int turn_mtus_init(struct turn_mtus *m, const uint8_t key[16])
 {
 	ds_pool_init(&m->pool, sizeof(struct mtu_age));
 	ds_list_init(&m->queue);
 	m->least = TURN_MTU_CLASSES;
+	return turn_mtu_shares_init(&m->shares, key);
 }
 
 void turn_mtus_fini(struct turn_mtus *m)
 {
+	turn_mtu_shares_fini(&m->shares);
 	ds_pool_fini(&m->pool);
 }
 
@@ -105,6 +109,7 @@ static void age_end(struct turn_server *s, struct mtu_age *age)
 	else if (p != NULL)
 		leg_forget(s, a, &p->leg, &age->peer, age->until_s);
 	ds_list_del(&age->link);
+	turn_mtu_take(&s->mtus.shares, age->owner, &age->of_owner);
 	least_remove(s, age->mtu);
 	ds_pool_return(&s->mtus.pool, age->index);
 }
@@ -141,6 +146,25 @@ static bool is_news(const struct turn_leg *leg, uint32_t mtu, uint32_t until_s)
 	       (mtu == leg->mtu && until_s > leg->until_s + FRESH_S);
 }
 
+// Beyond a share its own oldest is forgotten early, beyond the memory that of who has most: so
+// there is always room for clients that have little.
+static void room_make(struct turn_server *s, const struct tp_addr *client)
+{
+	const struct turn_mtu_owner *owner = turn_mtu_owner_of(&s->mtus.shares, client);
+	struct ds_list *first;
+
+	if (owner != NULL && owner->n >= TURN_MTU_SHARE) {
+		first = owner->owns.next;
+		s->counters.path_mtus_share++;
+	} else if (s->mtus.pool.n_taken >= TURN_MTU_MAX) {
+		first = turn_mtu_of_most(&s->mtus.shares);
+		s->counters.path_mtus_full++;
+	} else {
+		return;
+	}
+	age_end(s, DS_CONTAINER(first, struct mtu_age, of_owner));
+}
+
 // `peer` NULL: the leg to the client.
 static void leg_learn(struct turn_server *s, const struct turn_allocation *a, struct turn_leg *leg,
 	const struct tp_addr *peer, uint32_t mtu, uint32_t until_s, enum turn_mtu_source source)
@@ -150,12 +174,16 @@ static void leg_learn(struct turn_server *s, const struct turn_allocation *a, st
 
 	if (mtu == 0 || mtu > UINT16_MAX || !is_news(leg, mtu, until_s))
 		return;
-	if (s->mtus.pool.n_taken >= TURN_MTU_MAX)
-		age_end(s, oldest(&s->mtus));
+	room_make(s, &a->client.remote);
 	age = ds_pool_take(&s->mtus.pool, &index);
 	// Without memory nothing is learnt that nothing would forget.
 	if (age == NULL)
 		return;
+	age->owner = turn_mtu_give(&s->mtus.shares, &a->client.remote, &age->of_owner);
+	if (age->owner == NULL) {
+		ds_pool_return(&s->mtus.pool, index);
+		return;
+	}
 	age->index = index;
 	age->allocation = a->ref;
 	age->until_s = until_s;

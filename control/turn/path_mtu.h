@@ -3,13 +3,11 @@
 // IP address. They are forgotten after ten minutes, as a route may have changed (RFC 8201 5.3).
 #pragma once
 
-#include <ds/list.h>
-#include <ds/pool.h>
 #include <turn/server.h>
 
+#include "mtu_share.h"
+
 #define TURN_MTU_LIFETIME_S 600u
-// Those remembered; beyond that the oldest are forgotten early.
-#define TURN_MTU_MAX	    65536u
 
 struct turn_allocation;
 struct turn_permission;
@@ -27,14 +25,16 @@ struct turn_leg {
 
 // Legs in the order of their times; all live equally long.
 struct turn_mtus {
-	struct ds_pool pool;
+	struct ds_pool pool; // TURN_MTU_MAX at most
 	struct ds_list queue;
+	struct turn_mtu_shares shares;
 	uint32_t of[TURN_MTU_CLASSES]; // of the queue, by MTU / TURN_MTU_STEP
 	uint32_t least;		       // the first that is not 0; TURN_MTU_CLASSES: all are
 	bool said;		       // the store knows it: not before all is restored
 };
 
-void turn_mtus_init(struct turn_mtus *m);
+// 0 or -ENOMEM.
+int turn_mtus_init(struct turn_mtus *m, const uint8_t key[16]);
 void turn_mtus_fini(struct turn_mtus *m);
 // Forgets what is due.
 void turn_mtus_advance(struct turn_server *s, uint32_t now_s, unsigned *budget);

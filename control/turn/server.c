@@ -70,7 +70,6 @@ static int parts_init(struct turn_server *s, const struct turn_conf *conf)
 	s->dummy_key = turn_key_md5(dummy);
 	turn_nonces_init(&s->nonces, conf);
 	ds_wheel_init(&s->wheel);
-	turn_mtus_init(&s->mtus);
 	ds_pool_init(&s->allocation_pool, sizeof(struct turn_allocation));
 	ds_pool_init(&s->permission_pool, sizeof(struct turn_permission));
 	ds_pool_init(&s->channel_pool, sizeof(struct turn_channel));
@@ -79,6 +78,8 @@ static int parts_init(struct turn_server *s, const struct turn_conf *conf)
 	if (s->crypto == NULL)
 		return -errno;
 	err = maps_init(s, key);
+	if (err == 0)
+		err = turn_mtus_init(&s->mtus, key);
 	if (err == 0)
 		err = turn_datas_init(s, key);
 	if (err == 0)

@@ -199,39 +199,6 @@ static void new_objects_know_it(void **state)
 	harness_stop(&f.h);
 }
 
-// Each value a little smaller than the one before: news.
-static void tell_each(struct fixture *f, struct turn_report *r, uint32_t from, uint32_t to)
-{
-	for (r->mtu = from; r->mtu >= to; r->mtu--)
-		tell(f, r);
-}
-
-// The oldest of too many is forgotten early, and the store is told so.
-static void memory_is_bounded(void **state)
-{
-	const struct tp_addr second = tp_addr_ipv4(0x09090909, 4000);
-	struct turn_report r;
-	struct fixture f;
-
-	(void)state;
-	fixture_talk(&f);
-	assert_int_equal(client_permit(&f.h, &f.c, &second), 0);
-	r = report(&f, 1500);
-	tell(&f, &r);
-	harness_sleep(&f.h, SECOND);
-	r.remote = f.c.tuple.remote;
-	r.local_id = LISTENER_ID;
-	tell_each(&f, &r, UINT16_MAX, 600);
-	assert_int_equal(peer_mtu(&f), 1500);
-	r = report(&f, 0);
-	r.remote = second;
-	tell_each(&f, &r, 1500, 901);
-	assert_int_equal(peer_mtu(&f), 0);
-	assert_int_equal(client_mtu(&f), 600);
-	assert_int_equal(fake_store_permission(&f.h.store, f.ref, &second)->path_mtu, 901);
-	harness_stop(&f.h);
-}
-
 // The store is told the least of all, in steps of 64: at once when it falls, after the leg when it
 // rises. Packets below it are sent without a look at their leg.
 static void the_least_of_all_is_told(void **state)
@@ -343,7 +310,6 @@ int main(void)
 		cmocka_unit_test(leg_to_the_client),
 		cmocka_unit_test(values_age),
 		cmocka_unit_test(new_objects_know_it),
-		cmocka_unit_test(memory_is_bounded),
 		cmocka_unit_test(the_least_of_all_is_told),
 		cmocka_unit_test(the_least_of_all_outlives_a_restart),
 		cmocka_unit_test(a_black_hole_is_no_icmp_error),

@@ -58,6 +58,8 @@
 	X(allocations_opened, "allocations made")                                                  \
 	X(allocations_closed, "allocations ended")                                                 \
 	X(path_mtus_learnt, "path MTUs learnt of ICMP errors")                                     \
+	X(path_mtus_share, "path MTUs forgotten early: too many of one client's address or site")  \
+	X(path_mtus_full, "path MTUs forgotten early: too many in all")                            \
 	X(icmp_relayed, "ICMP errors told to clients")                                             \
 	X(reports_stale, "reports about packets of no live allocation, permission or move")        \
 	X(moves_begun, "Refresh requests that began to move an allocation (RFC 8016)")             \
