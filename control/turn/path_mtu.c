@@ -87,11 +87,11 @@ static void least_remove(struct turn_server *s, uint16_t mtu)
 
 // ---- legs ---------------------------------------------------------------------------------------
 
-// `until_s`: nothing that was learnt later is forgotten.
+// Nothing that was learnt later is forgotten; in the same second that is a smaller value.
 static void leg_forget(struct turn_server *s, const struct turn_allocation *a, struct turn_leg *leg,
-	const struct tp_addr *peer, uint32_t until_s)
+	const struct tp_addr *peer, const struct mtu_age *age)
 {
-	if (leg->mtu == 0 || leg->until_s > until_s)
+	if (leg->mtu != age->mtu || leg->until_s > age->until_s)
 		return;
 	*leg = (struct turn_leg){0};
 	store_put(s, a, peer, 0);
@@ -105,9 +105,9 @@ static void age_end(struct turn_server *s, struct mtu_age *age)
 		a == NULL || is_client ? NULL : turn_permission_of(s, a, &age->peer);
 
 	if (a != NULL && is_client)
-		leg_forget(s, a, &a->leg, NULL, age->until_s);
+		leg_forget(s, a, &a->leg, NULL, age);
 	else if (p != NULL)
-		leg_forget(s, a, &p->leg, &age->peer, age->until_s);
+		leg_forget(s, a, &p->leg, &age->peer, age);
 	ds_list_del(&age->link);
 	turn_mtu_take(&s->mtus.shares, age->owner, &age->of_owner);
 	least_remove(s, age->mtu);

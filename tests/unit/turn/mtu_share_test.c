@@ -99,7 +99,11 @@ static void the_own_oldest_gives_way(void **state)
 	assert_int_equal(peer_mtu(&f.h, &first), 0);
 	assert_int_equal(count->path_mtus_share, 1);
 	assert_int_equal(client_allocation(&f.h, &second.c)->path_mtu, second.next + 1);
-	flood(&f.h, &second, 10000);
+	// A leg keeps its last value when one of those before gives way.
+	flood(&f.h, &second, 100);
+	assert_int_equal(client_allocation(&f.h, &first.c)->path_mtu, first.next + 1);
+	flood(&f.h, &second, 9900);
+	assert_int_equal(client_allocation(&f.h, &first.c)->path_mtu, 0);
 	assert_int_equal(count->path_mtus_share, 10001);
 	assert_int_equal(count->path_mtus_full, 0);
 	assert_int_equal(peer_mtu(&f.h, &other), 1400);
