@@ -286,6 +286,23 @@ static int all_receive(struct edge *e)
 	return rc;
 }
 
+// As if it had died before: both of the others see its end, and are connected to anew.
+static void parts_close(struct edge_link_parts *p)
+{
+	int *fds[] = {&p->session_fd, &p->waking_fd, &p->wake_fd};
+
+	for (size_t i = 0; i < TP_ARRAY_LEN(fds); i++) {
+		if (*fds[i] >= 0)
+			close(*fds[i]);
+		*fds[i] = -1;
+	}
+	for (unsigned i = 0; i < p->n_threads; i++) {
+		if (p->timer_fds[i] >= 0)
+			close(p->timer_fds[i]);
+		p->timer_fds[i] = -1;
+	}
+}
+
 static bool has_died(int rc)
 {
 	return rc == -EPIPE || rc == -ECONNRESET;
@@ -343,7 +360,9 @@ int edge_before_take(struct edge *e)
 	if (has_died(rc))
 		edge_before_close(e);
 	if (b->linked)
-		edge_link_taken(e->link);
+		edge_link_taken(e->link, has_died(rc));
+	else if (b->parts.n_threads > 0)
+		parts_close(&b->parts);
 	log_event(LOG_EV_EDGE_TAKEN_OVER,
 		LOG_FIELDS(log_str("part", "after"), log_u64("connections", b->n_connections),
 			log_u64("sockets", b->welcome.n_sockets), log_bool("died", has_died(rc))));

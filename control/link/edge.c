@@ -266,7 +266,9 @@ static bool message_right(const struct reports *m, size_t size)
 		m->head.n > TP_SESSION_REPORTS_MAX ||
 		size != sizeof(m->head) + m->head.n * item_size(m->head.kind))
 		return false;
-	return m->head.kind == TP_SESSION_SYNCED ? m->head.n == 0 : item_size(m->head.kind) > 0;
+	return m->head.kind == TP_SESSION_SYNCED || m->head.kind == TP_SESSION_AGAIN
+		       ? m->head.n == 0
+		       : item_size(m->head.kind) > 0;
 }
 
 // False: the item is not one that an edge of ours sends.
@@ -308,6 +310,10 @@ static bool message_take(struct link_edge *e, struct reports *m, size_t size)
 		e->expires_s = m->head.expires_s;
 		e->last_expires_s = m->head.expires_s + m->head.expires_span_s;
 		h->synced(h->ctx, m->head.peers_max);
+	}
+	if (m->head.kind == TP_SESSION_AGAIN) {
+		e->is_synced = false;
+		h->again(h->ctx);
 	}
 	// An order that can't be queued ends the session meanwhile.
 	for (uint32_t i = 0; i < m->head.n && e->fd >= 0; i++) {

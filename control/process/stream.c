@@ -97,6 +97,13 @@ static void on_synced(void *ctx, uint64_t peers_max)
 	held_release(ctx, NULL);
 }
 
+static void on_again(void *ctx)
+{
+	struct process *p = ctx;
+
+	turn_streams_again(p->core.turn, proc_now_ns());
+}
+
 static void on_lost(void *ctx)
 {
 	struct process *p = ctx;
@@ -113,6 +120,7 @@ int process_streams_open(struct process *p)
 		.relay = on_relay,
 		.peer = on_peer,
 		.synced = on_synced,
+		.again = on_again,
 		.lost = on_lost};
 
 	process_streams_tell(p);

@@ -96,18 +96,17 @@ int turn_stream_restore(struct turn_server *s, uint64_t now_ns, const struct tur
 	return 0;
 }
 
-void turn_streams_lost(struct turn_server *s, uint64_t now_ns)
+static void confirm_all(struct turn_server *s, uint64_t now_ns, uint32_t by_s)
 {
 	struct turn_connections *c = &s->connections;
-	uint32_t now_s = turn_seconds(now_ns);
 
-	ds_wheel_start(&s->wheel, now_s);
+	ds_wheel_start(&s->wheel, turn_seconds(now_ns));
 	for (uint32_t i = 0; i < ds_pool_end(&c->pool); i++) {
 		struct turn_connection *connection = ds_pool_at(&c->pool, i);
 
 		// A free one is all zero.
 		if (connection->client.connection != 0)
-			turn_connection_confirm_by(c, connection, now_s);
+			turn_connection_confirm_by(c, connection, by_s);
 	}
 	for (uint32_t i = 0; i < ds_pool_end(&s->data_pool); i++) {
 		struct turn_data *d = ds_pool_at(&s->data_pool, i);
@@ -115,4 +114,14 @@ void turn_streams_lost(struct turn_server *s, uint64_t now_ns)
 		if (d->allocation != NULL)
 			d->stale = true;
 	}
+}
+
+void turn_streams_lost(struct turn_server *s, uint64_t now_ns)
+{
+	confirm_all(s, now_ns, turn_seconds(now_ns));
+}
+
+void turn_streams_again(struct turn_server *s, uint64_t now_ns)
+{
+	confirm_all(s, now_ns, tp_expiry_s(now_ns, TURN_CONNECTION_CONFIRM_S));
 }

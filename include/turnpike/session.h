@@ -6,7 +6,10 @@
 //
 //   control to edge   LISTENERS, first of all, and again after each change; ORDER
 //   edge to control   OPENED for each connection there is, RELAY and PEER likewise, and SYNCED;
-//                     from then on OPENED, CLOSED, RELAY and PEER as it happens
+//                     from then on OPENED, CLOSED, RELAY and PEER as it happens; AGAIN, and
+//                     all of it once more, where a process of the edge has the session of one
+//                     that died while it handed over: what is not reported until SYNCED, or
+//                     ten seconds later (connections), is gone
 //
 // TCP allocations (RFC 6062). Control decides, the edge has the sockets: one that listens at each
 // relayed transport address, and one for each connection with a peer, a peer connection. Its key is
@@ -27,7 +30,7 @@
 // In the run directory.
 #define TP_EDGE_SOCKET_NAME	 "edge.sock"
 
-#define TP_SESSION_MAGIC	 0x5450534533u // changes with the shape of the messages
+#define TP_SESSION_MAGIC	 0x5450534534u // changes with the shape of the messages
 #define TP_SESSION_REPORTS_MAX	 64u	       // of one message
 #define TP_SESSION_LISTENERS_MAX 1023u
 #define TP_SESSION_NOTE_LEN	 24u
@@ -45,6 +48,7 @@ enum tp_session_kind {
 	TP_SESSION_ORDER,	  // one struct tp_session_order, and `data_len` bytes
 	TP_SESSION_RELAY,	  // items: struct tp_session_relay
 	TP_SESSION_PEER,	  // items: struct tp_session_peer
+	TP_SESSION_AGAIN,	  // no items: everything is reported again
 };
 
 struct tp_session_message {

@@ -77,6 +77,11 @@ static void on_synced(void *ctx, uint64_t peers_max)
 	((struct desk *)ctx)->taken++;
 }
 
+static void on_again(void *ctx)
+{
+	((struct desk *)ctx)->taken++;
+}
+
 static void on_lost(void *ctx)
 {
 	((struct desk *)ctx)->lost++;
@@ -103,6 +108,7 @@ static void desk_open(struct desk *d)
 					 .relay = on_relay,
 					 .peer = on_peer,
 					 .synced = on_synced,
+					 .again = on_again,
 					 .lost = on_lost},
 				   .epoll_fd = epoll_create1(EPOLL_CLOEXEC),
 				   // Nobody else can be accepted.

@@ -171,7 +171,7 @@ bool edge_link_adopt(struct edge_link_thread *t, uint64_t connection, uint16_t l
 	return true;
 }
 
-void edge_link_taken(struct edge_link *l)
+void edge_link_taken(struct edge_link *l, bool again)
 {
 	for (unsigned i = 0; i < l->settings.n_threads; i++) {
 		struct edge_link_thread *t = &l->threads[i];
@@ -188,4 +188,6 @@ void edge_link_taken(struct edge_link *l)
 			t->first_free = index;
 		}
 	}
+	if (again)
+		session_again(l);
 }

@@ -121,7 +121,7 @@ static void disconnect(struct edge_link *l)
 	pthread_mutex_lock(&s->mutex);
 	close(s->fd);
 	s->fd = -1;
-	s->synced = s->relay_told = false;
+	s->synced = s->relay_told = s->again = false;
 	s->listeners_came = false;
 	pthread_mutex_unlock(&s->mutex);
 	atomic_store(&l->control_up, false);
@@ -157,6 +157,23 @@ void session_connect(struct edge_link *l)
 	pthread_mutex_unlock(&s->mutex);
 	if (l->settings.relay != NULL)
 		l->settings.relay->begin(l->settings.relay->ctx);
+}
+
+void session_again(struct edge_link *l)
+{
+	const struct edge_link_relay *r = l->settings.relay;
+	struct session *s = &l->session;
+
+	if (s->fd < 0)
+		return;
+	pthread_mutex_lock(&s->mutex);
+	forget_told(l);
+	s->again = true;
+	s->synced = false;
+	s->relay_told = r == NULL;
+	pthread_mutex_unlock(&s->mutex);
+	if (r != NULL)
+		r->begin(r->ctx);
 }
 
 static bool listeners_take(struct edge_link *l, const struct listeners_message *m, size_t size)
@@ -257,9 +274,11 @@ static unsigned reports_gather(const struct session *s, struct reports_message *
 // Reports that came together leave in one message.
 static void reports_send(struct session *s)
 {
-	struct reports_message m = {.head = {.magic = TP_SESSION_MAGIC}};
+	struct reports_message m = {.head = {.magic = TP_SESSION_MAGIC, .kind = TP_SESSION_AGAIN}};
 
-	while (s->first_dirty != NULL) {
+	if (s->again)
+		s->again = !tell(s, &m);
+	while (s->first_dirty != NULL && !s->again) {
 		unsigned n = reports_gather(s, &m);
 
 		if (m.head.n > 0 && !tell(s, &m))
@@ -315,6 +334,7 @@ void session_tell_relay(struct edge_link *l)
 		return;
 	// The connections that they name come first.
 	session_tell(l);
+	full = s->again;
 	while (!full && r->due(r->ctx, &report)) {
 		full = !tell_relay(s, &report);
 		if (!full)
@@ -340,7 +360,7 @@ void session_tell(struct edge_link *l)
 						   : UINT32_MAX);
 	if (s->fd >= 0 && s->listeners_came) {
 		reports_send(s);
-		if (s->first_dirty == NULL && s->relay_told && !s->synced)
+		if (s->first_dirty == NULL && s->relay_told && !s->again && !s->synced)
 			s->synced = tell(s, &m);
 	}
 	pthread_mutex_unlock(&s->mutex);

@@ -80,6 +80,7 @@ struct session {
 	bool listeners_came;
 	bool relay_told; // every report of the relay, since the listeners came
 	bool synced;	 // told after both
+	bool again;	 // is to be told before all else
 	uint64_t expires_s;
 	uint64_t last_expires_s;
 	// Under the mutex:
@@ -118,6 +119,8 @@ struct edge_link {
 int session_init(struct edge_link *l);
 void session_fini(struct edge_link *l);
 void session_connect(struct edge_link *l);
+// Begins anew in a session of another process.
+void session_again(struct edge_link *l);
 // Takes all that has come.
 void session_read(struct edge_link *l);
 // Reports all that is due, as far as the socket takes it. Any thread.

@@ -14,7 +14,8 @@ import time
 
 MAGIC = 0x54502D45444745
 HELLO, WELCOME, SOCKET, GO, LINK, DESCRIPTOR, END, TAKEN, YOURS = 1, 2, 3, 4, 5, 6, 9, 10, 11
-ROLE, WAKE, TIMER = 0, 3, 4
+ROLE, SESSION, WAKE, TIMER = 0, 1, 3, 4
+SESSION_MAGIC = 0x5450534534
 NAME = "edge-takeover.sock"
 
 CONFIG = """instance: test{pid}
@@ -261,12 +262,15 @@ class Before:
             (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
         self.channel.socket.sendmsg([record(kind, body)], passed)
 
-    def hand(self):
-        """All of it, until the next process has said that it has taken all."""
+    def greet(self):
         self.channel = Channel(self.listener.accept()[0])
         self.expect(HELLO)
         self.send(WELCOME, struct.pack("=IIII", os.getpid(), 1, 16, 0))
         self.expect(GO)
+
+    def hand(self):
+        """All of it, until the next process has said that it has taken all."""
+        self.greet()
         self.send(LINK, struct.pack("=QIIQ", 0, 0, 0, 0))
         for kind in (WAKE, TIMER, ROLE):
             fd = os.eventfd(0) if kind != ROLE else os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o640)
@@ -302,6 +306,31 @@ def nothing_fails_after_the_end(stand):
     expect(f"no other name is left: {left}", not left)
 
 
+def one_that_dies_leaves_no_session(stand):
+    """It had passed the session with control, and nothing that would be of use with it."""
+    killed = Edge(stand)
+    killed.process.kill()
+    killed.process.wait()
+    os.unlink(stand.path(NAME))
+    control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    control.settimeout(60)
+    control.bind(stand.path("edge.sock"))
+    control.listen(4)
+    before = Before(stand)
+    after = Edge(stand, "--take-over", starts=False)
+    before.greet()
+    before.send(LINK, struct.pack("=QIIQ", 0, 0, 0, SESSION_MAGIC))
+    mine, passed = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    mine.settimeout(60)
+    before.send(DESCRIPTOR, struct.pack("=II", SESSION, 0), passed.fileno())
+    passed.close()
+    before.channel.socket.close()
+    before.listener.close()
+    after.started()
+    expect("the session ends", mine.recv(64) == b"")
+    control.accept()[0].close()
+
+
 def one_that_cannot_start_takes_nothing(stand):
     """Its sockets have no room: the one before goes on, and is found by its names."""
     first = Edge(stand)
@@ -322,6 +351,7 @@ def main():
     failed = 0
     for test in (a_removed_port_ends_at_once, a_late_one_is_served_by_the_last,
                  the_lock_comes_last, nothing_fails_after_the_end,
+                 one_that_dies_leaves_no_session,
                  one_that_cannot_start_takes_nothing):
         with tempfile.TemporaryDirectory() as home:
             stand = Stand(program, home)

@@ -92,7 +92,7 @@ static void nobody_notices(void **state)
 	assert_true(edge_link_adopt(t, a, LISTENER, &third, 0, &stand_owner));
 	assert_false(edge_link_adopt(t, a, LISTENER, &third, 0, &stand_owner));
 	assert_false(edge_link_adopt(t, a | 0x01000000, LISTENER, &third, 0, &stand_owner));
-	edge_link_taken(next);
+	edge_link_taken(next, false);
 	assert_true(edge_link_is_up(next).control && edge_link_is_up(next).dataplane);
 	assert_int_equal(edge_link_listener(next, &(struct tp_addr){0}, 0), 0);
 	put(s, 0, a, 2);
@@ -136,13 +136,45 @@ static void without_control_all_is_told_later(void **state)
 	s->link = next;
 	assert_true(
 		edge_link_adopt(edge_link_thread(next, 0), a, LISTENER, &remote, 0, &stand_owner));
-	edge_link_taken(next);
+	edge_link_taken(next, false);
 	stand_control(s);
 	stand_turn(s);
 	stand_listeners(s, STAND_PAIR, LISTENER);
 	stand_turn(s);
 	stand_assert_told(s, TP_SESSION_OPENED, a, 1001);
 	stand_assert_synced(s);
+}
+
+// It has told nobody of those that it did not hand over.
+static void a_death_is_followed_by_all_reports(void **state)
+{
+	static struct edge_link_parts parts;
+	struct stand *s = *state;
+	struct tp_addr remote = stand_remote(1002);
+	struct stand_message m;
+	struct edge_link *next;
+	uint64_t a, b;
+
+	stand_start(s, 2);
+	a = stand_open(s, 0, 1001);
+	stand_assert_told(s, TP_SESSION_OPENED, a, 1001);
+	b = stand_open(s, 0, 1002);
+	stand_assert_told(s, TP_SESSION_OPENED, b, 1002);
+	assert_true(edge_link_hand(s->link, &parts));
+	next = next_take(s, &parts);
+	edge_link_destroy(s->link);
+	s->link = next;
+	assert_true(
+		edge_link_adopt(edge_link_thread(next, 0), b, LISTENER, &remote, 0, &stand_owner));
+	edge_link_taken(next, true);
+	stand_turn(s);
+	assert_true(stand_told(s, &m));
+	assert_true(m.head.kind == TP_SESSION_AGAIN && m.head.n == 0);
+	stand_assert_told(s, TP_SESSION_OPENED, b, 1002);
+	stand_assert_synced(s);
+	// Once.
+	edge_link_close(edge_link_thread(next, 0), b);
+	stand_assert_told(s, TP_SESSION_CLOSED, b, 1002);
 }
 
 static bool is_due(void *ctx, struct edge_link_report *report)
@@ -197,6 +229,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nobody_notices, stand_setup, stand_teardown),
 		cmocka_unit_test_setup_teardown(
 			without_control_all_is_told_later, stand_setup, stand_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_death_is_followed_by_all_reports, stand_setup, stand_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_control_that_does_not_read_is_waited_for, stand_setup, stand_teardown),
 		cmocka_unit_test_setup_teardown(

@@ -23,7 +23,7 @@ struct fixture {
 	char directory[64];
 	struct link_edge e;
 	int epoll_fd;
-	unsigned opened, closed, synced, lost, relays, peers;
+	unsigned opened, closed, synced, again, lost, relays, peers;
 	uint64_t peers_max;
 	struct tp_session_report last;
 };
@@ -57,6 +57,11 @@ static void on_synced(void *ctx, uint64_t peers_max)
 	f->peers_max = peers_max;
 }
 
+static void on_again(void *ctx)
+{
+	((struct fixture *)ctx)->again++;
+}
+
 static void on_lost(void *ctx)
 {
 	((struct fixture *)ctx)->lost++;
@@ -78,7 +83,7 @@ static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	const struct link_edge_handler h = {
-		f, on_opened, on_closed, on_relay, on_peer, on_synced, on_lost};
+		f, on_opened, on_closed, on_relay, on_peer, on_synced, on_again, on_lost};
 	struct tp_session_listener l = {.id = 4, .transport = TP_TRANSPORT_TCP};
 
 	strcpy(f->directory, "/tmp/turnpike-edge-XXXXXX");
@@ -168,6 +173,13 @@ static void reports_arrive(void **state)
 	say(f, fd, &m);
 	assert_int_equal(f->closed, 1);
 	assert_true(f->last.connection == m.items[0].connection);
+	// Another process of the edge.
+	m = message_of(TP_SESSION_AGAIN, 0);
+	say(f, fd, &m);
+	assert_true(f->again == 1 && !f->e.is_synced && f->lost == 0);
+	m = message_of(TP_SESSION_SYNCED, 0);
+	say(f, fd, &m);
+	assert_true(f->synced == 2 && f->e.is_synced);
 	// Another configuration.
 	link_edge_listeners(&f->e, 99, NULL, 0);
 	assert_int_equal(recv(fd, &named, sizeof(named), 0), sizeof(named.head));
@@ -205,6 +217,8 @@ static void wrong_messages_end_the_session(void **state)
 	assert_ends(f, &m, two);
 	m = message_of(TP_SESSION_SYNCED, 2);
 	assert_ends(f, &m, two);
+	m = message_of(TP_SESSION_AGAIN, 2);
+	assert_ends(f, &m, two);
 	m = message_of(TP_SESSION_OPENED, 1);
 	m.head.magic++;
 	assert_ends(f, &m, one);
@@ -224,7 +238,7 @@ static void wrong_messages_end_the_session(void **state)
 	m.items[0].flags = TP_REPORT_FRAMED + 1;
 	assert_ends(f, &m, one);
 	assert_int_equal(f->opened, 0);
-	assert_int_equal(f->e.counters.bad, 11);
+	assert_int_equal(f->e.counters.bad, 12);
 }
 
 // ---- TCP allocations ----------------------------------------------------------------------------

@@ -141,6 +141,28 @@ static void lost_connections_end(void **state)
 	harness_stop(&f.h);
 }
 
+// A part of them may have gone with a process that died.
+static void those_not_reported_again_end(void **state)
+{
+	(void)state;
+	for (unsigned confirmed = 0; confirmed < 2; confirmed++) {
+		struct fixture f;
+
+		stream_init(&f);
+		assert_int_equal(opened(&f), 0);
+		assert_int_equal(client_allocate(&f.h, &f.c, 0), 0);
+		turn_streams_again(f.h.s, f.h.now_ns);
+		if (confirmed)
+			assert_int_equal(opened(&f), 0);
+		harness_sleep(&f.h, (TURN_CONNECTION_CONFIRM_S - 1) * SECOND);
+		assert_int_equal(f.h.n_closed, 0);
+		harness_sleep(&f.h, 3 * SECOND);
+		assert_int_equal(f.h.n_closed, 1 - confirmed);
+		assert_true(turn_stream_is_open(f.h.s, &f.c.tuple) == (confirmed == 1));
+		harness_stop(&f.h);
+	}
+}
+
 static void restart_asks_for_confirmation(void **state)
 {
 	(void)state;
@@ -195,6 +217,7 @@ int main(void)
 		cmocka_unit_test(only_open_connections_are_heard),
 		cmocka_unit_test(next_connection_ends_the_last),
 		cmocka_unit_test(lost_connections_end),
+		cmocka_unit_test(those_not_reported_again_end),
 		cmocka_unit_test(restart_asks_for_confirmation),
 		cmocka_unit_test(closed_connection_waits_for_nothing),
 	};

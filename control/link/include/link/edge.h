@@ -16,6 +16,8 @@ struct link_edge_handler {
 	void (*peer)(void *ctx, const struct tp_session_peer *p);
 	// Everything that there is has been reported.
 	void (*synced)(void *ctx, uint64_t peers_max);
+	// All that there is will be reported once more, then `synced`: the rest is gone.
+	void (*again)(void *ctx);
 	// The edge is gone, and all connections with it.
 	void (*lost)(void *ctx);
 };

@@ -320,6 +320,8 @@ bool turn_stream_is_open(const struct turn_server *s, const struct turn_tuple *c
 // The process that held all connections is gone: they end in turn_advance, but for those that are
 // reported open again before.
 void turn_streams_lost(struct turn_server *s, uint64_t now_ns);
+// Some of them may be gone: those that are not reported open again in ten seconds end.
+void turn_streams_again(struct turn_server *s, uint64_t now_ns);
 
 // The edge's reports of its sockets for TCP allocations. Drain turn_next afterwards. Once it has
 // reported all, connections that it did not name are forgotten, and it is asked to listen for each

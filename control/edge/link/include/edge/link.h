@@ -201,8 +201,9 @@ int edge_link_take(struct edge_link *l, const struct edge_link_parts *in);
 // another thread, in use, or beyond connections_max.
 bool edge_link_adopt(struct edge_link_thread *t, uint64_t connection, uint16_t listener_id,
 	const struct tp_addr *remote, uint16_t flags, void *owner);
-// All are registered: from now on others may open.
-void edge_link_taken(struct edge_link *l);
+// All are registered: from now on others may open. `again`: the process before has died, and has
+// told nobody about those that it did not hand over, so everything is reported again.
+void edge_link_taken(struct edge_link *l, bool again);
 
 // ---- counters -----------------------------------------------------------------------------------
 
