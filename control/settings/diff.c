@@ -280,20 +280,12 @@ static void sources_compare(struct settings_diff *d, const struct conf *from, co
 		d, "directory.sources", b->n_sources - common, a->n_sources - common, changed);
 }
 
-static void values_compare(struct settings_diff *d, const struct conf *from, const struct conf *to)
+static void limits_compare(
+	struct settings_diff *d, const struct conf_limits *a, const struct conf_limits *b)
 {
-	static const char *const families[] = {[CONF_FAMILY_IPV4] = "ipv4",
-		[CONF_FAMILY_IPV6] = "ipv6",
-		[CONF_FAMILY_KEEP] = "keep"};
 	static const char *const caps[] = SETTINGS_CAPS_KEYS("limits.caps.");
 	static const char *const budget[] = SETTINGS_BUDGET_KEYS("limits.budget.");
-	const struct conf_limits *a = &from->limits, *b = &to->limits;
-	const struct conf_protocol *p = &from->protocol, *q = &to->protocol;
 
-	text_compare(d, "realm", false, from->realm, to->realm);
-	text_compare(d, "relay.ttl", false,
-		from->relay.ttl == CONF_TTL_RESET ? "reset" : "decrement",
-		to->relay.ttl == CONF_TTL_RESET ? "reset" : "decrement");
 	settings_diff_number(d, "limits.user_quota", false, a->user_quota, b->user_quota);
 	settings_diff_number(d, "limits.secret_quota", false, a->secret_quota, b->secret_quota);
 	settings_diff_number(d, "limits.allocate_rate", false, a->allocate_rate, b->allocate_rate);
@@ -323,6 +315,15 @@ static void values_compare(struct settings_diff *d, const struct conf *from, con
 	settings_diff_number(d, "limits.peer_burst", false, a->peer_burst, b->peer_burst);
 	settings_diff_budget(d, budget, &a->budget, &b->budget);
 	settings_diff_caps(d, caps, &a->caps, &b->caps);
+}
+
+static void protocol_compare(
+	struct settings_diff *d, const struct conf_protocol *p, const struct conf_protocol *q)
+{
+	static const char *const families[] = {[CONF_FAMILY_IPV4] = "ipv4",
+		[CONF_FAMILY_IPV6] = "ipv6",
+		[CONF_FAMILY_KEEP] = "keep"};
+
 	settings_diff_number(d, "protocol.channel_max", false, p->channel_max, q->channel_max);
 	text_compare(d, "protocol.default_family", false, families[p->default_family],
 		families[q->default_family]);
@@ -348,6 +349,16 @@ static void values_compare(struct settings_diff *d, const struct conf *from, con
 		q->end_with_credential);
 	settings_diff_number(d, "protocol.mobility", false, p->mobility, q->mobility);
 	settings_diff_number(d, "protocol.tcp_relay", false, p->tcp_relay, q->tcp_relay);
+}
+
+static void values_compare(struct settings_diff *d, const struct conf *from, const struct conf *to)
+{
+	text_compare(d, "realm", false, from->realm, to->realm);
+	text_compare(d, "relay.ttl", false,
+		from->relay.ttl == CONF_TTL_RESET ? "reset" : "decrement",
+		to->relay.ttl == CONF_TTL_RESET ? "reset" : "decrement");
+	limits_compare(d, &from->limits, &to->limits);
+	protocol_compare(d, &from->protocol, &to->protocol);
 	text_compare(d, "log.level", false, log_level_name(from->log.level),
 		log_level_name(to->log.level));
 }
