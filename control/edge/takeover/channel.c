@@ -99,17 +99,15 @@ bool takeover_has_come(int fd)
 
 // ---- records ------------------------------------------------------------------------------------
 
-int takeover_send(int fd, enum takeover_kind kind, const void *body, size_t len, int passed)
+// Sends or receives all of the bytes.
+static int move_all(int fd, uint8_t *bytes, size_t len, bool out)
 {
-	const struct takeover_head head = takeover_head_make(kind, (uint32_t)len);
-	// The descriptor comes with the first byte of the head.
-	ssize_t n = fdpass_send(fd, &head, sizeof(head), passed, 0);
 	size_t at = 0;
 
-	if (n != (ssize_t)sizeof(head))
-		return n < 0 ? (int)n : -EPIPE;
 	while (at < len) {
-		n = send(fd, (const uint8_t *)body + at, len - at, MSG_NOSIGNAL);
+		ssize_t n = out ? send(fd, bytes + at, len - at, MSG_NOSIGNAL)
+				: recv(fd, bytes + at, len - at, 0);
+
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -119,20 +117,15 @@ int takeover_send(int fd, enum takeover_kind kind, const void *body, size_t len,
 	return 0;
 }
 
-static int read_all(int fd, uint8_t *out, size_t len)
+int takeover_send(int fd, enum takeover_kind kind, const void *body, size_t len, int passed)
 {
-	size_t at = 0;
+	const struct takeover_head head = takeover_head_make(kind, (uint32_t)len);
+	// The descriptor comes with the first byte of the head.
+	ssize_t n = fdpass_send(fd, &head, sizeof(head), passed, 0);
 
-	while (at < len) {
-		ssize_t n = recv(fd, out + at, len - at, 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EPIPE;
-		at += (size_t)n;
-	}
-	return 0;
+	if (n != (ssize_t)sizeof(head))
+		return n < 0 ? (int)n : -EPIPE;
+	return move_all(fd, (uint8_t *)(uintptr_t)body, len, true);
 }
 
 static int head_read(int fd, struct takeover_record *r)
@@ -145,7 +138,7 @@ static int head_read(int fd, struct takeover_record *r)
 	} while (n == -EINTR);
 	if (n <= 0)
 		return n < 0 ? (int)n : -EPIPE;
-	rc = read_all(fd, (uint8_t *)&r->head + n, sizeof(r->head) - (size_t)n);
+	rc = move_all(fd, (uint8_t *)&r->head + n, sizeof(r->head) - (size_t)n, false);
 	if (rc < 0)
 		return rc;
 	switch (takeover_head_check(&r->head)) {
@@ -166,7 +159,7 @@ int takeover_receive(int fd, struct takeover_record *r)
 	rc = head_read(fd, r);
 	if (rc == 0) {
 		r->body = malloc((size_t)r->head.len + 1);
-		rc = r->body == NULL ? -ENOMEM : read_all(fd, r->body, r->head.len);
+		rc = r->body == NULL ? -ENOMEM : move_all(fd, r->body, r->head.len, false);
 	}
 	if (rc < 0)
 		takeover_record_free(r);
