@@ -62,14 +62,21 @@ def works(clients):
     return True
 
 
-def main():
+def arguments(*before):
     p = argparse.ArgumentParser()
+    for name in before:
+        p.add_argument(name)
     p.add_argument("server")
     p.add_argument("--ca", required=True)
     p.add_argument("--password-file", required=True)
     args = p.parse_args()
     with open(args.password_file, "rb") as f:
         args.password = f.read().strip()
+    return args
+
+
+def main():
+    args = arguments()
     clients = begin(args, set())
     print("ready" if works(clients) else "silent", flush=True)
     for _ in sys.stdin:

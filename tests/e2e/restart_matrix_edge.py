@@ -10,7 +10,6 @@ their old allocations are gone.
 restart_matrix_edge.py [options of restart_matrix.py] --client WORD... -- STREAM...
 restart_matrix_edge.py clients SERVER --ca FILE --password-file FILE    the clients, in their namespace
 """
-import argparse
 import itertools
 import json
 import os
@@ -108,14 +107,7 @@ def check(args, clients):
 
 
 def clients_main():
-    p = argparse.ArgumentParser()
-    p.add_argument("command")
-    p.add_argument("server")
-    p.add_argument("--ca", required=True)
-    p.add_argument("--password-file", required=True)
-    args = p.parse_args()
-    with open(args.password_file, "rb") as f:
-        args.password = f.read().strip()
+    args = kill_edge.arguments("command")
     clients = [kill_edge.come_back(t, args, set()) for t in TRANSPORTS]
     for here, there in (clients, clients[::-1]):
         here.bind(there)
