@@ -20,7 +20,7 @@ NAME = "edge-takeover.sock"
 
 CONFIG = """instance: test{pid}
 runtime_directory: {home}/run
-dataplane: {{ports: [{{interface: lo}}]}}
+dataplane: {{ports: [{{interface: lo}}]{dataplane}}}
 relay: {{addresses: [127.0.0.1], ports: 1100-1103}}
 listeners: [{listeners}]
 edge:
@@ -100,9 +100,9 @@ class Stand:
                         os.path.join(home, "cert.pem")], check=True, capture_output=True)
         self.listeners((self.tls, "tls"), (self.tcp, "tcp"))
 
-    def listeners(self, *listeners):
+    def listeners(self, *listeners, dataplane=""):
         with open(self.config, "w") as f:
-            f.write(CONFIG.format(pid=os.getpid(), home=self.home, listeners=", ".join(
+            f.write(CONFIG.format(pid=os.getpid(), home=self.home, dataplane=dataplane, listeners=", ".join(
                 f"{{address: 127.0.0.1, port: {port}, transport: {transport}}}"
                 for port, transport in listeners)))
 
@@ -344,6 +344,22 @@ def one_that_cannot_start_takes_nothing(stand):
     wait("the first one ends in order", lambda: first.process.poll() == 0)
 
 
+def workers_have_their_cores(stand):
+    """The edge leaves the cores of polling workers alone, where enough others are left."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        return
+    for keys, left in (("workers: 1", cores[:-1]),
+                       (f"cores: [{cores[0]}]", cores[1:]),
+                       (f"workers: {len(cores)}", cores)):
+        stand.listeners((stand.tcp, "tcp"), dataplane=f", {keys}")
+        edge = Edge(stand)
+        found = sorted(os.sched_getaffinity(edge.process.pid))
+        expect(f"{keys}: {found}, not {left}", found == left)
+        edge.process.terminate()
+        edge.process.wait()
+
+
 def main():
     program = os.path.abspath(sys.argv[1])
     # A time-out leaves no process behind.
@@ -352,7 +368,7 @@ def main():
     for test in (a_removed_port_ends_at_once, a_late_one_is_served_by_the_last,
                  the_lock_comes_last, nothing_fails_after_the_end,
                  one_that_dies_leaves_no_session,
-                 one_that_cannot_start_takes_nothing):
+                 one_that_cannot_start_takes_nothing, workers_have_their_cores):
         with tempfile.TemporaryDirectory() as home:
             stand = Stand(program, home)
             try:
