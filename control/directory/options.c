@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <directory/directory.h>
 
-#include <getopt.h>
 #include <stdio.h>
 
+#include <proc/options.h>
 #include <proc/start.h>
 
 static const char help[] =
@@ -24,8 +24,10 @@ static const char help[] =
 	"exit codes: 0 stopped, or nothing is wrong; 1 failed, the log says why; 2 usage;\n"
 	"3 the configuration has mistakes; 4 the instance has a directory already\n";
 
-static bool option_take(struct directory_options *o, int c)
+static bool option_take(void *ctx, int c)
 {
+	struct directory_options *o = ctx;
+
 	switch (c) {
 	case 'k':
 		o->check = true;
@@ -64,29 +66,16 @@ bool directory_options_parse(struct directory_options *o, int argc, char **argv,
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
 	};
-	int c;
+	static const struct proc_program program = {.name = "turnpike-directory",
+		.help = help,
+		.version = "turnpike-directory " TURNPIKE_VERSION "\n",
+		.shorts = "",
+		.longs = longs,
+		.take = option_take};
 
 	*o = (struct directory_options){0};
-	*status = PROC_EXIT_USAGE;
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		if (c == 'h' || c == 'V') {
-			if (c == 'h')
-				fputs(help, stdout);
-			else
-				puts("turnpike-directory " TURNPIKE_VERSION);
-			*status = PROC_EXIT_STOPPED;
-			return false;
-		}
-		if (!option_take(o, c)) {
-			fputs("turnpike-directory --help lists the options\n", stderr);
-			return false;
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "turnpike-directory: unexpected argument '%s'; --help\n",
-			argv[optind]);
+	if (!proc_options_read(&program, o, argc, argv, status))
 		return false;
-	}
 	if (o->config == NULL) {
 		fputs("turnpike-directory: --config FILE is missing: without a file there are no "
 		      "sources\n",

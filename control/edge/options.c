@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "edge.h"
 
-#include <getopt.h>
 #include <stdio.h>
 
 #include <turnpike/segment.h>
 
+#include <proc/options.h>
 #include <proc/start.h>
 
 static const char help[] =
@@ -30,8 +30,10 @@ static const char help[] =
 	"exit codes: 0 stopped; 1 failed, the log says why; 2 usage; 3 the configuration has\n"
 	"mistakes; 4 the instance runs already\n";
 
-static bool option_take(struct edge_options *o, int c)
+static bool option_take(void *ctx, int c)
 {
+	struct edge_options *o = ctx;
+
 	switch (c) {
 	case 'c':
 		o->config = optarg;
@@ -69,29 +71,19 @@ bool edge_options_parse(struct edge_options *o, int argc, char **argv, int *stat
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
 	};
-	int c;
+	char version[64];
+	const struct proc_program program = {.name = "turnpike-edge",
+		.help = help,
+		.version = version,
+		.shorts = "",
+		.longs = longs,
+		.take = option_take};
 
 	*o = (struct edge_options){0};
-	*status = PROC_EXIT_USAGE;
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		if (c == 'h' || c == 'V') {
-			if (c == 'h')
-				fputs(help, stdout);
-			else
-				printf("turnpike-edge %s (segment layout %u)\n", TURNPIKE_VERSION,
-					TP_LAYOUT_VERSION);
-			*status = PROC_EXIT_STOPPED;
-			return false;
-		}
-		if (!option_take(o, c)) {
-			fputs("turnpike-edge --help lists the options\n", stderr);
-			return false;
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "turnpike-edge: unexpected argument '%s'; --help\n", argv[optind]);
+	snprintf(version, sizeof(version), "turnpike-edge %s (segment layout %u)\n",
+		TURNPIKE_VERSION, TP_LAYOUT_VERSION);
+	if (!proc_options_read(&program, o, argc, argv, status))
 		return false;
-	}
 	if (o->config == NULL) {
 		fputs("turnpike-edge: --config FILE is missing: without a file there is no "
 		      "listener "

@@ -1,45 +1,42 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <process/options.h>
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static void help_print(void)
-{
-	fputs("usage: turnpike-control [OPTION...]\n\n"
-	      "Serves TURN clients: authenticates, allocates, and sets up what turnpike-dataplane\n"
-	      "relays. Runs in the foreground; the log is standard error.\n\n"
-	      "  --config FILE       the configuration; without it: defaults for one interface and "
-	      "a\n"
-	      "                      secret that is made up and shown once\n"
-	      "  --interface NAME    without a file: the interface; default: of the default route\n"
-	      "  --instance NAME     overrides the configuration's\n"
-	      "  --user NAME         becomes this user at the start; turnpike-control where "
-	      "tools/install-users ran\n"
-	      "  --allow-root        stays uid 0, which is refused otherwise\n"
-	      "  --check FILE        names every mistake of a configuration, and ends\n"
-	      "  --plan FILE         what a configuration has room for, what it takes and what is "
-	      "short;\n"
-	      "                      with --json for programs; --worker-rate PACKETS: what one "
-	      "worker\n"
-	      "                      was measured to relay per second\n"
-	      "  --remove-segment    removes what killed processes left, and ends\n"
-	      "  --no-sandbox        without the system call filter, for debugging\n"
-	      "  --help, --version\n\n"
-	      "signals: TERM or INT stops, HUP reads the configuration again\n\n"
-	      "exit codes: 0 stopped, or nothing is wrong; 1 failed, the log says why; 2 usage;\n"
-	      "3 the configuration has mistakes; 4 the instance runs already, or its tables are "
-	      "in\n"
-	      "use by another version\n",
-		stdout);
-}
+#include <proc/options.h>
 
-static void version_print(void)
-{
-	printf("turnpike-control %s (segment layout %u, control protocol %u)\n", TURNPIKE_VERSION,
-		TP_LAYOUT_VERSION, TP_CTL_VERSION);
-}
+struct taking {
+	struct process_options *options;
+	enum process_action *action;
+};
+
+static const char help[] =
+	"usage: turnpike-control [OPTION...]\n\n"
+	"Serves TURN clients: authenticates, allocates, and sets up what turnpike-dataplane\n"
+	"relays. Runs in the foreground; the log is standard error.\n\n"
+	"  --config FILE       the configuration; without it: defaults for one interface and "
+	"a\n"
+	"                      secret that is made up and shown once\n"
+	"  --interface NAME    without a file: the interface; default: of the default route\n"
+	"  --instance NAME     overrides the configuration's\n"
+	"  --user NAME         becomes this user at the start; turnpike-control where "
+	"tools/install-users ran\n"
+	"  --allow-root        stays uid 0, which is refused otherwise\n"
+	"  --check FILE        names every mistake of a configuration, and ends\n"
+	"  --plan FILE         what a configuration has room for, what it takes and what is "
+	"short;\n"
+	"                      with --json for programs; --worker-rate PACKETS: what one "
+	"worker\n"
+	"                      was measured to relay per second\n"
+	"  --remove-segment    removes what killed processes left, and ends\n"
+	"  --no-sandbox        without the system call filter, for debugging\n"
+	"  --help, --version\n\n"
+	"signals: TERM or INT stops, HUP reads the configuration again\n\n"
+	"exit codes: 0 stopped, or nothing is wrong; 1 failed, the log says why; 2 usage;\n"
+	"3 the configuration has mistakes; 4 the instance runs already, or its tables are "
+	"in\n"
+	"use by another version\n";
 
 static bool rate_read(const char *text, uint32_t *rate)
 {
@@ -55,8 +52,12 @@ static bool rate_read(const char *text, uint32_t *rate)
 	return true;
 }
 
-static bool option_take(struct process_options *o, enum process_action *action, int c)
+static bool option_take(void *ctx, int c)
 {
+	const struct taking *taking = ctx;
+	struct process_options *o = taking->options;
+	enum process_action *action = taking->action;
+
 	switch (c) {
 	case 'k':
 		*action = PROCESS_ACTION_CHECK;
@@ -116,30 +117,22 @@ bool process_options_parse(
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
 	};
-	int c;
+	char version[96];
+	const struct proc_program program = {.name = "turnpike-control",
+		.help = help,
+		.version = version,
+		.shorts = "j",
+		.longs = longs,
+		.take = option_take};
+	struct taking taking = {.options = o, .action = action};
 
 	*o = (struct process_options){0};
 	*action = PROCESS_ACTION_SERVE;
-	*status = PROC_EXIT_USAGE;
-	while ((c = getopt_long(argc, argv, "j", longs, NULL)) != -1) {
-		if (c == 'h' || c == 'V') {
-			if (c == 'h')
-				help_print();
-			else
-				version_print();
-			*status = PROC_EXIT_STOPPED;
-			return false;
-		}
-		if (!option_take(o, action, c)) {
-			fputs("turnpike-control --help lists the options\n", stderr);
-			return false;
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "turnpike-control: what is %s? --help lists the options\n",
-			argv[optind]);
+	snprintf(version, sizeof(version),
+		"turnpike-control %s (segment layout %u, control protocol %u)\n", TURNPIKE_VERSION,
+		TP_LAYOUT_VERSION, TP_CTL_VERSION);
+	if (!proc_options_read(&program, &taking, argc, argv, status))
 		return false;
-	}
 	if (*action != PROCESS_ACTION_PLAN && (o->json || o->worker_rate != 0)) {
 		fputs("turnpike-control: --json and --worker-rate go with --plan\n", stderr);
 		return false;

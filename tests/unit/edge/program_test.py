@@ -360,6 +360,19 @@ def workers_have_their_cores(stand):
         edge.process.wait()
 
 
+def options_are_read(stand):
+    for words, status, out, err in ((["--help"], 0, "usage: turnpike-edge", ""),
+                                    (["--version"], 0, "turnpike-edge ", ""),
+                                    (["--nothing"], 2, "", "lists the options"),
+                                    (["--config"], 2, "", "lists the options"),
+                                    (["--config", stand.config, "more"], 2, "",
+                                     "unexpected argument 'more'"),
+                                    ([], 2, "", "--config FILE is missing")):
+        done = subprocess.run([stand.program, *words], capture_output=True, text=True)
+        expect(f"{words}: {done}", done.returncode == status and out in done.stdout and
+               err in done.stderr and bool(out) == bool(done.stdout))
+
+
 def main():
     program = os.path.abspath(sys.argv[1])
     # A time-out leaves no process behind.
@@ -368,7 +381,7 @@ def main():
     for test in (a_removed_port_ends_at_once, a_late_one_is_served_by_the_last,
                  the_lock_comes_last, nothing_fails_after_the_end,
                  one_that_dies_leaves_no_session,
-                 one_that_cannot_start_takes_nothing, workers_have_their_cores):
+                 one_that_cannot_start_takes_nothing, workers_have_their_cores, options_are_read):
         with tempfile.TemporaryDirectory() as home:
             stand = Stand(program, home)
             try:
