@@ -195,9 +195,8 @@ def error_about_record(a, client, port):
     raw.sendto(body[:2] + struct.pack("!H", ones(body)) + body[4:], (a.relay4, 0))
 
 
-def dtls_client(a, near, port):
-    """By DTLS over a leg of 1,280: its peer is told the length that fits beside what DTLS adds."""
-    name = "4 to %d, DTLS at port %d, leg to the client of 1280" % (near, port)
+def dtls_call(a, near, port):
+    """A client by DTLS with a channel to a peer, the peer's socket and the relayed port."""
     enter(a.side_b)
     peer = udp(4, a.b4)
     enter(a.side_a)
@@ -206,24 +205,39 @@ def dtls_client(a, near, port):
         password=a.password.encode(), ca=a.ca))
     client.ask(9, (CHANNEL_NUMBER, struct.pack("!HH", transports.NUMBER, 0)),
                (PEER, xor_address(a.b4, peer.getsockname()[1], bytes(12))))
-    relayed_port = struct.unpack_from("!H", client.relayed, 2)[0] ^ COOKIE >> 16
-    to = (a.relay4, relayed_port)
-    if near == 4:
-        error_about_record(a, allocation(a, relayed_port)["client"], port)
-    # Header of a record, nonce and tag; channel.
-    number = 28 + 1280 - ip_len(near) - 8 - 37 - 4
-    end, mtu = time.monotonic() + PATIENCE, None
     peer.setblocking(False)
-    while mtu is None and time.monotonic() < end:
-        send(peer, bytes(number + 16 - 28), to)
-        mtu = told(peer)
-    judge(mtu == number, name + ": told %s" % mtu)
-    data = os.urandom(number - 28)
+    return client, peer, struct.unpack_from("!H", client.relayed, 2)[0] ^ COOKIE >> 16
+
+
+def dtls_number(near, mtu):
+    """The longest packet of its peer, over IPv4, that fits. Header of a record, nonce and tag;
+    channel."""
+    return 28 + mtu - ip_len(near) - 8 - 37 - 4
+
+
+def dtls_arrives(client, peer, to, number):
+    data, end = os.urandom(number - 28), time.monotonic() + PATIENCE
     # s_client reads 1,024 bytes at once.
     while data[:1020] not in client.data and time.monotonic() < end:
         send(peer, data, to)
         client.take(0.3)
-    judge(data[:1020] in client.data, name + ": packets of %d bytes arrive" % number)
+    return data[:1020] in client.data
+
+
+def dtls_client(a, near, port):
+    """By DTLS over a leg of 1,280: its peer is told the length that fits beside what DTLS adds."""
+    name = "4 to %d, DTLS at port %d, leg to the client of 1280" % (near, port)
+    client, peer, relayed_port = dtls_call(a, near, port)
+    to = (a.relay4, relayed_port)
+    if near == 4:
+        error_about_record(a, allocation(a, relayed_port)["client"], port)
+    number = dtls_number(near, 1280)
+    end, mtu = time.monotonic() + PATIENCE, None
+    while mtu is None and time.monotonic() < end:
+        send(peer, bytes(number + 16 - 28), to)
+        mtu = told(peer)
+    judge(mtu == number, name + ": told %s" % mtu)
+    judge(dtls_arrives(client, peer, to, number), name + ": packets of %d bytes arrive" % number)
     shown = allocation(a, relayed_port)
     judge(shown["mtu"] == 1280 and shown["mtu_by"] == "icmp", name + ": relayctl shows the leg")
     client.close()
