@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Legs that swallow packets above 1,280 bytes, of which no router tells: clients and peers repeat a
 long datagram that looks like DTLS with growing waits while short ones pass. Each must be told the
-number that fits, and get through with it. One line for each case; the exit code is 1 if one failed.
+number that fits, and get through with it, also peers of clients by DTLS. One line for each case; the
+exit code is 1 if one failed.
 
 black_hole.py healed ...   as above
 black_hole.py left ...     nobody is told"""
@@ -107,10 +108,40 @@ def fits(sender, number):
     return False
 
 
+def dtls_client(a, port):
+    """By DTLS over IPv6: routers cut records over IPv4, which have no DF."""
+    name = "4 to 6, DTLS at port %d" % port
+    client, peer, relayed_port = path_mtu.dtls_call(a, 6, port)
+    to, number = (a.relay4, relayed_port), path_mtu.dtls_number(6, MTU)
+    data, short = bytes([22]) + os.urandom(LENGTH - 1), b"\x80" + os.urandom(20)
+    seconds, end, n, told = FIRST_WAIT_S, time.monotonic() + PATIENCE_S, 0, None
+    while told is None and time.monotonic() < end and (a.what == "healed" or n < FLIGHTS_LEFT):
+        path_mtu.send(peer, data, to)
+        path_mtu.send(peer, short, to)
+        client.say(short)
+        told = path_mtu.told(peer, seconds)
+        client.take(0)
+        path_mtu.drain(peer)
+        n += 1
+        seconds = FIRST_WAIT_S if seconds >= LONGEST_WAIT_S else 2 * seconds
+    if any(got[:1000] == data[:1000] for got in client.data):
+        sys.exit(name + ": a long datagram arrived, the leg is no black hole")
+    if a.what == "left":
+        path_mtu.judge(told is None, name + ": its peer is told nothing")
+    else:
+        path_mtu.judge(told == number and path_mtu.dtls_arrives(client, peer, to, number),
+                       "%s: its peer is told %s of %d, which fits" % (name, told, number))
+        shown = path_mtu.allocation(a, relayed_port)
+        path_mtu.judge(shown["mtu"] == MTU and shown["mtu_by"] == "black_hole",
+                       name + ": relayctl shows the leg")
+    client.close()
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("what", choices=("healed", "left"))
-    for name in ("side-a", "side-b", "a4", "a6", "b4", "b6", "relay4", "relay6", "password-file"):
+    for name in ("side-a", "side-b", "a4", "a6", "b4", "b6", "relay4", "relay6", "password-file",
+                 "relayctl", "ca"):
         p.add_argument("--" + name, required=True)
     a = p.parse_args()
     with open(a.password_file, encoding="utf-8") as f:
@@ -125,6 +156,8 @@ def main():
             path_mtu.judge(False, "%s: told %s instead of %d" % (sender.name, sender.told, number))
         else:
             path_mtu.judge(fits(sender, number), "%s: told %d, which fits" % (sender.name, number))
+    for port in (3478, 5349):
+        dtls_client(a, port)
     del calls
     return path_mtu.failed > 0
 
