@@ -234,8 +234,7 @@ static bool report_right(struct tp_session_report *r)
 
 static bool relay_right(struct tp_session_relay *r)
 {
-	return (r->state == TP_RELAY_LISTENS || r->state == TP_RELAY_FAILED) &&
-	       addr_right(&r->local);
+	return r->state >= TP_RELAY_LISTENS && r->state <= TP_RELAY_ENDED && addr_right(&r->local);
 }
 
 static bool peer_right(struct tp_session_peer *p)

@@ -89,7 +89,7 @@ void tables_cooldown_visit(struct tables *t, const struct tables_visitor *v)
 
 void tables_closed(struct tables *t, uint32_t ref, uint8_t reason)
 {
-	if (ref != 0 && ref < t->shm.table.n_entries && t->slot_state[ref] == SLOT_ENDING &&
+	if (ref != 0 && ref < t->shm.table.n_entries && t->slot_state[ref] >= SLOT_ENDING &&
 		entry_of(t, ref)->key.kind == TP_KIND_ALLOCATION)
 		record_of(t, ref)->close_reason = reason;
 }

@@ -78,7 +78,7 @@ void tables_entry_end(struct tables *t, uint32_t slot)
 	// The last packets are counted when the slot is freed.
 	tables_usage_fold(t, slot);
 	t->links[slot] = (struct link){0, 0};
-	t->slot_state[slot] = SLOT_ENDING;
+	t->slot_state[slot] = tables_last_is_due(t, slot) ? SLOT_AWAITED : SLOT_ENDING;
 	tables_slot_retire(t, slot);
 }
 

@@ -36,7 +36,7 @@ static void pools_rebuild(struct scan *s)
 			continue;
 		}
 		if (allocation_is_closing(s, i))
-			t->slot_state[i] = SLOT_ENDING;
+			t->slot_state[i] = tables_last_is_due(t, i) ? SLOT_AWAITED : SLOT_ENDING;
 		tables_pool_retire(&t->entries, i, tables_grace_tag(t));
 		s->result->retired++;
 	}

@@ -56,9 +56,12 @@ static void allocation_free(struct tables *t, uint32_t slot)
 	tables_record_give(t, record);
 }
 
-// No reader can see the slot any more.
-static void slot_free(struct tables *t, uint32_t slot)
+void tables_slot_free(struct tables *t, uint32_t slot)
 {
+	if (t->slot_state[slot] == SLOT_AWAITED) {
+		tables_last_keep(t, slot);
+		return;
+	}
 	if (t->slot_state[slot] == SLOT_ENDING) {
 		tables_usage_fold(t, slot);
 		if (entry_of(t, slot)->key.kind == TP_KIND_ALLOCATION)
@@ -70,7 +73,7 @@ static void slot_free(struct tables *t, uint32_t slot)
 void tables_slot_retire(struct tables *t, uint32_t slot)
 {
 	if (mutant_is(MUTANT_NO_GRACE_PERIOD))
-		slot_free(t, slot);
+		tables_slot_free(t, slot);
 	else
 		tables_pool_retire(&t->entries, slot, tables_grace_tag(t));
 }
@@ -84,7 +87,7 @@ unsigned tables_slots_reap(struct tables *t, unsigned budget)
 		return 0;
 	done = tables_grace_done(t);
 	for (; n < budget && (slot = tables_pool_reap(&t->entries, done)) != 0; n++)
-		slot_free(t, slot);
+		tables_slot_free(t, slot);
 	for (; n < budget && (slot = tables_pool_reap(&t->buckets, done)) != 0; n++)
 		tables_pool_give(&t->buckets, slot);
 	n += tables_hop_reap(t, done);
@@ -98,7 +101,8 @@ void tables_end_all(struct tables *t)
 	uint32_t slot;
 
 	while ((slot = tables_pool_next(&t->entries)) != 0)
-		slot_free(t, slot);
+		tables_slot_free(t, slot);
+	tables_last_end_all(t);
 }
 
 // ---- when ---------------------------------------------------------------------------------------
@@ -142,6 +146,7 @@ void tables_advance(struct tables *t, uint64_t now_ns)
 	tables_slots_reap(t, REAP_PORTION);
 	tables_cells_look(t);
 	tables_hop_advance(t, now_ns);
+	tables_last_advance(t, now_ns);
 	if (tables_grace_is_open(t)) {
 		if (t->open_ns == 0)
 			t->open_ns = now_ns; // the last writer's request
@@ -157,8 +162,11 @@ void tables_advance(struct tables *t, uint64_t now_ns)
 
 uint64_t tables_deadline(const struct tables *t, uint64_t now_ns)
 {
-	uint64_t deadline = tables_hop_deadline(t, now_ns), due = UINT64_MAX;
+	uint64_t deadline = tables_hop_deadline(t, now_ns), last = tables_last_deadline(t);
+	uint64_t due = UINT64_MAX;
 
+	if (last < deadline)
+		deadline = last;
 	if (slots_are_ripe(t))
 		return now_ns;
 	// Watched until it has passed, even if nothing of this writer's waits for it.

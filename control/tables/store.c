@@ -267,5 +267,6 @@ struct turn_store tables_store(struct tables *t)
 		.limit_del = tables_limit_del,
 		.allocation_limit = tables_allocation_limit,
 		.allocation_octets = tables_allocation_octets,
+		.allocation_last = tables_allocation_last,
 	};
 }

@@ -9,9 +9,11 @@
 #include "private.h"
 
 // States of an entry slot.
-#define SLOT_IDLE   0u // free, or retired by a recovery scan: no account to settle
-#define SLOT_LIVE   1u // published
-#define SLOT_ENDING 2u // unpublished, its last packets are still counted
+#define SLOT_IDLE    0u // free, or retired by a recovery scan: no account to settle
+#define SLOT_LIVE    1u // published
+#define SLOT_ENDING  2u // unpublished, its last packets are still counted
+#define SLOT_AWAITED 3u // ENDING, of a TCP allocation whose last bytes the edge has not told
+#define SLOT_KEPT    4u // AWAITED, and no reader can see it any more
 
 // Neighbours of an entry in the ring of its allocation's permissions and channels; the ALLOCATION
 // entry itself is the ring's head. PEER entries hang on their CHANNEL.
@@ -96,6 +98,12 @@ struct port_sets {
 	uint64_t *hashes;     // of those with references
 };
 
+// Ended TCP allocations in SLOT_KEPT, by `links` of the tables.
+struct last {
+	uint32_t heads[2]; // 0: empty
+	uint64_t turned_ns;
+};
+
 struct tables {
 	struct tables_env env;
 	struct shm_place place;
@@ -127,6 +135,7 @@ struct tables {
 	struct link *links;			// [n_entries]
 	struct hop_table hop;
 	struct destinations destinations; // of the live entries that need a next hop
+	struct last last;
 
 	uint64_t asked_ns; // when the last grace period was asked for
 	uint64_t open_ns;  // since when the open one waits
@@ -205,10 +214,27 @@ uint32_t tables_slot_take(struct tables *t);
 void tables_slot_give(struct tables *t, uint32_t slot);
 // After unpublishing: free when no reader can see it.
 void tables_slot_retire(struct tables *t, uint32_t slot);
+// No reader can see the slot any more: its account is settled.
+void tables_slot_free(struct tables *t, uint32_t slot);
 // Frees at most `budget` of the slots that no reader can see any more, and all such next hops and
 // local addresses; returns how many slots became free.
 unsigned tables_slots_reap(struct tables *t, unsigned budget);
 #define REAP_PORTION 256u
+
+// ---- last.c: the last bytes of TCP allocations ----
+
+// Whether the unpublished entry is that of an allocation whose last bytes the edge will tell.
+bool tables_last_is_due(const struct tables *t, uint32_t slot);
+// Keeps the slot, which is AWAITED.
+void tables_last_keep(struct tables *t, uint32_t slot);
+// Of the store.
+void tables_allocation_last(
+	void *ctx, uint32_t ref, const struct tp_addr *local, uint64_t to_peer, uint64_t to_client);
+// Gives up those that have waited too long.
+void tables_last_advance(struct tables *t, uint64_t now_ns);
+// UINT64_MAX: none waits.
+uint64_t tables_last_deadline(const struct tables *t);
+void tables_last_end_all(struct tables *t);
 
 // ---- content.c: the content of an entry ----
 
@@ -433,6 +459,8 @@ int tables_move_twin_add(struct tables *t, uint32_t successor, uint32_t i);
 void tables_move_twin_end(struct tables *t, uint32_t twin);
 // Adds the usage, and makes it zero where it was.
 void tables_usage_merge(struct record *to, struct record *from);
+// Bytes of data connections so far, as the edge counts them.
+void tables_octets_raise(struct record *r, uint64_t to_peer, uint64_t to_client);
 // Octets of the usage that are not charged; whole KiB alone, or `all`.
 uint64_t tables_uncharged(const struct record *r, const struct tables_usage *usage, bool all);
 // Names the connection of a published entry.

@@ -55,18 +55,22 @@ void tables_usage_fold(struct tables *t, uint32_t slot)
 
 // Nothing of a TCP allocation passes the packet path, so these are all of its bytes. They survive
 // in the record, and an edge that says less has begun anew.
-void tables_allocation_octets(void *ctx, uint32_t ref, uint64_t to_peer, uint64_t to_client)
+void tables_octets_raise(struct record *r, uint64_t to_peer, uint64_t to_client)
 {
-	struct tables *t = ctx;
-	struct tables_usage *used;
+	struct tables_usage *used = &r->used;
 
-	if (!ref_is(t, ref, TP_KIND_ALLOCATION))
-		return;
-	used = &record_of(t, ref)->used;
 	if (used->to_peer_octets < to_peer)
 		used->to_peer_octets = to_peer;
 	if (used->to_client_octets < to_client)
 		used->to_client_octets = to_client;
+}
+
+void tables_allocation_octets(void *ctx, uint32_t ref, uint64_t to_peer, uint64_t to_client)
+{
+	struct tables *t = ctx;
+
+	if (ref_is(t, ref, TP_KIND_ALLOCATION))
+		tables_octets_raise(record_of(t, ref), to_peer, to_client);
 }
 
 void tables_attach_state(struct tables *t, const struct shm_state *state)

@@ -64,7 +64,7 @@ void turn_data_begin(struct turn_server *s, struct turn_allocation *a)
 void turn_data_listen(struct turn_server *s, const struct turn_allocation *a)
 {
 	struct tp_session_order o = {
-		.kind = TP_ORDER_LISTEN, .local = turn_slot_local(s, &a->slot[0])};
+		.kind = TP_ORDER_LISTEN, .key = a->ref, .local = turn_slot_local(s, &a->slot[0])};
 
 	turn_caps_list(s, a, o.caps);
 	// Without memory for it nobody connects to the allocation.
@@ -74,6 +74,7 @@ void turn_data_listen(struct turn_server *s, const struct turn_allocation *a)
 void turn_data_end(struct turn_server *s, struct turn_allocation *a)
 {
 	(void)order(s, &(struct tp_session_order){.kind = TP_ORDER_UNLISTEN,
+			       .key = a->ref,
 			       .local = turn_slot_local(s, &a->slot[0])});
 	while (!ds_list_is_empty(&a->data))
 		turn_data_forget(s, DS_CONTAINER(a->data.next, struct turn_data, link));
@@ -351,13 +352,20 @@ void turn_relay_reported(struct turn_server *s, uint64_t now_ns, const struct tp
 	struct turn_allocation *a = turn_data_allocation_at(s, &r->local);
 
 	ds_wheel_start(&s->wheel, turn_seconds(now_ns));
+	if (r->state == TP_RELAY_ENDED) {
+		if (s->store.allocation_last != NULL && r->key <= UINT32_MAX)
+			s->store.allocation_last(s->store.ctx, (uint32_t)r->key, &r->local,
+				r->to_peer, r->to_client);
+		return;
+	}
 	if (a != NULL && s->store.allocation_octets != NULL)
 		s->store.allocation_octets(s->store.ctx, a->ref, r->to_peer, r->to_client);
 	if (a != NULL && r->state == TP_RELAY_FAILED)
 		turn_allocation_close(s, now_ns, a, TURN_CLOSE_RELAY);
 	else if (a == NULL && r->state == TP_RELAY_LISTENS)
-		(void)order(s,
-			&(struct tp_session_order){.kind = TP_ORDER_UNLISTEN, .local = r->local});
+		(void)order(
+			s, &(struct tp_session_order){
+				   .kind = TP_ORDER_UNLISTEN, .key = r->key, .local = r->local});
 }
 
 void turn_edge_synced(struct turn_server *s, uint64_t peers_max)

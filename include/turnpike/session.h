@@ -14,9 +14,9 @@
 // TCP allocations (RFC 6062). Control decides, the edge has the sockets: one that listens at each
 // relayed transport address, and one for each connection with a peer, a peer connection. Its key is
 // control's where it goes out (1 to UINT32_MAX), the edge's where it came in (larger ones). Reports
-// say how something is, so that repeating them does no harm; the end of a peer connection is
-// reported once, and waits for a control process that is away. RELAY comes again when more bytes
-// have passed, about ten times a second.
+// say how something is, so that repeating them does no harm; an end is reported once, and waits for
+// a control process that is away. RELAY comes again when more bytes have passed, about ten times a
+// second, and for the last time after UNLISTEN, when all its peer connections are over.
 //
 // A connection is reported open before the edge hands on its first message. The end of the socket
 // tells the control process that the edge died, and with it all connections; the edge keeps its
@@ -110,7 +110,8 @@ struct tp_session_cap {
 TP_ASSERT_SIZE(struct tp_session_cap, 24);
 
 struct tp_session_order {
-	uint64_t key;	      // of the peer connection; 0: LISTEN, UNLISTEN
+	// Of the peer connection; LISTEN, UNLISTEN: control's, comes back with each RELAY.
+	uint64_t key;
 	uint64_t connection;  // JOIN: handle of the client's
 	struct tp_addr local; // LISTEN, UNLISTEN, CONNECT: relayed transport address on this host
 	struct tp_addr peer;  // CONNECT
@@ -127,6 +128,7 @@ TP_ASSERT_SIZE(struct tp_session_order, 184);
 enum tp_relay_state {
 	TP_RELAY_LISTENS = 1,
 	TP_RELAY_FAILED, // nothing listens there
+	TP_RELAY_ENDED,	 // ordered so, and all is over: the bytes are the last
 };
 
 struct tp_session_relay {
@@ -136,8 +138,9 @@ struct tp_session_relay {
 	// Bytes of all its data connections since it began.
 	uint64_t to_peer;
 	uint64_t to_client;
+	uint64_t key; // of the order
 };
-TP_ASSERT_SIZE(struct tp_session_relay, 40);
+TP_ASSERT_SIZE(struct tp_session_relay, 48);
 
 enum tp_peer_state {
 	TP_PEER_CONNECTS = 1, // goes out

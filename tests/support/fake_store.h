@@ -11,6 +11,7 @@ struct fake_allocation {
 	uint16_t path_mtu; // of the leg to the client; its channels have the same
 	uint32_t limit;
 	uint64_t to_peer, to_client; // bytes of data connections
+	bool is_last;		     // they are the last
 	uint32_t successor;	     // 0: it is not moving
 	struct turn_tuple next;
 	struct turn_allocation_record rec;

@@ -71,6 +71,23 @@ static void allocation_octets(void *ctx, uint32_t ref, uint64_t to_peer, uint64_
 	a->to_client = to_client;
 }
 
+// The allocation may be any, or none.
+static void allocation_last(
+	void *ctx, uint32_t ref, const struct tp_addr *local, uint64_t to_peer, uint64_t to_client)
+{
+	struct fake_store *f = ctx;
+	struct fake_allocation *a;
+
+	if (ref == 0 || fake_ref_index(ref) >= f->n_allocations)
+		return;
+	a = &f->allocations[fake_ref_index(ref)];
+	if (a->live || a->ref != ref || !tp_addr_equal(&a->rec.relay[0].local, local))
+		return;
+	a->to_peer = to_peer;
+	a->to_client = to_client;
+	a->is_last = true;
+}
+
 void fake_limits_fill(struct turn_store *store)
 {
 	store->limit_add = limit_add;
@@ -78,4 +95,5 @@ void fake_limits_fill(struct turn_store *store)
 	store->limit_del = limit_del;
 	store->allocation_limit = allocation_limit;
 	store->allocation_octets = allocation_octets;
+	store->allocation_last = allocation_last;
 }

@@ -45,7 +45,7 @@ void edge_relay_leave(struct edge_relay *r)
 			next = k->next;
 			peer_leave(r, DS_CONTAINER(k, struct peer, link));
 		}
-		listener_close(r, l);
+		listener_forget(r, l);
 	}
 }
 

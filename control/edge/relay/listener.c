@@ -80,26 +80,65 @@ void listener_open(struct edge_relay *r, const struct tp_session_order *o)
 	// Without memory the allocation has nobody that comes, and its connects fail.
 	if (l == NULL)
 		return;
+	l->is.key = o->key;
 	memcpy(l->caps, o->caps, sizeof(l->caps));
 	meter_caps_set(l->meter, l->caps, r->now_ns);
 	if (fresh)
 		listener_begin(r, l);
 }
 
-void listener_close(struct edge_relay *r, struct listener *l)
+// Joined ones end in their threads, later.
+static void peers_close(struct edge_relay *r, struct listener *l)
 {
 	for (struct ds_list *k = l->peers.next, *next; k != &l->peers; k = next) {
 		next = k->next;
 		peer_close(r, DS_CONTAINER(k, struct peer, link));
 	}
-	// The joined ones end in their threads.
-	while (!ds_list_is_empty(&l->peers))
+}
+
+static void listener_bury(struct edge_relay *r, struct listener *l)
+{
+	while (!ds_list_is_empty(&l->peers)) {
+		DS_CONTAINER(l->peers.next, struct peer, link)->listener = NULL;
 		ds_list_del(l->peers.next);
-	ds_map_del(&r->listeners, &l->by_local);
+	}
 	ds_list_del(&l->link);
 	r->n_listeners--;
 	meter_unref(l->meter);
 	relay_bury(r, &l->source);
+}
+
+void listener_forget(struct edge_relay *r, struct listener *l)
+{
+	if (l->is.state != TP_RELAY_ENDED) {
+		peers_close(r, l);
+		ds_map_del(&r->listeners, &l->by_local);
+	}
+	listener_bury(r, l);
+}
+
+void listener_close(struct edge_relay *r, struct listener *l)
+{
+	peers_close(r, l);
+	ds_map_del(&r->listeners, &l->by_local);
+	ds_list_del(&l->link);
+	ds_list_add(&r->ending, &l->link);
+	relay_unwatch(r, &l->source);
+	if (l->source.fd >= 0)
+		close(l->source.fd);
+	l->source.fd = -1;
+	l->is.state = TP_RELAY_ENDED;
+	l->is.failed = 0;
+	// Not before the last byte is counted.
+	ds_list_del(&l->source.due);
+	listener_peer_ended(r, l);
+}
+
+void listener_peer_ended(struct edge_relay *r, struct listener *l)
+{
+	listener_meter(r, l);
+	if (l->is.state == TP_RELAY_ENDED && ds_list_is_empty(&l->peers))
+		relay_due(r, &l->source);
 }
 
 void listener_event(struct edge_relay *r, struct listener *l)
@@ -116,8 +155,8 @@ void listener_event(struct edge_relay *r, struct listener *l)
 
 void listener_told(struct edge_relay *r, struct listener *l)
 {
-	if (l->is.state == TP_RELAY_FAILED)
-		listener_close(r, l);
+	if (l->is.state == TP_RELAY_FAILED || l->is.state == TP_RELAY_ENDED)
+		listener_forget(r, l);
 }
 
 void listener_meter(struct edge_relay *r, struct listener *l)
@@ -128,7 +167,8 @@ void listener_meter(struct edge_relay *r, struct listener *l)
 		return;
 	l->is.to_peer = total.to_peer;
 	l->is.to_client = total.to_client;
-	relay_due(r, &l->source);
+	if (l->is.state != TP_RELAY_ENDED)
+		relay_due(r, &l->source);
 }
 
 bool listener_adopt(struct edge_relay *r, const struct edge_relay_moved *m, int fd)

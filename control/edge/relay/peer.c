@@ -46,6 +46,7 @@ static struct peer *peer_make(struct edge_relay *r, struct listener *l, uint64_t
 	p->is.local = *local;
 	p->is.peer = *remote;
 	ds_map_add(&r->peers, &p->by_key, key_hash(r, key));
+	p->listener = l;
 	if (l != NULL)
 		ds_list_add(&l->peers, &p->link);
 	r->n_peers++;
@@ -202,10 +203,11 @@ void peer_ended(struct edge_relay *r, const struct ended *e)
 
 	if (p == NULL || p->is.state != TP_PEER_JOINED)
 		return;
+	l = p->listener;
+	ds_list_del(&p->link);
 	// The bytes are counted before their connection is gone.
-	l = listener_find(r, &p->is.local);
 	if (l != NULL)
-		listener_meter(r, l);
+		listener_peer_ended(r, l);
 	p->is.to_peer = e->to_peer;
 	p->is.to_client = e->to_client;
 	r->counters.ended++;

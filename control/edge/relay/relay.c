@@ -104,6 +104,7 @@ struct edge_relay *edge_relay_create(const struct edge_relay_settings *s)
 	r->settings = *s;
 	r->epoll_fd = r->ended_fd = -1;
 	ds_list_init(&r->all);
+	ds_list_init(&r->ending);
 	ds_list_init(&r->due);
 	ds_list_init(&r->dead);
 	ds_list_init(&r->connecting);
@@ -149,8 +150,10 @@ void edge_relay_destroy(struct edge_relay *r)
 	if (r == NULL)
 		return;
 	while (!ds_list_is_empty(&r->all))
-		listener_close(r, DS_CONTAINER(r->all.next, struct listener, link));
+		listener_forget(r, DS_CONTAINER(r->all.next, struct listener, link));
 	relay_ended(r, true);
+	while (!ds_list_is_empty(&r->ending))
+		listener_forget(r, DS_CONTAINER(r->ending.next, struct listener, link));
 	// Peers whose end nobody was told.
 	while (!ds_list_is_empty(&r->due)) {
 		struct source *s = DS_CONTAINER(r->due.next, struct source, due);

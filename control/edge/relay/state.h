@@ -28,8 +28,8 @@ struct source {
 struct listener {
 	struct source source;
 	struct ds_map_node by_local;
-	struct ds_list link; // of all
-	struct ds_list peers;
+	struct ds_list link;  // of all, or of those that end
+	struct ds_list peers; // once it ends, the joined ones
 	struct meter *meter;
 	struct tp_session_relay is;
 	struct tp_session_cap caps[TP_SESSION_CAPS_MAX]; // of the last order
@@ -38,8 +38,9 @@ struct listener {
 struct peer {
 	struct source source;
 	struct ds_map_node by_key;
-	struct ds_list link;  // of the listener
-	struct ds_list timed; // of those that connect, or of those that wait
+	struct ds_list link;	   // of the listener
+	struct listener *listener; // NULL: none
+	struct ds_list timed;	   // of those that connect, or of those that wait
 	uint64_t since_ns;
 	struct tp_session_peer is;
 	bool known; // to some control process: its end is told
@@ -66,8 +67,9 @@ struct edge_relay {
 	struct meters *meters;
 	struct ds_map listeners;
 	struct ds_map peers;
-	struct ds_list all; // listeners
-	struct ds_list due; // the oldest first
+	struct ds_list all;    // listeners
+	struct ds_list ending; // listeners that were ordered to end and have not been told
+	struct ds_list due;    // the oldest first
 	struct ds_list dead;
 	struct ds_list connecting;
 	struct ds_list waiting;
@@ -95,8 +97,12 @@ void relay_unwatch(struct edge_relay *r, struct source *s);
 struct listener *listener_find(const struct edge_relay *r, const struct tp_addr *local);
 // Opens one by an order, or gives the one that is there other caps.
 void listener_open(struct edge_relay *r, const struct tp_session_order *o);
-// Ends it and its peers.
+// Ends it and its peers by an order: its end is told after theirs.
 void listener_close(struct edge_relay *r, struct listener *l);
+// A peer of it has ended.
+void listener_peer_ended(struct edge_relay *r, struct listener *l);
+// Ends it and its peers without a report.
+void listener_forget(struct edge_relay *r, struct listener *l);
 void listener_event(struct edge_relay *r, struct listener *l);
 void listener_told(struct edge_relay *r, struct listener *l);
 // Reports bytes that passed since the last report.

@@ -23,6 +23,7 @@ struct fixture {
 	uint64_t now_ns;
 	uint64_t joined_key;
 	uint64_t parted_key;
+	bool holds; // the end of one that is parted
 	int joined_fd;
 	struct meter *meter; // of the joined one
 	uint8_t data[16];
@@ -48,7 +49,8 @@ static void on_part(void *ctx, uint64_t key, uint64_t connection)
 
 	assert_true(connection == HANDLE);
 	f->parted_key = key;
-	edge_relay_ended(f->r, key, 5, 7);
+	if (!f->holds)
+		edge_relay_ended(f->r, key, 5, 7);
 }
 
 static struct sockaddr_in sockaddr_of(const struct tp_addr *a)
@@ -234,6 +236,7 @@ static void listener_opens_and_closes(void **state)
 	assert_int_equal(told(f).relay.state, TP_RELAY_LISTENS);
 	nothing_due(f);
 	assert_true(order(f, (struct tp_session_order){.kind = TP_ORDER_UNLISTEN}));
+	assert_int_equal(told(f).relay.state, TP_RELAY_ENDED);
 	edge_relay_begin(f->r);
 	nothing_due(f);
 	edge_relay_counters_read(f->r, &c);
@@ -447,10 +450,13 @@ static void allocation_ends_all(void **state)
 	struct fixture *f = *state;
 	struct tp_session_order keep = {.kind = TP_ORDER_KEEP};
 	struct tp_session_order join = {.kind = TP_ORDER_JOIN, .connection = HANDLE, .data_len = 5};
+	struct edge_relay_report report;
 	struct tp_session_peer p;
 	int joined, waiting;
 
-	listening(f);
+	assert_true(order(f, (struct tp_session_order){.kind = TP_ORDER_LISTEN, .key = 12}));
+	report = told(f);
+	assert_int_equal(report.relay.key, 12);
 	joined = dial(f);
 	join.key = keep.key = told_peer(f, TP_PEER_ARRIVED).key;
 	assert_true(order(f, keep));
@@ -459,9 +465,22 @@ static void allocation_ends_all(void **state)
 	told_peer(f, TP_PEER_JOINED);
 	waiting = dial(f);
 	told_peer(f, TP_PEER_ARRIVED);
+	meter_count(f->meter, f->now_ns, true, 1000);
+	f->holds = true;
 	assert_true(order(f, (struct tp_session_order){.kind = TP_ORDER_UNLISTEN}));
 	assert_true(f->parted_key == join.key);
 	told_peer(f, TP_PEER_GONE);
+	nothing_due(f);
+	// The port may be another's, while bytes of the first one pass.
+	listening(f);
+	f->now_ns += TP_NS_PER_S;
+	meter_count(f->meter, f->now_ns, false, 50);
+	nothing_due(f);
+	edge_relay_ended(f->r, join.key, 5, 7);
+	report = told(f);
+	assert_int_equal(report.relay.state, TP_RELAY_ENDED);
+	assert_true(report.relay.to_peer == 1000 && report.relay.to_client == 50 &&
+		    report.relay.key == 12);
 	p = told_peer(f, TP_PEER_GONE);
 	assert_true(p.to_peer == 5 && p.to_client == 7);
 	assert_closed(waiting);

@@ -294,7 +294,7 @@ static void relays_and_peers_are_reported(void **state)
 
 	say_relay(f, &m, true);
 	assert_int_equal(f->relays, 1);
-	m.relay.state = TP_RELAY_FAILED + 1;
+	m.relay.state = TP_RELAY_ENDED + 1;
 	say_relay(f, &m, false);
 	m = relay_message();
 	m.relay.local.family = TP_FAMILY_NONE;

@@ -190,6 +190,41 @@ static void bytes_are_the_allocations(void **state)
 	harness_stop(&f.h);
 }
 
+// They come after the end of the allocation, also where this process did not see it.
+static void last_bytes_are_the_allocations(void **state)
+{
+	struct tp_session_relay r = {.state = TP_RELAY_LISTENS, .to_peer = 100, .to_client = 70};
+	struct tp_session_order listen;
+	const struct fake_allocation *a;
+	struct fixture f;
+
+	(void)state;
+	tcp_allocate(&f);
+	a = client_allocation(&f.h, &f.c);
+	listen = tcp_last_order(&f);
+	assert_int_equal(listen.key, a->ref);
+	assert_int_equal(client_refresh(&f.h, &f.c, 0), 0);
+	assert_int_equal(tcp_last_order(&f).key, listen.key);
+	harness_restart(&f.h);
+	// An order was lost: it is given again, by the same key.
+	r.local = listen.local;
+	r.key = listen.key;
+	f.h.n_orders = 0;
+	turn_relay_reported(f.h.s, f.h.now_ns, &r);
+	harness_drain(&f.h);
+	assert_int_equal(tcp_last_order(&f).kind, TP_ORDER_UNLISTEN);
+	assert_int_equal(tcp_last_order(&f).key, listen.key);
+	assert_false(a->is_last);
+	r.state = TP_RELAY_ENDED;
+	r.to_client = 75;
+	f.h.n_orders = 0;
+	turn_relay_reported(f.h.s, f.h.now_ns, &r);
+	harness_drain(&f.h);
+	assert_true(a->is_last && a->to_peer == 100 && a->to_client == 75);
+	assert_int_equal(f.h.n_orders, 0);
+	harness_stop(&f.h);
+}
+
 static void assert_caps(const struct fixture *f, unsigned n, const uint64_t *bits_per_s)
 {
 	struct tp_session_order o = tcp_last_order(f);
@@ -257,6 +292,7 @@ int main(void)
 		cmocka_unit_test(policy_ends_connections),
 		cmocka_unit_test(restart_finds_them_again),
 		cmocka_unit_test(bytes_are_the_allocations),
+		cmocka_unit_test(last_bytes_are_the_allocations),
 		cmocka_unit_test(caps_go_with_the_listener),
 	};
 

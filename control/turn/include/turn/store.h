@@ -116,6 +116,11 @@ struct turn_store {
 	// The bytes of the data connections of a TCP allocation since it began, which the packet
 	// path does not see. May be NULL.
 	void (*allocation_octets)(void *ctx, uint32_t ref, uint64_t to_peer, uint64_t to_client);
+	// The same, the last of them, of one at the relayed transport address that allocation_del
+	// has ended. Nothing happens where the store awaits none: `ref` is the edge's word. May be
+	// NULL.
+	void (*allocation_last)(void *ctx, uint32_t ref, const struct tp_addr *local,
+		uint64_t to_peer, uint64_t to_client);
 	// Another user and key: those of the record, whose other contents are as they were. Whole
 	// or not at all, also when the process is killed. 0 or -ENOSPC.
 	int (*allocation_own)(void *ctx, uint32_t ref, const struct turn_allocation_record *rec);
