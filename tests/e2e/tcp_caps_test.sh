@@ -38,6 +38,12 @@ sent()
 	[ "$(grep -c '^sent' "$client")" = "$1" ]
 }
 
+# How many allocations of 50,000 bytes have ended.
+brief_ended()
+{
+	[ "$(grep "allocation_ended" "$TP_LAB_DIR/control.log" | grep -c "to_peer_octets=50000 ")" = "$1" ]
+}
+
 # bytes SIZE LEAST: the client sends them, which takes so many seconds at least.
 bytes()
 {
@@ -81,4 +87,9 @@ e2e_check "nothing is lost" e2e_wait 60 counted_is 30720000
 exec 6>&-
 wait $job
 e2e_check "the record of its end has them" e2e_wait 60 ended_with 30720000
+relayctl budget reset demo > "$E2E_TMP/reset"
+e2e_check "allocations that end at once" e2e_run a timeout 300 python3 "$E2E_TOP/tests/e2e/tcp_client.py" \
+	"$TP_RELAY4" 3478 "$TP_B4" --peer-netns "$TP_NS_B" --password-file "$TP_PASSWORD_FILE" --part brief
+e2e_check "have all their bytes in their records" e2e_wait 60 brief_ended 30
+e2e_check "and in the user's budget" e2e_wait 60 budget_is 1500000
 e2e_check "no call was denied" e2e_not grep -h call_denied "$TP_LAB_DIR"/*.log

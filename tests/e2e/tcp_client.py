@@ -387,6 +387,29 @@ def metered(c, args):
         print("sent", flush=True)
 
 
+def brief(c, args):
+    """Thirty allocations that end as soon as 50,000 bytes have passed, in three ways."""
+    peer = Peer(args)
+    for i in range(30):
+        control, data = Client(args), Client(args)
+        control.allocate()
+        peer.begin("accept")
+        number = control.connect(args.peer, peer.port)
+        peer.end()
+        data.bind(number)
+        peer.begin("sink", "50000")
+        data.socket.sendall(bytes(50000))
+        whole = peer.end() == "left 0"
+        if i % 3 == 0:
+            control.ask(REFRESH, (LIFETIME, b"\0\0\0\0"))
+        elif i % 3 == 1:
+            control.socket.close()
+        else:
+            data.socket.close()
+            control.ask(REFRESH, (LIFETIME, b"\0\0\0\0"))
+        c.check("the bytes of allocation %d arrive" % i, whole)
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("server")
@@ -396,7 +419,7 @@ def main():
     p.add_argument("--password-file", required=True)
     p.add_argument("--tls")
     p.add_argument("--part", action="append", required=True,
-                   choices=["active", "passive", "unjoined", "refusals", "killed", "metered"])
+                   choices=["active", "passive", "unjoined", "refusals", "killed", "metered", "brief"])
     args = p.parse_args()
     with open(args.password_file, encoding="ascii") as f:
         args.password = f.read().strip()
