@@ -40,8 +40,8 @@ static const struct rule protocol_rules[] = {
 		RULE_AT(struct conf_protocol, heal_black_holes),
 		.initial = "true",
 		.text = "Where packets of more than 1,280 bytes are repeated with growing waits "
-			"and "
-			"never arrive, tell their sender by ICMP to send shorter ones."},
+			"and never arrive, tell their sender by ICMP to send shorter ones; over "
+			"IPv6, send in fragments what the sender lets the network fragment."},
 	{.key = "software",
 		.type = RULE_BOOL,
 		RULE_AT(struct conf_protocol, software),
