@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -45,6 +46,49 @@ static void certificates_are_read_again(void **state)
 	world_client_start(&c, w.ports[0]);
 	world_client_shake(&w, &c);
 	world_client_end(&c);
+	world_stop(&w);
+}
+
+// A file with certificate and key, as a listener of its own has it.
+static void pair_make(const char *name, long seconds)
+{
+	char key[64], line[256];
+	FILE *from, *to;
+
+	snprintf(key, sizeof(key), "%s/own.key", world_directory);
+	certificate_make(CERTIFICATE_ECDSA, seconds, name, key);
+	from = fopen(key, "r");
+	to = fopen(name, "a");
+	assert_true(from != NULL && to != NULL);
+	while (fgets(line, sizeof(line), from) != NULL)
+		assert_true(fputs(line, to) >= 0);
+	fclose(from);
+	assert_int_equal(fclose(to), 0);
+	assert_int_equal(chmod(name, 0600), 0);
+	unlink(key);
+}
+
+// One listener has a certificate of its own, which expires later.
+static void the_last_expiry_is_told_beside_the_first(void **state)
+{
+	struct world w = {.shared_tls = ", certificate: own.pem"};
+	char certificate[64], file[64];
+	struct serve_changes changes;
+	struct tls_error err;
+	uint64_t first_s;
+
+	(void)state;
+	snprintf(certificate, sizeof(certificate), "%s/own.pem", world_directory);
+	pair_make(certificate, 100 * DAY);
+	world_start(&w, "");
+	first_s = serve_expires_s(w.serve, file, sizeof(file));
+	assert_string_equal(file, world_certificate);
+	assert_true(serve_last_expires_s(w.serve) > first_s + 30 * DAY);
+	pair_make(certificate, 300 * DAY);
+	assert_int_equal(serve_reload(w.serve, w.conf, &changes, &err), 0);
+	assert_int_equal(serve_expires_s(w.serve, file, sizeof(file)), first_s);
+	assert_true(serve_last_expires_s(w.serve) > first_s + 200 * DAY);
+	unlink(certificate);
 	world_stop(&w);
 }
 
@@ -270,6 +314,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(certificates_are_read_again),
+		cmocka_unit_test(the_last_expiry_is_told_beside_the_first),
 		cmocka_unit_test(listeners_come_and_go),
 		cmocka_unit_test(tls_listeners_leave_their_port),
 		cmocka_unit_test(tcp_listeners_leave_their_port),
