@@ -153,7 +153,9 @@ def libnice_call(line, is_offer, relay):
     loop.must("no candidates", lambda: "gathered" in seen)
     theirs = line.swap(agent.generate_local_sdp())
     agent.parse_remote_sdp(theirs)
-    loop.must("not ready", lambda: "ready" in seen)
+    loop.must("not ready", lambda: seen & {"ready", "failed"})
+    if "ready" not in seen:
+        raise ConnectionError("libnice: failed")
     line.swap("ready")
     if is_offer:
         for n in range(MESSAGES):
