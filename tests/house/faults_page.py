@@ -11,8 +11,10 @@ STEPS = {"qemu"}  # of tools/check --long, with its cases in brackets
 
 def functions(top):
     found = set()
-    for path in (top / "tests").rglob("*.c"):
-        found.update(re.findall(r"^static void (\w+)\(void \*\*state\)", path.read_text(), re.M))
+    for pattern, function in (("*.c", r"^static void (\w+)\(void \*\*state\)"),
+                              ("*_test.py", r"^def (\w+)\(")):
+        for path in (top / "tests").rglob(pattern):
+            found.update(re.findall(function, path.read_text(), re.M))
     return found
 
 
