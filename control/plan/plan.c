@@ -79,9 +79,11 @@ static void files_size(const struct conf *c, uint32_t n_allocations, uint32_t n_
 	octets[PLAN_STATE] = shm_state_size(workers, n_entries, shape.n_limits);
 	octets[PLAN_PUNT] = shm_punt_size(workers);
 	octets[PLAN_INJECT] = shm_inject_size(workers);
-	// Each of both writes one, of the same shape.
-	octets[PLAN_EDGE] = conf_has_edge(c) ? shm_streams_size(workers, c->edge.threads) : 0;
-	octets[PLAN_STREAM] = octets[PLAN_EDGE];
+	octets[PLAN_EDGE] = octets[PLAN_STREAM] = 0;
+	if (conf_has_edge(c)) {
+		octets[PLAN_EDGE] = shm_streams_size(SHM_EDGE, workers, c->edge.threads);
+		octets[PLAN_STREAM] = shm_streams_size(SHM_STREAM, workers, c->edge.threads);
+	}
 	octets[PLAN_PRIVATE] = tables_private_octets(&shape);
 }
 

@@ -22,9 +22,10 @@ unsigned stage_edge_pending(const struct stage_worker *w, unsigned max)
 }
 
 // Prefetches the next slot: it is in another core's cache.
-static void slot_prefetch(const struct tp_ring_slot *slots, const struct tp_ring_slot *slot)
+static void slot_prefetch(const struct tp_ring_consumer *r, const struct tp_ring_slot *slot)
 {
-	const uint8_t *next = (const uint8_t *)&slots[(size_t)(slot - slots + 1) % TP_RING_SLOTS];
+	const uint8_t *next =
+		(const uint8_t *)&r->slots[(size_t)(slot - r->slots + 1) % r->n_slots];
 
 	for (unsigned line = 0; line < PREFETCH_LINES; line++)
 		__builtin_prefetch(next + line * TP_CACHE_LINE);
@@ -89,7 +90,7 @@ unsigned stage_edge_take(
 		if (slot == NULL)
 			break;
 		why = message_take(slot, thread, &pkts[made], &messages[made]);
-		slot_prefetch(ring->slots, slot);
+		slot_prefetch(ring, slot);
 		tp_ring_release(ring);
 		if (why == TP_DROP_none)
 			made++;

@@ -12,8 +12,8 @@
 // Headers of the longest kind: Ethernet, IPv6, UDP.
 #define FRONT		(WIRE_ETH_LEN + UDP_IP_MAX)
 #define UDP_IP_MAX	(WIRE_IPV6_HEADER_LEN + WIRE_UDP_HEADER_LEN)
-// Slots of a ring that strangers leave to clients with an allocation.
-#define STRANGERS_LEAVE (TP_RING_SLOTS / 2)
+// The part of a ring's slots that strangers leave to clients with an allocation.
+#define STRANGERS_LEAVE 2u
 
 // No padding. Of another length than anything else that the key signs.
 struct way {
@@ -76,10 +76,13 @@ bool records_classify(struct burst *b, struct pkt_ctx *p, const struct core_pack
 static bool may_pass(struct burst *b, const struct pkt_ctx *p, bool stranger,
 	const struct tp_addr *client, unsigned t)
 {
+	const struct tp_ring_producer *ring;
+
 	if (p->is_hello &&
 		!stage_limiter_pass(b->w, client, b->locals->path.first_contact_rate, b->now_s))
 		return false;
-	return !stranger || tp_ring_free(&b->w->edge_out[t]) > STRANGERS_LEAVE;
+	ring = &b->w->edge_out[t];
+	return !stranger || tp_ring_free(ring) > ring->n_slots / STRANGERS_LEAVE;
 }
 
 static void slot_fill(struct burst *b, const struct pkt_ctx *p, const struct core_packet *in,

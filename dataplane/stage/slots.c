@@ -26,15 +26,15 @@ static void settle(struct stage_slots *s, const struct tp_ring_producer *r)
 	uint32_t gone = atomic_load_explicit(r->tail, memory_order_acquire) - s->tail;
 
 	// Some from before the counts began are still there.
-	if (head - s->tail <= TP_RING_SLOTS && -gone <= TP_RING_SLOTS)
+	if (head - s->tail <= r->n_slots && -gone <= r->n_slots)
 		return;
-	if (head - s->tail > TP_RING_SLOTS || gone > head - s->tail) {
+	if (head - s->tail > r->n_slots || gone > head - s->tail) {
 		memset(s->held, 0, sizeof(s->held));
 		s->tail = head;
 		return;
 	}
 	for (; gone > 0; gone--) {
-		uint16_t *held = &s->held[s->owner[s->tail++ % TP_RING_SLOTS]];
+		uint16_t *held = &s->held[s->owner[s->tail++ % r->n_slots]];
 
 		*held = (uint16_t)(*held - (*held > 0));
 	}

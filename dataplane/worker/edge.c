@@ -81,7 +81,7 @@ bool worker_edge_behind(struct worker_edge *e, const struct stage_worker *stage)
 	bool behind = false;
 
 	for (unsigned t = 0; t < stage->n_edge; t++) {
-		if (tp_ring_free(&e->out[t]) < TP_RING_SLOTS / 4)
+		if (tp_ring_free(&e->out[t]) < e->out[t].n_slots / 4)
 			behind = is_worth_waiting(e, t) || behind;
 	}
 	return behind;

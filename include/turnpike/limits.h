@@ -22,8 +22,12 @@
 #define TP_CHAIN_MAX	    64u
 // Sets of ports that permissions may have; number 0 is never used.
 #define TP_PORT_SETS_MAX    1024u
-// Slots of each ring; a power of two.
+// Slots of each ring but those to the edge; a power of two.
 #define TP_RING_SLOTS	    512u
+// Slots of a ring to a thread of the edge: as many as keep the file below TP_STREAM_BYTES, a power
+// of two between TP_RING_SLOTS and this.
+#define TP_STREAM_SLOTS	    2048u
+#define TP_STREAM_BYTES	    (64u << 20)
 #define TP_RING_SLOT_SIZE   2048u
 // TP_PUNT_*.
 #define TP_PUNT_CLASSES	    3u

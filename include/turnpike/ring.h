@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Single-producer single-consumer rings between a worker and the control process. The producer's
 // file holds slots and head, the consumer's file holds the tail: each side writes its own file only
-// and continues from its own word after a restart. Indexes run free; slot = index & (slots - 1).
+// and continues from its own word after a restart. Indexes run free; slot = index & (n_slots - 1).
 // A distance above the ring's size is impossible (a side began with a fresh file): both count it;
 // the producer treats the ring as full until the consumer, which treats it as empty, has set its
 // own word equal.
@@ -88,10 +88,11 @@ TP_ASSERT_SIZE(struct tp_ring_report, 16);
 
 // The producer's half. `tail` is the consumer's word.
 struct tp_ring_producer {
-	struct tp_ring_slot *slots; // TP_RING_SLOTS of them
+	struct tp_ring_slot *slots;
 	_Atomic uint32_t *head;
 	const _Atomic uint32_t *tail;
-	uint32_t resets; // impossible distances seen
+	uint32_t n_slots; // a power of two
+	uint32_t resets;  // impossible distances seen
 };
 
 // Slots free, 0 at an impossible distance.
@@ -100,7 +101,7 @@ static inline uint32_t tp_ring_free(const struct tp_ring_producer *r)
 	uint32_t used = atomic_load_explicit(r->head, memory_order_relaxed) -
 			atomic_load_explicit(r->tail, memory_order_acquire);
 
-	return used > TP_RING_SLOTS ? 0 : TP_RING_SLOTS - used;
+	return used > r->n_slots ? 0 : r->n_slots - used;
 }
 
 // The slot to fill, or NULL when the ring is full. Not visible before tp_ring_publish.
@@ -110,9 +111,9 @@ static inline struct tp_ring_slot *tp_ring_reserve(struct tp_ring_producer *r)
 	uint32_t tail = atomic_load_explicit(r->tail, memory_order_acquire);
 	uint32_t used = head - tail;
 
-	if (used > TP_RING_SLOTS)
+	if (used > r->n_slots)
 		r->resets++;
-	return used >= TP_RING_SLOTS ? NULL : &r->slots[head & (TP_RING_SLOTS - 1)];
+	return used >= r->n_slots ? NULL : &r->slots[head & (r->n_slots - 1)];
 }
 
 static inline void tp_ring_publish(struct tp_ring_producer *r)
@@ -127,6 +128,7 @@ struct tp_ring_consumer {
 	const struct tp_ring_slot *slots;
 	const _Atomic uint32_t *head;
 	_Atomic uint32_t *tail;
+	uint32_t n_slots;
 	uint32_t resets;
 };
 
@@ -138,12 +140,12 @@ static inline const struct tp_ring_slot *tp_ring_peek(struct tp_ring_consumer *r
 
 	if (head == tail)
 		return NULL;
-	if (head - tail > TP_RING_SLOTS) {
+	if (head - tail > r->n_slots) {
 		r->resets++;
 		atomic_store_explicit(r->tail, head, memory_order_release);
 		return NULL;
 	}
-	return &r->slots[tail & (TP_RING_SLOTS - 1)];
+	return &r->slots[tail & (r->n_slots - 1)];
 }
 
 static inline void tp_ring_release(struct tp_ring_consumer *r)

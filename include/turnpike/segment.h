@@ -30,7 +30,7 @@
 #include <turnpike/stats.h>
 #include <turnpike/table.h>
 
-#define TP_LAYOUT_VERSION 7u
+#define TP_LAYOUT_VERSION 8u
 
 #define TP_MAGIC_TABLES	  0x5450544142310a1aull
 #define TP_MAGIC_INJECT	  0x5450494e4a310a1aull
@@ -374,7 +374,10 @@ struct tp_streams_side {
 	_Atomic uint32_t sleeping;
 	// `edge`: high half of the handle given out last, over all runs of the edge.
 	_Atomic uint32_t generation;
-	uint32_t reserved[14];
+	// `edge`: one more than the processor that the thread last ran on; 0: none is known. A
+	// worker there gives way to it.
+	_Atomic uint32_t cpu;
+	uint32_t reserved[13];
 } TP_ALIGNED(64);
 TP_ASSERT_SIZE(struct tp_streams_side, 64);
 
@@ -382,12 +385,25 @@ TP_ASSERT_SIZE(struct tp_streams_side, 64);
 _Static_assert(TP_WORKERS_MAX <= TP_STREAMS_SIDES && TP_EDGE_THREADS_MAX <= TP_STREAMS_SIDES,
 	"a side for each worker and thread");
 
+// Slots of each ring in a file: of `edge` TP_RING_SLOTS, as its writers wait for room; of `stream`
+// more, because a message that finds none is lost, and a thread with many messages for a client
+// writes them at once.
+static inline uint32_t tp_streams_slots(bool is_stream, uint32_t n_workers, uint32_t n_threads)
+{
+	uint64_t rings = (uint64_t)n_workers * n_threads;
+	uint32_t n = is_stream ? TP_STREAM_SLOTS : TP_RING_SLOTS;
+
+	while (n > TP_RING_SLOTS && rings * n * TP_RING_SLOT_SIZE > TP_STREAM_BYTES)
+		n /= 2;
+	return n;
+}
+
 // Both files. Numbers of workers and threads of the two may differ after a change of the
 // configuration until both processes have restarted: rings exist for the smaller numbers.
 struct tp_streams_header {
 	struct tp_file_header file;
 	uint64_t pairs_off; // struct tp_streams_pair [n_workers][n_edge_threads]
-	uint64_t slots_off; // struct tp_ring_slot [n_workers][n_edge_threads][TP_RING_SLOTS]
+	uint64_t slots_off; // struct tp_ring_slot [n_workers][n_edge_threads][n_slots]
 	uint64_t reserved[6];
 	struct tp_streams_side sides[TP_STREAMS_SIDES];
 } TP_ALIGNED(64);

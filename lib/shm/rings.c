@@ -186,6 +186,7 @@ struct tp_ring_producer shm_punt_producer(
 		.slots = punt_slots(mine, worker, cls),
 		.head = &mine->header->workers[worker].head[cls].value,
 		.tail = &other->header->workers[worker].punt_tail[cls].value,
+		.n_slots = TP_RING_SLOTS,
 	};
 }
 
@@ -196,6 +197,7 @@ struct tp_ring_consumer shm_punt_consumer(
 		.slots = punt_slots(other, worker, cls),
 		.head = &other->header->workers[worker].head[cls].value,
 		.tail = &mine->header->workers[worker].punt_tail[cls].value,
+		.n_slots = TP_RING_SLOTS,
 	};
 }
 
@@ -206,6 +208,7 @@ struct tp_ring_producer shm_inject_producer(
 		.slots = mine->slots + (size_t)worker * TP_RING_SLOTS,
 		.head = &mine->header->workers[worker].head.value,
 		.tail = &other->header->workers[worker].inject_tail.value,
+		.n_slots = TP_RING_SLOTS,
 	};
 }
 
@@ -216,5 +219,6 @@ struct tp_ring_consumer shm_inject_consumer(
 		.slots = other->slots + (size_t)worker * TP_RING_SLOTS,
 		.head = &other->header->workers[worker].head.value,
 		.tail = &mine->header->workers[worker].inject_tail.value,
+		.n_slots = TP_RING_SLOTS,
 	};
 }

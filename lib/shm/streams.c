@@ -24,10 +24,17 @@ static uint64_t slots_off(uint32_t n_workers, uint32_t n_threads)
 	       pages((uint64_t)n_workers * n_threads * sizeof(struct tp_streams_pair));
 }
 
-uint64_t shm_streams_size(uint32_t n_workers, uint32_t n_threads)
+uint32_t shm_streams_slots(enum shm_kind kind, uint32_t n_workers, uint32_t n_threads)
 {
+	return tp_streams_slots(kind == SHM_STREAM, n_workers, n_threads);
+}
+
+uint64_t shm_streams_size(enum shm_kind kind, uint32_t n_workers, uint32_t n_threads)
+{
+	uint64_t rings = (uint64_t)n_workers * n_threads;
+
 	return slots_off(n_workers, n_threads) +
-	       (uint64_t)n_workers * n_threads * TP_RING_SLOTS * TP_RING_SLOT_SIZE;
+	       rings * shm_streams_slots(kind, n_workers, n_threads) * TP_RING_SLOT_SIZE;
 }
 
 static bool shape_right(uint32_t n_workers, uint32_t n_threads)
@@ -45,6 +52,7 @@ static void view_fill(struct shm_streams *r, uint32_t n_workers, uint32_t n_thre
 	r->slots = (struct tp_ring_slot *)(void *)(base + slots_off(n_workers, n_threads));
 	r->n_workers = n_workers;
 	r->n_threads = n_threads;
+	r->n_slots = shm_streams_slots(r->file.kind, n_workers, n_threads);
 }
 
 int shm_streams_create(struct shm_streams *r, const struct shm_place *p, enum shm_kind kind,
@@ -58,7 +66,7 @@ int shm_streams_create(struct shm_streams *r, const struct shm_place *p, enum sh
 			"rings for %u workers and %u edge threads: at most %u and %u", n_workers,
 			n_threads, TP_WORKERS_MAX, TP_EDGE_THREADS_MAX);
 	rc = shm_file_create(&r->file, p, kind, sizeof(*r->header),
-		shm_streams_size(n_workers, n_threads), pair_id, err);
+		shm_streams_size(kind, n_workers, n_threads), pair_id, err);
 	if (rc < 0)
 		return rc;
 	view_fill(r, n_workers, n_threads);
@@ -69,8 +77,8 @@ int shm_streams_create(struct shm_streams *r, const struct shm_place *p, enum sh
 	return 0;
 }
 
-static int header_check(const struct tp_streams_header *h, uint64_t pair_id, uint32_t n_workers,
-	uint32_t n_threads, const char *path, struct shm_error *err)
+static int header_check(const struct tp_streams_header *h, enum shm_kind kind, uint64_t pair_id,
+	uint32_t n_workers, uint32_t n_threads, const char *path, struct shm_error *err)
 {
 	uint32_t workers = h->file.n_workers, threads = h->file.n_edge_threads;
 
@@ -78,7 +86,7 @@ static int header_check(const struct tp_streams_header *h, uint64_t pair_id, uin
 		return shm_fail(err, SHM_OTHER_PAIR, -ESTALE, "%s: goes with other tables", path);
 	if (!shape_right(workers, threads) || h->pairs_off != pairs_off() ||
 		h->slots_off != slots_off(workers, threads) ||
-		h->file.file_size < shm_streams_size(workers, threads))
+		h->file.file_size < shm_streams_size(kind, workers, threads))
 		return shm_fail(err, SHM_CORRUPT, -EPROTO, "%s: an array is out of bounds", path);
 	if ((n_workers != 0 && workers != n_workers) || (n_threads != 0 && threads != n_threads))
 		return shm_fail(err, SHM_OTHER_SHAPE, -ESTALE,
@@ -101,7 +109,7 @@ int shm_streams_open(struct shm_streams *r, const struct shm_place *p, enum shm_
 	rc = shm_file_open(&r->file, p, &wish, &h, sizeof(h), err);
 	if (rc < 0)
 		return rc;
-	rc = header_check(&h, pair_id, n_workers, n_threads, r->file.path, err);
+	rc = header_check(&h, kind, pair_id, n_workers, n_threads, r->file.path, err);
 	if (rc < 0) {
 		shm_streams_close(r);
 		return rc;
@@ -124,7 +132,7 @@ static struct tp_streams_pair *pair_of(
 
 static struct tp_ring_slot *slots_of(const struct shm_streams *r, uint32_t worker, uint32_t thread)
 {
-	return r->slots + ((size_t)worker * r->n_threads + thread) * TP_RING_SLOTS;
+	return r->slots + ((size_t)worker * r->n_threads + thread) * r->n_slots;
 }
 
 struct tp_ring_producer shm_streams_producer(const struct shm_streams *mine,
@@ -134,6 +142,7 @@ struct tp_ring_producer shm_streams_producer(const struct shm_streams *mine,
 		.slots = slots_of(mine, worker, thread),
 		.head = &pair_of(mine, worker, thread)->head.value,
 		.tail = &pair_of(other, worker, thread)->tail.value,
+		.n_slots = mine->n_slots,
 	};
 }
 
@@ -144,5 +153,6 @@ struct tp_ring_consumer shm_streams_consumer(const struct shm_streams *mine,
 		.slots = slots_of(other, worker, thread),
 		.head = &pair_of(other, worker, thread)->head.value,
 		.tail = &pair_of(mine, worker, thread)->tail.value,
+		.n_slots = other->n_slots,
 	};
 }

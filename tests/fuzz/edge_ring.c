@@ -52,10 +52,14 @@ static struct world *world_make(void)
 		.role = TP_ROLE_LISTENER,
 		.transport = TP_TRANSPORT_DTLS};
 	relay_locals_change(w->r);
-	w->in = (struct tp_ring_consumer){
-		.slots = w->in_slots, .head = &w->words[0].value, .tail = &w->words[1].value};
-	w->out = (struct tp_ring_producer){
-		.slots = w->out_slots, .head = &w->words[2].value, .tail = &w->words[3].value};
+	w->in = (struct tp_ring_consumer){.slots = w->in_slots,
+		.head = &w->words[0].value,
+		.tail = &w->words[1].value,
+		.n_slots = TP_RING_SLOTS};
+	w->out = (struct tp_ring_producer){.slots = w->out_slots,
+		.head = &w->words[2].value,
+		.tail = &w->words[3].value,
+		.n_slots = TP_RING_SLOTS};
 	w->r->worker->edge_in = &w->in;
 	w->r->worker->edge_out = &w->out;
 	w->r->worker->edge_slots = &w->slots;

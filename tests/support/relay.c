@@ -98,10 +98,12 @@ static void worker_fill(struct relay *r, uint32_t hash_kind)
 	for (unsigned i = 0; i < TP_PUNT_CLASSES; i++)
 		w->punt[i] = (struct tp_ring_producer){.slots = r->slots + i * TP_RING_SLOTS,
 			.head = &r->heads[i].value,
-			.tail = &r->tails[i].value};
+			.tail = &r->tails[i].value,
+			.n_slots = TP_RING_SLOTS};
 	w->inject = (struct tp_ring_consumer){.slots = r->slots + TP_PUNT_CLASSES * TP_RING_SLOTS,
 		.head = &r->heads[TP_PUNT_CLASSES].value,
-		.tail = &r->tails[TP_PUNT_CLASSES].value};
+		.tail = &r->tails[TP_PUNT_CLASSES].value,
+		.n_slots = TP_RING_SLOTS};
 }
 
 struct relay *relay_create(uint32_t n_entries, uint32_t hash_kind)

@@ -79,7 +79,7 @@ static struct tp_ring_slot *out_reserve(struct out *o)
 
 	if (first == NULL || out_free(o) == 0)
 		return NULL;
-	return &o->ring.slots[(size_t)(first - o->ring.slots + o->filled) % TP_RING_SLOTS];
+	return &o->ring.slots[(size_t)(first - o->ring.slots + o->filled) % o->ring.n_slots];
 }
 
 static void show_all(struct edge_link_thread *t, struct view *v)
@@ -109,9 +109,9 @@ static struct view *view_use(struct edge_link_thread *t)
 
 // ---- to workers ---------------------------------------------------------------------------------
 
-static void slot_prefetch_write(struct tp_ring_slot *slots, struct tp_ring_slot *slot)
+static void slot_prefetch_write(const struct tp_ring_producer *r, struct tp_ring_slot *slot)
 {
-	uint8_t *next = (uint8_t *)&slots[(size_t)(slot - slots + 1) % TP_RING_SLOTS];
+	uint8_t *next = (uint8_t *)&r->slots[(size_t)(slot - r->slots + 1) % r->n_slots];
 
 	for (unsigned line = 0; line < PREFETCH_LINES; line++)
 		__builtin_prefetch(next + line * TP_CACHE_LINE, 1);
@@ -148,7 +148,7 @@ static int send(struct edge_link_thread *t, uint32_t hash, const struct tp_ring_
 	memcpy(slot, head, offsetof(struct tp_ring_slot, data));
 	slot->len = (uint16_t)len;
 	memcpy(slot->data, data, len);
-	slot_prefetch_write(out->ring.slots, slot);
+	slot_prefetch_write(&out->ring, slot);
 	if (++out->filled >= SHOWN_AT_ONCE)
 		show(t, out);
 	counter_add(&t->counters.sent, 1);
@@ -273,9 +273,10 @@ static void message_hand(struct edge_link_thread *t, const struct tp_ring_slot *
 	}
 }
 
-static void slot_prefetch(const struct tp_ring_slot *slots, const struct tp_ring_slot *slot)
+static void slot_prefetch(const struct tp_ring_consumer *r, const struct tp_ring_slot *slot)
 {
-	const uint8_t *next = (const uint8_t *)&slots[(size_t)(slot - slots + 1) % TP_RING_SLOTS];
+	const uint8_t *next =
+		(const uint8_t *)&r->slots[(size_t)(slot - r->slots + 1) % r->n_slots];
 
 	for (unsigned line = 0; line < PREFETCH_LINES; line++)
 		__builtin_prefetch(next + line * TP_CACHE_LINE);
@@ -295,7 +296,7 @@ static bool take(struct edge_link_thread *t, struct tp_ring_consumer *ring,
 	memcpy(&head, slot, offsetof(struct tp_ring_slot, data));
 	if (head.len > 0 && head.len <= TP_RING_DATA_MAX)
 		memcpy(t->message, slot->data, head.len);
-	slot_prefetch(ring->slots, slot);
+	slot_prefetch(ring, slot);
 	tp_ring_release(ring);
 	counter_add(&t->counters.received, 1);
 	if (head.len == 0 || head.len > TP_RING_DATA_MAX)
@@ -330,10 +331,12 @@ unsigned edge_link_poll(
 // Whether the worker has messages for the thread, or room that it waits for.
 static bool is_due(struct edge_link_thread *t, struct view *v, unsigned worker)
 {
+	const struct out *out;
+
 	if (tp_ring_peek(&v->in[(size_t)t->number * v->n_workers + worker]) != NULL)
 		return true;
-	return (t->wanted >> worker & 1) != 0 &&
-	       out_free(out_to(t, v, worker)) >= TP_RING_SLOTS / 2;
+	out = out_to(t, v, worker);
+	return (t->wanted >> worker & 1) != 0 && out_free(out) >= out->ring.n_slots / 2;
 }
 
 // Nobody tells of room in a ring: the thread looks again after a pause, a longer one each time.

@@ -118,10 +118,12 @@ static void files_are_those_that_are_made(void **state)
 	assert_int_equal(p.huge_total, pages + p.buffer_huge_pages);
 }
 
-// One pair for each worker and thread, twice: each side writes a file of its own.
+// One pair for each worker and thread; each side writes a file of its own, and those to the edge
+// are longer.
 static void rings_of_streams_are_counted(void **state)
 {
-	const uint64_t slots = 2ull * 3 * TP_RING_SLOTS * TP_RING_SLOT_SIZE;
+	const uint64_t to_workers = 2ull * 3 * TP_RING_SLOTS * TP_RING_SLOT_SIZE;
+	const uint64_t to_edge = 2ull * 3 * TP_STREAM_SLOTS * TP_RING_SLOT_SIZE;
 	struct conf c = conf_make(1000, 8000);
 	struct conf_listener listener = {.transport = CONF_TRANSPORT_TLS};
 	struct plan without, p;
@@ -133,11 +135,12 @@ static void rings_of_streams_are_counted(void **state)
 	c.n_listeners = 1;
 	c.edge.threads = 3;
 	plan_of(&p, &c, NULL);
-	assert_int_equal(p.octets[PLAN_EDGE], shm_streams_size(2, 3));
-	assert_true(p.octets[PLAN_EDGE] >= slots && p.octets[PLAN_STREAM] >= slots);
+	assert_int_equal(p.octets[PLAN_EDGE], shm_streams_size(SHM_EDGE, 2, 3));
+	assert_int_equal(p.octets[PLAN_STREAM], shm_streams_size(SHM_STREAM, 2, 3));
+	assert_true(p.octets[PLAN_EDGE] >= to_workers && p.octets[PLAN_STREAM] >= to_edge);
 	assert_int_equal(p.huge_total,
 		without.huge_total + p.huge_pages[PLAN_EDGE] + p.huge_pages[PLAN_STREAM]);
-	assert_true(p.segment_octets >= without.segment_octets + 2 * slots);
+	assert_true(p.segment_octets >= without.segment_octets + to_workers + to_edge);
 }
 
 static void an_allocation_fits_in_what_it_is_said_to_use(void **state)

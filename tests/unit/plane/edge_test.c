@@ -11,13 +11,14 @@
 #include <cmocka.h>
 
 #define THREADS	  2u
-#define MANY	  100u // turns
-#define WAITS	  4u   // for a thread that takes nothing
-#define MOST_USED (TP_RING_SLOTS * 3 / 4 + 1)
+#define MANY	  100u		  // turns
+#define WAITS	  4u		  // for a thread that takes nothing
+#define SLOTS	  TP_STREAM_SLOTS // of the rings to the threads
+#define MOST_USED (SLOTS * 3 / 4 + 1)
 
 static struct tp_streams_header headers[2];
 static struct tp_streams_pair pairs[2][THREADS];
-static struct tp_ring_slot slots[2][THREADS * TP_RING_SLOTS];
+static struct tp_ring_slot slots[2][THREADS * SLOTS];
 static struct edge_rings rings;
 static struct worker_edge edge;
 static struct stage_worker stage;
@@ -28,7 +29,8 @@ static struct shm_streams streams(unsigned side)
 		.pairs = pairs[side],
 		.slots = slots[side],
 		.n_workers = 1,
-		.n_threads = THREADS};
+		.n_threads = THREADS,
+		.n_slots = side == 1 ? SLOTS : TP_RING_SLOTS};
 }
 
 static int start(void **state)
@@ -102,10 +104,10 @@ static void a_thread_that_was_woken_gets_the_core(void **state)
 static void a_thread_that_hangs_is_not(void **state)
 {
 	(void)state;
-	give(0, TP_RING_SLOTS);
+	give(0, SLOTS);
 	assert_int_equal(waits(MANY), WAITS);
 	// The other one counts by itself.
-	give(1, 2 * TP_RING_SLOTS);
+	give(1, 2 * SLOTS);
 	assert_int_equal(waits(MANY), WAITS);
 	take(0, 1);
 	assert_int_equal(waits(MANY), WAITS);

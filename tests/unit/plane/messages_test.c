@@ -30,8 +30,10 @@ static void edge_start(struct fixture *f)
 
 	f->slots = calloc(TP_RING_SLOTS, sizeof(*f->slots));
 	assert_non_null(f->slots);
-	f->out[THREAD] = (struct tp_ring_producer){
-		.slots = f->slots, .head = &f->head.value, .tail = &f->tail.value};
+	f->out[THREAD] = (struct tp_ring_producer){.slots = f->slots,
+		.head = &f->head.value,
+		.tail = &f->tail.value,
+		.n_slots = TP_RING_SLOTS};
 	w->edge_out = f->out;
 	w->n_edge = THREAD + 1;
 	w->stream_out = f->stream_out;

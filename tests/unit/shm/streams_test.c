@@ -85,10 +85,10 @@ static void each_pair_has_its_own_rings(void **state)
 			struct tp_ring_producer down =
 				shm_streams_producer(&f->stream, &f->edge, w, t);
 
-			for (uint32_t i = 1; i <= TP_RING_SLOTS; i++) {
+			for (uint32_t i = 1; i <= TP_RING_SLOTS; i++)
 				assert_true(put(&up, w << 20 | t << 16 | i));
+			for (uint32_t i = 1; i <= TP_STREAM_SLOTS; i++)
 				assert_true(put(&down, 1u << 30 | w << 20 | t << 16 | i));
-			}
 			assert_false(put(&up, 1));
 			assert_false(put(&down, 1));
 		}
@@ -100,14 +100,28 @@ static void each_pair_has_its_own_rings(void **state)
 			struct tp_ring_consumer down =
 				shm_streams_consumer(&f->edge, &f->stream, w, t);
 
-			for (uint32_t i = 1; i <= TP_RING_SLOTS; i++) {
+			for (uint32_t i = 1; i <= TP_RING_SLOTS; i++)
 				assert_int_equal(get(&up), w << 20 | t << 16 | i);
+			for (uint32_t i = 1; i <= TP_STREAM_SLOTS; i++)
 				assert_int_equal(get(&down), 1u << 30 | w << 20 | t << 16 | i);
-			}
 			assert_int_equal(get(&up), 0);
 			assert_int_equal(get(&down), 0);
 		}
 	}
+}
+
+static void many_rings_are_shorter(void **state)
+{
+	const uint64_t slots = (uint64_t)TP_WORKERS_MAX * TP_EDGE_THREADS_MAX * TP_RING_SLOTS;
+
+	(void)state;
+	assert_int_equal(shm_streams_slots(SHM_EDGE, 1, 1), TP_RING_SLOTS);
+	assert_int_equal(shm_streams_slots(SHM_STREAM, 1, 1), TP_STREAM_SLOTS);
+	assert_int_equal(shm_streams_slots(SHM_STREAM, 4, 4), TP_STREAM_SLOTS);
+	assert_int_equal(shm_streams_slots(SHM_STREAM, 4, 5), TP_STREAM_SLOTS / 2);
+	assert_int_equal(shm_streams_slots(SHM_STREAM, 64, 64), TP_RING_SLOTS);
+	assert_in_range(shm_streams_size(SHM_STREAM, TP_WORKERS_MAX, TP_EDGE_THREADS_MAX),
+		slots * TP_RING_SLOT_SIZE, slots * TP_RING_SLOT_SIZE + (1u << 20));
 }
 
 // The edge comes back to its own words; with a fresh file the other side counts a reset and goes
@@ -178,6 +192,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(each_pair_has_its_own_rings, setup, teardown),
+		cmocka_unit_test(many_rings_are_shorter),
 		cmocka_unit_test_setup_teardown(edge_restarts, setup, teardown),
 		cmocka_unit_test_setup_teardown(other_files_are_refused, setup, teardown),
 	};

@@ -38,11 +38,14 @@ static inline void rings_start(struct stand *s)
 
 	s->slots = calloc(2 * TP_RING_SLOTS, sizeof(*s->slots));
 	assert_non_null(s->slots);
-	s->in = (struct tp_ring_consumer){
-		.slots = s->slots, .head = &s->words[0].value, .tail = &s->words[1].value};
+	s->in = (struct tp_ring_consumer){.slots = s->slots,
+		.head = &s->words[0].value,
+		.tail = &s->words[1].value,
+		.n_slots = TP_RING_SLOTS};
 	s->to_edge = (struct tp_ring_producer){.slots = s->slots + TP_RING_SLOTS,
 		.head = &s->words[2].value,
-		.tail = &s->words[3].value};
+		.tail = &s->words[3].value,
+		.n_slots = TP_RING_SLOTS};
 	w->edge_in = &s->in;
 	w->edge_out = &s->to_edge;
 	w->n_edge = 1;

@@ -34,11 +34,13 @@ static void rings_start(struct edge *e)
 	for (unsigned t = 0; t < THREADS; t++) {
 		e->in[t] = (struct tp_ring_consumer){.slots = e->slots + t * TP_RING_SLOTS,
 			.head = &e->words[0][t].value,
-			.tail = &e->words[1][t].value};
+			.tail = &e->words[1][t].value,
+			.n_slots = TP_RING_SLOTS};
 		e->out[t] =
 			(struct tp_ring_producer){.slots = e->slots + (THREADS + t) * TP_RING_SLOTS,
 				.head = &e->words[2][t].value,
-				.tail = &e->words[3][t].value};
+				.tail = &e->words[3][t].value,
+				.n_slots = TP_RING_SLOTS};
 	}
 	w->edge_in = e->in;
 	w->edge_out = e->out;

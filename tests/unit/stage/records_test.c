@@ -41,11 +41,13 @@ static void rings_start(struct stand *s)
 	for (unsigned t = 0; t < THREADS; t++) {
 		s->in[t] = (struct tp_ring_consumer){.slots = s->slots + t * TP_RING_SLOTS,
 			.head = &s->words[0][t].value,
-			.tail = &s->words[1][t].value};
+			.tail = &s->words[1][t].value,
+			.n_slots = TP_RING_SLOTS};
 		s->out[t] =
 			(struct tp_ring_producer){.slots = s->slots + (THREADS + t) * TP_RING_SLOTS,
 				.head = &s->words[2][t].value,
-				.tail = &s->words[3][t].value};
+				.tail = &s->words[3][t].value,
+				.n_slots = TP_RING_SLOTS};
 	}
 	w->edge_in = s->in;
 	w->edge_out = s->out;

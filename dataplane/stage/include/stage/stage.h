@@ -143,7 +143,7 @@ struct stage_bucket {
 struct stage_slots {
 	uint32_t tail; // slots before it are counted no more
 	uint16_t held[STAGE_OWNERS + 1];
-	uint16_t owner[TP_RING_SLOTS];
+	uint16_t owner[TP_STREAM_SLOTS];
 };
 
 // Legs whose long packets are watched, by entry. One that meets another's place takes it.

@@ -202,12 +202,14 @@ struct shm_streams {
 	struct shm_file file;
 	struct tp_streams_header *header;
 	struct tp_streams_pair *pairs; // [n_workers][n_threads]
-	struct tp_ring_slot *slots;    // [n_workers][n_threads][TP_RING_SLOTS]
+	struct tp_ring_slot *slots;    // [n_workers][n_threads][n_slots]
 	uint32_t n_workers;
 	uint32_t n_threads;
+	uint32_t n_slots; // of each ring
 };
 
-uint64_t shm_streams_size(uint32_t n_workers, uint32_t n_threads);
+uint32_t shm_streams_slots(enum shm_kind kind, uint32_t n_workers, uint32_t n_threads);
+uint64_t shm_streams_size(enum shm_kind kind, uint32_t n_workers, uint32_t n_threads);
 int shm_streams_create(struct shm_streams *r, const struct shm_place *p, enum shm_kind kind,
 	uint64_t pair_id, uint32_t n_workers, uint32_t n_threads, struct shm_error *err);
 // SHM_OTHER_PAIR, or SHM_OTHER_SHAPE where a number is neither 0 nor the file's.
