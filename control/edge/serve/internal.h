@@ -23,7 +23,7 @@
 #define SERVE_BACKLOG	      1024  // connections that wait in the kernel
 #define SERVE_READS	      8u    // of one connection in a turn
 #define SERVE_ACCEPTS	      64u   // of one listener in a turn
-#define SERVE_MESSAGES	      512u  // from the workers in a turn
+#define SERVE_MESSAGES	      2048u // from the workers in a turn
 #define SERVE_WRITES	      16u   // between two looks at the rings
 #define SERVE_SHARE	      128u  // messages of one connection while others are held
 #define SERVE_HELD_READ	      4096u // bytes at once of one connection while others are held
