@@ -3,8 +3,11 @@
 
 #include <fdpass/wake.h>
 
-#define WAKE_GAP_NS (50 * TP_NS_PER_US)
-#define WAITS_MAX   4 // for a thread that takes nothing
+#define WAKE_GAP_NS  (50 * TP_NS_PER_US)
+#define WAITS_MAX    4 // for a thread that takes nothing
+// Parts of a ring that are free when it is nearly full, and when it is drained.
+#define FULL_PART    8u
+#define DRAINED_PART 4u
 
 void worker_edge_apply(
 	struct worker_edge *e, struct stage_worker *stage, const struct edge_rings *rings)
@@ -18,6 +21,8 @@ void worker_edge_apply(
 	stage->edge_given = 0;
 	stage->stream_out = e->stream_out;
 	stage->stream_out_max = e->rings == NULL ? 0 : STAGE_BURST;
+	e->full = 0;
+	e->yields = 0;
 	memset(e->waits, 0, sizeof(e->waits));
 	memset(e->slots, 0, sizeof(e->slots));
 	for (unsigned t = 0; t < stage->n_edge; t++) {
@@ -53,10 +58,19 @@ static bool is_awake(const struct worker_edge *e, unsigned t)
 		       &e->rings->edge.header->sides[t].sleeping, memory_order_relaxed) == 0;
 }
 
-bool worker_edge_works(const struct worker_edge *e, const struct stage_worker *stage)
+// A thread that has not run yet may run anywhere.
+static bool is_here(const struct worker_edge *e, unsigned t, unsigned core)
+{
+	uint32_t cpu =
+		atomic_load_explicit(&e->rings->edge.header->sides[t].cpu, memory_order_relaxed);
+
+	return cpu == 0 || cpu - 1 == core;
+}
+
+bool worker_edge_works(const struct worker_edge *e, const struct stage_worker *stage, unsigned core)
 {
 	for (unsigned t = 0; t < stage->n_edge; t++) {
-		if (is_awake(e, t))
+		if (is_awake(e, t) && is_here(e, t, core))
 			return true;
 	}
 	return false;
@@ -76,14 +90,26 @@ static bool is_worth_waiting(struct worker_edge *e, unsigned t)
 	return true;
 }
 
-bool worker_edge_behind(struct worker_edge *e, const struct stage_worker *stage)
+static bool is_full(struct worker_edge *e, unsigned t)
+{
+	const struct tp_ring_producer *r = &e->out[t];
+	bool was_full = (e->full >> t & 1) != 0;
+	bool full = tp_ring_free(r) < r->n_slots / (was_full ? DRAINED_PART : FULL_PART);
+
+	e->full = (e->full & ~(1ull << t)) | (uint64_t)full << t;
+	return full;
+}
+
+bool worker_edge_behind(struct worker_edge *e, const struct stage_worker *stage, unsigned core)
 {
 	bool behind = false;
 
 	for (unsigned t = 0; t < stage->n_edge; t++) {
-		if (tp_ring_free(&e->out[t]) < e->out[t].n_slots / 4)
+		if (is_full(e, t) && is_here(e, t, core))
 			behind = is_worth_waiting(e, t) || behind;
 	}
+	behind = behind && e->yields < WORKER_EDGE_YIELDS_MAX;
+	e->yields = behind ? (uint8_t)(e->yields + 1) : 0;
 	return behind;
 }
 

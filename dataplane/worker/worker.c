@@ -279,8 +279,9 @@ static void rest(struct worker *w)
 	bool shared = is_shared(w);
 
 	txqueue_flush(&w->txqueue);
-	if (w->settings.busy || (!worker_pace_sleeps(&w->pace, w->cycles, shared) &&
-					!(shared && worker_edge_works(&w->edge, &w->stage))))
+	if (w->settings.busy ||
+		(!worker_pace_sleeps(&w->pace, w->cycles, shared) &&
+			!(shared && worker_edge_works(&w->edge, &w->stage, w->settings.core))))
 		return;
 	if (w->idle.epoll_fd >= 0 && !worker_edge_sleep(&w->edge, &w->stage))
 		return;
@@ -288,8 +289,9 @@ static void rest(struct worker *w)
 									  : REST_UNTIL_WORK);
 }
 
-// More packets would be lost at the ring that the edge's thread has no time to empty. The packets
-// of the burst have left before the sleep, which is no work.
+// More packets would be lost at the ring that the edge's thread has no time to empty. They wait in
+// the receive queues, for WORKER_EDGE_YIELDS_MAX times 200 us at most; those of the burst have left
+// before the sleep, which is no work.
 static void give_way(struct worker *w, unsigned packets)
 {
 	txqueue_flush(&w->txqueue);
@@ -301,14 +303,15 @@ static void give_way(struct worker *w, unsigned packets)
 static bool settle_edge(struct worker *w)
 {
 	worker_edge_wake(&w->edge, &w->stage, w->now_ns);
-	return !w->settings.busy && is_shared(w) && worker_edge_behind(&w->edge, &w->stage);
+	return !w->settings.busy && is_shared(w) &&
+	       worker_edge_behind(&w->edge, &w->stage, w->settings.core);
 }
 
 int worker_run(void *arg)
 {
 	struct worker *w = arg;
 	unsigned packets = 0;
-	bool behind;
+	bool behind = false;
 
 	// The default slack would double the shortest sleeps.
 	prctl(PR_SET_TIMERSLACK, 1000);
@@ -326,6 +329,10 @@ int worker_run(void *arg)
 		worker_edge_awake(&w->edge, &w->stage);
 		read_clock(w, packets);
 		packets = 0;
+		if (behind && settle_edge(w)) {
+			give_way(w, 0);
+			continue;
+		}
 		for (unsigned i = 0; i < w->n_queues; i++)
 			packets += worker_poll_queue(w, &w->queues[i]);
 		packets += worker_poll_inject(w);

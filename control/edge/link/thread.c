@@ -3,6 +3,7 @@
 #include "state.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -306,12 +307,24 @@ static bool take(struct edge_link_thread *t, struct tp_ring_consumer *ring,
 	return true;
 }
 
+// A worker gives way to threads on its own core alone.
+static void cpu_tell(const struct edge_link_thread *t)
+{
+	_Atomic uint32_t *cpu = &t->link->edge.header->sides[t->number].cpu;
+	uint32_t now = (uint32_t)(sched_getcpu() + 1); // 0: unknown
+
+	if (atomic_load_explicit(cpu, memory_order_relaxed) != now)
+		atomic_store_explicit(cpu, now, memory_order_relaxed);
+}
+
 unsigned edge_link_poll(
 	struct edge_link_thread *t, unsigned budget, const struct edge_link_receiver *r)
 {
 	struct view *v = view_use(t);
 	unsigned n = 0, empty = 0;
 
+	if (v != NULL)
+		cpu_tell(t);
 	while (v != NULL && n < budget && empty < v->n_workers) {
 		unsigned w = t->next_worker % v->n_workers;
 

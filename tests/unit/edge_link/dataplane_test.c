@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -157,6 +158,33 @@ static void stale_and_bad_messages_are_counted(void **state)
 		edge_link_send_datagram(t, LISTENER, &m.remote, &h.way, "\x40", 1), -EINVAL);
 }
 
+static uint32_t cpu_told(const struct stand *s, unsigned thread)
+{
+	return atomic_load(&s->edge.header->sides[thread].cpu);
+}
+
+// A worker gives way to threads on its own core alone.
+static void threads_tell_their_processor(void **state)
+{
+	struct stand *s = *state;
+	const struct edge_link_receiver r = {NULL, on_message, on_datagram};
+	cpu_set_t all, one;
+
+	stand_start(s, 1);
+	assert_int_equal(cpu_told(s, 0), 0);
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &all))
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+		assert_int_equal(edge_link_poll(edge_link_thread(s->link, 0), 1, &r), 0);
+		assert_int_equal(cpu_told(s, 0), cpu + 1);
+	}
+	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+}
+
 static void drain(int fd)
 {
 	uint64_t times;
@@ -301,6 +329,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_file_is_cut_off),
 		TEST(messages_reach_one_worker),
+		TEST(threads_tell_their_processor),
 		TEST(room_is_waited_for),
 		TEST(stale_and_bad_messages_are_counted),
 		TEST(each_side_wakes_the_other),

@@ -11,10 +11,11 @@
 #include <cmocka.h>
 
 #define THREADS	  2u
+#define CORE	  1u		  // the worker's
 #define MANY	  100u		  // turns
 #define WAITS	  4u		  // for a thread that takes nothing
 #define SLOTS	  TP_STREAM_SLOTS // of the rings to the threads
-#define MOST_USED (SLOTS * 3 / 4 + 1)
+#define MOST_USED (SLOTS * 7 / 8 + 1)
 
 static struct tp_streams_header headers[2];
 static struct tp_streams_pair pairs[2][THREADS];
@@ -70,7 +71,7 @@ static unsigned waits(unsigned turns)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < turns; i++)
-		n += worker_edge_behind(&edge, &stage);
+		n += worker_edge_behind(&edge, &stage, CORE);
 	return n;
 }
 
@@ -79,13 +80,45 @@ static void a_thread_that_drains_is_waited_for(void **state)
 	(void)state;
 	assert_int_equal(waits(MANY), 0);
 	give(1, MOST_USED);
-	for (unsigned i = 0; i < MANY; i++) {
-		assert_int_equal(waits(1), 1);
+	// Other packets wait meanwhile, so the worker polls once in a while.
+	for (unsigned i = 1; i < MANY; i++) {
+		assert_int_equal(waits(1), i % (WORKER_EDGE_YIELDS_MAX + 1) != 0);
 		take(1, 7);
 		give(1, 7);
 	}
 	take(1, MOST_USED);
 	assert_int_equal(waits(MANY), 0);
+}
+
+static void a_full_ring_is_drained_first(void **state)
+{
+	(void)state;
+	give(1, SLOTS * 7 / 8);
+	assert_int_equal(waits(1), 0);
+	give(1, 1);
+	assert_int_equal(waits(1), 1);
+	take(1, SLOTS / 8);
+	assert_int_equal(waits(1), 1);
+	take(1, 1);
+	assert_int_equal(waits(1), 0);
+	give(1, SLOTS / 8);
+	assert_int_equal(waits(1), 0);
+	give(1, 1);
+	assert_int_equal(waits(1), 1);
+}
+
+// The worker's sleep would give it nothing.
+static void a_thread_on_another_core_is_not_waited_for(void **state)
+{
+	(void)state;
+	give(1, MOST_USED);
+	atomic_store(&headers[0].sides[0].cpu, CORE + 2);
+	atomic_store(&headers[0].sides[1].cpu, CORE + 2);
+	assert_int_equal(waits(MANY), 0);
+	assert_false(worker_edge_works(&edge, &stage, CORE));
+	atomic_store(&headers[0].sides[1].cpu, CORE + 1);
+	assert_int_equal(waits(1), 1);
+	assert_true(worker_edge_works(&edge, &stage, CORE));
 }
 
 // It was woken; that it sleeps no more it can only say when it has the core.
@@ -116,7 +149,7 @@ static void a_thread_that_hangs_is_not(void **state)
 	assert_int_equal(waits(MANY), WAITS);
 	worker_edge_apply(&edge, &stage, NULL);
 	assert_int_equal(waits(MANY), 0);
-	assert_false(worker_edge_works(&edge, &stage));
+	assert_false(worker_edge_works(&edge, &stage, CORE));
 }
 
 static bool has_rung(int timer)
@@ -170,6 +203,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_thread_that_drains_is_waited_for, start),
+		cmocka_unit_test_setup(a_full_ring_is_drained_first, start),
+		cmocka_unit_test_setup(a_thread_on_another_core_is_not_waited_for, start),
 		cmocka_unit_test_setup(a_thread_that_was_woken_gets_the_core, start),
 		cmocka_unit_test_setup(a_thread_that_hangs_is_not, start),
 		cmocka_unit_test_setup(sleepers_are_woken_seldom, start),
