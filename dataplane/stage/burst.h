@@ -420,10 +420,18 @@ bool stage_share_nonce(struct stage_worker *w, const struct tp_addr *client, uin
 bool stage_share_classic(struct stage_worker *w, const struct tp_addr *client, uint16_t listener_id,
 	uint64_t now_ns);
 
-// limiter.c: whether another first contact of this source may pass in this second.
-bool stage_limiter_pass(
-	struct stage_worker *w, const struct tp_addr *source, uint32_t rate, uint32_t now_s);
-// Whether a sender may be told once more that its packet was too long.
+// limiter.c: whether another first contact of this source may pass in this second; those that are
+// sent again have a share of their own.
+enum limiter_kind { LIMITER_FIRST, LIMITER_REPEATED };
+bool stage_limiter_pass(struct stage_worker *w, const struct tp_addr *source,
+	enum limiter_kind kind, uint32_t rate, uint32_t now_s);
+
+// repeat.c: whether a first contact may pass, which has so many bytes in common with its
+// retransmissions and with no other message of its sender (up to STAGE_CONTACT_ID_LEN count).
+bool stage_first_pass(struct stage_worker *w, const struct tp_addr *source, uint16_t listener_id,
+	const uint8_t *id, size_t id_len, uint32_t rate, uint64_t now_ns);
+
+// share.c: whether a sender may be told once more that its packet was too long.
 bool stage_share_told(
 	struct stage_worker *w, const struct tp_addr *sender, uint16_t local_id, uint64_t now_ns);
 // Whether one more ICMP error of this source, or about this flow, is looked at.

@@ -25,9 +25,10 @@ static uint32_t staleness(const struct stage_limiter_way *way, uint16_t second)
 }
 
 static bool prefix_pass(struct stage_worker *w, const struct tp_addr *source, unsigned len,
-	uint64_t rate, uint32_t now_s)
+	enum limiter_kind kind, uint64_t rate, uint32_t now_s)
 {
-	uint64_t h = tp_siphash13(w->limiter_key, source->ip, len) ^ source->family;
+	uint64_t h = tp_siphash13(w->limiter_key, source->ip, len) ^ source->family ^
+		     (uint64_t)kind << 40;
 	struct stage_limiter_way *set = w->limiter.ways[(uint32_t)h & (STAGE_LIMITER_SETS - 1)];
 	struct stage_limiter_way *way = &set[0];
 	uint32_t tag = (uint32_t)(h >> 32) | 1; // never that of an unused way
@@ -47,12 +48,12 @@ static bool prefix_pass(struct stage_worker *w, const struct tp_addr *source, un
 	return true;
 }
 
-bool stage_limiter_pass(
-	struct stage_worker *w, const struct tp_addr *source, uint32_t rate, uint32_t now_s)
+bool stage_limiter_pass(struct stage_worker *w, const struct tp_addr *source,
+	enum limiter_kind kind, uint32_t rate, uint32_t now_s)
 {
 	if (rate == 0)
 		return true;
-	return prefix_pass(w, source, prefix_len(source), rate, now_s) &&
+	return prefix_pass(w, source, prefix_len(source), kind, rate, now_s) &&
 	       (source->family == TP_FAMILY_IPV4 ||
-		       prefix_pass(w, source, SITE_LEN, (uint64_t)rate * SITE_FACTOR, now_s));
+		       prefix_pass(w, source, SITE_LEN, kind, (uint64_t)rate * SITE_FACTOR, now_s));
 }

@@ -3,6 +3,8 @@
 
 #include <turnpike/nonce.h>
 
+#define TXID 8u // where it begins
+
 static bool carries_our_nonce(
 	const struct burst *b, const struct tp_addr *client, const uint8_t *msg, size_t len)
 {
@@ -51,8 +53,8 @@ static void punt_to(struct burst *b, struct pkt_ctx *p, const struct core_packet
 	burst_count(b, paths[ring], len);
 }
 
-static enum tp_drop rate_check(
-	const struct burst *b, const struct pkt_ctx *p, unsigned ring, const struct tp_addr *client)
+static enum tp_drop rate_check(const struct burst *b, const struct pkt_ctx *p,
+	const struct core_packet *in, unsigned ring, const struct tp_addr *client)
 {
 	uint32_t rate = b->locals->path.first_contact_rate;
 
@@ -66,8 +68,11 @@ static enum tp_drop rate_check(
 			       ? TP_DROP_none
 			       : TP_DROP_client_rate;
 	default:
-		return stage_limiter_pass(b->w, client, rate, b->now_s) ? TP_DROP_none
-									: TP_DROP_punt_rate;
+		// Retransmissions have the transaction id in common.
+		return stage_first_pass(b->w, client, p->local_id, core_packet_payload(in) + TXID,
+			       TP_STUN_TXID_LEN, rate, b->now_ns)
+			       ? TP_DROP_none
+			       : TP_DROP_punt_rate;
 	}
 }
 
@@ -86,7 +91,7 @@ void pkt_punt(struct burst *b, struct pkt_ctx *p, bool live)
 	else if (p->message != NULL || carries_our_nonce(b, &client, core_packet_payload(&in),
 					       core_packet_payload_len(&in)))
 		ring = TP_PUNT_NONCE;
-	why = rate_check(b, p, ring, &client);
+	why = rate_check(b, p, &in, ring, &client);
 	if (why != TP_DROP_none)
 		pkt_drop(b, p, why);
 	else

@@ -14,6 +14,9 @@
 #define UDP_IP_MAX	(WIRE_IPV6_HEADER_LEN + WIRE_UDP_HEADER_LEN)
 // The part of a ring's slots that strangers leave to clients with an allocation.
 #define STRANGERS_LEAVE 2u
+// Where the random of a ClientHello begins: behind the headers of record and handshake, and a
+// version.
+#define HELLO_RANDOM	27u
 
 // No padding. Of another length than anything else that the key signs.
 struct way {
@@ -72,14 +75,18 @@ bool records_classify(struct burst *b, struct pkt_ctx *p, const struct core_pack
 	return true;
 }
 
-// Anybody can send a ClientHello with a client's address.
-static bool may_pass(struct burst *b, const struct pkt_ctx *p, bool stranger,
-	const struct tp_addr *client, unsigned t)
+// Anybody can send a ClientHello with a client's address. Its random is the same when it is sent
+// again, with a cookie or without (RFC 6347 4.2.1).
+static bool may_pass(struct burst *b, const struct pkt_ctx *p, const struct core_packet *in,
+	bool stranger, const struct tp_addr *client, unsigned t)
 {
 	const struct tp_ring_producer *ring;
+	const uint8_t *datagram = core_packet_payload(in);
+	size_t len = core_packet_payload_len(in);
+	size_t at = len < HELLO_RANDOM ? len : HELLO_RANDOM;
 
-	if (p->is_hello &&
-		!stage_limiter_pass(b->w, client, b->locals->path.first_contact_rate, b->now_s))
+	if (p->is_hello && !stage_first_pass(b->w, client, p->local_id, datagram + at, len - at,
+				   b->locals->path.first_contact_rate, b->now_ns))
 		return false;
 	ring = &b->w->edge_out[t];
 	return !stranger || tp_ring_free(ring) > ring->n_slots / STRANGERS_LEAVE;
@@ -119,7 +126,7 @@ void records_give(struct burst *b, struct pkt_ctx *p, bool live)
 		pkt_drop(b, p, TP_DROP_bad_source);
 		return;
 	}
-	if (!may_pass(b, p, stranger, &client, thread)) {
+	if (!may_pass(b, p, &in, stranger, &client, thread)) {
 		pkt_drop(b, p, TP_DROP_dtls_rate);
 		return;
 	}

@@ -106,8 +106,9 @@ static const struct rule limits_rules[] = {
 		.unit = "packets/s",
 		.text = "Requests of strangers (no allocation, no nonce of ours) that one source "
 			"prefix, /32 or /64 (of a /48 16 times as many), gets through, as far as "
-			"the packet path does not answer them, and ClientHellos of DTLS; ten "
-			"times as many requests with our nonce of one address; 0: no limit."},
+			"the packet path does not answer them, and ClientHellos of DTLS; as many "
+			"above it that are sent again; ten times as many requests with our nonce "
+			"of one address; 0: no limit."},
 	{.key = "user_connections",
 		.type = RULE_U32,
 		RULE_AT(struct conf_limits, user_connections),

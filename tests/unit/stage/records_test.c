@@ -397,6 +397,35 @@ static void hellos_have_a_rate(void **state)
 	arrive(s, &s->own, OWN_ID);
 }
 
+// A ClientHello above the limit passes when it is sent again, and so does the one with the cookie.
+static void hellos_pass_at_the_second_time(void **state)
+{
+	uint8_t hello[80] = {
+		22, 0xfe, 0xff, [12] = 67, [13] = 1, [25] = 0xfe, [26] = 0xfd, 1, 2, 3};
+	struct stand *s = *state;
+	struct stage_pkt pkt;
+	struct frame f;
+
+	s->call.r->path.first_contact_rate = 2;
+	relay_locals_change(s->call.r);
+	for (unsigned i = 0; i < 5; i++) {
+		hello[27] = (uint8_t)i;
+		pkt = call_send_bytes(&s->call, &f, &s->client, &s->own, hello, sizeof(hello));
+		assert_int_equal(pkt.verdict, i < 2 ? STAGE_PUNT : STAGE_DROP);
+	}
+	s->call.r->now_ns += TP_NS_PER_S / 2;
+	for (unsigned i = 0; i < 2; i++) {
+		hello[10]++;   // the number of the record
+		hello[70] = 7; // a cookie
+		pkt = call_send_bytes(&s->call, &f, &s->client, &s->own, hello, sizeof(hello));
+		assert_int_equal(pkt.verdict, STAGE_PUNT);
+	}
+	// Another client.
+	hello[40] = 7;
+	pkt = call_send_bytes(&s->call, &f, &s->client, &s->own, hello, sizeof(hello));
+	call_assert_drop(&pkt, TP_DROP_dtls_rate);
+}
+
 #define TEST(f)	 cmocka_unit_test_setup_teardown(f, setup, teardown)
 #define TEST6(f) cmocka_unit_test_setup_teardown(f, setup6, teardown)
 
@@ -415,6 +444,7 @@ int main(void)
 		TEST(strangers_leave_room),
 		TEST(strangers_take_no_client_s_share),
 		TEST(hellos_have_a_rate),
+		TEST(hellos_pass_at_the_second_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

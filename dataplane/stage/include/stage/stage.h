@@ -126,6 +126,16 @@ struct stage_limiter {
 	struct stage_limiter_way ways[STAGE_LIMITER_SETS][STAGE_LIMITER_WAYS];
 };
 
+// First contacts above the limit, in case they are sent again.
+#define STAGE_CONTACT_SETS   4096u
+#define STAGE_CONTACT_WAYS   8u
+#define STAGE_CONTACT_ID_LEN 32u
+
+struct stage_contact {
+	uint32_t tag; // 0: never used
+	uint32_t since_ms;
+};
+
 // Token buckets of clients, one for each, of which the fullest give way.
 #define STAGE_BUCKET_SETS   2048u
 #define STAGE_BUCKET_WAYS   4u
@@ -219,6 +229,7 @@ struct stage_worker {
 	struct core_context context;
 	uint8_t limiter_key[16];
 	struct stage_limiter limiter;
+	struct stage_contact contacts[STAGE_CONTACT_SETS][STAGE_CONTACT_WAYS];
 	struct stage_bucket buckets[STAGE_BUCKET_SETS][STAGE_BUCKET_WAYS];
 	struct stage_hole holes[STAGE_HOLES];
 
