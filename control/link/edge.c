@@ -298,18 +298,27 @@ static bool item_take(struct link_edge *e, struct reports *m, uint32_t i)
 	return true;
 }
 
+// It comes again when the certificates change. The handler looks at all allocations for the first
+// one: an edge that repeats it must not make that the work of this process.
+static void synced_take(struct link_edge *e, const struct tp_session_message *head)
+{
+	const struct link_edge_handler *h = &e->handler;
+	bool first = !e->is_synced;
+
+	e->is_synced = true;
+	e->expires_s = head->expires_s;
+	e->last_expires_s = head->expires_s + head->expires_span_s;
+	(first ? h->synced : h->room)(h->ctx, head->peers_max);
+}
+
 static bool message_take(struct link_edge *e, struct reports *m, size_t size)
 {
 	const struct link_edge_handler *h = &e->handler;
 
 	if (!message_right(m, size))
 		return false;
-	if (m->head.kind == TP_SESSION_SYNCED) {
-		e->is_synced = true;
-		e->expires_s = m->head.expires_s;
-		e->last_expires_s = m->head.expires_s + m->head.expires_span_s;
-		h->synced(h->ctx, m->head.peers_max);
-	}
+	if (m->head.kind == TP_SESSION_SYNCED)
+		synced_take(e, &m->head);
 	if (m->head.kind == TP_SESSION_AGAIN) {
 		e->is_synced = false;
 		h->again(h->ctx);
@@ -338,11 +347,14 @@ void link_edge_read(struct link_edge *e, unsigned budget)
 		size = recv(e->fd, &m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
 		if (size < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
-		if (size > 0 && message_take(e, &m, (size_t)size))
-			continue;
-		if (e->fd < 0)
+		if (size <= 0 || !message_take(e, &m, (size_t)size)) {
+			if (e->fd < 0)
+				return;
+			e->counters.bad += size > 0;
+			end(e);
+		}
+		// The end of a session, and a report of all once more, are the work of a turn.
+		if (e->fd < 0 || m.head.kind == TP_SESSION_AGAIN)
 			return;
-		e->counters.bad += size > 0;
-		end(e);
 	}
 }

@@ -104,6 +104,11 @@ static void on_again(void *ctx)
 	turn_streams_again(p->core.turn, proc_now_ns());
 }
 
+static void on_room(void *ctx, uint64_t peers_max)
+{
+	turn_edge_room(((struct process *)ctx)->core.turn, peers_max);
+}
+
 static void on_lost(void *ctx)
 {
 	struct process *p = ctx;
@@ -121,6 +126,7 @@ int process_streams_open(struct process *p)
 		.peer = on_peer,
 		.synced = on_synced,
 		.again = on_again,
+		.room = on_room,
 		.lost = on_lost};
 
 	process_streams_tell(p);

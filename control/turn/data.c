@@ -368,10 +368,15 @@ void turn_relay_reported(struct turn_server *s, uint64_t now_ns, const struct tp
 				   .kind = TP_ORDER_UNLISTEN, .key = r->key, .local = r->local});
 }
 
-void turn_edge_synced(struct turn_server *s, uint64_t peers_max)
+void turn_edge_room(struct turn_server *s, uint64_t peers_max)
 {
 	s->data_max =
 		peers_max > 0 && peers_max < TURN_DATA_MAX ? (uint32_t)peers_max : TURN_DATA_MAX;
+}
+
+void turn_edge_synced(struct turn_server *s, uint64_t peers_max)
+{
+	turn_edge_room(s, peers_max);
 	for (uint32_t i = 0; i < ds_pool_end(&s->data_pool); i++) {
 		struct turn_data *d = ds_pool_at(&s->data_pool, i);
 

@@ -23,7 +23,7 @@ struct fixture {
 	char directory[64];
 	struct link_edge e;
 	int epoll_fd;
-	unsigned opened, closed, synced, again, lost, relays, peers;
+	unsigned opened, closed, synced, rooms, again, lost, relays, peers;
 	uint64_t peers_max;
 	struct tp_session_report last;
 };
@@ -62,6 +62,14 @@ static void on_again(void *ctx)
 	((struct fixture *)ctx)->again++;
 }
 
+static void on_room(void *ctx, uint64_t peers_max)
+{
+	struct fixture *f = ctx;
+
+	f->rooms++;
+	f->peers_max = peers_max;
+}
+
 static void on_lost(void *ctx)
 {
 	((struct fixture *)ctx)->lost++;
@@ -83,7 +91,7 @@ static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	const struct link_edge_handler h = {
-		f, on_opened, on_closed, on_relay, on_peer, on_synced, on_again, on_lost};
+		f, on_opened, on_closed, on_relay, on_peer, on_synced, on_room, on_again, on_lost};
 	struct tp_session_listener l = {.id = 4, .transport = TP_TRANSPORT_TCP};
 
 	strcpy(f->directory, "/tmp/turnpike-edge-XXXXXX");
@@ -107,13 +115,20 @@ static int teardown(void **state)
 	return 0;
 }
 
-static int dial(struct fixture *f)
+static int dial_only(struct fixture *f)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
 
 	strcpy(a.sun_path, f->e.path);
 	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	return fd;
+}
+
+static int dial(struct fixture *f)
+{
+	int fd = dial_only(f);
+
 	link_edge_read(&f->e, 10);
 	assert_true(link_edge_is_up(&f->e));
 	return fd;
@@ -188,6 +203,67 @@ static void reports_arrive(void **state)
 	assert_true(f->lost == 1 && !link_edge_is_up(&f->e) && !f->e.is_synced);
 	assert_int_equal(f->e.expires_s + f->e.last_expires_s, 0);
 	close(dial(f));
+}
+
+// Fault: each SYNCED made this process look at all allocations.
+static void synced_counts_once(void **state)
+{
+	struct message m = message_of(TP_SESSION_SYNCED, 0);
+	struct fixture *f = *state;
+	int fd = dial(f);
+
+	for (unsigned i = 1; i <= 20; i++) {
+		m.head.expires_s = 1800000000 + i;
+		m.head.peers_max = i;
+		say(f, fd, &m);
+		assert_int_equal(f->e.expires_s, 1800000000 + i);
+		assert_int_equal(f->peers_max, i);
+	}
+	assert_true(f->synced == 1 && f->rooms == 19);
+	close(fd);
+	link_edge_read(&f->e, 10);
+	fd = dial(f);
+	say(f, fd, &m);
+	assert_true(f->synced == 2 && f->rooms == 19);
+	close(fd);
+}
+
+static void a_turn_begins_one_report_again(void **state)
+{
+	const struct message m = message_of(TP_SESSION_AGAIN, 0);
+	struct fixture *f = *state;
+	int fd = dial(f);
+
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(send(fd, &m, sizeof(m.head), 0), sizeof(m.head));
+	for (unsigned turn = 1; turn <= 3; turn++) {
+		link_edge_read(&f->e, 10);
+		assert_int_equal(f->again, turn);
+	}
+	close(fd);
+}
+
+// Nor does an edge that begins sessions without a pause: a turn ends one of them, and begins no
+// other.
+static void a_turn_ends_one_session(void **state)
+{
+	struct message m = message_of(TP_SESSION_SYNCED, 0);
+	struct fixture *f = *state;
+	int fds[3] = {dial(f), -1, -1};
+
+	for (unsigned i = 1; i < 3; i++) {
+		fds[i] = dial_only(f);
+		assert_int_equal(send(fds[i], &m, sizeof(m.head), 0), sizeof(m.head));
+	}
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(shutdown(fds[i], SHUT_WR), 0);
+	for (unsigned turn = 1; turn <= 3; turn++) {
+		link_edge_read(&f->e, 10);
+		assert_int_equal(f->lost, turn);
+		assert_int_equal(f->synced, turn - 1);
+	}
+	for (unsigned i = 0; i < 3; i++)
+		close(fds[i]);
 }
 
 static void assert_ends(struct fixture *f, const struct message *m, size_t size)
@@ -372,6 +448,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(reports_arrive, setup, teardown),
+		cmocka_unit_test_setup_teardown(synced_counts_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_turn_ends_one_session, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_turn_begins_one_report_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(wrong_messages_end_the_session, setup, teardown),
 		cmocka_unit_test_setup_teardown(relays_and_peers_are_reported, setup, teardown),
 		cmocka_unit_test_setup_teardown(orders_wait_for_room, setup, teardown),

@@ -14,8 +14,10 @@ struct link_edge_handler {
 	void (*closed)(void *ctx, const struct tp_session_report *r);
 	void (*relay)(void *ctx, const struct tp_session_relay *r);
 	void (*peer)(void *ctx, const struct tp_session_peer *p);
-	// Everything that there is has been reported.
+	// Everything that there is has been reported: once in a session.
 	void (*synced)(void *ctx, uint64_t peers_max);
+	// The edge said so again.
+	void (*room)(void *ctx, uint64_t peers_max);
 	// All that there is will be reported once more, then `synced`: the rest is gone.
 	void (*again)(void *ctx);
 	// The edge is gone, and all connections with it.

@@ -325,11 +325,12 @@ void turn_streams_again(struct turn_server *s, uint64_t now_ns);
 
 // The edge's reports of its sockets for TCP allocations. Drain turn_next afterwards. Once it has
 // reported all, connections that it did not name are forgotten, and it is asked to listen for each
-// TCP allocation; repeating the order does no harm. `peers_max`: connections with peers that it can
-// have; 0: unknown.
+// TCP allocation; repeating the order does no harm. turn_edge_room looks at none.
+// `peers_max`: connections with peers that it can have; 0: unknown.
 void turn_peer_reported(struct turn_server *s, uint64_t now_ns, const struct tp_session_peer *p);
 void turn_relay_reported(struct turn_server *s, uint64_t now_ns, const struct tp_session_relay *r);
 void turn_edge_synced(struct turn_server *s, uint64_t peers_max);
+void turn_edge_room(struct turn_server *s, uint64_t peers_max);
 
 // Expires due objects. At most `budget` timers a call, so that a million of them cause no pause.
 void turn_advance(struct turn_server *s, uint64_t now_ns, unsigned budget);
