@@ -15,6 +15,8 @@ import time
 MONITOR_S = 900
 BOOT_S = 3600
 STILL_S = 40
+# So many periods without work, one after another, are no wait for a disk.
+STILL_PERIODS = 3
 
 
 def connect(path, pid, seconds):
@@ -54,25 +56,34 @@ def run(path, pid, console, seconds):
 
 
 def wanted(pid):
-    """Seconds that the machine's threads have run, or waited for a core of this one."""
-    total = 0
+    """Seconds that each of the machine's threads has run, or waited for a core of this one."""
+    seconds = {}
     for thread in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{thread}/schedstat") as f:
-            total += sum(map(int, f.read().split()[:2]))
-    return total / 1e9
+        try:
+            with open(f"/proc/{pid}/task/{thread}/schedstat") as f:
+                seconds[thread] = sum(map(int, f.read().split()[:2])) / 1e9
+        except OSError:
+            # Those that read files end when there is nothing to read, with all their seconds.
+            pass
+    return seconds
+
+
+def increase(now, before):
+    return sum(max(s - before.get(thread, 0), 0) for thread, s in now.items())
 
 
 def boot(path, pid):
     s = connect(path, pid, STILL_S)
     s.sendall(base64.b64encode(b"true") + b"\n")
-    before = 0
+    before, still = {}, 0
     for _ in range(BOOT_S // STILL_S):
         try:
             until(s, b"\n")
             return 0
         except socket.timeout:
             now = wanted(pid)
-            if now - before < STILL_S / 10:
+            still = still + 1 if increase(now, before) < STILL_S / 10 else 0
+            if still == STILL_PERIODS:
                 return 1
             before = now
     return 1

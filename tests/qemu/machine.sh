@@ -93,6 +93,7 @@ qemu_up()
 {
 	local try
 
+	machine_stalls=0
 	for try in 1 2 3 4 5; do
 		qemu_down
 		qemu_net_up && qemu_boot "$@" || return 1
@@ -174,7 +175,7 @@ qemu_down()
 guest()
 {
 	echo "$*" | python3 "$qemu_here/agent.py" run "$E2E_TMP/agent" "$qemu_pid" \
-		"$E2E_TMP/console.log" 3600
+		"$E2E_TMP/console.log" 7200
 }
 
 # qemu_monitor COMMAND...: for QEMU itself, as "stop", "cont" or "set_link card0 off".

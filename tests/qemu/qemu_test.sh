@@ -139,16 +139,16 @@ case_time()
 	config "{device: \"$(card 0)\", kernel: tp0}" "workers: 1"
 	neighbours_forget
 	e2e_check "forwards" start
-	e2e_stream_open "$E2E_TMP/calls" --streams 3 --rate 10 --peer 10.99.0.13
-	e2e_stream_works "three calls"
+	calls_open
+	works "three calls"
 	guest "date -s '+61 minutes'" > /dev/null
-	e2e_stream_works "the clock an hour ahead: they go on"
+	works "the clock an hour ahead: they go on"
 	guest "date -s '-2 hours'" > /dev/null
-	e2e_stream_works "an hour behind: they go on"
+	works "an hour behind: they go on"
 	qemu_monitor stop
 	sleep 20 # stands still
 	qemu_monitor cont
-	e2e_stream_works "the machine stopped and continued: they go on"
+	works "the machine stopped and continued: they go on"
 	e2e_check "the stream ends" e2e_stream_close
 	left "time"
 }

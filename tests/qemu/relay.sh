@@ -3,6 +3,10 @@
 # are counts, answers and lines of the log; nothing here depends on the machine's speed.
 relay4=10.99.0.1 relay6=fd99::1
 log=/run/dataplane.log
+# Turns of 0.2 s or longer. Each wait is for an event, and ends before if that can't come any more.
+waits=6000
+# Faults of the machine that stood still, not of the relay, so far.
+machine_stalls=0
 
 # Of e2e_stream_open.
 E2E_STREAM_SERVER=$relay4 TP_NS_A=$qemu_name-a TP_NS_B=$qemu_name-b TP_PASSWORD_FILE=
@@ -62,7 +66,7 @@ launch()
 # until_logged PROCESS EVENT: its log has the line; false if the process ends before.
 until_logged()
 {
-	guest "cd /run/t; for i in \$(seq 2400); do
+	guest "cd /run/t; for i in \$(seq $waits); do
 			! grep -q '$2' /run/$1.log || exit 0
 			[ -d /proc/\$(cat $1.pid) ] || exit 1
 			sleep 0.2
@@ -81,7 +85,7 @@ stop()
 {
 	guest "cd /run/t; for p in control dataplane; do
 			pid=\$(cat \$p.pid); kill \$pid
-			for i in \$(seq 2400); do [ ! -d /proc/\$pid ] || sleep 0.2; done
+			for i in \$(seq $waits); do [ ! -d /proc/\$pid ] || sleep 0.2; done
 			! kill -9 \$pid 2> /dev/null || echo \$p did not end
 		done
 		left=\$(nft list tables; ls -A /dev/hugepages; ls -A /dev/shm)
@@ -93,7 +97,7 @@ stop()
 kill_9()
 {
 	guest "cd /run/t; pids=\$(cat ${*/%/.pid}); kill -9 \$pids
-		for i in \$(seq 2400); do kill -0 \$pids 2> /dev/null || exit 0; sleep 0.2; done; exit 1"
+		for i in \$(seq $waits); do kill -0 \$pids 2> /dev/null || exit 0; sleep 0.2; done; exit 1"
 }
 
 # killed PROCESS EVENT: kill -9, and a new start until its log has the line.
@@ -135,15 +139,59 @@ neighbours_forget()
 	done
 }
 
-# stream NAME OPTION...: packets of both directions; nearly all of them must arrive, none changed.
+# Whether the machine's kernel has found a device or a CPU of it standing still since the last
+# question: other programs took this machine's cores, and packets were lost before the relay saw them.
+stood_still()
+{
+	local n
+
+	n=$(guest "dmesg | grep -cE 'NETDEV WATCHDOG|Unit Hang|timed out|self-detected stall|soft lockup'")
+	[ "${n:-0}" -gt "$machine_stalls" ] || return 1
+	machine_stalls=$n
+}
+
+# stream NAME OPTION...: packets of both directions; nearly all of them must arrive, none changed. One
+# that sent too few, since the answer to its first packet came late, is repeated.
 stream()
 {
-	"$E2E_STREAM" run --user demo --password-file "$TP_PASSWORD_FILE" --netns "$TP_NS_A" \
-		--peer-netns "$TP_NS_B" --rate 25 --seconds 6 --drain-ms 4000 "${@:2}" \
-		> "$E2E_TMP/stream.json" 2> "$E2E_TMP/stream.err" || cat "$E2E_TMP/stream.err"
+	local try
+
+	for try in 1 2 3 4 5; do
+		"$E2E_STREAM" run --user demo --password-file "$TP_PASSWORD_FILE" --netns "$TP_NS_A" \
+			--peer-netns "$TP_NS_B" --rate 25 --seconds 6 --drain-ms 20000 "${@:2}" \
+			> "$E2E_TMP/stream.json" 2> "$E2E_TMP/stream.err" || cat "$E2E_TMP/stream.err"
+		if [ "$(e2e_json "$E2E_TMP/stream.json" \
+			"all(r[d]['sent'] > 100 for d in ('up', 'down'))" 2> /dev/null)" = true ]; then
+			[ "$(e2e_json "$E2E_TMP/stream.json" "$nearly_all")" != true ] && stood_still || break
+		fi
+		echo "$1, try $try: the machine was too slow"
+	done
 	e2e_holds "$E2E_TMP/stream.json" "$1" \
-		"all(r[d]['sent'] > 100 and r[d]['received'] > 0.9 * r[d]['sent']
-			and r[d]['corrupt'] == 0 for d in ('up', 'down'))"
+		"all(r[d]['sent'] > 100 and r[d]['corrupt'] == 0 for d in ('up', 'down')) and $nearly_all"
+}
+nearly_all="all(r[d]['received'] > 0.9 * r[d]['sent'] for d in ('up', 'down'))"
+
+# calls_open: three calls, until e2e_stream_close.
+calls_open()
+{
+	e2e_stream_open "$E2E_TMP/calls" --streams 3 --rate 10 --peer 10.99.0.13 --seconds 20000
+}
+
+# works NAME: as e2e_stream_works. A client gives a request up after 39.5 s, and asks again; a refusal
+# stands.
+works()
+{
+	local try
+
+	for try in 1 2 3 4 5 6; do
+		e2e_stream_ask "check 120"
+		echo "$e2e_answer" > "$e2e_report.check"
+		[ "$(e2e_json "$e2e_report.check" \
+			"r['refused'] == 0 and r['unanswered'] + sum(r['silent']) > 0" 2> /dev/null)" = true ] ||
+			break
+	done
+	e2e_holds "$e2e_report.check" "$1" \
+		"r['succeeded'] > 0 and r['refused'] == r['unanswered'] == sum(r['silent']) == 0"
 }
 
 # streams NAME: each way through the relay.
@@ -187,7 +235,7 @@ left()
 
 link_returned()
 {
-	guest "for i in \$(seq 2400); do
+	guest "for i in \$(seq $waits); do
 			! grep port_link $log | tail -n 1 | grep -q up=true || exit 0
 			sleep 0.2
 		done; exit 1"
@@ -196,19 +244,19 @@ link_returned()
 # endured NAME N: calls outlive both processes' kills, and the link of card N off and on.
 endured()
 {
-	e2e_stream_open "$E2E_TMP/calls" --streams 3 --rate 10 --peer 10.99.0.13
-	e2e_stream_works "$1: three calls"
+	calls_open
+	works "$1: three calls"
 	e2e_check "$1: control is killed and starts again" killed control process_started
-	e2e_stream_works "$1: the calls go on"
+	works "$1: the calls go on"
 	e2e_check "$1: the data plane is killed and starts again" killed dataplane segment_attached
-	e2e_stream_works "$1: the calls go on"
+	works "$1: the calls go on"
 	e2e_check "$1: both are killed and start again" both_killed
-	e2e_stream_works "$1: the calls go on"
+	works "$1: the calls go on"
 	qemu_monitor set_link "card$2" off
 	e2e_check "$1: a lost link is reported" until_logged dataplane "port_link.*up=false"
 	qemu_monitor set_link "card$2" on
 	e2e_check "$1: and its return" link_returned
-	e2e_stream_works "$1: the calls go on"
+	works "$1: the calls go on"
 	e2e_check "$1: the stream ends" e2e_stream_close
 	e2e_holds "$E2E_TMP/calls" "$1: nothing was changed" \
 		"all(r[d]['received'] > 0 and r[d]['corrupt'] == 0 for d in ('up', 'down'))"

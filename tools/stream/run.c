@@ -13,6 +13,7 @@
 #define NS_PER_S      1000000000ull
 #define NS_PER_MS     1000000ull
 #define KEEP_EVERY_NS (240 * NS_PER_S)
+#define LATE_NS	      NS_PER_S // for copies
 #define FREE_LIMIT_NS (2 * NS_PER_S)
 // Packets of one flow before the loop does anything else.
 #define SEND_MAX      64u
@@ -253,7 +254,17 @@ static void wait_until(struct sm_run *r, struct pollfd *fds, uint64_t until_ns)
 	(void)ppoll(fds, n, &t, NULL);
 }
 
-// Receives for a while after the last packet was sent, longer while an answer is awaited.
+static bool all_arrived(const struct sm_run *r)
+{
+	for (uint32_t i = 0; i < r->options->streams; i++) {
+		if (sm_flow_lost(&r->streams[i].up) > 0 || sm_flow_lost(&r->streams[i].down) > 0)
+			return false;
+	}
+	return true;
+}
+
+// Receives for a while after the last packet was sent, longer while an answer is awaited. A longer
+// while than LATE_NS is for packets that are missing alone.
 static void run_drain(struct sm_run *r, struct pollfd *fds)
 {
 	uint64_t start_ns = sm_now_ns();
@@ -267,6 +278,8 @@ static void run_drain(struct sm_run *r, struct pollfd *fds)
 		clients_tick(r, now_ns, false);
 		if (now_ns - start_ns >= limit_ns &&
 			(!requests_waiting(r) || now_ns - start_ns >= limit_ns + FREE_LIMIT_NS * 5))
+			return;
+		if (now_ns - start_ns >= LATE_NS && all_arrived(r) && !requests_waiting(r))
 			return;
 		wait_until(r, fds, now_ns + 2 * NS_PER_MS);
 	}
