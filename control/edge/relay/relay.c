@@ -8,8 +8,10 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define EVENTS_MAX 64
-#define METER_NS   (100 * TP_NS_PER_MS)
+#define EVENTS_MAX  64
+#define METER_NS    (100 * TP_NS_PER_MS)
+// Reports of bytes in that time: each costs the control process as much as a request.
+#define METERED_MAX 256u
 
 // ---- common to listeners and peers --------------------------------------------------------------
 
@@ -191,13 +193,27 @@ static void source_event(struct edge_relay *r, struct source *s, uint32_t events
 		peer_event(r, (struct peer *)(void *)s, events);
 }
 
+// Those whose bytes have been reported go to the end, so that all have their turn.
 static void meters_look(struct edge_relay *r)
 {
+	uint32_t room = METERED_MAX;
+
 	if (r->now_ns < r->metered_ns + METER_NS)
 		return;
 	r->metered_ns = r->now_ns;
-	for (struct ds_list *k = r->all.next; k != &r->all; k = k->next)
-		listener_meter(r, DS_CONTAINER(k, struct listener, link));
+	for (struct ds_list *k = r->all.next, *next; k != &r->all && room > 0; k = next) {
+		struct listener *l = DS_CONTAINER(k, struct listener, link);
+
+		next = k->next;
+		if (!ds_list_is_empty(&l->source.due))
+			continue;
+		listener_meter(r, l);
+		if (ds_list_is_empty(&l->source.due))
+			continue;
+		ds_list_del(&l->link);
+		ds_list_add(&r->all, &l->link);
+		room--;
+	}
 }
 
 void edge_relay_poll(struct edge_relay *r, uint64_t now_ns)
