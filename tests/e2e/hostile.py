@@ -58,6 +58,10 @@ def peer_value(address, port):
     return struct.pack("!HHI", 1, port ^ COOKIE >> 16, ip ^ COOKIE)
 
 
+def family_of(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
 class Client:
     """A user of the relay at a port of its own."""
 
@@ -65,7 +69,7 @@ class Client:
         self.user = "%d:%s" % (time.time() + 3600, name)
         self.password = base64.b64encode(
             hmac.new(secret, self.user.encode(), hashlib.sha1).digest()).decode()
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket = socket.socket(family_of(server), socket.SOCK_DGRAM)
         self.socket.connect((server, PORT))
         self.key, self.realm, self.nonce = None, b"", b""
         self.resent = 0
@@ -212,21 +216,45 @@ def attack_nonces(a):
             sock.send(data)
 
 
+def words_sum(data):
+    data += bytes(len(data) % 2)
+    return sum(struct.unpack("!%dH" % (len(data) // 2), data))
+
+
+def spoofed4(source, target, data):
+    """A function that makes the packet from a port."""
+    # The kernel fills in length, id and checksum of the IP header; UDP goes without one.
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, 0, 0, 64, 17, 0, source, target)
+    return lambda port: ip + struct.pack("!HHHH", port, PORT, 8 + len(data), 0) + data
+
+
+def spoofed6(source, target, data):
+    length = 8 + len(data)
+    ip = struct.pack("!IHBB16s16s", 6 << 28, length, 17, 64, source, target)
+    known = words_sum(source + target + data) + 2 * length + 17 + PORT
+
+    def packet(port):
+        total = known + port
+        while total > 0xffff:
+            total = (total & 0xffff) + (total >> 16)
+        return ip + struct.pack("!HHHH", port, PORT, length, ~total & 0xffff or 0xffff) + data
+    return packet
+
+
 def spoof(a, datagrams, rate):
     """From any port of the second user's address, by a raw socket."""
-    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
-    raw.setsockopt(socket.IPPROTO_IP, socket.IP_HDRINCL, 1)
-    source, target = socket.inet_aton(a.own), socket.inet_aton(a.server)
+    family = family_of(a.own)
+    source, target = (socket.inet_pton(family, address) for address in (a.own, a.server))
+    raw = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    make = spoofed6 if family == socket.AF_INET6 else spoofed4
+    packets = [make(source, target, data) for data in datagrams]
     start, sent = time.monotonic(), 0
     while True:
         if sent > (time.monotonic() - start) * rate:
             time.sleep(0.001)
             continue
-        for data in datagrams:
-            # The kernel fills in length, id and checksum of the IP header; UDP goes without one.
-            ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, 0, 0, 64, 17, 0, source, target)
-            udp = struct.pack("!HHHH", random.randrange(1024, 32768), PORT, 8 + len(data), 0)
-            raw.sendto(ip + udp + data, (a.server, 0))
+        for packet in packets:
+            raw.sendto(packet(random.randrange(1024, 32768)), (a.server, 0))
         sent += len(datagrams)
 
 
