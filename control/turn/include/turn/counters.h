@@ -57,7 +57,7 @@
 	X(retransmissions, "retransmitted requests answered again")                                \
 	X(allocations_opened, "allocations made")                                                  \
 	X(allocations_closed, "allocations ended")                                                 \
-	X(path_mtus_learnt, "path MTUs learnt of ICMP errors")                                     \
+	X(path_mtus_learnt, "path MTUs learnt from ICMP errors and black holes")                   \
 	X(path_mtus_share, "path MTUs forgotten early: too many of one client's address or site")  \
 	X(path_mtus_full, "path MTUs forgotten early: too many in all")                            \
 	X(icmp_relayed, "ICMP errors told to clients")                                             \
