@@ -20,6 +20,8 @@ from call.lab import Lab  # noqa: E402
 import pair  # noqa: E402
 from handshake import Watch  # noqa: E402
 
+POST_QUANTUM = "X25519MLKEM768"
+
 
 def flush(args):
     """What the hosts have learnt of the path must not count for the next call."""
@@ -54,6 +56,15 @@ def show_legs(args, before):
             "".join(", to %s %s" % (p["peer"], leg(p)) for p in shown["peers"])), flush=True)
 
 
+def check_group(args, group):
+    """A call of Firefox must use POST_QUANTUM if Firefox offers it, and another group if not."""
+    if args.browser != "firefox":
+        return
+    if group is None or (group == POST_QUANTUM) != (args.post_quantum == "yes"):
+        raise pair.Failed("group %s, %s %s" % (
+            group, POST_QUANTUM, "offered" if args.post_quantum == "yes" else "not offered"))
+
+
 def one(args, lab, number):
     flush(args)
     before = allocations(args)
@@ -68,8 +79,7 @@ def one(args, lab, number):
                               args.credential, args.bytes, watch.stop)
             if number == 1:
                 show_legs(args, before)
-            if args.group and watch.group != args.group:
-                raise pair.Failed("group %s instead of %s" % (watch.group, args.group))
+            check_group(args, watch.group)
         except (pair.Failed, Gone, RuntimeError, TimeoutError, OSError) as error:
             print(f"call {number}: {error}; {watch.text()}", flush=True)
             return False
@@ -88,8 +98,7 @@ def main():
     p.add_argument("--calls", type=int, default=5)
     p.add_argument("--bytes", type=int, default=20 << 20, help="each way")
     p.add_argument("--post-quantum", choices=("yes", "no"), default="yes",
-                   help="of Firefox: whether it offers X25519MLKEM768")
-    p.add_argument("--group", help="of the key exchange, without which a call counts as failed")
+                   help=f"of Firefox: whether it offers {POST_QUANTUM}; the call must use it, or not")
     args = p.parse_args()
     args.credential = pathlib.Path(args.password_file).read_text(encoding="utf-8").strip()
     # The browsers and their profiles go with us.

@@ -7,8 +7,9 @@
 #   narrow_test.sh chromium|firefox
 #
 # NARROW_CALLS=N calls of each kind (default 5); NARROW_LEGS="a b ab" and NARROW_ICMP="told silent"
-# choose kinds. NARROW_POST_QUANTUM=no: Firefox does not offer X25519MLKEM768, with which each of its
-# handshakes must be otherwise. NARROW_HEAL=no: the relay leaves black holes alone.
+# choose kinds. Each call of Firefox must agree on the group X25519MLKEM768; NARROW_POST_QUANTUM=no:
+# Firefox does not offer that group, and each call must agree on another one. NARROW_HEAL=no: the relay
+# leaves black holes alone.
 # TURNPIKE_TEST_SERVER=coturn counts without a verdict: it shows the behaviour of others.
 browser=$1
 . "$(dirname "$0")/../_init.sh"
@@ -61,8 +62,6 @@ calls()
 	local options=(--post-quantum "${NARROW_POST_QUANTUM:-yes}")
 
 	[ "$E2E_SERVER" != turnpike ] || options+=(--relayctl "${relayctl[*]}")
-	[ "$browser" != firefox ] || [ "${NARROW_POST_QUANTUM:-yes}" = no ] ||
-		options+=(--group X25519MLKEM768)
 	python3 "$E2E_TOP/tests/e2e/browser/narrow.py" --lab "$E2E_LAB" --browser "$browser" \
 		--server "$TP_RELAY4" --user demo --password-file "$TP_PASSWORD_FILE" \
 		--netns-a "$TP_NS_A" --netns-b "$TP_NS_B" --netns-net "$TP_NS_NET" --link-net r0 \
