@@ -28,7 +28,11 @@ def run(server):
                                 stdout=sys.stderr).returncode
         if status != 0:
             print(f"rows.py: the test ends with {status} against {server}", file=sys.stderr)
-        return dict(line.rstrip("\n").split("\t") for line in rows)
+        seen = dict(line.rstrip("\n").split("\t") for line in rows)
+    # The table of the page stays as it is.
+    if not seen:
+        sys.exit(f"rows.py: no rows against {server}")
+    return seen
 
 
 def version():
