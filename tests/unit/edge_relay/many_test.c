@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Many TCP allocations that relay at once: reports of their bytes have a rate in all, and each
 // allocation has its turn.
-#include <relay/relay.h>
+#include "told.h"
 
 #include <arpa/inet.h>
-#include <poll.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #define MANY	300u
 #define AT_ONCE 256u // reports of one look
@@ -45,26 +38,9 @@ static void on_part(void *ctx, uint64_t key, uint64_t connection)
 	edge_relay_ended(((struct fixture *)ctx)->r, key, 0, 0);
 }
 
-static struct sockaddr_in sockaddr_of(const struct tp_addr *a)
-{
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = a->port_be};
-
-	memcpy(&at.sin_addr, a->ip, 4);
-	return at;
-}
-
 static struct edge_relay_report told(struct fixture *f)
 {
-	struct pollfd p = {.fd = edge_relay_fd(f->r), .events = POLLIN};
-	struct edge_relay_report report;
-
-	for (unsigned i = 0; i < 100 && !edge_relay_due(f->r, &report); i++) {
-		(void)poll(&p, 1, 1000);
-		edge_relay_poll(f->r, f->now_ns);
-	}
-	assert_true(edge_relay_due(f->r, &report));
-	edge_relay_told(f->r);
-	return report;
+	return told_next(f->r, f->now_ns);
 }
 
 // An allocation at a port that the kernel chooses, with one data connection.

@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Sockets of TCP allocations: real ones on 127.0.0.1, at a time that the test sets.
-#include <relay/relay.h>
+#include "told.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <poll.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #define PEERS_MAX 3u
 #define HANDLE	  0x0000000180000001u
@@ -51,14 +45,6 @@ static void on_part(void *ctx, uint64_t key, uint64_t connection)
 	f->parted_key = key;
 	if (!f->holds)
 		edge_relay_ended(f->r, key, 5, 7);
-}
-
-static struct sockaddr_in sockaddr_of(const struct tp_addr *a)
-{
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = a->port_be};
-
-	memcpy(&at.sin_addr, a->ip, 4);
-	return at;
 }
 
 // A listening socket of the test on a port that the kernel chooses.
@@ -117,19 +103,9 @@ static bool order(struct fixture *f, struct tp_session_order o)
 	return edge_relay_order(f->r, f->now_ns, &o, (const uint8_t *)"hello");
 }
 
-// The next report, as soon as an event brings one.
 static struct edge_relay_report told(struct fixture *f)
 {
-	struct pollfd p = {.fd = edge_relay_fd(f->r), .events = POLLIN};
-	struct edge_relay_report report;
-
-	for (unsigned i = 0; i < 100 && !edge_relay_due(f->r, &report); i++) {
-		(void)poll(&p, 1, 1000);
-		edge_relay_poll(f->r, f->now_ns);
-	}
-	assert_true(edge_relay_due(f->r, &report));
-	edge_relay_told(f->r);
-	return report;
+	return told_next(f->r, f->now_ns);
 }
 
 static struct tp_session_peer told_peer(struct fixture *f, enum tp_peer_state state)
