@@ -70,11 +70,11 @@ const struct section conf_schema_caps = {
 		"passes when all caps of its allocation let it pass; one between two allocations "
 		"counts for both. A cap of several allocations is shared fairly among those that "
 		"want more than there is. Data connections of TCP allocations (RFC 6062) keep to "
-		"the bandwidths alone, by buckets of `turnpike-edge`, and lose nothing: they "
-		"wait. `packet_rate` does not concern them. These buckets and those of the other "
-		"allocations know nothing of each other: where a user, a realm or all have both "
-		"kinds, each kind may take the whole bandwidth, so both together twice as much. "
-		"For a sum that holds, set half of it, or `protocol.tcp_relay: false`.",
+		"the bandwidths alone, and lose nothing: they wait. `packet_rate` does not concern "
+		"them. Their buckets are those of `turnpike-edge`, apart from those of the other "
+		"allocations: where a user, a realm or all have both kinds, each kind may take the "
+		"whole bandwidth, so both together twice as much. A sum that must hold wants half "
+		"of it here, or `protocol.tcp_relay: false`.",
 };
 
 const struct section conf_schema_realm_caps = {

@@ -104,11 +104,11 @@ static const struct rule limits_rules[] = {
 		.max = UINT32_MAX,
 		.initial = "200",
 		.unit = "packets/s",
-		.text = "Requests of strangers (no allocation, no nonce of ours) that one source "
-			"prefix, /32 or /64 (of a /48 16 times as many), gets through, as far as "
-			"the packet path does not answer them, and ClientHellos of DTLS; as many "
-			"above it that are sent again; ten times as many requests with our nonce "
-			"of one address; 0: no limit."},
+		.text = "First contacts that one source prefix (/32 or /64) gets through: requests "
+			"of strangers (no allocation, no nonce of ours) that the packet path does "
+			"not answer itself, and ClientHellos of DTLS. As many more pass when they "
+			"are sent again. A /48 gets 16 times as many through, and an address ten "
+			"times as many requests with our nonce. 0: no limit."},
 	{.key = "user_connections",
 		.type = RULE_U32,
 		RULE_AT(struct conf_limits, user_connections),
