@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Messages of an edge to the control process: each is taken whole, or ends the session. An input is
-// a row of messages, each behind its length of two bytes. Handlers see nothing that the contract
-// forbids; the next session takes a right message.
+// a row of messages, each behind its length of two bytes, without or with MAGIC_KEPT. Handlers see
+// nothing that the contract forbids; the next session takes a right message.
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +18,8 @@
 #include <turnpike/segment.h>
 
 #define MESSAGE_MAX 16384u // longer than any that is right
+// The message has the magic number of the input. Else it gets that of today, so that inputs last.
+#define MAGIC_KEPT  0x8000u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -108,6 +110,7 @@ static void desk_open(struct desk *d)
 					 .relay = on_relay,
 					 .peer = on_peer,
 					 .synced = on_synced,
+					 .room = on_synced,
 					 .again = on_again,
 					 .lost = on_lost},
 				   .epoll_fd = epoll_create1(EPOLL_CLOEXEC),
@@ -150,6 +153,17 @@ static void say_right(struct desk *d)
 	require(d->taken == taken + 1, "a right message is not taken");
 }
 
+static void say_input(struct desk *d, const uint8_t *data, size_t len, bool magic_kept)
+{
+	const uint64_t magic = TP_SESSION_MAGIC;
+	uint8_t message[MESSAGE_MAX];
+
+	memcpy(message, data, len);
+	if (!magic_kept && len >= sizeof(magic))
+		memcpy(message, &magic, sizeof(magic));
+	say(d, message, len);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct desk d;
@@ -157,13 +171,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	log_level_set(LOG_LEVEL_ERROR);
 	desk_open(&d);
 	while (size >= 2) {
-		size_t len = (size_t)data[0] | (size_t)data[1] << 8;
+		size_t word = (size_t)data[0] | (size_t)data[1] << 8;
+		size_t len = word & ~(size_t)MAGIC_KEPT;
 
 		data += 2;
 		size -= 2;
 		len = len < size ? len : size;
 		len = len < MESSAGE_MAX ? len : MESSAGE_MAX;
-		say(&d, data, len);
+		say_input(&d, data, len, (word & MAGIC_KEPT) != 0);
 		data += len;
 		size -= len;
 	}
