@@ -119,8 +119,7 @@
 		"The kernel may pick relay ports for its own sockets; the remedy is named.")       \
 	X(MTU_BLACK_HOLE, "mtu_black_hole", WARNING, 10,                                           \
 		"A way swallows long packets without an ICMP error; their senders are told to "    \
-		"send "                                                                            \
-		"shorter ones.")                                                                   \
+		"send shorter ones, or the relay sends fragments.")                                \
 	X(NEXT_HOP_CHANGED, "next_hop_changed", DEBUG, 20,                                         \
 		"The MAC address of a next hop changed.")                                          \
 	X(NEXT_HOP_UNRESOLVED, "next_hop_unresolved", WARNING, 5,                                  \
