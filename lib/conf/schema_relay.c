@@ -223,9 +223,9 @@ static const struct rule listener_rules[] = {
 		.item = RULE_CIDR,
 		.example = "[10.0.0.0/28]",
 		.text = "For tcp and tls: only these addresses may connect, and each connection "
-			"begins "
-			"with a header of the PROXY protocol, version 1 or 2, that names the "
-			"client."},
+			"begins with a header of the PROXY protocol, version 1 or 2, that names "
+			"the client. The header must come within 5 s, or `edge.handshake_timeout` "
+			"if that is less."},
 	{.key = "names",
 		.type = RULE_LIST,
 		RULE_AT_LIST(struct draft_listener, names),
