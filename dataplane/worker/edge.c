@@ -18,7 +18,8 @@ void worker_edge_apply(
 	stage->edge_out = e->out;
 	stage->edge_slots = e->slots;
 	stage->n_edge = e->rings == NULL ? 0 : rings->n_threads;
-	stage->edge_given = 0;
+	// A wake that is held back outlives the snapshot: its thread sleeps on messages.
+	stage->edge_given &= stage->n_edge == 0 ? 0 : UINT64_MAX >> (64 - stage->n_edge);
 	stage->stream_out = e->stream_out;
 	stage->stream_out_max = e->rings == NULL ? 0 : STAGE_BURST;
 	e->full = 0;

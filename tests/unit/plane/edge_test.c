@@ -187,6 +187,32 @@ static void sleepers_are_woken_seldom(void **state)
 	close(rings.timers[1]);
 }
 
+// The configuration changes while a wake is held back; then the edge is gone.
+static void a_wake_outlives_a_snapshot(void **state)
+{
+	const uint64_t now_ns = TP_NS_PER_S;
+
+	(void)state;
+	rings.timers[1] = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+	assert_true(rings.timers[1] >= 0);
+	sleeps(1, true);
+	stage.edge_given = 2;
+	worker_edge_wake(&edge, &stage, now_ns);
+	assert_true(has_rung(rings.timers[1]));
+	stage.edge_given = 2;
+	worker_edge_wake(&edge, &stage, now_ns + 1);
+	worker_edge_apply(&edge, &stage, &rings);
+	worker_edge_wake(&edge, &stage, now_ns + 50 * TP_NS_PER_US);
+	assert_true(has_rung(rings.timers[1]));
+	close(rings.timers[1]);
+	stage.edge_given = 3;
+	rings.n_threads = 1;
+	worker_edge_apply(&edge, &stage, &rings);
+	assert_int_equal(stage.edge_given, 1);
+	worker_edge_apply(&edge, &stage, NULL);
+	assert_int_equal(stage.edge_given, 0);
+}
+
 static void no_worker_sleeps_on_messages(void **state)
 {
 	(void)state;
@@ -208,6 +234,7 @@ int main(void)
 		cmocka_unit_test_setup(a_thread_that_was_woken_gets_the_core, start),
 		cmocka_unit_test_setup(a_thread_that_hangs_is_not, start),
 		cmocka_unit_test_setup(sleepers_are_woken_seldom, start),
+		cmocka_unit_test_setup(a_wake_outlives_a_snapshot, start),
 		cmocka_unit_test_setup(no_worker_sleeps_on_messages, start),
 	};
 
