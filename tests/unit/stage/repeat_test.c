@@ -6,18 +6,22 @@
 #define ALLOCATE     0x0003u
 #define RATE	     200u
 #define FLOOD_PER_MS 5u // 5,000 per second
+#define PASSES	     8u // of one message above the limit, in ten seconds
 
 struct network {
 	uint8_t family;
 	unsigned first, last; // octets of an address that vary
+	bool one_id;	      // the same transaction id in all packets of the flood
 };
 
 static const struct network networks[] = {
-	{TP_FAMILY_IPV4, 4, 4},	  // one address
-	{TP_FAMILY_IPV4, 3, 4},	  // a /24
-	{TP_FAMILY_IPV6, 15, 16}, // few addresses
-	{TP_FAMILY_IPV6, 8, 16},  // a /64
-	{TP_FAMILY_IPV6, 6, 16},  // a /48
+	{TP_FAMILY_IPV4, 4, 4, false},	 // one address
+	{TP_FAMILY_IPV4, 3, 4, false},	 // a /24
+	{TP_FAMILY_IPV6, 15, 16, false}, // few addresses
+	{TP_FAMILY_IPV6, 8, 16, false},	 // a /64
+	{TP_FAMILY_IPV6, 6, 16, false},	 // a /48
+	{TP_FAMILY_IPV4, 4, 4, true},
+	{TP_FAMILY_IPV6, 15, 16, true},
 };
 
 struct stand {
@@ -75,7 +79,7 @@ static void flood(struct stand *s, unsigned ms)
 		uint8_t txid[12];
 
 		txid_draw(s, txid);
-		ask(s, &from, txid);
+		ask(s, &from, s->network.one_id ? call_txid : txid);
 		if (i % FLOOD_PER_MS == 0)
 			s->call.r->now_ns += TP_NS_PER_MS;
 	}
@@ -168,6 +172,7 @@ static void copies_do_not_count(void **state)
 // Repeated ones have a limit, too, and take nothing of the others.
 static void repeated_ones_have_a_limit(void **state)
 {
+	static uint8_t txids[1000][12];
 	struct tp_addr from[1000], other;
 	unsigned n = 0, m = 0;
 	struct stand s;
@@ -177,15 +182,46 @@ static void repeated_ones_have_a_limit(void **state)
 	s.call.r->now_ns += TP_NS_PER_S - s.call.r->now_ns % TP_NS_PER_S;
 	for (unsigned i = 0; i < 1000; i++) {
 		from[i] = anybody(&s);
-		n += ask(&s, &from[i], call_txid);
+		txid_draw(&s, txids[i]);
+		n += ask(&s, &from[i], txids[i]);
 	}
 	assert_int_equal(n, RATE);
 	s.call.r->now_ns += TP_NS_PER_S;
 	for (unsigned i = 0; i < 1000; i++)
-		m += ask(&s, &from[i], call_txid);
+		m += ask(&s, &from[i], txids[i]);
 	assert_int_equal(m, 2 * RATE);
 	other = relay_addr4("10.77.9.10", 5000);
 	assert_true(ask(&s, &other, call_txid));
+	call_end(&s.call);
+}
+
+// Fault: one client that sent the same request without a pause took both shares of its address.
+static void one_message_leaves_the_second_share(void **state)
+{
+	struct tp_addr loud, quiet;
+	uint8_t txid[12];
+	unsigned passed = 0;
+	struct stand s;
+
+	(void)state;
+	start(&s, &networks[0]);
+	loud = anybody(&s);
+	quiet = anybody(&s);
+	txid_draw(&s, txid);
+	s.call.r->now_ns += TP_NS_PER_S - s.call.r->now_ns % TP_NS_PER_S;
+	for (unsigned ms = 0; ms < 9000; ms++) {
+		bool is_above = ms % 1000 >= RATE;
+
+		passed += ask(&s, &loud, call_txid) && is_above;
+		if (ms % 3000 == 1300)
+			assert_false(ask(&s, &quiet, txid));
+		if (ms % 3000 == 1900)
+			assert_true(ask(&s, &quiet, txid));
+		if (ms % 3000 == 1999)
+			txid_draw(&s, txid);
+		s.call.r->now_ns += TP_NS_PER_MS;
+	}
+	assert_int_equal(passed, PASSES);
 	call_end(&s.call);
 }
 
@@ -196,6 +232,7 @@ int main(void)
 		cmocka_unit_test(challenges_have_no_limit),
 		cmocka_unit_test(copies_do_not_count),
 		cmocka_unit_test(repeated_ones_have_a_limit),
+		cmocka_unit_test(one_message_leaves_the_second_share),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

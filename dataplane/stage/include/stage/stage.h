@@ -132,7 +132,8 @@ struct stage_limiter {
 #define STAGE_CONTACT_ID_LEN 32u
 
 struct stage_contact {
-	uint32_t tag; // 0: never used
+	uint32_t tag : 28; // 0: never used
+	uint32_t passes : 4;
 	uint32_t since_ms;
 };
 
