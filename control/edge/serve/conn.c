@@ -263,12 +263,19 @@ void conn_push(struct conn *c, const uint8_t *data, size_t len)
 	const struct serve_times *times = &t->serve->times;
 	const struct backlog_limits limits = {
 		.age_ns = times->queue_age_ns, .bytes = times->queue_bytes};
-	uint64_t late = c->backlog.lost_late, full = c->backlog.lost_full;
+	uint64_t late, full = c->backlog.lost_full;
 	int rc;
 
 	// A joined one carries the peer's bytes alone.
 	if (c->fd < 0 || c->state == CONN_PASS)
 		return;
+	// A turn may bring more than may wait: a client that reads loses nothing by that.
+	if (!c->writable_wanted && c->backlog.bytes + len > limits.bytes) {
+		conn_flush(c);
+		if (c->fd < 0)
+			return;
+	}
+	late = c->backlog.lost_late; // the flush has counted those before
 	rc = backlog_push(&c->backlog, &limits, t->now_ns, data, len);
 	SERVE_COUNT(t, messages_out, 1);
 	SERVE_COUNT(t, lost_late, c->backlog.lost_late - late);

@@ -392,6 +392,32 @@ static void rings_are_emptied_between_writes(void **state)
 	world_stop(&w);
 }
 
+// A turn brings more for a client than may wait for one.
+static void a_reader_loses_nothing_in_a_turn(void **state)
+{
+	enum { MESSAGES = 3 * 16384 / LEN };
+	uint8_t bytes[MESSAGES * LEN];
+	struct world w = {.unnamed = false};
+	uint64_t connection;
+	int fd;
+
+	(void)state;
+	world_start(&w, "  queue_bytes: 16384\n");
+	fd = begin(&w, &connection);
+	for (uint32_t i = 0; i < MESSAGES; i++) {
+		numbered(bytes, i);
+		world_put(&w, connection, bytes, LEN);
+	}
+	world_turns(&w, (MESSAGES + SERVE_MESSAGES - 1) / SERVE_MESSAGES);
+	assert_int_equal(COUNTER(&w, messages_out), MESSAGES);
+	assert_int_equal(COUNTER(&w, lost_full), 0);
+	assert_int_equal(recv(fd, bytes, sizeof(bytes), MSG_WAITALL), sizeof(bytes));
+	for (uint32_t i = 0; i < MESSAGES; i++)
+		assert_int_equal(tp_load_be32(bytes + (size_t)i * LEN + 8), i);
+	close(fd);
+	world_stop(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -404,6 +430,7 @@ int main(void)
 		cmocka_unit_test(workers_part_again),
 		cmocka_unit_test(floods_are_kept_in_the_kernel),
 		cmocka_unit_test(rings_are_emptied_between_writes),
+		cmocka_unit_test(a_reader_loses_nothing_in_a_turn),
 	};
 
 	return cmocka_run_group_tests(tests, world_setup, world_teardown);
