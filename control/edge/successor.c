@@ -16,6 +16,7 @@
 #define REMEDY	      "restart it instead: its clients connect again"
 #define LOCK_TRIES    50u
 #define LOCK_PAUSE_US 20000u
+#define LEAVE_MS      60000u // the process before, for all that it does when it lets go
 
 static int failed(struct edge *e, const char *problem)
 {
@@ -265,6 +266,22 @@ static int record_take(struct edge *e, struct takeover_record *r)
 	}
 }
 
+// One that has refused closes the channel, as one that dies does, but has said so before: what it
+// said tells, not whether it still takes anything.
+static int yours_receive(struct edge *e)
+{
+	struct takeover_record r;
+	int rc;
+
+	takeover_patience(e->before.fd, LEAVE_MS);
+	(void)takeover_send(e->before.fd, TAKEOVER_TAKEN, NULL, 0, -1);
+	rc = expect(e, TAKEOVER_YOURS, &r);
+	if (rc == 0)
+		takeover_record_free(&r);
+	takeover_patience(e->before.fd, TAKEOVER_STEP_MS);
+	return rc;
+}
+
 static int all_receive(struct edge *e)
 {
 	struct takeover_record r;
@@ -277,13 +294,7 @@ static int all_receive(struct edge *e)
 		rc = record_take(e, &r);
 		takeover_record_free(&r);
 	}
-	if (rc == 1)
-		rc = takeover_send(e->before.fd, TAKEOVER_TAKEN, NULL, 0, -1);
-	if (rc == 0)
-		rc = expect(e, TAKEOVER_YOURS, &r);
-	if (rc == 0)
-		takeover_record_free(&r);
-	return rc;
+	return rc == 1 ? yours_receive(e) : rc;
 }
 
 // As if it had died before: both of the others see its end, and are connected to anew.

@@ -15,8 +15,6 @@
 #include <fdpass/fdpass.h>
 #include <fdpass/listen.h>
 
-#define STEP_MS 5000u
-
 int takeover_listen(char path[TAKEOVER_PATH_SIZE], const char *run_directory, const char *suffix)
 {
 	char name[sizeof(TAKEOVER_SOCKET_NAME) + sizeof(TAKEOVER_LATER)];
@@ -65,7 +63,7 @@ int takeover_connect(const char *run_directory, uid_t user)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	takeover_patience(fd, STEP_MS);
+	takeover_patience(fd, TAKEOVER_STEP_MS);
 	rc = connect(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
 	if (rc == 0)
 		rc = peer_check(fd, user, &uid);
@@ -82,7 +80,7 @@ int takeover_accept(int listen_fd, uid_t *uid)
 	*uid = (uid_t)-1;
 	if (fd < 0)
 		return -errno;
-	takeover_patience(fd, STEP_MS);
+	takeover_patience(fd, TAKEOVER_STEP_MS);
 	rc = peer_check(fd, geteuid(), uid);
 	if (rc == 0)
 		return fd;

@@ -14,6 +14,7 @@ import time
 
 MAGIC = 0x54502D45444745
 HELLO, WELCOME, SOCKET, GO, LINK, DESCRIPTOR, END, TAKEN, YOURS = 1, 2, 3, 4, 5, 6, 9, 10, 11
+REFUSED = 12
 ROLE, SESSION, WAKE, TIMER = 0, 1, 3, 4
 SESSION_MAGIC = 0x5450534534
 NAME = "edge-takeover.sock"
@@ -268,15 +269,18 @@ class Before:
         self.send(WELCOME, struct.pack("=IIII", os.getpid(), 1, 16, 0))
         self.expect(GO)
 
-    def hand(self):
-        """All of it, until the next process has said that it has taken all."""
-        self.greet()
+    def give(self):
         self.send(LINK, struct.pack("=QIIQ", 0, 0, 0, 0))
         for kind in (WAKE, TIMER, ROLE):
             fd = os.eventfd(0) if kind != ROLE else os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o640)
             self.send(DESCRIPTOR, struct.pack("=II", kind, 0), fd)
             os.close(fd)
         self.send(END, struct.pack("=II", 0, 0))
+
+    def hand(self):
+        """All of it, until the next process has said that it has taken all."""
+        self.greet()
+        self.give()
         self.expect(TAKEN)
 
 
@@ -304,6 +308,31 @@ def nothing_fails_after_the_end(stand):
     connected(stand.path("edge-control.sock")).close()
     left = [name for name in os.listdir(stand.path("")) if name.endswith(".next")]
     expect(f"no other name is left: {left}", not left)
+
+
+def one_that_is_refused_serves_nobody(stand):
+    """It was stopped while it got the last of all: the one before has lost patience."""
+    before = Before(stand)
+    after = Edge(stand, "--take-over", starts=False)
+    before.greet()
+    after.process.send_signal(signal.SIGSTOP)
+    before.give()
+    before.send(REFUSED, b"the next process is too slow")
+    before.channel.socket.close()
+    after.process.send_signal(signal.SIGCONT)
+    wait("it ends", lambda: after.process.poll() is not None or after.says("process_started"))
+    expect("it does not serve beside the other", after.process.poll() == 1)
+
+
+def one_that_lets_go_may_be_slow(stand):
+    """Its many connections take longer than a step does."""
+    before = Before(stand)
+    after = Edge(stand, "--take-over", starts=False)
+    before.hand()
+    time.sleep(5.5)
+    os.unlink(stand.path(NAME))
+    before.send(YOURS)
+    after.started()
 
 
 def one_that_dies_leaves_no_session(stand):
@@ -380,6 +409,7 @@ def main():
     failed = 0
     for test in (a_removed_port_ends_at_once, a_late_one_is_served_by_the_last,
                  the_lock_comes_last, nothing_fails_after_the_end,
+                 one_that_is_refused_serves_nobody, one_that_lets_go_may_be_slow,
                  one_that_dies_leaves_no_session,
                  one_that_cannot_start_takes_nothing, workers_have_their_cores, options_are_read):
         with tempfile.TemporaryDirectory() as home:

@@ -12,6 +12,8 @@
 #define TAKEOVER_PATH_SIZE   108u
 // After the name of a socket whose name is still that of the process before.
 #define TAKEOVER_LATER	     ".next"
+// The patience of a new channel.
+#define TAKEOVER_STEP_MS     5000u
 
 // Listens, writing the path, which has the suffix. A descriptor (non-blocking, close-on-exec) or a
 // negative errno.
