@@ -270,13 +270,16 @@ void edge_stop(struct edge *e)
 		serve_counters_read(e->serve, &c);
 	}
 	// The ends of the connections are told, but for those of a process that goes on.
-	if (e->link != NULL && e->stopping && !e->draining)
+	if (e->link != NULL && e->stopping && !e->draining) {
+		edge_relay_poll(e->relay, proc_now_ns());
 		edge_link_tick(e->link, proc_now_ns());
+	}
 	edge_next_close(e);
 	edge_before_close(e);
+	// It orders threads.
+	edge_relay_destroy(e->relay);
 	serve_destroy(e->serve);
 	edge_link_destroy(e->link);
-	edge_relay_destroy(e->relay);
 	tls_tickets_destroy(e->tickets);
 	if (e->signal_fd >= 0)
 		close(e->signal_fd);

@@ -151,6 +151,8 @@ void edge_relay_destroy(struct edge_relay *r)
 {
 	if (r == NULL)
 		return;
+	// First, so that nobody is ordered to end them.
+	relay_ended(r, true);
 	while (!ds_list_is_empty(&r->all))
 		listener_forget(r, DS_CONTAINER(r->all.next, struct listener, link));
 	relay_ended(r, true);

@@ -465,6 +465,30 @@ static void allocation_ends_all(void **state)
 	close(joined);
 }
 
+// The threads that it would order have ended, and told the ends of theirs.
+static void the_end_orders_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct tp_session_order keep = {.kind = TP_ORDER_KEEP};
+	struct tp_session_order join = {.kind = TP_ORDER_JOIN, .connection = HANDLE, .data_len = 5};
+	int joined;
+
+	listening(f);
+	joined = dial(f);
+	join.key = keep.key = told_peer(f, TP_PEER_ARRIVED).key;
+	assert_true(order(f, keep));
+	told_peer(f, TP_PEER_WAITS);
+	assert_true(order(f, join));
+	told_peer(f, TP_PEER_JOINED);
+	edge_relay_ended(f->r, join.key, 5, 7);
+	meter_unref(f->meter);
+	f->meter = NULL;
+	edge_relay_destroy(f->r);
+	f->r = NULL;
+	assert_true(f->parted_key == 0);
+	close(joined);
+}
+
 static void peers_are_bounded(void **state)
 {
 	struct fixture *f = *state;
@@ -556,6 +580,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(unjoined_ones_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(silent_peer_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(allocation_ends_all, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_end_orders_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(peers_are_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(all_pass_to_the_next, setup, teardown),
 	};
