@@ -28,12 +28,18 @@ void tables_ring_remove(struct tables *t, uint32_t object)
 	*l = (struct link){0, 0};
 }
 
+static bool slots_are_few(const struct tables *t)
+{
+	return tables_pool_spare(&t->entries) < 2 || t->records.n_free <= RECORDS_SPARE;
+}
+
 void tables_room_make(struct tables *t)
 {
 	tables_cells_look(t);
-	while ((tables_pool_spare(&t->entries) < 2 || t->buckets.n_free == 0 ||
-		       t->records.n_free <= RECORDS_SPARE || t->hop.pool.n_free == 0) &&
+	while ((slots_are_few(t) || t->buckets.n_free == 0 || t->hop.pool.n_free == 0) &&
 		tables_slots_reap(t, REAP_PORTION) != 0)
+		;
+	while (slots_are_few(t) && tables_last_give_up(t))
 		;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The last bytes of TCP allocations. The edge has their sockets and counts: it tells the sum when
 // the last connection of an ended one is over, which may be after the grace period of its slot. The
-// slot is kept until then, or for a while where no edge tells. A restart finds it by its record.
+// slot is kept until then, or for a while where no edge tells, and never while others have no room.
+// A restart finds it by its record.
 //
 // Kept slots are in two lists, so that no time is stored for each: after WAIT_NS the older one is
 // given up, and the younger one becomes the older.
@@ -78,6 +79,16 @@ void tables_allocation_last(
 		kept_free(t, ref);
 	else
 		t->slot_state[ref] = SLOT_ENDING;
+}
+
+bool tables_last_give_up(struct tables *t)
+{
+	const struct last *l = &t->last;
+	uint32_t slot = l->heads[OLD] != 0 ? l->heads[OLD] : l->heads[YOUNG];
+
+	if (slot != 0)
+		kept_free(t, slot);
+	return slot != 0;
 }
 
 void tables_last_advance(struct tables *t, uint64_t now_ns)

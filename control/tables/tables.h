@@ -230,6 +230,8 @@ void tables_last_keep(struct tables *t, uint32_t slot);
 // Of the store.
 void tables_allocation_last(
 	void *ctx, uint32_t ref, const struct tp_addr *local, uint64_t to_peer, uint64_t to_client);
+// Gives one up, of the older ones where there are any; false: none waits.
+bool tables_last_give_up(struct tables *t);
 // Gives up those that have waited too long.
 void tables_last_advance(struct tables *t, uint64_t now_ns);
 // UINT64_MAX: none waits.
@@ -406,7 +408,8 @@ bool tables_key_exists(const struct tables *t, const struct tp_key *key);
 // The objects of an allocation are in a ring of links, which begins and ends at the allocation.
 void tables_ring_add(struct tables *t, uint32_t allocation, uint32_t object);
 void tables_ring_remove(struct tables *t, uint32_t object);
-// Before slots are taken: refills empty pools with slots that have become free.
+// Before slots are taken: refills empty pools with slots that have become free, or that only wait
+// for their last bytes.
 void tables_room_make(struct tables *t);
 // Counts that no slot is left: -ENOSPC.
 int tables_pool_empty(struct tables *t);

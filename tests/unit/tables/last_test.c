@@ -113,6 +113,26 @@ static void they_are_not_awaited_for_ever(void **state)
 	assert_ended(f, 2, b, 0);
 }
 
+// Fault: ended ones, of which the edge told nothing, had all room for seconds.
+static void they_keep_nobody_out(void **state)
+{
+	struct fixture *f = ((struct world *)*state)->f;
+	uint32_t n = recovery_shape.n_allocations, refs[64];
+
+	assert_true(n <= TP_ARRAY_LEN(refs));
+	for (uint32_t i = 0; i < n; i++)
+		refs[i] = allocate_tcp(f, i);
+	for (uint32_t i = 0; i < n; i++)
+		end(f, refs[i]);
+	fixture_grace(f);
+	assert_int_equal(f->n_ended, 0);
+	// No more than there has to be room for.
+	for (uint32_t i = 0; i < n; i++) {
+		allocate_tcp(f, n + i);
+		assert_int_equal(f->n_ended, i + 1);
+	}
+}
+
 static void they_may_come_after_a_restart(void **state)
 {
 	struct world *w = *state;
@@ -141,6 +161,7 @@ int main(void)
 		TEST(they_may_come_early),
 		TEST(they_come_in_any_order),
 		TEST(they_are_not_awaited_for_ever),
+		TEST(they_keep_nobody_out),
 		TEST(they_may_come_after_a_restart),
 	};
 
