@@ -347,21 +347,36 @@ void turn_peer_reported(struct turn_server *s, uint64_t now_ns, const struct tp_
 		close_order(s, p->key);
 }
 
+static void last_tell(struct turn_server *s, uint64_t ref, const struct tp_session_relay *r)
+{
+	if (s->store.allocation_last != NULL && ref <= UINT32_MAX)
+		s->store.allocation_last(
+			s->store.ctx, (uint32_t)ref, &r->local, r->to_peer, r->to_client);
+}
+
+// The edge has forgotten the port, and tells no end of it.
+static void relay_failed(struct turn_server *s, uint64_t now_ns, struct turn_allocation *a,
+	const struct tp_session_relay *r)
+{
+	uint32_t ref = a->ref;
+
+	turn_allocation_close(s, now_ns, a, TURN_CLOSE_RELAY);
+	last_tell(s, ref, r);
+}
+
 void turn_relay_reported(struct turn_server *s, uint64_t now_ns, const struct tp_session_relay *r)
 {
 	struct turn_allocation *a = turn_data_allocation_at(s, &r->local);
 
 	ds_wheel_start(&s->wheel, turn_seconds(now_ns));
 	if (r->state == TP_RELAY_ENDED) {
-		if (s->store.allocation_last != NULL && r->key <= UINT32_MAX)
-			s->store.allocation_last(s->store.ctx, (uint32_t)r->key, &r->local,
-				r->to_peer, r->to_client);
+		last_tell(s, r->key, r);
 		return;
 	}
 	if (a != NULL && s->store.allocation_octets != NULL)
 		s->store.allocation_octets(s->store.ctx, a->ref, r->to_peer, r->to_client);
 	if (a != NULL && r->state == TP_RELAY_FAILED)
-		turn_allocation_close(s, now_ns, a, TURN_CLOSE_RELAY);
+		relay_failed(s, now_ns, a, r);
 	else if (a == NULL && r->state == TP_RELAY_LISTENS)
 		(void)order(
 			s, &(struct tp_session_order){

@@ -72,6 +72,8 @@ static void listener_that_fails_ends_it(void **state)
 	harness_drain(&f.h);
 	assert_int_equal(f.h.n_closed, 1);
 	assert_int_equal(f.h.reason, TURN_CLOSE_RELAY);
+	// Nobody waits for its last bytes.
+	assert_true(f.h.store.allocations[0].is_last);
 	// One of no allocation is not to be.
 	f.h.n_orders = 0;
 	r.state = TP_RELAY_LISTENS;
