@@ -332,7 +332,7 @@ static bool message_take(struct link_edge *e, struct reports *m, size_t size)
 	return true;
 }
 
-void link_edge_read(struct link_edge *e, unsigned budget)
+bool link_edge_read(struct link_edge *e, unsigned budget)
 {
 	struct reports m;
 
@@ -343,18 +343,19 @@ void link_edge_read(struct link_edge *e, unsigned budget)
 		if (e->fd < 0)
 			adopt(e);
 		if (e->fd < 0)
-			return;
+			return true;
 		size = recv(e->fd, &m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
 		if (size < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
+			return true;
 		if (size <= 0 || !message_take(e, &m, (size_t)size)) {
 			if (e->fd < 0)
-				return;
+				return false;
 			e->counters.bad += size > 0;
 			end(e);
 		}
 		// The end of a session, and a report of all once more, are the work of a turn.
 		if (e->fd < 0 || m.head.kind == TP_SESSION_AGAIN)
-			return;
+			return false;
 	}
+	return true;
 }

@@ -168,7 +168,7 @@ void process_streams_order(struct process *p, const struct turn_out *out)
 
 void process_streams_read(struct process *p)
 {
-	link_edge_read(&p->streams.edge, REPORTS_MAX);
+	p->streams.spent = !link_edge_read(&p->streams.edge, REPORTS_MAX);
 }
 
 bool process_streams_hold(struct process *p, uint64_t now_ns, const struct turn_tuple *from,
@@ -180,7 +180,8 @@ bool process_streams_hold(struct process *p, uint64_t now_ns, const struct turn_
 	if (turn_stream_is_open(p->core.turn, from))
 		return false;
 	// The report was sent before the message.
-	process_streams_read(p);
+	if (!s->spent)
+		process_streams_read(p);
 	if (turn_stream_is_open(p->core.turn, from) || s->edge.is_synced)
 		return false;
 	// The edge has not come back yet since this process began.

@@ -237,9 +237,10 @@ static void a_turn_begins_one_report_again(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(send(fd, &m, sizeof(m.head), 0), sizeof(m.head));
 	for (unsigned turn = 1; turn <= 3; turn++) {
-		link_edge_read(&f->e, 10);
+		assert_false(link_edge_read(&f->e, 10));
 		assert_int_equal(f->again, turn);
 	}
+	assert_true(link_edge_read(&f->e, 10));
 	close(fd);
 }
 
@@ -258,7 +259,7 @@ static void a_turn_ends_one_session(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(shutdown(fds[i], SHUT_WR), 0);
 	for (unsigned turn = 1; turn <= 3; turn++) {
-		link_edge_read(&f->e, 10);
+		assert_false(link_edge_read(&f->e, 10));
 		assert_int_equal(f->lost, turn);
 		assert_int_equal(f->synced, turn - 1);
 	}

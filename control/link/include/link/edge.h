@@ -78,5 +78,7 @@ void link_edge_listeners(struct link_edge *e, uint64_t pair_id,
 // edge there is nobody to obey.
 void link_edge_order(struct link_edge *e, const struct tp_session_order *order, const void *data);
 
-// Accepts, sends all that waits, and takes at most `budget` messages that have come.
-void link_edge_read(struct link_edge *e, unsigned budget);
+// Accepts, sends all that waits, and takes at most `budget` messages that have come. False: one of
+// them was the work of a whole turn, and the next call belongs to another; the edge has reported
+// nothing since.
+bool link_edge_read(struct link_edge *e, unsigned budget);

@@ -84,6 +84,7 @@ struct process_streams {
 		uint64_t since_ns;
 	} held[PROCESS_HELD_MAX];
 	unsigned n_held;
+	bool spent; // the edge has had its share of this turn
 };
 
 struct process_budgets {
@@ -207,7 +208,7 @@ void process_streams_close(struct process *p);
 void process_streams_tell(struct process *p);
 // An order of the TURN server for the edge.
 void process_streams_order(struct process *p, const struct turn_out *out);
-// The edge's socket is readable.
+// The edge's socket is readable: once in a turn of the loop.
 void process_streams_read(struct process *p);
 // Takes a message whose connection may be reported yet. False: it is the caller's to serve.
 bool process_streams_hold(struct process *p, uint64_t now_ns, const struct turn_tuple *from,
