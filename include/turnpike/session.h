@@ -16,7 +16,8 @@
 // control's where it goes out (1 to UINT32_MAX), the edge's where it came in (larger ones). Reports
 // say how something is, so that repeating them does no harm; an end is reported once, and waits for
 // a control process that is away. RELAY comes again when more bytes have passed, about ten times a
-// second, and for the last time after UNLISTEN, when all its peer connections are over.
+// second, less often where more than 256 have some, and for the last time after UNLISTEN, when all
+// its peer connections are over.
 //
 // A connection is reported open before the edge hands on its first message. The end of the socket
 // tells the control process that the edge died, and with it all connections; the edge keeps its

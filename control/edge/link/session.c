@@ -328,13 +328,15 @@ void session_tell_relay(struct edge_link *l)
 	const struct edge_link_relay *r = l->settings.relay;
 	struct session *s = &l->session;
 	struct edge_link_report report;
-	bool full = false;
+	bool full;
 
 	if (r == NULL || s->fd < 0 || !s->listeners_came)
 		return;
 	// The connections that they name come first.
 	session_tell(l);
+	pthread_mutex_lock(&s->mutex);
 	full = s->again;
+	pthread_mutex_unlock(&s->mutex);
 	while (!full && r->due(r->ctx, &report)) {
 		full = !tell_relay(s, &report);
 		if (!full)
