@@ -13,6 +13,7 @@
 #include <proc/start.h>
 
 #define PATIENCE_NS (60 * TP_NS_PER_S) // between finding this process and taking over
+#define TELL_MS	    1000u	       // for the last reports
 
 int edge_next_open(struct edge *e)
 {
@@ -229,12 +230,11 @@ static int all_send(struct edge *e, const struct serve_next *to)
 
 static void leave(struct edge *e, const struct serve_next *to)
 {
-	static struct edge_link_parts told;
 	unsigned n = serve_leave(e->serve, to);
 
 	edge_relay_leave(e->relay);
-	// The ends of DTLS and of joined connections are told.
-	(void)edge_link_hand(e->link, &told);
+	// The ends of DTLS and of joined connections, which may be more than the socket takes.
+	(void)edge_link_tell(e->link, TELL_MS);
 	ctl_server_destroy(e->ctl);
 	e->ctl = NULL;
 	close(e->next_listen_fd);

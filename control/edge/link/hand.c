@@ -4,7 +4,9 @@
 #include "state.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 // ---- the process before -------------------------------------------------------------------------
@@ -22,13 +24,49 @@ static bool relay_is_told(const struct edge_link *l)
 	return r == NULL || !r->due(r->ctx, &report);
 }
 
-bool edge_link_hand(struct edge_link *l, struct edge_link_parts *out)
+// As far as the socket takes it. Without a control process there is nothing to be told.
+static bool all_tell(struct edge_link *l)
 {
 	struct session *s = &l->session;
 	bool told;
 
 	session_tell_relay(l);
 	session_tell(l);
+	pthread_mutex_lock(&s->mutex);
+	told = s->fd < 0 || !s->listeners_came || (s->first_dirty == NULL && relay_is_told(l));
+	pthread_mutex_unlock(&s->mutex);
+	return told;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+bool edge_link_tell(struct edge_link *l, unsigned ms)
+{
+	uint64_t end_ms = now_ms() + ms;
+	struct pollfd p = {.fd = l->session.fd, .events = POLLOUT};
+
+	while (!all_tell(l)) {
+		uint64_t now = now_ms();
+
+		if (now >= end_ms || (p.revents & (POLLERR | POLLHUP)) != 0)
+			return false;
+		(void)poll(&p, 1, (int)(end_ms - now));
+	}
+	return true;
+}
+
+bool edge_link_hand(struct edge_link *l, struct edge_link_parts *out)
+{
+	struct session *s = &l->session;
+	// The next process has no report of what it takes over.
+	bool told = all_tell(l);
+
 	*out = (struct edge_link_parts){.session_fd = -1,
 		.waking_fd = l->waking.fd,
 		.wake_fd = l->waking.wake_fd,
@@ -45,8 +83,6 @@ bool edge_link_hand(struct edge_link *l, struct edge_link_parts *out)
 		out->n_listeners = s->n_listeners;
 		memcpy(out->listeners, s->listeners, s->n_listeners * sizeof(s->listeners[0]));
 	}
-	// The next process has no report of what it takes over.
-	told = s->fd < 0 || !s->listeners_came || (s->first_dirty == NULL && relay_is_told(l));
 	pthread_mutex_unlock(&s->mutex);
 	return told;
 }

@@ -2,9 +2,11 @@
 // The link passes from one process to the next.
 #include "stand.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -207,6 +209,55 @@ static void a_control_that_does_not_read_is_waited_for(void **state)
 	stand_edge_kill(s);
 }
 
+#define REPORTS 4000u // more than the socket takes
+
+static bool are_due(void *ctx, struct edge_link_report *report)
+{
+	*report = (struct edge_link_report){.kind = TP_SESSION_PEER};
+	return *(unsigned *)ctx > 0;
+}
+
+static void on_told(void *ctx)
+{
+	(*(unsigned *)ctx)--;
+}
+
+static void *control_reads(void *arg)
+{
+	const struct stand *s = arg;
+	uint8_t bytes[256];
+
+	for (unsigned n = 0; n < REPORTS;)
+		n += recv(s->control_fd, bytes, sizeof(bytes), 0) > 0;
+	return NULL;
+}
+
+// Its last reports, in one go: nobody tells the rest.
+static void a_control_that_reads_is_told_all(void **state)
+{
+	unsigned due = 0;
+	const struct edge_link_relay relay = {
+		.ctx = &due, .begin = on_call, .due = are_due, .told = on_told};
+	struct stand *s = *state;
+	pthread_t control;
+
+	s->relay = &relay;
+	stand_start(s, 2);
+	due = REPORTS;
+	assert_false(edge_link_tell(s->link, 20));
+	assert_true(due > 0);
+	assert_int_equal(pthread_create(&control, NULL, control_reads, s), 0);
+	assert_true(edge_link_tell(s->link, 60000));
+	assert_int_equal(due, 0);
+	pthread_join(control, NULL);
+	// One that has died is not waited for.
+	stand_control_kill(s);
+	due = REPORTS;
+	assert_false(edge_link_tell(s->link, UINT32_MAX / 2));
+	s->relay = NULL;
+	stand_edge_kill(s);
+}
+
 static void parts_that_do_not_fit_are_refused(void **state)
 {
 	static struct edge_link_parts parts;
@@ -233,6 +284,8 @@ int main(void)
 			a_death_is_followed_by_all_reports, stand_setup, stand_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_control_that_does_not_read_is_waited_for, stand_setup, stand_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_control_that_reads_is_told_all, stand_setup, stand_teardown),
 		cmocka_unit_test_setup_teardown(
 			parts_that_do_not_fit_are_refused, stand_setup, stand_teardown),
 	};

@@ -189,6 +189,8 @@ struct edge_link_parts {
 // Tells the control process all that is due, and shows the parts, whose descriptors stay the
 // link's. False: it does not read; the parts are of no use now.
 bool edge_link_hand(struct edge_link *l, struct edge_link_parts *out);
+// Tells it all that is due, and waits so long at most until it has read enough. False: it has not.
+bool edge_link_tell(struct edge_link *l, unsigned ms);
 // Lets go of all that the next process has: neither of the other two is told anything. From then
 // on connections can only be closed, and edge_link_tick must not be called; no thread may watch its
 // descriptor any more.
