@@ -6,6 +6,7 @@
 #define WINDOWS_PER_S	   100u	  // 10 ms
 #define AWAKE_PART	   3u / 4u
 #define WORNS_PER_S	   10u // 100 ms
+#define FRUITLESS_MAX	   4u
 
 void worker_pace_init(struct worker_pace *p, uint64_t hz, uint64_t now)
 {
@@ -18,6 +19,11 @@ void worker_pace_init(struct worker_pace *p, uint64_t hz, uint64_t now)
 		.woken = now};
 }
 
+static uint64_t shared_spin(const struct worker_pace *p)
+{
+	return p->fruitless < FRUITLESS_MAX ? p->shared_spin : 0;
+}
+
 bool worker_pace_sleeps(struct worker_pace *p, uint64_t now, bool shared)
 {
 	if (p->idle_since == 0)
@@ -25,15 +31,24 @@ bool worker_pace_sleeps(struct worker_pace *p, uint64_t now, bool shared)
 	if (now - p->since >= p->window) {
 		p->since = now;
 		p->slept = 0;
+		// Another try in each window.
+		if (p->fruitless == FRUITLESS_MAX)
+			p->fruitless--;
 	}
-	return now - p->idle_since >= (shared ? p->shared_spin : p->spin) ||
-	       now - p->since - p->slept >= p->awake;
+	if (now - p->idle_since < (shared ? shared_spin(p) : p->spin))
+		return now - p->since - p->slept >= p->awake;
+	if (shared && p->fruitless < FRUITLESS_MAX)
+		p->fruitless++;
+	return true;
 }
 
 void worker_pace_slept(struct worker_pace *p, uint64_t from, uint64_t now)
 {
 	p->slept += now - from;
 	p->woken = now;
+	// Polling for as long would have found it.
+	if (now - from < p->shared_spin)
+		p->fruitless = 0;
 	// It goes on looking as long as before it slept: packets mostly follow each other.
 	p->idle_since = 0;
 }

@@ -7,6 +7,11 @@
 // all goes on with the ordinary priority until it sleeps again, so neither the kernel's threads nor
 // its limit for real-time threads ever stand against it.
 //
+// Where packets come less often than it polls beside other programs, polling only keeps the core
+// from programs that may be the very senders. After some times in vain the worker sleeps at its
+// first empty poll, until one sleep is so short that polling would have paid, and tries once a
+// window.
+//
 // Spans and points are cycles of the time stamp counter. Used by the worker's thread alone.
 #pragma once
 
@@ -22,6 +27,7 @@ struct worker_pace {
 	uint64_t slept;	     // in this window
 	uint64_t woken;	     // end of the last sleep
 	uint64_t idle_since; // first empty poll; 0: the last one was not empty
+	uint32_t fruitless;  // times in a row that it polled for shared_spin in vain
 };
 
 void worker_pace_init(struct worker_pace *p, uint64_t hz, uint64_t now);
@@ -42,5 +48,7 @@ static inline bool worker_pace_worn(const struct worker_pace *p, uint64_t now)
 // A poll that was not empty.
 static inline void worker_pace_busy(struct worker_pace *p)
 {
+	if (p->idle_since != 0)
+		p->fruitless = 0;
 	p->idle_since = 0;
 }
