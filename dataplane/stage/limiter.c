@@ -2,18 +2,12 @@
 // Rate limit of first contacts per source prefix: a small set-associative cache of counters per
 // second.
 #include "burst.h"
+#include "prefix.h"
 
 #include <turnpike/siphash.h>
 
-// The prefix that one holder of many addresses has: a /32, or the /64 of an IPv6 subnet. A site has
-// 65,536 of these, its /48, and more of the rate.
-#define SITE_LEN    6u
+// The rate of a site, to that of a subnet.
 #define SITE_FACTOR 16u
-
-static unsigned prefix_len(const struct tp_addr *a)
-{
-	return a->family == TP_FAMILY_IPV4 ? 4 : 8;
-}
 
 // Eviction priority of a slot: unused ones first, then those of a second long past, then those that
 // counted least.
@@ -54,6 +48,6 @@ bool stage_limiter_pass(struct stage_worker *w, const struct tp_addr *source,
 	if (rate == 0)
 		return true;
 	return prefix_pass(w, source, prefix_len(source), kind, rate, now_s) &&
-	       (source->family == TP_FAMILY_IPV4 ||
-		       prefix_pass(w, source, SITE_LEN, kind, (uint64_t)rate * SITE_FACTOR, now_s));
+	       (source->family == TP_FAMILY_IPV4 || prefix_pass(w, source, PREFIX_SITE_LEN, kind,
+							    (uint64_t)rate * SITE_FACTOR, now_s));
 }

@@ -6,6 +6,7 @@
 // reaches. So a client waits for one retransmission as long as the set has room: about 30,000
 // refusals a worker. A flood that sends many messages twice takes the second share, too.
 #include "burst.h"
+#include "prefix.h"
 
 #include <turnpike/siphash.h>
 
@@ -17,8 +18,6 @@
 // to others.
 #define PASSES_MAX 8u
 
-#define SUBNET_LEN 8u
-
 // No padding. The prefix is that of the share: ports and addresses in it cost a flood of one
 // message nothing, and the id is each client's own.
 struct contact {
@@ -29,7 +28,7 @@ struct contact {
 };
 TP_ASSERT_SIZE(struct contact, 56);
 
-// What is known of one that was refused LEAST_MS ago or longer; else NULL, and it is remembered.
+// The contact, if it was refused LEAST_MS ago or longer. Else NULL; a new one is remembered.
 static struct stage_contact *refused_before(
 	struct stage_worker *w, const struct contact *c, uint32_t now_ms)
 {
@@ -59,7 +58,7 @@ bool stage_first_pass(struct stage_worker *w, const struct tp_addr *source, uint
 
 	if (stage_limiter_pass(w, source, LIMITER_FIRST, rate, now_s))
 		return true;
-	memcpy(c.prefix.ip, source->ip, source->family == TP_FAMILY_IPV4 ? 4 : SUBNET_LEN);
+	memcpy(c.prefix.ip, source->ip, prefix_len(source));
 	memcpy(c.id, id, id_len < sizeof(c.id) ? id_len : sizeof(c.id));
 	known = refused_before(w, &c, (uint32_t)(now_ns / TP_NS_PER_MS));
 	if (known == NULL || known->passes == PASSES_MAX ||

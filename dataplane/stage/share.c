@@ -7,6 +7,7 @@
 // A bucket is the time at which it is full again, in sets of four; the fullest gives way, so a
 // client above its share stays known. Forgotten ones are full.
 #include "burst.h"
+#include "prefix.h"
 
 #include <turnpike/siphash.h>
 
@@ -19,8 +20,6 @@
 // IPv6 subnets and sites, to their addresses.
 #define SUBNET_FACTOR	4u
 #define SITE_FACTOR	16u
-#define SUBNET_LEN	8u
-#define SITE_LEN	6u
 // Requests that a client needs for an allocation, and some to spare.
 #define NEW_REQUESTS	4u
 
@@ -132,8 +131,8 @@ static bool address_take(struct stage_worker *w, const struct share_key *client,
 
 	return network_take(w, client, SHARE_ADDRESS, tp_family_ip_len(family), address, now_us) &&
 	       (family == TP_FAMILY_IPV4 ||
-		       (network_take(w, client, SHARE_SUBNET, SUBNET_LEN, subnet, now_us) &&
-			       network_take(w, client, SHARE_SITE, SITE_LEN, site, now_us)));
+		       (network_take(w, client, SHARE_SUBNET, PREFIX_SUBNET_LEN, subnet, now_us) &&
+			       network_take(w, client, SHARE_SITE, PREFIX_SITE_LEN, site, now_us)));
 }
 
 // Its share of the ring says nothing of it: many 5-tuples can be just within theirs all the time.
@@ -199,7 +198,7 @@ bool stage_share_icmp(struct stage_worker *w, const struct tp_addr *source, uint
 	struct share_key key = {.kind = SHARE_ICMP};
 
 	key.source.family = source->family;
-	memcpy(key.source.ip, source->ip, source->family == TP_FAMILY_IPV4 ? 4 : SUBNET_LEN);
+	memcpy(key.source.ip, source->ip, prefix_len(source));
 	return share_take(w, &key, &icmp_share, 1, (uint32_t)(now_ns / TP_NS_PER_US)) != 0;
 }
 

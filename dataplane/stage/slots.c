@@ -3,19 +3,17 @@
 // faster than a thread takes them must leave slots to other clients, whose answers are sent once.
 // Counts are exact but for addresses that meet in a hash; no time is in them, so nobody is slowed
 // down where the thread keeps up.
+#include "prefix.h"
 #include "stream.h"
 
 #include <turnpike/siphash.h>
 
 // An address may have three times the slots that are left: alone three quarters.
-#define SHARE	   3u
-#define SUBNET_LEN 8u
+#define SHARE 3u
 
 uint8_t stage_slots_owner(const struct stage_worker *w, const struct tp_addr *client)
 {
-	unsigned len = client->family == TP_FAMILY_IPV4 ? 4 : SUBNET_LEN;
-
-	return (uint8_t)tp_siphash13(w->limiter_key, client->ip, len);
+	return (uint8_t)tp_siphash13(w->limiter_key, client->ip, prefix_len(client));
 }
 
 // Slots that the thread has taken are nobody's. The edge is not trusted with its tail, and another
