@@ -86,8 +86,7 @@ bool edge_options_parse(struct edge_options *o, int argc, char **argv, int *stat
 		return false;
 	if (o->config == NULL) {
 		fputs("turnpike-edge: --config FILE is missing: without a file there is no "
-		      "listener "
-		      "of tcp, tls or dtls\n",
+		      "listener of tcp, tls or dtls\n",
 			stderr);
 		return false;
 	}

@@ -266,8 +266,8 @@ static int record_take(struct edge *e, struct takeover_record *r)
 	}
 }
 
-// One that has refused closes the channel, as one that dies does, but has said so before: what it
-// said tells, not whether it still takes anything.
+// A process before that refuses says so, and then closes the channel as a dead one does. So its
+// last word is read, even where TAKEN can no longer be sent.
 static int yours_receive(struct edge *e)
 {
 	struct takeover_record r;

@@ -146,8 +146,8 @@ static bool is_news(const struct turn_leg *leg, uint32_t mtu, uint32_t until_s)
 	       (mtu == leg->mtu && until_s > leg->until_s + FRESH_S);
 }
 
-// Beyond a share its own oldest is forgotten early, beyond the memory that of who has most: so
-// there is always room for clients that have little.
+// A client above its share loses its own oldest value. Where the memory is full, an owner of most
+// loses his oldest: so there is always room for clients that have little.
 static void room_make(struct turn_server *s, const struct tp_addr *client)
 {
 	const struct turn_mtu_owner *owner = turn_mtu_owner_of(&s->mtus.shares, client);
