@@ -188,12 +188,20 @@ static bool on_is_broadcast(void *ctx, const struct tp_addr *peer)
 	return net_mirror_is_broadcast(p->link.hops.mirror, peer);
 }
 
+static bool on_is_host(void *ctx, const struct tp_addr *peer)
+{
+	const struct process *p = ctx;
+
+	return net_mirror_address_owner(p->link.hops.mirror, peer) != 0;
+}
+
 static int server_make(struct process *p)
 {
 	const struct turn_env env = {
 		.ctx = p,
 		.random = on_random,
 		.is_broadcast = on_is_broadcast,
+		.is_host = on_is_host,
 	};
 	struct turn_store store = tables_store(p->link.tables);
 

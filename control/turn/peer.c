@@ -99,6 +99,19 @@ static bool is_broadcast(
 	return true;
 }
 
+// An address of this host that is none of the relay's: by TCP its services would take the relay for
+// a client on the host itself.
+static bool is_host(
+	const struct turn_server *s, const struct tp_addr *peer, struct policy_decision *why)
+{
+	const struct turn_env *env = &s->random.env;
+
+	if (env->is_host == NULL || !env->is_host(env->ctx, peer))
+		return false;
+	*why = policy_host(peer);
+	return true;
+}
+
 // The relayed ports of a relay address, and what is opened. A permission names no port.
 static bool own_check(
 	const struct turn_server *s, const struct turn_local *local, bool with_port, uint16_t port)
@@ -120,7 +133,7 @@ static bool is_allowed(const struct turn_server *s, const struct policy *policy,
 	if (local != NULL && own_check(s, local, with_port, port))
 		return true;
 	return policy_judge(policy, peer, why) == POLICY_ALLOWED && local == NULL &&
-	       (!with_port || port != 0) && !is_broadcast(s, peer, why);
+	       (!with_port || port != 0) && !is_broadcast(s, peer, why) && !is_host(s, peer, why);
 }
 
 // Counts a peer that a policy under trial would deny.

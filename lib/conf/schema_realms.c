@@ -141,7 +141,8 @@ const struct section conf_schema_peers = {
 		"range, which has to be named itself. Some can't be opened at all: unspecified, "
 		"loopback, multicast and broadcast addresses, IPv6 addresses that hold a denied "
 		"IPv4 "
-		"address, and the relay's own addresses beyond its live relayed ports.",
+		"address, other addresses of this host, and the relay's own addresses beyond its "
+		"live relayed ports.",
 };
 
 static const struct rule policy_rules[] = {

@@ -278,14 +278,24 @@ enum policy_extent policy_ports(
 	return d.verdict == POLICY_ALLOWED ? POLICY_PORTS_ALL : POLICY_PORTS_NONE;
 }
 
-struct policy_decision policy_broadcast(const struct tp_addr *peer)
+static struct policy_decision never(const struct tp_addr *peer, const char *reason)
 {
 	return (struct policy_decision){
 		.verdict = POLICY_DENIED,
 		.origin = POLICY_BY_NEVER,
 		.rule = text_cidr_make(peer, (uint8_t)(8 * tp_family_ip_len(peer->family))),
-		.reason = "the broadcast address of a network of this host",
+		.reason = reason,
 	};
+}
+
+struct policy_decision policy_broadcast(const struct tp_addr *peer)
+{
+	return never(peer, "the broadcast address of a network of this host");
+}
+
+struct policy_decision policy_host(const struct tp_addr *peer)
+{
+	return never(peer, "an address of this host");
 }
 
 const char *policy_decision_format(const struct policy_decision *d, char *buf, size_t size)

@@ -106,6 +106,34 @@ static void broadcast_is_no_peer(void **state)
 	harness_stop(&h);
 }
 
+static bool is_8_8_4_4(void *ctx, const struct tp_addr *peer)
+{
+	(void)ctx;
+	return tp_load_be32(peer->ip) == 0x08080404;
+}
+
+// A service of this host at an address that the configuration does not name would take the relay,
+// which is on the same host, for a client that it trusts.
+static void address_of_the_host_is_no_peer(void **state)
+{
+	const struct tp_addr host = tp_addr_ipv4(0x08080404, 9);
+	struct turn_explanation told = {0};
+	struct harness h;
+	struct client c;
+
+	(void)state;
+	harness_init(&h);
+	h.env.is_host = is_8_8_4_4;
+	start(&h, &c);
+	assert_int_equal(client_permit(&h, &c, &host), 403);
+	assert_int_equal(h.refusal.why.origin, POLICY_BY_NEVER);
+	assert_int_equal(client_bind(&h, &c, 0x4000, &host), 403);
+	assert_int_equal(turn_peer_explain(h.s, 0, NULL, &host, &told), 0);
+	assert_false(told.allowed);
+	assert_string_equal(told.why.reason, "an address of this host");
+	harness_stop(&h);
+}
+
 // One IP address for both, told apart by the port.
 static void listener_may_be_relay(void **state)
 {
@@ -131,6 +159,7 @@ int main(void)
 		cmocka_unit_test(local_peers_are_allowed),
 		cmocka_unit_test(policy_decides),
 		cmocka_unit_test(broadcast_is_no_peer),
+		cmocka_unit_test(address_of_the_host_is_no_peer),
 		cmocka_unit_test(listener_may_be_relay),
 	};
 

@@ -24,6 +24,8 @@ struct turn_env {
 	// Whether packets to the address go to every host of a link: the directed broadcast address
 	// of a network that this host is on. NULL: none is known.
 	bool (*is_broadcast)(void *ctx, const struct tp_addr *peer);
+	// Whether this host has the address, the relay's own or not. NULL: none is known.
+	bool (*is_host)(void *ctx, const struct tp_addr *peer);
 };
 
 // How the longest packet of a leg is known.

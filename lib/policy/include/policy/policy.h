@@ -89,6 +89,8 @@ enum policy_extent policy_ports(
 
 // The decision about the broadcast address of a network of this host, which the caller knows.
 struct policy_decision policy_broadcast(const struct tp_addr *peer);
+// The decision about an address of this host that is none of the relay's, which the caller knows.
+struct policy_decision policy_host(const struct tp_addr *peer);
 
 // "denied: in 10.0.0.0/8, private (RFC 1918); peers.allow opens it", "denied: in 0.0.0.0/0:25,
 // peers.deny". Returns buf, always terminated.
