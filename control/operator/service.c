@@ -17,22 +17,66 @@
 #define NAME_MAX_LEN  256u
 #define PASSWORD_SIZE 64u
 
-// One address once, IPv4 first: most clients try them in turn.
+// NULL: clients know it by its address alone.
+static const char *first_name(const struct conf_listener *listener)
+{
+	for (size_t i = 0; i < listener->n_names; i++) {
+		if (listener->names[i][0] != '*')
+			return listener->names[i];
+	}
+	return NULL;
+}
+
+// RFC 7065. A certificate is for a name rather than for an address.
+static json_t *uri_make(const struct conf_listener *listener, const struct turn_listener *l)
+{
+	bool secure = l->transport == TP_TRANSPORT_TLS || l->transport == TP_TRANSPORT_DTLS;
+	const char *scheme = secure ? "turns" : "turn";
+	const char *transport = l->transport == TP_TRANSPORT_TCP || l->transport == TP_TRANSPORT_TLS
+					? "tcp"
+					: "udp";
+	const char *name = first_name(listener);
+	char buf[TEXT_ADDR_SIZE];
+
+	if (name != NULL)
+		return json_sprintf("%s:%s:%u?transport=%s", scheme, name,
+			(unsigned)tp_addr_port(&l->advertised), transport);
+	return json_sprintf(
+		"%s:%s?transport=%s", scheme, text_addr_format(&l->advertised, buf), transport);
+}
+
+// A mapped address or a name may be that of several listeners.
+static void uri_add(json_t *list, json_t *uri)
+{
+	json_t *other;
+	size_t i;
+
+	json_array_foreach(list, i, other)
+	{
+		if (json_equal(other, uri)) {
+			json_decref(uri);
+			return;
+		}
+	}
+	json_array_append_new(list, uri);
+}
+
+// Of the listeners that take the file's own realm and clients themselves. IPv4 first: most clients
+// try them in turn.
 static json_t *uris_make(const struct operator_desk *op)
 {
 	static const uint8_t families[] = {TP_FAMILY_IPV4, TP_FAMILY_IPV6};
-	const struct turn_conf *t = &op->sources.settings->turn;
+	const struct settings *s = op->sources.settings;
 	json_t *list = json_array();
 
 	for (size_t f = 0; f < TP_ARRAY_LEN(families); f++) {
-		for (size_t i = 0; i < t->n_listeners; i++) {
-			char buf[TEXT_ADDR_SIZE];
+		for (size_t i = 0; i < s->turn.n_listeners; i++) {
+			const struct conf_listener *listener = &s->conf->listeners[i];
+			const struct turn_listener *l = &s->turn.listeners[i];
 
-			if (t->listeners[i].advertised.family != families[f])
-				continue;
-			json_array_append_new(
-				list, json_sprintf("turn:%s?transport=udp",
-					      text_addr_format(&t->listeners[i].advertised, buf)));
+			if (l->advertised.family == families[f] && l->realm == 0 &&
+				listener->n_proxies == 0)
+				uri_add(list, uri_make(listener, l));
 		}
 	}
 	return list;

@@ -86,14 +86,14 @@ static void file_write(const struct desk *d, const char *name, const char *text)
 	fclose(f);
 }
 
-static void settings_make(struct desk *d)
+static void settings_make(struct desk *d, const char *config)
 {
 	struct conf_request request = {.role = CONF_FOR_CONTROL, .path = d->config};
 	struct conf_errors errs = {0};
 	struct conf *conf = NULL;
 
 	file_write(d, "secret", "0123456789abcdef0123456789abcdef\n");
-	file_write(d, "desk.yaml", CONFIG);
+	file_write(d, "desk.yaml", config);
 	snprintf(d->config, sizeof(d->config), "%s/desk.yaml", d->place.directory);
 	if (conf_load(&request, &conf, &errs) < 0)
 		fail_msg("%s: %s", errs.items[0].key, errs.items[0].problem);
@@ -201,13 +201,18 @@ static void allocation_make(struct desk *d)
 
 struct desk *desk_make(bool live)
 {
+	return desk_make_of(CONFIG, live);
+}
+
+struct desk *desk_make_of(const char *config, bool live)
+{
 	struct desk *d = calloc(1, sizeof(*d));
 
 	assert_non_null(d);
 	d->now_ns = 1000 * TP_NS_PER_S;
 	d->mac_word = tp_next_hop_pack((const uint8_t[]){2, 0, 0, 0, 0, 1}, 0);
 	scratch_place_make(&d->place);
-	settings_make(d);
+	settings_make(d, config);
 	server_make(d);
 	state_make(d);
 	link_make(d);
@@ -265,6 +270,16 @@ void desk_second(struct desk *d)
 
 json_t *desk_ask(struct desk *d, const char *command, json_t *arguments)
 {
+	bool failed;
+	json_t *rows = desk_try(d, command, arguments, &failed);
+
+	if (failed)
+		fail_msg("%s: %s", command, json_string_value(json_object_get(rows, "message")));
+	return rows;
+}
+
+json_t *desk_try(struct desk *d, const char *command, json_t *arguments, bool *failed)
+{
 	struct ctl_call call = {.command = ctl_command_find(command),
 		.arguments = arguments == NULL ? json_object() : arguments,
 		.now_ns = d->now_ns,
@@ -287,10 +302,8 @@ json_t *desk_ask(struct desk *d, const char *command, json_t *arguments)
 			json_decref(call.result);
 			call.result = NULL;
 		}
-		if (call.failed)
-			fail_msg("%s: %s", command,
-				json_string_value(json_object_get(rows, "message")));
 	}
+	*failed = call.failed;
 	close(call.fd);
 	json_decref((json_t *)(uintptr_t)call.arguments);
 	assert_non_null(rows);

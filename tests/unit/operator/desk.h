@@ -34,6 +34,8 @@ struct desk {
 
 // `live`: with the allocation.
 struct desk *desk_make(bool live);
+// With a configuration of the test's own; a file `secret` stands beside it.
+struct desk *desk_make_of(const char *config, bool live);
 void desk_free(struct desk *d);
 
 // Another permission of the allocation.
@@ -42,3 +44,5 @@ void desk_permit(struct desk *d, uint32_t peer_ip);
 void desk_second(struct desk *d);
 // The answer of a command; `arguments` may be NULL, the reference passes on.
 json_t *desk_ask(struct desk *d, const char *command, json_t *arguments);
+// The same, or the error if the command is refused.
+json_t *desk_try(struct desk *d, const char *command, json_t *arguments, bool *failed);

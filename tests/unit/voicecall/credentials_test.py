@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import io
+import json
 import os
 import pathlib
 import tempfile
@@ -71,6 +72,11 @@ class RelayMintTest(unittest.IsolatedAsyncioTestCase):
         entry = await self.mint("""echo '{"username":"9:ada","password":"pw","uris":[]}'""",
                                 ["turn:other:3478"])
         self.assertEqual(entry["urls"], ["turn:other:3478"])
+
+    async def test_many_listeners(self):
+        uris = [f"turns:relay.example:{port}?transport=tcp" for port in range(5000, 5020)]
+        answer = json.dumps({"username": "9:ada", "password": "pw", "uris": uris})
+        self.assertEqual((await self.mint(f"echo '{answer}'"))["urls"], uris[:credentials.URIS_MAX])
 
     async def test_refusals(self):
         await self.refused("printf 'the relay is away\\n  next: start it\\n' >&2; exit 3",

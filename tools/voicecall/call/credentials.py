@@ -65,9 +65,10 @@ class RelayMint:
             raise self._refuse("its answer is not the JSON of a credential") from None
         if not (isinstance(username, str) and isinstance(password, str) and isinstance(uris, list)):
             raise self._refuse("its answer is not the JSON of a credential")
-        if not 1 <= len(uris) <= URIS_MAX or not all(is_turn_uri(uri) for uri in uris):
+        if not uris or not all(is_turn_uri(uri) for uri in uris):
             raise self._refuse("it named no usable turn: URI; give --turn-uri")
-        return {"urls": uris, "username": username, "credential": password}
+        # A browser tries them all: the first ones are enough.
+        return {"urls": uris[:URIS_MAX], "username": username, "credential": password}
 
     async def _ask(self, *words):
         try:
