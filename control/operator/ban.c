@@ -2,6 +2,7 @@
 #include "handlers.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,6 +69,17 @@ static bool is_credential(const struct turn_realm_conf *realm, const char *text)
 	       (text[n] == '\0' || text[n] == realm->separator);
 }
 
+// With a port, in brackets, or with bits behind the prefix: a ban of a user named so would shut
+// nobody out.
+static bool is_like_address(const char *text)
+{
+	struct tp_addr addr;
+	char ip[TEXT_ADDR_SIZE];
+
+	snprintf(ip, sizeof(ip), "%.*s", (int)strcspn(text, "/"), text);
+	return text_ip_parse(ip, &addr) == 0 || text_addr_parse(text, &addr) == 0;
+}
+
 static bool subject_read(
 	const struct turn_realm_conf *realm, const char *text, struct turn_ban *ban)
 {
@@ -80,7 +92,7 @@ static bool subject_read(
 		return true;
 	}
 	ban->kind = is_credential(realm, text) ? TURN_BAN_CREDENTIAL : TURN_BAN_USER;
-	if (len == 0 || len > sizeof(ban->name))
+	if (len == 0 || len > sizeof(ban->name) || is_like_address(text))
 		return false;
 	ban->name_len = (uint16_t)len;
 	memcpy(ban->name, text, len);
@@ -126,8 +138,8 @@ static void ban_log(
 static enum ctl_step subject_refuse(struct ctl_call *call)
 {
 	return ctl_call_fail(call, "usage",
-		"give a user name, the user name of a time-limited credential, an address or a "
-		"prefix without bits behind it",
+		"give a user name, the user name of a time-limited credential, an address without "
+		"a port, or a prefix without bits behind it",
 		"%s: invalid subject", call->command->name);
 }
 

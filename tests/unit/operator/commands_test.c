@@ -56,10 +56,35 @@ static void uris_are_the_listeners(void **state)
 	desk_free(d);
 }
 
+// An address with a port, or a prefix with bits behind it, is no name of a user: its ban would shut
+// nobody out.
+static void addresses_are_no_names(void **state)
+{
+	static const char *const subjects[] = {"10.0.0.1/8", "10.0.0.0/33", "198.51.100.7:4000",
+		"fd77::1/64", "[fd77::1]:4000", "[fd77::1]"};
+	struct desk *d = desk_make(false);
+
+	(void)state;
+	for (size_t i = 0; i < TP_ARRAY_LEN(subjects); i++) {
+		bool failed;
+		json_t *answer =
+			desk_try(d, "ban add", json_pack("{s:s}", "subject", subjects[i]), &failed);
+
+		if (!failed)
+			fail_msg("%s is banned as a %s", subjects[i],
+				json_string_value(json_object_get(answer, "kind")));
+		json_decref(answer);
+	}
+	json_decref(desk_ask(d, "ban add", json_pack("{s:s}", "subject", "anna/10.1")));
+	json_decref(desk_ask(d, "ban add", json_pack("{s:s}", "subject", "10.0.0.0/8")));
+	desk_free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(uris_are_the_listeners),
+		cmocka_unit_test(addresses_are_no_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
