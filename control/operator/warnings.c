@@ -201,7 +201,8 @@ static void addresses_check(const struct operator_desk *op, json_t *list)
 	for (size_t i = 0; i < s->n_locals && conf_addresses_are_kernels(s->conf); i++) {
 		const struct tables_local *l = &s->locals[i];
 
-		if (net_mirror_address_owner(op->sources.mirror, &l->addr) == 0)
+		if (settings_local_is_first(s, i) &&
+			net_mirror_address_owner(op->sources.mirror, &l->addr) == 0)
 			operator_warn(list, "ip address", "no interface has the %s %s",
 				l->role == TP_ROLE_LISTENER ? "listener's address"
 							    : "relay address",

@@ -39,7 +39,8 @@ void process_addresses_check(struct process *p)
 		if (present != p->absent[l->id])
 			continue;
 		p->absent[l->id] = !present;
-		address_log(l, present);
+		if (settings_local_is_first(s, i))
+			address_log(l, present);
 	}
 }
 

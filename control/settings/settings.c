@@ -26,6 +26,17 @@ static uint8_t transport_of(enum conf_transport t)
 	return transports[t];
 }
 
+bool settings_local_is_first(const struct settings *s, size_t i)
+{
+	const struct tables_local *l = &s->locals[i];
+
+	for (size_t k = 0; k < i; k++) {
+		if (s->locals[k].role == l->role && tp_addr_same_ip(&s->locals[k].addr, &l->addr))
+			return false;
+	}
+	return true;
+}
+
 static int addresses_make(struct settings *s)
 {
 	const struct conf *c = s->conf;

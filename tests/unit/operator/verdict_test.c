@@ -377,6 +377,24 @@ static void the_directory_is_away(void **state)
 	desk_free(d);
 }
 
+// One address of eight listeners is one line.
+static void an_absent_address_is_named_once(void **state)
+{
+	struct desk *d = desk_make_of("realm: desk.example\n"
+				      "dataplane: {ports: [{interface: lo}]}\n"
+				      "listeners: [{address: 10.77.0.1}, {address: 10.77.0.1, "
+				      "transport: tcp}, {address: 10.77.0.1, port: 3479}]\n"
+				      "secrets: [{id: one, secret_file: secret}]\n"
+				      "relay: {ports: 2000-2100}\n"
+				      "limits: {allocations: 8, entries: 64}\n",
+		false);
+
+	(void)state;
+	assert_warnings(d, 2);
+	assert_first(d, "warning", "the listener's address 10.77.0.1", "ip address");
+	desk_free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -398,6 +416,7 @@ int main(void)
 		cmocka_unit_test(edge_and_its_certificate),
 		cmocka_unit_test(the_only_way_in_is_lost),
 		cmocka_unit_test(the_directory_is_away),
+		cmocka_unit_test(an_absent_address_is_named_once),
 	};
 
 	return cmocka_run_group_tests_name("operator verdict", tests, NULL, NULL);

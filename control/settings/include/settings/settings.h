@@ -41,6 +41,9 @@ void settings_destroy(struct settings *s);
 // -ENOMEM.
 int settings_ids(struct settings *s, const struct tables_secrets *secrets);
 
+// False: an address before it has the same IP address and role, with another port or transport.
+bool settings_local_is_first(const struct settings *s, size_t i);
+
 // Capacities of new tables.
 struct shm_tables_shape settings_shape(const struct conf *conf);
 // Bytes of memory that the control process needs when all its capacity is in use: its heap and the
