@@ -72,9 +72,14 @@ int operator_ban(struct operator_desk *op, const struct ctl_call *call, const st
 // No data plane has made its files yet.
 enum ctl_step operator_no_dataplane(struct ctl_call *call);
 
-// Appends a warning, with what to do next.
 // Until then, from the wall clock; negative: it is over.
 int64_t operator_days_left(uint64_t expires_s);
+// Whether a time will come, or has come, from which nobody has a valid credential of the realm: the
+// end of the last of its secrets and keys, or now where none is in force. False: it has users that
+// have no end, or that stand elsewhere.
+bool operator_credentials_end(
+	const struct turn_realm_conf *realm, uint64_t wall_s, uint64_t *end_s);
+// Appends a warning, with what to do next.
 void operator_warn(json_t *list, const char *next, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 // The age of a time that the data plane keeps.

@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <proc/clock.h>
+#include <text/addr.h>
+
 #define STALE_NS     (2 * TP_NS_PER_S)
 #define STUCK_NS     (100 * TP_NS_PER_MS)
 #define SILENCE_NS   (3 * TP_NS_PER_S)
@@ -278,6 +281,66 @@ static bool directory_lost(const struct operator_desk *op, json_t *list)
 	return !has_own_users(op->sources.settings->conf);
 }
 
+// Whether the prefix holds all addresses of the family that clients can have.
+static bool holds_all(const struct text_cidr *prefix, uint8_t family)
+{
+	// 2000::/3
+	struct tp_addr global = tp_addr_ipv6((const uint8_t[16]){0x20}, 0);
+
+	if (prefix->ip.family != family)
+		return false;
+	return prefix->prefix_len == 0 || (family == TP_FAMILY_IPV6 && prefix->prefix_len <= 3 &&
+						  text_cidr_contains(prefix, &global));
+}
+
+// Whether bans shut all clients of all listeners out: one for each family.
+static bool clients_banned(const struct operator_desk *op, json_t *list)
+{
+	const struct conf *conf = op->sources.settings->conf;
+	bool banned[TP_FAMILY_IPV6 + 1] = {false};
+	char next[96], prefix[TEXT_ADDR_SIZE];
+	struct turn_ban ban;
+	uint32_t cursor = 0;
+
+	while (turn_ban_next(op->sources.turn, &cursor, &ban)) {
+		uint8_t family = ban.prefix.ip.family;
+
+		if (ban.kind != TURN_BAN_PREFIX || !holds_all(&ban.prefix, family))
+			continue;
+		banned[family] = true;
+		snprintf(next, sizeof(next), "relayctl ban remove %s",
+			text_cidr_format(&ban.prefix, prefix));
+		operator_warn(list, next, "a ban shuts every client out that comes by IPv%c",
+			family == TP_FAMILY_IPV4 ? '4' : '6');
+	}
+	for (size_t i = 0; i < conf->n_listeners; i++) {
+		if (!banned[conf->listeners[i].addr.family])
+			return false;
+	}
+	return true;
+}
+
+// Whether no realm lets anybody in any more, because its secrets and keys have a time.
+static bool credentials_lost(const struct operator_desk *op, json_t *list)
+{
+	const struct settings *s = op->sources.settings;
+	uint64_t wall_s = proc_wall_s();
+	size_t n_lost = 0;
+
+	for (size_t i = 0; i < s->n_realms; i++) {
+		uint64_t end_s;
+
+		if (!operator_credentials_end(&s->realms[i], wall_s, &end_s) || end_s > wall_s)
+			continue;
+		n_lost++;
+		operator_warn(list,
+			"relayctl secret list; the configuration's not_before, not_after",
+			"no secret of the realm %s is in force: no client is let in",
+			s->realms[i].name);
+	}
+	return n_lost == s->n_realms;
+}
+
 bool operator_losses_collect(const struct operator_desk *op, uint64_t now_ns, json_t *list)
 {
 	bool lost = dataplane_lost(op, now_ns, list);
@@ -291,5 +354,7 @@ bool operator_losses_collect(const struct operator_desk *op, uint64_t now_ns, js
 	}
 	lost |= edge_lost(op, list);
 	lost |= directory_lost(op, list);
+	lost |= clients_banned(op, list);
+	lost |= credentials_lost(op, list);
 	return lost;
 }

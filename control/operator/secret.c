@@ -39,6 +39,41 @@ static json_t *secret_json(const char *realm, const struct turn_secret_view *vie
 		"allocations", operator_json_u64(view->n_allocations));
 }
 
+// One in force, or one that follows without a gap, carries on.
+static uint64_t later(uint64_t end_s, uint64_t not_before_s, uint64_t not_after_s)
+{
+	if (end_s == UINT64_MAX || not_before_s > end_s + 1)
+		return end_s;
+	if (not_after_s == 0)
+		return UINT64_MAX;
+	return not_after_s > end_s ? not_after_s : end_s;
+}
+
+static uint64_t carry_on(const struct turn_realm_conf *realm, uint64_t end_s)
+{
+	for (size_t i = 0; i < realm->n_secrets; i++)
+		end_s = later(end_s, realm->secrets[i].not_before_s, realm->secrets[i].not_after_s);
+	for (size_t i = 0; i < realm->n_token_keys; i++)
+		end_s = later(
+			end_s, realm->token_keys[i].not_before_s, realm->token_keys[i].not_after_s);
+	return end_s;
+}
+
+bool operator_credentials_end(const struct turn_realm_conf *realm, uint64_t wall_s, uint64_t *end_s)
+{
+	uint64_t before;
+
+	if (realm->n_users > 0 || realm->directory || realm->keys_looked_up)
+		return false;
+	*end_s = wall_s;
+	// They stand in any order.
+	do {
+		before = *end_s;
+		*end_s = carry_on(realm, before);
+	} while (*end_s != before);
+	return *end_s != UINT64_MAX;
+}
+
 enum ctl_step operator_secret_list(void *ctx, struct ctl_call *call)
 {
 	const struct operator_desk *op = ctx;

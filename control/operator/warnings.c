@@ -77,6 +77,23 @@ static void certificate_check(const struct operator_desk *op, json_t *list)
 			"a certificate expires in %lld days", (long long)days);
 }
 
+// One that has ended already is a loss.
+static void secrets_check(const struct operator_desk *op, json_t *list)
+{
+	const struct settings *s = op->sources.settings;
+	uint64_t wall_s = proc_wall_s(), end_s;
+
+	for (size_t i = 0; i < s->n_realms; i++) {
+		if (operator_credentials_end(&s->realms[i], wall_s, &end_s) && end_s > wall_s &&
+			operator_days_left(end_s) < EXPIRES_DAYS)
+			operator_warn(list,
+				"add its successor to the configuration, then relayctl "
+				"config reload",
+				"the last secret of the realm %s ends in %lld days",
+				s->realms[i].name, (long long)operator_days_left(end_s));
+	}
+}
+
 static bool cores_shared(const struct operator_desk *op)
 {
 	return (atomic_load(&op->sources.link->state.header->flags) & TP_STATE_CORES_SHARED) != 0;
@@ -244,6 +261,7 @@ void operator_warnings_collect(const struct operator_desk *op, uint64_t now_ns, 
 		reserved_check(op, list);
 	}
 	certificate_check(op, list);
+	secrets_check(op, list);
 	tables_check(op, now_ns, list);
 	addresses_check(op, list);
 }

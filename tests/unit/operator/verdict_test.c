@@ -377,6 +377,70 @@ static void the_directory_is_away(void **state)
 	desk_free(d);
 }
 
+static void ban_is(struct desk *d, const char *command, const char *subject)
+{
+	json_decref(desk_ask(d, command, json_pack("{s:s}", "subject", subject)));
+}
+
+static void a_ban_of_everybody_is_a_loss(void **state)
+{
+	struct desk *d = desk_make(true);
+
+	(void)state;
+	ban_is(d, "ban add", "198.51.0.0/16");
+	ban_is(d, "ban add", "2000::/3");
+	// Its listeners are of IPv4.
+	assert_first(d, "warning", "every client out that comes by IPv6", "ban remove 2000::/3");
+	ban_is(d, "ban remove", "2000::/3");
+	assert_ok(d);
+	ban_is(d, "ban add", "0.0.0.0/0");
+	assert_first(d, "down", "every client out that comes by IPv4", "ban remove 0.0.0.0/0");
+	desk_free(d);
+}
+
+// The secret's times are the test's.
+static void secrets_end(void **state)
+{
+	struct desk *d = desk_make(true);
+	struct turn_secret *secret = (struct turn_secret *)d->settings->realms[0].secrets;
+	uint64_t now_s = (uint64_t)time(NULL);
+
+	(void)state;
+	secret->not_after_s = now_s + 20 * 86400;
+	assert_ok(d);
+	secret->not_after_s = now_s + 5 * 86400 + 3600;
+	assert_first(d, "warning", "the last secret of the realm desk.example ends in 5 days",
+		"add its successor");
+	secret->not_after_s = now_s - 10;
+	assert_first(d, "down", "no secret of the realm desk.example is in force", "secret list");
+	secret->not_after_s = 0;
+	secret->not_before_s = now_s + 3600;
+	assert_first(d, "down", "no secret of the realm desk.example is in force", "secret list");
+	desk_free(d);
+}
+
+// A successor that begins before the end carries on, wherever it stands.
+static void a_successor_carries_on(void **state)
+{
+	struct desk *d = desk_make(true);
+	struct turn_realm_conf *realm = &d->settings->realms[0];
+	const struct turn_secret *one = realm->secrets;
+	uint64_t now_s = (uint64_t)time(NULL);
+	struct turn_secret two[2] = {one[0], one[0]};
+
+	(void)state;
+	realm->secrets = two;
+	realm->n_secrets = 2;
+	two[0].not_before_s = now_s + 86400;
+	two[1].not_after_s = now_s + 2 * 86400;
+	assert_ok(d);
+	two[0].not_before_s = now_s + 3 * 86400;
+	assert_first(d, "warning", "ends in", "add its successor");
+	realm->secrets = one;
+	realm->n_secrets = 1;
+	desk_free(d);
+}
+
 // One address of eight listeners is one line.
 static void an_absent_address_is_named_once(void **state)
 {
@@ -416,6 +480,9 @@ int main(void)
 		cmocka_unit_test(edge_and_its_certificate),
 		cmocka_unit_test(the_only_way_in_is_lost),
 		cmocka_unit_test(the_directory_is_away),
+		cmocka_unit_test(a_ban_of_everybody_is_a_loss),
+		cmocka_unit_test(secrets_end),
+		cmocka_unit_test(a_successor_carries_on),
 		cmocka_unit_test(an_absent_address_is_named_once),
 	};
 
