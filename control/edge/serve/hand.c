@@ -80,7 +80,7 @@ static uint8_t flags_of(const struct conn *c)
 			 (c->admitted ? TAKEOVER_ADMITTED : 0));
 }
 
-// The rest of TLS is a record that the session keeps: it leaves from here.
+// The rest of TLS is one that the session has begun: it leaves from here.
 static void form_fill(const struct conn *c, struct takeover_connection *f)
 {
 	*f = (struct takeover_connection){

@@ -118,7 +118,7 @@ struct conn {
 	uint8_t *partial; // start of a message, or (held, binding) all that was read; NULL: none
 	uint32_t n_partial;
 	// Bytes that are to leave before anything of the backlog: plain, a part of a batch; TLS,
-	// the length of the batch whose record the session keeps.
+	// the batch with which the session has to be called again.
 	uint8_t *rest;
 	uint32_t n_rest;
 	struct backlog backlog;

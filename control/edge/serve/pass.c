@@ -219,16 +219,13 @@ void pass_join(
 	pass_pump(c);
 }
 
-// The session keeps a record that was not written as a whole, and wants the same write again. It
-// compares the length alone, so zeros stand for the bytes.
-static bool record_keep(struct conn *c, struct way *down)
+// The session wants the same write again.
+static void rest_move(struct conn *c, struct way *down)
 {
-	if (c->n_rest == 0)
-		return true;
-	down->bytes = calloc(1, c->n_rest);
+	down->bytes = c->rest;
 	down->n = c->n_rest;
+	c->rest = NULL;
 	c->n_rest = 0;
-	return down->bytes != NULL;
 }
 
 static void messages_drop(struct conn *c)
@@ -259,8 +256,8 @@ void pass_bridge(struct conn *c, int fd)
 	*p = (struct pass){.fd = fd, .connected = true, .up.from = CLIENT, .down.from = BACKEND};
 	c->pass = p;
 	c->state = CONN_PASS;
-	if (!record_keep(c, &p->down) || !events_ask(c, fd, EPOLL_CTL_ADD) ||
-		!events_ask(c, c->fd, EPOLL_CTL_MOD)) {
+	rest_move(c, &p->down);
+	if (!events_ask(c, fd, EPOLL_CTL_ADD) || !events_ask(c, c->fd, EPOLL_CTL_MOD)) {
 		conn_close(c, SERVE_CLOSE_memory);
 		return;
 	}

@@ -59,8 +59,12 @@ bool stream_holds(const struct conn *c)
 
 static int rest_keep(struct conn *c, const uint8_t *bytes, size_t len, enum serve_close *why)
 {
-	uint8_t *rest = malloc(len);
+	uint8_t *rest;
 
+	// The rest itself, of which nothing has left.
+	if (bytes == c->rest)
+		return 1;
+	rest = malloc(len);
 	if (rest == NULL) {
 		*why = SERVE_CLOSE_memory;
 		return -1;
@@ -94,14 +98,11 @@ static int plain_send(struct conn *c, const uint8_t *bytes, size_t len, enum ser
 		return 0;
 	}
 	n = n < 0 ? 0 : n;
-	// The bytes of a rest itself only lose their beginning.
-	if (bytes == c->rest && n == 0)
-		return 1;
 	return rest_keep(c, bytes + n, len - (size_t)n, why);
 }
 
-// A batch is one record. The session keeps it until it is sent, and looks at the length alone when
-// it is called again.
+// A batch is one record, which leaves as a whole. The session wants the same bytes again: it may
+// have had something of its own to send first, and not have taken them.
 static int tls_send(struct conn *c, const uint8_t *bytes, size_t len, enum serve_close *why)
 {
 	int n, error;
@@ -110,14 +111,12 @@ static int tls_send(struct conn *c, const uint8_t *bytes, size_t len, enum serve
 	n = SSL_write(c->ssl, bytes, (int)len);
 	SERVE_COUNT(c->thread, writes, 1);
 	if (n > 0) {
-		c->n_rest = 0;
+		rest_drop(c);
 		return 0;
 	}
 	error = SSL_get_error(c->ssl, n);
-	if (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ) {
-		c->n_rest = (uint32_t)len;
-		return 1;
-	}
+	if (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ)
+		return rest_keep(c, bytes, len, why);
 	*why = tls_end(error);
 	return -1;
 }
@@ -159,7 +158,7 @@ int stream_write(struct conn *c, enum serve_close *why)
 	int rc = 0;
 
 	if (c->n_rest > 0)
-		rc = bytes_send(c, c->ssl != NULL ? t->batch : c->rest, c->n_rest, why);
+		rc = bytes_send(c, c->rest, c->n_rest, why);
 	if (rc == 0) {
 		backlog_expire(&c->backlog, &limits, t->now_ns);
 		SERVE_COUNT(t, lost_late, c->backlog.lost_late - late);

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A client of TLS 1.3 that asks for new keys without end and reads nothing: the session has to
+// answer before it reads or writes anything else, and can't.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "internal.h"
+#include "world.h"
+
+static const int small = 4096;
+
+struct asker {
+	struct world_client client;
+	struct conn *conn;
+	uint64_t connection;
+};
+
+static void message_write(uint8_t out[1028], uint8_t with)
+{
+	memset(out, with, 1028);
+	memcpy(out, (const uint8_t[]){0x40, 0, 0x04, 0x00}, 4);
+}
+
+// Asks until the session waits for room in its socket, then some more, which stay in the socket.
+static void asker_start(struct world *w, struct asker *a)
+{
+	struct serve_thread *t = w->serve->threads[0];
+	uint8_t request[TP_STUN_HEADER_LEN];
+	struct fake_edge_message m;
+
+	world_client_start(&a->client, w->ports[2]);
+	world_client_shake(w, &a->client);
+	assert_int_equal(SSL_write(a->client.ssl, request, (int)world_request(request, 1)), 20);
+	world_take(w, &m);
+	a->connection = m.connection;
+	a->conn = DS_CONTAINER(t->idle.prev, struct conn, timed);
+	assert_int_equal(setsockopt(a->conn->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+	assert_int_equal(setsockopt(a->client.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	for (unsigned i = 0, more = 0; i < 200000 && more < 20; i++) {
+		more += SSL_want_write(a->conn->ssl);
+		if (SSL_get_key_update_type(a->client.ssl) == SSL_KEY_UPDATE_NONE)
+			(void)SSL_key_update(a->client.ssl, SSL_KEY_UPDATE_REQUESTED);
+		(void)SSL_do_handshake(a->client.ssl);
+		world_turns(w, 1);
+	}
+	assert_true(SSL_want_write(a->conn->ssl));
+}
+
+static void asker_reads(struct world *w, struct asker *a, uint8_t *out, int len)
+{
+	int got = 0;
+
+	for (unsigned i = 0; i < 20000 && got < len; i++) {
+		int n = SSL_read(a->client.ssl, out + got, len - got);
+
+		got += n > 0 ? n : 0;
+		world_turns(w, 1);
+		usleep(100);
+	}
+	assert_int_equal(got, len);
+}
+
+// The bytes that wait are its own, not those of the next client that is served.
+static void what_waits_is_its_own(void **state)
+{
+	struct world w = {.unnamed = false};
+	uint8_t own[1028], others[1028], got[1028];
+	struct fake_edge_message m;
+	struct asker a;
+	int other;
+
+	(void)state;
+	world_start(&w, "  queue_age_ms: 60000\n");
+	other = world_connect(w.ports[0]);
+	world_write(other, got, world_request(got, 3));
+	world_take(&w, &m);
+	asker_start(&w, &a);
+	message_write(own, 'a');
+	message_write(others, 'b');
+	world_put(&w, a.connection, own, sizeof(own));
+	world_turns(&w, 2);
+	world_put(&w, m.connection, others, sizeof(others));
+	world_turns(&w, 2);
+	asker_reads(&w, &a, got, sizeof(got));
+	assert_memory_equal(got, own, sizeof(own));
+	close(other);
+	world_client_end(&a.client);
+	world_stop(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_waits_is_its_own),
+	};
+
+	return cmocka_run_group_tests(tests, world_setup, world_teardown);
+}
