@@ -242,9 +242,10 @@ void conn_reap(struct serve_thread *t)
 
 void conn_events_want(struct conn *c, bool writable)
 {
-	bool readable = !c->binding && !c->held;
+	bool wanted = !c->binding && !c->held, readable = wanted && !c->blocked;
 	struct epoll_event e = {
-		.events = (readable ? (uint32_t)EPOLLIN : 0) | (writable ? (uint32_t)EPOLLOUT : 0),
+		.events = (readable ? (uint32_t)EPOLLIN : 0) |
+			  (writable || (wanted && c->blocked) ? (uint32_t)EPOLLOUT : 0),
 		.data.ptr = c};
 
 	if (epoll_ctl(c->thread->epoll_fd, EPOLL_CTL_MOD, c->fd, &e) < 0) {
@@ -305,6 +306,31 @@ void conn_flush(struct conn *c)
 		conn_events_want(c, rc == 1);
 }
 
+// Its socket has room, or an error.
+static void unblock(struct conn *c)
+{
+	c->blocked = false;
+	conn_events_want(c, c->writable_wanted);
+	if (c->fd >= 0)
+		conn_read_open(c);
+}
+
+// Of an open connection, which has been flushed.
+static void open_event(struct conn *c, uint32_t events)
+{
+	bool paused = c->binding || c->held;
+
+	if (c->blocked && !paused)
+		unblock(c);
+	else if ((events & ~(uint32_t)EPOLLOUT) == 0)
+		return;
+	// One that is not read has an event of its own for errors alone.
+	else if (paused)
+		conn_close(c, SERVE_CLOSE_broken);
+	else
+		conn_read_open(c);
+}
+
 void conn_event(struct conn *c, uint32_t events)
 {
 	if (c->fd < 0)
@@ -325,13 +351,8 @@ void conn_event(struct conn *c, uint32_t events)
 	case CONN_OPEN:
 		if ((events & EPOLLOUT) != 0)
 			conn_flush(c);
-		if (c->fd < 0 || (events & ~(uint32_t)EPOLLOUT) == 0)
-			break;
-		// One that is not read has an event of its own for errors alone.
-		if (c->binding || c->held)
-			conn_close(c, SERVE_CLOSE_broken);
-		else
-			conn_read_open(c);
+		if (c->fd >= 0)
+			open_event(c, events);
 		break;
 	case CONN_PASS:
 		pass_event(c, events);

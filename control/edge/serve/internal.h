@@ -100,6 +100,7 @@ struct conn {
 	bool binding;	      // not read until its ConnectionBind is answered
 	bool slow_told;	      // its first loss of media is logged
 	bool held;	      // not read until its worker's ring has room
+	bool blocked;	      // not read until its session has written
 	bool by_tls;	      // began with a ClientHello: of the port's tls listener
 	bool moves;	      // is shown to the next process
 	int pair_fd;	      // where it moves and is of TLS: our end of the pair

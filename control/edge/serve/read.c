@@ -146,8 +146,11 @@ void conn_read_now(struct conn *c)
 			conn_close(c, why);
 			return;
 		}
-		if (n == 0)
+		if (n == 0) {
+			if (c->blocked && c->armed)
+				conn_events_want(c, c->writable_wanted);
 			return;
+		}
 		if (!conn_bytes(c, t->scratch, kept, (size_t)n))
 			return;
 		// The kernel tells of more by an event; a session may hold the last of it. A read

@@ -34,11 +34,14 @@ static ssize_t tls_read(struct conn *c, uint8_t *out, size_t room, enum serve_cl
 {
 	int n, error;
 
+	c->blocked = false;
 	ERR_clear_error();
 	n = SSL_read(c->ssl, out, (int)room);
 	if (n > 0)
 		return n;
 	error = SSL_get_error(c->ssl, n);
+	// New keys that the client asked for leave first.
+	c->blocked = error == SSL_ERROR_WANT_WRITE;
 	if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
 		return 0;
 	*why = tls_end(error);

@@ -141,6 +141,10 @@ void web_read(struct conn *c)
 		n = stream_read(c, c->head + c->n_head, WIRE_UPGRADE_MAX - c->n_head, &why);
 		c->n_head += n > 0 ? (uint32_t)n : 0;
 	}
+	if (c->blocked == c->armed)
+		conn_events_want(c, false);
+	if (c->fd < 0)
+		return;
 	// An end behind a whole request is told again.
 	if (n < 0 && c->n_head == 0) {
 		conn_close(c, why);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A client of TLS 1.3 that asks for new keys without end and reads nothing: the session has to
-// answer before it reads or writes anything else, and can't.
+// A client of TLS 1.3 that asks for new keys without end and reads nothing: the
+// session has to answer before it reads or writes anything else, and can't.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -24,7 +25,8 @@ static void message_write(uint8_t out[1028], uint8_t with)
 	memcpy(out, (const uint8_t[]){0x40, 0, 0x04, 0x00}, 4);
 }
 
-// Asks until the session waits for room in its socket, then some more, which stay in the socket.
+// Asks until the session waits for room in its socket, then some more, which
+// stay in the socket.
 static void asker_start(struct world *w, struct asker *a)
 {
 	struct serve_thread *t = w->serve->threads[0];
@@ -63,6 +65,21 @@ static void asker_reads(struct world *w, struct asker *a, uint8_t *out, int len)
 	assert_int_equal(got, len);
 }
 
+// It goes on reading what it has asked for.
+static void asker_asks(struct world *w, struct asker *a)
+{
+	uint8_t request[TP_STUN_HEADER_LEN], got[64];
+	struct fake_edge_message m = {.len = 0};
+
+	assert_int_equal(SSL_write(a->client.ssl, request, (int)world_request(request, 2)), 20);
+	for (unsigned i = 0; i < 20000 && !fake_edge_take(w->link, &m); i++) {
+		(void)SSL_read(a->client.ssl, got, sizeof(got));
+		world_turns(w, 1);
+		usleep(100);
+	}
+	assert_true(m.connection == a->connection);
+}
+
 // The bytes that wait are its own, not those of the next client that is served.
 static void what_waits_is_its_own(void **state)
 {
@@ -91,10 +108,32 @@ static void what_waits_is_its_own(void **state)
 	world_stop(&w);
 }
 
+// Its bytes stay in the socket, and wake nobody.
+static void it_keeps_no_thread_busy(void **state)
+{
+	struct world w = {.unnamed = false};
+	struct epoll_event events[4];
+	uint8_t own[1028], got[1028];
+	struct asker a;
+
+	(void)state;
+	world_start(&w, "  queue_age_ms: 60000\n");
+	asker_start(&w, &a);
+	world_turns(&w, 5);
+	assert_int_equal(epoll_wait(w.serve->threads[0]->epoll_fd, events, 4, 0), 0);
+	message_write(own, 'a');
+	world_put(&w, a.connection, own, sizeof(own));
+	asker_reads(&w, &a, got, sizeof(got));
+	asker_asks(&w, &a);
+	world_client_end(&a.client);
+	world_stop(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_waits_is_its_own),
+		cmocka_unit_test(it_keeps_no_thread_busy),
 	};
 
 	return cmocka_run_group_tests(tests, world_setup, world_teardown);
