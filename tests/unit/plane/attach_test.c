@@ -12,6 +12,7 @@
 #include <urcu-qsbr.h>
 
 #include <shm/guard.h>
+#include <worker/clock.h>
 
 // cmocka takes SIGBUS for itself before each test.
 static struct sigaction guard;
@@ -101,7 +102,8 @@ static void test_grace(void **state)
 	atomic_store(&f->tables.header->gp_req, 0xffffffff);
 	assert_int_equal(attached_tick(f), ATTACH_DONE);
 	h = f->attach.segment.state.header;
-	plane_attach_grace(&f->attach, 10 * TP_NS_PER_S);
+	// Nothing was asked for since.
+	plane_attach_grace(&f->attach, TP_NS_PER_MS);
 	assert_int_equal(atomic_load(&h->gp_done), 0xffffffff);
 	atomic_fetch_add(&f->tables.header->gp_req, 1);
 	plane_attach_grace(&f->attach, 10 * TP_NS_PER_S); // must not wait
@@ -109,6 +111,8 @@ static void test_grace(void **state)
 	assert_int_equal(atomic_load(&h->gp_open_ns), 0);
 	assert_true(atomic_load(&h->gp_max_ns) > 0);
 }
+
+#define READER_NS (10 * TP_NS_PER_S) // longer than any test: then it goes by itself
 
 struct reader {
 	pthread_t thread;
@@ -118,10 +122,11 @@ struct reader {
 static void *reader_run(void *arg)
 {
 	struct reader *r = arg;
+	uint64_t end_ns = clock_boottime_ns() + READER_NS;
 
 	urcu_qsbr_register_thread();
 	atomic_store(&r->state, 1);
-	while (atomic_load(&r->state) == 1)
+	while (atomic_load(&r->state) == 1 && clock_boottime_ns() < end_ns)
 		sched_yield();
 	urcu_qsbr_unregister_thread();
 	return NULL;
@@ -153,6 +158,41 @@ static void test_stuck(void **state)
 	while (atomic_load(&h->gp_done) != atomic_load(&f->tables.header->gp_req))
 		plane_attach_grace(&f->attach, TP_NS_PER_S);
 	assert_int_equal(atomic_load(&h->gp_open_ns), 0);
+}
+
+#define LOOKS 3u // after which the worker goes on
+
+struct watcher {
+	struct reader *reader;
+	unsigned looks;
+};
+
+static void look(void *ctx)
+{
+	struct watcher *w = ctx;
+
+	if (++w->looks == LOOKS)
+		atomic_store(&w->reader->state, 2);
+}
+
+// A new configuration waits for a worker that is stuck, and the workers are watched meanwhile.
+static void test_watched(void **state)
+{
+	struct fixture *f = *state;
+	struct reader r = {.state = 0};
+	struct watcher w = {.reader = &r};
+
+	make_tables(f);
+	assert_int_equal(attached_tick(f), ATTACH_DONE);
+	f->attach.settings.meanwhile = look;
+	f->attach.settings.ctx = &w;
+	assert_int_equal(pthread_create(&r.thread, NULL, reader_run, &r), 0);
+	while (atomic_load(&r.state) == 0)
+		sched_yield();
+	set_listener(f, 2, 3479);
+	assert_int_equal(attached_tick(f), ATTACH_CHANGED);
+	pthread_join(r.thread, NULL);
+	assert_true(w.looks >= LOOKS);
 }
 
 // The data plane started again: counters go on; with other ports the file is made anew.
@@ -387,6 +427,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_change, attached_setup, attached_teardown),
 		cmocka_unit_test_setup_teardown(test_grace, attached_setup, attached_teardown),
 		cmocka_unit_test_setup_teardown(test_stuck, attached_setup, attached_teardown),
+		cmocka_unit_test_setup_teardown(test_watched, attached_setup, attached_teardown),
 		cmocka_unit_test_setup_teardown(test_news, attached_setup, attached_teardown),
 		cmocka_unit_test_setup_teardown(test_restart, attached_setup, attached_teardown),
 		cmocka_unit_test_setup_teardown(
