@@ -229,6 +229,9 @@ static void one_route_concerns_its_prefix(void **state)
 			continue;
 		}
 		assert_int_equal(f->n_asked, rows[r].asked);
+		// No walk over the others is left for later.
+		tables_advance(f->t, f->now_ns);
+		assert_int_equal(f->n_asked, rows[r].asked);
 		for (uint32_t i = 0; i < 100; i++)
 			moved += fixture_entry(f, refs[i])->egress ==
 				 tables_next_hop_find(f->t,
