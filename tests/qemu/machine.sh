@@ -88,7 +88,8 @@ qemu_net_up()
 # qemu_up [OPTION...] -- CARD...: boots a machine with these cards (devices of QEMU), card N at
 # 0000:00:1N.0 and by the name cardN. Options go to QEMU; QEMU_MEMORY in MiB, QEMU_PAGES huge pages of
 # 2 MiB at boot, QEMU_INIT=systemd for Debian's systemd as its first process. Emulated CPUs lose
-# a timer at boot now and then, and stand still: such a machine is ended and booted again.
+# a timer at boot now and then, and stand still: such a machine is ended and booted again. With
+# MSI-X the emulated e1000e tells the kernel's driver nothing of its link; with MSI (IntMode=1) it does.
 qemu_up()
 {
 	local try
@@ -145,7 +146,7 @@ qemu_boot()
 		-monitor "unix:$E2E_TMP/monitor,server=on,wait=off" \
 		-kernel "$qemu_tree/boot/vmlinuz-$qemu_release" -initrd "$E2E_TMP/initrd.gz" \
 		-append "console=ttyS0 quiet panic=-1 mitigations=off intel_iommu=on \
-hugepages=${QEMU_PAGES:-200} no_timer_check nowatchdog turnpike_guest=$qemu_here/guest.sh \
+hugepages=${QEMU_PAGES:-200} no_timer_check nowatchdog e1000e.IntMode=1 turnpike_guest=$qemu_here/guest.sh \
 turnpike_modules=$qemu_tree/lib/modules turnpike_init=${QEMU_INIT:-agent} end" \
 		-fsdev "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap" \
 		-device virtio-9p-pci,fsdev=host,mount_tag=host,bus=pcie.0 \
