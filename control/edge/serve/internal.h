@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <bounds/backlog.h>
+#include <bounds/gather.h>
 #include <ds/list.h>
 #include <meter/meter.h>
 #include <serve/serve.h>
@@ -19,16 +20,17 @@
 #define SERVE_SCRATCH	      65536u
 // One record of TLS (RFC 8446 5.1), and one write.
 #define SERVE_BATCH	      16384u
-#define SERVE_LOWAT	      16384 // unsent bytes in the kernel
-#define SERVE_BACKLOG	      1024  // connections that wait in the kernel
-#define SERVE_READS	      8u    // of one connection in a turn
-#define SERVE_ACCEPTS	      64u   // of one listener in a turn
-#define SERVE_MESSAGES	      2048u // from the workers in a turn
-#define SERVE_WRITES	      16u   // between two looks at the rings
-#define SERVE_SHARE	      128u  // messages of one connection while others are held
-#define SERVE_HELD_READ	      4096u // bytes at once of one connection while others are held
-#define SERVE_PIPES	      16u   // empty ones that a thread keeps
-#define SERVE_PIPES_USED      64u   // with bytes in them
+#define SERVE_LOWAT	      16384   // unsent bytes in the kernel
+#define SERVE_BACKLOG	      1024    // connections that wait in the kernel
+#define SERVE_READS	      8u      // of one connection in a turn
+#define SERVE_ACCEPTS	      64u     // of one listener in a turn
+#define SERVE_MESSAGES	      2048u   // from the workers in a turn
+#define SERVE_WRITES	      16u     // between two looks at the rings
+#define SERVE_REST_NS	      500000u // likewise, where messages gather
+#define SERVE_SHARE	      128u    // messages of one connection while others are held
+#define SERVE_HELD_READ	      4096u   // bytes at once of one connection while others are held
+#define SERVE_PIPES	      16u     // empty ones that a thread keeps
+#define SERVE_PIPES_USED      64u     // with bytes in them
 #define SERVE_UNACKED_MS      60000u
 #define SERVE_PROXY_NS	      (5 * TP_NS_PER_S) // for the header of a proxy
 #define CONNECTION_BIND	      0x000bu		// type of the request, RFC 6062
@@ -138,6 +140,7 @@ struct serve_thread {
 	pthread_t thread;
 	bool running;
 	uint64_t now_ns;
+	struct gather gather;
 	struct ds_list unnamed; // until the header of their proxy has come
 	struct ds_list young;	// handshakes, and messages that have begun
 	struct ds_list binding; // until their ConnectionBind is answered

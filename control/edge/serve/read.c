@@ -135,6 +135,7 @@ void conn_read_now(struct conn *c)
 	struct serve_thread *t = c->thread;
 	enum serve_close why = SERVE_CLOSE_client;
 
+	SERVE_COUNT(t, reads, 1);
 	for (unsigned i = 0; i < SERVE_READS; i++) {
 		size_t kept = c->n_partial;
 		ssize_t n;

@@ -137,6 +137,27 @@ static void work(struct serve_thread *t)
 	conn_reap(t);
 }
 
+// Lets messages gather where there are many. What the workers have is taken meanwhile: their rings
+// are short.
+static void rest(struct serve_thread *t)
+{
+	const struct serve_counters *c = &t->counters;
+	struct gather_count count;
+	uint64_t ns;
+
+	while ((ns = gather_wait_ns(&t->gather, t->now_ns)) > 0) {
+		const struct timespec pause = {
+			.tv_nsec = (long)(ns < SERVE_REST_NS ? ns : SERVE_REST_NS)};
+
+		(void)nanosleep(&pause, NULL);
+		t->now_ns = now_ns();
+		messages_take(t);
+	}
+	count.calls = c->reads + c->writes;
+	count.messages = c->messages_in + c->messages_out;
+	gather_begin(&t->gather, t->now_ns, &count);
+}
+
 bool thread_turn(struct serve_thread *t, bool may_wait)
 {
 	struct epoll_event events[EVENTS_MAX];
@@ -145,6 +166,8 @@ bool thread_turn(struct serve_thread *t, bool may_wait)
 	int n;
 
 	t->now_ns = now_ns();
+	if (may_wait)
+		rest(t);
 	due_ns = conn_expire(t);
 	flights_ns = associations_expire(t->associations);
 	due_ns = flights_ns < due_ns ? flights_ns : due_ns;

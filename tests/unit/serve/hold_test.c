@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -418,6 +419,43 @@ static void a_reader_loses_nothing_in_a_turn(void **state)
 	world_stop(&w);
 }
 
+static uint64_t boottime_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (uint64_t)ts.tv_sec * TP_NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+// More messages than a turn takes from the rings, which are emptied while others gather.
+static void rings_are_emptied_while_messages_gather(void **state)
+{
+	enum { MESSAGES = SERVE_MESSAGES + 1000 };
+	uint8_t bytes[MESSAGES * LEN];
+	struct world w = {.unnamed = false};
+	struct serve_thread *t;
+	uint64_t connection, due_ns;
+	int fd;
+
+	(void)state;
+	world_start(&w, "");
+	fd = begin(&w, &connection);
+	t = w.serve->threads[0];
+	for (uint32_t i = 0; i < MESSAGES; i++) {
+		numbered(bytes, i);
+		world_put(&w, connection, bytes, LEN);
+	}
+	due_ns = boottime_ns() + 20 * TP_NS_PER_MS;
+	t->gather =
+		(struct gather){.gap_ns = GATHER_GAP_MAX_NS, .due_ns = due_ns, .judged_ns = due_ns};
+	assert_true(thread_turn(t, true));
+	assert_true(boottime_ns() >= due_ns);
+	assert_int_equal(COUNTER(&w, messages_out), MESSAGES);
+	assert_int_equal(recv(fd, bytes, sizeof(bytes), MSG_WAITALL), sizeof(bytes));
+	close(fd);
+	world_stop(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -431,6 +469,7 @@ int main(void)
 		cmocka_unit_test(floods_are_kept_in_the_kernel),
 		cmocka_unit_test(rings_are_emptied_between_writes),
 		cmocka_unit_test(a_reader_loses_nothing_in_a_turn),
+		cmocka_unit_test(rings_are_emptied_while_messages_gather),
 	};
 
 	return cmocka_run_group_tests(tests, world_setup, world_teardown);

@@ -73,6 +73,7 @@ enum serve_close {
 	X(lost_full, "messages for clients dropped by edge.queue_bytes")                           \
 	X(bytes_in, "bytes of messages from clients")                                              \
 	X(bytes_out, "bytes of messages for clients, with their padding")                          \
+	X(reads, "reads of connections")                                                           \
 	X(writes, "writes to connections")                                                         \
 	X(cookies, "DTLS handshakes begun without a cookie, which was sent")                       \
 	X(datagrams_in, "datagrams of DTLS records from clients")                                  \
