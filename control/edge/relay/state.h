@@ -59,6 +59,7 @@ struct edge_relay {
 	struct tp_addr *addresses; // of the settings
 	int epoll_fd;
 	int ended_fd;
+	int spare_fd;	       // given up for a peer that is to be refused; -1: none
 	pthread_mutex_t mutex; // of `ended`
 	struct ended *ended;
 	uint64_t now_ns;

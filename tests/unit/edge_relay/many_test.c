@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Many TCP allocations that relay at once: reports of their bytes have a rate in all, and each
-// allocation has its turn.
+// allocation has its turn. Peers that find no descriptor are refused.
 #include "told.h"
 
 #include <arpa/inet.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -79,7 +80,7 @@ static int setup(void **state)
 		.port_min = 1024,
 		.port_max = 65535,
 		.listeners_max = MANY,
-		.peers_max = MANY,
+		.peers_max = MANY + 1,
 		.join = on_join,
 		.part = on_part};
 
@@ -152,10 +153,48 @@ static void reports_have_a_rate(void **state)
 		assert_int_equal(f->reports[i], 1 + 64);
 }
 
+static int dial(struct fixture *f)
+{
+	struct sockaddr_in at = sockaddr_of(&f->local[0]);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	return fd;
+}
+
+// Fault: the peer waited in the kernel, and its event came again at once.
+static void no_descriptor_refuses(void **state)
+{
+	struct fixture *f = *state;
+	struct pollfd p = {.fd = edge_relay_fd(f->r), .events = POLLIN};
+	struct edge_relay_counters c;
+	struct rlimit before, few;
+	int fds[2048], n = 0, fd = dial(f);
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = (struct rlimit){TP_ARRAY_LEN(fds), before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	while (n < (int)TP_ARRAY_LEN(fds) && (fds[n] = dup(fd)) >= 0)
+		n++;
+	assert_int_equal(poll(&p, 1, 60000), 1);
+	edge_relay_poll(f->r, f->now_ns);
+	edge_relay_counters_read(f->r, &c);
+	assert_int_equal(c.accepted_full, 1);
+	assert_int_equal(poll(&p, 1, 0), 0);
+	while (n > 0)
+		close(fds[--n]);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	close(fd);
+	fd = dial(f);
+	assert_int_equal(told(f).peer.state, TP_PEER_ARRIVED);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(reports_have_a_rate, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_descriptor_refuses, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

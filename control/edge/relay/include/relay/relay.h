@@ -23,7 +23,7 @@ struct edge_relay;
 	X(connects, "connections to peers begun")                                                  \
 	X(connects_failed, "of them, those that failed or that the peer did not answer")           \
 	X(accepted, "connections of peers accepted")                                               \
-	X(accepted_full, "connections of peers closed: there are as many as fit")                  \
+	X(accepted_full, "connections of peers closed: as many as fit, or no descriptor is free")  \
 	X(joined, "connections with peers joined by a client's connection")                        \
 	X(expired, "connections with peers closed: no client's connection joined them")            \
 	X(ended, "connections with peers that ended after they were joined")                       \
