@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The list of mutants, and its place in docs/conformance.md."""
+"""The list of mutants, and its places in docs/conformance.md and docs/faults.md."""
 import json
 import pathlib
 import re
@@ -12,18 +12,24 @@ RFCS = ("8489", "8656")
 
 
 class Mutant:
-    """One clause disabled: `old`, which is once in `file`, becomes `new`."""
+    """One clause, or the mend of one fault, disabled: `old`, once in `file`, becomes `new`."""
 
     def __init__(self, name, row):
         self.name = name
-        self.clause, self.file = row["clause"], row["file"]
+        self.clause, self.fault = row.get("clause"), row.get("fault")
+        self.file = row["file"]
         self.old, self.new, self.tests = row["old"], row["new"], row["tests"]
 
     def apply(self, text):
         return text.replace(self.old, self.new)
 
+    def subject(self):
+        return f"RFC {self.clause}" if self.fault is None else f"fault {self.fault}"
+
     def sections(self):
-        """("8489", ["9.2.4", "14.4"])"""
+        """("8489", ["9.2.4", "14.4"]); of a fault (None, [])"""
+        if self.clause is None:
+            return None, []
         rfc, _, rest = self.clause.partition(" ")
         return rfc, rest.split(", ")
 
@@ -49,7 +55,9 @@ def faults(top, mutants):
     for m in mutants:
         if names.count(m.name) > 1:
             bad.append(f"{m.name}: the name is there twice")
-        if not re.fullmatch(r"\d+ \d+(\.\d+)*(, \d+(\.\d+)*)*", m.clause):
+        if (m.clause is None) == (m.fault is None):
+            bad.append(f"{m.name}: wants either a clause or a fault")
+        elif m.clause and not re.fullmatch(r"\d+ \d+(\.\d+)*(, \d+(\.\d+)*)*", m.clause):
             bad.append(f"{m.name}: no clause '{m.clause}'")
         if m.old == m.new:
             bad.append(f"{m.name}: changes nothing")

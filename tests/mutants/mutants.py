@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Runs the mutants: the code with one clause of an RFC disabled. A test must notice each.
+"""Runs the mutants: the code with one clause of an RFC disabled, or with the mend of one fault of
+docs/faults.md. A test must notice each.
 
     mutants.py                 builds and tests them; ends with "N killed, N survived"
     mutants.py --only NAME     this one alone; may be given again
-    mutants.py --list          names, clauses and tests
+    mutants.py --list          names, clauses or faults, and tests
     mutants.py --check BUILD   whether each applies, has tests in BUILD and is in
                                docs/conformance.md: builds nothing
     mutants.py --write         puts the table of mutants into docs/conformance.md
@@ -177,7 +178,7 @@ def main():
         mutants = [m for m in mutants if m.name in given.only]
     if given.list:
         for m in mutants:
-            print(f"{m.name}: RFC {m.clause}, {m.file}; {', '.join(m.tests)}")
+            print(f"{m.name}: {m.subject()}, {m.file}; {', '.join(m.tests)}")
         return 0
     if given.check:
         return check(mutants, given.check)
