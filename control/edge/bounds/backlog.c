@@ -9,10 +9,10 @@
 #define POOL_PART   8u
 
 struct backlog_item {
-	struct backlog_item *next;
+	struct backlog_item *next; // of its queue
+	uint64_t number;
 	uint64_t time_ns;
 	uint16_t len;
-	bool media;
 	uint8_t data[];
 };
 
@@ -22,18 +22,18 @@ static bool is_media(const uint8_t *data, size_t len)
 	return len == 0 || (data[0] & 0xc1) != 0x01;
 }
 
-static void item_unlink(struct backlog *b, struct backlog_item *before, struct backlog_item *item)
+static void first_free(struct backlog *b, struct backlog_queue *q)
 {
-	if (before == NULL)
-		b->first = item->next;
-	else
-		before->next = item->next;
-	if (b->last == item)
-		b->last = before;
+	struct backlog_item *item = q->first;
+
+	q->first = item->next;
+	if (q->first == NULL)
+		q->last = NULL;
 	b->bytes -= item->len;
 	b->n--;
 	if (b->pool != NULL)
 		b->pool->bytes -= item->len;
+	free(item);
 }
 
 // Those that may wait now.
@@ -52,37 +52,30 @@ static size_t bytes_max(const struct backlog *b, const struct backlog_limits *l)
 // Drops the oldest media until `len` more bytes fit.
 static void room_make(struct backlog *b, size_t max, size_t len)
 {
-	struct backlog_item *before = NULL, *item = b->first, *next;
-
-	for (; item != NULL && b->bytes + len > max; item = next) {
-		next = item->next;
-		if (!item->media) {
-			before = item;
-			continue;
-		}
-		item_unlink(b, before, item);
+	while (b->media.first != NULL && b->bytes + len > max) {
+		first_free(b, &b->media);
 		b->lost_full++;
-		free(item);
 	}
 }
 
 static bool item_add(struct backlog *b, uint64_t time_ns, const uint8_t *data, size_t len)
 {
+	struct backlog_queue *q = is_media(data, len) ? &b->media : &b->answers;
 	struct backlog_item *item = malloc(sizeof(*item) + len);
 
 	if (item == NULL)
 		return false;
 	item->next = NULL;
+	item->number = ++b->number;
 	item->time_ns = time_ns;
 	item->len = (uint16_t)len;
-	item->media = is_media(data, len);
 	if (len > 0)
 		memcpy(item->data, data, len);
-	if (b->last == NULL)
-		b->first = item;
+	if (q->last == NULL)
+		q->first = item;
 	else
-		b->last->next = item;
-	b->last = item;
+		q->last->next = item;
+	q->last = item;
 	b->bytes += len;
 	b->n++;
 	if (b->pool != NULL)
@@ -110,28 +103,31 @@ int backlog_push(struct backlog *b, const struct backlog_limits *l, uint64_t now
 
 void backlog_expire(struct backlog *b, const struct backlog_limits *l, uint64_t now_ns)
 {
-	struct backlog_item *before = NULL, *item = b->first, *next;
+	const struct backlog_item *item;
 
-	// Times rise along the list.
-	for (; item != NULL && now_ns > item->time_ns && now_ns - item->time_ns > l->age_ns;
-		item = next) {
-		next = item->next;
-		if (!item->media) {
-			before = item;
-			continue;
-		}
-		item_unlink(b, before, item);
+	// Times rise along the queue.
+	while ((item = b->media.first) != NULL && now_ns > item->time_ns &&
+		now_ns - item->time_ns > l->age_ns) {
+		first_free(b, &b->media);
 		b->lost_late++;
-		free(item);
 	}
+}
+
+// The item that leaves first; NULL: there is none.
+static const struct backlog_item *earlier(
+	const struct backlog_item *answer, const struct backlog_item *media)
+{
+	if (answer == NULL || media == NULL)
+		return answer == NULL ? media : answer;
+	return answer->number < media->number ? answer : media;
 }
 
 size_t backlog_take(struct backlog *b, uint8_t *out, size_t room)
 {
+	const struct backlog_item *item;
 	size_t n = 0;
 
-	while (b->first != NULL) {
-		struct backlog_item *item = b->first;
+	while ((item = earlier(b->answers.first, b->media.first)) != NULL) {
 		size_t padding = -(size_t)item->len & 3u;
 
 		if (item->len + padding > room - n)
@@ -139,8 +135,7 @@ size_t backlog_take(struct backlog *b, uint8_t *out, size_t room)
 		memcpy(out + n, item->data, item->len);
 		memset(out + n + item->len, 0, padding);
 		n += item->len + padding;
-		item_unlink(b, NULL, item);
-		free(item);
+		first_free(b, item == b->media.first ? &b->media : &b->answers);
 	}
 	return n;
 }
@@ -160,12 +155,18 @@ size_t backlog_save_size(const struct backlog *b)
 
 void backlog_save(const struct backlog *b, uint8_t *out)
 {
-	for (const struct backlog_item *item = b->first; item != NULL; item = item->next) {
+	const struct backlog_item *answer = b->answers.first, *media = b->media.first, *item;
+
+	while ((item = earlier(answer, media)) != NULL) {
 		const struct saved s = {.time_ns = item->time_ns, .len = item->len};
 
 		memcpy(out, &s, sizeof(s));
 		memcpy(out + sizeof(s), item->data, item->len);
 		out += sizeof(s) + item->len;
+		if (item == media)
+			media = media->next;
+		else
+			answer = answer->next;
 	}
 }
 
@@ -189,10 +190,8 @@ bool backlog_load(struct backlog *b, const uint8_t *bytes, size_t len)
 
 void backlog_fini(struct backlog *b)
 {
-	while (b->first != NULL) {
-		struct backlog_item *item = b->first;
-
-		item_unlink(b, NULL, item);
-		free(item);
-	}
+	while (b->answers.first != NULL)
+		first_free(b, &b->answers);
+	while (b->media.first != NULL)
+		first_free(b, &b->media);
 }

@@ -23,11 +23,17 @@ struct backlog_pool {
 	uint64_t bytes;
 };
 
+struct backlog_queue {
+	struct backlog_item *first;
+	struct backlog_item *last;
+};
+
 // Zero-initialise.
 struct backlog {
 	struct backlog_pool *pool; // outlives it; NULL: it counts for itself alone
-	struct backlog_item *first;
-	struct backlog_item *last;
+	struct backlog_queue answers;
+	struct backlog_queue media;
+	uint64_t number; // of the last message: they leave in the order in which they came
 	size_t bytes;
 	uint32_t n;
 	// Since the start of the connection.
