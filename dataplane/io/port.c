@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <io/card.h>
@@ -446,6 +448,11 @@ static bool device_up(const struct io_port *p, bool otherwise)
 	return state.link_status == RTE_ETH_LINK_UP;
 }
 
+const char *io_port_interface(const struct io_port *p)
+{
+	return p->link.name[0] != '\0' ? p->link.name : p->device.interface;
+}
+
 // The kernel's side of a device that the kernel sees.
 static unsigned follow_interface(struct io_port *p, const struct steer_link *now)
 {
@@ -456,6 +463,10 @@ static unsigned follow_interface(struct io_port *p, const struct steer_link *now
 		changed |= IO_PORT_MTU;
 	if (now->rx_queues != p->link.rx_queues)
 		changed |= IO_PORT_QUEUES;
+	if (strcmp(now->name, p->link.name) != 0) {
+		changed |= IO_PORT_NAME;
+		memcpy(p->link.name, now->name, sizeof(p->link.name));
+	}
 	// A twin has the device's address, whatever somebody gives it.
 	if (p->twin == NULL && memcmp(now->mac, p->mac, sizeof(p->mac)) != 0) {
 		changed |= IO_PORT_MAC;
@@ -466,6 +477,21 @@ static unsigned follow_interface(struct io_port *p, const struct steer_link *now
 	p->link.rx_missed = now->rx_missed;
 	atomic_store_explicit(&p->mtu, (uint16_t)mtu, memory_order_relaxed);
 	return changed;
+}
+
+// Whether the kernel has taken the interface from under the sockets since the last call: it was
+// removed, or went to another network namespace. One that came since may have its number.
+static bool is_cut_off(const struct io_port *p)
+{
+	for (unsigned q = 0; q < p->n_xsk_fds; q++) {
+		int error = 0;
+		socklen_t len = sizeof(error);
+
+		if (getsockopt(p->xsk_fds[q], SOL_SOCKET, SO_ERROR, &error, &len) == 0 &&
+			error != 0)
+			return true;
+	}
+	return false;
 }
 
 unsigned io_port_refresh(struct io_port *p, bool *up)
@@ -484,11 +510,11 @@ unsigned io_port_refresh(struct io_port *p, bool *up)
 		if (*up != was)
 			io_twin_carrier(p->twin, *up);
 	}
-	if (steer_link_read(p->device.interface, &link) != 0) {
+	p->cut_off |= is_cut_off(p);
+	if (p->cut_off || steer_link_read_index(p->link.ifindex, &link) != 0) {
 		*up = false;
-	} else if (link.ifindex != p->link.ifindex) {
-		*up = false;
-		changed = IO_PORT_REPLACED;
+		if (steer_link_read(p->device.interface, &link) == 0)
+			changed = IO_PORT_REPLACED;
 	} else {
 		changed = follow_interface(p, &link);
 		if (p->twin == NULL)

@@ -102,7 +102,7 @@ static void close_files(struct attach *a)
 static void describe_port(struct tp_port *t, const struct io_port *p)
 {
 	memset(t, 0, sizeof(*t));
-	memcpy(t->interface, p->device.interface, sizeof(t->interface));
+	memcpy(t->interface, io_port_interface(p), sizeof(t->interface));
 	snprintf(t->device, sizeof(t->device), "%s", p->device.name);
 	t->ifindex = p->link.ifindex;
 	t->mtu = p->mtu;

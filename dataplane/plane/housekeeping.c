@@ -2,6 +2,7 @@
 #include <plane/plane.h>
 
 #include <stdio.h>
+#include <string.h>
 
 #include <log/log.h>
 #include <proc/notify.h>
@@ -203,9 +204,9 @@ static void log_queues(const struct plane *p, unsigned i)
 	if (unserved == 0)
 		return;
 	snprintf(remedy, sizeof(remedy), "ethtool -L %s combined %u, or restart turnpike-dataplane",
-		port->device.interface, port->n_rx_queues);
+		port->link.name, port->n_rx_queues);
 	log_event(LOG_EV_QUEUE_UNSERVED,
-		LOG_FIELDS(log_u64("port", i), log_str("interface", port->device.interface),
+		LOG_FIELDS(log_u64("port", i), log_str("interface", io_port_interface(port)),
 			log_u64("queues", port->link.rx_queues), log_u64("unserved", unserved),
 			log_str("remedy", remedy)));
 }
@@ -214,12 +215,12 @@ static void log_change(const struct plane *p, unsigned i, const char *what, cons
 {
 	log_event(LOG_EV_PORT_CHANGED,
 		LOG_FIELDS(log_u64("port", i),
-			log_str("interface", p->ports.items[i].device.interface),
+			log_str("interface", io_port_interface(&p->ports.items[i])),
 			log_str("problem", what), log_str("remedy", remedy)));
 }
 
-// An interface that was made again under its old name can't be served by the old sockets: the next
-// start opens it.
+// An interface that was made again under its old name or number can't be served by the old sockets:
+// the next start opens it.
 static void watch_port(struct plane *p, unsigned i)
 {
 	struct io_port *port = &p->ports.items[i];
@@ -239,7 +240,13 @@ static void watch_port(struct plane *p, unsigned i)
 			port->link.mtu > port->mtu_max
 				? "restart turnpike-dataplane to use all of it"
 				: "done: longer frames are dropped as too_big");
-	if ((changed & (IO_PORT_MAC | IO_PORT_MTU)) != 0)
+	if ((changed & IO_PORT_NAME) != 0)
+		log_change(p, i, "another name",
+			strcmp(port->link.name, port->device.interface) == 0
+				? "done: it is that of dataplane.ports"
+				: "packets go on; name it so in dataplane.ports before the next "
+				  "start");
+	if ((changed & (IO_PORT_MAC | IO_PORT_MTU | IO_PORT_NAME)) != 0)
 		plane_attach_port(&p->attach, i);
 	if ((changed & IO_PORT_QUEUES) != 0)
 		log_queues(p, i);
@@ -258,7 +265,7 @@ static bool watch_steering(struct plane *p, unsigned i)
 
 	if (now != 0 && now != *before)
 		log_event(LOG_EV_STEERING_LOST,
-			LOG_FIELDS(log_str("interface", p->ports.items[i].device.interface),
+			LOG_FIELDS(log_str("interface", io_port_interface(&p->ports.items[i])),
 				log_str("problem", fault.problem),
 				log_str("remedy", fault.remedy)));
 	*before = now > 0 ? 0 : now;
@@ -296,7 +303,7 @@ static void log_unserved(struct plane *p, unsigned i, uint64_t packets, uint64_t
 		return;
 	state->unserved_ns = now_ns + REMIND_NS;
 	log_event(LOG_EV_QUEUE_UNSERVED,
-		LOG_FIELDS(log_u64("port", i), log_str("interface", port->device.interface),
+		LOG_FIELDS(log_u64("port", i), log_str("interface", io_port_interface(port)),
 			log_u64("packets", packets), log_str("problem", "packets found no socket"),
 			log_str("remedy",
 				"restart turnpike-dataplane; if it comes back: xdp: generic")));

@@ -30,6 +30,7 @@ void plane_attach_port(struct attach *a, unsigned port)
 	if (!a->mapped)
 		return;
 	t = &a->segment.state.header->ports[port];
+	memcpy(t->interface, io_port_interface(p), sizeof(t->interface));
 	memcpy(t->mac, p->mac, sizeof(t->mac));
 	t->mtu = atomic_load_explicit(&p->mtu, memory_order_relaxed);
 	atomic_store_explicit(&t->xdp, io_port_xdp(p), memory_order_relaxed);

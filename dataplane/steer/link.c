@@ -86,7 +86,8 @@ static int parse_link(const struct nlmsghdr *message, void *data)
 	return steer_link_parse(message, data) == 0 ? MNL_CB_STOP : MNL_CB_ERROR;
 }
 
-static int ask_rtnetlink(const char *interface, struct steer_link *out)
+// By its name, or by its number where that is NULL.
+static int ask_rtnetlink(const char *interface, uint32_t ifindex, struct steer_link *out)
 {
 	uint8_t buf[16384];
 	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
@@ -102,7 +103,10 @@ static int ask_rtnetlink(const char *interface, struct steer_link *out)
 	m->nlmsg_seq = 1;
 	info = mnl_nlmsg_put_extra_header(m, sizeof(*info));
 	info->ifi_family = AF_UNSPEC;
-	mnl_attr_put_strz(m, IFLA_IFNAME, interface);
+	if (interface != NULL)
+		mnl_attr_put_strz(m, IFLA_IFNAME, interface);
+	else
+		info->ifi_index = (int)ifindex;
 	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
 		mnl_socket_sendto(nl, m, m->nlmsg_len) < 0) {
 		err = -errno;
@@ -193,15 +197,25 @@ static void ask_ethtool(struct steer_link *l)
 	close(fd);
 }
 
+static int ask_others(struct steer_link *out)
+{
+	ask_ethtool(out);
+	out->has_vlans = vlans_listed(out->name);
+	return 0;
+}
+
 int steer_link_read(const char *interface, struct steer_link *out)
 {
-	int err = strlen(interface) < IFNAMSIZ ? ask_rtnetlink(interface, out) : -ENODEV;
+	int err = strlen(interface) < IFNAMSIZ ? ask_rtnetlink(interface, 0, out) : -ENODEV;
 
-	if (err == 0) {
-		ask_ethtool(out);
-		out->has_vlans = vlans_listed(interface);
-	}
-	return err;
+	return err != 0 ? err : ask_others(out);
+}
+
+int steer_link_read_index(uint32_t ifindex, struct steer_link *out)
+{
+	int err = ask_rtnetlink(NULL, ifindex, out);
+
+	return err != 0 ? err : ask_others(out);
 }
 
 // Drivers that want a transmit queue of their own for each XDP queue, out of the same maximum.

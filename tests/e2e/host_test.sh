@@ -47,6 +47,15 @@ e2e_check "and shown" e2e_wait 120 shown 02:00:00:00:12:34
 e2e_run net ip neigh flush all
 e2e_check "and the relay answers from it" e2e_wait 120 answered
 
+# Older kernels rename no interface that is up.
+if e2e_run relay ip link set nic0 name nic7; then
+	e2e_check "another name is followed" e2e_wait 120 logged port_changed "another name"
+	e2e_check "and shown" e2e_wait 120 shown nic7
+	e2e_check "and the relay answers" e2e_wait 120 answered
+	e2e_run relay ip link set nic7 name nic0
+	e2e_check "and back" e2e_wait 120 shown nic0
+fi
+
 e2e_run relay ip link set nic0 mtu 1400
 e2e_check "another MTU is followed" e2e_wait 120 logged port_changed "another MTU"
 

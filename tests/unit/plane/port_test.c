@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -12,7 +13,9 @@
 
 #include <cmocka.h>
 
+#include <linux/if_xdp.h>
 #include <seccomp.h>
+#include <sys/mman.h>
 
 #include "../steer/netns.h"
 
@@ -106,6 +109,62 @@ static void tell_another_interface(void **state)
 	assert_int_equal(io_port_refresh(&port, &up), IO_PORT_REPLACED);
 }
 
+static int xsk_open(uint32_t ifindex)
+{
+	const struct sockaddr_xdp address = {
+		.sxdp_family = AF_XDP, .sxdp_flags = XDP_COPY, .sxdp_ifindex = ifindex};
+	struct xdp_umem_reg umem = {.len = 64 * 4096, .chunk_size = 4096};
+	const int rings[] = {XDP_UMEM_FILL_RING, XDP_UMEM_COMPLETION_RING, XDP_RX_RING};
+	const int slots = 64;
+	int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+	void *memory =
+		mmap(NULL, umem.len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(fd >= 0 && memory != MAP_FAILED);
+	umem.addr = (uintptr_t)memory;
+	assert_int_equal(setsockopt(fd, SOL_XDP, XDP_UMEM_REG, &umem, sizeof(umem)), 0);
+	for (unsigned i = 0; i < TP_ARRAY_LEN(rings); i++)
+		assert_int_equal(setsockopt(fd, SOL_XDP, rings[i], &slots, sizeof(slots)), 0);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+// A socket that has lost its interface says so; another interface may have come with its number.
+static void tell_another_with_the_same_number(void **state)
+{
+	char again[160];
+
+	(void)state;
+	port.xsk_fds[0] = xsk_open(port.link.ifindex);
+	port.n_xsk_fds = 1;
+	assert_int_equal(io_port_refresh(&port, &up), 0);
+	snprintf(again, sizeof(again),
+		"ip link del p0; ip link add p0 index %u type veth peer name p1; "
+		"ip link set p0 up; ip link set p1 up",
+		port.link.ifindex);
+	run(again);
+	assert_int_equal(io_port_refresh(&port, &up) & IO_PORT_REPLACED, IO_PORT_REPLACED);
+	assert_false(up);
+	close(port.xsk_fds[0]);
+}
+
+static void follow_the_name(void **state)
+{
+	(void)state;
+	run("ip link set p0 down; ip link set p0 name q0; ip link set q0 up");
+	assert_int_equal(io_port_refresh(&port, &up), IO_PORT_NAME);
+	assert_true(up);
+	assert_string_equal(io_port_interface(&port), "q0");
+	// Another one with the old name is another's.
+	run("ip link add p0 type veth peer name p2");
+	assert_int_equal(io_port_refresh(&port, &up), 0);
+	assert_true(up);
+	run("ip link set q0 mtu 1400");
+	assert_int_equal(io_port_refresh(&port, &up), IO_PORT_MTU);
+	run("ip link del q0");
+	assert_int_equal(io_port_refresh(&port, &up) & IO_PORT_REPLACED, IO_PORT_REPLACED);
+}
+
 // In a child: the filter can't be taken off again.
 static void forbidden_af_xdp_is_named(void **state)
 {
@@ -151,6 +210,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(follow_the_mtu, setup, teardown),
 		cmocka_unit_test_setup_teardown(tell_new_queues, setup, teardown),
 		cmocka_unit_test_setup_teardown(tell_another_interface, setup, teardown),
+		cmocka_unit_test_setup_teardown(tell_another_with_the_same_number, setup, teardown),
+		cmocka_unit_test_setup_teardown(follow_the_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(forbidden_af_xdp_is_named, setup, teardown),
 	};
 

@@ -36,11 +36,12 @@ struct io_port_counters {
 #define IO_PORT_MAC	 0x02u
 #define IO_PORT_MTU	 0x04u
 #define IO_PORT_QUEUES	 0x08u // receive queues
-#define IO_PORT_REPLACED 0x10u // another interface has the name: ours is gone for good
+#define IO_PORT_REPLACED 0x10u // another interface has its name or number: ours is gone for good
+#define IO_PORT_NAME	 0x20u
 
 struct io_port {
 	struct io_device device;
-	struct steer_link link; // ifindex 0: no kernel interface
+	struct steer_link link; // with its name of now; ifindex 0: no kernel interface
 	uint64_t missed_before; // by the kernel interface, before we came
 	const char *lock_directory;
 	int lock_fd;	      // of the interface, or -1
@@ -52,8 +53,9 @@ struct io_port {
 	uint16_t id; // DPDK's
 	bool probed;
 	bool started;
-	bool sent; // AF_XDP: a first frame has left by each queue
-	bool mute; // it has not: io_port_start failed for that
+	bool sent;    // AF_XDP: a first frame has left by each queue
+	bool mute;    // it has not: io_port_start failed for that
+	bool cut_off; // AF_XDP: the interface of the sockets is gone, whatever has its number
 	uint8_t mac[6];
 	_Atomic uint64_t mac_now; // of the interface, for workers; first byte lowest
 	_Atomic uint16_t mtu;	  // the interface's, up to the MTU that the queues were made for
@@ -103,7 +105,11 @@ uint16_t io_port_take_kernel(struct io_twin *twin, struct rte_mempool *pool,
 // Takes the steering program off, stops, closes and releases the lock. Fine at any stage.
 void io_port_close(struct io_port *p);
 
-// Reads link, MAC address, MTU and queues again; IO_PORT_*. A twin's carrier follows its device.
+// The kernel interface's name of now, TP_IFNAME_MAX bytes; empty without one.
+const char *io_port_interface(const struct io_port *p);
+
+// Reads link, name, MAC address, MTU and queues again; IO_PORT_*. A twin's carrier follows its
+// device.
 unsigned io_port_refresh(struct io_port *p, bool *up);
 
 // Receive queues of the interface that have no socket: those made since the start.

@@ -76,7 +76,7 @@ void plane_attach_grace(struct attach *a, uint64_t timeout_ns);
 
 void plane_attach_heartbeat(struct attach *a, uint64_t now_ns);
 void plane_attach_link(struct attach *a, unsigned port, bool up);
-// Writes a port's MAC address, MTU and XDP mode anew.
+// Writes a port's name, MAC address, MTU and XDP mode anew.
 void plane_attach_port(struct attach *a, unsigned port);
 // Sets or clears a TP_STATE_* flag, of this attachment and later ones.
 void plane_attach_flag(struct attach *a, uint32_t flag, bool on);

@@ -41,6 +41,8 @@ void steer_link_ask(struct steer_link *l, const struct steer_ethtool *ethtool);
 
 // 0, -ENODEV or another negative errno.
 int steer_link_read(const char *interface, struct steer_link *out);
+// The same of an interface that may have got another name.
+int steer_link_read_index(uint32_t ifindex, struct steer_link *out);
 
 // The same from one RTM_NEWLINK message, without ethtool's part (one queue, no tx_checksum).
 struct nlmsghdr;

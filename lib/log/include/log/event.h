@@ -74,7 +74,7 @@
 	X(PORT_FAILED, "port_failed", ERROR, 20, "A port of the data plane could not be opened.")  \
 	X(PORT_LINK, "port_link", WARNING, 10, "The link of a port went up or down.")              \
 	X(PORT_CHANGED, "port_changed", WARNING, 20,                                               \
-		"The kernel interface of a port has another MAC address, MTU or index.")           \
+		"The kernel interface of a port has another name, MAC address, MTU or index.")     \
 	X(TAGGED_FRAMES, "tagged_frames", WARNING, 20,                                             \
 		"An interface takes the VLAN tags off frames before they are seen.")               \
 	X(QUEUE_UNSERVED, "queue_unserved", ERROR, 10,                                             \
