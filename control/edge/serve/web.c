@@ -184,16 +184,17 @@ static void frame_put(struct conn *c, enum wire_ws_opcode opcode, const uint8_t 
 	ws_put(c, frame, n + len);
 }
 
-// Also the answer to a close: its code and reason come back.
+// Also the answer to a close: its code comes back, not its reason, which may be no text.
 static void control_take(struct conn *c)
 {
 	const struct wire_ws *w = &c->ws->reader;
+	size_t n_code = w->n_control < 2 ? 0 : 2;
 
 	if (w->opcode == WIRE_WS_PING)
 		frame_put(c, WIRE_WS_PONG, w->control, w->n_control);
 	if (w->opcode != WIRE_WS_CLOSE)
 		return;
-	frame_put(c, WIRE_WS_CLOSE, w->control, w->n_control);
+	frame_put(c, WIRE_WS_CLOSE, w->control, n_code);
 	c->ws->closing = SERVE_CLOSE_client;
 }
 

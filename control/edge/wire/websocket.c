@@ -84,6 +84,16 @@ static bool header_read(struct wire_ws *w)
 	return true;
 }
 
+// A close has no payload, or a code that an endpoint may send (RFC 6455 5.5.1, 7.4).
+static uint16_t close_fault(const struct wire_ws *w)
+{
+	unsigned code = w->n_control < 2 ? 0 : tp_load_be16(w->control);
+	bool good = w->n_control == 0 || (code >= 1000 && code <= 1003) ||
+		    (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
+
+	return good ? 0 : CLOSE_PROTOCOL;
+}
+
 static bool header_take(struct wire_ws *w, struct wire_ws_view *v, const uint8_t *bytes, size_t len)
 {
 	while (v->at < len && w->n_header < header_len(w))
@@ -128,8 +138,10 @@ enum wire_ws_step wire_ws_next(
 		}
 		if (w->left == 0)
 			frame_end(w);
-		if (is_control(w->opcode) && !w->in_payload)
-			return WIRE_WS_STEP_CONTROL;
+		if (is_control(w->opcode) && !w->in_payload) {
+			w->fault = w->opcode == WIRE_WS_CLOSE ? close_fault(w) : 0;
+			return w->fault != 0 ? WIRE_WS_STEP_FAULT : WIRE_WS_STEP_CONTROL;
+		}
 		if (!is_control(w->opcode) && v->len > 0)
 			return WIRE_WS_STEP_DATA;
 		if (v->at == len)

@@ -60,7 +60,8 @@ static size_t read_in_pieces(const uint8_t *bytes, size_t len, size_t piece, cha
 
 static void payload_is_a_stream(void **state)
 {
-	static const char all[] = "onetwo<9:ping>three<10:><8:bye>";
+	static const char all[] = "onetwo<9:ping>three<10:><8:\x0f\xa1"
+				  "bye>";
 	uint8_t bytes[256];
 	char out[256];
 	size_t n = 0;
@@ -73,7 +74,10 @@ static void payload_is_a_stream(void **state)
 	n += frame(bytes + n, 0x80, "three", 5);
 	n += frame(bytes + n, 0x8a, "", 0);
 	n += frame(bytes + n, 0x82, "", 0);
-	n += frame(bytes + n, 0x88, "bye", 3);
+	n += frame(bytes + n, 0x88,
+		"\x0f\xa1"
+		"bye",
+		5);
 	for (size_t piece = 1; piece <= n; piece++) {
 		assert_int_equal(read_in_pieces(bytes, n, piece, out), sizeof(all) - 1);
 		assert_memory_equal(out, all, sizeof(all) - 1);
@@ -134,6 +138,36 @@ static void mistakes_have_a_code(void **state)
 	}
 }
 
+// RFC 6455 5.5.1, 7.4
+static void closes_have_a_code_or_nothing(void **state)
+{
+	static const unsigned good[] = {1000, 1003, 1007, 1014, 3000, 4999};
+	static const unsigned bad[] = {0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535};
+	uint8_t bytes[16], code[2];
+	struct wire_ws_view v;
+	struct wire_ws w;
+
+	(void)state;
+	w = (struct wire_ws){.fault = 0};
+	v.at = 0;
+	assert_int_equal(
+		wire_ws_next(&w, &v, bytes, frame(bytes, 0x88, "", 0)), WIRE_WS_STEP_CONTROL);
+	v.at = 0;
+	assert_int_equal(
+		wire_ws_next(&w, &v, bytes, frame(bytes, 0x88, "x", 1)), WIRE_WS_STEP_FAULT);
+	assert_int_equal(w.fault, 1002);
+	for (size_t i = 0; i < TP_ARRAY_LEN(good) + TP_ARRAY_LEN(bad); i++) {
+		bool is_good = i < TP_ARRAY_LEN(good);
+
+		w = (struct wire_ws){.fault = 0};
+		v.at = 0;
+		tp_store_be16(code, (uint16_t)(is_good ? good[i] : bad[i - TP_ARRAY_LEN(good)]));
+		assert_int_equal(wire_ws_next(&w, &v, bytes, frame(bytes, 0x88, code, 2)),
+			is_good ? WIRE_WS_STEP_CONTROL : WIRE_WS_STEP_FAULT);
+		assert_int_equal(w.fault, is_good ? 0 : 1002);
+	}
+}
+
 static void headers_are_short(void **state)
 {
 	uint8_t out[WIRE_WS_HEADER_MAX];
@@ -153,6 +187,7 @@ int main(void)
 		cmocka_unit_test(payload_is_a_stream),
 		cmocka_unit_test(lengths_of_three_forms),
 		cmocka_unit_test(mistakes_have_a_code),
+		cmocka_unit_test(closes_have_a_code_or_nothing),
 		cmocka_unit_test(headers_are_short),
 	};
 
