@@ -57,6 +57,15 @@ bool conn_keep(struct conn *c, const uint8_t *bytes, size_t len)
 	return true;
 }
 
+static void garbage(struct conn *c, enum wire_fault fault)
+{
+	log_event(LOG_EV_CONNECTION_GARBAGE,
+		LOG_FIELDS(log_addr("client", &c->remote), log_addr("listener", &c->port->addr),
+			log_str("reason", wire_fault_name(fault)),
+			log_str("problem", wire_fault_text(fault))));
+	conn_close(c, SERVE_CLOSE_garbage);
+}
+
 // False: the connection is closed.
 static bool bytes_take(struct conn *c, const uint8_t *bytes, size_t len)
 {
@@ -76,13 +85,13 @@ static bool bytes_take(struct conn *c, const uint8_t *bytes, size_t len)
 	SERVE_COUNT(t, messages_oversize, c->framer.oversize - oversize);
 	if (hold)
 		return hold_bytes(c, f.data, len - (size_t)(f.data - bytes));
+	// HTTP looks like a long message of ChannelData.
+	if (step == WIRE_STEP_MORE && !c->spoke && c->framer.oversize > 0) {
+		garbage(c, WIRE_FAULT_long);
+		return false;
+	}
 	if (step == WIRE_STEP_FAULT) {
-		log_event(LOG_EV_CONNECTION_GARBAGE,
-			LOG_FIELDS(log_addr("client", &c->remote),
-				log_addr("listener", &c->port->addr),
-				log_str("reason", wire_fault_name(f.fault)),
-				log_str("problem", wire_fault_text(f.fault))));
-		conn_close(c, SERVE_CLOSE_garbage);
+		garbage(c, f.fault);
 		return false;
 	}
 	if (step == WIRE_STEP_MESSAGE && join_wait(c, bytes + f.at, len - f.at))

@@ -202,6 +202,25 @@ static void tls_shares_the_port(void **state)
 	world_stop(&w);
 }
 
+// Fault: it was taken for a long message of ChannelData, and had the time of a handshake to end.
+static void http_inside_tls_ends_at_once(void **state)
+{
+	static const char request[] = "GET / HTTP/1.1\r\n\r\n";
+	struct world w = {.unnamed = false};
+	struct world_client c;
+
+	(void)state;
+	world_start(&w, "");
+	world_client_start(&c, w.ports[0]);
+	world_client_shake(&w, &c);
+	assert_int_equal(SSL_write(c.ssl, request, sizeof(request) - 1), sizeof(request) - 1);
+	for (unsigned i = 0; i < 20000 && serve_connections(w.serve) > 0; i++)
+		world_turns(&w, 1);
+	assert_int_equal(world_closes(&w, SERVE_CLOSE_garbage), 1);
+	world_client_end(&c);
+	world_stop(&w);
+}
+
 // The session keeps a record that the socket has no room for; every byte arrives once.
 static void tls_waits_for_a_slow_reader(void **state)
 {
@@ -327,6 +346,7 @@ int main(void)
 		cmocka_unit_test(a_proxy_has_five_seconds),
 		cmocka_unit_test(unnamed_listeners_serve_nobody),
 		cmocka_unit_test(tls_shares_the_port),
+		cmocka_unit_test(http_inside_tls_ends_at_once),
 		cmocka_unit_test(tls_waits_for_a_slow_reader),
 		cmocka_unit_test(hellos_may_be_cut_anywhere),
 	};

@@ -16,6 +16,7 @@
 // Why a stream can't be followed any further: X(name, description).
 #define WIRE_FAULTS(X)                                                                             \
 	X(first, "a message begins with neither STUN nor ChannelData")                             \
+	X(long, "the first message is too long for one of STUN")                                   \
 	X(length, "the length of a STUN message is not a multiple of 4")                           \
 	X(cookie, "a STUN message without the magic cookie")
 
@@ -30,7 +31,7 @@ enum wire_fault {
 enum wire_step {
 	WIRE_STEP_MESSAGE, // `data` and `len` are a whole message
 	WIRE_STEP_MORE,	   // the bytes end within a message: keep those from `at`
-	WIRE_STEP_FAULT,   // `fault` says why: close the connection
+	WIRE_STEP_FAULT,   // `fault` says why: close the connection. Never `long`: the caller's
 };
 
 // Zero-initialise for a new connection.
