@@ -203,6 +203,7 @@ void turn_input(struct turn_server *s, uint64_t now_ns, uint64_t wall_s,
 		.m = &m,
 	};
 
+	s->wall_s = wall_s;
 	s->outs.message_len = 0;
 	s->outs.join.kind = 0;
 	s->outs.refused = false;
@@ -239,6 +240,7 @@ void turn_request_resume(struct turn_server *s, uint64_t now_ns, struct turn_pen
 		.s = s,
 		.now_ns = now_ns,
 		.now_s = turn_seconds(now_ns),
+		.wall_s = s->wall_s,
 		.from = &p->from,
 		.m = &m,
 		.answer = &p->answer,

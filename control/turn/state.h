@@ -138,6 +138,7 @@ struct turn_server {
 	struct turn_bans bans;
 	struct turn_budgets budgets;
 	uint64_t resume_ns;		     // when requests became ready
+	uint64_t wall_s;		     // of the last message
 	struct turn_lookup lookup;	     // of the question handed out last
 	struct turn_pending_request resumed; // that has its answer, taken up last
 	struct turn_locals locals;

@@ -354,6 +354,30 @@ static void pool_is_shared_and_bounded(void **state)
 	harness_stop(&f.h);
 }
 
+// The budget of the day before is none of a user that waits for an answer.
+static void budgets_are_of_the_day(void **state)
+{
+	const struct turn_answer good = found(DIRECTORY_PASSWORD, 0);
+	struct turn_budget_view view;
+	struct fixture f;
+
+	(void)state;
+	directory_start(&f);
+	f.h.realms[0].budget = (struct turn_budget_conf){.octets = 600, .period = TURN_BUDGET_DAY};
+	assert_int_equal(turn_reconfigure(f.h.s, &f.h.conf), 0);
+	assert_int_equal(allocate(&f), 1);
+	assert_int_equal(answer(&f, &good, 0), 0);
+	assert_int_equal(client_refresh(&f.h, &f.c, 0), 0);
+	assert_int_equal(
+		turn_charge_ended(f.h.s, f.h.wall_s, &f.h.record, 600, &view), TURN_CHARGED_SPENT);
+	assert_int_equal(allocate(&f), 1);
+	assert_int_equal(answer(&f, &good, 0), 486);
+	f.h.wall_s += 86400;
+	assert_int_equal(allocate(&f), 1);
+	assert_int_equal(answer(&f, &good, 0), 0);
+	harness_stop(&f.h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -369,6 +393,7 @@ int main(void)
 		cmocka_unit_test(lies_do_no_harm),
 		cmocka_unit_test(restart_takes_no_old_ticket),
 		cmocka_unit_test(pool_is_shared_and_bounded),
+		cmocka_unit_test(budgets_are_of_the_day),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
