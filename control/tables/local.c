@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <turnpike/stun.h>
 
 typedef uint32_t __attribute__((may_alias)) word_alias;
 
@@ -39,11 +40,20 @@ const struct tp_local *tables_local_of(const struct tables *t, uint16_t id, uint
 	return id != 0 && id < TP_LOCALS_MAX && t->locals[id].role == role ? &t->locals[id] : NULL;
 }
 
+// Never lower than it was: channels above a new limit go on, and none above it are bound.
+static uint16_t channel_max(const struct tables *t, uint16_t max)
+{
+	uint16_t was = t->shm.header->path.channel_max;
+
+	return was > max && was <= TP_CHANNEL_MAX_COMPAT ? was : max;
+}
+
 static void path_store(struct tables *t, const struct tp_path_config *path)
 {
 	const struct tables_secrets *secrets = &t->priv.header->secrets;
 	struct tp_path_config with_keys = *path;
 
+	with_keys.channel_max = channel_max(t, path->channel_max);
 	memcpy(with_keys.punt_key, secrets->punt_key, sizeof(with_keys.punt_key));
 	memcpy(with_keys.nonce_key, secrets->nonce_key, sizeof(with_keys.nonce_key));
 	words_store(&t->shm.header->path, &with_keys, sizeof(with_keys));

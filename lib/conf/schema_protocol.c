@@ -19,8 +19,7 @@ static const struct rule protocol_rules[] = {
 		.max = TP_CHANNEL_MAX_COMPAT,
 		.initial = "0x4fff",
 		.text = "Highest channel number. RFC 8656 ends at 0x4fff; some old clients bind up "
-			"to "
-			"0x7fff."},
+			"to 0x7fff. Channels that are bound outlive a lower one."},
 	{.key = "default_family",
 		.type = RULE_CHOICE,
 		RULE_AT(struct conf_protocol, default_family),

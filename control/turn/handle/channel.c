@@ -21,6 +21,13 @@ struct binding {
 	uint16_t number;
 };
 
+// A channel from before a lower limit goes on.
+static bool number_is_wrong(const struct turn_request *r, const struct binding *b)
+{
+	return b->existing == NULL &&
+	       (b->number < TP_CHANNEL_MIN || b->number > r->s->conf.channel_max);
+}
+
 // The request's own validity, then existing bindings of the channel or peer.
 static unsigned binding_read(struct turn_request *r, struct binding *b)
 {
@@ -32,12 +39,12 @@ static unsigned binding_read(struct turn_request *r, struct binding *b)
 		!stun_has(m, STUN_XOR_PEER_ADDRESS) ||
 		!stun_value_xor_address(m, m->attr[STUN_XOR_PEER_ADDRESS], &b->peer))
 		return 400;
-	if (b->number < TP_CHANNEL_MIN || b->number > r->s->conf.channel_max)
+	b->existing = still_bound(r, turn_channel_by_number(r->s, r->a, b->number));
+	if (number_is_wrong(r, b))
 		return 400;
 	local = turn_locals_find(&r->s->locals, &b->peer);
 	if (local != NULL)
 		memcpy(b->peer.ip, local->advertised.ip, sizeof(b->peer.ip));
-	b->existing = still_bound(r, turn_channel_by_number(r->s, r->a, b->number));
 	if (b->existing != NULL && !tp_addr_equal(&b->existing->peer, &b->peer))
 		return turn_refuse(r, TURN_REFUSED_CHANNEL, 400);
 	of_peer = still_bound(r, turn_channel_by_peer(r->s, r->a, &b->peer));

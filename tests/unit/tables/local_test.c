@@ -40,6 +40,24 @@ static void ids_are_in_the_segment(void **state)
 	free(locals);
 }
 
+// Packets of channels that were bound under a higher limit go on.
+static void channel_limit_is_never_lowered(void **state)
+{
+	struct fixture *f = *state;
+	const uint16_t limits[] = {0x4fff, 0x7fff, 0x4fff};
+	const uint16_t wanted[] = {0x4fff, 0x7fff, 0x7fff};
+	struct tp_local *locals = calloc(TP_LOCALS_MAX, sizeof(*locals));
+	struct tp_path_config path;
+
+	for (unsigned i = 0; i < TP_ARRAY_LEN(limits); i++) {
+		f->path.channel_max = limits[i];
+		assert_int_equal(tables_configure(f->t, f->locals, 4, &f->path, &f->err), 0);
+		assert_true(shm_tables_config(tables_shm(f->t), &path, locals) >= 0);
+		assert_int_equal(path.channel_max, wanted[i]);
+	}
+	free(locals);
+}
+
 static void another_order_keeps_ids(void **state)
 {
 	struct fixture *f = *state;
@@ -285,6 +303,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(ids_are_in_the_segment),
+		TEST(channel_limit_is_never_lowered),
 		TEST(another_order_keeps_ids),
 		TEST(removed_ids_rest),
 		TEST(used_ids_rest_until_nothing_refers_to_them),

@@ -66,6 +66,28 @@ static void a_trial_denies_nothing(void **state)
 	policy_destroy(trial);
 }
 
+// A lower limit of channel numbers ends no channel, and holds for new ones.
+static void bound_channels_outlive_a_lower_limit(void **state)
+{
+	struct turn_conf conf;
+	struct fixture f;
+
+	(void)state;
+	fixture_hold(&f);
+	conf = f.h.conf;
+	conf.channel_max = TP_CHANNEL_MAX_COMPAT;
+	assert_int_equal(turn_reconfigure(f.h.s, &conf), 0);
+	assert_int_equal(client_bind(&f.h, &f.c, 0x5001, &peer), 0);
+	conf.channel_max = TP_CHANNEL_MAX;
+	assert_int_equal(turn_reconfigure(f.h.s, &conf), 0);
+	sweep(&f.h);
+	assert_int_equal(client_bind(&f.h, &f.c, 0x5001, &peer), 0);
+	assert_int_equal(client_bind(&f.h, &f.c, 0x5001, &peer_b), 400);
+	assert_int_equal(client_bind(&f.h, &f.c, 0x5002, &peer_b), 400);
+	assert_int_equal(client_bind(&f.h, &f.c, 0x4002, &peer_b), 0);
+	harness_stop(&f.h);
+}
+
 // The same judgement as a request's.
 static void explanations_say_the_same(void **state)
 {
@@ -277,6 +299,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(denied_permissions_end_and_nothing_else),
 		cmocka_unit_test(a_trial_denies_nothing),
+		cmocka_unit_test(bound_channels_outlive_a_lower_limit),
 		cmocka_unit_test(a_user_has_another_policy),
 		cmocka_unit_test(explanations_say_the_same),
 		cmocka_unit_test(allocation_ends_with_its_relay_address),
