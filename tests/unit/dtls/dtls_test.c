@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Handshakes with a client of OpenSSL, by way of queues of datagrams.
 #include <errno.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #define QUEUE_MAX    64u
 #define DATAGRAM_MAX 2048u
 #define LISTENER     7u
+#define RECORD_LEN   13u // header of a record
 #define MINUTE_NS    (60 * TP_NS_PER_S)
 
 static char certificate[64], key[64];
@@ -380,6 +382,41 @@ static void strange_datagrams_change_nothing(void **state)
 	stand_free(s);
 }
 
+// Until the server has sent its first flight.
+static void begin(struct stand *s)
+{
+	while (s->server == NULL) {
+		(void)SSL_do_handshake(s->client);
+		while (s->to_server.next < s->to_server.n) {
+			unsigned k = s->to_server.next++;
+
+			server_take(s, s->to_server.data[k], s->to_server.len[k]);
+		}
+	}
+}
+
+// Fault: ten messages of which one byte each had come took 1.1 MB, for a client that had shown a
+// cookie and nothing else.
+static void messages_to_come_take_little_memory(void **state)
+{
+	// Of a Certificate of 100,000 bytes.
+	uint8_t fragment[RECORD_LEN + 13] = {22, 0xfe, 0xfd, [12] = 13, [13] = 11, 1, 0x86, 0xa0};
+	struct stand *s = stand_make(1200);
+	size_t before;
+
+	(void)state;
+	begin(s);
+	before = mallinfo2().uordblks;
+	for (uint8_t i = 0; i < 10; i++) {
+		fragment[10] = (uint8_t)(100 + i);
+		fragment[18] = (uint8_t)(3 + i);
+		fragment[24] = 1;
+		(void)dtls_feed(s->server, fragment, sizeof(fragment));
+	}
+	assert_true(mallinfo2().uordblks < before + 300000);
+	stand_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -388,6 +425,7 @@ int main(void)
 		cmocka_unit_test(long_hellos_may_be_cut_anywhere),
 		cmocka_unit_test(cookies_are_bound_and_grow_old),
 		cmocka_unit_test(strange_datagrams_change_nothing),
+		cmocka_unit_test(messages_to_come_take_little_memory),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
