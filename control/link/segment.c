@@ -48,7 +48,8 @@ static int tables_make(struct link *l, const struct conf *conf, const struct tab
 			LOG_FIELDS(log_str("problem",
 					   "the tables may lie on another node than the ports"),
 				log_str("remedy", "let the process have memory of the ports' nodes "
-						  "(cgroup cpuset.mems), or segment.numa: none")));
+						  "(free huge pages, cgroup cpuset.mems), or "
+						  "segment.numa: none")));
 	return rc;
 }
 

@@ -64,20 +64,18 @@ static int part_reserve(struct shm_file *f, const struct shm_place *p, uint64_t 
 {
 	bool huge;
 	uint64_t page = page_size_of(f->fd, &huge);
-	void *placed = NULL;
+	struct shm_numa_wish wish = {.mapping = NULL};
 	int rc;
 
 	size = (offset + size + page - 1) / page * page;
 	offset = offset / page * page;
 	size = (size < f->size ? size : f->size) - offset;
 	// Not had, it costs speed, no more.
-	if (p->nodes != 0)
-		placed = shm_numa_place(f->fd, f->size, p->nodes);
-	f->placed = placed != NULL;
+	f->placed = p->nodes != 0 && shm_numa_wish_begin(&wish, f->fd, f->size, p->nodes);
 	do {
 		rc = posix_fallocate(f->fd, (off_t)offset, (off_t)size);
 	} while (rc == EINTR);
-	shm_numa_done(placed, f->size);
+	shm_numa_wish_end(&wish);
 	if (rc != 0)
 		return space_fail(f, size, page, huge, rc, err);
 	// A page that is not mapped here costs its first user a fault, no more.

@@ -41,30 +41,59 @@ int shm_numa_of_pci(const char *sysfs, const char *address)
 	return node_read(path);
 }
 
-void *shm_numa_place(int fd, size_t size, uint64_t nodes)
+static int mode_of(uint64_t nodes)
+{
+	return (nodes & (nodes - 1)) == 0 ? MPOL_PREFERRED : MPOL_INTERLEAVE;
+}
+
+static bool file_wish(struct shm_numa_wish *w, int fd, uint64_t nodes)
 {
 	unsigned long mask = nodes;
-	int mode = (nodes & (nodes - 1)) == 0 ? MPOL_PREFERRED : MPOL_INTERLEAVE;
-	void *base;
+	int saved;
 
 	_Static_assert(sizeof(mask) * 8 >= SHM_NUMA_NODES_MAX, "a bit for each node");
 	// Huge pages must not be set aside for this mapping too.
-	base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-	if (base == MAP_FAILED)
-		return NULL;
+	w->mapping = mmap(NULL, w->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (w->mapping == MAP_FAILED)
+		return false;
 	// The kernel takes one bit less than it is told.
-	if (mbind(base, size, mode, &mask, SHM_NUMA_NODES_MAX + 1, 0) == 0)
-		return base;
-	shm_numa_done(base, size);
-	return NULL;
+	if (mbind(w->mapping, w->size, mode_of(nodes), &mask, SHM_NUMA_NODES_MAX + 1, 0) == 0)
+		return true;
+	saved = errno;
+	munmap(w->mapping, w->size);
+	errno = saved;
+	return false;
 }
 
-void shm_numa_done(void *mapping, size_t size)
+static bool thread_wish(struct shm_numa_wish *w, uint64_t nodes)
+{
+	unsigned long mask = nodes;
+
+	return get_mempolicy(&w->mode, w->nodes, SHM_NUMA_KERNEL_NODES_MAX + 1, NULL, 0) == 0 &&
+	       set_mempolicy(mode_of(nodes), &mask, SHM_NUMA_NODES_MAX + 1) == 0;
+}
+
+bool shm_numa_wish_begin(struct shm_numa_wish *w, int fd, size_t size, uint64_t nodes)
+{
+	memset(w, 0, sizeof(*w));
+	w->size = size;
+	if (!file_wish(w, fd, nodes)) {
+		w->mapping = NULL;
+		return false;
+	}
+	w->of_thread = thread_wish(w, nodes);
+	return true;
+}
+
+void shm_numa_wish_end(struct shm_numa_wish *w)
 {
 	int saved = errno;
 
-	if (mapping != NULL)
-		munmap(mapping, size);
+	if (w->of_thread)
+		(void)set_mempolicy(w->mode, w->mode == MPOL_DEFAULT ? NULL : w->nodes,
+			w->mode == MPOL_DEFAULT ? 0 : SHM_NUMA_KERNEL_NODES_MAX + 1);
+	if (w->mapping != NULL)
+		munmap(w->mapping, w->size);
 	errno = saved;
 }
 

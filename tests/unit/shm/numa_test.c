@@ -4,6 +4,7 @@
 #include <shm/numa.h>
 #include <shm/segment.h>
 
+#include <numaif.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <sys/stat.h>
@@ -141,6 +142,53 @@ static void files_keep_their_wish(void **state)
 	made_with(p, NODES_ABSENT, "default", false);
 }
 
+// Pages of hugetlbfs come from where the thread's policy says. Afterwards it is as before.
+static void the_thread_wishes_meanwhile(void **state)
+{
+	struct shm_place *p = *state;
+	struct shm_numa_wish w;
+	struct shm_error err;
+	struct shm_tables t;
+	int mode;
+
+	assert_int_equal(shm_tables_create(&t, p, &shape, &err), 0);
+	if (get_mempolicy(&mode, NULL, 0, NULL, 0) != 0)
+		skip(); // a kernel without NUMA
+	assert_true(shm_numa_wish_begin(&w, t.file.fd, t.file.size, 1));
+	assert_int_equal(get_mempolicy(&mode, NULL, 0, NULL, 0), 0);
+	assert_int_equal(mode, MPOL_PREFERRED);
+	shm_numa_wish_end(&w);
+	assert_int_equal(get_mempolicy(&mode, NULL, 0, NULL, 0), 0);
+	assert_int_equal(mode, MPOL_DEFAULT);
+	assert_false(shm_numa_wish_begin(&w, t.file.fd, t.file.size, NODES_ABSENT));
+	shm_numa_wish_end(&w);
+	assert_int_equal(get_mempolicy(&mode, NULL, 0, NULL, 0), 0);
+	assert_int_equal(mode, MPOL_DEFAULT);
+	shm_tables_close(&t);
+}
+
+// A thread's policy of several nodes, or of one, comes back as it was.
+static void the_policy_before_comes_back(void **state)
+{
+	struct shm_place *p = *state;
+	unsigned long one = 1, nodes[SHM_NUMA_KERNEL_NODES_MAX / (8 * sizeof(unsigned long))];
+	struct shm_numa_wish w;
+	struct shm_error err;
+	struct shm_tables t;
+	int mode;
+
+	assert_int_equal(shm_tables_create(&t, p, &shape, &err), 0);
+	if (set_mempolicy(MPOL_BIND, &one, 65) != 0)
+		skip();
+	assert_true(shm_numa_wish_begin(&w, t.file.fd, t.file.size, 1));
+	shm_numa_wish_end(&w);
+	assert_int_equal(get_mempolicy(&mode, nodes, SHM_NUMA_KERNEL_NODES_MAX + 1, NULL, 0), 0);
+	assert_int_equal(set_mempolicy(MPOL_DEFAULT, NULL, 0), 0);
+	assert_int_equal(mode, MPOL_BIND);
+	assert_true(nodes[0] == 1);
+	shm_tables_close(&t);
+}
+
 // A later mapping sees the same.
 static void the_wish_stays_with_the_file(void **state)
 {
@@ -183,6 +231,8 @@ int main(void)
 		TEST(devices_have_nodes),
 		TEST(ports_add_their_nodes),
 		TEST(files_keep_their_wish),
+		TEST(the_thread_wishes_meanwhile),
+		TEST(the_policy_before_comes_back),
 		TEST(the_wish_stays_with_the_file),
 		TEST(the_place_is_looked_at),
 	};
