@@ -62,14 +62,21 @@ static void redirect_log(void)
 	rte_openlog_stream(log_stream);
 }
 
-unsigned io_eal_cores_choose(unsigned *cores, unsigned n)
+static cpu_set_t cores_allowed(void)
 {
 	cpu_set_t allowed;
-	unsigned usable[CPU_SETSIZE];
-	unsigned n_usable = 0;
 
 	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
 		CPU_ZERO(&allowed);
+	return allowed;
+}
+
+unsigned io_eal_cores_choose(unsigned *cores, unsigned n)
+{
+	cpu_set_t allowed = cores_allowed();
+	unsigned usable[CPU_SETSIZE];
+	unsigned n_usable = 0;
+
 	for (unsigned c = 0; c < CPU_SETSIZE; c++) {
 		if (CPU_ISSET(c, &allowed))
 			usable[n_usable++] = c;
@@ -81,22 +88,28 @@ unsigned io_eal_cores_choose(unsigned *cores, unsigned n)
 	return n < n_usable ? n : n_usable - 1;
 }
 
-// Where lcore 0 (the main thread) and DPDK's helpers run: anywhere but on the workers' cores.
-static void print_main_cores(FILE *f, const struct eal_settings *s)
+// All but the workers' cores, if there are others.
+static cpu_set_t main_cores(const struct eal_settings *s, const cpu_set_t *allowed)
 {
-	cpu_set_t allowed, others;
-	const char *between = "";
+	cpu_set_t others = *allowed;
 
-	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
-		CPU_ZERO(&allowed);
-	others = allowed;
 	for (unsigned i = 0; i < s->n_cores; i++)
 		CPU_CLR(s->cores[i], &others);
-	if (CPU_COUNT(&others) == 0)
-		others = allowed;
+	return CPU_COUNT(&others) == 0 ? *allowed : others;
+}
+
+// Where lcore 0 (the main thread) and DPDK's helpers run. EAL takes an lcore for one of no node if
+// its cores are of several: then it looks for memory everywhere, instead of giving up where its own
+// node has none.
+static void print_main_cores(FILE *f, const struct eal_settings *s)
+{
+	cpu_set_t allowed = cores_allowed();
+	cpu_set_t cores = s->of_no_node ? allowed : main_cores(s, &allowed);
+	const char *between = "";
+
 	fprintf(f, "0@(");
 	for (unsigned c = 0; c < CPU_SETSIZE; c++) {
-		if (CPU_ISSET(c, &others)) {
+		if (CPU_ISSET(c, &cores)) {
 			fprintf(f, "%s%u", between, c);
 			between = ",";
 		}
@@ -217,10 +230,19 @@ void io_eal_directory_make(const char *instance, const char *run_directory)
 	(void)mkdir(own, 0700);
 }
 
+// Takes the main thread off the workers' cores. EAL is not told: it keeps the node.
+static void main_thread_move(const struct eal_settings *s, const cpu_set_t *allowed)
+{
+	cpu_set_t cores = main_cores(s, allowed);
+
+	(void)sched_setaffinity(0, sizeof(cores), &cores);
+}
+
 int io_eal_start(const struct eal_settings *s, struct steer_fault *fault)
 {
 	struct arguments *a = &arguments;
 	char *given[EAL_ARGS_MAX]; // EAL changes the order
+	cpu_set_t allowed = cores_allowed();
 	int err;
 
 	add(a, "turnpike-dataplane");
@@ -241,6 +263,8 @@ int io_eal_start(const struct eal_settings *s, struct steer_fault *fault)
 		memcpy(given, a->list, sizeof(given));
 		err = rte_eal_init(a->n, given) < 0 ? -rte_errno : 0;
 		optind = 1;
+		if (s->of_no_node)
+			main_thread_move(s, &allowed);
 	}
 	if (err != 0)
 		return steer_fault_set(fault, err,

@@ -69,3 +69,12 @@ enum io_huge io_huge_judge(
 	}
 	return IO_HUGE_LOCAL;
 }
+
+bool io_huge_lacks_node(const char *sysfs, unsigned n_nodes)
+{
+	for (unsigned n = 0; n < n_nodes; n++) {
+		if (node_is_known(sysfs, (int)n) && io_huge_free(sysfs, (int)n) == 0)
+			return true;
+	}
+	return false;
+}

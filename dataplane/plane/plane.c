@@ -156,6 +156,7 @@ static void choose_pages(struct plane *p)
 		       : io_huge_judge(IO_SYSFS, octets, PROC_NODES_MAX, &node);
 	p->eal.memory_octets = need;
 	p->eal.no_huge = huge == IO_HUGE_NONE;
+	p->eal.of_no_node = huge != IO_HUGE_NONE && io_huge_lacks_node(IO_SYSFS, PROC_NODES_MAX);
 	p->ports.no_memory = huge == IO_HUGE_NONE ? NULL : start_again;
 	(void)proc_memory_suffices(
 		proc_dataplane_memory(&p->conf->dataplane, p->eal.no_huge ? need : 0, 0),

@@ -79,11 +79,22 @@ static void pages_are_judged(void **state)
 	}
 }
 
+static void a_node_without_pages_is_seen(void **state)
+{
+	(void)state;
+	assert_false(io_huge_lacks_node(root, 8));
+	put("devices/system/node/node3", "2048kB", 0);
+	assert_false(io_huge_lacks_node(root, 3));
+	assert_true(io_huge_lacks_node(root, 8));
+	assert_false(io_huge_lacks_node("/nowhere", 8));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(free_pages_by_node),
 		cmocka_unit_test(pages_are_judged),
+		cmocka_unit_test(a_node_without_pages_is_seen),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

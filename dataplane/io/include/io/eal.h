@@ -12,6 +12,7 @@ struct eal_settings {
 	unsigned n_cores;
 	uint64_t memory_octets;		 // needed by ports and pools
 	bool no_huge;			 // 4 KiB pages
+	bool of_no_node;		 // the main thread's memory may come from any node
 	const struct io_device *devices; // PCI devices among them are allowed, all others ignored
 	unsigned n_devices;
 };

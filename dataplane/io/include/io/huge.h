@@ -19,3 +19,6 @@ enum io_huge {
 // the first that has too few; a node of which sysfs says nothing has enough.
 enum io_huge io_huge_judge(
 	const char *sysfs, const uint64_t *need, unsigned n_nodes, unsigned *node);
+
+// Whether some node that the machine has, of the first `n_nodes`, has no free huge page at all.
+bool io_huge_lacks_node(const char *sysfs, unsigned n_nodes);
