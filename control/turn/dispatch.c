@@ -114,14 +114,36 @@ static struct turn_allocation *owned_of(const struct turn_request *r)
 	return d != NULL ? d->allocation : NULL;
 }
 
+// That of the allocation which the request is about, where the request names it: a new
+// configuration may have given its listener or origin to another. Else the listener's or origin's.
+static struct turn_realm *realm_of(
+	const struct turn_request *r, const struct turn_listener *listener)
+{
+	struct turn_realms *realms = &r->s->realms;
+
+	if (r->owned != NULL &&
+		turn_text_equal(turn_text_of(r->m, STUN_REALM), r->owned->user->realm->name))
+		return r->owned->user->realm;
+	return turn_realm_choose(realms, &realms->items[listener->realm], r->m);
+}
+
+// The allocations and the realm that the request is about.
+static void request_place(
+	struct turn_request *r, struct stun_message *m, const struct turn_listener *listener)
+{
+	r->a = turn_allocation_of(r->s, r->now_ns, r->from);
+	r->moved = is_mobile(r) ? turn_mobility_owned(r) : NULL;
+	r->owned = owned_of(r);
+	r->realm = realm_of(r, listener);
+	if (r->realm->conf.token_server == NULL)
+		stun_message_disown(m, STUN_ACCESS_TOKEN);
+}
+
 static void request_process(struct turn_request *r, const struct method *method)
 {
 	struct stun_writer w;
 	unsigned code;
 
-	r->a = turn_allocation_of(r->s, r->now_ns, r->from);
-	r->moved = is_mobile(r) ? turn_mobility_owned(r) : NULL;
-	r->owned = owned_of(r);
 	code = request_check(r, method);
 	if (code == TURN_WAIT) {
 		request_wait(r);
@@ -148,10 +170,8 @@ static void request_take(
 		return;
 	}
 	r->s->counters.requests++;
-	r->realm = turn_realm_choose(&r->s->realms, &r->s->realms.items[listener->realm], r->m);
+	request_place(r, m, listener);
 	r->realm->counters.requests++;
-	if (r->realm->conf.token_server == NULL)
-		stun_message_disown(m, STUN_ACCESS_TOKEN);
 	if (turn_pending_has(&r->s->pending, r->from, r->m->txid)) {
 		r->s->counters.pending_joined++;
 		return;
@@ -253,8 +273,6 @@ void turn_request_resume(struct turn_server *s, uint64_t now_ns, struct turn_pen
 		s->counters.banned++;
 		return;
 	}
-	r.realm = turn_realm_choose(&s->realms, &s->realms.items[listener->realm], &m);
-	if (r.realm->conf.token_server == NULL)
-		stun_message_disown(&m, STUN_ACCESS_TOKEN);
+	request_place(&r, &m, listener);
 	request_process(&r, method_find(m.method));
 }

@@ -258,6 +258,34 @@ static void restart_keeps_realm_and_identity(void **state)
 	harness_stop(h);
 }
 
+// A reload gives the listener of one allocation, and the origin of another, to other realms.
+static void allocations_keep_their_realm(void **state)
+{
+	struct harness *h;
+	struct client a, b;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	h = &w.f.h;
+	client_of(&a, OTHER, LISTENER6_ID, 6000);
+	assert_int_equal(challenge(h, &a, NULL), 401);
+	assert_int_equal(allocate(h, &a), 0);
+	client_of(&b, THIRD, LISTENER_ID, 6001);
+	assert_int_equal(challenge(h, &b, THIRD_ORIGIN), 401);
+	assert_int_equal(allocate(h, &b), 0);
+	h->listeners[1].realm = 0;
+	h->realms[2].n_origins = 0;
+	assert_int_equal(turn_reconfigure(h->s, &h->conf), 0);
+	assert_int_equal(client_refresh(h, &a, 600), 0);
+	assert_int_equal(client_refresh(h, &b, 600), 0);
+	// New ones there are of the new realm.
+	client_of(&b, OTHER, LISTENER6_ID, 6002);
+	assert_int_equal(challenge(h, &b, NULL), 401);
+	assert_realm(h, REALM);
+	harness_stop(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,6 +297,7 @@ int main(void)
 		cmocka_unit_test(other_realms_user_is_441),
 		cmocka_unit_test(realm_has_limits),
 		cmocka_unit_test(restart_keeps_realm_and_identity),
+		cmocka_unit_test(allocations_keep_their_realm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
