@@ -17,12 +17,34 @@ static void alone_and_beside_others(void **state)
 	assert_false(plane_share_judge(&s, 500 * MS, 100 * MS, 1000 * MS));
 	// All of the core's work is the worker's.
 	assert_false(plane_share_judge(&s, 1400 * MS, 1000 * MS, 2000 * MS));
-	// 50 of 1,000 ms are not.
-	assert_true(plane_share_judge(&s, 1500 * MS, 1050 * MS, 3000 * MS));
-	// 20 are still too many, 10 are the kernel's own.
-	assert_true(plane_share_judge(&s, 1520 * MS, 1050 * MS, 4000 * MS));
-	assert_false(plane_share_judge(&s, 1530 * MS, 1050 * MS, 5000 * MS));
-	assert_false(plane_share_judge(&s, 1550 * MS, 1050 * MS, 6000 * MS));
+	// 130 of 1,000 ms are not.
+	assert_true(plane_share_judge(&s, 1580 * MS, 1050 * MS, 3000 * MS));
+	// 70 are still too many, 60 are not.
+	assert_true(plane_share_judge(&s, 1650 * MS, 1050 * MS, 4000 * MS));
+	assert_false(plane_share_judge(&s, 1710 * MS, 1050 * MS, 5000 * MS));
+	assert_false(plane_share_judge(&s, 1830 * MS, 1050 * MS, 6000 * MS));
+}
+
+// A worker alone that runs half of the time, and 125 ticks in each span that find it there or not.
+static void errors_of_ticks_are_nobody(void **state)
+{
+	enum { TICK_MS = 4, TICKS = 125 };
+	struct plane_share s = {0};
+	uint32_t random = 1;
+	uint64_t core_ns = 0, worker_ns = 0;
+	unsigned shared = 0;
+
+	(void)state;
+	for (unsigned span = 1; span <= 2000; span++) {
+		for (unsigned tick = 0; tick < TICKS; tick++) {
+			random = random * 1103515245u + 12345u;
+			if ((random >> 16 & 1) != 0)
+				core_ns += TICK_MS * MS;
+		}
+		worker_ns += TICKS * TICK_MS * MS / 2;
+		shared += plane_share_judge(&s, core_ns, worker_ns, span * 500 * MS);
+	}
+	assert_true(shared < 2000 / 50);
 }
 
 static void short_spans_tell_nothing(void **state)
@@ -65,6 +87,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(alone_and_beside_others),
+		cmocka_unit_test(errors_of_ticks_are_nobody),
 		cmocka_unit_test(short_spans_tell_nothing),
 		cmocka_unit_test(never_below_nothing),
 		cmocka_unit_test(words_of_the_kernel),
