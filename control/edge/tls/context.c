@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
@@ -143,6 +144,8 @@ static bool rules_set(SSL_CTX *ssl, enum tls_kind kind, struct tls_tickets *tick
 
 // ---- pairs --------------------------------------------------------------------------------------
 
+static const char readable[] = "give a PEM file that the user of turnpike-edge may read";
+
 static int key_file_check(const char *path, struct tls_error *err)
 {
 	struct stat st;
@@ -151,6 +154,26 @@ static int key_file_check(const char *path, struct tls_error *err)
 	if (stat(path, &st) == 0 && (st.st_mode & S_IRWXO) != 0)
 		return fault(err, path, "the private key is accessible to all users", "chmod 0640");
 	return 0;
+}
+
+// Opening a pipe would wait for its other end.
+static int kind_check(const char *path, struct tls_error *err)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && !S_ISREG(st.st_mode)
+		       ? fault(err, path, "is no regular file", readable)
+		       : 0;
+}
+
+// The library's words where they say what is wrong, else `missing`.
+static const char *pem_text(const char *missing)
+{
+	int reason = ERR_GET_REASON(ERR_peek_error());
+
+	if (reason == PEM_R_BAD_END_LINE)
+		return "is cut off";
+	return reason == PEM_R_NO_START_LINE || reason == ERR_R_UNSUPPORTED ? missing : NULL;
 }
 
 static void expiry_note(struct tls_context *c, const X509 *x, const char *path)
@@ -197,15 +220,15 @@ static int staple_choose(SSL *ssl, void *arg)
 static int pair_load(struct tls_context *c, const struct tls_pair *pair, int kinds[], size_t n,
 	struct tls_error *err)
 {
-	static const char *const readable = "give a PEM file that the user of turnpike-edge may "
-					    "read";
 	X509 *x;
 
 	ERR_clear_error();
-	if (key_file_check(pair->key, err) < 0)
+	if (kind_check(pair->certificate, err) < 0 || kind_check(pair->key, err) < 0 ||
+		key_file_check(pair->key, err) < 0)
 		return -1;
 	if (SSL_CTX_use_certificate_chain_file(c->ssl, pair->certificate) != 1)
-		return fault(err, pair->certificate, NULL, readable);
+		return fault(
+			err, pair->certificate, pem_text("holds no certificate in PEM"), readable);
 	x = SSL_CTX_get0_certificate(c->ssl);
 	kinds[n] = EVP_PKEY_get_base_id(X509_get0_pubkey(x));
 	for (size_t i = 0; i < n; i++) {
@@ -218,7 +241,8 @@ static int pair_load(struct tls_context *c, const struct tls_pair *pair, int kin
 		bool other = ERR_GET_REASON(ERR_peek_error()) == X509_R_KEY_VALUES_MISMATCH;
 
 		return fault(err, pair->key,
-			other ? "the key is not that of the certificate" : NULL,
+			other ? "the key is not that of the certificate"
+			      : pem_text("holds no key in PEM without a passphrase"),
 			other ? "give the certificate and the key that were made together"
 			      : readable);
 	}

@@ -14,7 +14,7 @@ const struct tls_pair rsa = {paths[RSA_PEM], paths[RSA_KEY]};
 int world_setup(void **state)
 {
 	static const char *const names[FILES] = {"ecdsa.pem", "ecdsa.key", "rsa.pem", "rsa.key",
-		"old.pem", "old.key", "seed", "ocsp"};
+		"old.pem", "old.key", "seed", "ocsp", "half.pem"};
 
 	(void)state;
 	assert_non_null(mkdtemp(directory));

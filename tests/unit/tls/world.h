@@ -21,6 +21,7 @@ enum file {
 	OLD_KEY,
 	SEED,
 	OCSP,
+	HALF,
 	FILES,
 };
 
