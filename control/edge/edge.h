@@ -32,6 +32,7 @@ struct edge_before {
 	size_t n_sockets;
 	struct edge_link_parts parts;
 	bool linked; // the parts are the link's
+	int far_fd;  // of the connection that follows; -1: none
 	unsigned n_connections;
 };
 

@@ -188,11 +188,12 @@ static bool relay_send(void *ctx, const struct edge_relay_moved *m, int fd)
 	return takeover_send(e->next_fd, TAKEOVER_RELAY, m, sizeof(*m), fd) == 0;
 }
 
-static bool connection_send(void *ctx, const uint8_t *bytes, size_t len, int fd)
+static bool connection_send(void *ctx, const uint8_t *bytes, size_t len, int fd, int far)
 {
 	const struct edge *e = ctx;
 
 	return len <= TAKEOVER_BODY_MAX &&
+	       (far < 0 || takeover_send(e->next_fd, TAKEOVER_FAR, NULL, 0, far) == 0) &&
 	       takeover_send(e->next_fd, TAKEOVER_CONNECTION, bytes, len, fd) == 0;
 }
 
@@ -233,7 +234,7 @@ static void leave(struct edge *e, const struct serve_next *to)
 	unsigned n = serve_leave(e->serve, to);
 
 	edge_relay_leave(e->relay);
-	// The ends of DTLS and of joined connections, which may be more than the socket takes.
+	// The ends of DTLS, which may be more than the socket takes.
 	(void)edge_link_tell(e->link, TELL_MS);
 	ctl_server_destroy(e->ctl);
 	e->ctl = NULL;
@@ -258,6 +259,8 @@ static void hand_over(struct edge *e)
 	int rc;
 
 	serve_pause(e->serve);
+	// What ended until now has its report from this process.
+	edge_relay_poll(e->relay, e->now_ns);
 	rc = all_send(e, &to);
 	if (rc == 0) {
 		leave(e, &to);

@@ -53,6 +53,11 @@ static void on_ended(void *ctx, uint64_t key, uint64_t to_peer, uint64_t to_clie
 	edge_relay_ended(((struct edge *)ctx)->relay, key, to_peer, to_client);
 }
 
+static bool on_claim(void *ctx, uint64_t key, struct meter **meter)
+{
+	return edge_relay_claim(((struct edge *)ctx)->relay, key, meter);
+}
+
 int edge_relays_open(struct edge *e)
 {
 	const struct conf_relay *conf = &e->conf->relay;
@@ -77,6 +82,7 @@ int edge_relays_open(struct edge *e)
 	e->relay = edge_relay_create(&settings);
 	if (e->relay == NULL)
 		return -1;
-	serve_on_ended(e->serve, on_ended, e);
+	serve_on_joined(
+		e->serve, &(struct serve_joined){.ctx = e, .ended = on_ended, .claim = on_claim});
 	return 0;
 }

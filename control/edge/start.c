@@ -267,6 +267,7 @@ int edge_start(struct edge *e, const struct edge_options *o, struct conf *conf)
 		.role_fd = -1,
 		.signal_fd = -1,
 		.before.fd = -1,
+		.before.far_fd = -1,
 		.next_listen_fd = -1,
 		.next_fd = -1,
 		.started_ns = proc_now_ns()};

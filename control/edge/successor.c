@@ -54,7 +54,9 @@ void edge_before_close(struct edge *e)
 	sockets_close(b);
 	if (b->fd >= 0)
 		close(b->fd);
-	b->fd = -1;
+	if (b->far_fd >= 0)
+		close(b->far_fd);
+	b->fd = b->far_fd = -1;
 }
 
 // ---- finding it ---------------------------------------------------------------------------------
@@ -207,7 +209,7 @@ static int relay_receive(struct edge *e, struct takeover_record *r)
 {
 	struct edge_relay_moved m;
 
-	if (r->head.len != sizeof(m) || r->fd < 0)
+	if (r->head.len != sizeof(m))
 		return -EPROTO;
 	memcpy(&m, r->body, sizeof(m));
 	if (edge_relay_adopt(e->relay, &m, r->fd))
@@ -229,15 +231,24 @@ static int link_begin(struct edge *e)
 	return rc;
 }
 
+static int far_receive(struct edge *e, struct takeover_record *r)
+{
+	if (r->fd < 0 || e->before.far_fd >= 0)
+		return -EPROTO;
+	e->before.far_fd = r->fd;
+	r->fd = -1;
+	return 0;
+}
+
 static int connection_receive(struct edge *e, struct takeover_record *r)
 {
 	int rc = link_begin(e);
 
 	if (rc < 0)
 		return rc;
-	if (r->fd < 0 || !serve_take(e->serve, r->body, r->head.len, r->fd))
+	if (r->fd < 0 || !serve_take(e->serve, r->body, r->head.len, r->fd, e->before.far_fd))
 		return -EPROTO;
-	r->fd = -1;
+	r->fd = e->before.far_fd = -1;
 	e->before.n_connections++;
 	return 0;
 }
@@ -254,6 +265,8 @@ static int record_take(struct edge *e, struct takeover_record *r)
 		return descriptor_receive(e, r);
 	case TAKEOVER_RELAY:
 		return relay_receive(e, r);
+	case TAKEOVER_FAR:
+		return far_receive(e, r);
 	case TAKEOVER_CONNECTION:
 		return connection_receive(e, r);
 	case TAKEOVER_END:
@@ -366,6 +379,7 @@ int edge_before_take(struct edge *e)
 	if (status != 0)
 		return status;
 	names_take(e);
+	edge_relay_taken(e->relay);
 	// Ports that the configuration has no longer end here: nobody accepts from them.
 	sockets_close(b);
 	if (has_died(rc))

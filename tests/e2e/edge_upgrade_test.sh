@@ -81,6 +81,31 @@ knock()
 	e2e_run a python3 "$E2E_TOP/tests/e2e/knock.py" "$TP_RELAY4" --ca "$TP_LAB_DIR/ca.pem" 2>&1
 }
 
+# data_client NAME PORT [OPTION...]: a data connection of a TCP allocation; its lines in NAME.
+data_client()
+{
+	local name=$1 port=$2
+
+	shift 2
+	mkfifo "$E2E_TMP/$name.go"
+	e2e_run a timeout 400 python3 "$E2E_TOP/tests/e2e/tcp_client.py" "$TP_RELAY4" "$port" "$TP_B4" \
+		--peer-netns "$TP_NS_B" --password-file "$TP_PASSWORD_FILE" --part moved "$@" \
+		< "$E2E_TMP/$name.go" > "$E2E_TMP/$name" 2>&1 &
+}
+
+# Both have made each check, and control has counted each byte.
+data_counted()
+{
+	local name octets
+
+	for name in plain tls; do
+		octets=$(tail -n 1 "$E2E_TMP/$name")
+		[[ $octets = to_peer* ]] && e2e_not grep '^not ok' "$E2E_TMP/$name" &&
+			e2e_wait 60 grep -q "data_connection_ended.*$octets" "$TP_LAB_DIR/control.log" ||
+			{ cat "$E2E_TMP/$name"; grep data_connection_ended "$TP_LAB_DIR/control.log"; return 1; }
+	done
+}
+
 # Closes the descriptors of another coprocess: its input ends with the last one.
 hide()
 {
@@ -147,6 +172,27 @@ e2e_check "its end by SIGKILL leaves those by TCP alone" asks TCP
 e2e_check "they miss no message" ends TCP
 wait "$clients" 2>/dev/null
 
+data_client plain 3478
+plain=$!
+data_client tls 5349 --tls "$TP_LAB_DIR/ca.pem"
+tls=$!
+exec 6> "$E2E_TMP/plain.go" 7> "$E2E_TMP/tls.go"
+for name in plain tls; do
+	e2e_check "a data connection is joined: $name" e2e_wait 60 grep -qs ready "$E2E_TMP/$name"
+done
+for run in 1 2; do
+	e2e_check "upgrade $run under data connections" upgrade 6>&- 7>&-
+	echo >&6
+	echo >&7
+	for name in plain tls; do
+		e2e_check "upgrade $run: bytes pass, $name" \
+			e2e_wait 60 grep -qs "moved $run" "$E2E_TMP/$name"
+	done
+done
+exec 6>&- 7>&-
+wait $plain $tls
+e2e_check "every byte is counted" data_counted
+
 drain_set 1
 e2e_check "another edge.drain comes by a reload" relayctl certificate reload
 { coproc TLS { talk tls; }; } 2>/dev/null
@@ -155,5 +201,5 @@ drains=$(lab_pid edge)
 e2e_check "it is taken over" upgrade
 e2e_check "after edge.drain it ends with clients" e2e_wait 30 is_gone "$drains"
 e2e_check "the new one serves" edge_runs
-e2e_check "both processes told" [ "$(grep -c edge_taken_over "$TP_LAB_DIR/edge.log")" -ge 26 ]
+e2e_check "both processes told" [ "$(grep -c edge_taken_over "$TP_LAB_DIR/edge.log")" -ge 30 ]
 e2e_check "control has not lost the edge" e2e_not grep -h edge_down "$TP_LAB_DIR/control.log"

@@ -368,6 +368,30 @@ def killed(c, args):
             other.ask("hear", 1) == "end")
 
 
+def moved(c, args):
+    """The edge is taken over before each line of the caller."""
+    peer, control = Peer(args), Client(args)
+    control.allocate()
+    peer.begin("accept")
+    number = control.connect(args.peer, peer.port)
+    peer.end()
+    data = Client(args)
+    data.bind(number)
+    print("ready", flush=True)
+    n = 0
+    for _ in iter(sys.stdin.readline, ""):
+        n += 1
+        data.socket.sendall(b"there")
+        there = peer.ask("hear", 5) == "there"
+        peer.ask("say", "back")
+        c.check("take-over %d: bytes pass both ways" % n, there and data.exactly(4) == b"back")
+        c.refused("take-over %d: the connection is known" % n, 446, control.connect, args.peer,
+                  peer.port)
+        print("moved", n, flush=True)
+    echo(c, peer, data)
+    print("to_peer_octets=%d to_client_octets=%d" % ((8 << 20) + 5 * n, (8 << 20) + 4 * n))
+
+
 def metered(c, args):
     """Bytes that the caller finds in counters, at the rate that the caller sets."""
     peer, control = Peer(args), Client(args)
@@ -420,7 +444,8 @@ def main():
     p.add_argument("--password-file", required=True)
     p.add_argument("--tls")
     p.add_argument("--part", action="append", required=True,
-                   choices=["active", "passive", "unjoined", "refusals", "killed", "metered", "brief"])
+                   choices=["active", "passive", "unjoined", "refusals", "killed", "moved", "metered",
+                            "brief"])
     args = p.parse_args()
     with open(args.password_file, encoding="ascii") as f:
         args.password = f.read().strip()

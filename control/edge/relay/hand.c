@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Sockets pass from one process to the next. Those of joined connections are in threads, and stay.
+// Sockets pass from one process to the next. Those of joined connections are in threads, which hand
+// them over with the client's: here the next process learns whose they are.
 #include "state.h"
 
 static bool peer_show(const struct peer *p, edge_relay_show_fn *show, void *ctx)
@@ -7,7 +8,7 @@ static bool peer_show(const struct peer *p, edge_relay_show_fn *show, void *ctx)
 	const struct edge_relay_moved m = {
 		.kind = TP_SESSION_PEER, .known = p->known, .since_ns = p->since_ns, .peer = p->is};
 
-	return p->source.fd < 0 || show(ctx, &m, p->source.fd);
+	return (p->source.fd < 0 && p->is.state != TP_PEER_JOINED) || show(ctx, &m, p->source.fd);
 }
 
 static bool listener_show(const struct listener *l, edge_relay_show_fn *show, void *ctx)
@@ -37,7 +38,6 @@ bool edge_relay_show(struct edge_relay *r, edge_relay_show_fn *show, void *ctx)
 
 void edge_relay_leave(struct edge_relay *r)
 {
-	relay_ended(r, true);
 	while (!ds_list_is_empty(&r->all)) {
 		struct listener *l = DS_CONTAINER(r->all.next, struct listener, link);
 
@@ -52,6 +52,22 @@ void edge_relay_leave(struct edge_relay *r)
 bool edge_relay_adopt(struct edge_relay *r, const struct edge_relay_moved *m, int fd)
 {
 	if (m->kind == TP_SESSION_RELAY)
-		return listener_adopt(r, m, fd);
+		return fd >= 0 && listener_adopt(r, m, fd);
 	return m->kind == TP_SESSION_PEER && peer_adopt(r, m, fd);
+}
+
+bool edge_relay_claim(struct edge_relay *r, uint64_t key, struct meter **meter)
+{
+	struct peer *p = peer_find(r, key);
+
+	if (p == NULL || !peer_claim(r, p))
+		return false;
+	*meter = p->listener != NULL ? meter_ref(p->listener->meter) : NULL;
+	return true;
+}
+
+void edge_relay_taken(struct edge_relay *r)
+{
+	while (!ds_list_is_empty(&r->awaited))
+		peer_end(r, DS_CONTAINER(r->awaited.next, struct peer, timed), 0);
 }

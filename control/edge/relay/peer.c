@@ -270,11 +270,13 @@ bool peer_adopt(struct edge_relay *r, const struct edge_relay_moved *m, int fd)
 {
 	struct listener *l = listener_find(r, &m->peer.local);
 	bool connects = m->peer.state == TP_PEER_CONNECTS;
+	bool joined = m->peer.state == TP_PEER_JOINED;
 	struct peer *p;
 
 	// An order to keep one that has arrived may be on its way.
-	if (peer_find(r, m->peer.key) != NULL ||
-		(!connects && m->peer.state != TP_PEER_WAITS && m->peer.state != TP_PEER_ARRIVED))
+	if (peer_find(r, m->peer.key) != NULL || joined != (fd < 0) ||
+		(!connects && !joined && m->peer.state != TP_PEER_WAITS &&
+			m->peer.state != TP_PEER_ARRIVED))
 		return false;
 	p = peer_make(r, l, m->peer.key, &m->peer.local, &m->peer.peer);
 	if (p == NULL)
@@ -282,15 +284,25 @@ bool peer_adopt(struct edge_relay *r, const struct edge_relay_moved *m, int fd)
 	p->is = m->peer;
 	p->known = m->known != 0;
 	p->source.fd = fd;
-	ds_list_add(connects ? &r->connecting : &r->waiting, &p->timed);
+	ds_list_add(connects ? &r->connecting : joined ? &r->awaited : &r->waiting, &p->timed);
 	p->since_ns = m->since_ns;
-	if (!relay_watch(r, &p->source, connects ? EPOLLOUT : 0))
+	if (!joined && !relay_watch(r, &p->source, connects ? EPOLLOUT : 0))
 		peer_end(r, p, ENOMEM);
+	return true;
+}
+
+bool peer_claim(struct edge_relay *r, struct peer *p)
+{
+	if (p->is.state != TP_PEER_JOINED || ds_list_is_empty(&p->timed))
+		return false;
+	ds_list_del(&p->timed);
+	r->counters.joined++;
 	return true;
 }
 
 void peer_leave(struct edge_relay *r, struct peer *p)
 {
-	if (p->source.fd >= 0)
+	// An end is told still.
+	if (p->is.state != TP_PEER_GONE)
 		peer_free(r, p);
 }

@@ -112,6 +112,7 @@ struct edge_relay *edge_relay_create(const struct edge_relay_settings *s)
 	ds_list_init(&r->dead);
 	ds_list_init(&r->connecting);
 	ds_list_init(&r->waiting);
+	ds_list_init(&r->awaited);
 	r->settings.n_addresses = 0;
 	rc = edge_relay_addresses(r, s->addresses, s->n_addresses);
 	if (rc == 0)

@@ -40,7 +40,7 @@ struct peer {
 	struct ds_map_node by_key;
 	struct ds_list link;	   // of the listener
 	struct listener *listener; // NULL: none
-	struct ds_list timed;	   // of those that connect, or of those that wait
+	struct ds_list timed;	   // of those that connect, that wait, or that are awaited
 	uint64_t since_ns;
 	struct tp_session_peer is;
 	bool known; // to some control process: its end is told
@@ -74,6 +74,7 @@ struct edge_relay {
 	struct ds_list dead;
 	struct ds_list connecting;
 	struct ds_list waiting;
+	struct ds_list awaited; // joined in the process before: their connections have not come
 	uint32_t n_listeners;
 	uint32_t n_peers;
 	struct edge_relay_counters counters;
@@ -130,6 +131,8 @@ void peer_ended(struct edge_relay *r, const struct ended *e);
 void peers_expire(struct edge_relay *r);
 void peer_told(struct edge_relay *r, struct peer *p);
 bool peer_adopt(struct edge_relay *r, const struct edge_relay_moved *m, int fd);
+// The connection of one that was adopted joined has come. False: none is awaited.
+bool peer_claim(struct edge_relay *r, struct peer *p);
 // Forgets one that has moved.
 void peer_leave(struct edge_relay *r, struct peer *p);
 

@@ -2,7 +2,9 @@
 // Connections pass from one process to the next while no thread runs. A plain one moves as a
 // whole. One of TLS stays, because its session can't move: this process goes on to encrypt and
 // decrypt, and its bytes go to the next process by a pair of sockets, as those of a plain one.
+// The socket of a backend or a peer moves with either.
 #include "association.h"
+#include "pass.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -68,6 +70,8 @@ static enum takeover_state state_of(const struct conn *c)
 		return TAKEOVER_WEB;
 	case CONN_OPEN:
 		return TAKEOVER_OPEN;
+	case CONN_PASS:
+		return TAKEOVER_PASS;
 	default:
 		return TAKEOVER_BEGUN;
 	}
@@ -105,6 +109,7 @@ static void form_fill(const struct conn *c, struct takeover_connection *f)
 static bool form_send(const struct conn *c, const struct takeover_connection *f, int fd,
 	const struct serve_next *to)
 {
+	int far = c->pass != NULL ? c->pass->fd : -1;
 	struct takeover_connection form = *f;
 	size_t saved = backlog_save_size(&c->backlog), len;
 	uint8_t *backlog = malloc(saved + 1), *bytes = NULL;
@@ -117,7 +122,7 @@ static bool form_send(const struct conn *c, const struct takeover_connection *f,
 		bytes = malloc(len);
 		if (bytes != NULL) {
 			takeover_connection_write(&form, bytes);
-			sent = to->connection(to->ctx, bytes, len, fd);
+			sent = to->connection(to->ctx, bytes, len, fd, far);
 		}
 	}
 	free(bytes);
@@ -141,12 +146,17 @@ static int pair_make(int *theirs)
 static bool conn_hand(struct conn *c, const struct serve_next *to)
 {
 	struct takeover_connection form;
+	struct takeover_pass state;
 	int theirs = -1;
 	bool sent;
 
-	if (c->fd < 0 || c->state == CONN_PASS || c->state == CONN_HANDSHAKE)
+	if (c->fd < 0 || c->state == CONN_HANDSHAKE)
 		return true;
+	if (c->pass != NULL && !passage_settle(c))
+		return false;
 	form_fill(c, &form);
+	if (c->pass != NULL)
+		passage_fill(c, &form, &state);
 	if (c->ssl != NULL) {
 		c->pair_fd = pair_make(&theirs);
 		if (c->pair_fd < 0)
@@ -178,7 +188,8 @@ static bool list_each(struct ds_list *list, bool (*call)(struct conn *, void *),
 static bool thread_each(struct serve_thread *t, bool (*call)(struct conn *, void *), void *ctx)
 {
 	return list_each(&t->unnamed, call, ctx) && list_each(&t->young, call, ctx) &&
-	       list_each(&t->idle, call, ctx) && list_each(&t->binding, call, ctx);
+	       list_each(&t->joined, call, ctx) && list_each(&t->idle, call, ctx) &&
+	       list_each(&t->binding, call, ctx);
 }
 
 struct handing {
@@ -224,17 +235,15 @@ static bool leave_call(struct conn *c, void *ctx)
 		return true;
 	c->moves = false;
 	(*n)++;
-	if (c->ssl != NULL)
+	if (c->ssl != NULL && c->pass != NULL) {
+		pass_split(c, c->pair_fd);
+	} else if (c->ssl != NULL) {
 		pass_bridge(c, c->pair_fd);
-	else
+	} else {
+		if (c->pass != NULL)
+			passage_leave(c);
 		conn_leave(c);
-	return true;
-}
-
-static bool orphan_call(struct conn *c, void *ctx)
-{
-	(void)ctx;
-	pass_orphan(c);
+	}
 	return true;
 }
 
@@ -270,8 +279,6 @@ unsigned serve_leave(struct serve *s, const struct serve_next *to)
 
 		thread_now(t);
 		(void)thread_each(t, leave_call, &n);
-		(void)list_each(&t->joined, orphan_call, NULL);
-		(void)list_each(&t->idle, orphan_call, NULL);
 		for (unsigned w = 0; w < TP_ARRAY_LEN(t->held); w++)
 			ds_list_init(&t->held[w]);
 		t->held_workers = 0;

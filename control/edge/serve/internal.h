@@ -189,8 +189,7 @@ struct serve {
 	bool waiting;		// they do: changes under the gate alone
 	bool leaves;		// the next process has taken over
 	struct serve_next next; // where it has
-	serve_ended_fn *ended;
-	void *ended_ctx;
+	struct serve_joined joined;
 };
 
 // One writer; readers see any order.
@@ -324,11 +323,6 @@ void pass_begin(struct conn *c, const struct conf_backend *b, const uint8_t *byt
 // the peer those that are kept.
 void pass_join(struct conn *c, uint64_t key, int fd, struct meter *meter, const uint8_t *bytes,
 	size_t len);
-// Goes on as the end of TLS alone: the messages are the next process's, at the other end of `fd`,
-// which is taken over.
-void pass_bridge(struct conn *c, int fd);
-// Goes on although the control process is told that the joined connection has ended.
-void pass_orphan(struct conn *c);
 // Moves all that can be moved.
 void pass_pump(struct conn *c);
 // The same, after an event of either socket.
@@ -338,6 +332,28 @@ uint64_t pass_bytes(const struct conn *c);
 // The backend has not answered in time.
 void pass_late(struct conn *c);
 void pass_end(struct conn *c);
+
+// ---- bridge.c: the end of TLS alone
+// --------------------------------------------------------------
+
+// Goes on as such: the messages are the next process's, at the other end of `fd`, which is taken
+// over.
+void pass_bridge(struct conn *c, int fd);
+// The same of a connection that is a backend's or a peer's already.
+void pass_split(struct conn *c, int fd);
+
+// ---- passage.c: connections of backends from one process to the next ----------------------------
+
+// Takes bytes out of pipes, before passage_fill. False: no memory.
+bool passage_settle(struct conn *c);
+// Adds its part to the form, which refers to `state`.
+void passage_fill(const struct conn *c, struct takeover_connection *f, struct takeover_pass *state);
+// It is the other process's: before conn_leave.
+void passage_leave(struct conn *c);
+// Takes both sides of a form over; `fd` in any case. False: the connection is to be closed.
+bool passage_take(struct conn *c, const struct takeover_connection *f, int fd);
+// Begins to serve it. False: no memory.
+bool passage_begin(struct conn *c);
 
 // ---- splice.c: bytes from socket to socket in the kernel
 // -----------------------------------------
@@ -352,6 +368,8 @@ struct splice {
 ssize_t splice_fill(struct serve_thread *t, struct splice *s, int from, size_t room);
 // Gives the socket what it takes. As send(2); 0: there is nothing.
 ssize_t splice_empty(struct serve_thread *t, struct splice *s, int to);
+// Reads all of it. False: it can't be.
+bool splice_read(struct serve_thread *t, struct splice *s, uint8_t *out);
 // Forgets what is left.
 void splice_end(struct serve_thread *t, struct splice *s);
 void splice_fini(struct serve_thread *t);
@@ -413,5 +431,6 @@ int thread_start(struct serve_thread *t);
 
 // Hands a connection whose handshake is done to the next process, if there is one. False: none.
 bool hand_late(struct conn *c);
-// Makes a connection of another process one of the thread.
-void hand_take(struct serve_thread *t, const struct takeover_connection *f, int fd);
+// Makes a connection of another process one of the thread, with the socket of its backend or peer,
+// or -1.
+void hand_take(struct serve_thread *t, const struct takeover_connection *f, int fd, int far);

@@ -21,10 +21,9 @@ struct mail {
 	uint8_t data[];
 };
 
-void serve_on_ended(struct serve *s, serve_ended_fn *ended, void *ctx)
+void serve_on_joined(struct serve *s, const struct serve_joined *joined)
 {
-	s->ended = ended;
-	s->ended_ctx = ctx;
+	s->joined = *joined;
 }
 
 static struct serve_thread *thread_of(struct serve *s, uint64_t connection)
@@ -58,7 +57,7 @@ static void join_refuse(struct serve *s, uint64_t key, int fd, struct meter *met
 {
 	close(fd);
 	meter_unref(meter);
-	s->ended(s->ended_ctx, key, 0, 0);
+	s->joined.ended(s->joined.ctx, key, 0, 0);
 }
 
 void serve_join(struct serve *s, uint64_t key, uint64_t connection, int fd, struct meter *meter,
@@ -104,8 +103,9 @@ static void taken_obey(struct serve_thread *t, const struct mail *m)
 	struct takeover_connection form;
 
 	// A handle can't be taken while others are given out.
-	if (takeover_connection_read(&form, m->data, m->len) && form.connection == 0)
-		hand_take(t, &form, m->fd);
+	if (takeover_connection_read(&form, m->data, m->len) && form.connection == 0 &&
+		form.state != TAKEOVER_PASS)
+		hand_take(t, &form, m->fd, -1);
 	else
 		close(m->fd);
 }

@@ -54,7 +54,7 @@ void pass_count(struct conn *c, const struct way *w, size_t n)
 static void failed(struct conn *c, int error)
 {
 	log_event(LOG_EV_BACKEND_FAILED,
-		LOG_FIELDS(log_addr("backend", &c->pass->backend->addr),
+		LOG_FIELDS(log_addr("backend", &c->pass->backend),
 			log_addr("listener", &c->port->addr), log_errno(-error),
 			log_str("remedy", "start it, or see the backends of the listener")));
 }
@@ -104,14 +104,15 @@ uint64_t pass_bytes(const struct conn *c)
 }
 
 // The header of the PROXY protocol is the first that waits, then bytes that were read already.
-static bool first_put(struct conn *c, const uint8_t *bytes, size_t len)
+static bool first_put(
+	struct conn *c, const struct conf_backend *b, const uint8_t *bytes, size_t len)
 {
 	struct way *w = &c->pass->up;
 
 	w->bytes = malloc(WIRE_PROXY_WRITE_MAX + len);
 	if (w->bytes == NULL)
 		return false;
-	if (c->pass->backend->proxy_protocol)
+	if (b->proxy_protocol)
 		w->n = wire_proxy_write(w->bytes, &c->remote, &c->port->addr);
 	if (len > 0)
 		memcpy(w->bytes + w->n, bytes, len);
@@ -119,7 +120,7 @@ static bool first_put(struct conn *c, const uint8_t *bytes, size_t len)
 	return true;
 }
 
-static bool events_ask(struct conn *c, int fd, int op)
+bool pass_watch(struct conn *c, int fd, int op)
 {
 	struct epoll_event e = {
 		.events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = c};
@@ -131,7 +132,7 @@ static bool backend_connect(struct pass *p)
 {
 	static const int on = 1;
 	struct sockaddr_storage at;
-	socklen_t len = listen_sockaddr(&p->backend->addr, &at);
+	socklen_t len = listen_sockaddr(&p->backend, &at);
 
 	p->fd = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (p->fd < 0)
@@ -148,7 +149,7 @@ void pass_begin(struct conn *c, const struct conf_backend *b, const uint8_t *byt
 		conn_close(c, SERVE_CLOSE_memory);
 		return;
 	}
-	*p = (struct pass){.fd = -1, .backend = b, .up.from = CLIENT, .down.from = BACKEND};
+	*p = (struct pass){.fd = -1, .backend = b->addr, .up.from = CLIENT, .down.from = BACKEND};
 	c->pass = p;
 	c->state = CONN_PASS;
 	SERVE_COUNT(c->thread, passed, 1);
@@ -157,8 +158,8 @@ void pass_begin(struct conn *c, const struct conf_backend *b, const uint8_t *byt
 		conn_close(c, SERVE_CLOSE_backend);
 		return;
 	}
-	if (!first_put(c, bytes, len) || !events_ask(c, p->fd, EPOLL_CTL_ADD) ||
-		!events_ask(c, c->fd, EPOLL_CTL_MOD)) {
+	if (!first_put(c, b, bytes, len) || !pass_watch(c, p->fd, EPOLL_CTL_ADD) ||
+		!pass_watch(c, c->fd, EPOLL_CTL_MOD)) {
 		conn_close(c, SERVE_CLOSE_memory);
 		return;
 	}
@@ -191,7 +192,7 @@ void pass_join(
 	if (p == NULL) {
 		close(fd);
 		meter_unref(meter);
-		s->ended(s->ended_ctx, key, 0, 0);
+		s->joined.ended(s->joined.ctx, key, 0, 0);
 		conn_close(c, SERVE_CLOSE_memory);
 		return;
 	}
@@ -210,73 +211,13 @@ void pass_join(
 		return;
 	c->state = CONN_PASS;
 	c->binding = false;
-	if (!ways_fill(c, bytes, len) || !events_ask(c, fd, EPOLL_CTL_ADD) ||
-		!events_ask(c, c->fd, EPOLL_CTL_MOD)) {
+	if (!ways_fill(c, bytes, len) || !pass_watch(c, fd, EPOLL_CTL_ADD) ||
+		!pass_watch(c, c->fd, EPOLL_CTL_MOD)) {
 		conn_close(c, SERVE_CLOSE_memory);
 		return;
 	}
 	pass_note(c);
 	pass_pump(c);
-}
-
-// The session wants the same write again.
-static void rest_move(struct conn *c, struct way *down)
-{
-	down->bytes = c->rest;
-	down->n = c->n_rest;
-	c->rest = NULL;
-	c->n_rest = 0;
-}
-
-static void messages_drop(struct conn *c)
-{
-	backlog_fini(&c->backlog);
-	free(c->partial);
-	free(c->head);
-	free(c->ws);
-	c->partial = c->head = NULL;
-	c->ws = NULL;
-	c->n_partial = c->n_head = 0;
-	c->connection = 0;
-	c->binding = c->held = false;
-	ds_list_del(&c->dirty);
-	ds_list_del(&c->again);
-}
-
-void pass_bridge(struct conn *c, int fd)
-{
-	struct pass *p = calloc(1, sizeof(*p));
-
-	messages_drop(c);
-	if (p == NULL) {
-		close(fd);
-		conn_close(c, SERVE_CLOSE_memory);
-		return;
-	}
-	*p = (struct pass){.fd = fd, .connected = true, .up.from = CLIENT, .down.from = BACKEND};
-	c->pass = p;
-	c->state = CONN_PASS;
-	rest_move(c, &p->down);
-	if (!events_ask(c, fd, EPOLL_CTL_ADD) || !events_ask(c, c->fd, EPOLL_CTL_MOD)) {
-		conn_close(c, SERVE_CLOSE_memory);
-		return;
-	}
-	conn_time(c, &c->thread->idle);
-	// The session may hold bytes that no event tells.
-	ds_list_add(&c->thread->again, &c->again);
-}
-
-void pass_orphan(struct conn *c)
-{
-	struct serve *s = c->thread->serve;
-
-	if (c->pass == NULL || c->pass->key == 0)
-		return;
-	s->ended(s->ended_ctx, c->pass->key, c->pass->n_up, c->pass->n_down);
-	c->pass->key = 0;
-	edge_link_close(c->thread->link, c->connection);
-	c->connection = 0;
-	conn_time(c, &c->thread->idle);
 }
 
 void pass_end(struct conn *c)
@@ -286,7 +227,7 @@ void pass_end(struct conn *c)
 	if (c->pass == NULL)
 		return;
 	if (c->pass->key != 0)
-		s->ended(s->ended_ctx, c->pass->key, c->pass->n_up, c->pass->n_down);
+		s->joined.ended(s->joined.ctx, c->pass->key, c->pass->n_up, c->pass->n_down);
 	if (c->pass->fd >= 0)
 		close(c->pass->fd);
 	meter_unref(c->pass->meter);

@@ -21,10 +21,10 @@ struct way {
 struct pass {
 	int fd; // of the backend
 	bool connected;
-	const struct conf_backend *backend; // NULL: a peer
-	uint64_t key;			    // of the peer connection; 0: a backend
-	struct meter *meter;		    // of a peer's allocation
-	uint64_t n_up, n_down;		    // bytes
+	struct tp_addr backend; // family 0: a peer
+	uint64_t key;		// of the peer connection; 0: a backend
+	struct meter *meter;	// of a peer's allocation
+	uint64_t n_up, n_down;	// bytes
 	struct way up, down;
 	bool down_first; // the ways have turns, too
 	bool copies;	 // urgent bytes have come: splice(2) never gets past one
@@ -34,5 +34,7 @@ struct pass {
 int way_pump(struct conn *c, struct way *w, enum serve_close *why);
 // A byte has passed, or a side is connected: the connection's time begins anew.
 void pass_note(struct conn *c);
+// Asks for all events of a side.
+bool pass_watch(struct conn *c, int fd, int op);
 // Bytes that a way has taken.
 void pass_count(struct conn *c, const struct way *w, size_t n);

@@ -74,6 +74,23 @@ ssize_t splice_empty(struct serve_thread *t, struct splice *s, int to)
 	return (ssize_t)moved;
 }
 
+bool splice_read(struct serve_thread *t, struct splice *s, uint8_t *out)
+{
+	while (s->n > 0) {
+		ssize_t n = read(s->pipe[0], out, s->n);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		out += n;
+		s->n -= (size_t)n;
+		if (s->n == 0)
+			pipe_give(t, s);
+	}
+	return true;
+}
+
 void splice_end(struct serve_thread *t, struct splice *s)
 {
 	if (s->n == 0)

@@ -58,6 +58,7 @@ static void state_take(struct conn *c, const struct takeover_connection *f)
 		[TAKEOVER_WEB] = CONN_WEB,
 		[TAKEOVER_BEGUN] = CONN_HANDSHAKE,
 		[TAKEOVER_OPEN] = CONN_OPEN,
+		[TAKEOVER_PASS] = CONN_PASS,
 	};
 
 	c->state = states[f->state];
@@ -98,7 +99,7 @@ static void time_begin(struct conn *c)
 // Its bytes that wait go on as those of one that is held.
 static void conn_begin(struct conn *c)
 {
-	if (!events_begin(c)) {
+	if (c->pass != NULL ? !passage_begin(c) : !events_begin(c)) {
 		conn_close(c, SERVE_CLOSE_memory);
 		return;
 	}
@@ -140,7 +141,7 @@ static bool link_take(struct conn *c, const struct takeover_connection *f)
 	return true;
 }
 
-void hand_take(struct serve_thread *t, const struct takeover_connection *f, int fd)
+void hand_take(struct serve_thread *t, const struct takeover_connection *f, int fd, int far)
 {
 	struct serve_port *p = listen_port_find(t->serve, &f->listener);
 	struct serve_port gone = {.addr = f->listener};
@@ -150,10 +151,14 @@ void hand_take(struct serve_thread *t, const struct takeover_connection *f, int 
 
 	if (c == NULL) {
 		close(fd);
+		if (far >= 0)
+			close(far);
 		return;
 	}
 	right = link_take(c, f);
 	right = blobs_take(c, f) && right;
+	if (far >= 0)
+		right = passage_take(c, f, far) && right;
 	time_begin(c);
 	if (p == NULL || !right)
 		conn_close(c, p == NULL ? SERVE_CLOSE_removed : SERVE_CLOSE_memory);
@@ -167,24 +172,27 @@ static bool forward(struct serve *s, const uint8_t *bytes, size_t len, int fd)
 	bool sent;
 
 	pthread_mutex_lock(&s->lock);
-	sent = s->next.connection(s->next.ctx, bytes, len, fd);
+	sent = s->next.connection(s->next.ctx, bytes, len, fd, -1);
 	pthread_mutex_unlock(&s->lock);
 	if (sent)
 		close(fd);
 	return sent;
 }
 
-bool serve_take(struct serve *s, const uint8_t *bytes, size_t len, int fd)
+bool serve_take(struct serve *s, const uint8_t *bytes, size_t len, int fd, int far)
 {
 	struct takeover_connection form;
 
-	if (!takeover_connection_read(&form, bytes, len) || form.thread >= s->n_threads)
+	if (!takeover_connection_read(&form, bytes, len) || form.thread >= s->n_threads ||
+		(form.state == TAKEOVER_PASS) != (far >= 0))
+		return false;
+	if (far >= 0 && !s->waiting && s->threads[form.thread]->running)
 		return false;
 	if (s->leaves)
 		return forward(s, bytes, len, fd);
 	if (s->threads[form.thread]->running && !s->waiting)
 		return join_taken(s->threads[form.thread], bytes, len, fd);
 	thread_now(s->threads[form.thread]);
-	hand_take(s->threads[form.thread], &form, fd);
+	hand_take(s->threads[form.thread], &form, fd, far);
 	return true;
 }

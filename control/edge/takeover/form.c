@@ -14,8 +14,9 @@ struct fixed {
 	uint8_t flags;
 	uint32_t skip;
 	uint32_t lens[TAKEOVER_BLOBS];
+	uint32_t reserved;
 };
-TP_ASSERT_SIZE(struct fixed, 2 * sizeof(struct tp_addr) + 40);
+TP_ASSERT_SIZE(struct fixed, 2 * sizeof(struct tp_addr) + 56);
 
 struct takeover_head takeover_head_make(enum takeover_kind kind, uint32_t len)
 {
@@ -38,6 +39,7 @@ static void bounds_of(uint32_t kind, uint32_t *least, uint32_t *most)
 		[TAKEOVER_DESCRIPTOR] = {sizeof(struct takeover_descriptor),
 			sizeof(struct takeover_descriptor)},
 		[TAKEOVER_RELAY] = {1, 1024},
+		[TAKEOVER_FAR] = {0, 0},
 		[TAKEOVER_CONNECTION] = {sizeof(struct fixed), TAKEOVER_BODY_MAX},
 		[TAKEOVER_END] = {sizeof(struct takeover_end), sizeof(struct takeover_end)},
 		[TAKEOVER_REFUSED] = {0, 256},
@@ -101,15 +103,31 @@ static bool family_right(const struct tp_addr *a)
 
 static bool fixed_right(const struct fixed *f)
 {
-	bool open = f->state == TAKEOVER_OPEN;
+	bool named = f->connection != 0;
 
 	return f->state < TAKEOVER_STATES && (f->flags & ~TAKEOVER_FLAGS) == 0 &&
 	       family_right(&f->listener) && f->listener.port_be != 0 && family_right(&f->remote) &&
 	       // The kernel takes clients of port 0, which are closed when they are to open.
-	       (f->remote.port_be != 0 || !open) && (f->connection != 0) == open &&
-	       (f->listener_id != 0) == open &&
+	       (f->remote.port_be != 0 || !named) &&
+	       (named == (f->state == TAKEOVER_OPEN) || f->state == TAKEOVER_PASS) &&
+	       (f->listener_id != 0) == named &&
 	       ((f->flags & TAKEOVER_FRAMED) != 0) == (f->lens[TAKEOVER_WS] > 0) &&
 	       (f->lens[TAKEOVER_HEAD] == 0 || f->state == TAKEOVER_WEB);
+}
+
+// A peer's has a handle, a backend's has none.
+static bool pass_right(const struct takeover_connection *c)
+{
+	struct takeover_pass p;
+
+	if (c->state != TAKEOVER_PASS)
+		return c->blobs[TAKEOVER_PASSING].len == 0 && c->blobs[TAKEOVER_UP].len == 0 &&
+		       c->blobs[TAKEOVER_DOWN].len == 0;
+	if (c->blobs[TAKEOVER_PASSING].len != sizeof(p))
+		return false;
+	memcpy(&p, c->blobs[TAKEOVER_PASSING].bytes, sizeof(p));
+	return (p.key != 0) == (c->connection != 0) && (p.flags & ~TAKEOVER_PASS_FLAGS) == 0 &&
+	       (p.key != 0 ? p.backend.family == 0 : family_right(&p.backend));
 }
 
 bool takeover_connection_read(struct takeover_connection *c, const uint8_t *bytes, size_t len)
@@ -139,5 +157,5 @@ bool takeover_connection_read(struct takeover_connection *c, const uint8_t *byte
 			c->blobs[i] = (struct takeover_blob){bytes + at, f.lens[i]};
 		at += f.lens[i];
 	}
-	return at == len;
+	return at == len && pass_right(c);
 }

@@ -13,6 +13,7 @@ import tempfile
 import time
 
 MAGIC = 0x54502D45444745
+VERSION = 2
 HELLO, WELCOME, SOCKET, GO, LINK, DESCRIPTOR, END, TAKEN, YOURS = 1, 2, 3, 4, 5, 6, 9, 10, 11
 REFUSED = 12
 ROLE, SESSION, WAKE, TIMER = 0, 1, 3, 4
@@ -190,7 +191,7 @@ def a_late_one_is_served_by_the_last(stand):
 
 
 def record(kind, body=b""):
-    return struct.pack("=QIIII", MAGIC, 1, kind, len(body), 0) + body
+    return struct.pack("=QIIII", MAGIC, VERSION, kind, len(body), 0) + body
 
 
 def connected(path):

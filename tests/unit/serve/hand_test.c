@@ -22,14 +22,15 @@ struct pair {
 };
 
 // As over a socket.
-static bool pass(void *ctx, const uint8_t *bytes, size_t len, int fd)
+static bool pass(void *ctx, const uint8_t *bytes, size_t len, int fd, int far)
 {
 	struct pair *p = ctx;
 
 	if (p->refuses)
 		return false;
 	p->n++;
-	return serve_take(p->after.serve, bytes, len, fcntl(fd, F_DUPFD_CLOEXEC, 0));
+	return serve_take(p->after.serve, bytes, len, fcntl(fd, F_DUPFD_CLOEXEC, 0),
+		far >= 0 ? fcntl(far, F_DUPFD_CLOEXEC, 0) : -1);
 }
 
 static void hand_over(struct pair *p)
@@ -227,9 +228,10 @@ static void a_late_one_goes_on_to_the_last(void **state)
 	takeover_connection_write(&late, bytes);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 	p.refuses = true;
-	assert_false(serve_take(p.before.serve, bytes, takeover_connection_size(&late), fds[1]));
+	assert_false(
+		serve_take(p.before.serve, bytes, takeover_connection_size(&late), fds[1], -1));
 	p.refuses = false;
-	assert_true(serve_take(p.before.serve, bytes, takeover_connection_size(&late), fds[1]));
+	assert_true(serve_take(p.before.serve, bytes, takeover_connection_size(&late), fds[1], -1));
 	both_turn(&p);
 	assert_int_equal(serve_connections(p.before.serve), 0);
 	assert_int_equal(serve_connections(p.after.serve), 1);
@@ -336,8 +338,8 @@ static void strange_bytes_are_refused(void **state)
 
 	(void)state;
 	start(&p);
-	assert_false(serve_take(p.after.serve, zeros, sizeof(zeros), -1));
-	assert_false(serve_take(p.after.serve, zeros, 3, -1));
+	assert_false(serve_take(p.after.serve, zeros, sizeof(zeros), -1, -1));
+	assert_false(serve_take(p.after.serve, zeros, 3, -1, -1));
 	stop(&p);
 }
 

@@ -129,6 +129,43 @@ static void parts_that_contradict_are_refused(void **state)
 	assert_false(reads(&c));
 }
 
+static void one_with_another_side_is_checked(void **state)
+{
+	struct takeover_pass p = {
+		.backend = tp_addr_ipv4(0x0a000003, 80), .flags = TAKEOVER_CONNECTED};
+	struct takeover_connection c = sample();
+
+	(void)state;
+	c.state = TAKEOVER_PASS;
+	c.flags = 0;
+	c.blobs[TAKEOVER_WS].len = 0;
+	assert_false(reads(&c)); // says no more
+	c.blobs[TAKEOVER_PASSING] = (struct takeover_blob){(const uint8_t *)&p, sizeof(p)};
+	assert_false(reads(&c)); // a backend's with a handle
+	p.key = 9;
+	assert_false(reads(&c)); // of a backend and a peer
+	p.backend.family = 0;
+	assert_true(reads(&c));
+	c.blobs[TAKEOVER_UP] = (struct takeover_blob){(const uint8_t *)"up", 2};
+	assert_true(reads(&c));
+	p.flags = TAKEOVER_PASS_FLAGS + 1;
+	assert_false(reads(&c));
+	p.flags = 0;
+	c.state = TAKEOVER_OPEN;
+	assert_false(reads(&c));
+	c.blobs[TAKEOVER_UP].len = 0;
+	assert_false(reads(&c));
+	c.state = TAKEOVER_PASS;
+	c.connection = 0;
+	c.listener_id = 0;
+	assert_false(reads(&c)); // a peer's without a handle
+	p.key = 0;
+	p.backend.family = TP_FAMILY_IPV4;
+	assert_true(reads(&c));
+	c.blobs[TAKEOVER_PASSING].len--;
+	assert_false(reads(&c));
+}
+
 // Anybody can connect from port 0: that must not end a take-over.
 static void a_client_of_port_0_moves(void **state)
 {
@@ -176,6 +213,7 @@ int main(void)
 		cmocka_unit_test(what_was_written_is_read),
 		cmocka_unit_test(another_length_is_refused),
 		cmocka_unit_test(parts_that_contradict_are_refused),
+		cmocka_unit_test(one_with_another_side_is_checked),
 		cmocka_unit_test(a_client_of_port_0_moves),
 		cmocka_unit_test(heads_are_judged),
 	};

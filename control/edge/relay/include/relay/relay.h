@@ -62,7 +62,7 @@ void edge_relay_destroy(struct edge_relay *r);
 
 // ---- from one process to the next ---------------------------------------------------------------
 
-// A socket that listens, or a peer connection that no client's has joined.
+// A socket that listens, or a peer connection.
 struct edge_relay_moved {
 	uint32_t kind; // TP_SESSION_RELAY or TP_SESSION_PEER
 	uint32_t known;
@@ -73,12 +73,18 @@ struct edge_relay_moved {
 };
 
 typedef bool edge_relay_show_fn(void *ctx, const struct edge_relay_moved *m, int fd);
-// Shows all of them, a listener before its peers. False: a call has returned false.
+// Shows all of them, a listener before its peers, after an edge_relay_poll that has taken the ends
+// of joined ones. Those that are joined have no descriptor here. False: a call has returned false.
 bool edge_relay_show(struct edge_relay *r, edge_relay_show_fn *show, void *ctx);
-// Closes them without a report; the ends of joined ones are reported still.
+// Closes them without a report.
 void edge_relay_leave(struct edge_relay *r);
 // Takes one over. False: it does not fit, and the descriptor stays the caller's.
 bool edge_relay_adopt(struct edge_relay *r, const struct edge_relay_moved *m, int fd);
+// The connections of one that was adopted joined have come: *meter gets a reference to the meter of
+// their bytes, or NULL, and edge_relay_ended follows. False: it is unknown.
+bool edge_relay_claim(struct edge_relay *r, uint64_t key, struct meter **meter);
+// Ends those whose connections have not come: the process before died.
+void edge_relay_taken(struct edge_relay *r);
 
 // A descriptor for epoll (EPOLLIN): readable when edge_relay_poll has something to do.
 int edge_relay_fd(const struct edge_relay *r);

@@ -142,9 +142,17 @@ void serve_destroy(struct serve *s);
 
 // ---- data connections (RFC 6062): the main thread -----------------------------------------------
 
-// How the end of a joined connection is told, by its thread: before serve_start.
-typedef void serve_ended_fn(void *ctx, uint64_t key, uint64_t to_peer, uint64_t to_client);
-void serve_on_ended(struct serve *s, serve_ended_fn *ended, void *ctx);
+struct serve_joined {
+	void *ctx;
+	// The end of a joined connection: by its thread.
+	void (*ended)(void *ctx, uint64_t key, uint64_t to_peer, uint64_t to_client);
+	// Takes one of the process before: *meter has a reference for it, or is NULL. False: it is
+	// unknown, and closes without a call of `ended`.
+	bool (*claim)(void *ctx, uint64_t key, struct meter **meter);
+};
+
+// Before serve_start and serve_take.
+void serve_on_joined(struct serve *s, const struct serve_joined *joined);
 // Joins the peer's socket, which is taken over like the reference to the meter of its bytes, and
 // the client's connection, whose client gets the data first. `ended` is called once, also where the
 // connection is gone.
@@ -155,11 +163,12 @@ void serve_part(struct serve *s, uint64_t key, uint64_t connection);
 
 // ---- from one process to the next: the main thread ----------------------------------------------
 
-// The next process: false, it can't be told. `bytes` are of takeover_connection_write; the
-// descriptor stays the caller's. After serve_leave any thread calls it, one at a time.
+// The next process: false, it can't be told. `bytes` are of takeover_connection_write, `far` is the
+// socket of a backend or peer, or -1; the descriptors stay the caller's. After serve_leave any
+// thread calls it, one at a time.
 struct serve_next {
 	void *ctx;
-	bool (*connection)(void *ctx, const uint8_t *bytes, size_t len, int fd);
+	bool (*connection)(void *ctx, const uint8_t *bytes, size_t len, int fd, int far);
 };
 
 // Stops the threads as they are, with all orders obeyed, and starts them again. serve_resume
@@ -178,10 +187,10 @@ void serve_stay(struct serve *s);
 // those that stay, once resumed, until they end. How many have moved.
 unsigned serve_leave(struct serve *s, const struct serve_next *to);
 // Takes a connection over: between serve_attach and serve_start, or while the threads serve, then
-// only one without a handle, which goes on to the next process after serve_leave. The descriptor is
-// taken. False: no edge of this version wrote these, or the next process can't be told, and the
-// descriptor is the caller's.
-bool serve_take(struct serve *s, const uint8_t *bytes, size_t len, int fd);
+// only one whose handshake is just done, which goes on to the next process after serve_leave. The
+// descriptors are taken. False: no edge of this version wrote these, or the next process can't be
+// told, and the descriptors are the caller's.
+bool serve_take(struct serve *s, const uint8_t *bytes, size_t len, int fd, int far);
 // Ties the threads to the link before they begin. 0 or a negative errno. serve_start does
 // it otherwise.
 int serve_attach(struct serve *s, struct edge_link *link);

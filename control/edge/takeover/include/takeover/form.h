@@ -5,7 +5,8 @@
 //   successor to predecessor   HELLO, then GO when all that may fail has been done, and TAKEN
 //   predecessor to successor   WELCOME, a SOCKET for each listening socket; after GO: LINK, a
 //                              DESCRIPTOR for each of the link's, a RELAY for each
-//                              socket of TCP allocations, a CONNECTION for each that moves,
+//                              socket and peer connection of TCP allocations, a CONNECTION
+//                              for each that moves, after a FAR where it has another side,
 //                              END; after TAKEN: YOURS, and from then on CONNECTION where a
 //                              handshake was under way
 //   either                     REFUSED, with a reason
@@ -19,7 +20,7 @@
 #include <turnpike/addr.h>
 
 #define TAKEOVER_MAGIC	  0x54502d45444745ull
-#define TAKEOVER_VERSION  1u // of everything below, and of the content of blobs
+#define TAKEOVER_VERSION  2u // of everything below, and of the content of blobs
 #define TAKEOVER_BODY_MAX (128u << 20)
 
 enum takeover_kind {
@@ -29,12 +30,13 @@ enum takeover_kind {
 	TAKEOVER_GO,
 	TAKEOVER_LINK,	     // struct takeover_link, then `n_listeners` of the session's items
 	TAKEOVER_DESCRIPTOR, // struct takeover_descriptor, with a descriptor
-	TAKEOVER_RELAY,	     // a socket of TCP allocations, with a descriptor
+	TAKEOVER_RELAY,	     // of TCP allocations, with a descriptor unless it is joined
 	TAKEOVER_CONNECTION, // takeover_connection_write, with a descriptor
 	TAKEOVER_END,	     // struct takeover_end
 	TAKEOVER_TAKEN,
 	TAKEOVER_YOURS,
 	TAKEOVER_REFUSED, // text
+	TAKEOVER_FAR,	  // the socket of a backend or peer of the connection that follows
 	TAKEOVER_KINDS,
 };
 
@@ -107,6 +109,7 @@ enum takeover_state {
 	TAKEOVER_WEB,	// `head` was: TURN or HTTP
 	TAKEOVER_BEGUN, // the handshake is done, nothing else was read
 	TAKEOVER_OPEN,	// `connection` is its handle
+	TAKEOVER_PASS,	// a backend's, or joined with a peer: the blob of its name says more
 	TAKEOVER_STATES,
 };
 
@@ -129,15 +132,34 @@ enum takeover_blob_kind {
 	TAKEOVER_HEAD,
 	TAKEOVER_WS,
 	TAKEOVER_BACKLOG, // backlog_save
+	TAKEOVER_PASSING, // PASS: struct takeover_pass
+	TAKEOVER_UP,	  // PASS: bytes for the far side
+	TAKEOVER_DOWN,	  // PASS: bytes for the client
 	TAKEOVER_BLOBS,
 };
+
+#define TAKEOVER_CONNECTED  0x01u
+#define TAKEOVER_UP_ENDED   0x02u // no more comes from the client
+#define TAKEOVER_UP_TOLD    0x04u // and the far side knows
+#define TAKEOVER_DOWN_ENDED 0x08u // likewise
+#define TAKEOVER_DOWN_TOLD  0x10u
+#define TAKEOVER_COPIES	    0x20u // its bytes can't be spliced
+#define TAKEOVER_PASS_FLAGS 0x3fu
+
+struct takeover_pass {
+	uint64_t key;		// of the peer connection; 0: a backend
+	uint64_t n_up, n_down;	// bytes so far
+	struct tp_addr backend; // family 0: a peer
+	uint32_t flags;		// of those above
+};
+TP_ASSERT_SIZE(struct takeover_pass, sizeof(struct tp_addr) + 28);
 
 struct takeover_connection {
 	struct tp_addr listener; // address and port that the client connected to
 	struct tp_addr remote;	 // the client, as a proxy named it
-	uint64_t connection;	 // OPEN; else 0
+	uint64_t connection;	 // OPEN, and PASS of a peer; else 0
 	uint32_t thread;
-	uint16_t listener_id; // OPEN: of the session
+	uint16_t listener_id; // of the session, where there is a handle
 	uint8_t state;	      // enum takeover_state
 	uint8_t flags;	      // TAKEOVER_*
 	uint32_t skip;	      // bytes of a message too long that are still to come
