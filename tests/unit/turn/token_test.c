@@ -256,6 +256,35 @@ static void a_pair_may_have_two_tokens(void **state)
 	harness_stop(&f.h);
 }
 
+// Two realms with the same keys: a pair that one's client has reserved is not for clients of the
+// other.
+static void a_pair_is_its_realms(void **state)
+{
+	uint8_t reservation[8];
+	struct bearer f;
+
+	(void)state;
+	bearer_init(&f);
+	f.h.realms[1] = f.h.realms[0];
+	f.h.realms[1].id = 5;
+	f.h.realms[1].name = "other.example";
+	f.h.conf.n_realms = 2;
+	f.h.listeners[1].realm = 1;
+	harness_start(&f.h);
+	reserve(&f, 5000, reservation);
+	bearer_take(&f, "south", bearer_token_128, MAC_KEY);
+	f.c.tuple.listener_id = LISTENER6_ID;
+	f.c.realm = "other.example";
+	assert_int_equal(reserved_take(&f, 5002, reservation), 508);
+	assert_int_equal(turn_get_counters(f.h.s)->reservations_used, 0);
+	// The client is one of the other realm.
+	assert_int_equal(bearer_allocate(&f), 0);
+	f.c.tuple.listener_id = LISTENER_ID;
+	f.c.realm = REALM;
+	assert_int_equal(reserved_take(&f, 5003, reservation), 0);
+	harness_stop(&f.h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +296,7 @@ int main(void)
 		cmocka_unit_test(users_of_one_key_are_apart),
 		cmocka_unit_test(without_tokens_it_is_420),
 		cmocka_unit_test(a_pair_may_have_two_tokens),
+		cmocka_unit_test(a_pair_is_its_realms),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
