@@ -154,7 +154,9 @@ static void restart_compare(struct settings_diff *d, const struct conf *from, co
 void settings_diff_room(
 	struct settings_diff *d, const struct conf *from, const struct conf *to, uint32_t n_limits)
 {
-	if (settings_limits_needed(from) == 0 && n_limits < settings_limits_needed(to))
+	uint32_t needed = settings_limits_needed(to);
+
+	if (settings_limits_needed(from) < needed && n_limits < needed)
 		settings_diff_add(
 			d, settings_limits_key(to), true, "the tables have no room for caps");
 }

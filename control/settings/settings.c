@@ -11,7 +11,7 @@
 #define SPARE_PORT_INDEXES 2u	// an address that leaves rests while another comes
 #define RESET_TTL	   64u	// as most systems send
 #define REALM_LIMITS	   128u // of realms and of all; the rest is for allocations and users
-#define LIMITS_UNASKED	   (64ull << 20) // bytes, while no cap is configured
+#define LIMITS_UNASKED	   (8ull << 20) // bytes, while no cap is configured
 #define SECRET_CHARS	   (2 * sizeof(((struct tables_secrets *)0)->rest_secret))
 
 static uint8_t transport_of(enum conf_transport t)
@@ -234,21 +234,35 @@ static bool cap_is_set(const struct conf_cap *c)
 	return c->bandwidth_kbps != 0 || c->packet_rate != 0;
 }
 
+static bool budget_caps(const struct conf_budget *b)
+{
+	return b->megabytes != 0 && b->spent == CONF_SPENT_CAP;
+}
+
+static bool user_cap_is_set(const struct conf_caps *caps, const struct conf_budget *budget)
+{
+	return cap_is_set(&caps->user) || budget_caps(budget);
+}
+
 static bool caps_are_set(const struct conf_caps *c)
 {
 	return cap_is_set(&c->allocation) || cap_is_set(&c->user) || cap_is_set(&c->realm) ||
 	       cap_is_set(&c->all);
 }
 
-static bool budget_caps(const struct conf_budget *b)
-{
-	return b->megabytes != 0 && b->spent == CONF_SPENT_CAP;
-}
-
 // A slot for each allocation, each user and the rest.
 static uint32_t limits_all(const struct conf *conf)
 {
 	return 2 * conf->limits.allocations + REALM_LIMITS;
+}
+
+static bool users_have_limits(const struct conf *conf)
+{
+	bool any = user_cap_is_set(&conf->limits.caps, &conf->limits.budget);
+
+	for (size_t i = 0; i < conf->n_realms; i++)
+		any |= user_cap_is_set(&conf->realms[i].caps, &conf->realms[i].budget);
+	return any;
 }
 
 const char *settings_limits_key(const struct conf *conf)
@@ -268,11 +282,15 @@ const char *settings_limits_key(const struct conf *conf)
 
 uint32_t settings_limits_needed(const struct conf *conf)
 {
-	return settings_limits_key(conf) != NULL ? limits_all(conf) : 0;
+	uint32_t all = limits_all(conf);
+
+	if (settings_limits_key(conf) == NULL)
+		return 0;
+	return users_have_limits(conf) ? all : all - conf->limits.allocations;
 }
 
 // Slots are there before they are needed, so that a reload can configure caps, unless that is much
-// memory for nothing.
+// memory for nothing: an allocation is to fit in 1,024 bytes without caps.
 static uint32_t limits_wanted(const struct conf *conf)
 {
 	uint32_t n = limits_all(conf);

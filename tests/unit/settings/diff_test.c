@@ -264,12 +264,44 @@ static void caps_may_need_other_tables(void **state)
 	conf_free(to);
 }
 
+// Without a cap of users there are slots for allocations alone, where slots are much memory.
+static void caps_of_users_need_more(void **state)
+{
+	static const char some[] =
+		BASE "limits: {allocations: 250000, caps: {allocation: {bandwidth: 7}}}\n";
+	static const char *const more[] = {BASE
+		"limits: {allocations: 250000, caps: {allocation: {bandwidth: 7},"
+		" user: {bandwidth: 7}}}\n",
+		BASE "limits: {allocations: 250000, caps: {allocation: {bandwidth: 7}},"
+		     " budget: {megabytes: 7, calls: cap}}\n"};
+	struct conf *from = load(some);
+	uint32_t n = settings_shape(from).n_limits;
+
+	(void)state;
+	assert_in_range(n, 250000, 250500);
+	for (unsigned i = 0; i < TP_ARRAY_LEN(more); i++) {
+		struct conf *to = load(more[i]);
+		struct settings_diff d;
+
+		assert_in_range(settings_shape(to).n_limits, 500000, 500500);
+		assert_int_equal(settings_diff(&d, from, to), 0);
+		settings_diff_room(&d, from, to, n);
+		assert_int_equal(d.n_restart, 1);
+		assert_int_equal(settings_diff(&d, to, from), 0);
+		settings_diff_room(&d, to, from, n);
+		assert_int_equal(d.n_restart, 0);
+		conf_free(to);
+	}
+	conf_free(from);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keys_are_named),
 		cmocka_unit_test(realms_and_sources_change_in_force),
 		cmocka_unit_test(caps_may_need_other_tables),
+		cmocka_unit_test(caps_of_users_need_more),
 	};
 
 	return cmocka_run_group_tests_name("settings diff", tests, files_make, files_remove);

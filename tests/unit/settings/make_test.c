@@ -172,8 +172,8 @@ static void transports_of_listeners(void **state)
 // Tables fit when they have the slots that caps need; without caps, any number fits.
 static void tables_fit_with_room_for_caps(void **state)
 {
-	static const char *const rest[] = {"limits: {allocations: 100000}\n",
-		"limits: {allocations: 100000, caps: {user: {packet_rate: 7}}}\n"};
+	static const char *const rest[] = {"limits: {allocations: 40000}\n",
+		"limits: {allocations: 40000, caps: {user: {packet_rate: 7}}}\n"};
 
 	(void)state;
 	for (unsigned capped = 0; capped < 2; capped++) {
@@ -184,7 +184,7 @@ static void tables_fit_with_room_for_caps(void **state)
 			.n_port_indexes = shape.n_port_indexes};
 
 		// With few workers there are slots without asking, with many none.
-		assert_true(shape.n_limits > 200000);
+		assert_true(shape.n_limits > 80000);
 		assert_int_equal(settings_limits_needed(s->conf), capped ? shape.n_limits : 0);
 		assert_int_equal(settings_shape_fits(s->conf, &have), !capped);
 		have.n_limits = shape.n_limits;
