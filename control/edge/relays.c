@@ -27,8 +27,10 @@ static bool on_due(void *ctx, struct edge_link_report *report)
 	report->kind = r.kind;
 	if (r.kind == TP_SESSION_RELAY)
 		report->relay = r.relay;
-	else
+	else if (r.kind == TP_SESSION_PEER)
 		report->peer = r.peer;
+	else
+		report->used = r.used;
 	return true;
 }
 

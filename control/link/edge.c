@@ -19,6 +19,7 @@ struct reports {
 		struct tp_session_report items[TP_SESSION_REPORTS_MAX];
 		struct tp_session_relay relays[TP_SESSION_REPORTS_MAX];
 		struct tp_session_peer peers[TP_SESSION_REPORTS_MAX];
+		struct tp_session_used used[TP_SESSION_REPORTS_MAX];
 	};
 };
 
@@ -254,6 +255,8 @@ static size_t item_size(uint32_t kind)
 		return sizeof(struct tp_session_relay);
 	case TP_SESSION_PEER:
 		return sizeof(struct tp_session_peer);
+	case TP_SESSION_USED:
+		return sizeof(struct tp_session_used);
 	default:
 		return 0;
 	}
@@ -285,6 +288,9 @@ static bool item_take(struct link_edge *e, struct reports *m, uint32_t i)
 		if (!peer_right(&m->peers[i]))
 			return false;
 		h->peer(h->ctx, &m->peers[i]);
+		return true;
+	case TP_SESSION_USED:
+		h->used(h->ctx, &m->used[i]);
 		return true;
 	default:
 		break;

@@ -88,6 +88,14 @@ static void on_peer(void *ctx, const struct tp_session_peer *peer)
 				log_u64("to_client_octets", peer->to_client)));
 }
 
+static void on_used(void *ctx, const struct tp_session_used *u)
+{
+	struct process *p = ctx;
+
+	turn_cap_used(p->core.turn, proc_now_ns(), u);
+	process_serve_outputs(p, proc_now_ns(), NULL);
+}
+
 static void on_synced(void *ctx, uint64_t peers_max)
 {
 	struct process *p = ctx;
@@ -124,6 +132,7 @@ int process_streams_open(struct process *p)
 		.closed = on_closed,
 		.relay = on_relay,
 		.peer = on_peer,
+		.used = on_used,
 		.synced = on_synced,
 		.again = on_again,
 		.room = on_room,

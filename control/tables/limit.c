@@ -123,6 +123,11 @@ struct tables_limit_usage tables_limit_sum(const struct tables *t, uint32_t numb
 	return sum;
 }
 
+uint64_t tables_limit_octets(void *ctx, uint32_t number)
+{
+	return tables_limit_sum(ctx, number).octets;
+}
+
 // Counters of another state file began at zero.
 static uint64_t gain(uint64_t now, uint64_t base)
 {

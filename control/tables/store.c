@@ -265,6 +265,7 @@ struct turn_store tables_store(struct tables *t)
 		.limit_add = tables_limit_add,
 		.limit_set = tables_limit_set,
 		.limit_del = tables_limit_del,
+		.limit_octets = tables_limit_octets,
 		.allocation_limit = tables_allocation_limit,
 		.allocation_octets = tables_allocation_octets,
 		.allocation_last = tables_allocation_last,

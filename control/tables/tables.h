@@ -356,6 +356,7 @@ void tables_hop_adopt(struct tables *t, uint32_t entry);
 // All slots are free.
 void tables_limits_fill(struct tables *t);
 uint32_t tables_limit_add(void *ctx, const struct turn_limit *limit);
+uint64_t tables_limit_octets(void *ctx, uint32_t number);
 void tables_limit_set(void *ctx, uint32_t number, const struct turn_limit *limit);
 void tables_limit_del(void *ctx, uint32_t number);
 void tables_allocation_limit(void *ctx, uint32_t ref, uint32_t number);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "identity.h"
+#include "level.h"
 
 // Whom a request counts for.
 struct turn_account_key {
@@ -29,10 +30,10 @@ struct turn_account {
 	uint32_t n_entries;  // of the tables: an allocation, a permission and each way of a channel
 	uint32_t n_data;     // data connections of TCP allocations
 	uint32_t n_sessions; // live allocations, which share its cap
-	uint32_t limit;	     // of its cap; 0: none
-	bool capped;	     // it has the cap of a spent budget
-	uint32_t n_ports[2]; // relayed ports in use or reserved: of IPv4, of IPv6
-	uint32_t n_cooling;  // relayed ports that cool down after the user
+	struct turn_level level;   // of its cap
+	bool capped;		   // it has the cap of a spent budget
+	uint32_t n_ports[2];	   // relayed ports in use or reserved: of IPv4, of IPv6
+	uint32_t n_cooling;	   // relayed ports that cool down after the user
 	struct ds_list cooling;	   // these, oldest first
 	uint64_t next_allocate_ns; // when the user has used up nothing of the Allocate rate
 	uint16_t name_len;

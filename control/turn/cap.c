@@ -3,23 +3,6 @@
 
 #include "data.h"
 
-// Gives the slot its rates, or gives it back when it is not `needed`. Without room there is
-// no limit: the store has room for all.
-static void limit_settle(
-	struct turn_server *s, uint32_t *number, const struct turn_limit *limit, bool needed)
-{
-	const struct turn_store *store = &s->store;
-
-	if (needed && *number == 0)
-		*number = store->limit_add(store->ctx, limit);
-	else if (needed)
-		store->limit_set(store->ctx, *number, limit);
-	else if (*number != 0)
-		store->limit_del(store->ctx, *number);
-	if (!needed)
-		*number = 0;
-}
-
 static bool store_has_limits(const struct turn_server *s)
 {
 	return s->store.limit_add != NULL;
@@ -33,26 +16,26 @@ static void all_settle(struct turn_server *s)
 		.kind = TP_LIMIT_ALL,
 	};
 
-	limit_settle(s, &s->all_limit, &limit, turn_cap_is_set(&limit.cap));
+	turn_level_settle(s, &s->all_level, &limit, turn_cap_is_set(&limit.cap));
 }
 
 static void realm_settle(struct turn_server *s, struct turn_realm *realm)
 {
 	const struct turn_limit limit = {
 		.cap = realm->conf.realm_cap,
-		.parent = s->all_limit,
+		.parent = s->all_level.limit,
 		.sessions = (uint32_t)realm->n_allocations,
 		.realm_id = realm->conf.id,
 		.kind = TP_LIMIT_REALM,
 	};
 
-	limit_settle(s, &realm->limit, &limit, turn_cap_is_set(&limit.cap));
+	turn_level_settle(s, &realm->level, &limit, turn_cap_is_set(&limit.cap));
 }
 
 // The narrowest of the limits wider than a user's.
 static uint32_t realm_limit(const struct turn_server *s, const struct turn_realm *realm)
 {
-	return realm->limit != 0 ? realm->limit : s->all_limit;
+	return realm->level.limit != 0 ? realm->level.limit : s->all_level.limit;
 }
 
 struct turn_cap turn_account_cap(const struct turn_account *account)
@@ -79,8 +62,8 @@ static void account_settle(struct turn_server *s, struct turn_account *account)
 		.kind = TP_LIMIT_USER,
 	};
 
-	limit_settle(
-		s, &account->limit, &limit, account->n_sessions > 0 && turn_cap_is_set(&limit.cap));
+	turn_level_settle(
+		s, &account->level, &limit, account->n_sessions > 0 && turn_cap_is_set(&limit.cap));
 }
 
 static void allocation_settle(struct turn_server *s, struct turn_allocation *a)
@@ -88,13 +71,14 @@ static void allocation_settle(struct turn_server *s, struct turn_allocation *a)
 	const struct turn_realm *realm = a->account->realm;
 	const struct turn_limit limit = {
 		.cap = realm->conf.allocation_cap,
-		.parent = a->account->limit != 0 ? a->account->limit : realm_limit(s, realm),
+		.parent = a->account->level.limit != 0 ? a->account->level.limit
+						       : realm_limit(s, realm),
 		.sessions = 1,
 		.realm_id = realm->conf.id,
 		.kind = TP_LIMIT_ALLOCATION,
 	};
 
-	limit_settle(s, &a->limit, &limit, turn_cap_is_set(&limit.cap) || limit.parent != 0);
+	turn_limit_settle(s, &a->limit, &limit, turn_cap_is_set(&limit.cap) || limit.parent != 0);
 	s->store.allocation_limit(s->store.ctx, a->ref, a->limit);
 }
 
@@ -113,11 +97,22 @@ void turn_caps_change_of(struct turn_server *s, struct turn_allocation *a)
 		turn_data_listen(s, a);
 }
 
+// Of those that are below the same caps.
+static void streams_count(struct turn_server *s, const struct turn_allocation *a, int n)
+{
+	if (!a->is_tcp)
+		return;
+	a->account->level.n_streams += (uint32_t)n;
+	a->account->realm->level.n_streams += (uint32_t)n;
+	s->all_level.n_streams += (uint32_t)n;
+}
+
 void turn_caps_open(struct turn_server *s, struct turn_allocation *a)
 {
 	if (!store_has_limits(s))
 		return;
 	a->account->n_sessions++;
+	streams_count(s, a, 1);
 	all_settle(s);
 	realm_settle(s, a->account->realm);
 	both_settle(s, a);
@@ -129,6 +124,8 @@ void turn_caps_move(struct turn_server *s, struct turn_allocation *a, struct tur
 		return;
 	old->n_sessions--;
 	a->account->n_sessions++;
+	old->level.n_streams -= a->is_tcp;
+	a->account->level.n_streams += a->is_tcp;
 	turn_caps_change_of(s, a);
 	// Last: until here the allocation's limit was below its.
 	account_settle(s, old);
@@ -140,8 +137,9 @@ void turn_caps_close(struct turn_server *s, struct turn_allocation *a)
 
 	if (!store_has_limits(s))
 		return;
-	limit_settle(s, &a->limit, &none, false);
+	turn_limit_settle(s, &a->limit, &none, false);
 	a->account->n_sessions--;
+	streams_count(s, a, -1);
 	account_settle(s, a->account);
 }
 
@@ -164,25 +162,23 @@ void turn_caps_change(struct turn_server *s)
 
 // ---- data connections ---------------------------------------------------------------------------
 
-static void cap_put(struct tp_session_cap **next, uint32_t number, const struct turn_cap *cap)
+static void cap_put(struct tp_session_cap **next, struct tp_session_cap cap)
 {
-	if (number == 0 || cap->bits_per_s == 0)
-		return;
-	**next = (struct tp_session_cap){
-		.bits_per_s = cap->bits_per_s, .burst_bits = cap->burst_bits, .id = number};
-	++*next;
+	if (cap.id != 0)
+		*(*next)++ = cap;
 }
 
 void turn_caps_list(const struct turn_server *s, const struct turn_allocation *a,
 	struct tp_session_cap caps[TP_SESSION_CAPS_MAX])
 {
 	const struct turn_realm *realm = a->account->realm;
+	const struct turn_level own = {.limit = a->limit};
 	const struct turn_cap user = turn_account_cap(a->account);
 	struct tp_session_cap *next = caps;
 
 	memset(caps, 0, TP_SESSION_CAPS_MAX * sizeof(*caps));
-	cap_put(&next, a->limit, &realm->conf.allocation_cap);
-	cap_put(&next, a->account->limit, &user);
-	cap_put(&next, realm->limit, &realm->conf.realm_cap);
-	cap_put(&next, s->all_limit, &s->conf.all_cap);
+	cap_put(&next, turn_level_cap(&own, &realm->conf.allocation_cap));
+	cap_put(&next, turn_level_cap(&a->account->level, &user));
+	cap_put(&next, turn_level_cap(&realm->level, &realm->conf.realm_cap));
+	cap_put(&next, turn_level_cap(&s->all_level, &s->conf.all_cap));
 }

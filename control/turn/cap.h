@@ -21,6 +21,8 @@ void turn_caps_move(struct turn_server *s, struct turn_allocation *a, struct tur
 void turn_caps_close(struct turn_server *s, struct turn_allocation *a);
 // After it is no longer counted in its realm.
 void turn_caps_closed(struct turn_server *s, struct turn_realm *realm);
+// The edge is gone, and its use of each cap with it.
+void turn_caps_streams_lost(struct turn_server *s);
 // After a change of the configuration: at once for all and the realms, and for each allocation.
 void turn_caps_change(struct turn_server *s);
 void turn_caps_change_of(struct turn_server *s, struct turn_allocation *a);

@@ -171,7 +171,7 @@ void turn_realms_replace(struct turn_realms *rs, struct turn_realms *fresh)
 		rs->items[i].n_allocations = old.n_allocations;
 		rs->items[i].n_held = old.n_held;
 		rs->items[i].n_data = old.n_data;
-		rs->items[i].limit = old.limit;
+		rs->items[i].level = old.level;
 		fresh->items[i] = old;
 	}
 	turn_realms_fini(fresh);

@@ -10,6 +10,7 @@
 #include <ds/map.h>
 
 #include "keyring.h"
+#include "level.h"
 #include "secret.h"
 
 struct turn_static_user {
@@ -35,9 +36,9 @@ struct turn_realm {
 	struct turn_static_user *static_users;
 	struct turn_realm_counters counters;
 	size_t n_allocations;
-	uint32_t n_held; // relayed addresses and reserved ports, as accounts count them
-	uint32_t n_data; // data connections of TCP allocations
-	uint32_t limit;	 // of its cap; 0: none
+	uint32_t n_held;	 // relayed addresses and reserved ports, as accounts count them
+	uint32_t n_data;	 // data connections of TCP allocations
+	struct turn_level level; // of its cap
 	struct turn_secret_use *uses; // the secrets of `conf` first, in their order
 	size_t n_uses;
 	struct turn_keyring *ring; // keys of a database, in `conf` too; NULL: none

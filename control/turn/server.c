@@ -81,6 +81,8 @@ static int parts_init(struct turn_server *s, const struct turn_conf *conf)
 	if (err == 0)
 		err = turn_mtus_init(&s->mtus, key);
 	if (err == 0)
+		err = turn_levels_init(&s->levels, key);
+	if (err == 0)
 		err = turn_datas_init(s, key);
 	if (err == 0)
 		err = turn_moves_init(s, key);
@@ -153,6 +155,7 @@ void turn_destroy(struct turn_server *s)
 	}
 	turn_reservations_fini(s);
 	turn_datas_fini(s);
+	turn_levels_fini(&s->levels);
 	turn_moves_fini(s);
 	turn_outs_fini(&s->outs);
 	turn_mtus_fini(&s->mtus);

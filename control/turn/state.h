@@ -16,6 +16,7 @@
 #include "connection.h"
 #include "identity.h"
 #include "key_cache.h"
+#include "level.h"
 #include <ds/list.h>
 #include <ds/map.h>
 #include "nonce.h"
@@ -170,9 +171,10 @@ struct turn_server {
 	size_t n_allocations;
 	uint32_t n_entries;		  // of the tables
 	struct turn_allocation *restored; // the last one; allocations never move
-	uint32_t all_limit;		  // of the cap of all realms; 0: none
-	uint32_t next_alternate;	  // counts clients sent elsewhere
-	struct turn_key dummy_key;	  // for the HMAC of users nobody knows
+	struct turn_level all_level;	  // of the cap of all realms
+	struct turn_levels levels;
+	uint32_t next_alternate;   // counts clients sent elsewhere
+	struct turn_key dummy_key; // for the HMAC of users nobody knows
 };
 
 // response.c: answers the Connect request of a data connection, with 0 for success; and tells the

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "allocation.h"
+#include "cap.h"
 #include "data.h"
 #include "mobility.h"
 #include "tuple.h"
@@ -119,6 +120,7 @@ static void confirm_all(struct turn_server *s, uint64_t now_ns, uint32_t by_s)
 void turn_streams_lost(struct turn_server *s, uint64_t now_ns)
 {
 	confirm_all(s, now_ns, turn_seconds(now_ns));
+	turn_caps_streams_lost(s);
 }
 
 void turn_streams_again(struct turn_server *s, uint64_t now_ns)

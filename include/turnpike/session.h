@@ -6,7 +6,7 @@
 //
 //   control to edge   LISTENERS, first of all, and again after each change; ORDER
 //   edge to control   OPENED for each connection there is, RELAY and PEER likewise, and SYNCED;
-//                     from then on OPENED, CLOSED, RELAY and PEER as it happens; AGAIN, and
+//                     from then on OPENED, CLOSED, RELAY, PEER and USED as it happens; AGAIN, and
 //                     all of it once more, where a process of the edge has the session of one
 //                     that died while it handed over: what is not reported until SYNCED, or
 //                     ten seconds later (connections), is gone
@@ -17,7 +17,7 @@
 // say how something is, so that repeating them does no harm; an end is reported once, and waits for
 // a control process that is away. RELAY comes again when more bytes have passed, about ten times a
 // second, less often where more than 256 have some, and for the last time after UNLISTEN, when all
-// its peer connections are over.
+// its peer connections are over. USED comes as often for each bucket that is watched.
 //
 // A connection is reported open before the edge hands on its first message. The end of the socket
 // tells the control process that the edge died, and with it all connections; the edge keeps its
@@ -31,7 +31,7 @@
 // In the run directory.
 #define TP_EDGE_SOCKET_NAME	 "edge.sock"
 
-#define TP_SESSION_MAGIC	 0x5450534534u // changes with the shape of the messages
+#define TP_SESSION_MAGIC	 0x5450534535u // changes with the shape of the messages
 #define TP_SESSION_REPORTS_MAX	 64u	       // of one message
 #define TP_SESSION_LISTENERS_MAX 1023u
 #define TP_SESSION_NOTE_LEN	 24u
@@ -50,6 +50,7 @@ enum tp_session_kind {
 	TP_SESSION_RELAY,	  // items: struct tp_session_relay
 	TP_SESSION_PEER,	  // items: struct tp_session_peer
 	TP_SESSION_AGAIN,	  // no items: everything is reported again
+	TP_SESSION_USED,	  // items: struct tp_session_used
 };
 
 struct tp_session_message {
@@ -97,7 +98,11 @@ enum tp_order_kind {
 	TP_ORDER_KEEP,	     // the peer connection that came in, with its note
 	TP_ORDER_JOIN,	     // the peer connection and the client's, which gets the data first
 	TP_ORDER_CLOSE,	     // the peer connection
+	TP_ORDER_CAPS,	     // buckets that there are keep to these caps
 };
+
+// The bytes of the bucket are reported (USED).
+#define TP_CAP_WATCHED	    0x0001u
 
 // A cap on the bandwidth of data connections, both ways together. Those of one id share one bucket.
 #define TP_SESSION_CAPS_MAX 4u
@@ -106,7 +111,7 @@ struct tp_session_cap {
 	uint64_t bits_per_s; // not 0
 	uint64_t burst_bits;
 	uint32_t id;
-	uint32_t reserved;
+	uint32_t flags; // TP_CAP_*
 };
 TP_ASSERT_SIZE(struct tp_session_cap, 24);
 
@@ -121,7 +126,7 @@ struct tp_session_order {
 	uint16_t kind;	   // enum tp_order_kind
 	uint16_t data_len; // JOIN: bytes that follow
 	uint32_t reserved;
-	// LISTEN: those of the allocation; an id of 0 ends them.
+	// LISTEN: those of the allocation; CAPS: those that change. An id of 0 ends them.
 	struct tp_session_cap caps[TP_SESSION_CAPS_MAX];
 };
 TP_ASSERT_SIZE(struct tp_session_order, 184);
@@ -164,3 +169,12 @@ struct tp_session_peer {
 	uint32_t reserved;
 };
 TP_ASSERT_SIZE(struct tp_session_peer, 104);
+
+// The use of a bucket that is watched.
+struct tp_session_used {
+	uint64_t octets; // since the edge made the bucket
+	uint64_t at_ns;	 // CLOCK_BOOTTIME
+	uint32_t id;
+	uint32_t reserved;
+};
+TP_ASSERT_SIZE(struct tp_session_used, 24);

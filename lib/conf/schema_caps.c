@@ -69,12 +69,14 @@ const struct section conf_schema_caps = {
 	.text = "Bandwidth and packet rates of calls, new ones and those there are. A packet "
 		"passes when all caps of its allocation let it pass; one between two allocations "
 		"counts for both. A cap of several allocations is shared fairly among those that "
-		"want more than there is. Data connections of TCP allocations (RFC 6062) keep to "
-		"the bandwidths alone, and lose nothing: they wait. `packet_rate` does not concern "
-		"them. Their buckets are those of `turnpike-edge`, apart from those of the other "
-		"allocations: where a user, a realm or all have both kinds, each kind may take the "
-		"whole bandwidth, so both together twice as much. A sum that must hold wants half "
-		"of it here, or `protocol.tcp_relay: false`.",
+		"want more than there is. Data connections of TCP allocations (RFC 6062) count for "
+		"the bandwidths, too, and lose nothing: they wait. `packet_rate` does not concern "
+		"them: a stream has bytes, and no packets of its sender's. Where a user, a realm "
+		"or "
+		"all have allocations of both kinds, the bandwidth is divided between the kinds "
+		"about ten times a second: one has what the other leaves; where both want more "
+		"than "
+		"there is, each has its share by the number of its allocations.",
 };
 
 const struct section conf_schema_realm_caps = {

@@ -38,6 +38,31 @@ sent()
 	[ "$(grep -c '^sent' "$client")" = "$1" ]
 }
 
+# Bytes of all allocations, both ways.
+all_octets()
+{
+	relayctl -j allocation list > "$E2E_TMP/list" &&
+		e2e_json "$E2E_TMP/list" "sum(a['octets_to_peer'] + a['octets_to_client'] for a in r)"
+}
+
+# rate_is LEAST MOST COMMAND...: of all together meanwhile, in kbit/s. The burst is 80 ms, and the
+# edge reports its bytes every 100 ms.
+rate_is()
+{
+	local least=$1 most=$2 before after began ended
+
+	shift 2
+	began=$EPOCHREALTIME
+	before=$(all_octets)
+	"$@" || return 1
+	after=$(all_octets)
+	ended=$EPOCHREALTIME
+	python3 -c "
+kbit, s = 8 * ($after - $before) / 1000, $ended - $began
+print(f'{kbit / s:.0f} kbit/s over {s:.1f} s')
+assert $least * s <= kbit <= 1.05 * $most * s + 0.2 * $most"
+}
+
 # How many allocations of 50,000 bytes have ended.
 brief_ended()
 {
@@ -92,4 +117,23 @@ e2e_check "allocations that end at once" e2e_run a timeout 300 python3 "$E2E_TOP
 	"$TP_RELAY4" 3478 "$TP_B4" --peer-netns "$TP_NS_B" --password-file "$TP_PASSWORD_FILE" --part brief
 e2e_check "have all their bytes in their records" e2e_wait 60 brief_ended 30
 e2e_check "and in the user's budget" e2e_wait 60 budget_is 1500000
+
+# A call by UDP that wants all of the cap, and a TCP allocation beside it.
+e2e_check "a cap of the user" limits_are "{user: {bandwidth: 2000}}"
+e2e_stream_open "$E2E_TMP/stream.json" --peer "$TP_B4" --rate 500 --size 500 ||
+	{ e2e_not_ok "the call runs"; exit 1; }
+rm "$E2E_TMP/go"
+mkfifo "$E2E_TMP/go"
+e2e_run a timeout 300 python3 "$E2E_TOP/tests/e2e/tcp_client.py" "$TP_RELAY4" 3478 "$TP_B4" \
+	--peer-netns "$TP_NS_B" --password-file "$TP_PASSWORD_FILE" --part metered \
+	< "$E2E_TMP/go" > "$client" 2>&1 &
+job=$!
+exec 6> "$E2E_TMP/go"
+e2e_check "first bytes" bytes 1024 0
+# More than a half, which a fixed division would leave.
+e2e_check "the call has the cap while the other is silent" rate_is 1300 2000 sleep 8
+e2e_check "both have a half each: 1,024,000 bytes take 7 seconds" rate_is 0 2000 bytes 1024000 7
+exec 6>&-
+wait $job
+e2e_stream_close > "$E2E_TMP/close" || true
 e2e_check "no call was denied" e2e_not grep -h call_denied "$TP_LAB_DIR"/*.log

@@ -45,6 +45,7 @@ struct fake_channel {
 struct fake_limit {
 	bool live;
 	struct turn_limit limit;
+	uint64_t octets; // that passed, by the test's word
 };
 
 #define FAKE_LIMITS 64u // numbers from 1

@@ -51,6 +51,12 @@ static void limit_del(void *ctx, uint32_t number)
 	f->live_limits--;
 }
 
+static uint64_t limit_octets(void *ctx, uint32_t number)
+{
+	(void)fake_store_limit(ctx, number);
+	return ((struct fake_store *)ctx)->limits[number].octets;
+}
+
 static void allocation_limit(void *ctx, uint32_t ref, uint32_t number)
 {
 	struct fake_store *f = ctx;
@@ -93,6 +99,7 @@ void fake_limits_fill(struct turn_store *store)
 	store->limit_add = limit_add;
 	store->limit_set = limit_set;
 	store->limit_del = limit_del;
+	store->limit_octets = limit_octets;
 	store->allocation_limit = allocation_limit;
 	store->allocation_octets = allocation_octets;
 	store->allocation_last = allocation_last;

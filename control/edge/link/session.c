@@ -33,6 +33,7 @@ struct relay_message {
 	union {
 		struct tp_session_relay relay;
 		struct tp_session_peer peer;
+		struct tp_session_used used;
 	};
 };
 
@@ -316,9 +317,12 @@ static bool tell_relay(struct session *s, const struct edge_link_report *r)
 	if (r->kind == TP_SESSION_RELAY) {
 		m.relay = r->relay;
 		size += sizeof(m.relay);
-	} else {
+	} else if (r->kind == TP_SESSION_PEER) {
 		m.peer = r->peer;
 		size += sizeof(m.peer);
+	} else {
+		m.used = r->used;
+		size += sizeof(m.used);
 	}
 	return send(s->fd, &m, size, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)size;
 }

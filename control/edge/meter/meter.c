@@ -19,11 +19,15 @@ struct bucket {
 	double burst_bits;
 	double fill; // bits; below 0: a debt
 	uint64_t filled_ns;
+	uint64_t octets;	// that were counted
+	struct ds_list watched; // in the list of those whose use is reported
 };
 
 struct meters {
 	pthread_mutex_t mutex; // of all buckets, and of `buckets` of each meter
 	struct ds_map by_id;
+	struct ds_list watched; // buckets, the one reported longest ago first
+	uint32_t n_watched;
 };
 
 struct meter {
@@ -43,6 +47,7 @@ struct meters *meters_create(const uint8_t key[16])
 		free(m);
 		return NULL;
 	}
+	ds_list_init(&m->watched);
 	if (ds_map_init(&m->by_id, key) == 0)
 		return m;
 	pthread_mutex_destroy(&m->mutex);
@@ -89,7 +94,20 @@ static void bucket_refill(struct bucket *b, uint64_t now_ns)
 	b->filled_ns = now_ns;
 }
 
-static void bucket_set(struct bucket *b, const struct tp_session_cap *cap)
+static void bucket_watch(struct meters *m, struct bucket *b, bool watched)
+{
+	if (watched == !ds_list_is_empty(&b->watched))
+		return;
+	if (watched) {
+		ds_list_add(&m->watched, &b->watched);
+		m->n_watched++;
+	} else {
+		ds_list_del(&b->watched);
+		m->n_watched--;
+	}
+}
+
+static void bucket_set(struct meters *m, struct bucket *b, const struct tp_session_cap *cap)
 {
 	double least = (double)cap->bits_per_s * (double)BURST_LEAST_NS / (double)TP_NS_PER_S;
 
@@ -97,6 +115,7 @@ static void bucket_set(struct bucket *b, const struct tp_session_cap *cap)
 	b->burst_bits = (double)cap->burst_bits > least ? (double)cap->burst_bits : least;
 	if (b->fill > b->burst_bits)
 		b->fill = b->burst_bits;
+	bucket_watch(m, b, (cap->flags & TP_CAP_WATCHED) != 0);
 }
 
 static struct bucket *bucket_get(
@@ -110,12 +129,13 @@ static struct bucket *bucket_get(
 			return NULL;
 		b->id = cap->id;
 		b->filled_ns = now_ns;
-		bucket_set(b, cap);
+		ds_list_init(&b->watched);
+		bucket_set(m, b, cap);
 		b->fill = b->burst_bits;
 		ds_map_add(&m->by_id, &b->by_id, id_hash(m, b->id));
 	}
 	bucket_refill(b, now_ns);
-	bucket_set(b, cap);
+	bucket_set(m, b, cap);
 	b->n_meters++;
 	return b;
 }
@@ -124,6 +144,7 @@ static void bucket_put(struct meters *m, struct bucket *b)
 {
 	if (--b->n_meters > 0)
 		return;
+	bucket_watch(m, b, false);
 	ds_map_del(&m->by_id, &b->by_id);
 	free(b);
 }
@@ -181,6 +202,76 @@ void meter_caps_set(
 	pthread_mutex_unlock(&m->mutex);
 }
 
+void meter_caps_get(struct meter *meter, struct tp_session_cap caps[TP_SESSION_CAPS_MAX])
+{
+	struct meters *m = meter->all;
+
+	memset(caps, 0, TP_SESSION_CAPS_MAX * sizeof(*caps));
+	pthread_mutex_lock(&m->mutex);
+	for (uint32_t i = 0; i < atomic_load_explicit(&meter->n, memory_order_relaxed); i++) {
+		const struct bucket *b = meter->buckets[i];
+
+		caps[i] = (struct tp_session_cap){.id = b->id,
+			.bits_per_s = (uint64_t)b->bits_per_s,
+			.burst_bits = (uint64_t)b->burst_bits,
+			.flags = ds_list_is_empty(&b->watched) ? 0 : TP_CAP_WATCHED};
+	}
+	pthread_mutex_unlock(&m->mutex);
+}
+
+void meters_caps_change(
+	struct meters *m, const struct tp_session_cap caps[TP_SESSION_CAPS_MAX], uint64_t now_ns)
+{
+	pthread_mutex_lock(&m->mutex);
+	for (unsigned i = 0; i < TP_SESSION_CAPS_MAX && caps[i].id != 0; i++) {
+		struct bucket *b = bucket_find(m, caps[i].id);
+
+		if (b == NULL)
+			continue;
+		bucket_refill(b, now_ns);
+		bucket_set(m, b, &caps[i]);
+	}
+	pthread_mutex_unlock(&m->mutex);
+}
+
+uint32_t meters_watched(struct meters *m)
+{
+	uint32_t n;
+
+	pthread_mutex_lock(&m->mutex);
+	n = m->n_watched;
+	pthread_mutex_unlock(&m->mutex);
+	return n;
+}
+
+bool meters_used(struct meters *m, struct tp_session_used *used)
+{
+	bool found;
+
+	pthread_mutex_lock(&m->mutex);
+	found = !ds_list_is_empty(&m->watched);
+	if (found) {
+		const struct bucket *b = DS_CONTAINER(m->watched.next, struct bucket, watched);
+
+		*used = (struct tp_session_used){.id = b->id, .octets = b->octets};
+	}
+	pthread_mutex_unlock(&m->mutex);
+	return found;
+}
+
+void meters_used_told(struct meters *m, uint32_t id)
+{
+	struct bucket *b;
+
+	pthread_mutex_lock(&m->mutex);
+	b = bucket_find(m, id);
+	if (b != NULL && !ds_list_is_empty(&b->watched)) {
+		ds_list_del(&b->watched);
+		ds_list_add(&m->watched, &b->watched);
+	}
+	pthread_mutex_unlock(&m->mutex);
+}
+
 uint64_t meter_wait_ns(struct meter *meter, uint64_t now_ns)
 {
 	struct meters *m = meter->all;
@@ -214,6 +305,7 @@ void meter_count(struct meter *meter, uint64_t now_ns, bool to_peer, size_t octe
 	for (uint32_t i = 0; i < atomic_load_explicit(&meter->n, memory_order_relaxed); i++) {
 		bucket_refill(meter->buckets[i], now_ns);
 		meter->buckets[i]->fill -= 8.0 * (double)octets;
+		meter->buckets[i]->octets += octets;
 	}
 	pthread_mutex_unlock(&m->mutex);
 }

@@ -19,7 +19,7 @@ static bool listener_show(const struct listener *l, edge_relay_show_fn *show, vo
 
 	m.relay.to_peer = total.to_peer;
 	m.relay.to_client = total.to_client;
-	memcpy(m.caps, l->caps, sizeof(m.caps));
+	meter_caps_get(l->meter, m.caps);
 	shown = l->source.fd < 0 || show(ctx, &m, l->source.fd);
 
 	for (struct ds_list *k = l->peers.next; k != &l->peers && shown; k = k->next)

@@ -82,8 +82,7 @@ void listener_open(struct edge_relay *r, const struct tp_session_order *o)
 	if (l == NULL)
 		return;
 	l->is.key = o->key;
-	memcpy(l->caps, o->caps, sizeof(l->caps));
-	meter_caps_set(l->meter, l->caps, r->now_ns);
+	meter_caps_set(l->meter, o->caps, r->now_ns);
 	if (fresh)
 		listener_begin(r, l);
 }
@@ -208,8 +207,7 @@ bool listener_adopt(struct edge_relay *r, const struct edge_relay_moved *m, int 
 	// Its bytes so far go on, and are not paid for again.
 	meter_count(l->meter, r->now_ns, true, is->to_peer);
 	meter_count(l->meter, r->now_ns, false, is->to_client);
-	memcpy(l->caps, m->caps, sizeof(l->caps));
-	meter_caps_set(l->meter, l->caps, r->now_ns);
+	meter_caps_set(l->meter, m->caps, r->now_ns);
 	l->source.fd = fd;
 	if (relay_watch(r, &l->source, EPOLLIN))
 		return true;

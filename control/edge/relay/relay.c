@@ -11,7 +11,7 @@
 #define EVENTS_MAX  64
 #define METER_NS    (100 * TP_NS_PER_MS)
 // Reports of bytes in that time: each costs the control process as much as a request.
-#define METERED_MAX 256u
+#define METERED_MAX 256u // of allocations, and as many of buckets
 
 // ---- common to listeners and peers --------------------------------------------------------------
 
@@ -207,6 +207,9 @@ static void meters_look(struct edge_relay *r)
 	if (r->now_ns < r->metered_ns + METER_NS)
 		return;
 	r->metered_ns = r->now_ns;
+	r->n_used = meters_watched(r->meters);
+	if (r->n_used > METERED_MAX)
+		r->n_used = METERED_MAX;
 	for (struct ds_list *k = r->all.next, *next; k != &r->all && room > 0; k = next) {
 		struct listener *l = DS_CONTAINER(k, struct listener, link);
 
@@ -287,6 +290,8 @@ static bool order_right(const struct tp_session_order *o)
 		return o->local.port_be != 0 && caps_right(o);
 	case TP_ORDER_UNLISTEN:
 		return o->local.port_be != 0;
+	case TP_ORDER_CAPS:
+		return o->caps[0].id != 0 && caps_right(o);
 	case TP_ORDER_CONNECT:
 		return o->local.port_be != 0 && o->key > 0 && o->key < KEY_FIRST &&
 		       o->peer.family == o->local.family && o->peer.port_be != 0;
@@ -326,6 +331,9 @@ static bool order_obey(struct edge_relay *r, const struct tp_session_order *o, c
 		if (p != NULL)
 			peer_close(r, p);
 		break;
+	case TP_ORDER_CAPS:
+		meters_caps_change(r->meters, o->caps, r->now_ns);
+		break;
 	}
 	return true;
 }
@@ -359,8 +367,14 @@ bool edge_relay_due(struct edge_relay *r, struct edge_relay_report *out)
 {
 	const struct source *s;
 
-	if (ds_list_is_empty(&r->due))
-		return false;
+	if (ds_list_is_empty(&r->due)) {
+		*out = (struct edge_relay_report){.kind = TP_SESSION_USED};
+		if (r->n_used == 0 || !meters_used(r->meters, &out->used))
+			return false;
+		out->used.at_ns = r->now_ns;
+		r->used_id = out->used.id;
+		return true;
+	}
 	s = DS_CONTAINER(r->due.next, struct source, due);
 	if (s->kind == SOURCE_LISTENER)
 		*out = (struct edge_relay_report){.kind = TP_SESSION_RELAY,
@@ -373,8 +387,14 @@ bool edge_relay_due(struct edge_relay *r, struct edge_relay_report *out)
 
 void edge_relay_told(struct edge_relay *r)
 {
-	struct source *s = DS_CONTAINER(r->due.next, struct source, due);
+	struct source *s;
 
+	if (ds_list_is_empty(&r->due)) {
+		meters_used_told(r->meters, r->used_id);
+		r->n_used--;
+		return;
+	}
+	s = DS_CONTAINER(r->due.next, struct source, due);
 	ds_list_del(&s->due);
 	if (s->kind == SOURCE_LISTENER)
 		listener_told(r, (struct listener *)(void *)s);

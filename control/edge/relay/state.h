@@ -32,7 +32,6 @@ struct listener {
 	struct ds_list peers; // once it ends, the joined ones
 	struct meter *meter;
 	struct tp_session_relay is;
-	struct tp_session_cap caps[TP_SESSION_CAPS_MAX]; // of the last order
 };
 
 struct peer {
@@ -66,6 +65,8 @@ struct edge_relay {
 	uint64_t metered_ns; // the last look at all meters
 	uint64_t next_key;
 	struct meters *meters;
+	uint32_t n_used;  // buckets whose use is to be told until the next look
+	uint32_t used_id; // the one that was due last
 	struct ds_map listeners;
 	struct ds_map peers;
 	struct ds_list all;    // listeners

@@ -268,6 +268,42 @@ static void told_bytes(struct fixture *f, uint64_t to_peer, uint64_t to_client)
 	assert_true(report.relay.to_peer == to_peer && report.relay.to_client == to_client);
 }
 
+// The bytes of a bucket that the control process divides.
+static void watched_caps_are_reported(void **state)
+{
+	struct fixture *f = *state;
+	struct tp_session_order listen = {.kind = TP_ORDER_LISTEN,
+		.caps = {{.id = 3, .bits_per_s = 8000, .burst_bits = 800}}};
+	struct tp_session_order caps = {.kind = TP_ORDER_CAPS,
+		.caps = {
+			{.id = 3, .bits_per_s = 4000, .burst_bits = 400, .flags = TP_CAP_WATCHED}}};
+	struct edge_relay_report report;
+
+	assert_true(order(f, listen));
+	told_bytes(f, 0, 0);
+	f->now_ns += TP_NS_PER_S;
+	nothing_due(f);
+	assert_true(order(f, caps));
+	f->now_ns += TP_NS_PER_S;
+	for (unsigned i = 0; i < 2; i++) {
+		edge_relay_poll(f->r, f->now_ns);
+		report = told(f);
+		assert_int_equal(report.kind, TP_SESSION_USED);
+		assert_true(report.used.id == 3 && report.used.octets == 0 &&
+			    report.used.at_ns == f->now_ns);
+		// Not at each look.
+		nothing_due(f);
+		f->now_ns += TP_NS_PER_S;
+	}
+	caps.caps[0].flags = 0;
+	assert_true(order(f, caps));
+	nothing_due(f);
+	caps.caps[0].bits_per_s = 0;
+	assert_false(order(f, caps));
+	caps.caps[0].id = 0;
+	assert_false(order(f, caps));
+}
+
 static void bytes_are_reported_under_caps(void **state)
 {
 	struct fixture *f = *state;
@@ -657,6 +693,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(listener_opens_and_closes, setup, teardown),
 		cmocka_unit_test_setup_teardown(peer_comes_and_is_joined, setup, teardown),
 		cmocka_unit_test_setup_teardown(bytes_are_reported_under_caps, setup, teardown),
+		cmocka_unit_test_setup_teardown(watched_caps_are_reported, setup, teardown),
 		cmocka_unit_test_setup_teardown(peer_is_called, setup, teardown),
 		cmocka_unit_test_setup_teardown(nobody_is_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(unjoined_ones_end, setup, teardown),

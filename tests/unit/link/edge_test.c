@@ -25,6 +25,7 @@ struct fixture {
 	int epoll_fd;
 	unsigned opened, closed, synced, rooms, again, lost, relays, peers;
 	uint64_t peers_max;
+	struct tp_session_used used; // the last report
 	struct tp_session_report last;
 };
 
@@ -87,11 +88,16 @@ static void on_peer(void *ctx, const struct tp_session_peer *p)
 	((struct fixture *)ctx)->peers++;
 }
 
+static void on_used(void *ctx, const struct tp_session_used *u)
+{
+	((struct fixture *)ctx)->used = *u;
+}
+
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	const struct link_edge_handler h = {
-		f, on_opened, on_closed, on_relay, on_peer, on_synced, on_room, on_again, on_lost};
+	const struct link_edge_handler h = {f, on_opened, on_closed, on_relay, on_peer, on_used,
+		on_synced, on_room, on_again, on_lost};
 	struct tp_session_listener l = {.id = 4, .transport = TP_TRANSPORT_TCP};
 
 	strcpy(f->directory, "/tmp/turnpike-edge-XXXXXX");
@@ -325,6 +331,7 @@ struct relay_message {
 	union {
 		struct tp_session_relay relay;
 		struct tp_session_peer peer;
+		struct tp_session_used used;
 	};
 };
 
@@ -348,6 +355,8 @@ static struct relay_message peer_message(void)
 
 static size_t relay_size(const struct relay_message *m)
 {
+	if (m->head.kind == TP_SESSION_USED)
+		return sizeof(m->head) + sizeof(m->used);
 	return sizeof(m->head) +
 	       (m->head.kind == TP_SESSION_RELAY ? sizeof(m->relay) : sizeof(m->peer));
 }
@@ -394,6 +403,19 @@ static void relays_and_peers_are_reported(void **state)
 	m.peer.peer.port_be = 0;
 	say_relay(f, &m, false);
 	assert_true(f->relays == 1 && f->peers == 1);
+}
+
+static void use_of_caps_is_reported(void **state)
+{
+	struct fixture *f = *state;
+	struct relay_message m = {
+		.head = {.magic = TP_SESSION_MAGIC, .kind = TP_SESSION_USED, .n = 1},
+		.used = {.id = 7, .octets = 8, .at_ns = 9}};
+
+	say_relay(f, &m, true);
+	assert_true(f->used.id == 7 && f->used.octets == 8 && f->used.at_ns == 9);
+	m.head.kind = TP_SESSION_USED + 1;
+	say_relay(f, &m, false);
 }
 
 struct order_message {
@@ -454,6 +476,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_turn_begins_one_report_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(wrong_messages_end_the_session, setup, teardown),
 		cmocka_unit_test_setup_teardown(relays_and_peers_are_reported, setup, teardown),
+		cmocka_unit_test_setup_teardown(use_of_caps_is_reported, setup, teardown),
 		cmocka_unit_test_setup_teardown(orders_wait_for_room, setup, teardown),
 	};
 

@@ -177,6 +177,49 @@ static void a_reference_keeps_it(void **state)
 	meters_destroy(NULL);
 }
 
+// The caps of a division: other rates for a bucket that is there, and reports of its bytes.
+static void a_bucket_may_be_watched(void **state)
+{
+	struct tp_session_cap caps[TP_SESSION_CAPS_MAX] = {{.id = 1,
+		.bits_per_s = 6 * MBIT,
+		.flags = TP_CAP_WATCHED}},
+			      is[TP_SESSION_CAPS_MAX];
+	struct meters *m = meters_of_test();
+	struct meter *first = capped(m, 1, MBIT, 0), *second = capped(m, 2, MBIT, 0);
+	struct tp_session_used used;
+	uint64_t now = START;
+
+	(void)state;
+	assert_false(meters_used(m, &used));
+	meter_count(first, now, PEER, 100);
+	meter_count(first, now, CLIENT, 11);
+	meters_caps_change(m, caps, now);
+	meter_caps_get(first, is);
+	assert_true(is[0].id == 1 && is[0].bits_per_s == 6 * MBIT && is[1].id == 0);
+	assert_int_equal(is[0].flags, TP_CAP_WATCHED);
+	assert_int_equal(meters_watched(m), 1);
+	assert_true(meters_used(m, &used) && used.id == 1 && used.octets == 111);
+	assert_rate(read_all(&first, 1, &now), 6 * MBIT);
+	caps[0].id = 2;
+	meters_caps_change(m, caps, now);
+	// Each has its turn.
+	meters_used_told(m, 1);
+	assert_true(meters_used(m, &used) && used.id == 2 && used.octets == 0);
+	meters_used_told(m, 2);
+	assert_true(meters_used(m, &used) && used.id == 1);
+	// Nothing comes of one that is not there.
+	caps[0].id = 3;
+	meters_caps_change(m, caps, now);
+	assert_int_equal(meters_watched(m), 2);
+	caps[0] = (struct tp_session_cap){.id = 1, .bits_per_s = MBIT};
+	meters_caps_change(m, caps, now);
+	assert_int_equal(meters_watched(m), 1);
+	meter_unref(second);
+	assert_int_equal(meters_watched(m), 0);
+	meter_unref(first);
+	meters_destroy(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +229,7 @@ int main(void)
 		cmocka_unit_test(a_bucket_is_shared_by_its_id),
 		cmocka_unit_test(other_caps_hold_at_once),
 		cmocka_unit_test(a_reference_keeps_it),
+		cmocka_unit_test(a_bucket_may_be_watched),
 	};
 
 	return cmocka_run_group_tests_name("edge meter", tests, NULL, NULL);

@@ -284,6 +284,81 @@ static void caps_go_with_the_listener(void **state)
 	harness_stop(&f.h);
 }
 
+static void used(struct fixture *f, uint32_t id, uint64_t octets)
+{
+	const struct tp_session_used u = {.id = id, .octets = octets, .at_ns = f->h.now_ns};
+
+	f->h.n_orders = 0;
+	turn_cap_used(f->h.s, f->h.now_ns, &u);
+	harness_drain(&f->h);
+}
+
+static void assert_divided(const struct fixture *f, uint32_t id, uint64_t packets, uint64_t streams)
+{
+	struct tp_session_order o = tcp_last_order(f);
+
+	assert_int_equal(o.kind, TP_ORDER_CAPS);
+	assert_true(o.caps[0].id == id && o.caps[0].flags == TP_CAP_WATCHED && o.caps[1].id == 0);
+	assert_int_equal(o.caps[0].bits_per_s, streams);
+	assert_int_equal(o.caps[0].burst_bits, streams / 25);
+	assert_int_equal(fake_store_limit(&f->h.store, id)->cap.bits_per_s, packets);
+	assert_int_equal(fake_store_limit(&f->h.store, id)->cap.burst_bits, packets / 25);
+}
+
+static void a_cap_counts_both_kinds(void **state)
+{
+	static const uint64_t whole[] = {8000000};
+	struct client second;
+	struct fixture f;
+	uint32_t id;
+
+	(void)state;
+	tcp_init(&f);
+	f.h.realms[0].realm_cap = (struct turn_cap){.bits_per_s = whole[0], .burst_bits = 320000};
+	assert_int_equal(turn_reconfigure(f.h.s, &f.h.conf), 0);
+	advance(&f);
+	tcp_connection_open(&f, &f.c, 5000, NULL);
+	assert_int_equal(client_allocate_tcp(&f.h, &f.c), 0);
+	assert_caps(&f, 1, whole);
+	assert_int_equal(tcp_last_order(&f).caps[0].flags, 0);
+	id = tcp_last_order(&f).caps[0].id;
+	// A call by UDP: from now on the cap is divided.
+	client_init(&second, 0xc6336402, 7000);
+	f.h.n_orders = 0;
+	assert_int_equal(client_allocate(&f.h, &second, 0), 0);
+	assert_divided(&f, id, 8000000, 4000000);
+	// Both want all.
+	used(&f, id, 1000);
+	for (unsigned i = 0; i < 10; i++) {
+		f.h.now_ns += SECOND;
+		f.h.store.limits[id].octets += 1000000;
+		used(&f, id, 1000 + (i + 1) * 500000);
+	}
+	assert_int_equal(fake_store_limit(&f.h.store, id)->cap.bits_per_s, 4000000 - 2000000);
+	// The debt is paid, and the packets end.
+	for (unsigned i = 0; i < 10; i++) {
+		f.h.now_ns += SECOND;
+		used(&f, id, 5001000 + i);
+	}
+	assert_in_range(fake_store_limit(&f.h.store, id)->cap.bits_per_s, 7900000, 8000000);
+	// Sums of another cap are nobody's.
+	used(&f, 63, 1);
+	assert_int_equal(f.h.n_orders, 0);
+	// The edge asks anew after a restart of either.
+	turn_edge_synced(f.h.s, 0);
+	harness_drain(&f.h);
+	assert_int_equal(tcp_last_order(&f).kind, TP_ORDER_LISTEN);
+	assert_int_equal(tcp_last_order(&f).caps[0].flags, TP_CAP_WATCHED);
+	// The call ends: the cap is the streams' alone.
+	f.h.n_orders = 0;
+	assert_int_equal(client_refresh(&f.h, &second, 0), 0);
+	assert_int_equal(tcp_last_order(&f).kind, TP_ORDER_CAPS);
+	assert_true(tcp_last_order(&f).caps[0].bits_per_s == whole[0] &&
+		    tcp_last_order(&f).caps[0].flags == 0);
+	assert_int_equal(fake_store_limit(&f.h.store, id)->cap.bits_per_s, whole[0]);
+	harness_stop(&f.h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,6 +371,7 @@ int main(void)
 		cmocka_unit_test(bytes_are_the_allocations),
 		cmocka_unit_test(last_bytes_are_the_allocations),
 		cmocka_unit_test(caps_go_with_the_listener),
+		cmocka_unit_test(a_cap_counts_both_kinds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

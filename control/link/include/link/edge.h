@@ -14,6 +14,7 @@ struct link_edge_handler {
 	void (*closed)(void *ctx, const struct tp_session_report *r);
 	void (*relay)(void *ctx, const struct tp_session_relay *r);
 	void (*peer)(void *ctx, const struct tp_session_peer *p);
+	void (*used)(void *ctx, const struct tp_session_used *u);
 	// Everything that there is has been reported: once in a session.
 	void (*synced)(void *ctx, uint64_t peers_max);
 	// The edge said so again.

@@ -331,6 +331,8 @@ void turn_streams_again(struct turn_server *s, uint64_t now_ns);
 // `peers_max`: connections with peers that it can have; 0: unknown.
 void turn_peer_reported(struct turn_server *s, uint64_t now_ns, const struct tp_session_peer *p);
 void turn_relay_reported(struct turn_server *s, uint64_t now_ns, const struct tp_session_relay *r);
+// Divides a cap of bandwidth anew between both kinds of allocations.
+void turn_cap_used(struct turn_server *s, uint64_t now_ns, const struct tp_session_used *u);
 void turn_edge_synced(struct turn_server *s, uint64_t peers_max);
 void turn_edge_room(struct turn_server *s, uint64_t peers_max);
 

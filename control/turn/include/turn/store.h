@@ -194,6 +194,9 @@ struct turn_store {
 	uint32_t (*limit_add)(void *ctx, const struct turn_limit *limit);
 	void (*limit_set)(void *ctx, uint32_t number, const struct turn_limit *limit);
 	void (*limit_del)(void *ctx, uint32_t number);
+	// The bytes that passed a limit so far; may begin anew. NULL: caps hold for each kind of
+	// allocation by itself.
+	uint64_t (*limit_octets)(void *ctx, uint32_t number);
 	// The allocation's own limit, in all that it has and will have; 0: none.
 	void (*allocation_limit)(void *ctx, uint32_t ref, uint32_t number);
 };

@@ -30,10 +30,11 @@ struct edge_link_thread;
 
 // A report of a socket of a TCP allocation.
 struct edge_link_report {
-	uint32_t kind; // TP_SESSION_RELAY or TP_SESSION_PEER
+	uint32_t kind; // TP_SESSION_RELAY, TP_SESSION_PEER or TP_SESSION_USED
 	union {
 		struct tp_session_relay relay;
 		struct tp_session_peer peer;
+		struct tp_session_used used;
 	};
 };
 

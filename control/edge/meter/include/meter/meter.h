@@ -34,6 +34,22 @@ void meter_unref(struct meter *meter);
 // its fill. A cap for which there is no memory is left out.
 void meter_caps_set(struct meter *meter, const struct tp_session_cap caps[TP_SESSION_CAPS_MAX],
 	uint64_t now_ns);
+// The caps as they are now, in the form of meter_caps_set.
+void meter_caps_get(struct meter *meter, struct tp_session_cap caps[TP_SESSION_CAPS_MAX]);
+// Gives buckets that there are other rates; up to the first whose id is 0.
+void meters_caps_change(
+	struct meters *m, const struct tp_session_cap caps[TP_SESSION_CAPS_MAX], uint64_t now_ns);
+
+// ---- buckets that are watched -------------------------------------------------------------------
+
+uint32_t meters_watched(struct meters *m);
+// The use of the one that was told longest ago, but for the time; false: none is watched.
+bool meters_used(struct meters *m, struct tp_session_used *used);
+// It has been told: the others come before it.
+void meters_used_told(struct meters *m, uint32_t id);
+
+// ---- connections --------------------------------------------------------------------------------
+
 // Returns how long the connections must not be read; 0: they may be read now.
 uint64_t meter_wait_ns(struct meter *meter, uint64_t now_ns);
 // Counts bytes that were read.

@@ -102,10 +102,11 @@ void edge_relay_ended(struct edge_relay *r, uint64_t key, uint64_t to_peer, uint
 // ---- reports ------------------------------------------------------------------------------------
 
 struct edge_relay_report {
-	uint32_t kind; // TP_SESSION_RELAY or TP_SESSION_PEER
+	uint32_t kind; // TP_SESSION_RELAY, TP_SESSION_PEER or TP_SESSION_USED
 	union {
 		struct tp_session_relay relay;
 		struct tp_session_peer peer;
+		struct tp_session_used used;
 	};
 };
 
