@@ -14,6 +14,7 @@
 #define PATIENCE_NS (TP_LOOKUP_PATIENCE_S * TP_NS_PER_S)
 #define AGAIN_NS    (100 * TP_NS_PER_MS) // between two attempts for one question
 #define PROBE_NS    (500 * TP_NS_PER_MS) // between two questions to a source that is down
+#define TOLD_NS	    (60 * TP_NS_PER_S)	 // between two lines about answers of no use
 
 // ---- answers ----------------------------------------------------------------------------------
 
@@ -79,17 +80,19 @@ static struct worker_state *state_of(struct worker_pool *w, const struct worker_
 	return is_of_realm(job) ? &w->keys[job->message.wanted % TP_ARRAY_LEN(w->keys)] : &w->users;
 }
 
+static void failed_log(const struct worker_pool *w, const char *problem, const char *now)
+{
+	log_event(
+		LOG_EV_SOURCE_FAILED, LOG_FIELDS(log_str("source", w->conf->name),
+					      log_str("type", conf_source_type_name(w->conf->type)),
+					      log_str("problem", problem), log_str("state", now)));
+}
+
 static void down_log(const struct worker_pool *w, const struct worker_job *job, const char *problem)
 {
-	log_event(LOG_EV_SOURCE_FAILED,
-		LOG_FIELDS(log_str("source", w->conf->name),
-			log_str("type", conf_source_type_name(w->conf->type)),
-			log_str("problem", problem),
-			log_str("state", is_of_realm(job)
-						 ? "the secrets and keys of its realms stay as "
-						   "they were"
-						 : "its users that are not cached wait or get "
-						   "500")));
+	failed_log(w, problem,
+		is_of_realm(job) ? "the secrets and keys of its realms stay as they were"
+				 : "its users that are not cached wait or get 500");
 }
 
 static void up_log(const struct worker_pool *w, const struct worker_job *job, uint64_t down_for_ns)
@@ -100,18 +103,25 @@ static void up_log(const struct worker_pool *w, const struct worker_job *job, ui
 			log_u64("down_ms", down_for_ns / TP_NS_PER_MS)));
 }
 
+// An answer of no use is about one user: the others' are asked for as before.
 static void state_note(struct worker_pool *w, const struct worker_job *job,
 	const struct source_answer *a, uint64_t now_ns)
 {
 	struct worker_state *state = state_of(w, job);
-	bool failed = a->status == TP_LOOKUP_FAILED;
+	bool failed = a->status == TP_LOOKUP_FAILED && !a->answered;
 	uint64_t since;
+	bool told;
 
 	pthread_mutex_lock(&w->lock);
+	told = a->answered && now_ns >= state->told_ns;
+	if (told)
+		state->told_ns = now_ns + TOLD_NS;
 	since = state->down_ns;
 	state->down_ns = failed ? (since != 0 ? since : now_ns) : 0;
 	state->probe_ns = now_ns + PROBE_NS;
 	pthread_mutex_unlock(&w->lock);
+	if (told)
+		failed_log(w, a->problem, "this user gets 500, the others have their answers");
 	if (failed && since == 0)
 		down_log(w, job, a->problem);
 	if (!failed && since != 0)

@@ -21,6 +21,7 @@ struct worker_answers;
 struct worker_state {
 	uint64_t down_ns;  // since when they fail; 0: they have answers
 	uint64_t probe_ns; // when a failing source is asked again
+	uint64_t told_ns;  // when an answer of no use may be told again
 };
 
 // A source with its threads.

@@ -134,7 +134,7 @@ static void answer_read(struct http *s, struct source_answer *a)
 	json_t *key = json_object_get(o, "key"), *life = json_object_get(o, "life");
 
 	if (!json_is_string(key)) {
-		source_fail(a, false, "the answer is no JSON object with a \"key\"");
+		source_fail_name(a, "the answer is no JSON object with a \"key\"");
 	} else {
 		source_found_hex(a, json_string_value(key), json_string_length(key));
 		a->has_life = json_is_integer(life) && json_integer_value(life) >= 0;

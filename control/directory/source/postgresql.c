@@ -144,7 +144,15 @@ static PGresult *result_take(struct postgresql *s, struct source_answer *a)
 	return first;
 }
 
-// The rows of a query; NULL: the answer says why.
+// Whether the encoding of the database has not what was asked for.
+static bool is_no_text(const PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+	return state != NULL && (strcmp(state, "22021") == 0 || strcmp(state, "22P05") == 0);
+}
+
+// The rows of a query; NULL: the answer says why. Nobody has a name that the database can't hold.
 static PGresult *rows_read(struct postgresql *s, const struct source_question *q, const char *text,
 	struct source_answer *a)
 {
@@ -154,6 +162,8 @@ static PGresult *rows_read(struct postgresql *s, const struct source_question *q
 		return result;
 	source_fail(a, true, "%.*s", (int)strcspn(PQresultErrorMessage(result), "\n"),
 		PQresultErrorMessage(result));
+	if (q->name_len > 0 && is_no_text(result))
+		a->status = TP_LOOKUP_UNKNOWN;
 	PQclear(result);
 	return NULL;
 }

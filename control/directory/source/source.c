@@ -76,6 +76,12 @@ void source_fail(struct source_answer *a, bool again, const char *format, ...)
 		a->problem[i - 1] = '\0';
 }
 
+void source_fail_name(struct source_answer *a, const char *problem)
+{
+	source_fail(a, false, "%s", problem);
+	a->answered = true;
+}
+
 static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -91,14 +97,14 @@ void source_found_hex(struct source_answer *a, const char *hex, size_t len)
 	while (len > 0 && hex[len - 1] == ' ')
 		len--;
 	if (len != 32 && len != 64) {
-		source_fail(a, false, "a key in it is not 32 or 64 hexadecimal digits");
+		source_fail_name(a, "a key in it is not 32 or 64 hexadecimal digits");
 		return;
 	}
 	for (size_t i = 0; i < len / 2; i++) {
 		int high = hex_digit(hex[2 * i]), low = hex_digit(hex[2 * i + 1]);
 
 		if (high < 0 || low < 0) {
-			source_fail(a, false, "a key in it is not 32 or 64 hexadecimal digits");
+			source_fail_name(a, "a key in it is not 32 or 64 hexadecimal digits");
 			return;
 		}
 		a->key[i] = (uint8_t)(high << 4 | low);

@@ -57,6 +57,9 @@ void users_check(struct source *s)
 	// Nor is it a format.
 	assert_int_equal(users_find(s, USERS_REALM, "%s%n%b", &a), TP_LOOKUP_UNKNOWN);
 	assert_int_equal(users_find(s, "%s%n%b", "alice", &a), TP_LOOKUP_UNKNOWN);
+	// Nor UTF-8: nobody's.
+	assert_int_equal(users_find(s, USERS_REALM, "alic\xe9", &a), TP_LOOKUP_UNKNOWN);
+	assert_int_equal(users_find(s, USERS_REALM, "\xff", &a), TP_LOOKUP_UNKNOWN);
 	assert_int_equal(users_find(s, USERS_REALM, "alic", &a), TP_LOOKUP_UNKNOWN);
 	assert_int_equal(users_find(s, USERS_REALM, "alice2", &a), TP_LOOKUP_UNKNOWN);
 	assert_int_equal(users_find(s, "another.example", "alice", &a), TP_LOOKUP_UNKNOWN);
@@ -65,6 +68,7 @@ void users_check(struct source *s)
 	assert_non_null(strstr(a.problem, "hexadecimal"));
 	assert_null(strstr(a.problem, "no key"));
 	assert_false(a.again);
+	assert_true(a.answered);
 	source_ask(s, &hash, &a);
 	assert_int_equal(a.status, TP_LOOKUP_UNKNOWN);
 }

@@ -150,12 +150,28 @@ static void a_missing_table_of_keys_is_no_fault_for_users(void **state)
 	assert_int_equal(f->n_recovered, 1);
 }
 
+// A key that is none is told once, and its user's requests keep nobody from an answer.
+static void a_broken_user_is_no_fault_for_others(void **state)
+{
+	const struct tp_lookup_ask broken = users_ask(3, USERS_REALM, "broken");
+	struct fixture *f = *state;
+
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(ask(f, &broken), TP_LOOKUP_FAILED);
+		assert_true(f->pool.users.down_ns == 0);
+	}
+	assert_int_equal(f->n_failed, 1);
+	assert_int_equal(user_ask(f), TP_LOOKUP_FOUND);
+	assert_int_equal(f->n_recovered, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_missing_table_of_keys_is_no_fault_for_users),
+		TEST(a_broken_user_is_no_fault_for_others),
 	};
 
 	source_init();

@@ -32,6 +32,7 @@ struct source_answer {
 	// FAILED: the fault, without a secret. `again`: the same question may succeed soon.
 	char problem[SOURCE_PROBLEM_MAX];
 	bool again;
+	bool answered; // FAILED: the source works, what it has for this name is of no use
 };
 
 // One kind of database; the functions of source_open, source_ask, source_keys and source_close.
@@ -72,6 +73,8 @@ struct source {
 // The answer that the source can't tell; `again` as in the answer.
 void source_fail(struct source_answer *a, bool again, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+// The same of one name, where the source answers.
+void source_fail_name(struct source_answer *a, const char *problem);
 // The key as coturn's turnadmin -k prints it: 32 or 64 hexadecimal digits.
 // Blanks behind it are no part of it.
 void source_found_hex(struct source_answer *a, const char *hex, size_t len);
