@@ -106,7 +106,7 @@ static const struct options_row rows[] = {
 		.kind = OPTIONS_CALL, .read = pid_read, .list = true},
 	{"core", "N", "run there", .kind = OPTIONS_WHOLE, FIELD(core), .high = 1023},
 	{"setup-limit", "S", "longest time of the set-up (60)", .kind = OPTIONS_NUMBER,
-		FIELD(setup_limit_s), .low = 1, .high = 240},
+		FIELD(setup_limit_s), .low = 1, .high = 3600},
 	{"no-boost", NULL, "compete with other programs for the core", FIELD(no_boost)},
 	{"i-own-this-target", NULL, "run outside of namespaces made by tools/lab",
 		FIELD(own_target)},
