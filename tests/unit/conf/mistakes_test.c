@@ -358,6 +358,7 @@ static const struct {
 	const char *end;
 	struct mistake mistake;
 } bounds[] = {
+	{"[", 17, "", {1, "", "nested deeper than 16", "brackets"}},
 	{"[", 400000, "", {1, "", "nested deeper than 16", "brackets"}},
 	{"{a: ", 100000, "", {1, "", "nested deeper than 16", "brackets"}},
 	{"- ", 100000, "", {1, "", "nested deeper than 16", "indentation"}},

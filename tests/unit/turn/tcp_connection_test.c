@@ -161,6 +161,29 @@ static void connections_are_counted(void **state)
 	harness_stop(&f.h);
 }
 
+// Where users have no limit an allocation has one.
+static void connections_of_an_allocation_are_counted(void **state)
+{
+	struct turn_conf conf;
+	struct tp_addr peer;
+	struct fixture f;
+
+	(void)state;
+	tcp_allocate(&f);
+	conf = f.h.conf;
+	conf.data_per_user = 0;
+	assert_int_equal(turn_reconfigure(f.h.s, &conf), 0);
+	for (unsigned n = 0; n < 64; n++) {
+		f.h.n_orders = 0;
+		peer = tcp_peer((uint16_t)(80 + n));
+		assert_int_equal(tcp_connect(&f, &peer), 1);
+	}
+	peer = tcp_peer(8080);
+	assert_int_equal(tcp_connect(&f, &peer), 486);
+	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_DATA_QUOTA);
+	harness_stop(&f.h);
+}
+
 // Connect tells which ports of a peer answer: a scan meets the rate.
 static void connects_have_a_rate(void **state)
 {
@@ -410,6 +433,7 @@ int main(void)
 		cmocka_unit_test(connect_is_refused),
 		cmocka_unit_test(connect_needs_a_tcp_allocation),
 		cmocka_unit_test(connections_are_counted),
+		cmocka_unit_test(connections_of_an_allocation_are_counted),
 		cmocka_unit_test(connects_have_a_rate),
 		cmocka_unit_test(connections_of_a_realm_are_bounded),
 		cmocka_unit_test(connections_are_shared),
