@@ -117,6 +117,8 @@ def proofs_missing(row, mutants, commits):
                 bad.append(f"there is no commit {name}")
         elif name not in mutants:
             bad.append(f"there is no mutant {name}")
+        elif not any(f"`{test}`" in row["test"] for test in mutants[name].tests):
+            bad.append(f"no test of the mutant {name} is named")
     return bad if proofs or row["seen failing"] in ("with it", "–") else bad + ["nothing says how it failed"]
 
 
