@@ -60,7 +60,6 @@ struct edge {
 	uint64_t ended;	     // connections and handshakes, a second ago
 	uint64_t trimmed;    // of them when memory was given back
 	uint64_t trimmed_ns; // and the time
-	struct edge_link_up up;
 	struct edge_before before;
 	int next_listen_fd; // for the next process; -1: none
 	char next_path[TAKEOVER_PATH_SIZE];

@@ -158,17 +158,6 @@ static void signals_read(struct edge *e)
 	}
 }
 
-static void others_watch(struct edge *e)
-{
-	struct edge_link_up up = edge_link_is_up(e->link);
-
-	if (up.control != e->up.control)
-		log_event(up.control ? LOG_EV_CONTROL_UP : LOG_EV_CONTROL_DOWN, NULL);
-	if (up.dataplane != e->up.dataplane)
-		log_event(up.dataplane ? LOG_EV_DATAPLANE_UP : LOG_EV_DATAPLANE_DOWN, NULL);
-	e->up = up;
-}
-
 // The allocator keeps the memory of connections that have gone and of handshakes that are done, and
 // hands it to the kernel here: in a quiet second, or when there were half as many as there are
 // connections, because threads wait meanwhile, the longer the more memory there is.
@@ -213,7 +202,6 @@ static void serve_pass(struct edge *e)
 	ctl_server_poll(e->ctl, e->now_ns);
 	ctl_server_advance(e->ctl, e->now_ns);
 	edge_before_poll(e);
-	others_watch(e);
 	edge_next_poll(e);
 }
 

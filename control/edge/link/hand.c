@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <log/log.h>
+
 // ---- the process before -------------------------------------------------------------------------
 
 uint32_t edge_link_connections_max(const struct edge_link *l)
@@ -152,6 +154,7 @@ static bool session_take(struct edge_link *l, const struct edge_link_parts *in)
 	s->relay_told = true;
 	pthread_mutex_unlock(&s->mutex);
 	atomic_store(&l->control_up, true);
+	log_event(LOG_EV_CONTROL_UP, NULL);
 	return watch(l, s->fd);
 }
 

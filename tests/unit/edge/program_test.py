@@ -18,6 +18,7 @@ HELLO, WELCOME, SOCKET, GO, LINK, DESCRIPTOR, END, TAKEN, YOURS = 1, 2, 3, 4, 5,
 REFUSED = 12
 ROLE, SESSION, WAKE, TIMER = 0, 1, 3, 4
 SESSION_MAGIC = 0x5450534534
+LISTENERS = 1
 NAME = "edge-takeover.sock"
 
 CONFIG = """instance: test{pid}
@@ -361,6 +362,24 @@ def one_that_dies_leaves_no_session(stand):
     control.accept()[0].close()
 
 
+def control_is_named_once(stand):
+    control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    control.settimeout(60)
+    control.bind(stand.path("edge.sock"))
+    control.listen(4)
+    edge = Edge(stand)
+    session = control.accept()[0]
+    session.send(struct.pack("=QIIQQ", SESSION_MAGIC, LISTENERS, 0, 0, 0))
+    wait("it has found control", lambda: edge.says("control_up"))
+    control.close()
+    session.close()
+    wait("it has lost control", lambda: edge.says("control_down"))
+    edge.process.terminate()
+    edge.process.wait()
+    for event in ("control_up", "control_down"):
+        expect(f"{event} once: {edge.text()}", edge.text().count(event) == 1)
+
+
 def one_that_cannot_start_takes_nothing(stand):
     """Its sockets have no room: the one before goes on, and is found by its names."""
     first = Edge(stand)
@@ -411,7 +430,7 @@ def main():
     for test in (a_removed_port_ends_at_once, a_late_one_is_served_by_the_last,
                  the_lock_comes_last, nothing_fails_after_the_end,
                  one_that_is_refused_serves_nobody, one_that_lets_go_may_be_slow,
-                 one_that_dies_leaves_no_session,
+                 one_that_dies_leaves_no_session, control_is_named_once,
                  one_that_cannot_start_takes_nothing, workers_have_their_cores, options_are_read):
         with tempfile.TemporaryDirectory() as home:
             stand = Stand(program, home)
