@@ -3,6 +3,7 @@
 """The edge's own program: one takes over from another, without the other processes."""
 import array
 import os
+import re
 import signal
 import socket
 import ssl
@@ -17,7 +18,9 @@ VERSION = 2
 HELLO, WELCOME, SOCKET, GO, LINK, DESCRIPTOR, END, TAKEN, YOURS = 1, 2, 3, 4, 5, 6, 9, 10, 11
 REFUSED = 12
 ROLE, SESSION, WAKE, TIMER = 0, 1, 3, 4
-SESSION_MAGIC = 0x5450534534
+HEADER = os.path.join(os.path.dirname(__file__), "../../../include/turnpike/session.h")
+with open(HEADER) as header:
+    SESSION_MAGIC = int(re.search(r"TP_SESSION_MAGIC\s+(0x\w+?)u", header.read()).group(1), 16)
 LISTENERS = 1
 NAME = "edge-takeover.sock"
 
