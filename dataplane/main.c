@@ -9,6 +9,7 @@
 #include <proc/limits.h>
 #include <proc/notify.h>
 #include <proc/privilege.h>
+#include <proc/signals.h>
 #include <proc/start.h>
 
 #include <plane/options.h>
@@ -26,22 +27,24 @@ static void request_stop(int sig)
 {
 	(void)sig;
 	stop_requested = 1;
+	(void)signal(SIGALRM, SIG_DFL);
 	alarm(STOP_SECONDS);
 }
 
 static void install_signals(void)
 {
-	// None of these means anything to us; some would end the process. SIGALRM is the stop's
-	// own.
-	static const int ignored[] = {
-		SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2, SIGVTALRM, SIGPROF, SIGIO, SIGPWR};
 	struct sigaction stop = {.sa_handler = request_stop};
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	sigset_t foreign;
 
+	sigemptyset(&foreign);
+	proc_signals_foreign(&foreign);
+	for (int s = 1; s <= SIGRTMAX; s++) {
+		if (sigismember(&foreign, s) == 1)
+			sigaction(s, &ignore, NULL);
+	}
 	sigaction(SIGTERM, &stop, NULL);
 	sigaction(SIGINT, &stop, NULL);
-	for (size_t i = 0; i < TP_ARRAY_LEN(ignored); i++)
-		sigaction(ignored[i], &ignore, NULL);
 }
 
 static int serve(const struct conf *conf, const struct options *o, uint64_t start_ns)

@@ -15,6 +15,7 @@
 #include <proc/clock.h>
 #include <proc/notify.h>
 #include <proc/sandbox.h>
+#include <proc/signals.h>
 #include <proc/start.h>
 
 // Epoll data; those of the socket lie between.
@@ -114,12 +115,12 @@ static void reload(struct directory *d)
 
 static int signals_take(struct directory *d)
 {
-	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM};
 	sigset_t set;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < TP_ARRAY_LEN(signals); i++)
-		sigaddset(&set, signals[i]);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	proc_signals_foreign(&set);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return -errno;
 	d->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -135,6 +136,8 @@ static void signals_read(struct directory *d)
 			d->reload = true;
 		else if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
 			d->stopping = true;
+		else
+			proc_signal_log((int)info.ssi_signo, info.ssi_pid);
 	}
 }
 

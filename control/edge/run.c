@@ -14,6 +14,7 @@
 #include <proc/clock.h>
 #include <proc/notify.h>
 #include <proc/sandbox.h>
+#include <proc/signals.h>
 #include <proc/start.h>
 
 #define TICK_MS	   100
@@ -155,6 +156,8 @@ static void signals_read(struct edge *e)
 			(void)edge_reload(e, &err);
 		else if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
 			e->stopping = true;
+		else
+			proc_signal_log((int)info.ssi_signo, info.ssi_pid);
 	}
 }
 

@@ -18,6 +18,7 @@
 #include <proc/notify.h>
 #include <proc/privilege.h>
 #include <proc/sandbox.h>
+#include <proc/signals.h>
 #include <proc/start.h>
 #include <shm/group.h>
 #include <shm/guard.h>
@@ -134,13 +135,12 @@ static void cores_take(const struct conf *conf)
 
 static int signals_take(struct edge *e)
 {
-	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM,
-		SIGPROF, SIGIO, SIGPWR};
 	sigset_t set;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < TP_ARRAY_LEN(signals); i++)
-		sigaddset(&set, signals[i]);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	proc_signals_foreign(&set);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return -errno;
 	e->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);

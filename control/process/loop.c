@@ -13,6 +13,7 @@
 #include <proc/clock.h>
 #include <proc/notify.h>
 #include <proc/sandbox.h>
+#include <proc/signals.h>
 #include <proc/start.h>
 
 #define MESSAGES_MAX 64u		  // of one iteration
@@ -39,9 +40,7 @@ static void signals_read(struct process *p, uint64_t now_ns)
 		if (info.ssi_signo == SIGHUP) {
 			p->loop.reloading = true;
 		} else if (info.ssi_signo != SIGTERM && info.ssi_signo != SIGINT) {
-			log_event(LOG_EV_SIGNAL_IGNORED,
-				LOG_FIELDS(log_str("signal", strsignal((int)info.ssi_signo)),
-					log_u64("pid", info.ssi_pid)));
+			proc_signal_log((int)info.ssi_signo, info.ssi_pid);
 		} else if (!p->loop.stopping) {
 			p->loop.stopping = true;
 			p->loop.stop_ns = now_ns + STOP_WAIT_NS;

@@ -16,6 +16,7 @@
 #include <proc/notify.h>
 #include <proc/limits.h>
 #include <proc/privilege.h>
+#include <proc/signals.h>
 #include <proc/start.h>
 
 #define OPERATORS_MAX	 64u
@@ -51,25 +52,12 @@ static int watch(struct process *p, int fd, enum process_tag tag)
 
 static int signals_take(struct process *p)
 {
-	// The last ones mean nothing to us, but would end a process that does not take them.
-	static const int signals[] = {
-		SIGTERM,
-		SIGINT,
-		SIGHUP,
-		SIGUSR1,
-		SIGUSR2,
-		SIGALRM,
-		SIGVTALRM,
-		SIGPROF,
-		SIGIO,
-		SIGPWR,
-		SIGXFSZ,
-	};
 	sigset_t set;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < TP_ARRAY_LEN(signals); i++)
-		sigaddset(&set, signals[i]);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	proc_signals_foreign(&set);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return -errno;
 	p->loop.signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);

@@ -7,12 +7,13 @@
 
 e2e_need_turnpike
 e2e_need setpriv
-e2e_begin
+e2e_begin --streams
 dataplane=$E2E_BUILD/dataplane/turnpike-dataplane
 
 running()
 {
-	[ "$(e2e_pid_of control)" = "$control_pid" ] && [ "$(e2e_pid_of dataplane)" = "$dataplane_pid" ]
+	[ "$(e2e_pid_of control)" = "$control_pid" ] && [ "$(e2e_pid_of dataplane)" = "$dataplane_pid" ] &&
+		[ "$(e2e_pid_of edge)" = "$edge_pid" ]
 }
 
 locked()
@@ -21,7 +22,7 @@ locked()
 		grep -q " memory_not_locked .*remedy" "$TP_LAB_DIR/control.log"
 }
 
-control_pid=$(e2e_pid_of control) dataplane_pid=$(e2e_pid_of dataplane)
+control_pid=$(e2e_pid_of control) dataplane_pid=$(e2e_pid_of dataplane) edge_pid=$(e2e_pid_of edge)
 # elsewhere: control keeps off the cores of the workers, where there are others.
 elsewhere()
 {
@@ -36,15 +37,14 @@ PYTHON
 
 e2e_check "control keeps off the cores of the workers" e2e_wait 120 elsewhere
 e2e_check "the memory of control is locked, or the log says why not" locked
-for signal in USR1 USR2 ALRM VTALRM PROF IO PWR; do
-	kill -$signal "$control_pid"
-	[ $signal = ALRM ] || kill -$signal "$dataplane_pid"
+for signal in USR1 USR2 ALRM VTALRM PROF IO STKFLT XCPU XFSZ RTMIN RTMAX PWR; do
+	kill -$signal "$control_pid" "$dataplane_pid" "$edge_pid"
 done
 e2e_check "control has a line for such a signal" \
 	e2e_wait 120 grep -q " signal_ignored .*User defined signal 1" "$TP_LAB_DIR/control.log"
 e2e_check "and one for the last of them" \
 	e2e_wait 120 grep -q " signal_ignored .*Power failure" "$TP_LAB_DIR/control.log"
-e2e_check "both processes go on" running
+e2e_check "all processes go on" running
 
 # realtime: a worker has a real-time priority and no other thread has, or the log says why not.
 realtime()

@@ -17,6 +17,7 @@
 
 #include <conf/conf.h>
 #include <log/log.h>
+#include <proc/signals.h>
 #include <turnpike/base.h>
 #include <turnpike/limits.h>
 
@@ -159,6 +160,7 @@ static void signals_take(struct program *p)
 			supervisor_stop(&p->supervisor, now_ns());
 			break;
 		default:
+			proc_signal_log((int)info.ssi_signo, info.ssi_pid);
 			break;
 		}
 	}
@@ -250,13 +252,13 @@ static int program_run(struct program *p)
 
 static int signals_block(struct program *p)
 {
-	static const int handled[] = {
-		SIGCHLD, SIGHUP, SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM};
 	sigset_t set;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < TP_ARRAY_LEN(handled); i++)
-		sigaddset(&set, handled[i]);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	proc_signals_foreign(&set);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
 	p->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
