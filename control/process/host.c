@@ -53,10 +53,16 @@ void process_cores_choose(struct process *p)
 	uint32_t n = 0;
 	cpu_set_t set = p->cores;
 
+	if (!p->link.up)
+		return;
 	for (; n < s->n_workers && n < TP_WORKERS_MAX; n++)
 		cores[n] = atomic_load_explicit(&s->workers[n].lcore, memory_order_relaxed);
 	// Where all cores are workers', the kernel places us best.
 	proc_cores_without(&set, cores, n);
+	// A worker tells its core a moment after its data plane has come.
+	if (CPU_EQUAL(&set, &p->placed))
+		return;
+	p->placed = set;
 	(void)sched_setaffinity(0, sizeof(set), &set);
 }
 

@@ -110,10 +110,7 @@ static void second_pass(struct process *p)
 {
 	rings_report(p);
 	process_addresses_check(p);
-	// A data plane that came may have chosen other cores.
-	if (p->link.up && !p->placed)
-		process_cores_choose(p);
-	p->placed = p->link.up;
+	process_cores_choose(p);
 	proc_denied_log();
 	if (!proc_role_check(&p->link.place, SHM_ROLE_CONTROL, p->role_fd, &p->loop.lock_reported))
 		p->loop.failed = p->loop.stopping = true;

@@ -111,7 +111,7 @@ struct process {
 	cpu_set_t cores; // that the process may run on
 	struct records bans;
 	struct process_budgets budgets;
-	bool placed;		    // off the cores of the workers
+	cpu_set_t placed;	    // of these, off the cores of the workers
 	bool absent[TP_LOCALS_MAX]; // addresses that no interface has, by id
 };
 
