@@ -26,7 +26,10 @@ struct edge_conf {
 
 // Parts of the process before, until the link, the relay and the threads have them.
 struct edge_before {
-	int fd; // the channel, open while it drains; -1: none
+	int fd;	     // the channel, open while it drains; -1: none
+	int word_fd; // where it says that it refuses; -1: none
+	char refusal[256];
+	bool died;
 	struct takeover_welcome welcome;
 	struct serve_socket *sockets;
 	size_t n_sockets;
@@ -63,8 +66,10 @@ struct edge {
 	struct edge_before before;
 	int next_listen_fd; // for the next process; -1: none
 	char next_path[TAKEOVER_PATH_SIZE];
-	int next_fd; // the channel to the next process; -1: none
+	int next_fd;	  // the channel to the next process; -1: none
+	int next_word_fd; // where it is told that it is refused; -1: none
 	uint64_t next_ns;
+	int next_rc;   // of the record that could not be sent
 	bool draining; // the next process has taken over
 	uint64_t drain_ns;
 };
@@ -93,7 +98,7 @@ void edge_next_close(struct edge *e);
 // Answers the next process, and hands over to it.
 void edge_next_poll(struct edge *e);
 
-// successor.c. All take the process before over, or do nothing without one.
+// finding.c, successor.c. All take the process before over, or do nothing without one.
 // Finds it and gets its listening sockets, before others are opened. 0, or an exit status after a
 // line.
 int edge_before_find(struct edge *e);
@@ -103,6 +108,17 @@ int edge_before_take(struct edge *e);
 // Takes connections whose handshake was under way.
 void edge_before_poll(struct edge *e);
 void edge_before_close(struct edge *e);
+
+// finding.c, for successor.c.
+// The exit status, after a line.
+int edge_before_failed(struct edge *e, int rc);
+// Receives a record of the kind. 0 or a negative errno; -ECANCELED: it has refused.
+int edge_before_expect(struct edge *e, enum takeover_kind kind, struct takeover_record *r);
+// Whether it has said so since WELCOME.
+bool edge_before_refused(struct edge *e);
+bool edge_before_has_died(int rc);
+// Locks the role. 0 or an exit status after a line.
+int edge_role_lock(struct edge *e);
 
 // The operator socket. 0 or a negative errno. Its name is likewise that of the process before.
 int edge_operator_open(struct edge *e);

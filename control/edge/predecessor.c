@@ -4,6 +4,7 @@
 #include "edge.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,15 +36,23 @@ int edge_next_rename(struct edge *e)
 	return 0;
 }
 
+static void next_close(struct edge *e)
+{
+	if (e->next_fd >= 0)
+		close(e->next_fd);
+	if (e->next_word_fd >= 0)
+		close(e->next_word_fd);
+	e->next_fd = e->next_word_fd = -1;
+}
+
 void edge_next_close(struct edge *e)
 {
 	if (e->next_listen_fd >= 0) {
 		close(e->next_listen_fd);
 		(void)unlink(e->next_path);
 	}
-	if (e->next_fd >= 0)
-		close(e->next_fd);
-	e->next_listen_fd = e->next_fd = -1;
+	next_close(e);
+	e->next_listen_fd = -1;
 }
 
 static void refuse(struct edge *e, const char *problem)
@@ -53,9 +62,12 @@ static void refuse(struct edge *e, const char *problem)
 			log_str("state", "this process goes on as before")));
 	if (e->next_fd < 0)
 		return;
-	(void)takeover_send(e->next_fd, TAKEOVER_REFUSED, problem, strlen(problem), -1);
-	close(e->next_fd);
-	e->next_fd = -1;
+	// The channel may be full, or stand in the middle of a record.
+	if (e->next_word_fd >= 0)
+		(void)!write(e->next_word_fd, problem, strlen(problem));
+	else
+		(void)takeover_send(e->next_fd, TAKEOVER_REFUSED, problem, strlen(problem), -1);
+	next_close(e);
 }
 
 static const char *problem_of(int rc)
@@ -65,7 +77,8 @@ static const char *problem_of(int rc)
 	case -ECONNRESET:
 		return "the next process ended";
 	case -EPROTONOSUPPORT:
-		return "the next process speaks another version of this";
+		return "the next process has another version of the take-over; restart the edge "
+		       "instead";
 	case -EPROTO:
 		return "the other side is no turnpike-edge";
 	case -EMFILE:
@@ -94,8 +107,13 @@ static int welcome_send(struct edge *e)
 		.n_threads = e->conf->edge.threads,
 		.connections_max = edge_link_connections_max(e->link),
 		.n_sockets = (uint32_t)serve_sockets_show(e->serve, NULL, NULL)};
-	int rc = takeover_send(e->next_fd, TAKEOVER_WELCOME, &body, sizeof(body), -1);
+	int word[2], rc;
 
+	if (pipe2(word, O_NONBLOCK | O_CLOEXEC) < 0)
+		return -errno;
+	rc = takeover_send(e->next_fd, TAKEOVER_WELCOME, &body, sizeof(body), word[0]);
+	close(word[0]);
+	e->next_word_fd = word[1];
 	if (rc == 0 && serve_sockets_show(e->serve, socket_send, e) < 0)
 		rc = -EPIPE;
 	return rc;
@@ -110,7 +128,8 @@ static const char *hello_judge(const struct takeover_record *r)
 	memcpy(&hello, r->body, sizeof(hello));
 	return hello.layout_version == TP_LAYOUT_VERSION
 		       ? NULL
-		       : "the next process has another layout of the segment";
+		       : "the next process has another layout of the segment; restart all "
+			 "processes instead";
 }
 
 static void greet(struct edge *e)
@@ -183,18 +202,25 @@ static int link_send(struct edge *e)
 
 static bool relay_send(void *ctx, const struct edge_relay_moved *m, int fd)
 {
-	const struct edge *e = ctx;
+	struct edge *e = ctx;
 
-	return takeover_send(e->next_fd, TAKEOVER_RELAY, m, sizeof(*m), fd) == 0;
+	e->next_rc = takeover_send(e->next_fd, TAKEOVER_RELAY, m, sizeof(*m), fd);
+	return e->next_rc == 0;
 }
 
 static bool connection_send(void *ctx, const uint8_t *bytes, size_t len, int fd, int far)
 {
-	const struct edge *e = ctx;
+	struct edge *e = ctx;
+	int rc = len <= TAKEOVER_BODY_MAX ? 0 : -EMSGSIZE;
 
-	return len <= TAKEOVER_BODY_MAX &&
-	       (far < 0 || takeover_send(e->next_fd, TAKEOVER_FAR, NULL, 0, far) == 0) &&
-	       takeover_send(e->next_fd, TAKEOVER_CONNECTION, bytes, len, fd) == 0;
+	if (rc == 0 && far >= 0)
+		rc = takeover_send(e->next_fd, TAKEOVER_FAR, NULL, 0, far);
+	if (rc == 0)
+		rc = takeover_send(e->next_fd, TAKEOVER_CONNECTION, bytes, len, fd);
+	// Threads call it, too, when nobody asks for the reason.
+	if (!e->draining)
+		e->next_rc = rc;
+	return rc == 0;
 }
 
 static int taken_await(struct edge *e)
@@ -213,11 +239,12 @@ static int all_send(struct edge *e, const struct serve_next *to)
 {
 	int rc = link_send(e), n;
 
+	e->next_rc = 0;
 	if (rc == 0 && !edge_relay_show(e->relay, relay_send, e))
-		rc = -EPIPE;
+		rc = e->next_rc;
 	n = rc == 0 ? serve_hand(e->serve, to) : 0;
 	if (n < 0)
-		rc = errno == EMFILE || errno == ENFILE ? -errno : -EPIPE;
+		rc = e->next_rc < 0 ? e->next_rc : errno != 0 ? -errno : -ENOMEM;
 	// Last: a successor that can't be told that it is refused has no lock, and ends.
 	if (rc == 0)
 		rc = descriptor_send(e, TAKEOVER_ROLE, 0, e->role_fd);
@@ -267,7 +294,8 @@ static void hand_over(struct edge *e)
 		rc = takeover_send(e->next_fd, TAKEOVER_YOURS, NULL, 0, -1);
 	} else {
 		serve_stay(e->serve);
-		refuse(e, rc == -EBUSY ? "turnpike-control does not read" : problem_of(rc));
+		refuse(e, rc == -EBUSY ? "turnpike-control does not read; try again"
+				       : problem_of(rc));
 		rc = 0;
 	}
 	if (serve_resume(e->serve) < 0)

@@ -92,10 +92,7 @@ static int place_take(struct edge *e)
 	status = proc_user_take(&e->place, e->conf, e->options.user, false);
 	if (status != 0)
 		return status;
-	if (e->before.fd >= 0)
-		return 0;
-	e->role_fd = shm_role_lock(&e->place, SHM_ROLE_EDGE, &err);
-	return e->role_fd < 0 ? proc_shm_failed(&err) : 0;
+	return e->before.fd >= 0 ? 0 : edge_role_lock(e);
 }
 
 static int tickets_take(struct edge *e)
@@ -267,9 +264,11 @@ int edge_start(struct edge *e, const struct edge_options *o, struct conf *conf)
 		.role_fd = -1,
 		.signal_fd = -1,
 		.before.fd = -1,
+		.before.word_fd = -1,
 		.before.far_fd = -1,
 		.next_listen_fd = -1,
 		.next_fd = -1,
+		.next_word_fd = -1,
 		.started_ns = proc_now_ns()};
 	if (!conf_has_edge(conf))
 		return proc_start_failed("the configuration has no listener of tcp, tls or dtls", 0,

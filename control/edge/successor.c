@@ -4,7 +4,6 @@
 #include "edge.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,28 +12,7 @@
 #include <proc/clock.h>
 #include <proc/start.h>
 
-#define REMEDY	      "restart it instead: its clients connect again"
-#define LOCK_TRIES    50u
-#define LOCK_PAUSE_US 20000u
-#define LEAVE_MS      60000u // the process before, for all that it does when it lets go
-
-static int failed(struct edge *e, const char *problem)
-{
-	edge_before_close(e);
-	log_event(LOG_EV_EDGE_TAKE_OVER_FAILED,
-		LOG_FIELDS(log_str("problem", problem), log_str("remedy", REMEDY)));
-	return PROC_EXIT_FAILED;
-}
-
-static int failed_rc(struct edge *e, int rc)
-{
-	return failed(e, rc == -EPROTONOSUPPORT
-				 ? "the process before speaks another version, of this or to "
-				   "turnpike-control"
-			 : rc == -EPERM	 ? "its socket is another user's"
-			 : rc == -EPROTO ? "the other side is no turnpike-edge"
-					 : strerror(-rc));
-}
+#define LEAVE_MS 60000u // the process before, for all that it does when it lets go
 
 static void sockets_close(struct edge_before *b)
 {
@@ -54,103 +32,11 @@ void edge_before_close(struct edge *e)
 	sockets_close(b);
 	if (b->fd >= 0)
 		close(b->fd);
+	if (b->word_fd >= 0)
+		close(b->word_fd);
 	if (b->far_fd >= 0)
 		close(b->far_fd);
-	b->fd = b->far_fd = -1;
-}
-
-// ---- finding it ---------------------------------------------------------------------------------
-
-static uid_t user_of(const struct edge *e)
-{
-	const struct passwd *pw = e->options.user != NULL ? getpwnam(e->options.user) : NULL;
-
-	return pw != NULL ? pw->pw_uid : geteuid();
-}
-
-static int expect(struct edge *e, enum takeover_kind kind, struct takeover_record *r)
-{
-	int rc = takeover_receive(e->before.fd, r);
-
-	if (rc == 0 && r->head.kind != kind) {
-		rc = r->head.kind == TAKEOVER_REFUSED ? -ECANCELED : -EPROTO;
-		takeover_record_free(r);
-	}
-	return rc;
-}
-
-static int welcome_receive(struct edge *e)
-{
-	const struct takeover_hello hello = {
-		.layout_version = TP_LAYOUT_VERSION, .pid = (uint32_t)getpid()};
-	struct edge_before *b = &e->before;
-	struct takeover_record r;
-	int rc = takeover_send(b->fd, TAKEOVER_HELLO, &hello, sizeof(hello), -1);
-
-	if (rc == 0)
-		rc = expect(e, TAKEOVER_WELCOME, &r);
-	if (rc < 0)
-		return rc;
-	memcpy(&b->welcome, r.body, sizeof(b->welcome));
-	takeover_record_free(&r);
-	if (b->welcome.n_threads == 0 || b->welcome.n_threads > TP_EDGE_THREADS_MAX ||
-		b->welcome.n_sockets > (1u << 17))
-		return -EPROTO;
-	b->sockets = calloc(b->welcome.n_sockets + 1, sizeof(*b->sockets));
-	return b->sockets == NULL ? -ENOMEM : 0;
-}
-
-static int sockets_receive(struct edge *e)
-{
-	struct edge_before *b = &e->before;
-	int rc = 0;
-
-	for (uint32_t i = 0; i < b->welcome.n_sockets && rc == 0; i++) {
-		struct takeover_socket socket;
-		struct takeover_record r;
-
-		rc = expect(e, TAKEOVER_SOCKET, &r);
-		if (rc < 0)
-			break;
-		memcpy(&socket, r.body, sizeof(socket));
-		b->sockets[b->n_sockets++] = (struct serve_socket){
-			.addr = socket.addr, .thread = socket.thread, .fd = r.fd};
-		r.fd = -1;
-		takeover_record_free(&r);
-	}
-	return rc;
-}
-
-int edge_before_find(struct edge *e)
-{
-	struct edge_before *b = &e->before;
-	int rc;
-
-	if (!e->options.take_over)
-		return 0;
-	b->fd = takeover_connect(e->place.run_directory, user_of(e));
-	if (b->fd == -ENOENT || b->fd == -ECONNREFUSED) {
-		b->fd = -1;
-		return 0;
-	}
-	if (b->fd < 0) {
-		rc = b->fd;
-		b->fd = -1;
-		return failed_rc(e, rc);
-	}
-	rc = welcome_receive(e);
-	if (rc == 0)
-		rc = sockets_receive(e);
-	if (rc < 0)
-		return failed_rc(e, rc);
-	if (e->conf->edge.threads != b->welcome.n_threads)
-		log_event(LOG_EV_CONFIG_WARNING,
-			LOG_FIELDS(log_str("key", "edge.threads"),
-				log_str("problem", "a process that takes over keeps their number"),
-				log_u64("threads", b->welcome.n_threads),
-				log_str("remedy", "restart turnpike-edge")));
-	e->conf->edge.threads = b->welcome.n_threads;
-	return 0;
+	b->fd = b->word_fd = b->far_fd = -1;
 }
 
 // ---- taking over --------------------------------------------------------------------------------
@@ -163,7 +49,7 @@ static int link_receive(struct edge_before *b, const struct takeover_record *r)
 	// The control process would end the session at our first message, and with it all
 	// connections.
 	if (link.session != 0 && link.session != TP_SESSION_MAGIC)
-		return -EPROTONOSUPPORT;
+		return -EPROTOTYPE;
 	if (link.n_listeners > TP_SESSION_LISTENERS_MAX ||
 		r->head.len != sizeof(link) + link.n_listeners * sizeof(b->parts.listeners[0]))
 		return -EPROTO;
@@ -272,15 +158,12 @@ static int record_take(struct edge *e, struct takeover_record *r)
 	case TAKEOVER_END:
 		rc = link_begin(e);
 		return rc == 0 ? 1 : rc;
-	case TAKEOVER_REFUSED:
-		return -ECANCELED;
 	default:
 		return -EPROTO;
 	}
 }
 
-// A process before that refuses says so, and then closes the channel as a dead one does. So its
-// last word is read, even where TAKEN can no longer be sent.
+// Without the answer to TAKEN this process would not know who serves.
 static int yours_receive(struct edge *e)
 {
 	struct takeover_record r;
@@ -288,7 +171,7 @@ static int yours_receive(struct edge *e)
 
 	takeover_patience(e->before.fd, LEAVE_MS);
 	(void)takeover_send(e->before.fd, TAKEOVER_TAKEN, NULL, 0, -1);
-	rc = expect(e, TAKEOVER_YOURS, &r);
+	rc = edge_before_expect(e, TAKEOVER_YOURS, &r);
 	if (rc == 0)
 		takeover_record_free(&r);
 	takeover_patience(e->before.fd, TAKEOVER_STEP_MS);
@@ -307,7 +190,9 @@ static int all_receive(struct edge *e)
 		rc = record_take(e, &r);
 		takeover_record_free(&r);
 	}
-	return rc == 1 ? yours_receive(e) : rc;
+	if (rc == 1)
+		rc = yours_receive(e);
+	return rc < 0 && edge_before_refused(e) ? -ECANCELED : rc;
 }
 
 // As if it had died before: both of the others see its end, and are connected to anew.
@@ -327,28 +212,12 @@ static void parts_close(struct edge_link_parts *p)
 	}
 }
 
-static bool has_died(int rc)
-{
-	return rc == -EPIPE || rc == -ECONNRESET;
-}
-
 static int role_take(struct edge *e)
 {
-	struct shm_error err;
-
-	if (e->role_fd >= 0) {
-		shm_role_take(e->role_fd);
-		return 0;
-	}
-	// One that has died gives the lock up soon after the channel; one that is alive has
-	// refused.
-	for (unsigned i = 0; i < LOCK_TRIES; i++) {
-		e->role_fd = shm_role_lock(&e->place, SHM_ROLE_EDGE, &err);
-		if (e->role_fd != -EBUSY)
-			break;
-		(void)usleep(LOCK_PAUSE_US);
-	}
-	return e->role_fd < 0 ? proc_shm_failed(&err) : 0;
+	if (e->role_fd < 0)
+		return edge_role_lock(e);
+	shm_role_take(e->role_fd);
+	return 0;
 }
 
 // The names are given up by now. Without them this process serves all the same.
@@ -370,11 +239,14 @@ int edge_before_take(struct edge *e)
 	struct edge_before *b = &e->before;
 	int rc, status;
 
-	if (b->fd < 0)
+	if (b->fd < 0) {
+		sockets_close(b);
 		return 0;
+	}
 	rc = all_receive(e);
-	if (rc < 0 && !has_died(rc))
-		return failed_rc(e, rc);
+	b->died = edge_before_has_died(rc);
+	if (rc < 0 && !b->died)
+		return edge_before_failed(e, rc);
 	status = role_take(e);
 	if (status != 0)
 		return status;
@@ -382,15 +254,15 @@ int edge_before_take(struct edge *e)
 	edge_relay_taken(e->relay);
 	// Ports that the configuration has no longer end here: nobody accepts from them.
 	sockets_close(b);
-	if (has_died(rc))
+	if (b->died)
 		edge_before_close(e);
 	if (b->linked)
-		edge_link_taken(e->link, has_died(rc));
+		edge_link_taken(e->link, b->died);
 	else if (b->parts.n_threads > 0)
 		parts_close(&b->parts);
 	log_event(LOG_EV_EDGE_TAKEN_OVER,
 		LOG_FIELDS(log_str("part", "after"), log_u64("connections", b->n_connections),
-			log_u64("sockets", b->welcome.n_sockets), log_bool("died", has_died(rc))));
+			log_u64("sockets", b->welcome.n_sockets), log_bool("died", b->died)));
 	return 0;
 }
 

@@ -14,7 +14,7 @@ import tempfile
 import time
 
 MAGIC = 0x54502D45444745
-VERSION = 2
+VERSION = 3
 HELLO, WELCOME, SOCKET, GO, LINK, DESCRIPTOR, END, TAKEN, YOURS = 1, 2, 3, 4, 5, 6, 9, 10, 11
 REFUSED = 12
 ROLE, SESSION, WAKE, TIMER = 0, 1, 3, 4
@@ -194,8 +194,8 @@ def a_late_one_is_served_by_the_last(stand):
     client.socket.close()
 
 
-def record(kind, body=b""):
-    return struct.pack("=QIIII", MAGIC, VERSION, kind, len(body), 0) + body
+def record(kind, body=b"", version=VERSION):
+    return struct.pack("=QIIII", MAGIC, version, kind, len(body), 0) + body
 
 
 def connected(path):
@@ -205,35 +205,55 @@ def connected(path):
     return s
 
 
+def at_end(s):
+    """Waits for the end, also where the other side had not read all."""
+    try:
+        return s.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
 class Channel:
     def __init__(self, end):
+        self.word = None
         self.socket = end
         self.socket.settimeout(300)
 
     def receive(self):
         head, control, _, _ = self.socket.recvmsg(24, socket.CMSG_SPACE(4))
-        for _, _, data in control:
-            for fd in array.array("i", data):
-                os.close(fd)
+        fds = [fd for _, _, data in control for fd in array.array("i", data)]
         expect("the channel goes on", len(head) == 24)
         _, _, kind, length, _ = struct.unpack("=QIIII", head)
+        if kind == WELCOME and fds:
+            self.word = fds.pop()
+        for fd in fds:
+            os.close(fd)
         body = b""
         while len(body) < length:
             body += self.socket.recv(length - len(body))
         return kind, body, bool(control)
 
 
-def the_lock_comes_last(stand):
-    """A successor that has not got all does not believe that it is alone."""
-    edge = Edge(stand)
-    layout = int(subprocess.run([stand.program, "--version"], capture_output=True, text=True,
-                                check=True).stdout.rsplit(None, 1)[1].rstrip(")"))
-    client = socket.create_connection(("127.0.0.1", stand.tcp))
+def layout_of(stand):
+    return int(subprocess.run([stand.program, "--version"], capture_output=True, text=True,
+                              check=True).stdout.rsplit(None, 1)[1].rstrip(")"))
+
+
+def greeted(stand):
+    """The channel of a successor that has all of the greeting."""
     c = Channel(connected(stand.path(NAME)))
-    c.socket.sendall(record(HELLO, struct.pack("=II", layout, 1)))
+    c.socket.sendall(record(HELLO, struct.pack("=II", layout_of(stand), 1)))
     _, welcome, _ = c.receive()
     for _ in range(struct.unpack("=IIII", welcome)[3]):
         expect("its sockets come", c.receive()[0] == SOCKET)
+    return c
+
+
+def the_lock_comes_last(stand):
+    """A successor that has not got all does not believe that it is alone."""
+    edge = Edge(stand)
+    client = socket.create_connection(("127.0.0.1", stand.tcp))
+    c = greeted(stand)
     c.socket.sendall(record(GO))
     records = [c.receive()]
     while records[-1][0] != END:
@@ -258,6 +278,7 @@ class Before:
         self.listener.listen(1)
         self.lock = stand.path("edge.lock")
         self.channel = None
+        self.word = None
 
     def expect(self, kind):
         found, _, _ = self.channel.receive()
@@ -268,11 +289,30 @@ class Before:
             (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
         self.channel.socket.sendmsg([record(kind, body)], passed)
 
-    def greet(self):
+    def meet(self):
         self.channel = Channel(self.listener.accept()[0])
         self.expect(HELLO)
-        self.send(WELCOME, struct.pack("=IIII", os.getpid(), 1, 16, 0))
+
+    def welcome(self, sockets=0):
+        read, self.word = os.pipe2(os.O_NONBLOCK)
+        self.send(WELCOME, struct.pack("=IIII", os.getpid(), 1, 16, sockets), read)
+        os.close(read)
+
+    def greet(self):
+        self.meet()
+        self.welcome()
         self.expect(GO)
+
+    def refuse(self, why):
+        os.write(self.word, why)
+        self.end()
+
+    def end(self):
+        """As a dead process."""
+        if self.word is not None:
+            os.close(self.word)
+        self.channel.socket.close()
+        self.listener.close()
 
     def give(self):
         self.send(LINK, struct.pack("=QIIQ", 0, 0, 0, 0))
@@ -322,11 +362,102 @@ def one_that_is_refused_serves_nobody(stand):
     before.greet()
     after.process.send_signal(signal.SIGSTOP)
     before.give()
-    before.send(REFUSED, b"the next process is too slow")
-    before.channel.socket.close()
+    before.refuse(b"the next process is too slow")
     after.process.send_signal(signal.SIGCONT)
     wait("it ends", lambda: after.process.poll() is not None or after.says("process_started"))
     expect("it does not serve beside the other", after.process.poll() == 1)
+    expect("it says why", after.says("edge_take_over_failed", "refused: the next process is too slow"))
+
+
+def a_refusal_in_the_middle_of_a_record_is_read(stand):
+    before = Before(stand)
+    after = Edge(stand, "--take-over", starts=False)
+    before.greet()
+    before.channel.socket.sendall(record(LINK, bytes(24))[:30])
+    before.refuse(b"a reason of this test")
+    expect("it ends", after.process.wait(timeout=300) == 1)
+    expect("it says why", after.says("edge_take_over_failed", "refused: a reason of this test",
+                                     "remedy"))
+
+
+def a_successor_that_does_not_read_is_told(stand):
+    """The channel is full: the reason has a way of its own, and the edge serves on."""
+    edge = Edge(stand)
+    clients = [socket.create_connection(("127.0.0.1", stand.tcp)) for _ in range(300)]
+    c = greeted(stand)
+    c.socket.sendall(record(GO))
+    wait("the edge gives up", lambda: edge.says("edge_take_over_failed", "too slow"))
+    told = os.read(c.word, 256)
+    expect(f"it is told why: {told}", told == b"the next process is too slow")
+    # What it has not read keeps the clients' sockets open.
+    c.socket.close()
+    clients[0].sendall(b"GET / HTTP/1.1\r\n\r\n")
+    clients[0].settimeout(300)
+    expect("the edge serves on", at_end(clients[0]))
+    Edge(stand, "--take-over")
+    wait("and is taken over", lambda: edge.process.poll() == 0)
+
+
+def another_version_is_refused(stand):
+    """Both ways, each by an edge that has the other version, and in words."""
+    edge = Edge(stand)
+    for version in (VERSION - 1, VERSION + 1):
+        s = connected(stand.path(NAME))
+        s.sendall(record(HELLO, struct.pack("=II", layout_of(stand), 1), version))
+        head = s.recv(24)
+        _, mine, kind, length, _ = struct.unpack("=QIIII", head)
+        text = s.recv(length)
+        expect(f"a successor is told: {text}", mine == VERSION and kind == REFUSED and
+               b"another version" in text and b"restart" in text)
+        expect("and closed", at_end(s))
+    wait("it says so twice", lambda: edge.text().count("edge_take_over_failed") == 2)
+    s = connected(stand.path(NAME))
+    s.sendall(record(HELLO, struct.pack("=II", layout_of(stand) + 1, 1)))
+    text = s.recv(4096)
+    expect(f"another layout too: {text}", b"another layout" in text and b"restart" in text)
+    edge.process.terminate()
+    expect("it stops in order", edge.process.wait(timeout=300) == 0)
+    for reply, problem in (
+            (record(REFUSED, b"the next process speaks another version of this", VERSION - 1),
+             "of a version with another form"),
+            (record(WELCOME, bytes(64), VERSION + 1), "of a version with another form"),
+            (record(REFUSED, b"it has another layout"), "refused: it has another layout"),
+            (b"HTTP/1.1 400 Bad Request\r\n\r\n", "no turnpike-edge")):
+        before = Before(stand)
+        after = Edge(stand, "--take-over", starts=False)
+        before.meet()
+        before.channel.socket.sendall(reply)
+        expect("the next one ends", after.process.wait(timeout=300) == 1)
+        expect(f"and says so: {after.text()}",
+               after.says("edge_take_over_failed", problem, "remedy="))
+        before.end()
+        os.unlink(stand.path(NAME))
+
+
+def killed(stand):
+    """What an edge leaves that was killed, but for its socket."""
+    edge = Edge(stand)
+    edge.process.kill()
+    edge.process.wait()
+    os.unlink(stand.path(NAME))
+
+
+def one_that_dies_early_is_replaced(stand):
+    """Before it has said anything, in the middle of its sockets, and before it hands over."""
+    for how in ("at once", "sockets", "go"):
+        killed(stand)
+        before = Before(stand)
+        after = Edge(stand, "--take-over", starts=False)
+        before.meet()
+        if how != "at once":
+            before.welcome(sockets=1 if how == "sockets" else 0)
+        if how == "go":
+            before.expect(GO)
+        before.end()
+        after.started()
+        socket.create_connection(("127.0.0.1", stand.tcp)).close()
+        after.process.terminate()
+        expect(f"{how}: the next one stops in order", after.process.wait(timeout=300) == 0)
 
 
 def one_that_lets_go_may_be_slow(stand):
@@ -342,10 +473,7 @@ def one_that_lets_go_may_be_slow(stand):
 
 def one_that_dies_leaves_no_session(stand):
     """It had passed the session with control, and nothing that would be of use with it."""
-    killed = Edge(stand)
-    killed.process.kill()
-    killed.process.wait()
-    os.unlink(stand.path(NAME))
+    killed(stand)
     control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     control.settimeout(60)
     control.bind(stand.path("edge.sock"))
@@ -358,8 +486,7 @@ def one_that_dies_leaves_no_session(stand):
     mine.settimeout(60)
     before.send(DESCRIPTOR, struct.pack("=II", SESSION, 0), passed.fileno())
     passed.close()
-    before.channel.socket.close()
-    before.listener.close()
+    before.end()
     after.started()
     expect("the session ends", mine.recv(64) == b"")
     control.accept()[0].close()
@@ -432,7 +559,10 @@ def main():
     failed = 0
     for test in (a_removed_port_ends_at_once, a_late_one_is_served_by_the_last,
                  the_lock_comes_last, nothing_fails_after_the_end,
-                 one_that_is_refused_serves_nobody, one_that_lets_go_may_be_slow,
+                 one_that_is_refused_serves_nobody,
+                 a_refusal_in_the_middle_of_a_record_is_read,
+                 a_successor_that_does_not_read_is_told, another_version_is_refused,
+                 one_that_dies_early_is_replaced, one_that_lets_go_may_be_slow,
                  one_that_dies_leaves_no_session, control_is_named_once,
                  one_that_cannot_start_takes_nothing, workers_have_their_cores, options_are_read):
         with tempfile.TemporaryDirectory() as home:

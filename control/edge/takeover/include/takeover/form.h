@@ -9,7 +9,8 @@
 //                              for each that moves, after a FAR where it has another side,
 //                              END; after TAKEN: YOURS, and from then on CONNECTION where a
 //                              handshake was under way
-//   either                     REFUSED, with a reason
+//   predecessor to successor   REFUSED, with a reason; after WELCOME the reason comes by a
+//                              pipe, since the channel may be full
 //
 // Until YOURS nothing has changed for the predecessor. No input, output or clock here; any thread.
 #pragma once
@@ -20,12 +21,12 @@
 #include <turnpike/addr.h>
 
 #define TAKEOVER_MAGIC	  0x54502d45444745ull
-#define TAKEOVER_VERSION  2u // of everything below, and of the content of blobs
+#define TAKEOVER_VERSION  3u // of everything below, and of the content of blobs
 #define TAKEOVER_BODY_MAX (128u << 20)
 
 enum takeover_kind {
 	TAKEOVER_HELLO = 1, // struct takeover_hello
-	TAKEOVER_WELCOME,   // struct takeover_welcome
+	TAKEOVER_WELCOME,   // struct takeover_welcome, with the end of a pipe
 	TAKEOVER_SOCKET,    // struct takeover_socket, with a descriptor
 	TAKEOVER_GO,
 	TAKEOVER_LINK,	     // struct takeover_link, then `n_listeners` of the session's items
