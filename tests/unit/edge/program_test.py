@@ -389,7 +389,7 @@ def a_successor_that_does_not_read_is_told(stand):
     wait("the edge gives up", lambda: edge.says("edge_take_over_failed", "too slow"))
     told = os.read(c.word, 256)
     expect(f"it is told why: {told}", told == b"the next process is too slow")
-    # What it has not read keeps the clients' sockets open.
+    # Records that it has not read keep the sockets of clients open.
     c.socket.close()
     clients[0].sendall(b"GET / HTTP/1.1\r\n\r\n")
     clients[0].settimeout(300)
@@ -435,7 +435,7 @@ def another_version_is_refused(stand):
 
 
 def killed(stand):
-    """What an edge leaves that was killed, but for its socket."""
+    """An edge that was killed leaves its lock; its socket is removed."""
     edge = Edge(stand)
     edge.process.kill()
     edge.process.wait()
