@@ -23,7 +23,8 @@ static bool rate_set(const struct turn_split *s, struct turn_split_side *side, d
 	uint64_t fresh = rate < 1 ? 1 : (uint64_t)rate;
 	uint64_t change = fresh > side->rate ? fresh - side->rate : side->rate - fresh;
 
-	if (change <= s->bits_per_s / 100)
+	// A rate is never 0, however small the share.
+	if (side->rate != 0 && change <= s->bits_per_s / 100)
 		return false;
 	side->rate = fresh;
 	return true;

@@ -193,6 +193,24 @@ static void what_is_beyond_is_paid_for(void **state)
 	assert_full(&r, 0.43, 0.57);
 }
 
+// A rate of 0 is no limit of the packet path's, and no order of the edge's.
+static void a_small_share_is_a_rate(void **state)
+{
+	static const uint32_t numbers[][2] = {{99, 1}, {20000, 1}, {1, 20000}};
+
+	(void)state;
+	for (unsigned i = 0; i < TP_ARRAY_LEN(numbers); i++) {
+		uint64_t share = CAP / (numbers[i][0] + numbers[i][1]);
+		struct relay r;
+
+		relay_init(&r, numbers[i][0], numbers[i][1]);
+		assert_true(r.split.streams.rate >= share);
+		r.packets.wants = r.streams.wants = 2 * CAP;
+		(void)relay_use(&r, 2);
+		assert_true(r.split.packets.rate > 0 && r.split.streams.rate > 0);
+	}
+}
+
 // Sums that begin anew: a data plane or an edge that was started again.
 static void sums_may_begin_anew(void **state)
 {
@@ -230,6 +248,7 @@ int main(void)
 		cmocka_unit_test(one_has_what_the_other_leaves),
 		cmocka_unit_test(changes_keep_the_sum),
 		cmocka_unit_test(what_is_beyond_is_paid_for),
+		cmocka_unit_test(a_small_share_is_a_rate),
 		cmocka_unit_test(sums_may_begin_anew),
 		cmocka_unit_test(without_streams_packets_have_all),
 	};
