@@ -147,6 +147,23 @@ static void answer_read(struct http *s, struct source_answer *a)
 	explicit_bzero(s->answer, s->len);
 }
 
+// Of a server that takes questions, but not this one.
+static bool is_of_name(long code)
+{
+	return code == 400 || code == 413 || code == 422;
+}
+
+static void code_fail(struct source_answer *a, long code)
+{
+	char text[48];
+
+	snprintf(text, sizeof(text), "the server answers %ld", code);
+	if (is_of_name(code))
+		source_fail_name(a, text);
+	else
+		source_fail(a, code >= 500, "%s", text);
+}
+
 static void http_ask(struct source *base, const struct source_question *q, struct source_answer *a)
 {
 	struct http *s = (struct http *)base;
@@ -171,7 +188,7 @@ static void http_ask(struct source *base, const struct source_question *q, struc
 	else if (code == 404)
 		a->status = TP_LOOKUP_UNKNOWN;
 	else if (code != 200)
-		source_fail(a, code >= 500, "the server answers %ld", code);
+		code_fail(a, code);
 	else
 		answer_read(s, a);
 }

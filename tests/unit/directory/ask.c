@@ -6,6 +6,7 @@
 //   keys   its keys (keys_check)
 //   endless  its keys take too long
 //   down   alice's key is not to be had, the fault is named and holds no planted password
+//   refused  likewise, and the source answers otherwise
 //   found, unknown: alice is there or not
 #include "users.h"
 
@@ -37,6 +38,7 @@ static void down(struct source_answer *a)
 	assert_true(a->problem[0] != '\0');
 	assert_null(strstr(a->problem, "hunter2"));
 	assert_null(strchr(a->problem, '\n'));
+	assert_int_equal(a->answered, strcmp(line, "refused") == 0);
 }
 
 static void endless(void **state)
@@ -60,7 +62,7 @@ static void alice(void **state)
 
 	(void)state;
 	(void)users_find(source, USERS_REALM, "alice", &a);
-	if (strcmp(line, "down") == 0)
+	if (strcmp(line, "down") == 0 || strcmp(line, "refused") == 0)
 		down(&a);
 	else
 		assert_int_equal(

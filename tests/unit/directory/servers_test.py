@@ -328,10 +328,14 @@ def http_check(program, kind, server):
     ask.expect("down")
     server.silent.clear()
     ask.expect("users")
-    for bad in ((500, b""), (302, b""), (200, b"{}"), (200, b'{"key": 5}'), (200, b"[" * 3000),
-                (200, b" " * 5000), (200, b'{"key": "' + KEY[:-1].encode() + b'"}')):
+    for bad in ((500, b""), (302, b""), (403, b""), (429, b""), (200, b" " * 5000)):
         server.bad = bad
         ask.expect("down")
+    # The fault of one name.
+    for bad in ((400, b""), (413, b""), (422, b""), (200, b"{}"), (200, b'{"key": 5}'),
+                (200, b"[" * 3000), (200, b'{"key": "' + KEY[:-1].encode() + b'"}')):
+        server.bad = bad
+        ask.expect("refused")
     server.bad = None
     ask.expect("users")
     server.stop()
