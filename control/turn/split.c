@@ -57,6 +57,8 @@ bool turn_split_streams_lost(struct turn_split *s)
 {
 	s->streams.used = 0;
 	s->looked = false;
+	// No look would end a debt.
+	s->debt = 0;
 	return turn_split_settle(s);
 }
 

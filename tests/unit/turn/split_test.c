@@ -239,6 +239,14 @@ static void without_streams_packets_have_all(void **state)
 	assert_near((double)r.split.packets.rate / CAP, 0.5);
 	assert_true(turn_split_streams_lost(&r.split));
 	assert_near((double)r.split.packets.rate / CAP, 1);
+	// Nor do they pay for long what both had together: there is no look at which it would end.
+	relay_init(&r, 1, 1);
+	r.packets.wants = r.streams.wants = 2 * CAP;
+	r.streams.beyond = 1.3;
+	(void)relay_use(&r, 3);
+	assert_true(r.split.debt > CAP / 20);
+	(void)turn_split_streams_lost(&r.split);
+	assert_near((double)r.split.packets.rate / CAP, 1);
 }
 
 int main(void)
