@@ -69,7 +69,7 @@ void process_room_check(const struct process *p)
 		log_event(LOG_EV_CONFIG_WARNING,
 			LOG_FIELDS(log_str("key", settings_limits_key(conf)),
 				log_str("problem",
-					"not in force: the tables have no room for caps"),
+					"not all in force: the tables have no room for caps"),
 				log_str("remedy", "stop all processes, then start them")));
 }
 

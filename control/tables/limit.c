@@ -143,7 +143,8 @@ int tables_limit_usage(const struct tables *t, uint32_t ref, struct tables_limit
 	if (!ref_is(t, ref, TP_KIND_ALLOCATION))
 		return -ENOENT;
 	number = atomic_load_explicit(&entry_of(t, ref)->limit, memory_order_relaxed);
-	if (limit_at(t, number) == NULL)
+	// One without a slot of its own names a wider one.
+	if (limit_at(t, number) == NULL || limit_at(t, number)->kind != TP_LIMIT_ALLOCATION)
 		return -ENOENT;
 	now = tables_limit_sum(t, number);
 	base = t->limit_bases[number - 1];

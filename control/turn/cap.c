@@ -79,7 +79,8 @@ static void allocation_settle(struct turn_server *s, struct turn_allocation *a)
 	};
 
 	turn_limit_settle(s, &a->limit, &limit, turn_cap_is_set(&limit.cap) || limit.parent != 0);
-	s->store.allocation_limit(s->store.ctx, a->ref, a->limit);
+	// Without a slot of its own it has no share, but wider caps hold.
+	s->store.allocation_limit(s->store.ctx, a->ref, a->limit != 0 ? a->limit : limit.parent);
 }
 
 static void both_settle(struct turn_server *s, struct turn_allocation *a)

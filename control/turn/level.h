@@ -35,7 +35,7 @@ int turn_levels_init(struct turn_levels *l, const uint8_t key[16]);
 void turn_levels_fini(struct turn_levels *l);
 
 // Gives the slot its rates, or gives it back when it is not `needed`. Without room there is no
-// limit: the store has room for all.
+// limit: the store has room for all, but where a process was started again alone to have caps.
 void turn_limit_settle(
 	struct turn_server *s, uint32_t *number, const struct turn_limit *limit, bool needed);
 // The same for a level; limit->sessions counts both kinds.

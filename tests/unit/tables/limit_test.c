@@ -130,6 +130,10 @@ static void counters_are_the_allocations_own(void **state)
 	assert_int_equal(usage.octets, 10);
 	assert_int_equal(usage.marked, 1);
 	assert_int_equal(usage.dropped, 1);
+	// A wider one is not its own.
+	number = f->store.limit_add(f->store.ctx, &(struct turn_limit){.kind = TP_LIMIT_REALM});
+	f->store.allocation_limit(f->store.ctx, a, number);
+	assert_int_equal(tables_limit_usage(f->t, a, &usage), -ENOENT);
 }
 
 int main(void)

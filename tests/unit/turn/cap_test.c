@@ -114,6 +114,31 @@ static void a_wider_cap_needs_a_session(void **state)
 	harness_stop(&f.h);
 }
 
+// Tables that were made for fewer caps.
+static void without_a_slot_the_wider_caps_hold(void **state)
+{
+	struct fake_store *store;
+	struct client second;
+	struct fixture f;
+	uint32_t realm;
+
+	(void)state;
+	harness_init(&f.h);
+	store = &f.h.store;
+	f.h.realms[0].realm_cap = cap_r;
+	fixture_start(&f);
+	assert_int_equal(client_allocate(&f.h, &f.c, 0), 0);
+	realm = fake_store_limit(store, client_allocation(&f.h, &f.c)->limit)->parent;
+	for (uint32_t number = store->live_limits + 1; number <= FAKE_LIMITS; number++)
+		store->limits[number].live = true;
+	second_allocates(&f, &second);
+	assert_int_equal(client_allocation(&f.h, &second)->limit, realm);
+	assert_cap(fake_store_limit(store, realm), &cap_r, 2);
+	assert_int_equal(client_refresh(&f.h, &second, 0), 0);
+	assert_cap(fake_store_limit(store, realm), &cap_r, 1);
+	harness_stop(&f.h);
+}
+
 static void a_reload_reaches_live_allocations(void **state)
 {
 	struct turn_realm_conf realm;
@@ -175,6 +200,7 @@ int main(void)
 		cmocka_unit_test(no_cap_takes_no_limit),
 		cmocka_unit_test(an_allocation_has_a_chain),
 		cmocka_unit_test(a_wider_cap_needs_a_session),
+		cmocka_unit_test(without_a_slot_the_wider_caps_hold),
 		cmocka_unit_test(a_reload_reaches_live_allocations),
 		cmocka_unit_test(a_restart_gives_them_anew),
 	};
