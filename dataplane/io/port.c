@@ -499,6 +499,7 @@ unsigned io_port_refresh(struct io_port *p, bool *up)
 	struct steer_link link;
 	bool was = *up;
 	unsigned changed = 0;
+	int err;
 
 	if (p->link.ifindex == 0) {
 		*up = device_up(p, was);
@@ -511,14 +512,18 @@ unsigned io_port_refresh(struct io_port *p, bool *up)
 			io_twin_carrier(p->twin, *up);
 	}
 	p->cut_off |= is_cut_off(p);
-	if (p->cut_off || steer_link_read_index(p->link.ifindex, &link) != 0) {
+	err = p->cut_off ? -ENODEV : steer_link_read_index(p->link.ifindex, &link);
+	if (err == -ENODEV) {
 		*up = false;
 		if (steer_link_read(p->device.interface, &link) == 0)
 			changed = IO_PORT_REPLACED;
-	} else {
+	} else if (err == 0) {
 		changed = follow_interface(p, &link);
 		if (p->twin == NULL)
 			*up = link.up;
+	} else if (p->twin == NULL) {
+		// The kernel has not answered: nothing is known of the interface.
+		*up = was;
 	}
 	return changed | (*up != was ? IO_PORT_LINK : 0);
 }

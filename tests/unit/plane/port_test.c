@@ -16,6 +16,7 @@
 #include <linux/if_xdp.h>
 #include <seccomp.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "../steer/netns.h"
 
@@ -165,6 +166,26 @@ static void follow_the_name(void **state)
 	assert_int_equal(io_port_refresh(&port, &up) & IO_PORT_REPLACED, IO_PORT_REPLACED);
 }
 
+// An error of the question is none of the interface: without a descriptor for a moment, or memory.
+static void an_unanswered_question_changes_nothing(void **state)
+{
+	struct rlimit before, none;
+	unsigned changed;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	changed = io_port_refresh(&port, &up);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(changed, 0);
+	assert_true(up);
+	// No number of an interface: the kernel refuses the question, and the name is ours.
+	port.link.ifindex |= 1u << 31;
+	assert_int_equal(io_port_refresh(&port, &up), 0);
+	assert_true(up);
+}
+
 // In a child: the filter can't be taken off again.
 static void forbidden_af_xdp_is_named(void **state)
 {
@@ -212,6 +233,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(tell_another_interface, setup, teardown),
 		cmocka_unit_test_setup_teardown(tell_another_with_the_same_number, setup, teardown),
 		cmocka_unit_test_setup_teardown(follow_the_name, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			an_unanswered_question_changes_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(forbidden_af_xdp_is_named, setup, teardown),
 	};
 
