@@ -86,7 +86,7 @@ void conn_tls_begin(struct conn *c)
 	pthread_mutex_lock(&s->lock);
 	c->ssl = tls_session_create(c->port->context);
 	pthread_mutex_unlock(&s->lock);
-	if (c->ssl == NULL || SSL_set_fd(c->ssl, c->fd) != 1) {
+	if (c->ssl == NULL || !stream_tls_begin(c)) {
 		conn_close(c, SERVE_CLOSE_memory);
 		return;
 	}

@@ -96,18 +96,20 @@ struct conn {
 	int fd;
 	enum conn_state state;
 	bool admitted;
-	bool armed;	      // EPOLLIN is
-	bool writable_wanted; // EPOLLOUT is armed
-	bool spoke;	      // a message has come
-	bool binding;	      // not read until its ConnectionBind is answered
-	bool slow_told;	      // its first loss of media is logged
-	bool held;	      // not read until its worker's ring has room
-	bool blocked;	      // not read until its session has written
-	bool by_tls;	      // began with a ClientHello: of the port's tls listener
-	bool moves;	      // is shown to the next process
-	int pair_fd;	      // where it moves and is of TLS: our end of the pair
-	SSL *ssl;	      // NULL: plain
-	uint64_t connection;  // handle of the link; 0: not open
+	bool armed;	       // EPOLLIN is
+	bool writable_wanted;  // EPOLLOUT is armed
+	bool spoke;	       // a message has come
+	bool binding;	       // not read until its ConnectionBind is answered
+	bool slow_told;	       // its first loss of media is logged
+	bool held;	       // not read until its worker's ring has room
+	bool blocked;	       // not read until its session has written
+	uint8_t session_reads; // of the socket, that its session may still make in this call
+	bool session_stopped;  // it wanted more
+	bool by_tls;	       // began with a ClientHello: of the port's tls listener
+	bool moves;	       // is shown to the next process
+	int pair_fd;	       // where it moves and is of TLS: our end of the pair
+	SSL *ssl;	       // NULL: plain
+	uint64_t connection;   // handle of the link; 0: not open
 	struct tp_addr remote;
 	// In one of the thread's lists, by the time since which it is there.
 	struct ds_list timed;
@@ -402,6 +404,8 @@ void join_mail(struct serve_thread *t);
 ssize_t stream_read(struct conn *c, uint8_t *out, size_t room, enum serve_close *why);
 // Whether the session holds bytes that no event will tell.
 bool stream_holds(const struct conn *c);
+// Gives the session the socket. False: no memory.
+bool stream_tls_begin(struct conn *c);
 // Writes the rest, then the backlog. 0: all is written; 1: the socket is full; -1: *why.
 int stream_write(struct conn *c, enum serve_close *why);
 // Bytes written; 0: the socket is full: the next call has the same bytes again, at least as many;

@@ -7,6 +7,11 @@
 
 #include <openssl/err.h>
 
+// Reads of the socket in one call of a session. A record fits in one of them, and another one finds
+// that there is no more.
+#define READS	    2u
+#define SHAKE_READS 16u
+
 static ssize_t plain_read(struct conn *c, uint8_t *out, size_t room, enum serve_close *why)
 {
 	ssize_t n = recv(c->fd, out, room, 0);
@@ -30,16 +35,58 @@ static enum serve_close tls_end(int error)
 	return error == SSL_ERROR_SYSCALL ? SERVE_CLOSE_broken : SERVE_CLOSE_tls;
 }
 
+// A session reads on while it finds no bytes for us. A client that sends new keys without end would
+// keep the thread from all others.
+static long socket_call(
+	BIO *bio, int call, const char *bytes, size_t len, int i, long l, int rc, size_t *moved)
+{
+	struct conn *c = (struct conn *)(void *)BIO_get_callback_arg(bio);
+
+	(void)bytes, (void)len, (void)i, (void)l, (void)moved;
+	if (call != BIO_CB_READ)
+		return rc;
+	if (c->session_reads > 0) {
+		c->session_reads--;
+		return rc;
+	}
+	c->session_stopped = true;
+	BIO_clear_retry_flags(bio);
+	BIO_set_retry_read(bio);
+	return -1;
+}
+
+bool stream_tls_begin(struct conn *c)
+{
+	BIO *bio;
+
+	if (SSL_set_fd(c->ssl, c->fd) != 1)
+		return false;
+	bio = SSL_get_rbio(c->ssl);
+	BIO_set_callback_ex(bio, socket_call);
+	BIO_set_callback_arg(bio, (char *)c);
+	return true;
+}
+
+static void reads_give(struct conn *c, uint8_t n)
+{
+	c->session_reads = n;
+	c->session_stopped = false;
+}
+
 static ssize_t tls_read(struct conn *c, uint8_t *out, size_t room, enum serve_close *why)
 {
 	int n, error;
 
 	c->blocked = false;
+	reads_give(c, READS);
 	ERR_clear_error();
 	n = SSL_read(c->ssl, out, (int)room);
 	if (n > 0)
 		return n;
 	error = SSL_get_error(c->ssl, n);
+	// Levels tell of the rest, edges do not.
+	if (c->session_stopped && c->state == CONN_PASS && ds_list_is_empty(&c->again))
+		ds_list_add(&c->thread->again, &c->again);
 	// New keys that the client asked for leave first.
 	c->blocked = error == SSL_ERROR_WANT_WRITE;
 	if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
@@ -210,6 +257,7 @@ int stream_handshake(struct conn *c, bool *wants_write)
 {
 	int n, error;
 
+	reads_give(c, SHAKE_READS);
 	ERR_clear_error();
 	n = SSL_do_handshake(c->ssl);
 	if (n == 1)

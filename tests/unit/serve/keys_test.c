@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -25,9 +26,7 @@ static void message_write(uint8_t out[1028], uint8_t with)
 	memcpy(out, (const uint8_t[]){0x40, 0, 0x04, 0x00}, 4);
 }
 
-// Asks until the session waits for room in its socket, then some more, which
-// stay in the socket.
-static void asker_start(struct world *w, struct asker *a)
+static void asker_open(struct world *w, struct asker *a)
 {
 	struct serve_thread *t = w->serve->threads[0];
 	uint8_t request[TP_STUN_HEADER_LEN];
@@ -39,6 +38,13 @@ static void asker_start(struct world *w, struct asker *a)
 	world_take(w, &m);
 	a->connection = m.connection;
 	a->conn = DS_CONTAINER(t->idle.prev, struct conn, timed);
+}
+
+// Asks until the session waits for room in its socket, then some more, which
+// stay in the socket.
+static void asker_start(struct world *w, struct asker *a)
+{
+	asker_open(w, a);
 	assert_int_equal(setsockopt(a->conn->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
 	assert_int_equal(setsockopt(a->client.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
 	for (unsigned i = 0, more = 0; i < 200000 && more < 20; i++) {
@@ -129,11 +135,53 @@ static void it_keeps_no_thread_busy(void **state)
 	world_stop(&w);
 }
 
+// Once all that the client sent has arrived.
+static int unread(const struct asker *a)
+{
+	int n = 0, under_way = 1;
+
+	for (unsigned i = 0; i < 60000 && under_way > 0; i++) {
+		assert_int_equal(ioctl(a->client.fd, TIOCOUTQ, &under_way), 0);
+		if (under_way > 0)
+			usleep(1000);
+	}
+	assert_int_equal(under_way, 0);
+	assert_int_equal(ioctl(a->conn->fd, FIONREAD, &n), 0);
+	return n;
+}
+
+// Fault: one read went on as long as new keys came, and all other clients of the thread waited.
+static void many_keys_have_turns(void **state)
+{
+	struct world w = {.unnamed = false};
+	uint8_t request[TP_STUN_HEADER_LEN];
+	struct fake_edge_message m;
+	struct asker a;
+	int before;
+
+	(void)state;
+	world_start(&w, "");
+	asker_open(&w, &a);
+	for (unsigned i = 0; i < 2000; i++) {
+		assert_int_equal(SSL_key_update(a.client.ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+		assert_int_equal(SSL_do_handshake(a.client.ssl), 1);
+	}
+	assert_int_equal(SSL_write(a.client.ssl, request, (int)world_request(request, 2)), 20);
+	before = unread(&a);
+	world_turns(&w, 1);
+	assert_in_range(unread(&a), 1, before - 1);
+	world_take(&w, &m);
+	assert_true(m.connection == a.connection);
+	world_client_end(&a.client);
+	world_stop(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_waits_is_its_own),
 		cmocka_unit_test(it_keeps_no_thread_busy),
+		cmocka_unit_test(many_keys_have_turns),
 	};
 
 	return cmocka_run_group_tests(tests, world_setup, world_teardown);

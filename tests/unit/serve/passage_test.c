@@ -381,6 +381,27 @@ static void one_that_is_half_over_moves(void **state)
 	}
 }
 
+// The bytes behind new keys have no event of their own.
+static void new_keys_stop_nothing(void **state)
+{
+	struct fixture f = {.peer = -1};
+
+	(void)state;
+	joined(&f, true);
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < 1000; i++) {
+			assert_int_equal(
+				SSL_key_update(f.tls.ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+			assert_int_equal(SSL_do_handshake(f.tls.ssl), 1);
+		}
+		client_write(&f, "behind", 6);
+		receive(&f, f.peer, "behind");
+		if (round == 0)
+			hand_over(&f);
+	}
+	stop(&f);
+}
+
 // An order of the control process reaches it where it is.
 static void the_next_process_can_end_it(void **state)
 {
@@ -486,6 +507,7 @@ int main(void)
 		cmocka_unit_test(bytes_that_wait_for_tls_stay_in_order),
 		cmocka_unit_test(a_failure_changes_nothing),
 		cmocka_unit_test(one_that_is_half_over_moves),
+		cmocka_unit_test(new_keys_stop_nothing),
 		cmocka_unit_test(the_next_process_can_end_it),
 		cmocka_unit_test(one_that_nobody_knows_is_closed),
 		cmocka_unit_test(one_of_a_backend_moves),
