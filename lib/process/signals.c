@@ -2,6 +2,7 @@
 #include <proc/signals.h>
 
 #include <string.h>
+#include <unistd.h>
 
 #include <log/log.h>
 
@@ -18,6 +19,9 @@ void proc_signals_foreign(sigset_t *set)
 
 void proc_signal_log(int signal, uint32_t pid)
 {
+	// The error of the write says it already.
+	if ((signal == SIGPIPE || signal == SIGXFSZ) && pid == (uint32_t)getpid())
+		return;
 	log_event(LOG_EV_SIGNAL_IGNORED,
 		LOG_FIELDS(log_str("signal", strsignal(signal)), log_u64("pid", pid)));
 }

@@ -398,6 +398,21 @@ def a_successor_that_does_not_read_is_told(stand):
     wait("and is taken over", lambda: edge.process.poll() == 0)
 
 
+def a_successor_that_ends_is_no_signal(stand):
+    """Its reason has no reader: that raises SIGPIPE, which nobody sent."""
+    edge = Edge(stand)
+    c = greeted(stand)
+    os.close(c.word)
+    c.socket.close()
+    wait("the edge gives up", lambda: edge.says("edge_take_over_failed", "ended"))
+    edge.process.send_signal(signal.SIGPIPE)
+    wait("one that was sent is named", lambda: edge.says("signal_ignored", "Broken pipe"))
+    edge.process.terminate()
+    expect("it stops in order", edge.process.wait(timeout=300) == 0)
+    expect(f"no other is: {edge.text()}", edge.text().count("signal_ignored") == 1 and
+           edge.says("signal_ignored", f"pid={os.getpid()}"))
+
+
 def another_version_is_refused(stand):
     """Both ways, each by an edge that has the other version, and in words."""
     edge = Edge(stand)
@@ -561,7 +576,8 @@ def main():
                  the_lock_comes_last, nothing_fails_after_the_end,
                  one_that_is_refused_serves_nobody,
                  a_refusal_in_the_middle_of_a_record_is_read,
-                 a_successor_that_does_not_read_is_told, another_version_is_refused,
+                 a_successor_that_does_not_read_is_told,
+                 a_successor_that_ends_is_no_signal, another_version_is_refused,
                  one_that_dies_early_is_replaced, one_that_lets_go_may_be_slow,
                  one_that_dies_leaves_no_session, control_is_named_once,
                  one_that_cannot_start_takes_nothing, workers_have_their_cores, options_are_read):

@@ -10,5 +10,5 @@
 // wanted.
 void proc_signals_foreign(sigset_t *set);
 
-// Logs that one arrived; `pid` sent it.
+// Logs that one arrived; `pid` sent it. Not one that a write of this process raised.
 void proc_signal_log(int signal, uint32_t pid);
