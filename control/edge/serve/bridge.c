@@ -64,6 +64,7 @@ void pass_split(struct conn *c, int fd)
 	close(p->fd);
 	p->fd = fd;
 	p->connected = true;
+	p->peers = p->key != 0;
 	p->key = 0;
 	meter_unref(p->meter);
 	p->meter = NULL;
@@ -77,6 +78,6 @@ void pass_split(struct conn *c, int fd)
 		conn_close(c, SERVE_CLOSE_memory);
 		return;
 	}
-	conn_time(c, &c->thread->idle);
+	pass_note(c);
 	ds_list_add(&c->thread->again, &c->again);
 }

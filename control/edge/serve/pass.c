@@ -25,7 +25,7 @@ void pass_note(struct conn *c)
 	const struct pass *p = c->pass;
 	struct serve_thread *t = c->thread;
 
-	if (p->key != 0)
+	if (p->key != 0 || p->peers)
 		conn_time(c, p->up.ended || p->down.ended ? &t->idle : &t->joined);
 	else
 		conn_time(c, p->connected ? &t->idle : &t->young);

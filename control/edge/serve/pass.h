@@ -27,6 +27,7 @@ struct pass {
 	uint64_t n_up, n_down;	// bytes
 	struct way up, down;
 	bool down_first; // the ways have turns, too
+	bool peers;	 // a peer's, although without a key here: the next process has it
 	bool copies;	 // urgent bytes have come: splice(2) never gets past one
 };
 

@@ -402,6 +402,29 @@ static void new_keys_stop_nothing(void **state)
 	stop(&f);
 }
 
+// No limit of time holds for one that is joined, wherever its bytes are encrypted.
+static void one_may_be_silent_after_it_moved(void **state)
+{
+	for (int by_tls = 0; by_tls < 2; by_tls++) {
+		struct fixture f = {.peer = -1};
+
+		(void)state;
+		joined(&f, by_tls);
+		hand_over(&f);
+		f.before.serve->times.idle_ns = f.after.serve->times.idle_ns = 1;
+		for (unsigned i = 0; i < 3; i++)
+			both_turn(&f);
+		client_write(&f, "late", 4);
+		receive(&f, f.peer, "late");
+		for (unsigned i = 0; i < 3; i++)
+			both_turn(&f);
+		world_write(f.peer, "later", 5);
+		receive(&f, f.client, "later");
+		stop(&f);
+		assert_int_equal(f.ended, 1);
+	}
+}
+
 // An order of the control process reaches it where it is.
 static void the_next_process_can_end_it(void **state)
 {
@@ -508,6 +531,7 @@ int main(void)
 		cmocka_unit_test(a_failure_changes_nothing),
 		cmocka_unit_test(one_that_is_half_over_moves),
 		cmocka_unit_test(new_keys_stop_nothing),
+		cmocka_unit_test(one_may_be_silent_after_it_moved),
 		cmocka_unit_test(the_next_process_can_end_it),
 		cmocka_unit_test(one_that_nobody_knows_is_closed),
 		cmocka_unit_test(one_of_a_backend_moves),
