@@ -155,6 +155,7 @@ void edge_relay_destroy(struct edge_relay *r)
 		return;
 	// First, so that nobody is ordered to end them.
 	relay_ended(r, true);
+	edge_relay_taken(r);
 	while (!ds_list_is_empty(&r->all))
 		listener_forget(r, DS_CONTAINER(r->all.next, struct listener, link));
 	relay_ended(r, true);

@@ -686,6 +686,22 @@ static void one_whose_connection_does_not_come_ends(void **state)
 	close(fd);
 }
 
+// This process was refused between the two: none of its threads has one to end.
+static void awaited_ones_end_with_the_process(void **state)
+{
+	struct fixture *f = *state;
+	struct edge_relay *next = next_make(f);
+	int fd;
+
+	listening(f);
+	(void)join_one(f, &fd);
+	next_take(f, next);
+	edge_relay_destroy(next);
+	f->r = NULL;
+	assert_true(f->parted_key == 0);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -705,6 +721,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(joined_ones_pass_to_the_next, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			one_whose_connection_does_not_come_ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(awaited_ones_end_with_the_process, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
