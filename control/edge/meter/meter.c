@@ -15,6 +15,7 @@ struct bucket {
 	struct ds_map_node by_id;
 	uint32_t id;
 	uint32_t n_meters;
+	struct tp_session_cap cap; // as ordered
 	double bits_per_s;
 	double burst_bits;
 	double fill; // bits; below 0: a debt
@@ -111,6 +112,7 @@ static void bucket_set(struct meters *m, struct bucket *b, const struct tp_sessi
 {
 	double least = (double)cap->bits_per_s * (double)BURST_LEAST_NS / (double)TP_NS_PER_S;
 
+	b->cap = *cap;
 	b->bits_per_s = (double)cap->bits_per_s;
 	b->burst_bits = (double)cap->burst_bits > least ? (double)cap->burst_bits : least;
 	if (b->fill > b->burst_bits)
@@ -208,14 +210,8 @@ void meter_caps_get(struct meter *meter, struct tp_session_cap caps[TP_SESSION_C
 
 	memset(caps, 0, TP_SESSION_CAPS_MAX * sizeof(*caps));
 	pthread_mutex_lock(&m->mutex);
-	for (uint32_t i = 0; i < atomic_load_explicit(&meter->n, memory_order_relaxed); i++) {
-		const struct bucket *b = meter->buckets[i];
-
-		caps[i] = (struct tp_session_cap){.id = b->id,
-			.bits_per_s = (uint64_t)b->bits_per_s,
-			.burst_bits = (uint64_t)b->burst_bits,
-			.flags = ds_list_is_empty(&b->watched) ? 0 : TP_CAP_WATCHED};
-	}
+	for (uint32_t i = 0; i < atomic_load_explicit(&meter->n, memory_order_relaxed); i++)
+		caps[i] = meter->buckets[i]->cap;
 	pthread_mutex_unlock(&m->mutex);
 }
 

@@ -220,6 +220,25 @@ static void a_bucket_may_be_watched(void **state)
 	meters_destroy(m);
 }
 
+// They pass to the next process: a rate of 0 would end all.
+static void caps_are_shown_as_they_came(void **state)
+{
+	const struct tp_session_cap caps[TP_SESSION_CAPS_MAX] = {
+		{.id = 1, .bits_per_s = UINT64_MAX, .burst_bits = UINT64_MAX},
+		{.id = 2, .bits_per_s = 8 * MBIT, .burst_bits = 1, .flags = TP_CAP_WATCHED}};
+	struct tp_session_cap is[TP_SESSION_CAPS_MAX];
+	struct meters *m = meters_of_test();
+	struct meter *meter = meter_create(m);
+
+	(void)state;
+	assert_non_null(meter);
+	meter_caps_set(meter, caps, START);
+	meter_caps_get(meter, is);
+	assert_memory_equal(is, caps, sizeof(is));
+	meter_unref(meter);
+	meters_destroy(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +249,7 @@ int main(void)
 		cmocka_unit_test(other_caps_hold_at_once),
 		cmocka_unit_test(a_reference_keeps_it),
 		cmocka_unit_test(a_bucket_may_be_watched),
+		cmocka_unit_test(caps_are_shown_as_they_came),
 	};
 
 	return cmocka_run_group_tests_name("edge meter", tests, NULL, NULL);
