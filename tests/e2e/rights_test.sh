@@ -37,13 +37,20 @@ PYTHON
 
 e2e_check "control keeps off the cores of the workers" e2e_wait 120 elsewhere
 e2e_check "the memory of control is locked, or the log says why not" locked
+# named SIGNAL WORDS: control has a line for it. The log's rate leaves some of many lines out: then the
+# signal is sent again.
+named()
+{
+	grep -q " signal_ignored .*$2" "$TP_LAB_DIR/control.log" && return
+	kill -"$1" "$control_pid"
+	return 1
+}
+
 for signal in USR1 USR2 ALRM VTALRM PROF IO STKFLT XCPU XFSZ RTMIN RTMAX PWR; do
 	kill -$signal "$control_pid" "$dataplane_pid" "$edge_pid"
 done
-e2e_check "control has a line for such a signal" \
-	e2e_wait 120 grep -q " signal_ignored .*User defined signal 1" "$TP_LAB_DIR/control.log"
-e2e_check "and one for the last of them" \
-	e2e_wait 120 grep -q " signal_ignored .*Power failure" "$TP_LAB_DIR/control.log"
+e2e_check "control has a line for such a signal" e2e_wait 120 named USR1 "User defined signal 1"
+e2e_check "and one for another" e2e_wait 120 named PWR "Power failure"
 e2e_check "all processes go on" running
 
 # realtime: a worker has a real-time priority and no other thread has, or the log says why not.
