@@ -348,6 +348,18 @@ static void urgent_bytes_stop_nothing(void **state)
 	world_stop(&w);
 }
 
+// The port stays taken: a listener of the relay that got it would be refused for that.
+static void backend_stop_listening(struct backend *b)
+{
+	struct sockaddr_in at;
+	socklen_t len = sizeof(at);
+
+	assert_int_equal(getsockname(b->listening, (struct sockaddr *)&at, &len), 0);
+	close(b->listening);
+	b->listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(b->listening, (const struct sockaddr *)&at, len), 0);
+}
+
 static void backend_that_is_away(void **state)
 {
 	uint8_t bytes[4096];
@@ -358,13 +370,14 @@ static void backend_that_is_away(void **state)
 
 	(void)state;
 	backend_open(&b, "");
-	close(b.listening);
+	backend_stop_listening(&b);
 	w.shared_tls = b.keys;
 	world_start(&w, "");
 	fd = world_connect(w.ports[3]);
 	world_write(fd, bytes, len);
 	world_closed(&w, fd);
 	assert_int_equal(world_closes(&w, SERVE_CLOSE_backend), 1);
+	close(b.listening);
 	world_stop(&w);
 }
 
