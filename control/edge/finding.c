@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// How a process that takes over finds the one before, and what it says where it can't.
+// How a process that takes over finds the one before, and the words for a failure.
 #include "edge.h"
 
 #include <errno.h>

@@ -286,7 +286,7 @@ static void hand_over(struct edge *e)
 	int rc;
 
 	serve_pause(e->serve);
-	// What ended until now has its report from this process.
+	// This process reports those that have ended until now.
 	edge_relay_poll(e->relay, e->now_ns);
 	rc = all_send(e, &to);
 	if (rc == 0) {

@@ -163,7 +163,7 @@ static int record_take(struct edge *e, struct takeover_record *r)
 	}
 }
 
-// Without the answer to TAKEN this process would not know who serves.
+// Without the answer to TAKEN this process would not know whether it serves.
 static int yours_receive(struct edge *e)
 {
 	struct takeover_record r;

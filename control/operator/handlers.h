@@ -79,7 +79,7 @@ int64_t operator_days_left(uint64_t expires_s);
 // have no end, or that stand elsewhere.
 bool operator_credentials_end(
 	const struct turn_realm_conf *realm, uint64_t wall_s, uint64_t *end_s);
-// Appends a warning, with what to do next.
+// Appends a warning; `next`: the remedy.
 void operator_warn(json_t *list, const char *next, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 // The age of a time that the data plane keeps.

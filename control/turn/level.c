@@ -55,7 +55,7 @@ static struct tp_session_cap streams_cap(
 		.flags = flags};
 }
 
-// Without memory for the order the edge keeps to what it has.
+// Without memory for the order the edge's rates stay as they are.
 static void streams_tell(struct turn_server *s, const struct tp_session_cap *cap)
 {
 	(void)turn_outs_add(&s->outs, (struct turn_event){.kind = TURN_OUT_ORDER,

@@ -5,10 +5,10 @@
 
 // Looks that are closer say little.
 #define LOOK_LEAST_NS (20 * TP_NS_PER_MS)
-// Weight of the last look in what a side uses.
+// Weight of the last look in the use of a side.
 #define LAST	      0.5
-// Seconds of the cap: what may be had beyond it before it is a debt, which are the buckets' bursts,
-// and the most that is paid back.
+// Seconds of the cap: the excess that is no debt, which is the buckets' bursts, and the most that
+// is paid back.
 #define DEBT_FREE_S   0.1
 #define DEBT_MOST_S   1.0
 #define REPAY_S	      1.0

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A cap of bandwidth that holds for allocations of both kinds at once. The packet path and the edge
-// have a token bucket each; the rates of both are changed about ten times a second, by what each
-// has used since:
+// have a token bucket each; the rates of both are changed about ten times a second, by the use of
+// each since the last change:
 //
-// - What one side leaves unused is the other's.
+// - The unused part of one side is the other's.
 // - Where both want more than there is, each gets its share by the number of its allocations.
-// - What both together had beyond the cap (while the rates followed a change) is paid back within
-//   about a second.
+// - An excess of both together (while the rates followed a change) is paid back within about a
+//   second.
 //
 // Knows no clock and no socket.
 #pragma once

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #define SPAN_MIN_NS (500 * TP_NS_PER_MS)
-// Parts of a span. The kernel finds out by its ticks, 125 in half a second at 250 Hz, who has the
-// core, and knows exactly how long the worker had it: with a worker that runs half of the time the
-// difference is off by 4 % (one standard deviation) where nobody else is there.
+// Parts of a span. The kernel measures the worker's time exactly, but samples the core's by ticks,
+// 125 in half a second at 250 Hz. With a worker that runs half of the time the difference is off by
+// 4 % (one standard deviation) where nobody else is there.
 #define SHARED_PART 8u
 #define ALONE_PART  16u
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Kills one of two edges while one takes over from the other, at any record of what they exchange.
+"""Kills one of two edges while one takes over from the other, at any record that passes between them.
 
 Both talk through this program, which counts the records and passes them on, descriptors too. A row
 names the victim, the record at which it is killed, and whether that record is lost, cut or passed on.

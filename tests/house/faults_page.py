@@ -109,7 +109,7 @@ def tests_missing(top, tests, cell):
 
 
 def proofs_missing(row, mutants, commits):
-    """What is wrong in the column "seen failing"."""
+    """The mistakes in the column "seen failing"."""
     bad, proofs = [], re.findall(r"`([^`]+)`", row["seen failing"])
     for name in proofs:
         if re.fullmatch(r"[0-9a-f]{7,40}", name):

@@ -144,7 +144,7 @@ static PGresult *result_take(struct postgresql *s, struct source_answer *a)
 	return first;
 }
 
-// Whether the encoding of the database has not what was asked for.
+// Whether the name has characters that the database's encoding lacks.
 static bool is_no_text(const PGresult *result)
 {
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);

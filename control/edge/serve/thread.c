@@ -137,8 +137,8 @@ static void work(struct serve_thread *t)
 	conn_reap(t);
 }
 
-// Lets messages gather where there are many. What the workers have is taken meanwhile: their rings
-// are short.
+// Lets messages gather where there are many. The workers' rings are short, and are emptied
+// meanwhile.
 static void rest(struct serve_thread *t)
 {
 	const struct serve_counters *c = &t->counters;

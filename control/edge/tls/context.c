@@ -166,7 +166,7 @@ static int kind_check(const char *path, struct tls_error *err)
 		       : 0;
 }
 
-// The library's words where they say what is wrong, else `missing`.
+// The library's words where they name the fault, else `missing`.
 static const char *pem_text(const char *missing)
 {
 	int reason = ERR_GET_REASON(ERR_peek_error());

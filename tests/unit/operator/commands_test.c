@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Answers of the operator's commands: what they name is what the relay has.
+// Answers of the operator's commands: they name exactly the parts that the relay has.
 #include "desk.h"
 
 #include <setjmp.h>

@@ -77,7 +77,7 @@ static bool is_attached(void)
 	return bpf_xdp_query_id((int)if_nametoindex("lo"), 0, &id) == 0 && id != 0;
 }
 
-// What the device's end meets.
+// Notes whether the program is attached when the device ends.
 static int end_note(uint16_t port, enum rte_eth_event_type type, void *attached, void *result)
 {
 	(void)port;

@@ -89,7 +89,7 @@ static void asker_reads(struct world *w, struct asker *a, uint8_t *out, int len)
 	assert_int_equal(got, len);
 }
 
-// It goes on reading what it has asked for.
+// Sends a request, which is taken once the client reads the answers that wait.
 static void asker_asks(struct world *w, struct asker *a)
 {
 	uint8_t request[TP_STUN_HEADER_LEN], got[64];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A cap that both kinds of allocations share, at a virtual time: what each side may use, and does.
+// A cap that both kinds of allocations share, at a virtual time: the rate and the use of each side.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #define LOOK_NS (100 * TP_NS_PER_MS)
 #define START	(1000 * TP_NS_PER_S)
 
-// One side: it uses what it wants as far as its bucket has it. The bucket is looked at every
+// One side: it uses as much as it wants and its bucket has. The bucket is looked at every
 // millisecond, and a packet or a read is a lump.
 struct side {
 	double wants; // bits per second
@@ -239,7 +239,7 @@ static void without_streams_packets_have_all(void **state)
 	assert_near((double)r.split.packets.rate / CAP, 0.5);
 	assert_true(turn_split_streams_lost(&r.split));
 	assert_near((double)r.split.packets.rate / CAP, 1);
-	// Nor do they pay for long what both had together: there is no look at which it would end.
+	// Nor do they pay for an excess of both for long: no look would end that.
 	relay_init(&r, 1, 1);
 	r.packets.wants = r.streams.wants = 2 * CAP;
 	r.streams.beyond = 1.3;

@@ -55,7 +55,7 @@ struct io_port {
 	bool started;
 	bool sent;    // AF_XDP: a first frame has left by each queue
 	bool mute;    // it has not: io_port_start failed for that
-	bool cut_off; // AF_XDP: the interface of the sockets is gone, whatever has its number
+	bool cut_off; // AF_XDP: the interface of the sockets is gone; another may have its number
 	uint8_t mac[6];
 	_Atomic uint64_t mac_now; // of the interface, for workers; first byte lowest
 	_Atomic uint16_t mtu;	  // the interface's, up to the MTU that the queues were made for

@@ -32,7 +32,7 @@ struct source_answer {
 	// FAILED: the fault, without a secret. `again`: the same question may succeed soon.
 	char problem[SOURCE_PROBLEM_MAX];
 	bool again;
-	bool answered; // FAILED: the source works, what it has for this name is of no use
+	bool answered; // FAILED: the source works, but its answer about this name is of no use
 };
 
 // One kind of database; the functions of source_open, source_ask, source_keys and source_close.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// How long a thread lets messages gather, so that one read or write takes several. Such a call
-// costs several times what a message costs in it, and the client's side pays for each write, too. A
-// thread with few calls makes them at once. With many a gap between two rounds of them grows in
-// steps, up to GATHER_GAP_MAX_NS; it goes again when the calls are fewer, or when nothing gathers.
+// The gap between two rounds of a thread, in which messages gather so that one read or write takes
+// several. The call itself costs more than the messages in it, and the client's side pays for each
+// write, too. A thread with few calls has no gap. With many calls the gap grows in steps, up to
+// GATHER_GAP_MAX_NS. It shrinks when the calls become fewer, and ends where nothing gathers.
 //
 // No input, output or clock: times are CLOCK_BOOTTIME in ns from the caller, one thread's own.
 #pragma once
@@ -24,7 +24,7 @@ struct gather {
 	uint64_t useless_ns;	   // until then there is no gap
 	uint64_t judged_ns;	   // begin of the period that is being judged
 	struct gather_count count; // at that time
-	uint32_t trial;		   // periods with the longest gap, and what they had
+	uint32_t trial;		   // periods with the longest gap, and their counts
 	struct gather_count tried;
 };
 
