@@ -84,14 +84,21 @@ ended_with()
 	grep "allocation_ended" "$TP_LAB_DIR/control.log" | grep -q "to_peer_octets=$1 "
 }
 
+# A client of a TCP allocation, which gets its orders by descriptor 6.
+client_start()
+{
+	rm -f "$E2E_TMP/go"
+	mkfifo "$E2E_TMP/go"
+	e2e_run a timeout 300 python3 "$E2E_TOP/tests/e2e/tcp_client.py" "$TP_RELAY4" 3478 "$TP_B4" \
+		--peer-netns "$TP_NS_B" --password-file "$TP_PASSWORD_FILE" --part metered \
+		< "$E2E_TMP/go" > "$client" 2>&1 &
+	job=$!
+	exec 6> "$E2E_TMP/go"
+}
+
 e2e_check "the edge has found both processes" e2e_wait 60 edge_runs
 e2e_check "a budget comes by a reload" limits_are
-mkfifo "$E2E_TMP/go"
-e2e_run a timeout 300 python3 "$E2E_TOP/tests/e2e/tcp_client.py" "$TP_RELAY4" 3478 "$TP_B4" \
-	--peer-netns "$TP_NS_B" --password-file "$TP_PASSWORD_FILE" --part metered \
-	< "$E2E_TMP/go" > "$client" 2>&1 &
-job=$!
-exec 6> "$E2E_TMP/go"
+client_start
 e2e_check "4,096,000 bytes pass" bytes 4096000 0
 e2e_check "they are the allocation's" e2e_wait 60 counted_is 4096000
 e2e_check "and the user's" e2e_wait 60 budget_is 4096000
@@ -122,13 +129,7 @@ e2e_check "and in the user's budget" e2e_wait 60 budget_is 1500000
 e2e_check "a cap of the user" limits_are "{user: {bandwidth: 2000}}"
 e2e_stream_open "$E2E_TMP/stream.json" --peer "$TP_B4" --rate 500 --size 500 ||
 	{ e2e_not_ok "the call runs"; exit 1; }
-rm "$E2E_TMP/go"
-mkfifo "$E2E_TMP/go"
-e2e_run a timeout 300 python3 "$E2E_TOP/tests/e2e/tcp_client.py" "$TP_RELAY4" 3478 "$TP_B4" \
-	--peer-netns "$TP_NS_B" --password-file "$TP_PASSWORD_FILE" --part metered \
-	< "$E2E_TMP/go" > "$client" 2>&1 &
-job=$!
-exec 6> "$E2E_TMP/go"
+client_start
 e2e_check "first bytes" bytes 1024 0
 e2e_check "no more than the cap passes" rate_is 0 2000 sleep 4
 # More than a half, which a fixed division would leave; a busy machine relays less for a while.

@@ -368,8 +368,8 @@ def killed(c, args):
             other.ask("hear", 1) == "end")
 
 
-def moved(c, args):
-    """The edge is taken over before each line of the caller."""
+def joined(args):
+    """A peer, the client of an allocation, and the data connection that joins both."""
     peer, control = Peer(args), Client(args)
     control.allocate()
     peer.begin("accept")
@@ -377,6 +377,12 @@ def moved(c, args):
     peer.end()
     data = Client(args)
     data.bind(number)
+    return peer, control, data
+
+
+def moved(c, args):
+    """The edge is taken over before each line of the caller."""
+    peer, control, data = joined(args)
     print("ready", flush=True)
     n = 0
     for _ in iter(sys.stdin.readline, ""):
@@ -394,13 +400,7 @@ def moved(c, args):
 
 def metered(c, args):
     """Bytes that the caller finds in counters, at the rate that the caller sets."""
-    peer, control = Peer(args), Client(args)
-    control.allocate()
-    peer.begin("accept")
-    number = control.connect(args.peer, peer.port)
-    peer.end()
-    data = Client(args)
-    data.bind(number)
+    peer, control, data = joined(args)
     for line in iter(sys.stdin.readline, ""):
         size, least_s = int(line.split()[0]), float(line.split()[1])
         began = time.monotonic()
