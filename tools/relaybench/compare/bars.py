@@ -97,6 +97,12 @@ def floor_seen(rounds):
     return "rate", spread.ratio(rounds, TURNPIKE, TESTPMD, "highest")
 
 
+def above(rounds):
+    """The median delay beyond that of kernel forwarding, in µs."""
+    return spread.of([(r[TURNPIKE]["p50"] - r[KERNEL]["p50"]) / 1e3
+                      for r in spread.kept(rounds, TURNPIKE, KERNEL)])
+
+
 def of_lab(parts):
     what, seen = floor_seen(parts.get("floor", []))
     delays = parts.get("delay", [])
@@ -107,10 +113,13 @@ def of_lab(parts):
         out.append(Bar("rate under 0.1 %% loss to coturn's, %s allocations" % "{:,}".format(n),
                        least=least).see(spread.ratio(parts.get("rate %d" % n, []), TURNPIKE,
                                                      COTURN, "highest")))
-    above = spread.of([(r[TURNPIKE]["p50"] - r[KERNEL]["p50"]) / 1e3
-                       for r in spread.kept(delays, TURNPIKE, KERNEL)])
+    silences = parts.get("silence", [])
     return out + [
-        Bar("delay above kernel forwarding, p50", most=10, unit=" µs", digits=1).see(above),
+        Bar("delay above kernel forwarding, p50", most=10, unit=" µs", digits=1).see(above(delays)),
+        Bar("first packet after a second of silence, above kernel forwarding", most=100, unit=" µs",
+            digits=1).see(above(silences)),
+        Bar("a core's time that the data plane takes without traffic", most=1, unit=" %").see(
+            spread.of([100 * r[TURNPIKE]["idle"] for r in spread.kept(silences, TURNPIKE, TURNPIKE)])),
         Bar("delay to coturn's, p99", most=0.6).see(
             spread.ratio(delays, TURNPIKE, COTURN, "p99")),
         Bar("a data channel's rate to that through coturn", least=1.0).see(

@@ -19,14 +19,14 @@ import streams
 from host import Failure, Lab, Lock, many_files, run, say, spin
 from load import Load
 from measure import (DELAY_RATE, LARGE, datachannel_cell, delay_cell, floor_cell, large_cell,
-                     rate_cell)
+                     rate_cell, silence_cell)
 from servers import (CORE, COTURN, KERNEL, REPLAY, TESTPMD, TURNPIKE, Coturn, Kernel, Replay, Testpmd,
                      Turnpike, coturn_settings)
 
 FLOOR_FLOWS = 1000
 LAB_PARTS = ("rate", "large", "floor", "delay")
-# By name alone: the one has a table of its own, the other needs aiortc.
-STREAMS, DATACHANNEL = "streams", "datachannel"
+# By name alone: the first has a table of its own, the second needs aiortc, the third takes long.
+STREAMS, DATACHANNEL, SILENCE = "streams", "datachannel", "silence"
 
 
 def arguments():
@@ -39,7 +39,7 @@ def arguments():
     p.add_argument("--seconds", type=float, default=2, help="of each interval of traffic (2)")
     p.add_argument("--allocations", default="1,100,1000,5000", help="numbers of them")
     p.add_argument("--quick", action="store_true", help="3 rounds, intervals of 0.6 s, and less of the rest")
-    p.add_argument("--only", choices=[*LAB_PARTS, STREAMS, DATACHANNEL, *alone.PARTS], action="append",
+    p.add_argument("--only", choices=[*LAB_PARTS, STREAMS, DATACHANNEL, SILENCE, *alone.PARTS], action="append",
                    help="parts of it; may be repeated")
     p.add_argument("--streams", action="append", choices=[name for name, *_ in streams.MEASURES],
                    help="with --only streams: parts of it; may be repeated")
@@ -146,6 +146,10 @@ def measure_all(context, a):
         if "delay" in wanted:
             parts.setdefault("delay", []).append({
                 name: cell(context, name, "round %d, delay" % (number + 1), delay_cell)
+                for name in turn_about([TURNPIKE, COTURN, KERNEL], number)})
+        if SILENCE in wanted:
+            parts.setdefault(SILENCE, []).append({
+                name: cell(context, name, "round %d, silence" % (number + 1), silence_cell)
                 for name in turn_about([TURNPIKE, COTURN, KERNEL], number)})
         if DATACHANNEL in wanted:
             parts.setdefault(DATACHANNEL, []).append({

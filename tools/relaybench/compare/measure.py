@@ -3,12 +3,15 @@
 
 import os
 import subprocess
+import time
 
-from host import Failure
+from host import Failure, cpu_ns
 from load import Load, highest_rate
 from servers import TESTPMD
 
 DELAY_RATE = 10000
+SILENCE_S = 10  # without a packet
+FIRST_S = 25  # with one packet a second
 LARGE = 1200
 DELAY_ALLOCATIONS = 100
 CHANNEL_OCTETS = 20000000
@@ -76,6 +79,22 @@ def delay_cell(context, server):
     delay = interval["up"]["delay_ns"]
     return {"p50": delay["p50"], "p99": delay["p99"], "p99_9": delay["p99_9"],
             "least": delay["least"], "slots": delay["slots"], "lost": interval["up"]["lost"]}
+
+
+def silence_cell(context, server):
+    """The CPU time of the packet path without traffic, and the delay of packets that come after a
+    second without any. The generator polls."""
+    with Load(context.relaybench, context.lab, server, 1) as load:
+        load.interval(rate=1, seconds=2)
+        part = None
+        pid = server.packet_path()
+        if pid is not None:
+            before = cpu_ns(pid)
+            time.sleep(SILENCE_S)
+            part = (cpu_ns(pid) - before) / (SILENCE_S * 1e9)
+        interval = load.interval(rate=1, seconds=FIRST_S)
+    delay = interval["up"]["delay_ns"]
+    return {"idle": part, "p50": delay["p50"], "most": delay["p99_9"], "lost": interval["up"]["lost"]}
 
 
 def datachannel_cell(context, server):

@@ -34,6 +34,10 @@ class Server:
     def memory(self):
         return None
 
+    def packet_path(self):
+        """The process that forwards; None: the kernel."""
+        return None
+
 
 class Turnpike(Server):
     def __init__(self, lab, build, tsc_hz):
@@ -65,6 +69,9 @@ class Turnpike(Server):
     def cpu(self):
         cycles = sum(w["busy_cycles"] for w in self.ask("worker", "show"))
         return cycles / self.tsc_hz * 1e9 + cpu_ns(self.control)
+
+    def packet_path(self):
+        return self.dataplane
 
     def memory(self):
         status = self.ask("status")
@@ -129,6 +136,9 @@ class Coturn(Server):
 
     def cpu(self):
         return cpu_ns(self.process.pid)
+
+    def packet_path(self):
+        return self.process.pid
 
     def memory(self):
         return {"resident": resident_octets(self.process.pid)}
