@@ -47,6 +47,8 @@ static inline unsigned turn_refuse(
 
 // auth.c: RFC 8489 9.2.4 and the nonce.
 unsigned turn_auth_check(struct turn_request *r);
+// auth.c: whether the key signs the request; it is the request's key then.
+bool turn_key_verifies(struct turn_request *r, const struct turn_key *key);
 // dispatch.c: goes on with a request that has its answer, at the point after the look-up.
 void turn_request_resume(struct turn_server *s, uint64_t now_ns, struct turn_pending_request *p);
 // peer.c: whether the policy lets a client send to this peer. Makes `peer` the address under which
