@@ -335,8 +335,7 @@ uint64_t pass_bytes(const struct conn *c);
 void pass_late(struct conn *c);
 void pass_end(struct conn *c);
 
-// ---- bridge.c: the end of TLS alone
-// --------------------------------------------------------------
+// ---- bridge.c: the end of TLS alone -------------------------------------------------------------
 
 // Goes on as such: the messages are the next process's, at the other end of `fd`, which is taken
 // over.
@@ -357,8 +356,7 @@ bool passage_take(struct conn *c, const struct takeover_connection *f, int fd);
 // Begins to serve it. False: no memory.
 bool passage_begin(struct conn *c);
 
-// ---- splice.c: bytes from socket to socket in the kernel
-// -----------------------------------------
+// ---- splice.c: bytes from socket to socket in the kernel ----------------------------------------
 
 struct splice {
 	int pipe[2];
