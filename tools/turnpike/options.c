@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "options.h"
 
-#include <getopt.h>
 #include <stdio.h>
 
-#include "supervisor.h"
+#include <proc/options.h>
 
 static const char help[] =
 	"usage: turnpike [--config FILE | --interface NAME] [OPTION...]\n\n"
@@ -46,8 +45,10 @@ static bool argument_add(const char *list[OPTIONS_ARGUMENTS_MAX], const char *ar
 	return false;
 }
 
-static bool option_take(struct options *o, int c)
+static bool option_take(void *ctx, int c)
 {
+	struct options *o = ctx;
+
 	switch (c) {
 	case 'c':
 		o->config = optarg;
@@ -93,27 +94,16 @@ bool options_read(struct options *o, int argc, char **argv, int *status)
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
 	};
-	int c;
+	static const struct proc_program program = {.name = "turnpike",
+		.help = help,
+		.version = "turnpike " TURNPIKE_VERSION "\n",
+		.shorts = "",
+		.longs = longs,
+		.take = option_take};
 
 	*o = (struct options){0};
-	*status = SUPERVISOR_EXIT_USAGE;
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		if (c == 'h' || c == 'V') {
-			if (c == 'h')
-				fputs(help, stdout);
-			else
-				puts("turnpike " TURNPIKE_VERSION);
-			*status = 0;
-			return false;
-		}
-		if (!option_take(o, c))
-			return false;
-	}
-	if (optind < argc) {
-		fprintf(stderr, "turnpike: unexpected argument '%s'; turnpike --help\n",
-			argv[optind]);
+	if (!proc_options_read(&program, o, argc, argv, status))
 		return false;
-	}
 	if (o->config != NULL && o->interface != NULL) {
 		fprintf(stderr, "turnpike: give --config or --interface, not both\n");
 		return false;
