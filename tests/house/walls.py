@@ -51,14 +51,15 @@ WALLS = {
     "control/edge/takeover": "lib/fdpass",
     "control/edge/tls": "",
     "control/edge/meter": "lib/ds",
-    "control/edge/relay": "lib/ds control/edge/meter",
+    "control/edge/tcp": "",
+    "control/edge/relay": "lib/ds control/edge/meter control/edge/tcp",
     "control/edge/dtls": "control/edge/tls",
     "control/edge":
         "lib/* control/ctl control/edge/serve control/edge/link control/edge/relay "
         "control/edge/meter control/edge/takeover control/edge/tls",
     "control/edge/serve":
         "lib/* control/edge/wire control/edge/bounds control/edge/tls control/edge/dtls "
-        "control/edge/link control/edge/meter control/edge/takeover",
+        "control/edge/link control/edge/meter control/edge/takeover control/edge/tcp",
     "tools/relayctl": "lib/*",
     "tools/options": "",
     "tools/turnclient": "",

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #define ACCEPTS 32u // of one listener in a turn
@@ -141,25 +140,6 @@ void listener_peer_ended(struct edge_relay *r, struct listener *l)
 		relay_due(r, &l->source);
 }
 
-// Without a free descriptor the peer would wait in the kernel, and its event come again at once:
-// the spare one takes it, and with it the connection ends.
-static void accept_failed(struct edge_relay *r, struct listener *l, int error)
-{
-	struct tp_addr from;
-	int fd;
-
-	if ((error != -EMFILE && error != -ENFILE) || r->spare_fd < 0)
-		return;
-	close(r->spare_fd);
-	fd = socket_accept(l->source.fd, &from);
-	if (fd >= 0) {
-		close(fd);
-		r->counters.accepted++;
-		r->counters.accepted_full++;
-	}
-	r->spare_fd = eventfd(0, EFD_CLOEXEC);
-}
-
 void listener_event(struct edge_relay *r, struct listener *l)
 {
 	for (unsigned i = 0; i < ACCEPTS; i++) {
@@ -167,12 +147,13 @@ void listener_event(struct edge_relay *r, struct listener *l)
 		int fd = socket_accept(l->source.fd, &from);
 
 		if (fd < 0) {
-			accept_failed(r, l, fd);
+			if (tcp_spare_refuse(&r->spare, l->source.fd, fd, &from)) {
+				r->counters.accepted++;
+				r->counters.accepted_full++;
+			}
 			return;
 		}
-		// There was no descriptor for a new one, and now there is.
-		if (r->spare_fd < 0)
-			r->spare_fd = eventfd(0, EFD_CLOEXEC);
+		tcp_spare_refill(&r->spare);
 		peer_accept(r, l, fd, &from);
 	}
 }

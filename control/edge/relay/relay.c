@@ -75,8 +75,7 @@ static int parts_init(struct edge_relay *r)
 		return -ENOMEM;
 	r->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	r->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	r->spare_fd = eventfd(0, EFD_CLOEXEC);
-	if (r->epoll_fd < 0 || r->ended_fd < 0 || r->spare_fd < 0 ||
+	if (r->epoll_fd < 0 || r->ended_fd < 0 || tcp_spare_open(&r->spare) != 0 ||
 		epoll_ctl(r->epoll_fd, EPOLL_CTL_ADD, r->ended_fd, &e) < 0)
 		return -errno;
 	return -pthread_mutex_init(&r->mutex, NULL);
@@ -105,7 +104,7 @@ struct edge_relay *edge_relay_create(const struct edge_relay_settings *s)
 	if (r == NULL)
 		return NULL;
 	r->settings = *s;
-	r->epoll_fd = r->ended_fd = r->spare_fd = -1;
+	r->epoll_fd = r->ended_fd = r->spare.fd = -1;
 	ds_list_init(&r->all);
 	ds_list_init(&r->ending);
 	ds_list_init(&r->due);
@@ -176,8 +175,7 @@ void edge_relay_destroy(struct edge_relay *r)
 	free(r->addresses);
 	if (r->ended_fd >= 0)
 		close(r->ended_fd);
-	if (r->spare_fd >= 0)
-		close(r->spare_fd);
+	tcp_spare_close(&r->spare);
 	if (r->epoll_fd >= 0)
 		close(r->epoll_fd);
 	free(r);

@@ -8,6 +8,7 @@
 
 #include <ds/list.h>
 #include <ds/map.h>
+#include <tcp/spare.h>
 
 // The first key of this process; those of control are below.
 #define KEY_FIRST (UINT64_C(1) << 32)
@@ -58,8 +59,8 @@ struct edge_relay {
 	struct tp_addr *addresses; // of the settings
 	int epoll_fd;
 	int ended_fd;
-	int spare_fd;	       // given up for a peer that is to be refused; -1: none
-	pthread_mutex_t mutex; // of `ended`
+	struct tcp_spare spare; // given up for a peer that is to be refused
+	pthread_mutex_t mutex;	// of `ended`
 	struct ended *ended;
 	uint64_t now_ns;
 	uint64_t metered_ns; // the last look at all meters

@@ -12,6 +12,7 @@
 #include <meter/meter.h>
 #include <serve/serve.h>
 #include <takeover/form.h>
+#include <tcp/spare.h>
 #include <wire/first.h>
 #include <wire/hello.h>
 #include <wire/upgrade.h>
@@ -148,7 +149,7 @@ struct serve_thread {
 	struct ds_list binding; // until their ConnectionBind is answered
 	struct ds_list joined;	// with peers, both ends open: without a limit of time
 	struct ds_list idle;	// the others
-	int spare_fd;		// given up for one that is to be refused; -1: none
+	struct tcp_spare spare; // given up for one that is to be refused
 	int mail_fd;
 	pthread_mutex_t mail_lock;
 	int pipes[SERVE_PIPES][2]; // empty
@@ -215,7 +216,6 @@ struct tls_context *listen_context_load(struct serve *s, const struct conf *conf
 	const struct conf_listener *l, enum tls_kind kind, struct tls_error *err);
 // New contexts for all ports, or none. 0 or -1.
 int listen_contexts_load(struct serve *s, const struct conf *conf, struct tls_error *err);
-socklen_t listen_sockaddr(const struct tp_addr *a, struct sockaddr_storage *out);
 // Takes new connections of a port.
 void listen_accept(struct serve_thread *t, struct serve_port *p);
 

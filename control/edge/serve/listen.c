@@ -3,15 +3,13 @@
 #include "internal.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <log/log.h>
+#include <tcp/socket.h>
 #include <text/addr.h>
 
 // ---- ports --------------------------------------------------------------------------------------
@@ -65,59 +63,15 @@ int listen_ports_make(struct serve *s, const struct conf *conf)
 
 // ---- sockets -----------------------------------------------------------------------------------
 
-socklen_t listen_sockaddr(const struct tp_addr *a, struct sockaddr_storage *out)
-{
-	struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = a->port_be};
-	struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = a->port_be};
-
-	memset(out, 0, sizeof(*out));
-	if (a->family == TP_FAMILY_IPV6) {
-		memcpy(&six.sin6_addr, a->ip, 16);
-		memcpy(out, &six, sizeof(six));
-		return sizeof(six);
-	}
-	memcpy(&four.sin_addr, a->ip, 4);
-	memcpy(out, &four, sizeof(four));
-	return sizeof(four);
-}
-
-static bool sockaddr_read(const struct sockaddr_storage *in, struct tp_addr *out)
-{
-	struct sockaddr_in6 six;
-	struct sockaddr_in four;
-
-	if (in->ss_family == AF_INET6) {
-		memcpy(&six, in, sizeof(six));
-		*out = tp_addr_ipv6(six.sin6_addr.s6_addr, tp_ntohs(six.sin6_port));
-		return true;
-	}
-	memcpy(&four, in, sizeof(four));
-	*out = tp_addr_ipv4(tp_load_be32(&four.sin_addr), tp_ntohs(four.sin_port));
-	return in->ss_family == AF_INET;
-}
-
 static int socket_open(const struct tp_addr *a)
 {
-	static const int on = 1;
-	struct sockaddr_storage at;
-	socklen_t len = listen_sockaddr(a, &at);
-	int fd = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int rc;
+	int fd = tcp_bind(a, true), rc;
 
-	if (fd < 0)
-		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0 ||
-		(at.ss_family == AF_INET6 &&
-			setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
-		// The address may come to its interface later.
-		setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on)) < 0 ||
-		bind(fd, (struct sockaddr *)&at, len) < 0 || listen(fd, SERVE_BACKLOG) < 0) {
-		rc = -errno;
-		close(fd);
-		return rc;
-	}
-	return fd;
+	if (fd < 0 || listen(fd, SERVE_BACKLOG) == 0)
+		return fd;
+	rc = -errno;
+	close(fd);
+	return rc;
 }
 
 static const char *socket_remedy(int rc)
@@ -316,49 +270,30 @@ static void refused(const struct serve_port *p, const struct tp_addr *from, cons
 			log_str("reason", reason)));
 }
 
-// Without a free descriptor the connection would wait in the kernel, and its event come again at
-// once: the spare one takes it, and with it the connection ends.
-static void accept_failed(struct serve_thread *t, struct serve_port *p, int error)
+static void accept_failed(struct serve_thread *t, struct serve_port *p, int rc)
 {
-	struct sockaddr_storage at;
-	socklen_t len = sizeof(at);
 	struct tp_addr from;
-	int fd;
 
-	SERVE_COUNT(t, accept_failed, 1);
-	if ((error != EMFILE && error != ENFILE) || t->spare_fd < 0)
+	if (rc == -EAGAIN || rc == -ECONNABORTED || rc == -EINTR)
 		return;
-	close(t->spare_fd);
-	fd = accept4(p->fds[t->number], (struct sockaddr *)&at, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd >= 0) {
-		if (sockaddr_read(&at, &from))
-			refused(p, &from, "files");
-		close(fd);
-	}
-	t->spare_fd = eventfd(0, EFD_CLOEXEC);
+	SERVE_COUNT(t, accept_failed, 1);
+	if (tcp_spare_refuse(&t->spare, p->fds[t->number], rc, &from))
+		refused(p, &from, "files");
 }
 
 void listen_accept(struct serve_thread *t, struct serve_port *p)
 {
 	for (unsigned i = 0; i < SERVE_ACCEPTS && p->fds[t->number] >= 0; i++) {
-		struct sockaddr_storage at;
-		socklen_t len = sizeof(at);
 		struct tp_addr from;
-		int fd = accept4(p->fds[t->number], (struct sockaddr *)&at, &len,
-			SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd = tcp_accept(p->fds[t->number], &from);
 
 		if (fd < 0) {
-			if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
-				accept_failed(t, p, errno);
+			accept_failed(t, p, fd);
 			return;
 		}
 		SERVE_COUNT(t, accepted, 1);
-		// There was no descriptor for a new one, and now there is.
-		if (t->spare_fd < 0)
-			t->spare_fd = eventfd(0, EFD_CLOEXEC);
-		if (!sockaddr_read(&at, &from)) {
-			close(fd);
-		} else if (p->proxied != NULL && !is_proxy(p->proxied, &from)) {
+		tcp_spare_refill(&t->spare);
+		if (p->proxied != NULL && !is_proxy(p->proxied, &from)) {
 			SERVE_COUNT(t, refused_proxy, 1);
 			refused(p, &from, "proxy");
 			close(fd);

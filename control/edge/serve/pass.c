@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <log/log.h>
+#include <tcp/socket.h>
 #include <wire/proxy.h>
 
 // ---- both ways ----------------------------------------------------------------------------------
@@ -132,7 +133,7 @@ static bool backend_connect(struct pass *p)
 {
 	static const int on = 1;
 	struct sockaddr_storage at;
-	socklen_t len = listen_sockaddr(&p->backend, &at);
+	socklen_t len = tcp_sockaddr(&p->backend, &at);
 
 	p->fd = socket(at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (p->fd < 0)

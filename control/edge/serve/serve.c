@@ -65,7 +65,7 @@ static struct serve_thread *thread_create(struct serve *s, unsigned number)
 	t->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	t->associations = associations_create(t);
 	t->mail_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	t->spare_fd = eventfd(0, EFD_CLOEXEC);
+	(void)tcp_spare_open(&t->spare);
 	pthread_mutex_init(&t->mail_lock, NULL);
 	return t;
 }
@@ -82,8 +82,7 @@ static void thread_destroy(struct serve_thread *t)
 	splice_fini(t);
 	if (t->mail_fd >= 0)
 		close(t->mail_fd);
-	if (t->spare_fd >= 0)
-		close(t->spare_fd);
+	tcp_spare_close(&t->spare);
 	pthread_mutex_destroy(&t->mail_lock);
 	free(t);
 }

@@ -98,12 +98,11 @@ static void no_descriptor_refuses(void **state)
 	world_take(&w, &m);
 	close(fd);
 	// Without a spare one at that time, the next connection brings one back.
-	close(w.serve->threads[0]->spare_fd);
-	w.serve->threads[0]->spare_fd = -1;
+	tcp_spare_close(&w.serve->threads[0]->spare);
 	fd = world_connect(w.ports[0]);
 	world_write(fd, bytes, world_request(bytes, 1));
 	world_take(&w, &m);
-	assert_true(w.serve->threads[0]->spare_fd >= 0);
+	assert_true(w.serve->threads[0]->spare.fd >= 0);
 	close(fd);
 	world_stop(&w);
 }
