@@ -26,6 +26,7 @@ static size_t on_data(char *data, size_t size, size_t n, void *ctx)
 	struct http *s = ctx;
 
 	if (size * n > sizeof(s->answer) - s->len) {
+		// The rest would say no more: the connection ends here.
 		s->too_long = true;
 		return 0;
 	}
@@ -147,10 +148,11 @@ static void answer_read(struct http *s, struct source_answer *a)
 	explicit_bzero(s->answer, s->len);
 }
 
-// Of a server that takes questions, but not this one.
+// Of a server that takes questions, but not this one. 403 is also the answer of a firewall of
+// requests, to a name that looks like SQL for example.
 static bool is_of_name(long code)
 {
-	return code == 400 || code == 413 || code == 422;
+	return code == 400 || code == 403 || code == 413 || code == 422;
 }
 
 static void code_fail(struct source_answer *a, long code)
@@ -182,13 +184,15 @@ static void http_ask(struct source *base, const struct source_question *q, struc
 	rc = curl_easy_perform(s->c);
 	free(question);
 	curl_easy_getinfo(s->c, CURLINFO_RESPONSE_CODE, &code);
-	if (rc != CURLE_OK)
-		source_fail(a, !s->too_long, "%s",
-			s->too_long ? "the answer is too long" : curl_easy_strerror(rc));
+	// The page beside any other code than 200 has no use, however long it is.
+	if (rc != CURLE_OK && !s->too_long)
+		source_fail(a, true, "%s", curl_easy_strerror(rc));
 	else if (code == 404)
 		a->status = TP_LOOKUP_UNKNOWN;
 	else if (code != 200)
 		code_fail(a, code);
+	else if (s->too_long)
+		source_fail_name(a, "the answer is too long");
 	else
 		answer_read(s, a);
 }

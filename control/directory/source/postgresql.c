@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <libpq-fe.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <proc/clock.h>
@@ -145,25 +146,47 @@ static PGresult *result_take(struct postgresql *s, struct source_answer *a)
 }
 
 // Whether the name has characters that the database's encoding lacks.
-static bool is_no_text(const PGresult *result)
+static bool is_no_text(const char *state)
 {
-	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-
-	return state != NULL && (strcmp(state, "22021") == 0 || strcmp(state, "22P05") == 0);
+	return strcmp(state, "22021") == 0 || strcmp(state, "22P05") == 0;
 }
 
-// The rows of a query; NULL: the answer says why. Nobody has a name that the database can't hold.
+// A fault of the data, not of the database: class 22 of the SQL standard. Its message may quote the
+// data.
+static bool is_of_data(const char *state)
+{
+	return strncmp(state, "22", 2) == 0;
+}
+
+static void data_fail(struct source_answer *a, const struct source_question *q, const char *state)
+{
+	char text[48];
+
+	snprintf(text, sizeof(text), "a fault of the data: SQLSTATE %s", state);
+	if (q->name_len > 0)
+		source_fail_name(a, text);
+	else
+		source_fail(a, true, "%s", text);
+}
+
+// The rows of a query; NULL: the answer says why. Nobody has a name that the database can't hold,
+// and a row that a view stumbles over is that user's alone.
 static PGresult *rows_read(struct postgresql *s, const struct source_question *q, const char *text,
 	struct source_answer *a)
 {
 	PGresult *result = query_send(s, q, text, a) ? result_take(s, a) : NULL;
+	const char *state;
 
 	if (result == NULL || PQresultStatus(result) == PGRES_TUPLES_OK)
 		return result;
-	source_fail(a, true, "%.*s", (int)strcspn(PQresultErrorMessage(result), "\n"),
-		PQresultErrorMessage(result));
-	if (q->name_len > 0 && is_no_text(result))
+	state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	if (q->name_len > 0 && state != NULL && is_no_text(state))
 		a->status = TP_LOOKUP_UNKNOWN;
+	else if (state != NULL && is_of_data(state))
+		data_fail(a, q, state);
+	else
+		source_fail(a, true, "%.*s", (int)strcspn(PQresultErrorMessage(result), "\n"),
+			PQresultErrorMessage(result));
 	PQclear(result);
 	return NULL;
 }

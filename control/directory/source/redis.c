@@ -130,6 +130,13 @@ static void reply_fail(struct source_answer *a, const char *step, const redisRep
 	source_fail(a, true, "%s: %.*s", step, (int)strcspn(text, " "), text);
 }
 
+// A key that has another type of value than the command's: a fault of that key alone.
+static bool is_of_key(const redisReply *reply)
+{
+	return reply != NULL && reply->type == REDIS_REPLY_ERROR &&
+	       strncmp(reply->str, "WRONGTYPE ", 10) == 0;
+}
+
 static void redis_ask(struct source *base, const struct source_question *q, struct source_answer *a)
 {
 	struct redis *s = (struct redis *)base;
@@ -147,6 +154,8 @@ static void redis_ask(struct source *base, const struct source_question *q, stru
 		a->status = TP_LOOKUP_UNKNOWN;
 	else if (reply->type == REDIS_REPLY_STRING)
 		source_found_hex(a, reply->str, reply->len);
+	else if (is_of_key(reply))
+		source_fail_name(a, "a user's key in it is no string");
 	else
 		reply_fail(a, "GET", reply);
 	if (reply->str != NULL)
@@ -217,6 +226,11 @@ static bool token_key_read(struct redis *s, const struct source_question *q,
 	redisReply *hash = redisCommand(s->c, "HGETALL %b", name.s, name.len);
 	struct source_text realm;
 
+	if (is_of_key(hash)) {
+		keys->skipped++;
+		freeReplyObject(hash);
+		return true;
+	}
 	hash = array_take(s, hash, "HGETALL", a);
 	if (hash == NULL)
 		return false;

@@ -22,6 +22,8 @@ REALM = "users.example"
 KEY = "5a12a5b8b0c3a29a8b6e13f4cc1e72d1"
 USERS = {"alice": KEY, "sha": bytes(range(32)).hex(), "o'neil": KEY, "broken": "no key"}
 PASSWORD = "hunter2"
+# Longer than an answer may be.
+PAGE = b"<!DOCTYPE html>" + b" " * (1 << 20)
 # As KEYS_SQL of users.h.
 OTHER = "another.example"
 SECRETS = [(REALM, "north o'wind"), (REALM, "south"), (REALM, ""), (OTHER, "foreign")]
@@ -104,6 +106,15 @@ class Redis:
             self.cli("HMSET", f"turn/oauth/kid/{kid}", "ikm_key", key, "as_rs_alg", algorithm,
                      "timestamp", str(timestamp), "lifetime", str(lifetime), "realm", realm)
 
+    def lie(self):
+        """Of one user, and of one key."""
+        self.cli("DEL", f"turn/realm/{REALM}/user/alice/key", "turn/oauth/kid/no key")
+        self.cli("RPUSH", f"turn/realm/{REALM}/user/alice/key", KEY)
+        self.cli("RPUSH", "turn/oauth/kid/a list", "AQIDBA==")
+
+    def repent(self):
+        self.cli("SET", f"turn/realm/{REALM}/user/alice/key", KEY)
+
     def pids(self):
         return [self.p.pid]
 
@@ -181,6 +192,15 @@ class Postgresql:
                              "primary key (kid));"
                              f"INSERT INTO oauth_key VALUES {sql_values(TOKEN_KEYS)};")
         self.made = True
+
+    def lie(self):
+        """A view that fails at one user."""
+        self.sql("turn", "ALTER TABLE turnusers_lt RENAME TO users; CREATE VIEW turnusers_lt AS "
+                         "SELECT realm, name, CASE WHEN name = 'alice' THEN name::int::text "
+                         "ELSE hmackey::text END AS hmackey FROM users;")
+
+    def repent(self):
+        self.sql("turn", "DROP VIEW turnusers_lt; ALTER TABLE users RENAME TO turnusers_lt;")
 
     def pids(self):
         children = run("pgrep", "-P", str(self.p.pid)).stdout.split()
@@ -301,6 +321,11 @@ def database_check(program, kind, server):
     ask = Ask(program, kind, server.value)
     ask.expect("users")
     ask.comes_to("keys")
+    server.lie()
+    ask.expect("refused")
+    ask.expect("keys")
+    server.repent()
+    ask.expect("users")
     silence(server, True)
     ask.expect("down")
     silence(server, False)
@@ -328,14 +353,16 @@ def http_check(program, kind, server):
     ask.expect("down")
     server.silent.clear()
     ask.expect("users")
-    for bad in ((500, b""), (302, b""), (403, b""), (429, b""), (200, b" " * 5000)):
+    for bad in ((500, b""), (302, b""), (401, PAGE), (429, b""), (503, PAGE)):
         server.bad = bad
         ask.expect("down")
     # The fault of one name.
-    for bad in ((400, b""), (413, b""), (422, b""), (200, b"{}"), (200, b'{"key": 5}'),
-                (200, b"[" * 3000), (200, b'{"key": "' + KEY[:-1].encode() + b'"}')):
+    for bad in ((400, b""), (403, PAGE), (413, b""), (422, PAGE), (200, b"{}"),
+                (200, b'{"key": 5}'), (200, b"[" * 3000), (200, PAGE), (200, b'{"key": "' + KEY[:-1].encode() + b'"}')):
         server.bad = bad
         ask.expect("refused")
+    server.bad = 404, PAGE
+    ask.expect("unknown")
     server.bad = None
     ask.expect("users")
     server.stop()
