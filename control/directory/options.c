@@ -24,57 +24,24 @@ static const char help[] =
 	"exit codes: 0 stopped, or nothing is wrong; 1 failed, the log says why; 2 usage;\n"
 	"3 the configuration has mistakes; 4 the instance has a directory already\n";
 
-static bool option_take(void *ctx, int c)
-{
-	struct directory_options *o = ctx;
-
-	switch (c) {
-	case 'k':
-		o->check = true;
-		o->config = optarg;
-		return true;
-	case 'c':
-		o->config = optarg;
-		return true;
-	case 'n':
-		o->instance = optarg;
-		return true;
-	case 'u':
-		o->user = optarg;
-		return true;
-	case 'R':
-		o->allow_root = true;
-		return true;
-	case 's':
-		o->no_sandbox = true;
-		return true;
-	default:
-		return false;
-	}
-}
-
 bool directory_options_parse(struct directory_options *o, int argc, char **argv, int *status)
 {
-	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"instance", required_argument, NULL, 'n'},
-		{"user", required_argument, NULL, 'u'},
-		{"allow-root", no_argument, NULL, 'R'},
-		{"check", required_argument, NULL, 'k'},
-		{"no-sandbox", no_argument, NULL, 's'},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
-		{NULL, 0, NULL, 0},
+	const struct proc_option table[] = {
+		{"config", .text = &o->config},
+		{"instance", .text = &o->instance},
+		{"user", .text = &o->user},
+		{"allow-root", .flag = &o->allow_root},
+		{"check", .text = &o->config, .flag = &o->check},
+		{"no-sandbox", .flag = &o->no_sandbox},
 	};
-	static const struct proc_program program = {.name = "turnpike-directory",
+	const struct proc_program program = {.name = "turnpike-directory",
 		.help = help,
 		.version = "turnpike-directory " TURNPIKE_VERSION "\n",
-		.shorts = "",
-		.longs = longs,
-		.take = option_take};
+		.options = table,
+		.n_options = TP_ARRAY_LEN(table)};
 
 	*o = (struct directory_options){0};
-	if (!proc_options_read(&program, o, argc, argv, status))
+	if (!proc_options_read(&program, argc, argv, status))
 		return false;
 	if (o->config == NULL) {
 		fputs("turnpike-directory: --config FILE is missing: without a file there are no "

@@ -30,59 +30,27 @@ static const char help[] =
 	"exit codes: 0 stopped; 1 failed, the log says why; 2 usage; 3 the configuration has\n"
 	"mistakes; 4 the instance runs already\n";
 
-static bool option_take(void *ctx, int c)
-{
-	struct edge_options *o = ctx;
-
-	switch (c) {
-	case 'c':
-		o->config = optarg;
-		return true;
-	case 'n':
-		o->instance = optarg;
-		return true;
-	case 'u':
-		o->user = optarg;
-		return true;
-	case 'R':
-		o->allow_root = true;
-		return true;
-	case 's':
-		o->no_sandbox = true;
-		return true;
-	case 't':
-		o->take_over = true;
-		return true;
-	default:
-		return false;
-	}
-}
-
 bool edge_options_parse(struct edge_options *o, int argc, char **argv, int *status)
 {
-	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"instance", required_argument, NULL, 'n'},
-		{"user", required_argument, NULL, 'u'},
-		{"allow-root", no_argument, NULL, 'R'},
-		{"no-sandbox", no_argument, NULL, 's'},
-		{"take-over", no_argument, NULL, 't'},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
-		{NULL, 0, NULL, 0},
+	const struct proc_option table[] = {
+		{"config", .text = &o->config},
+		{"instance", .text = &o->instance},
+		{"user", .text = &o->user},
+		{"allow-root", .flag = &o->allow_root},
+		{"no-sandbox", .flag = &o->no_sandbox},
+		{"take-over", .flag = &o->take_over},
 	};
 	char version[64];
 	const struct proc_program program = {.name = "turnpike-edge",
 		.help = help,
 		.version = version,
-		.shorts = "",
-		.longs = longs,
-		.take = option_take};
+		.options = table,
+		.n_options = TP_ARRAY_LEN(table)};
 
 	*o = (struct edge_options){0};
 	snprintf(version, sizeof(version), "turnpike-edge %s (segment layout %u)\n",
 		TURNPIKE_VERSION, TP_LAYOUT_VERSION);
-	if (!proc_options_read(&program, o, argc, argv, status))
+	if (!proc_options_read(&program, argc, argv, status))
 		return false;
 	if (o->config == NULL) {
 		fputs("turnpike-edge: --config FILE is missing: without a file there is no "

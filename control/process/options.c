@@ -6,11 +6,6 @@
 
 #include <proc/options.h>
 
-struct taking {
-	struct process_options *options;
-	enum process_action *action;
-};
-
 static const char help[] =
 	"usage: turnpike-control [OPTION...]\n\n"
 	"Serves TURN clients: authenticates, allocates, and sets up what turnpike-dataplane\n"
@@ -38,8 +33,9 @@ static const char help[] =
 	"in\n"
 	"use by another version\n";
 
-static bool rate_read(const char *text, uint32_t *rate)
+static bool rate_take(void *into, const char *text)
 {
+	uint32_t *rate = into;
 	char *end;
 	unsigned long v = strtoul(text, &end, 10);
 
@@ -52,87 +48,45 @@ static bool rate_read(const char *text, uint32_t *rate)
 	return true;
 }
 
-static bool option_take(void *ctx, int c)
-{
-	const struct taking *taking = ctx;
-	struct process_options *o = taking->options;
-	enum process_action *action = taking->action;
-
-	switch (c) {
-	case 'k':
-		*action = PROCESS_ACTION_CHECK;
-		o->config = optarg;
-		return true;
-	case 'p':
-		*action = PROCESS_ACTION_PLAN;
-		o->config = optarg;
-		return true;
-	case 'j':
-		o->json = true;
-		return true;
-	case 'w':
-		return rate_read(optarg, &o->worker_rate);
-	case 'c':
-		o->config = optarg;
-		return true;
-	case 'i':
-		o->interface = optarg;
-		return true;
-	case 'n':
-		o->instance = optarg;
-		return true;
-	case 'u':
-		o->user = optarg;
-		return true;
-	case 'R':
-		o->allow_root = true;
-		return true;
-	case 'r':
-		*action = PROCESS_ACTION_REMOVE;
-		return true;
-	case 's':
-		o->no_sandbox = true;
-		return true;
-	default:
-		return false;
-	}
-}
-
 bool process_options_parse(
 	struct process_options *o, enum process_action *action, int argc, char **argv, int *status)
 {
-	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"interface", required_argument, NULL, 'i'},
-		{"instance", required_argument, NULL, 'n'},
-		{"user", required_argument, NULL, 'u'},
-		{"allow-root", no_argument, NULL, 'R'},
-		{"check", required_argument, NULL, 'k'},
-		{"plan", required_argument, NULL, 'p'},
-		{"json", no_argument, NULL, 'j'},
-		{"worker-rate", required_argument, NULL, 'w'},
-		{"remove-segment", no_argument, NULL, 'r'},
-		{"no-sandbox", no_argument, NULL, 's'},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
-		{NULL, 0, NULL, 0},
+	bool check = false, plan = false, remove = false;
+	const struct proc_option table[] = {
+		{"config", .text = &o->config},
+		{"interface", .text = &o->interface},
+		{"instance", .text = &o->instance},
+		{"user", .text = &o->user},
+		{"allow-root", .flag = &o->allow_root},
+		{"check", .text = &o->config, .flag = &check},
+		{"plan", .text = &o->config, .flag = &plan},
+		{"json", .flag = &o->json},
+		{"worker-rate", .take = rate_take, .into = &o->worker_rate},
+		{"remove-segment", .flag = &remove},
+		{"no-sandbox", .flag = &o->no_sandbox},
 	};
 	char version[96];
 	const struct proc_program program = {.name = "turnpike-control",
 		.help = help,
 		.version = version,
-		.shorts = "j",
-		.longs = longs,
-		.take = option_take};
-	struct taking taking = {.options = o, .action = action};
+		.options = table,
+		.n_options = TP_ARRAY_LEN(table)};
 
 	*o = (struct process_options){0};
-	*action = PROCESS_ACTION_SERVE;
 	snprintf(version, sizeof(version),
 		"turnpike-control %s (segment layout %u, control protocol %u)\n", TURNPIKE_VERSION,
 		TP_LAYOUT_VERSION, TP_CTL_VERSION);
-	if (!proc_options_read(&program, &taking, argc, argv, status))
+	if (!proc_options_read(&program, argc, argv, status))
 		return false;
+	if (check + plan + remove > 1) {
+		fputs("turnpike-control: give one of --check, --plan and --remove-segment\n",
+			stderr);
+		return false;
+	}
+	*action = check	   ? PROCESS_ACTION_CHECK
+		  : plan   ? PROCESS_ACTION_PLAN
+		  : remove ? PROCESS_ACTION_REMOVE
+			   : PROCESS_ACTION_SERVE;
 	if (*action != PROCESS_ACTION_PLAN && (o->json || o->worker_rate != 0)) {
 		fputs("turnpike-control: --json and --worker-rate go with --plan\n", stderr);
 		return false;

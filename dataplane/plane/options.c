@@ -31,61 +31,26 @@ static const char help[] =
 	"\n"
 	"exit status: 0 stopped, 1 failed, 2 usage, 3 configuration, 4 runs already\n";
 
-static bool option_take(void *ctx, int c)
-{
-	struct options *o = ctx;
-
-	switch (c) {
-	case 'c':
-		o->config = optarg;
-		return true;
-	case 'i':
-		o->instance = optarg;
-		return true;
-	case 'n':
-		o->interface = optarg;
-		return true;
-	case 'u':
-		o->user = optarg;
-		return true;
-	case 'R':
-		o->allow_root = true;
-		return true;
-	case 's':
-		o->no_sandbox = true;
-		return true;
-	case 'p':
-		o->no_huge_pages = true;
-		return true;
-	default:
-		return false;
-	}
-}
-
 bool plane_options_parse(struct options *o, int argc, char **argv, int *status)
 {
-	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"instance", required_argument, NULL, 'i'},
-		{"interface", required_argument, NULL, 'n'},
-		{"user", required_argument, NULL, 'u'},
-		{"allow-root", no_argument, NULL, 'R'},
-		{"no-sandbox", no_argument, NULL, 's'},
-		{"no-hugepages", no_argument, NULL, 'p'},
-		{"version", no_argument, NULL, 'V'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+	const struct proc_option table[] = {
+		{"config", .text = &o->config},
+		{"instance", .text = &o->instance},
+		{"interface", .text = &o->interface},
+		{"user", .text = &o->user},
+		{"allow-root", .flag = &o->allow_root},
+		{"no-sandbox", .flag = &o->no_sandbox},
+		{"no-hugepages", .flag = &o->no_huge_pages},
 	};
 	char version[64];
 	const struct proc_program program = {.name = "turnpike-dataplane",
 		.help = help,
 		.version = version,
-		.shorts = "",
-		.longs = longs,
-		.take = option_take};
+		.options = table,
+		.n_options = TP_ARRAY_LEN(table)};
 
 	*o = (struct options){0};
 	snprintf(version, sizeof(version), "turnpike-dataplane %s (layout %u)\n", TURNPIKE_VERSION,
 		TP_LAYOUT_VERSION);
-	return proc_options_read(&program, o, argc, argv, status);
+	return proc_options_read(&program, argc, argv, status);
 }

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include <turnpike/base.h>
+
 #include <proc/options.h>
 
 static const char help[] =
@@ -33,8 +35,10 @@ static const char help[] =
 	"process\n"
 	"that could not start\n";
 
-static bool argument_add(const char *list[OPTIONS_ARGUMENTS_MAX], const char *argument)
+static bool argument_add(void *into, const char *argument)
 {
+	const char **list = into;
+
 	for (unsigned i = 0; i + 1 < OPTIONS_ARGUMENTS_MAX; i++) {
 		if (list[i] != NULL)
 			continue;
@@ -45,64 +49,27 @@ static bool argument_add(const char *list[OPTIONS_ARGUMENTS_MAX], const char *ar
 	return false;
 }
 
-static bool option_take(void *ctx, int c)
-{
-	struct options *o = ctx;
-
-	switch (c) {
-	case 'c':
-		o->config = optarg;
-		return true;
-	case 'i':
-		o->interface = optarg;
-		return true;
-	case 'n':
-		o->instance = optarg;
-		return true;
-	case 'p':
-		o->programs = optarg;
-		return true;
-	case 'R':
-		o->allow_root = true;
-		return true;
-	case 'C':
-		return argument_add(o->control, optarg);
-	case 'E':
-		return argument_add(o->edge, optarg);
-	case 'S':
-		return argument_add(o->directory, optarg);
-	case 'D':
-		return argument_add(o->dataplane, optarg);
-	default:
-		return false;
-	}
-}
-
 bool options_read(struct options *o, int argc, char **argv, int *status)
 {
-	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"interface", required_argument, NULL, 'i'},
-		{"instance", required_argument, NULL, 'n'},
-		{"programs", required_argument, NULL, 'p'},
-		{"control", required_argument, NULL, 'C'},
-		{"dataplane", required_argument, NULL, 'D'},
-		{"edge", required_argument, NULL, 'E'},
-		{"directory", required_argument, NULL, 'S'},
-		{"allow-root", no_argument, NULL, 'R'},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
-		{NULL, 0, NULL, 0},
+	const struct proc_option table[] = {
+		{"config", .text = &o->config},
+		{"interface", .text = &o->interface},
+		{"instance", .text = &o->instance},
+		{"programs", .text = &o->programs},
+		{"control", .take = argument_add, .into = o->control},
+		{"dataplane", .take = argument_add, .into = o->dataplane},
+		{"edge", .take = argument_add, .into = o->edge},
+		{"directory", .take = argument_add, .into = o->directory},
+		{"allow-root", .flag = &o->allow_root},
 	};
-	static const struct proc_program program = {.name = "turnpike",
+	const struct proc_program program = {.name = "turnpike",
 		.help = help,
 		.version = "turnpike " TURNPIKE_VERSION "\n",
-		.shorts = "",
-		.longs = longs,
-		.take = option_take};
+		.options = table,
+		.n_options = TP_ARRAY_LEN(table)};
 
 	*o = (struct options){0};
-	if (!proc_options_read(&program, o, argc, argv, status))
+	if (!proc_options_read(&program, argc, argv, status))
 		return false;
 	if (o->config != NULL && o->interface != NULL) {
 		fprintf(stderr, "turnpike: give --config or --interface, not both\n");

@@ -2,19 +2,30 @@
 // The command line of a program: each has a table of its own options, and all read it alike.
 #pragma once
 
-#include <getopt.h>
 #include <stdbool.h>
+#include <stddef.h>
+
+// Further than --help and --version, which every program has.
+#define PROC_OPTIONS_MAX 16u
+
+// An option takes an argument if it has `text` or `take`.
+struct proc_option {
+	const char *name;  // without its "--"
+	const char **text; // gets the argument, which lives as long as argv
+	bool *flag;	   // becomes true
+	// Puts the argument into `into`. False: it is wrong, and a line said why.
+	bool (*take)(void *into, const char *argument);
+	void *into;
+};
 
 struct proc_program {
 	const char *name;    // "turnpike-edge"
-	const char *help;    // printed by --help, which is 'h' in `longs`
-	const char *version; // a line, printed by --version, 'V' likewise
-	const char *shorts;  // as of getopt_long(3)
-	const struct option *longs;
-	// Takes one option, whose argument is in optarg. False: it is unknown, or wrong.
-	bool (*take)(void *ctx, int c);
+	const char *help;    // printed by --help
+	const char *version; // a line, printed by --version
+	const struct proc_option *options;
+	size_t n_options;
 };
 
 // Reads all options. False: the process ends with *status; a message, the help or the version was
 // printed. True: *status is PROC_EXIT_USAGE, for mistakes that the caller finds.
-bool proc_options_read(const struct proc_program *p, void *ctx, int argc, char **argv, int *status);
+bool proc_options_read(const struct proc_program *p, int argc, char **argv, int *status);
