@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Requests that the worker answers itself, without state. The answer goes back to where the request
-// came from: no route is looked up.
-#include "forward.h"
+// came from, which is a connection or the next hop of a frame: no route is looked up.
+#include "stream.h"
 
 // The packet of a challenge is at most this many times as long as the request's: a reflector that
 // is no better than others.
@@ -16,6 +16,21 @@ static struct tp_addr source_of(const struct core_packet *in)
 static bool has_room(const struct core_packet *in, size_t len)
 {
 	return (size_t)(in->high - core_packet_payload(in)) >= len;
+}
+
+// The answer of a stream client stands where its request stood.
+static void answer_put(struct burst *b, struct pkt_ctx *p, const struct core_packet *in,
+	const struct tp_addr *client, uint16_t len, enum tp_path path)
+{
+	struct stage_pkt *pkt = p->pkt;
+
+	if (!stream_put(b->w, pkt, p->message->connection, client)) {
+		pkt_drop(b, p, TP_DROP_edge_full);
+		return;
+	}
+	pkt->len = len;
+	pkt->tailroom = (uint16_t)(in->high - pkt->data - len);
+	burst_count(b, path, len);
 }
 
 // The answer stands where the request stood.
@@ -56,7 +71,10 @@ void pkt_answer(
 	}
 	memcpy(txid, payload + 8, sizeof(txid));
 	len = (uint16_t)core_binding_answer(payload, txid, &client, has_fingerprint);
-	answer_send(b, p, in, &client, len, TP_PATH_binding);
+	if (p->message != NULL)
+		answer_put(b, p, in, &client, len, TP_PATH_binding);
+	else
+		answer_send(b, p, in, &client, len, TP_PATH_binding);
 }
 
 void pkt_classic(struct burst *b, struct pkt_ctx *p, const struct core_packet *in)

@@ -85,11 +85,8 @@ static void message_request(struct burst *b, struct pkt_ctx *p, const struct cor
 			pkt_drop(b, p, TP_DROP_bad_stun);
 			return;
 		case CORE_BINDING_ANSWER:
-			if (p->message == NULL) {
-				pkt_answer(b, p, in, has_fingerprint);
-				return;
-			}
-			break;
+			pkt_answer(b, p, in, has_fingerprint);
+			return;
 		case CORE_BINDING_PUNT:
 			break;
 		}

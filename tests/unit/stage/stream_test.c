@@ -285,7 +285,7 @@ static void test_forged_datagram_meets_no_stream_client(void **state)
 // Clauses: 8489 12-4
 static void test_requests_are_punted(void **state)
 {
-	static const uint16_t types[] = {0x0001, 0x0004}; // Binding, Refresh
+	static const uint16_t types[] = {0x0003, 0x0004}; // Allocate, Refresh
 	const struct tp_ring_slot *slot;
 	struct stage_pkt pkt;
 	struct message m;
@@ -313,6 +313,45 @@ static void test_requests_are_punted(void **state)
 	assert_null(relay_punted(s.call.r, TP_PUNT_LIVE));
 	assert_null(relay_punted(s.call.r, TP_PUNT_FIRST));
 	assert_non_null(relay_punted(s.call.r, TP_PUNT_NONCE));
+	call_end(&s.call);
+}
+
+// Clauses: 8489 12-1
+static void test_binding_answered(void **state)
+{
+	struct tp_addr mapped;
+	struct stage_pkt pkt;
+	const char *wrong;
+	struct message m;
+	struct stream s;
+	struct frame f;
+
+	(void)state;
+	stream_start(&s, TP_FAMILY_IPV4, TP_FAMILY_IPV4);
+	for (unsigned with_fingerprint = 0; with_fingerprint < 2; with_fingerprint++) {
+		message_begin(&m, 0x0001, call_txid);
+		if (with_fingerprint)
+			message_fingerprint(&m);
+		pkt = message_run(&s, &f, &m, connection);
+		assert_int_equal(pkt.verdict, STAGE_STREAM);
+		assert_int_equal(s.call.r->worker->n_stream_out, 1);
+		assert_true(s.call.r->worker->stream_out[0].connection == connection);
+		assert_int_equal(pkt.len + pkt.tailroom, FRAME_MAX);
+		wrong = message_read_binding(
+			pkt.data, pkt.len, call_txid, with_fingerprint, &mapped);
+		if (wrong != NULL)
+			fail_msg("%s", wrong);
+		call_assert_addr(&mapped, &s.client);
+	}
+	assert_int_equal(s.call.r->stats->path_packets[TP_PATH_binding], 2);
+	// Not without an edge, nor without credentials where these are asked for.
+	s.call.r->worker->stream_out_max = 0;
+	pkt = message_run(&s, &f, &m, connection);
+	call_assert_drop(&pkt, TP_DROP_edge_full);
+	s.call.r->path.secure_stun = 1;
+	relay_locals_change(s.call.r);
+	pkt = message_run(&s, &f, &m, connection);
+	assert_int_equal(pkt.verdict, STAGE_PUNT);
 	call_end(&s.call);
 }
 
@@ -477,6 +516,7 @@ int main(void)
 		cmocka_unit_test(test_classic_over_dtls),
 		cmocka_unit_test(test_forged_datagram_meets_no_stream_client),
 		cmocka_unit_test(test_requests_are_punted),
+		cmocka_unit_test(test_binding_answered),
 		cmocka_unit_test(test_stale_connections),
 		cmocka_unit_test(test_edge_names_no_other_listener),
 		cmocka_unit_test(test_drops_on_the_way_out),
