@@ -481,4 +481,8 @@ bool conf_has_edge(const struct conf *c);
 // Whether a listener has backends.
 bool conf_has_backends(const struct conf *c);
 
+// Whether both have the same place, and the same of the keys that are read when a listener is
+// opened: proxies, names, backends and websocket.
+bool conf_listener_same(const struct conf_listener *a, const struct conf_listener *b);
+
 const char *conf_transport_name(enum conf_transport t);
