@@ -54,6 +54,14 @@ static void certificates_watch(struct edge *e)
 			log_str("remedy", "renew it, then send SIGHUP to turnpike-edge")));
 }
 
+// Names a key that is read at the start alone.
+static void start_log(const char *key, const char *problem)
+{
+	log_event(
+		LOG_EV_CONFIG_WARNING, LOG_FIELDS(log_str("key", key), log_str("problem", problem),
+					       log_str("remedy", "restart turnpike-edge")));
+}
+
 static void reload_log(const struct conf *conf, int rc, const struct serve_changes *changes,
 	const struct tls_error *err)
 {
@@ -67,11 +75,18 @@ static void reload_log(const struct conf *conf, int rc, const struct serve_chang
 				log_u64("listeners_added", changes->added),
 				log_u64("listeners_removed", changes->removed)));
 	if (rc == 0 && changes->others)
-		log_event(LOG_EV_CONFIG_WARNING,
-			LOG_FIELDS(log_str("key", "listeners"),
-				log_str("problem", "some have other keys, which a reload does not "
-						   "take over"),
-				log_str("remedy", "restart turnpike-edge")));
+		start_log("listeners", "some have other keys, which a reload does not take over");
+}
+
+// A thread has room for so many connections as it started with.
+static void connections_take(struct edge *e, struct conf *conf)
+{
+	uint32_t room = edge_link_connections_max(e->link);
+
+	if (conf->edge.connections <= room)
+		return;
+	start_log("edge.connections", "more than there is room for wait for the next start");
+	conf->edge.connections = room;
 }
 
 // Keys of tickets that can't be read stay as they are: all else is good.
@@ -82,6 +97,8 @@ static void tickets_reload(struct edge *e, const struct conf *conf)
 	struct tls_error err;
 	size_t len = 0;
 
+	if (path == NULL && e->conf->edge.ticket_key_file != NULL)
+		start_log("edge.ticket_key_file", "the keys of the file stay until the next start");
 	if (path == NULL)
 		return;
 	if (tls_seed_read(path, seed, &len, &err) < 0)
@@ -116,8 +133,10 @@ int edge_reload(struct edge *e, struct tls_error *err)
 
 	proc_notify("RELOADING=1");
 	conf = proc_conf_load(&request);
-	if (conf != NULL)
+	if (conf != NULL) {
 		edge_connections_clamp(e, conf);
+		connections_take(e, conf);
+	}
 	snprintf(err->problem, sizeof(err->problem), "the configuration has mistakes");
 	snprintf(err->remedy, sizeof(err->remedy), "relayctl config check lists them");
 	if (conf != NULL) {
@@ -128,6 +147,9 @@ int edge_reload(struct edge *e, struct tls_error *err)
 	if (rc == 0) {
 		e->warned_s = 0;
 		e->conf->edge.drain_s = conf->edge.drain_s;
+		e->conf->edge.connections = conf->edge.connections;
+		if (conf->edge.threads != e->conf->edge.threads)
+			start_log("edge.threads", "another number is for the next start");
 		tickets_reload(e, conf);
 		log_level_set(conf->log.level);
 		if (edge_relay_addresses(e->relay, conf->relay.addresses, conf->relay.n_addresses) <

@@ -180,6 +180,21 @@ enum ctl_step operator_config_check(void *ctx, struct ctl_call *call)
 	return CTL_DONE;
 }
 
+static const char *effect_of(const struct settings_change *c, bool dry_run)
+{
+	static const char *const elsewhere[] = {
+		[SETTINGS_EDGE] = "SIGHUP to turnpike-edge",
+		[SETTINGS_EDGE_START] = "restart of turnpike-edge",
+		[SETTINGS_DIRECTORY] = "SIGHUP to turnpike-directory",
+	};
+
+	if (c->restart)
+		return "restart";
+	if (c->reach != SETTINGS_CONTROL)
+		return elsewhere[c->reach];
+	return dry_run ? "reload" : "in force";
+}
+
 static json_t *changes_json(const struct settings_diff *d, bool dry_run)
 {
 	json_t *list = json_array();
@@ -187,11 +202,8 @@ static json_t *changes_json(const struct settings_diff *d, bool dry_run)
 	for (unsigned i = 0; i < d->n && i < SETTINGS_CHANGES_MAX; i++) {
 		const struct settings_change *c = &d->changes[i];
 
-		json_array_append_new(list,
-			json_pack("{s:s, s:s, s:s}", "key", c->key, "change", c->text, "effect",
-				c->restart ? "restart"
-				: dry_run  ? "reload"
-					   : "in force"));
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "key", c->key, "change",
+						    c->text, "effect", effect_of(c, dry_run)));
 	}
 	return list;
 }

@@ -119,8 +119,9 @@ static int reload(struct process *p, bool dry_run, struct operator_reload *r)
 		snprintf(problem, sizeof(problem), "these take effect at a start only: %s",
 			settings_diff_format(&r->diff, true, keys, sizeof(keys)));
 		return refuse(r, -EBUSY, problem,
-			has_room ? "restart the process that the key belongs to: calls go on "
-				   "meanwhile; or take the change back"
+			has_room ? "restart turnpike-control, and the process that the key belongs "
+				   "to if it is another: calls go on meanwhile; or take the change "
+				   "back"
 				 : "new tables are needed: stop all processes, then start them; "
 				   "or take the change back");
 	}

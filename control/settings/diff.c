@@ -25,12 +25,19 @@ void settings_diff_add(
 	c = &d->changes[d->n - 1];
 	c->key = key;
 	c->restart = restart;
+	c->reach = SETTINGS_CONTROL;
 	va_start(ap, format);
 	vsnprintf(c->text, sizeof(c->text), format, ap);
 	va_end(ap);
 }
 
-static void text_compare(
+void settings_diff_reach(struct settings_diff *d, unsigned first, enum settings_reach reach)
+{
+	for (unsigned i = first; i < d->n && i < SETTINGS_CHANGES_MAX; i++)
+		d->changes[i].reach = reach;
+}
+
+void settings_diff_text(
 	struct settings_diff *d, const char *key, bool restart, const char *from, const char *to)
 {
 	if (from == NULL)
@@ -73,9 +80,9 @@ void settings_diff_budget(struct settings_diff *d, const char *const keys[5],
 	static const char *const ends[] = {[CONF_SPENT_END] = "end", [CONF_SPENT_CAP] = "cap"};
 
 	settings_diff_number(d, keys[0], false, from->megabytes, to->megabytes);
-	text_compare(d, keys[1], false, periods[from->period], periods[to->period]);
+	settings_diff_text(d, keys[1], false, periods[from->period], periods[to->period]);
 	settings_diff_number(d, keys[2], false, from->start, to->start);
-	text_compare(d, keys[3], false, ends[from->spent], ends[to->spent]);
+	settings_diff_text(d, keys[3], false, ends[from->spent], ends[to->spent]);
 	settings_diff_number(d, keys[4], false, from->bandwidth_kbps, to->bandwidth_kbps);
 }
 
@@ -100,12 +107,13 @@ static void dataplane_compare(
 	bool cores = from->n_cores == to->n_cores;
 
 	settings_diff_number(d, "dataplane.workers", true, from->workers, to->workers);
-	text_compare(d, "dataplane.poll", true, from->poll == CONF_POLL_BUSY ? "busy" : "adaptive",
+	settings_diff_text(d, "dataplane.poll", true,
+		from->poll == CONF_POLL_BUSY ? "busy" : "adaptive",
 		to->poll == CONF_POLL_BUSY ? "busy" : "adaptive");
-	text_compare(d, "dataplane.priority", true,
+	settings_diff_text(d, "dataplane.priority", true,
 		from->priority == CONF_PRIORITY_NORMAL ? "normal" : "realtime",
 		to->priority == CONF_PRIORITY_NORMAL ? "normal" : "realtime");
-	text_compare(d, "dataplane.hugepages", true,
+	settings_diff_text(d, "dataplane.hugepages", true,
 		from->hugepages == CONF_HUGEPAGES_NEVER ? "never" : "auto",
 		to->hugepages == CONF_HUGEPAGES_NEVER ? "never" : "auto");
 	settings_diff_number(d, "dataplane.hold_us", true, from->hold_us, to->hold_us);
@@ -124,17 +132,19 @@ static void dataplane_compare(
 
 static void restart_compare(struct settings_diff *d, const struct conf *from, const struct conf *to)
 {
-	text_compare(d, "instance", true, from->instance, to->instance);
-	text_compare(d, "runtime_directory", true, from->runtime_directory, to->runtime_directory);
-	text_compare(d, "segment.directory", true, from->segment.directory, to->segment.directory);
-	text_compare(d, "segment.numa", true,
+	settings_diff_text(d, "instance", true, from->instance, to->instance);
+	settings_diff_text(
+		d, "runtime_directory", true, from->runtime_directory, to->runtime_directory);
+	settings_diff_text(
+		d, "segment.directory", true, from->segment.directory, to->segment.directory);
+	settings_diff_text(d, "segment.numa", true,
 		from->segment.numa == CONF_NUMA_NONE ? "none" : "ports",
 		to->segment.numa == CONF_NUMA_NONE ? "none" : "ports");
-	text_compare(d, "segment.group", true, from->segment.group, to->segment.group);
-	text_compare(d, "control.socket", true, from->control.socket, to->control.socket);
-	text_compare(d, "control.state_directory", true, from->control.state_directory,
+	settings_diff_text(d, "segment.group", true, from->segment.group, to->segment.group);
+	settings_diff_text(d, "control.socket", true, from->control.socket, to->control.socket);
+	settings_diff_text(d, "control.state_directory", true, from->control.state_directory,
 		to->control.state_directory);
-	text_compare(d, "control.group", true, from->control.group, to->control.group);
+	settings_diff_text(d, "control.group", true, from->control.group, to->control.group);
 	settings_diff_number(
 		d, "limits.allocations", true, from->limits.allocations, to->limits.allocations);
 	settings_diff_number(d, "limits.entries", true, from->limits.entries, to->limits.entries);
@@ -172,7 +182,7 @@ static bool relay_holds(const struct conf *c, const struct tp_addr *a)
 	return false;
 }
 
-static const struct conf_listener *listener_find(
+const struct conf_listener *settings_listener_find(
 	const struct conf *c, const struct conf_listener *l)
 {
 	for (size_t i = 0; i < c->n_listeners; i++) {
@@ -185,7 +195,17 @@ static const struct conf_listener *listener_find(
 
 static bool listeners_hold(const struct conf *c, const struct conf_listener *l)
 {
-	return listener_find(c, l) != NULL;
+	return settings_listener_find(c, l) != NULL;
+}
+
+static void listener_note(struct settings_diff *d, const struct conf_listener *l, const char *what)
+{
+	unsigned first = d->n;
+	char text[TEXT_ADDR_SIZE];
+
+	settings_diff_add(d, "listeners", false, "%s %s", text_addr_format(&l->addr, text), what);
+	if (l->transport != CONF_TRANSPORT_UDP)
+		settings_diff_reach(d, first, SETTINGS_EDGE);
 }
 
 static uint16_t realm_of(const struct conf *c, const struct conf_listener *l)
@@ -209,14 +229,14 @@ static void addresses_compare(
 	struct settings_diff *d, const struct conf *from, const struct conf *to)
 {
 	char text[TEXT_ADDR_SIZE];
+	unsigned first;
 
 	for (size_t i = 0; i < from->n_listeners; i++) {
 		const struct conf_listener *l = &from->listeners[i];
 
 		if (!listeners_hold(to, l))
-			settings_diff_add(d, "listeners", false, "%s removed",
-				text_addr_format(&l->addr, text));
-		else if (realm_of(from, l) != realm_of(to, listener_find(to, l)))
+			listener_note(d, l, "removed");
+		else if (realm_of(from, l) != realm_of(to, settings_listener_find(to, l)))
 			settings_diff_add(d, "listeners", false, "%s has another realm",
 				text_addr_format(&l->addr, text));
 		else if (!relay_holds(from, &l->addr))
@@ -224,9 +244,9 @@ static void addresses_compare(
 	}
 	for (size_t i = 0; i < to->n_listeners; i++) {
 		if (!listeners_hold(from, &to->listeners[i]))
-			settings_diff_add(d, "listeners", false, "%s added",
-				text_addr_format(&to->listeners[i].addr, text));
+			listener_note(d, &to->listeners[i], "added");
 	}
+	first = d->n;
 	for (size_t i = 0; i < from->relay.n_addresses; i++) {
 		const struct tp_addr *a = &from->relay.addresses[i];
 
@@ -241,31 +261,35 @@ static void addresses_compare(
 			settings_diff_add(d, "relay.addresses", false, "%s added",
 				text_ip_format(&to->relay.addresses[i], text));
 	}
+	// Of TCP allocations.
+	if (conf_has_edge(to))
+		settings_diff_reach(d, first, SETTINGS_EDGE);
 }
 
 // ---- values in force at once --------------------------------------------------------------------
 
-static bool texts_equal(const char *a, const char *b)
+bool settings_texts_equal(const char *a, const char *b)
 {
 	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
 static bool sources_equal(const struct conf_source *a, const struct conf_source *b)
 {
-	bool same = texts_equal(a->name, b->name) && a->type == b->type &&
-		    texts_equal(a->path, b->path) &&
-		    texts_equal(a->connection_file, b->connection_file) &&
-		    texts_equal(a->url, b->url) && texts_equal(a->bearer_file, b->bearer_file) &&
-		    texts_equal(a->ca_file, b->ca_file) &&
-		    texts_equal(a->certificate, b->certificate) &&
-		    texts_equal(a->key_file, b->key_file) && a->n_realms == b->n_realms &&
+	bool same = settings_texts_equal(a->name, b->name) && a->type == b->type &&
+		    settings_texts_equal(a->path, b->path) &&
+		    settings_texts_equal(a->connection_file, b->connection_file) &&
+		    settings_texts_equal(a->url, b->url) &&
+		    settings_texts_equal(a->bearer_file, b->bearer_file) &&
+		    settings_texts_equal(a->ca_file, b->ca_file) &&
+		    settings_texts_equal(a->certificate, b->certificate) &&
+		    settings_texts_equal(a->key_file, b->key_file) && a->n_realms == b->n_realms &&
 		    a->timeout_ms == b->timeout_ms && a->life_s == b->life_s &&
 		    a->negative_life_s == b->negative_life_s && a->connections == b->connections &&
 		    a->queue == b->queue && a->secrets == b->secrets &&
 		    a->token_keys == b->token_keys;
 
 	for (size_t i = 0; same && i < a->n_realms; i++)
-		same = texts_equal(a->realms[i], b->realms[i]);
+		same = settings_texts_equal(a->realms[i], b->realms[i]);
 	return same;
 }
 
@@ -274,12 +298,14 @@ static void sources_compare(struct settings_diff *d, const struct conf *from, co
 {
 	const struct conf_directory *a = &from->directory, *b = &to->directory;
 	size_t common = a->n_sources < b->n_sources ? a->n_sources : b->n_sources;
+	unsigned first = d->n;
 	size_t changed = 0;
 
 	for (size_t i = 0; i < common; i++)
 		changed += !sources_equal(&a->sources[i], &b->sources[i]);
 	settings_diff_counts(
 		d, "directory.sources", b->n_sources - common, a->n_sources - common, changed);
+	settings_diff_reach(d, first, SETTINGS_DIRECTORY);
 }
 
 static void limits_compare(
@@ -327,7 +353,7 @@ static void protocol_compare(
 		[CONF_FAMILY_KEEP] = "keep"};
 
 	settings_diff_number(d, "protocol.channel_max", false, p->channel_max, q->channel_max);
-	text_compare(d, "protocol.default_family", false, families[p->default_family],
+	settings_diff_text(d, "protocol.default_family", false, families[p->default_family],
 		families[q->default_family]);
 	settings_diff_number(d, "protocol.permission_follows_channel", false,
 		p->permission_follows_channel, q->permission_follows_channel);
@@ -345,7 +371,7 @@ static void protocol_compare(
 		d, "protocol.nat_discovery", false, p->nat_discovery, q->nat_discovery);
 	settings_diff_number(d, "protocol.sha256", false, p->sha256, q->sha256);
 	settings_diff_number(d, "protocol.userhash", false, p->userhash, q->userhash);
-	text_compare(d, "protocol.credential_separator", false, p->credential_separator,
+	settings_diff_text(d, "protocol.credential_separator", false, p->credential_separator,
 		q->credential_separator);
 	settings_diff_number(d, "protocol.end_with_credential", false, p->end_with_credential,
 		q->end_with_credential);
@@ -355,13 +381,13 @@ static void protocol_compare(
 
 static void values_compare(struct settings_diff *d, const struct conf *from, const struct conf *to)
 {
-	text_compare(d, "realm", false, from->realm, to->realm);
-	text_compare(d, "relay.ttl", false,
+	settings_diff_text(d, "realm", false, from->realm, to->realm);
+	settings_diff_text(d, "relay.ttl", false,
 		from->relay.ttl == CONF_TTL_RESET ? "reset" : "decrement",
 		to->relay.ttl == CONF_TTL_RESET ? "reset" : "decrement");
 	limits_compare(d, &from->limits, &to->limits);
 	protocol_compare(d, &from->protocol, &to->protocol);
-	text_compare(d, "log.level", false, log_level_name(from->log.level),
+	settings_diff_text(d, "log.level", false, log_level_name(from->log.level),
 		log_level_name(to->log.level));
 }
 
@@ -372,6 +398,7 @@ int settings_diff(struct settings_diff *d, const struct conf *from, const struct
 	values_compare(d, from, to);
 	addresses_compare(d, from, to);
 	sources_compare(d, from, to);
+	settings_diff_edge(d, from, to);
 	return settings_diff_realms(d, from, to);
 }
 

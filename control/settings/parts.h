@@ -6,6 +6,11 @@
 
 void settings_diff_add(struct settings_diff *d, const char *key, bool restart, const char *format,
 	...) __attribute__((format(printf, 4, 5)));
+// Names the process that the changes from number `first` on reach.
+void settings_diff_reach(struct settings_diff *d, unsigned first, enum settings_reach reach);
+// NULL is "none".
+void settings_diff_text(
+	struct settings_diff *d, const char *key, bool restart, const char *from, const char *to);
 void settings_diff_number(
 	struct settings_diff *d, const char *key, bool restart, uint64_t from, uint64_t to);
 // Adds how many were added, removed and changed, where any was.
@@ -32,3 +37,10 @@ void settings_diff_budget(struct settings_diff *d, const char *const keys[5],
 	const struct conf_budget *from, const struct conf_budget *to);
 // Compares the file's own realm and the further ones. 0 or -ENOMEM.
 int settings_diff_realms(struct settings_diff *d, const struct conf *from, const struct conf *to);
+// Compares the keys that are the edge's.
+void settings_diff_edge(struct settings_diff *d, const struct conf *from, const struct conf *to);
+// NULL equals NULL alone.
+bool settings_texts_equal(const char *a, const char *b);
+// The listener of the same transport, address and port; NULL: none.
+const struct conf_listener *settings_listener_find(
+	const struct conf *c, const struct conf_listener *l);

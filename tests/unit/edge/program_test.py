@@ -554,6 +554,34 @@ def workers_have_their_cores(stand):
         edge.process.wait()
 
 
+def start_is_named(stand):
+    """A reload names the keys that wait for the next start, takes the others over, and goes on."""
+    seed = os.path.join(stand.home, "seed")
+    with open(seed, "wb") as f:
+        f.write(os.urandom(32))
+    os.chmod(seed, 0o600)
+    keys = "    connections: {}\n    threads: {}\n{}"
+    with open(stand.config) as f:
+        base = f.read()
+    with open(stand.config, "w") as f:
+        f.write(base.replace("edge:\n", "edge:\n" + keys.format(
+            100, 1, "    ticket_key_file: seed\n")))
+    edge = Edge(stand)
+    with open(stand.config, "w") as f:
+        f.write(base.replace("edge:\n", "edge:\n" + keys.format(101, 2, "")))
+    edge.process.send_signal(signal.SIGHUP)
+    for key in ("threads", "connections", "ticket_key_file"):
+        wait(f"edge.{key} is named", lambda: edge.says(
+            "config_warning", f"key=edge.{key} ", "restart turnpike-edge"))
+    with open(stand.config, "w") as f:
+        f.write(base.replace("edge:\n", "edge:\n" + keys.format(
+            99, 1, "    ticket_key_file: seed\n")))
+    before = edge.text().count("config_warning")
+    edge.process.send_signal(signal.SIGHUP)
+    wait("the next reload", lambda: edge.text().count("config_reloaded") == 2)
+    expect(edge.text(), edge.text().count("config_warning") == before)
+
+
 def options_are_read(stand):
     for words, status, out, err in ((["--help"], 0, "usage: turnpike-edge", ""),
                                     (["--version"], 0, "turnpike-edge ", ""),
@@ -580,7 +608,8 @@ def main():
                  a_successor_that_ends_is_no_signal, another_version_is_refused,
                  one_that_dies_early_is_replaced, one_that_lets_go_may_be_slow,
                  one_that_dies_leaves_no_session, control_is_named_once,
-                 one_that_cannot_start_takes_nothing, workers_have_their_cores, options_are_read):
+                 one_that_cannot_start_takes_nothing, workers_have_their_cores, start_is_named,
+                 options_are_read):
         with tempfile.TemporaryDirectory() as home:
             stand = Stand(program, home)
             try:

@@ -7,10 +7,20 @@
 
 #define SETTINGS_CHANGES_MAX 64u
 
+// The process whose operation a change reaches; the control process itself has its part of it with
+// its own reload.
+enum settings_reach {
+	SETTINGS_CONTROL,
+	SETTINGS_EDGE,	     // by a reload of turnpike-edge
+	SETTINGS_EDGE_START, // at its next start; no reason to refuse a reload
+	SETTINGS_DIRECTORY,  // by a reload of turnpike-directory
+};
+
 struct settings_change {
 	const char *key; // of the configuration
 	char text[128];	 // "60 to 120", "10.0.0.2 added"; holds no secret
-	bool restart;	 // takes effect at a start only
+	bool restart;	 // takes effect at a start of the control process only
+	enum settings_reach reach;
 };
 
 struct settings_diff {
