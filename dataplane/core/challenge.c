@@ -49,8 +49,10 @@ bool core_challenge_is_due(uint16_t type, bool secure_stun)
 }
 
 void core_challenge_write(uint8_t *out, const struct core_challenge *c, uint16_t type,
-	const uint8_t *txid, const char nonce[TP_NONCE_LEN], bool fingerprint)
+	const uint8_t *txid, const char nonce[TP_NONCE_LEN], const struct core_request *r)
 {
+	// RFC 7982: each copy of a request is answered, so as many answers as copies.
+	const uint8_t counter[4] = {0, 0, r->n_copies, r->n_copies};
 	size_t len = TP_STUN_HEADER_LEN;
 	uint32_t value;
 	uint8_t *at;
@@ -61,9 +63,12 @@ void core_challenge_write(uint8_t *out, const struct core_challenge *c, uint16_t
 	memcpy(out + len, c->attrs, c->len);
 	len += c->len;
 	len += attribute_write(out + len, TP_ATTR_NONCE, nonce, TP_NONCE_LEN);
+	if (r->counts_copies)
+		len += attribute_write(
+			out + len, TP_ATTR_TRANSMIT_COUNTER, counter, sizeof(counter));
 	// The length counts FINGERPRINT before its value is computed.
-	tp_store_be16(out + 2, (uint16_t)(core_challenge_len(c, fingerprint) - TP_STUN_HEADER_LEN));
-	if (!fingerprint)
+	tp_store_be16(out + 2, (uint16_t)(core_challenge_len(c, r) - TP_STUN_HEADER_LEN));
+	if (!r->has_fingerprint)
 		return;
 	at = out + len;
 	value = tp_htonl(stun_fingerprint(out, len));

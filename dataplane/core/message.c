@@ -218,7 +218,7 @@ size_t core_classic_answer(uint8_t *out, const struct tp_addr *client)
 bool core_request_parse(const uint8_t *msg, size_t len, struct core_request *r)
 {
 	size_t at = TP_STUN_HEADER_LEN;
-	bool broken = false;
+	bool broken = false, has_counter = false;
 	struct attribute a;
 
 	*r = (struct core_request){0};
@@ -236,6 +236,14 @@ bool core_request_parse(const uint8_t *msg, size_t len, struct core_request *r)
 		case TP_ATTR_REALM:
 		case TP_ATTR_ORIGIN:
 			r->names_realm = true;
+			break;
+		case TP_ATTR_TRANSMIT_COUNTER:
+			// The first of several counts.
+			if (!has_counter && a.len == 4) {
+				r->counts_copies = true;
+				r->n_copies = a.value[2];
+			}
+			has_counter = true;
 			break;
 		default:
 			break;

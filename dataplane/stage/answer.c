@@ -113,7 +113,7 @@ bool pkt_challenge(struct burst *b, struct pkt_ctx *p, const struct core_packet 
 	const struct stage_locals *l = b->locals;
 	uint8_t *payload = core_packet_payload(in);
 	uint16_t type = tp_load_be16(payload);
-	size_t len = core_challenge_len(&l->challenge, r->has_fingerprint);
+	size_t len = core_challenge_len(&l->challenge, r);
 	size_t headers =
 		(size_t)(payload - in->l4) +
 		(in->family == TP_FAMILY_IPV4 ? WIRE_IPV4_HEADER_LEN : WIRE_IPV6_HEADER_LEN);
@@ -129,7 +129,7 @@ bool pkt_challenge(struct burst *b, struct pkt_ctx *p, const struct core_packet 
 	client = source_of(in);
 	tp_nonce_make(l->path.nonce_key, l->path.punt_key, &l->realm, b->now_s, &client, nonce);
 	memcpy(txid, payload + 8, sizeof(txid));
-	core_challenge_write(payload, &l->challenge, type, txid, nonce, r->has_fingerprint);
+	core_challenge_write(payload, &l->challenge, type, txid, nonce, r);
 	answer_send(b, p, in, &client, (uint16_t)len, TP_PATH_challenge);
 	return true;
 }

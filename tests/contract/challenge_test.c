@@ -31,6 +31,7 @@ struct row {
 
 static const uint8_t udp[4] = {17};
 static const uint8_t lifetime[4] = {0, 0, 2, 0x58};
+static const uint8_t second_copy[4] = {0, 0, 2, 0};
 static const uint8_t zeros[32];
 
 static const struct row answered[] = {
@@ -51,6 +52,14 @@ static const struct row answered[] = {
 		{{ATTR_USERNAME, "me", 2}, {ATTR_REALM, "elsewhere", 9}, {ATTR_NONCE, "n", 1}},
 		false},
 	{"ORIGIN", MSG_ALLOCATE, {{ATTR_ORIGIN, PAIR_ORIGIN, sizeof(PAIR_ORIGIN) - 1}}, false},
+	{"TRANSACTION-TRANSMIT-COUNTER", MSG_ALLOCATE, {{ATTR_TRANSMIT_COUNTER, second_copy, 4}},
+		true},
+	{"two of them", MSG_REFRESH,
+		{{ATTR_TRANSMIT_COUNTER, second_copy, 4}, {ATTR_TRANSMIT_COUNTER, zeros, 4}},
+		false},
+	{"one that is malformed, and a right one", MSG_ALLOCATE,
+		{{ATTR_TRANSMIT_COUNTER, zeros, 3}, {ATTR_TRANSMIT_COUNTER, second_copy, 4}},
+		false},
 	{"malformed attribute", MSG_ALLOCATE, {{ATTR_REQUESTED_TRANSPORT, udp, 1}}, false},
 	{"exclusive attributes", MSG_ALLOCATE,
 		{{ATTR_RESERVATION_TOKEN, zeros, 8}, {ATTR_EVEN_PORT, zeros, 1}}, false},

@@ -3,14 +3,13 @@
 // state. Byte-identical to the control process's, but for the time in the nonce.
 #pragma once
 
+#include <core/message.h>
 #include <turnpike/nonce.h>
 #include <turnpike/segment.h>
 #include <turnpike/stun.h>
 
 #define CORE_CHALLENGE_ATTRS_MAX                                                                   \
 	(4u + 20u + 4u + TP_PATH_REALM_MAX + 4u + TP_PASSWORD_ALGORITHMS_LEN)
-// Bytes of the longest one.
-#define CORE_CHALLENGE_MAX (TP_STUN_HEADER_LEN + CORE_CHALLENGE_ATTRS_MAX + 4u + TP_NONCE_LEN + 8u)
 
 // ERROR-CODE, REALM and PASSWORD-ALGORITHMS, as they stand in each challenge of a realm.
 struct core_challenge {
@@ -26,11 +25,13 @@ void core_challenge_prepare(
 // Binding.
 bool core_challenge_is_due(uint16_t type, bool secure_stun);
 
-static inline size_t core_challenge_len(const struct core_challenge *c, bool fingerprint)
+static inline size_t core_challenge_len(
+	const struct core_challenge *c, const struct core_request *r)
 {
-	return TP_STUN_HEADER_LEN + c->len + 4 + TP_NONCE_LEN + (fingerprint ? 8 : 0);
+	return TP_STUN_HEADER_LEN + c->len + 4 + TP_NONCE_LEN + (r->counts_copies ? 8 : 0) +
+	       (r->has_fingerprint ? 8 : 0);
 }
 
 // Writes core_challenge_len bytes. `type` is the request's. `txid` must not overlap `out`.
 void core_challenge_write(uint8_t *out, const struct core_challenge *c, uint16_t type,
-	const uint8_t *txid, const char nonce[TP_NONCE_LEN], bool fingerprint);
+	const uint8_t *txid, const char nonce[TP_NONCE_LEN], const struct core_request *r);

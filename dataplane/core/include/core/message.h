@@ -62,7 +62,9 @@ size_t core_classic_answer(uint8_t *out, const struct tp_addr *client);
 struct core_request {
 	bool has_integrity; // the others are not set then
 	bool has_fingerprint;
-	bool names_realm; // has REALM or ORIGIN
+	bool names_realm;   // has REALM or ORIGIN
+	bool counts_copies; // has TRANSACTION-TRANSMIT-COUNTER (RFC 7982), of the right length
+	uint8_t n_copies;   // Req in it
 };
 
 // False: malformed, or wrong FINGERPRINT. A request with integrity is read up to there: the control
