@@ -341,6 +341,7 @@ static void limits_compare(
 		d, "limits.realm_connections", false, a->realm_connections, b->realm_connections);
 	settings_diff_number(d, "limits.peer_rate", false, a->peer_rate, b->peer_rate);
 	settings_diff_number(d, "limits.peer_burst", false, a->peer_burst, b->peer_burst);
+	settings_diff_number(d, "limits.port_rate", false, a->port_rate, b->port_rate);
 	settings_diff_budget(d, budget, &a->budget, &b->budget);
 	settings_diff_caps(d, caps, &a->caps, &b->caps);
 }

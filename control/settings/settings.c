@@ -142,6 +142,7 @@ static void values_copy(struct settings *s)
 		.secure_stun = t->secure_stun,
 		.nat_discovery = t->nat_discovery,
 		.first_contact_rate = c->limits.first_contact_rate,
+		.port_rate = c->limits.port_rate,
 		.ttl = c->relay.ttl == CONF_TTL_RESET ? RESET_TTL : 0,
 		.black_holes =
 			c->protocol.heal_black_holes ? TP_BLACK_HOLES_HEALED : TP_BLACK_HOLES_LEFT};

@@ -43,6 +43,7 @@
 //   other end of a hairpin has a channel         fast.h                     hairpin.c, or none
 //   own address without allocation: listed peer  never fast                 local.c
 //   allocation without a limit or second 5-tuple fast_tx.h, fast.h          cap.c, settle.c
+//   Send indication to a port known, or in rate  fast_tx.h, sent.c          settle.c, sent.c
 #pragma once
 
 #include <core/icmp.h>
@@ -387,6 +388,10 @@ void burst_put_ttl(const struct burst *b, unsigned n);
 enum tp_drop permission_check(
 	struct burst *b, const struct pkt_ctx *p, const struct tp_entry *e, uint16_t port_be);
 
+// sent.c: whether the client's Send indication by PERMISSION `index` may go to this port of the
+// peer: one that it has sent to, or a new one within the rate.
+bool sent_port_pass(struct burst *b, uint32_t index, uint16_t port_be);
+
 // settle.c: settles the pending look-ups of these lists, [SLOW_STEPS].
 void slow_settle(struct burst *b, const struct pending_list *pending);
 // Takes over a packet whose look-up the fast path could not settle.
@@ -430,6 +435,10 @@ bool stage_limiter_pass(struct stage_worker *w, const struct tp_addr *source,
 // retransmissions and with no other message of its sender (up to STAGE_CONTACT_ID_LEN count).
 bool stage_first_pass(struct stage_worker *w, const struct tp_addr *source, uint16_t listener_id,
 	const uint8_t *id, size_t id_len, uint32_t rate, uint64_t now_ns);
+
+// share.c: whether a relayed transport address may send to one more new port, `rate` per second.
+bool stage_share_port(struct stage_worker *w, uint16_t relay_id, uint16_t port_be, uint32_t rate,
+	uint64_t now_ns);
 
 // share.c: whether a sender may be told once more that its packet was too long.
 bool stage_share_told(

@@ -6,6 +6,8 @@
 
 #include "forward.h"
 
+#include "sent.h"
+
 #include <core/indication.h>
 
 #if STAGE_HAS_FAST
@@ -15,6 +17,7 @@ struct fast_tx {
 	const struct tp_entry *entries;
 	struct tp_cell *cells;
 	const struct stage_pkt *pkts;
+	const uint64_t *recent; // of stage_sent
 	struct core_context context;
 	uint32_t now_s;
 	// Forwarded so far.
@@ -46,6 +49,7 @@ CORE_INLINE void fast_tx_begin(struct fast_tx *t, const struct burst *b, bool v4
 	t->entries = b->w->table.entries;
 	t->cells = b->w->cells;
 	t->pkts = b->pkts;
+	t->recent = b->w->sent.recent;
 	t->context = b->context;
 	t->now_s = b->now_s;
 	t->watch_len = b->locals->path.black_holes == TP_BLACK_HOLES_HEALED
@@ -207,6 +211,15 @@ CORE_INLINE bool fast_relayed(
 	       !entry_expired(&allocation->expires_s, t->now_s);
 }
 
+// Whether the Send indication goes to a port that it may, nearly always one of those that were sent
+// to a moment ago.
+CORE_INLINE bool fast_sent_port_pass(
+	const struct fast_tx *t, struct burst *b, uint32_t index, uint32_t port_be)
+{
+	return STAGE_LIKELY(t->recent[sent_slot(index, port_be)] == sent_word(index, port_be)) ||
+	       sent_port_pass(b, index, (uint16_t)port_be);
+}
+
 // By the client's live PERMISSION for its peer, `e`.
 CORE_INLINE bool fast_send_to_peer(struct fast_tx *t, struct burst *b, const struct lookup *l,
 	const struct tp_entry *e, bool v4)
@@ -221,7 +234,9 @@ CORE_INLINE bool fast_send_to_peer(struct fast_tx *t, struct burst *b, const str
 		return false;
 	data_len = core_indication_data_len(frame + core_plain_headers(v4), v4);
 	left = core_plain_headers(v4) + data_len;
-	if (STAGE_UNLIKELY(!fast_tx_hop(t, b, e, left)))
+	if (STAGE_UNLIKELY(!fast_tx_hop(t, b, e, left) ||
+			   !fast_sent_port_pass(t, b, l->found,
+				   core_indication_peer_port_be(frame + core_plain_headers(v4)))))
 		return false;
 	frame = core_indication_send_move(core_ip_id_at(&t->context, fast_tx_number(t, pkt)), frame,
 		len, client, e, t->eth, data_len, v4);

@@ -188,6 +188,8 @@ static void permission_out_settle(struct burst *b, struct pkt_ctx *p)
 		move_look(b, e);
 	if (why != TP_DROP_none) {
 		pkt_drop(b, p, why);
+	} else if (!sent_port_pass(b, index, pkt_cold(b, p)->send.peer.port_be)) {
+		pkt_drop(b, p, TP_DROP_port_rate);
 	} else if (e->flags & TP_ENTRY_HAIRPIN) {
 		p->sent_by = index;
 		hairpin_enter(b, p, e->relay_id, e->port_be, e->hairpin_relay_id,

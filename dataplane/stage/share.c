@@ -31,6 +31,7 @@ enum share_kind {
 	SHARE_ICMP,
 	SHARE_FLOW,
 	SHARE_RARE,
+	SHARE_PORT,
 	// Of live clients, and of others.
 	SHARE_ADDRESS,
 	SHARE_SUBNET = SHARE_ADDRESS + 2,
@@ -49,6 +50,9 @@ struct share {
 	uint32_t interval_us; // between two requests
 	uint32_t burst;
 };
+
+// New ports at once, as so many seconds bring.
+#define PORT_BURST_S 8u
 
 // A ring has room for TP_RING_SLOTS: the burst of one 5-tuple leaves half of it to others.
 static const struct share live_share = {US_PER_S / 500, TP_RING_SLOTS / 2};
@@ -200,6 +204,15 @@ bool stage_share_icmp(struct stage_worker *w, const struct tp_addr *source, uint
 	key.source.family = source->family;
 	memcpy(key.source.ip, source->ip, prefix_len(source));
 	return share_take(w, &key, &icmp_share, 1, (uint32_t)(now_ns / TP_NS_PER_US)) != 0;
+}
+
+bool stage_share_port(
+	struct stage_worker *w, uint16_t relay_id, uint16_t port_be, uint32_t rate, uint64_t now_ns)
+{
+	const struct share_key key = {{.port_be = port_be}, relay_id, SHARE_PORT};
+	const struct share share = {US_PER_S / rate, rate * PORT_BURST_S};
+
+	return share_take(w, &key, &share, 1, (uint32_t)(now_ns / TP_NS_PER_US)) != 0;
 }
 
 bool stage_share_flow(

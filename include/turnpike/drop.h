@@ -129,7 +129,9 @@
 	X(cap_all, "beyond the bandwidth or packet rate of the relay", "limits.caps.all")          \
 	X(cap_share, "beyond an allocation's fair share of a cap that is used up",                 \
 		"normal under overload: raise the cap, or look for the allocations that send "     \
-		"most")
+		"most")                                                                            \
+	X(port_rate, "Send indication to a new port of the peer, beyond the allocation's rate",    \
+		"limits.port_rate; a port scan: nothing")
 
 enum tp_drop {
 #define TP_DROP_ENUM(name, what, remedy) TP_DROP_##name,

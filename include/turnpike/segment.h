@@ -30,7 +30,7 @@
 #include <turnpike/stats.h>
 #include <turnpike/table.h>
 
-#define TP_LAYOUT_VERSION 8u
+#define TP_LAYOUT_VERSION 9u
 
 #define TP_MAGIC_TABLES	  0x5450544142310a1aull
 #define TP_MAGIC_INJECT	  0x5450494e4a310a1aull
@@ -180,7 +180,9 @@ struct tp_path_config {
 	uint32_t black_holes; // TP_BLACK_HOLES_*
 	// 1: answers to Binding name other addresses (RFC 5780), the worker answers none.
 	uint32_t nat_discovery;
-	uint32_t reserved;
+	// New ports of permitted peers per second, that Send indications of one relayed transport
+	// address reach; 0: no limit.
+	uint32_t port_rate;
 	// Key of the nonce's source tag.
 	uint8_t punt_key[16];
 };

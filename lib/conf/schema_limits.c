@@ -156,6 +156,17 @@ static const struct rule limits_rules[] = {
 		.initial = "512",
 		.text = "New peers of one allocation at once, beyond the rate: many times the "
 			"peers that a browser tries."},
+	{.key = "port_rate",
+		.type = RULE_U32,
+		RULE_AT(struct conf_limits, port_rate),
+		.max = 1000000,
+		.initial = "16",
+		.unit = "ports/s",
+		.text = "New ports of permitted peers that one relayed address sends to by Send "
+			"indications, beyond the first port of each peer; eight times as many at "
+			"once, more than the 100 candidate pairs of ICE. Others are dropped "
+			"(`port_rate`). A port is new that nothing was sent to for a minute. "
+			"ChannelData is not concerned. 0: no limit."},
 	{.key = "budget",
 		.type = RULE_MAP,
 		RULE_AT(struct conf_limits, budget),

@@ -211,7 +211,7 @@ static const struct row rows[] = {
 	M(struct tp_path_config, ttl),
 	M(struct tp_path_config, black_holes),
 	M(struct tp_path_config, nat_discovery),
-	M(struct tp_path_config, reserved),
+	M(struct tp_path_config, port_rate),
 	M(struct tp_path_config, punt_key),
 
 	S(struct tp_tables_header),

@@ -114,6 +114,7 @@ static const struct number control_only[] = {
 	NUMBER(limits.realm_connections, 0, 9),
 	NUMBER(limits.peer_rate, 16, 10),
 	NUMBER(limits.peer_burst, 512, 11),
+	NUMBER(limits.port_rate, 16, 12),
 	NUMBER(limits.budget.megabytes, 0, 5000),
 	NUMBER(limits.budget.period, CONF_BUDGET_MONTH, CONF_BUDGET_DAY),
 	NUMBER(limits.budget.start, 0, 4),
@@ -232,7 +233,7 @@ static const char full[] =
 	"  allocate_rate: 9\n"
 	"  allocate_burst: 10\n"
 	"  user_ports: 7\n  realm_allocations: 8\n  realm_connections: 9\n  peer_rate: 10\n"
-	"  peer_burst: 11\n"
+	"  peer_burst: 11\n  port_rate: 12\n"
 	"  budget: {megabytes: 5000, period: day, start: 4, calls: cap, bandwidth: 96}\n"
 	"  caps: {allocation: {bandwidth: 4000, packet_rate: 500, burst: 100},\n"
 	"    user: {bandwidth: 8000}, realm: {bandwidth: 100000}, all: {bandwidth: 4294967295}}\n"

@@ -101,6 +101,7 @@ static const struct row changes[] = {
 	{BASE "limits: {realm_connections: 7}\n", "limits.realm_connections", "0 to 7", false},
 	{BASE "limits: {peer_rate: 7}\n", "limits.peer_rate", "16 to 7", false},
 	{BASE "limits: {peer_burst: 7}\n", "limits.peer_burst", "512 to 7", false},
+	{BASE "limits: {port_rate: 7}\n", "limits.port_rate", "16 to 7", false},
 	{BASE "limits: {budget: {megabytes: 7}}\n", "limits.budget.megabytes", "0 to 7", false},
 	{BASE "limits: {budget: {period: day}}\n", "limits.budget.period", "month to day", false},
 	{BASE "limits: {budget: {start: 7}}\n", "limits.budget.start", "0 to 7", false},

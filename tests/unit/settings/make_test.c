@@ -77,6 +77,18 @@ static void realm_of_the_workers(void **state)
 	settings_destroy(s);
 }
 
+static void rate_of_ports(void **state)
+{
+	struct settings *s = make("lab.turnpike", "");
+
+	(void)state;
+	assert_int_equal(s->path.port_rate, 16);
+	settings_destroy(s);
+	s = make("lab.turnpike", "limits: {port_rate: 7}\n");
+	assert_int_equal(s->path.port_rate, 7);
+	settings_destroy(s);
+}
+
 static void limits_of_users(void **state)
 {
 	struct settings *s = make("lab.turnpike",
@@ -227,6 +239,7 @@ int main(void)
 		cmocka_unit_test(port_sets_are_there_before_they_are_asked_for),
 		cmocka_unit_test(realm_of_the_workers),
 		cmocka_unit_test(software_is_short_text),
+		cmocka_unit_test(rate_of_ports),
 		cmocka_unit_test(limits_of_users),
 		cmocka_unit_test(caps_become_buckets),
 		cmocka_unit_test(tables_fit_with_room_for_caps),

@@ -157,6 +157,21 @@ struct stage_slots {
 	uint16_t owner[TP_STREAM_SLOTS];
 };
 
+// Ports of peers that clients have sent to by Send indications, so that new ones can be told:
+// <sent.c>. `recent` has some of them by PERMISSION and port. `seen` are two Bloom filters of
+// a bit pattern per port in one word: of the era, and of the one before.
+#define STAGE_SENT_RECENT_BITS 14u
+#define STAGE_SENT_WORD_BITS   13u
+#define STAGE_SENT_ERA_NS      (64 * TP_NS_PER_S)
+
+struct stage_sent {
+	uint64_t recent[1u << STAGE_SENT_RECENT_BITS];
+	uint64_t seen[2][1u << STAGE_SENT_WORD_BITS];
+	uint64_t era_end_ns; // the first time that a new era may begin
+	uint32_t n_seen;     // ports in the era's filter
+	uint16_t era;
+};
+
 // Legs whose long packets are watched, by entry. One that meets another's place takes it.
 #define STAGE_HOLES 1024u
 
@@ -185,7 +200,7 @@ struct stage_hole {
 	uint32_t generation;
 };
 
-// One worker. 240 KiB; zeroed and then stage_worker_init'ed by its owner, which fills in the rest
+// One worker. 744 KiB; zeroed and then stage_worker_init'ed by its owner, which fills in the rest
 // and may change it between two calls (locals under RCU: read once per call).
 struct stage_worker {
 	// Filled in by the owner.
@@ -233,6 +248,7 @@ struct stage_worker {
 	struct stage_contact contacts[STAGE_CONTACT_SETS][STAGE_CONTACT_WAYS];
 	struct stage_bucket buckets[STAGE_BUCKET_SETS][STAGE_BUCKET_WAYS];
 	struct stage_hole holes[STAGE_HOLES];
+	struct stage_sent sent;
 
 	// The rings of the edge's threads; the owner's. n_edge 0: there is no edge.
 	struct tp_ring_consumer *edge_in;  // [n_edge]

@@ -333,6 +333,7 @@ struct conf_limits {
 	uint32_t realm_connections;	// likewise
 	uint32_t peer_rate;		// new peers of one allocation per second; 0: no limit
 	uint32_t peer_burst;		// beyond the rate
+	uint32_t port_rate;		// new ports of peers by Send per second; 0: no limit
 };
 
 // Another realm than the file's own, with everything that the first has of its own.

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The rate of new ports. A permission is for an IP address (RFC 8656 9), so a client with one could
+// try all ports of that address by Send indications. The first port of each permission is free: the
+// request for the permission was counted (limits.peer_rate). Each further one costs a token of the
+// allocation's relayed transport address. A port that was sent to is known, and costs nothing,
+// until nothing was sent to it for a whole era.
+//
+// An era ends after STAGE_SENT_ERA_NS, or earlier when its filter is full: then ports are forgotten
+// sooner, and those still in use cost a token each of allocations that have all of theirs. About
+// one in a hundred new ports is taken for a known one.
+//
+// All of it is a worker's own. The packets of a 5-tuple, and the messages of a stream, come to one
+// worker, and its datagrams in fragments to one more, so an allocation has at most twice the rate.
+// A data plane that starts knows no port, and all allocations have all of their tokens.
+#include "burst.h"
+#include "sent.h"
+
+#include <turnpike/siphash.h>
+
+// Patterns of four bits, on average so many in a word: a quarter of its bits is set.
+#define PATTERN_BITS	4u
+#define PATTERNS_A_WORD 4u
+#define SEEN_MAX	(PATTERNS_A_WORD << STAGE_SENT_WORD_BITS)
+
+// No padding.
+struct sent_key {
+	struct tp_addr peer;
+	// The relayed transport address.
+	uint16_t relay_id;
+	uint16_t port_be;
+};
+TP_ASSERT_SIZE(struct sent_key, 24);
+
+static void era_begin(struct stage_sent *s, uint64_t now_ns)
+{
+	s->era++;
+	s->n_seen = 0;
+	s->era_end_ns = now_ns + STAGE_SENT_ERA_NS;
+	memset(s->seen[s->era & 1], 0, sizeof(s->seen[0]));
+	memset(s->recent, 0, sizeof(s->recent));
+}
+
+static uint64_t pattern_of(uint64_t h)
+{
+	uint64_t pattern = 0;
+
+	for (unsigned i = 0; i < PATTERN_BITS; i++)
+		pattern |= 1ull << (h >> 6 * i & 63);
+	return pattern;
+}
+
+// Whether the port is in one of the filters; it is in the era's afterwards if `enter`, or if it was
+// in the other.
+static bool seen_find(struct stage_sent *s, uint64_t h, bool enter)
+{
+	uint64_t word = h >> (64 - STAGE_SENT_WORD_BITS), pattern = pattern_of(h);
+	uint64_t *now = &s->seen[s->era & 1][word];
+	bool found = (s->seen[~s->era & 1][word] & pattern) == pattern;
+
+	if ((*now & pattern) == pattern)
+		return true;
+	if (found || enter) {
+		*now |= pattern;
+		s->n_seen++;
+	}
+	return found;
+}
+
+// Whether the permission's peer was sent to at all; it was, afterwards.
+static bool peer_was_sent_to(struct stage_worker *w, struct sent_key key)
+{
+	key.peer.port_be = 0;
+	return seen_find(&w->sent, tp_siphash13(w->limiter_key, &key, sizeof(key)), true);
+}
+
+bool sent_port_pass(struct burst *b, uint32_t index, uint16_t port_be)
+{
+	const struct tp_entry *e = entry_at(b, index);
+	struct sent_key key = {
+		{.family = e->key.family, .port_be = port_be}, e->relay_id, e->port_be};
+	uint32_t rate = b->locals->path.port_rate;
+	struct stage_sent *s = &b->w->sent;
+	bool is_first;
+	uint64_t h;
+
+	if (b->now_ns >= s->era_end_ns || s->n_seen >= SEEN_MAX)
+		era_begin(s, b->now_ns);
+	memcpy(key.peer.ip, e->key.ip, sizeof(key.peer.ip));
+	h = tp_siphash13(b->w->limiter_key, &key, sizeof(key));
+	is_first = !peer_was_sent_to(b->w, key);
+	if (!seen_find(s, h, false)) {
+		if (!is_first && rate != 0 &&
+			!stage_share_port(b->w, e->relay_id, e->port_be, rate, b->now_ns))
+			return false;
+		seen_find(s, h, true);
+	}
+	s->recent[sent_slot(index, port_be)] = sent_word(index, port_be);
+	return true;
+}
