@@ -57,6 +57,8 @@ static const int always[] = {
 	SCMP_SYS(clock_nanosleep),
 	SCMP_SYS(nanosleep),
 	SCMP_SYS(gettimeofday),
+	SCMP_SYS(time), // this and the next are calls where the kernel has no vDSO
+	SCMP_SYS(getcpu),
 	SCMP_SYS(getrandom),
 	SCMP_SYS(futex),
 	SCMP_SYS(sched_yield),

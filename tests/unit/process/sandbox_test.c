@@ -12,8 +12,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -158,6 +161,30 @@ static void threads_and_programs_are_refused_without_a_signal(void **state)
 	assert_int_equal(run(no_thread_made), 0);
 }
 
+static int clocks_read(void)
+{
+	static const struct proc_sandbox sandbox = {.allow = PROC_ALLOW_READ};
+	struct timespec precise;
+	struct timeval coarse;
+	unsigned cpu;
+
+	CHECK(proc_sandbox_enter(&sandbox) == 0);
+	CHECK(syscall(SYS_clock_gettime, CLOCK_BOOTTIME, &precise) == 0);
+	CHECK(syscall(SYS_gettimeofday, &coarse, NULL) == 0);
+	CHECK(syscall(SYS_getcpu, &cpu, NULL, NULL) == 0);
+#ifdef SYS_time
+	CHECK(syscall(SYS_time, NULL) >= coarse.tv_sec);
+#endif
+	CHECK(proc_denied_count() == 0);
+	return 0;
+}
+
+static void answers_of_the_vdso_are_to_be_had_without_it(void **state)
+{
+	(void)state;
+	assert_int_equal(run(clocks_read), 0);
+}
+
 static int kernel_asked(void)
 {
 	static const struct proc_sandbox sandbox = {.allow = PROC_ALLOW_NET};
@@ -280,6 +307,7 @@ int main(void)
 		cmocka_unit_test(threads_that_run_are_under_the_filter_too),
 		cmocka_unit_test(threads_and_programs_are_refused_without_a_signal),
 		cmocka_unit_test(tcp_is_for_connecting),
+		cmocka_unit_test(answers_of_the_vdso_are_to_be_had_without_it),
 		cmocka_unit_test(families_are_those_of_the_kernels_answers),
 		cmocka_unit_test(files_change_at_the_named_paths_only),
 	};
