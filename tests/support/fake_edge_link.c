@@ -45,6 +45,7 @@ struct edge_link {
 		uint8_t transport;
 	} listeners[LISTENERS];
 	unsigned n_listeners;
+	unsigned n_owners_asked;
 	unsigned room;
 	uint64_t full;
 	int fd;
@@ -207,6 +208,19 @@ uint16_t edge_link_listener_of(struct edge_link_thread *t, uint64_t connection)
 	const struct slot *s = slot_of(t, connection);
 
 	return s != NULL ? s->listener_id : 0;
+}
+
+void *edge_link_owner_of(struct edge_link_thread *t, uint64_t connection)
+{
+	const struct slot *s = slot_of(t, connection);
+
+	t->link->n_owners_asked++;
+	return s != NULL ? s->owner : NULL;
+}
+
+unsigned fake_edge_owners_asked(const struct edge_link *l)
+{
+	return l->n_owners_asked;
 }
 
 bool edge_link_adopt(struct edge_link_thread *t, uint64_t connection, uint16_t listener_id,

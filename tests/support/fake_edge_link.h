@@ -33,6 +33,8 @@ uint64_t fake_edge_wanted(const struct edge_link_thread *t);
 bool fake_edge_take(struct edge_link *l, struct fake_edge_message *m);
 // A message or datagram for the thread; edge_link_poll hands it on.
 void fake_edge_put(struct edge_link_thread *t, const struct fake_edge_message *m);
+// Calls of edge_link_owner_of so far.
+unsigned fake_edge_owners_asked(const struct edge_link *l);
 // TP_REPORT_* of a connection that is open.
 uint16_t fake_edge_flags(struct edge_link_thread *t, uint64_t connection);
 // Connections that are open.

@@ -71,6 +71,14 @@ uint16_t edge_link_listener_of(struct edge_link_thread *t, uint64_t connection)
 	return s == NULL ? 0 : s->is.listener_id;
 }
 
+void *edge_link_owner_of(struct edge_link_thread *t, uint64_t connection)
+{
+	uint32_t index;
+	const struct slot *s = connection_slot(t, connection, &index);
+
+	return s == NULL ? NULL : s->owner;
+}
+
 void edge_link_close(struct edge_link_thread *t, uint64_t connection)
 {
 	static const struct tp_session_report none;

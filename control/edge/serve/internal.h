@@ -47,9 +47,7 @@ struct serve_port {
 	// The configuration has the listener no longer, and the other one stays, or never had it.
 	_Atomic bool plain_left;
 	_Atomic bool tls_left;
-	_Atomic uint32_t n_left;		   // times that one of both has left
-	uint32_t n_left_seen[TP_EDGE_THREADS_MAX]; // each thread's own
-	const struct conf_listener *plain;	   // NULL: none, and below
+	const struct conf_listener *plain; // NULL: none, and below
 	const struct conf_listener *tls;
 	const struct conf_listener *proxied; // its proxies; NULL: direct
 	struct tls_context *context;	     // under serve.lock
@@ -138,6 +136,7 @@ struct serve_thread {
 	struct serve *serve;
 	struct edge_link_thread *link;
 	unsigned number;
+	uint32_t ports_left_seen;
 	int epoll_fd;
 	int stop_fd;
 	pthread_t thread;
@@ -156,6 +155,7 @@ struct serve_thread {
 	unsigned n_pipes;
 	unsigned n_pipes_used; // by connections
 	struct mail *mail;     // under the lock, the oldest first
+	struct mail **mail_last;
 	struct backlog_pool backlogs;
 	struct ds_list dirty;
 	struct ds_list again;
@@ -178,8 +178,9 @@ struct serve {
 	struct tls_tickets *tickets;
 	struct edge_link *link;
 	const struct conf *conf;
-	struct serve_port *ports; // [SERVE_PORTS_MAX]
-	size_t n_ports;		  // the main thread's
+	struct serve_port *ports;    // [SERVE_PORTS_MAX]
+	size_t n_ports;		     // the main thread's
+	_Atomic uint32_t ports_left; // times that a port, or one of its listeners, has left
 	struct serve_dtls_port *dtls_ports;
 	size_t n_dtls_ports;	      // the main thread's
 	_Atomic size_t n_dtls_served; // of them, those that the threads may take

@@ -36,7 +36,7 @@ static struct serve_thread *thread_of(struct serve *s, uint64_t connection)
 static bool mail_put(struct serve_thread *t, const struct mail *head, const uint8_t *data)
 {
 	static const uint64_t one = 1;
-	struct mail *m = t != NULL ? malloc(sizeof(*m) + head->len) : NULL, **last;
+	struct mail *m = t != NULL ? malloc(sizeof(*m) + head->len) : NULL;
 
 	if (m == NULL)
 		return false;
@@ -44,9 +44,8 @@ static bool mail_put(struct serve_thread *t, const struct mail *head, const uint
 	if (head->len > 0)
 		memcpy(m->data, data, head->len);
 	pthread_mutex_lock(&t->mail_lock);
-	for (last = &t->mail; *last != NULL; last = &(*last)->next)
-		;
-	*last = m;
+	*t->mail_last = m;
+	t->mail_last = &m->next;
 	pthread_mutex_unlock(&t->mail_lock);
 	(void)!write(t->mail_fd, &one, sizeof(one));
 	return true;
@@ -87,15 +86,16 @@ void serve_part(struct serve *s, uint64_t key, uint64_t connection)
 
 // ---- the thread ---------------------------------------------------------------------------------
 
-static struct conn *conn_find(struct ds_list *list, uint64_t connection)
+// The connection that an order is for: one that is joined, or one that waits to be.
+static struct conn *conn_find(struct serve_thread *t, uint64_t connection, bool joined)
 {
-	for (struct ds_list *k = list->next; k != list; k = k->next) {
-		struct conn *c = DS_CONTAINER(k, struct conn, timed);
+	struct serve_client *client = edge_link_owner_of(t->link, connection);
+	struct conn *c;
 
-		if (c->connection == connection)
-			return c;
-	}
-	return NULL;
+	if (client == NULL || client->by_datagrams)
+		return NULL;
+	c = DS_CONTAINER(client, struct conn, client);
+	return (joined ? c->state == CONN_PASS : c->binding) ? c : NULL;
 }
 
 static void taken_obey(struct serve_thread *t, const struct mail *m)
@@ -112,17 +112,13 @@ static void taken_obey(struct serve_thread *t, const struct mail *m)
 
 static void mail_obey(struct serve_thread *t, const struct mail *m)
 {
-	struct conn *c = conn_find(m->fd < 0 ? &t->joined : &t->binding, m->connection);
+	struct conn *c;
 
 	if (m->key == 0) {
 		taken_obey(t, m);
 		return;
 	}
-	// One of its ends is over.
-	if (m->fd < 0 && c == NULL) {
-		c = conn_find(&t->idle, m->connection);
-		c = c != NULL && c->state == CONN_PASS ? c : NULL;
-	}
+	c = conn_find(t, m->connection, m->fd < 0);
 	if (m->fd < 0 && c != NULL) {
 		conn_close(c, SERVE_CLOSE_data);
 	} else if (c != NULL) {
@@ -141,6 +137,7 @@ void join_mail(struct serve_thread *t)
 	pthread_mutex_lock(&t->mail_lock);
 	m = t->mail;
 	t->mail = NULL;
+	t->mail_last = &t->mail;
 	pthread_mutex_unlock(&t->mail_lock);
 	while (m != NULL) {
 		struct mail *next = m->next;

@@ -208,7 +208,7 @@ static struct tls_context *context_load(struct serve *s, const struct conf *conf
 	return c;
 }
 
-static void left_note(struct serve_port *p, const struct conf *conf)
+static void left_note(struct serve *s, struct serve_port *p, const struct conf *conf)
 {
 	bool plain_left = listener_of(conf, p, CONF_TRANSPORT_TCP) == NULL;
 	bool tls_left = listener_of(conf, p, CONF_TRANSPORT_TLS) == NULL;
@@ -218,7 +218,7 @@ static void left_note(struct serve_port *p, const struct conf *conf)
 	p->plain_left = plain_left;
 	p->tls_left = tls_left;
 	if (leaves)
-		p->n_left++;
+		s->ports_left++;
 }
 
 // Ports that share a pair of files share no context: one is small beside one connection.
@@ -242,7 +242,7 @@ int listen_contexts_load(struct serve *s, const struct conf *conf, struct tls_er
 		struct tls_context *old = s->ports[i].context;
 
 		s->ports[i].context = made[i];
-		left_note(&s->ports[i], conf);
+		left_note(s, &s->ports[i], conf);
 		made[i] = old;
 	}
 	pthread_mutex_unlock(&s->lock);

@@ -43,6 +43,7 @@ unsigned ports_remove(struct serve *s, const struct conf *conf)
 		s->ports[i].is_removed = true;
 		n++;
 	}
+	s->ports_left += n;
 	// Listeners have left ports that stay, too.
 	for (unsigned k = 0; k < s->n_threads; k++)
 		(void)!write(s->threads[k]->mail_fd, &one, sizeof(one));
@@ -50,15 +51,17 @@ unsigned ports_remove(struct serve *s, const struct conf *conf)
 }
 
 // Before its first bytes it is of no listener.
-static bool has_left(const struct conn *c, const struct serve_port *p)
+static bool has_left(const struct conn *c)
 {
+	const struct serve_port *p = c->port;
+
 	if (p->is_removed)
 		return true;
 	return c->state != CONN_PROXY && c->state != CONN_FIRST &&
 	       (c->by_tls ? p->tls_left : p->plain_left);
 }
 
-static void list_leave(struct ds_list *list, const struct serve_port *p)
+static void list_leave(struct ds_list *list)
 {
 	struct ds_list *k = list->next;
 
@@ -66,35 +69,29 @@ static void list_leave(struct ds_list *list, const struct serve_port *p)
 		struct conn *c = DS_CONTAINER(k, struct conn, timed);
 
 		k = k->next;
-		if (c->port == p && has_left(c, p))
+		if (has_left(c))
 			conn_close(c, SERVE_CLOSE_removed);
 	}
 }
 
-static void connections_leave(struct serve_thread *t, const struct serve_port *p)
-{
-	struct ds_list *lists[] = {&t->unnamed, &t->young, &t->idle, &t->binding, &t->joined};
-
-	for (size_t k = 0; k < TP_ARRAY_LEN(lists); k++)
-		list_leave(lists[k], p);
-}
-
+// The thread may have tens of thousands of connections: one look at them is for all that have left.
 void ports_leave(struct serve_thread *t)
 {
+	struct ds_list *lists[] = {&t->unnamed, &t->young, &t->idle, &t->binding, &t->joined};
+	uint32_t left = t->serve->ports_left;
+
+	if (left == t->ports_left_seen)
+		return;
+	t->ports_left_seen = left;
 	for (size_t i = 0; i < SERVE_PORTS_MAX; i++) {
 		struct serve_port *p = &t->serve->ports[i];
-		uint32_t n_left = p->n_left;
 
-		if (p->fds[t->number] < 0)
+		if (!p->is_removed || p->fds[t->number] < 0)
 			continue;
-		if (p->is_removed) {
-			// The end of the last descriptor takes it out of the loop, too.
-			close(p->fds[t->number]);
-			p->fds[t->number] = -1;
-			connections_leave(t, p);
-		} else if (p->n_left_seen[t->number] != n_left) {
-			p->n_left_seen[t->number] = n_left;
-			connections_leave(t, p);
-		}
+		// The end of the last descriptor takes it out of the loop, too.
+		close(p->fds[t->number]);
+		p->fds[t->number] = -1;
 	}
+	for (size_t k = 0; k < TP_ARRAY_LEN(lists); k++)
+		list_leave(lists[k]);
 }

@@ -58,6 +58,7 @@ static struct serve_thread *thread_create(struct serve *s, unsigned number)
 	ds_list_init(&t->again);
 	ds_list_init(&t->paced);
 	t->paced_ns = UINT64_MAX;
+	t->mail_last = &t->mail;
 	for (unsigned i = 0; i < TP_ARRAY_LEN(t->held); i++)
 		ds_list_init(&t->held[i]);
 	ds_list_init(&t->dead);

@@ -56,6 +56,24 @@ static void listeners_come_with_their_file(void **state)
 	assert_int_equal(edge_link_listener(s->link, &local, TP_TRANSPORT_TCP), LISTENER + 1);
 }
 
+static void handles_name_their_owners(void **state)
+{
+	struct stand *s = *state;
+	struct edge_link_thread *t;
+	struct tp_addr remote = tp_addr_ipv4(0x0a000002, 5000);
+	int owner = 0;
+	uint64_t a;
+
+	stand_start(s, 1);
+	t = edge_link_thread(s->link, 0);
+	a = edge_link_open(t, LISTENER, &remote, 0, &owner);
+	assert_ptr_equal(edge_link_owner_of(t, a), &owner);
+	assert_null(edge_link_owner_of(t, a + (UINT64_C(1) << 32)));
+	edge_link_close(t, a);
+	assert_null(edge_link_owner_of(t, a));
+	assert_null(edge_link_owner_of(t, 0));
+}
+
 static void connections_are_reported(void **state)
 {
 	struct stand *s = *state;
@@ -212,6 +230,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(listeners_come_with_their_file),
 		TEST(expiry_is_told),
+		TEST(handles_name_their_owners),
 		TEST(connections_are_reported),
 		TEST(flags_are_told),
 		TEST(control_comes_back),

@@ -66,7 +66,9 @@ static void connections_have_handles(void **state)
 	assert_true(edge_link_open(t, LISTENER, &remote, 0, &owner) != 0);
 	assert_true(edge_link_open(t, LISTENER, &remote, 0, &owner) == 0);
 	assert_int_equal(edge_link_send(t, a, "x", 1), 0);
+	assert_ptr_equal(edge_link_owner_of(t, a), &owner);
 	edge_link_close(t, a);
+	assert_null(edge_link_owner_of(t, a));
 	assert_int_equal(edge_link_send(t, a, "x", 1), -ESTALE);
 	b = edge_link_open(t, LISTENER, &remote, 0, &owner);
 	assert_true(b != 0 && b != a);

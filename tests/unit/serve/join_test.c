@@ -332,6 +332,54 @@ static void capped_one_can_be_ended(void **state)
 	stop(&f);
 }
 
+// However many connections the thread has, none of the others is looked at.
+static void an_order_finds_its_connection_by_the_handle(void **state)
+{
+	struct fake_edge_message m;
+	struct fixture f;
+	uint8_t bytes[20];
+	int other;
+
+	(void)state;
+	start(&f);
+	other = world_connect(f.w.ports[0]);
+	request(bytes, CONNECTION_BIND);
+	world_write(other, bytes, sizeof(bytes));
+	world_take(&f.w, &m);
+	joined(&f);
+	assert_int_equal(fake_edge_owners_asked(f.w.link), 1);
+	// The other one has asked, and is no data connection yet.
+	serve_part(f.w.serve, KEY, m.connection);
+	world_turns(&f.w, 50);
+	assert_int_equal(f.ended, 0);
+	serve_part(f.w.serve, KEY, f.connection);
+	wait_ended(&f);
+	assert_int_equal(fake_edge_owners_asked(f.w.link), 3);
+	close(other);
+	stop(&f);
+}
+
+// The thread sees both in the same turn, twice.
+static void orders_are_obeyed_one_after_the_other(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		start(&f);
+		ask(&f, "", 0);
+		serve_part(f.w.serve, KEY, f.connection);
+		serve_part(f.w.serve, KEY, f.connection);
+		world_turns(&f.w, 5);
+		serve_join(f.w.serve, KEY, f.connection, f.given, f.meter,
+			(const uint8_t *)"answer", 6);
+		serve_part(f.w.serve, KEY, f.connection);
+		wait_ended(&f);
+		receive_end(&f, f.peer);
+		stop(&f);
+	}
+}
+
 // Of joined ones alone.
 static bool count(void *ctx, const uint8_t *bytes, size_t len, int fd, int far)
 {
@@ -379,6 +427,8 @@ int main(void)
 		cmocka_unit_test(stop_ends_all),
 		cmocka_unit_test(capped_one_waits_and_loses_nothing),
 		cmocka_unit_test(capped_one_can_be_ended),
+		cmocka_unit_test(an_order_finds_its_connection_by_the_handle),
+		cmocka_unit_test(orders_are_obeyed_one_after_the_other),
 		cmocka_unit_test(an_order_comes_before_a_pause),
 	};
 

@@ -111,6 +111,8 @@ uint64_t edge_link_open(struct edge_link_thread *t, uint16_t listener_id,
 	const struct tp_addr *remote, uint16_t flags, void *owner);
 // The listener id that it was opened with; 0: the handle is gone.
 uint16_t edge_link_listener_of(struct edge_link_thread *t, uint64_t connection);
+// The owner that it was opened with; NULL: the handle is gone.
+void *edge_link_owner_of(struct edge_link_thread *t, uint64_t connection);
 // Forgets it, to report its end: the control process deletes its allocation. A handle that is gone
 // is fine. Both reports leave by the next edge_link_flush, all of a turn together.
 void edge_link_close(struct edge_link_thread *t, uint64_t connection);
