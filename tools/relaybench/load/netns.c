@@ -79,10 +79,8 @@ static int routes(const struct load_netns *n, const char *verb)
 	return pclose(ip) == 0 ? 0 : -EIO;
 }
 
-int load_netns_make(struct load_netns *n, uint16_t port_low, uint16_t port_high)
+int load_netns_address(struct load_netns *n)
 {
-	FILE *nft;
-
 	if ((n->name[0] != '\0' && !is_name(n->name, sizeof(n->name))) ||
 		!is_name(n->interface, sizeof(n->interface))) {
 		fprintf(stderr, "relaybench: '%s' '%s': no namespace and interface\n", n->name,
@@ -90,6 +88,21 @@ int load_netns_make(struct load_netns *n, uint16_t port_low, uint16_t port_high)
 		return -EINVAL;
 	}
 	n->made = true;
+	if (routes(n, "replace") != 0) {
+		fprintf(stderr, "relaybench: ip failed in namespace '%s'\n", n->name);
+		return -EIO;
+	}
+	return 0;
+}
+
+int load_netns_make(struct load_netns *n, uint16_t port_low, uint16_t port_high)
+{
+	int rc = load_netns_address(n);
+	FILE *nft;
+
+	if (rc < 0)
+		return rc;
+	n->counts = true;
 	nft = run(n, "nft -f -", "we");
 	if (nft == NULL)
 		return -errno;
@@ -108,8 +121,8 @@ int load_netns_make(struct load_netns *n, uint16_t port_low, uint16_t port_high)
 		"counter name media drop\n"
 		"}\n}\n",
 		n->interface, port_low, port_high);
-	if (pclose(nft) != 0 || routes(n, "replace") != 0) {
-		fprintf(stderr, "relaybench: nft or ip failed in namespace '%s'\n", n->name);
+	if (pclose(nft) != 0) {
+		fprintf(stderr, "relaybench: nft failed in namespace '%s'\n", n->name);
 		return -EIO;
 	}
 	return 0;
@@ -122,7 +135,8 @@ void load_netns_undo(struct load_netns *n)
 	if (!n->made)
 		return;
 	n->made = false;
-	nft = run(n, "nft -f -", "we");
+	nft = n->counts ? run(n, "nft -f -", "we") : NULL;
+	n->counts = false;
 	if (nft != NULL) {
 		fprintf(nft, "delete table netdev relaybench\n");
 		pclose(nft);

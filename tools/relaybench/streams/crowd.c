@@ -350,14 +350,16 @@ void streams_crowd_end(struct streams_crowd *c, uint32_t i)
 	streams_conn_close(&client->conn, true);
 }
 
-int streams_crowd_set_up(struct streams_crowd *c)
+// `begin` for each client, of which at most o->window are on their way, until all are at their
+// goal.
+static int each_client(struct streams_crowd *c, void (*begin)(struct streams_crowd *c, uint32_t i))
 {
 	uint64_t end_ns = streams_now_ns() + (uint64_t)(c->o->setup_limit_s * 1e9);
 	uint32_t next = 0;
 
-	while (c->n_live + c->n_gone < c->o->clients) {
+	while (next < c->o->clients || c->n_pending > 0) {
 		while (next < c->o->clients && c->n_pending < c->o->window)
-			streams_crowd_begin(c, next++);
+			begin(c, next++);
 		streams_crowd_poll(c, 10);
 		if (bench_host_stopped())
 			return -EINTR;
@@ -370,4 +372,25 @@ int streams_crowd_set_up(struct streams_crowd *c)
 		c->n_live, c->o->clients, c->n_gone,
 		c->problem < 0 ? strerror(-c->problem) : "error response", c->problem);
 	return c->n_gone > 0 ? -EIO : -ETIMEDOUT;
+}
+
+int streams_crowd_set_up(struct streams_crowd *c)
+{
+	return each_client(c, streams_crowd_begin);
+}
+
+static void ask_again(struct streams_crowd *c, uint32_t i)
+{
+	struct streams_client *client = &c->clients[i];
+
+	if (client->state != STREAMS_LIVE)
+		return;
+	c->n_live--;
+	c->n_pending++;
+	ask(c, client, STREAMS_ASKING);
+}
+
+int streams_crowd_ask(struct streams_crowd *c)
+{
+	return each_client(c, ask_again);
 }

@@ -66,5 +66,7 @@ void streams_crowd_end(struct streams_crowd *c, uint32_t i);
 unsigned streams_crowd_poll(struct streams_crowd *c, int wait_ms);
 // All clients to their goal, at most o->window at a time. 0, -ETIMEDOUT, -EIO or -EINTR.
 int streams_crowd_set_up(struct streams_crowd *c);
+// Asks the server a Binding request for each live client, likewise; c->n_live are those answered.
+int streams_crowd_ask(struct streams_crowd *c);
 
 uint64_t streams_now_ns(void); // CLOCK_MONOTONIC

@@ -5,12 +5,15 @@
 
 #include <bench/host.h>
 #include <load/histogram.h>
+#include <turnpike/base.h>
 
 #include "crowd.h"
 #include "server.h"
 #include "traffic.h"
 
-#define SETTLE_NS 1000000000ull // until the server has nothing to do for connections that are open
+#define SETTLE_NS   1000000000ull // until the server has nothing to do for connections that are open
+#define LEFT_S	    120u	  // likewise, for those that have left
+#define LEFT_SAME_S 4u
 
 // ---- handshakes ---------------------------------------------------------------------------------
 
@@ -109,37 +112,75 @@ static double each(uint64_t before, uint64_t after, uint32_t n)
 	return ((double)after - (double)before) / (double)n;
 }
 
+// The server's memory once it has nothing to do for the clients that have left.
+static int left_read(const struct streams_options *o, struct streams_server *left)
+{
+	const struct timespec pause = {.tv_sec = SETTLE_NS / TP_NS_PER_S};
+	uint64_t before = UINT64_MAX;
+	unsigned same = 0;
+	int rc = 0;
+
+	for (unsigned i = 0; i < LEFT_S && same < LEFT_SAME_S && rc == 0; i++) {
+		(void)nanosleep(&pause, NULL);
+		rc = streams_server_read(o, left);
+		same = left->resident == before ? same + 1 : 0;
+		before = left->resident;
+	}
+	return rc;
+}
+
+struct idle {
+	struct streams_server before, held, end, left;
+	uint64_t setup_ns;
+	uint32_t n_held, n_closed, n_answered;
+};
+
+static int idle_hold(struct streams_crowd *c, const struct streams_options *o, struct idle *i)
+{
+	uint64_t start_ns = streams_now_ns();
+	int rc = streams_server_read(o, &i->before);
+
+	if (rc == 0)
+		rc = streams_crowd_set_up(c);
+	i->setup_ns = streams_now_ns() - start_ns;
+	if (rc < 0)
+		return rc;
+	hold(c, SETTLE_NS);
+	rc = streams_server_read(o, &i->held);
+	hold(c, (uint64_t)(o->seconds * 1e9));
+	if (rc == 0)
+		rc = streams_server_read(o, &i->end);
+	i->n_held = c->n_live;
+	i->n_closed = c->n_gone;
+	// Those that the server does not answer are counted, no failure of the measurement.
+	if (rc == 0 && streams_crowd_ask(c) == -EINTR)
+		rc = -EINTR;
+	i->n_answered = c->n_live;
+	return rc;
+}
+
 int streams_idle_run(const struct streams_options *o, json_t **out)
 {
 	static struct streams_crowd c;
-	struct streams_server before, after, end;
-	uint64_t start_ns = streams_now_ns(), setup_ns;
+	struct idle i = {.setup_ns = 0};
+	uint32_t n = o->clients;
 	int rc = streams_crowd_open(
 		&c, o, o->allocate ? STREAMS_GOAL_ALLOCATE : STREAMS_GOAL_BINDING);
 
 	if (rc == 0)
-		rc = streams_server_read(o, &before);
-	if (rc == 0)
-		rc = streams_crowd_set_up(&c);
-	setup_ns = streams_now_ns() - start_ns;
-	if (rc == 0)
-		hold(&c, SETTLE_NS);
-	if (rc == 0)
-		rc = streams_server_read(o, &after);
-	if (rc == 0) {
-		hold(&c, (uint64_t)(o->seconds * 1e9));
-		rc = streams_server_read(o, &end);
-	}
-	if (rc == 0)
-		*out = json_pack("{s:f, s:I, s:I, s:I, s:f, s:f, s:f, s:o}", "setup_seconds",
-			(double)setup_ns / 1e9, "held", (json_int_t)c.n_live, "closed",
-			(json_int_t)c.n_gone, "resident_before", (json_int_t)before.resident,
-			"resident_each", each(before.resident, after.resident, o->clients),
-			"proportional_each",
-			each(before.proportional, after.proportional, o->clients),
-			"private_dirty_each",
-			each(before.private_dirty, after.private_dirty, o->clients), "server_cpu",
-			streams_server_cpu(&after, &end, o->clients));
+		rc = idle_hold(&c, o, &i);
 	streams_crowd_close(&c);
+	if (rc == 0)
+		rc = left_read(o, &i.left);
+	if (rc == 0)
+		*out = json_pack("{s:f, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:o}",
+			"setup_seconds", (double)i.setup_ns / 1e9, "held", (json_int_t)i.n_held,
+			"closed", (json_int_t)i.n_closed, "answered", (json_int_t)i.n_answered,
+			"resident_before", (json_int_t)i.before.resident, "resident_each",
+			each(i.before.resident, i.held.resident, n), "proportional_each",
+			each(i.before.proportional, i.held.proportional, n), "private_dirty_each",
+			each(i.before.private_dirty, i.held.private_dirty, n), "resident_left",
+			(json_int_t)i.left.resident, "server_cpu",
+			streams_server_cpu(&i.held, &i.end, n));
 	return rc;
 }

@@ -17,9 +17,6 @@
 #include "traffic.h"
 
 #define PEER_BUFFER (64 << 20)
-// load_netns drops datagrams to ports of its own; there are none of ours.
-#define UNUSED_LOW  1
-#define UNUSED_HIGH 9
 
 static int peer_open(void *ctx)
 {
@@ -84,7 +81,7 @@ static int measure_there(struct inside *in)
 	snprintf(netns.interface, sizeof(netns.interface), "%s", o->client_interface);
 	if (o->client.sa.sa_family == AF_INET) {
 		netns.first_ip = ntohl(o->client.v4.sin_addr.s_addr);
-		rc = load_netns_make(&netns, UNUSED_LOW, UNUSED_HIGH);
+		rc = load_netns_address(&netns);
 		if (rc < 0)
 			return rc;
 	}

@@ -17,12 +17,16 @@ struct load_netns {
 	uint32_t first_ip, n_ips; // made local, host order
 	struct load_net net;	  // their prefix
 	bool made;
+	bool counts; // has the nft table
 };
 
 // Whether tools/lab made that namespace: nothing leaves it.
 bool load_netns_is_lab(const char *name);
 
-// Prints the failure on stderr. -EIO, -EINVAL for an invalid name.
+// The addresses alone, for clients with sockets of the kernel's. Prints the failure on stderr.
+// -EIO, -EINVAL for an invalid name.
+int load_netns_address(struct load_netns *n);
+// Addresses and table. As above.
 int load_netns_make(struct load_netns *n, uint16_t port_low, uint16_t port_high);
 void load_netns_undo(struct load_netns *n); // fine when nothing was made
 
