@@ -3,39 +3,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include <log/log.h>
 #include <turnpike/segment.h>
 #include <turnpike/stun.h>
 
 #define HANDSHAKE_RECORD 22u
-
-// No padding: it is hashed.
-struct key {
-	struct tp_addr remote;
-	uint16_t listener_id;
-	uint16_t zero;
-};
-TP_ASSERT_SIZE(struct key, 24);
-
-struct association {
-	struct serve_client client;
-	struct associations *all;
-	struct ds_map_node node;
-	struct key key;
-	struct tp_addr local;
-	struct dtls *dtls;
-	struct dtls_events events;
-	struct edge_link_way way;
-	const struct edge_link_way *fed; // that of the datagram that is read
-	uint8_t random[32];		 // of its ClientHello
-	enum serve_close fault;		 // found while a datagram was read
-	bool open;			 // the handshake is done
-	uint64_t connection;		 // handle of the link; 0: no message has come
-	struct ds_list timed;
-	uint64_t since_ns;
-};
 
 // ---- time ---------------------------------------------------------------------------------------
 
@@ -79,7 +52,7 @@ static void leave(struct associations *all, const struct tp_addr *remote)
 	pthread_mutex_unlock(&t->serve->lock);
 }
 
-static void association_close(struct association *a, enum serve_close why)
+void association_close(struct association *a, enum serve_close why)
 {
 	struct associations *all = a->all;
 	struct serve_thread *t = all->thread;
@@ -108,7 +81,8 @@ static void association_close(struct association *a, enum serve_close why)
 	free(a);
 }
 
-static struct association *association_find(struct associations *all, const struct key *key)
+static struct association *association_find(
+	struct associations *all, const struct association_key *key)
 {
 	uint64_t hash = ds_map_hash(&all->map, key, sizeof(*key));
 
@@ -209,8 +183,8 @@ static struct dtls *session_make(
 	return d;
 }
 
-static struct association *association_make(
-	struct associations *all, const struct serve_dtls_port *p, const struct key *key)
+static struct association *association_make(struct associations *all,
+	const struct serve_dtls_port *p, const struct association_key *key)
 {
 	struct association *a = calloc(1, sizeof(*a));
 
@@ -236,7 +210,7 @@ static struct association *association_make(
 
 // For a source that has shown a cookie. NULL: refused.
 static struct association *association_begin(
-	struct associations *all, const struct key *key, const struct dtls_judged *j)
+	struct associations *all, const struct association_key *key, const struct dtls_judged *j)
 {
 	const struct serve_dtls_port *p = port_of(all->thread->serve, key->listener_id);
 	struct association *a;
@@ -261,8 +235,8 @@ static struct association *association_begin(
 	return a;
 }
 
-static void answer(struct associations *all, const struct key *key, const struct edge_link_way *way,
-	const struct dtls_judged *j)
+static void answer(struct associations *all, const struct association_key *key,
+	const struct edge_link_way *way, const struct dtls_judged *j)
 {
 	struct serve_thread *t = all->thread;
 
@@ -276,7 +250,7 @@ static void answer(struct associations *all, const struct key *key, const struct
 // A ClientHello: NULL where the datagram has been dealt with, else the association that reads it.
 // One with another random is that of a client that begins anew: only with a cookie does it end the
 // association before, as anybody can send one with the client's address.
-static struct association *hello_take(struct associations *all, const struct key *key,
+static struct association *hello_take(struct associations *all, const struct association_key *key,
 	const struct edge_link_way *way, struct association *a, const struct dtls_judged *j)
 {
 	if (a != NULL && memcmp(a->random, j->random, sizeof(a->random)) == 0)
@@ -329,7 +303,7 @@ void association_datagram(struct associations *all, uint16_t listener_id,
 	size_t len)
 {
 	struct serve_thread *t = all->thread;
-	const struct key key = {.remote = *remote, .listener_id = listener_id};
+	const struct association_key key = {.remote = *remote, .listener_id = listener_id};
 	struct association *a = association_find(all, &key);
 	struct dtls_judged j = {.hello = DTLS_HELLO_NONE};
 
@@ -356,80 +330,4 @@ void association_push(
 	SERVE_COUNT(t, bytes_out, len);
 	if (dtls_send(a->dtls, data, len) < 0)
 		SERVE_COUNT(t, datagrams_full, 1);
-}
-
-// ---- all of a thread ---------------------------------------------------------------------------
-
-static uint64_t list_expire(struct associations *all, struct ds_list *list, uint64_t limit_ns)
-{
-	while (!ds_list_is_empty(list)) {
-		struct association *a = DS_CONTAINER(list->next, struct association, timed);
-
-		if (a->since_ns + limit_ns > all->thread->now_ns)
-			return a->since_ns + limit_ns;
-		association_close(a, list == &all->idle ? SERVE_CLOSE_idle_timeout
-							: SERVE_CLOSE_handshake_timeout);
-	}
-	return UINT64_MAX;
-}
-
-static void flights_tick(struct associations *all)
-{
-	for (struct ds_list *l = all->shaking.next, *next; l != &all->shaking; l = next) {
-		struct association *a = DS_CONTAINER(l, struct association, timed);
-
-		next = l->next;
-		if (dtls_tick(a->dtls) == DTLS_ENDED)
-			association_close(a, SERVE_CLOSE_handshake);
-	}
-	all->ticked_ns = all->thread->now_ns;
-}
-
-uint64_t associations_expire(struct associations *all)
-{
-	const struct serve_times *times = &all->thread->serve->times;
-	uint64_t idle_ns = list_expire(all, &all->idle, times->idle_ns);
-
-	(void)list_expire(all, &all->shaking, times->handshake_ns);
-	if (ds_list_is_empty(&all->shaking))
-		return idle_ns;
-	if (all->thread->now_ns >= all->ticked_ns + ASSOCIATION_TICK_NS)
-		flights_tick(all);
-	return all->ticked_ns + ASSOCIATION_TICK_NS;
-}
-
-void associations_end(struct associations *all)
-{
-	struct ds_list *lists[] = {&all->shaking, &all->idle};
-
-	for (size_t i = 0; i < TP_ARRAY_LEN(lists); i++) {
-		while (!ds_list_is_empty(lists[i]))
-			association_close(DS_CONTAINER(lists[i]->next, struct association, timed),
-				SERVE_CLOSE_stopping);
-	}
-}
-
-struct associations *associations_create(struct serve_thread *t)
-{
-	struct associations *all = calloc(1, sizeof(*all));
-	uint8_t key[16];
-
-	if (all == NULL)
-		return NULL;
-	all->thread = t;
-	ds_list_init(&all->shaking);
-	ds_list_init(&all->idle);
-	if (getrandom(key, sizeof(key), 0) == (ssize_t)sizeof(key) &&
-		ds_map_init(&all->map, key) == 0)
-		return all;
-	free(all);
-	return NULL;
-}
-
-void associations_destroy(struct associations *all)
-{
-	if (all == NULL)
-		return;
-	ds_map_fini(&all->map);
-	free(all);
 }

@@ -31,6 +31,32 @@ struct associations {
 	uint64_t ticked_ns;
 };
 
+// No padding: it is hashed.
+struct association_key {
+	struct tp_addr remote;
+	uint16_t listener_id;
+	uint16_t zero;
+};
+TP_ASSERT_SIZE(struct association_key, 24);
+
+struct association {
+	struct serve_client client;
+	struct associations *all;
+	struct ds_map_node node;
+	struct association_key key;
+	struct tp_addr local;
+	struct dtls *dtls;
+	struct dtls_events events;
+	struct edge_link_way way;
+	const struct edge_link_way *fed; // that of the datagram that is read
+	uint8_t random[32];		 // of its ClientHello
+	enum serve_close fault;		 // found while a datagram was read
+	bool open;			 // the handshake is done
+	uint64_t connection;		 // handle of the link; 0: no message has come
+	struct ds_list timed;
+	uint64_t since_ns;
+};
+
 // ---- ports --------------------------------------------------------------------------------------
 
 // Those of a configuration. 0 or a negative errno.
@@ -53,6 +79,7 @@ struct associations *associations_create(struct serve_thread *t);
 // They have ended. NULL is fine.
 void associations_destroy(struct associations *all);
 
+void association_close(struct association *a, enum serve_close why);
 // A datagram that arrived at a DTLS listener.
 void association_datagram(struct associations *all, uint16_t listener_id,
 	const struct tp_addr *remote, const struct edge_link_way *way, const uint8_t *data,
