@@ -83,7 +83,7 @@ static const char *problem_of(int rc)
 		return "the other side is no turnpike-edge";
 	case -EMFILE:
 	case -ENFILE:
-		return "too few descriptors: each TLS connection that stays needs another one";
+		return "too few descriptors: each session of TLS or DTLS that stays needs one";
 	case -EAGAIN:
 		return "the next process is too slow";
 	default:
@@ -261,7 +261,7 @@ static void leave(struct edge *e, const struct serve_next *to)
 	unsigned n = serve_leave(e->serve, to);
 
 	edge_relay_leave(e->relay);
-	// The ends of DTLS, which may be more than the socket takes.
+	// The ends of those that could not stay, which may be more than the socket takes.
 	(void)edge_link_tell(e->link, TELL_MS);
 	ctl_server_destroy(e->ctl);
 	e->ctl = NULL;

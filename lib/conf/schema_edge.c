@@ -112,7 +112,7 @@ static const struct rule edge_rules[] = {
 		.initial = "30",
 		.unit = "s",
 		.text = "Once another turnpike-edge has taken over (`--take-over`), the one before "
-			"serves its TLS connections for so long, then closes them."},
+			"serves its sessions of TLS and DTLS for so long, then closes them."},
 	{.key = "queue_age_ms",
 		.type = RULE_U32,
 		RULE_AT(struct conf_edge, queue_age_ms),

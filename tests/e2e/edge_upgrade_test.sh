@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# The edge is taken over again and again: calls by TCP and TLS lose no message and make no
+# The edge is taken over again and again: calls by TCP, TLS and DTLS lose no message and make no
 # connection anew, clients that connect meanwhile are not refused, and each process that was taken
 # over ends with its last connection, or after edge.drain.
 . "$(dirname "$0")/_init.sh"
@@ -135,21 +135,26 @@ e2e_check "and ends at once" e2e_wait 10 is_gone "$first"
 e2e_check "two clients by TCP talk" says TCP ready
 { coproc TLS { hide TCP; talk tls; }; } 2>/dev/null
 e2e_check "two clients by TLS talk" says TLS ready
-{ coproc KNOCK { hide TCP; hide TLS; knock; }; } 2>/dev/null
+{ coproc DTLS { hide TCP; hide TLS; talk dtls; }; } 2>/dev/null
+e2e_check "two clients by DTLS talk" says DTLS ready
+{ coproc KNOCK { hide TCP; hide TLS; hide DTLS; knock; }; } 2>/dev/null
 e2e_check "others come and go" says KNOCK ready
 drains=$(lab_pid edge)
 for ((run = 1; run <= upgrades; run++)); do
 	e2e_check "upgrade $run" upgrade
 	e2e_check "upgrade $run: the allocations by TCP are refreshed" asks TCP
 	e2e_check "upgrade $run: those by TLS too" asks TLS
+	e2e_check "upgrade $run: those by DTLS too" asks DTLS
 done
-e2e_check "four connections were taken over each time" [ "$(counter taken)" -ge 4 ]
+e2e_check "six connections were taken over each time" [ "$(counter taken)" -ge 6 ]
 e2e_check "the process that encrypts serves on" kill -0 "$drains"
 e2e_check "nobody was refused" ends KNOCK
 echo "connections: ${answer#all }"
 e2e_check "by TCP no message is missing" ends TCP
 echo "messages each way: ${answer#all }"
 e2e_check "by TLS no message is missing" ends TLS
+echo "messages each way: ${answer#all }"
+e2e_check "by DTLS no message is missing" ends DTLS
 echo "messages each way: ${answer#all }"
 e2e_check "with its last connection that process ends" e2e_wait 20 is_gone "$drains"
 
@@ -197,9 +202,12 @@ drain_set 1
 e2e_check "another edge.drain comes by a reload" relayctl certificate reload
 { coproc TLS { talk tls; }; } 2>/dev/null
 e2e_check "two clients by TLS" says TLS ready
+{ coproc DTLS { hide TLS; talk dtls; }; } 2>/dev/null
+e2e_check "two clients by DTLS" says DTLS ready
 drains=$(lab_pid edge)
 e2e_check "it is taken over" upgrade
 e2e_check "after edge.drain it ends with clients" e2e_wait 30 is_gone "$drains"
+e2e_check "the ends of those by DTLS are counted" e2e_wait 10 [ "$(counter closed_drained)" = 2 ]
 e2e_check "the new one serves" edge_runs
 e2e_check "both processes told" [ "$(grep -c edge_taken_over "$TP_LAB_DIR/edge.log")" -ge 30 ]
 e2e_check "control has not lost the edge" e2e_not grep -h edge_down "$TP_LAB_DIR/control.log"

@@ -10,7 +10,7 @@ import struct
 import sys
 
 MAGIC = 0x54502D45444745
-VERSION = 3
+VERSION = 4
 HELLO, SOCKET, GO, REFUSED = 1, 3, 4, 12
 
 

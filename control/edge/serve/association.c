@@ -12,12 +12,14 @@
 
 // ---- time ---------------------------------------------------------------------------------------
 
-static void timed_move(struct association *a, struct ds_list *list)
+void association_time(struct association *a, struct ds_list *list)
 {
 	struct associations *all = a->all;
 
-	if (!ds_list_is_empty(&a->timed) && a->connection == 0 && list == &all->idle)
-		all->n_shaking--;
+	if (a->shaking != (list == &all->shaking)) {
+		a->shaking = !a->shaking;
+		all->n_shaking += a->shaking ? 1u : UINT32_MAX;
+	}
 	ds_list_del(&a->timed);
 	ds_list_add(list, &a->timed);
 	a->since_ns = all->thread->now_ns;
@@ -43,13 +45,24 @@ static bool admit(
 	return false;
 }
 
-static void leave(struct associations *all, const struct tp_addr *remote)
+static void limits_leave(struct associations *all, const struct tp_addr *remote)
 {
 	struct serve_thread *t = all->thread;
 
 	pthread_mutex_lock(&t->serve->lock);
 	admit_leave(t->serve->admit, t->now_ns, remote);
 	pthread_mutex_unlock(&t->serve->lock);
+}
+
+void association_leave(struct association *a)
+{
+	struct associations *all = a->all;
+
+	if (a->admitted)
+		limits_leave(all, &a->key.remote);
+	a->admitted = false;
+	ds_map_del(&all->map, &a->node);
+	atomic_fetch_sub_explicit(&all->thread->n_connections, 1, memory_order_relaxed);
 }
 
 void association_close(struct association *a, enum serve_close why)
@@ -68,21 +81,18 @@ void association_close(struct association *a, enum serve_close why)
 			log_str("reason", serve_close_name(why)), log_bool("dtls", true)));
 	if (a->connection != 0)
 		edge_link_close(t->link, a->connection);
-	else
-		all->n_shaking--;
-	leave(all, &a->key.remote);
+	a->connection = 0;
 	// A client that has begun anew would take the end for that of its new association.
-	if (why != SERVE_CLOSE_replaced)
+	if (why != SERVE_CLOSE_replaced && a->dtls != NULL)
 		dtls_end(a->dtls);
-	dtls_destroy(a->dtls);
-	ds_map_del(&all->map, &a->node);
-	ds_list_del(&a->timed);
-	atomic_fetch_sub_explicit(&t->n_connections, 1, memory_order_relaxed);
-	free(a);
+	association_leave(a);
+	if (bridge_end(a, why))
+		association_time(a, &all->parting);
+	else
+		association_drop(a);
 }
 
-static struct association *association_find(
-	struct associations *all, const struct association_key *key)
+struct association *association_find(struct associations *all, const struct association_key *key)
 {
 	uint64_t hash = ds_map_hash(&all->map, key, sizeof(*key));
 
@@ -95,11 +105,8 @@ static struct association *association_find(
 	return NULL;
 }
 
-// ---- events of the association, while a datagram is read ----------------------------------------
-
-static void on_send(void *ctx, const uint8_t *datagram, size_t len)
+void association_send(struct association *a, const uint8_t *datagram, size_t len)
 {
-	struct association *a = ctx;
 	struct serve_thread *t = a->all->thread;
 
 	if (edge_link_send_datagram(
@@ -107,6 +114,19 @@ static void on_send(void *ctx, const uint8_t *datagram, size_t len)
 		SERVE_COUNT(t, datagrams_out, 1);
 	else
 		SERVE_COUNT(t, datagrams_full, 1);
+}
+
+// ---- events of the association, while a datagram is read ----------------------------------------
+
+static void on_send(void *ctx, const uint8_t *datagram, size_t len)
+{
+	struct association *a = ctx;
+	static const struct takeover_packet head = {.kind = TAKEOVER_DATAGRAM};
+
+	if (a->place == ASSOCIATION_SESSION)
+		bridge_send(a, &head, datagram, len);
+	else
+		association_send(a, datagram, len);
 }
 
 // ChannelData over UDP may have padding behind it (RFC 8656 12.5).
@@ -131,22 +151,21 @@ static bool register_client(struct association *a)
 		a->fault = SERVE_CLOSE_limit;
 		return false;
 	}
-	timed_move(a, &a->all->idle);
 	a->connection = connection;
 	return true;
 }
 
-static void on_message(void *ctx, const uint8_t *data, size_t len)
+bool association_deliver(
+	struct association *a, const struct edge_link_way *way, const uint8_t *data, size_t len)
 {
-	struct association *a = ctx;
 	struct serve_thread *t = a->all->thread;
 	int rc;
 
 	// The record was authentic, so this is the client's way now.
-	a->way = *a->fed;
+	a->way = *way;
 	if (!register_client(a))
-		return;
-	timed_move(a, &a->all->idle);
+		return false;
+	association_time(a, &a->all->idle);
 	len = without_padding(data, len);
 	rc = edge_link_send(t->link, a->connection, data, len);
 	if (rc == 0) {
@@ -156,6 +175,21 @@ static void on_message(void *ctx, const uint8_t *data, size_t len)
 		SERVE_COUNT(t, messages_oversize, 1);
 	} else {
 		SERVE_COUNT(t, messages_full, 1);
+	}
+	return true;
+}
+
+static void on_message(void *ctx, const uint8_t *data, size_t len)
+{
+	struct association *a = ctx;
+	const struct takeover_packet head = {
+		.kind = TAKEOVER_MESSAGE, .next_hop = a->fed->next_hop, .tag = a->fed->tag};
+
+	if (a->place == ASSOCIATION_SESSION) {
+		association_time(a, &a->all->idle);
+		bridge_send(a, &head, data, len);
+	} else {
+		(void)association_deliver(a, a->fed, data, len);
 	}
 }
 
@@ -183,8 +217,8 @@ static struct dtls *session_make(
 	return d;
 }
 
-static struct association *association_make(struct associations *all,
-	const struct serve_dtls_port *p, const struct association_key *key)
+struct association *association_create(struct associations *all, const struct association_key *key,
+	const struct tp_addr *local, struct ds_list *list)
 {
 	struct association *a = calloc(1, sizeof(*a));
 
@@ -193,18 +227,13 @@ static struct association *association_make(struct associations *all,
 	a->client.by_datagrams = true;
 	a->all = all;
 	a->key = *key;
-	a->local = p->addr;
+	a->local = *local;
+	a->pair_fd = -1;
 	a->events = (struct dtls_events){a, on_send, on_message};
 	ds_list_init(&a->timed);
-	a->dtls = session_make(all->thread->serve, p, &a->events);
-	if (a->dtls == NULL) {
-		free(a);
-		return NULL;
-	}
 	ds_map_add(&all->map, &a->node, ds_map_hash(&all->map, key, sizeof(*key)));
 	atomic_fetch_add_explicit(&all->thread->n_connections, 1, memory_order_relaxed);
-	all->n_shaking++;
-	timed_move(a, &all->shaking);
+	association_time(a, list);
 	return a;
 }
 
@@ -225,14 +254,19 @@ static struct association *association_begin(
 	if (!admit(all, &key->remote, &p->addr))
 		return NULL;
 	SERVE_COUNT(all->thread, accepted, 1);
-	a = association_make(all, p, key);
+	a = association_create(all, key, &p->addr, &all->shaking);
 	if (a == NULL) {
 		SERVE_COUNT(all->thread, closed[SERVE_CLOSE_memory], 1);
-		leave(all, &key->remote);
+		limits_leave(all, &key->remote);
 		return NULL;
 	}
+	a->admitted = true;
 	memcpy(a->random, j->random, sizeof(a->random));
-	return a;
+	a->dtls = session_make(all->thread->serve, p, &a->events);
+	if (a->dtls != NULL)
+		return a;
+	association_close(a, SERVE_CLOSE_memory);
+	return NULL;
 }
 
 static void answer(struct associations *all, const struct association_key *key,
@@ -277,7 +311,7 @@ static void handshake_failed(struct association *a)
 	association_close(a, SERVE_CLOSE_handshake);
 }
 
-static void feed(
+void association_feed(
 	struct association *a, const struct edge_link_way *way, const uint8_t *data, size_t len)
 {
 	struct serve_thread *t = a->all->thread;
@@ -314,8 +348,16 @@ void association_datagram(struct associations *all, uint16_t listener_id,
 		a = hello_take(all, &key, way, a, &j);
 	else if (a == NULL)
 		SERVE_COUNT(t, datagrams_stray, 1);
-	if (a != NULL)
-		feed(a, way, data, len);
+	if (a == NULL)
+		return;
+	if (a->place == ASSOCIATION_CLIENT)
+		bridge_send(a,
+			&(struct takeover_packet){.kind = TAKEOVER_DATAGRAM,
+				.next_hop = way->next_hop,
+				.tag = way->tag},
+			data, len);
+	else
+		association_feed(a, way, data, len);
 }
 
 void association_push(
@@ -328,6 +370,8 @@ void association_push(
 		return;
 	SERVE_COUNT(t, messages_out, 1);
 	SERVE_COUNT(t, bytes_out, len);
-	if (dtls_send(a->dtls, data, len) < 0)
+	if (a->place == ASSOCIATION_CLIENT)
+		bridge_send(a, &(struct takeover_packet){.kind = TAKEOVER_MESSAGE}, data, len);
+	else if (dtls_send(a->dtls, data, len) < 0)
 		SERVE_COUNT(t, datagrams_full, 1);
 }

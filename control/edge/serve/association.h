@@ -27,6 +27,8 @@ struct associations {
 	struct ds_map map;
 	struct ds_list shaking; // by the time since which they are there
 	struct ds_list idle;	// the others, by their last message
+	struct ds_list parting; // closed: their last records are awaited
+	struct ds_list dead;	// closed in this turn: events may still name them
 	uint32_t n_shaking;
 	uint64_t ticked_ns;
 };
@@ -39,19 +41,32 @@ struct association_key {
 };
 TP_ASSERT_SIZE(struct association_key, 24);
 
+// Where the session and the client are: see dtls_bridge.c.
+enum association_place {
+	ASSOCIATION_WHOLE,  // both are here
+	ASSOCIATION_CLIENT, // the session is in the process before
+	ASSOCIATION_SESSION // the client is the next process's
+};
+
 struct association {
 	struct serve_client client;
 	struct associations *all;
 	struct ds_map_node node;
 	struct association_key key;
 	struct tp_addr local;
-	struct dtls *dtls;
+	enum association_place place;
+	bool moves;	   // is shown to the next process
+	bool parts;	   // is closed, and its last records are awaited
+	int pair_fd;	   // to the other process, where one has a part of it; -1: none
+	bool admitted;	   // counts against the limits
+	struct dtls *dtls; // CLIENT: NULL
 	struct dtls_events events;
 	struct edge_link_way way;
 	const struct edge_link_way *fed; // that of the datagram that is read
 	uint8_t random[32];		 // of its ClientHello
 	enum serve_close fault;		 // found while a datagram was read
 	bool open;			 // the handshake is done
+	bool shaking;			 // counts among n_shaking
 	uint64_t connection;		 // handle of the link; 0: no message has come
 	struct ds_list timed;
 	uint64_t since_ns;
@@ -79,7 +94,24 @@ struct associations *associations_create(struct serve_thread *t);
 // They have ended. NULL is fine.
 void associations_destroy(struct associations *all);
 
+struct association *association_find(struct associations *all, const struct association_key *key);
+// A new one at the end of a list, without a session. NULL: no memory.
+struct association *association_create(struct associations *all, const struct association_key *key,
+	const struct tp_addr *local, struct ds_list *list);
+// It is none of this process's any more, and counts no longer.
+void association_leave(struct association *a);
 void association_close(struct association *a, enum serve_close why);
+// Moves it to the end of a list of the thread, from now on.
+void association_time(struct association *a, struct ds_list *list);
+// A datagram of the client for the session that is here. It may close.
+void association_feed(
+	struct association *a, const struct edge_link_way *way, const uint8_t *data, size_t len);
+// A message of the client for the data plane, whose record was authentic and came by this way.
+// False: it is to be closed because of a->fault.
+bool association_deliver(
+	struct association *a, const struct edge_link_way *way, const uint8_t *data, size_t len);
+// Records for the client.
+void association_send(struct association *a, const uint8_t *datagram, size_t len);
 // A datagram that arrived at a DTLS listener.
 void association_datagram(struct associations *all, uint16_t listener_id,
 	const struct tp_addr *remote, const struct edge_link_way *way, const uint8_t *data,
@@ -92,3 +124,29 @@ void association_push(
 uint64_t associations_expire(struct associations *all);
 // Closes all.
 void associations_end(struct associations *all);
+// Frees those closed in this turn.
+void associations_reap(struct associations *all);
+
+// ---- dtls_bridge.c: a client and its session in two processes -----------------------------------
+
+// Sends a packet to the other process.
+void bridge_send(struct association *a, const struct takeover_packet *head, const uint8_t *bytes,
+	size_t len);
+// Takes packets of the other process.
+void bridge_event(struct association *a);
+// Tells the other process the end. True: the last records of its session are awaited, and the
+// association is to be dropped when they have come.
+bool bridge_end(struct association *a, enum serve_close why);
+// Forgets those whose last records do not come. Returns when the next one is due.
+uint64_t bridges_expire(struct associations *all);
+// Awaits the last records of all for a moment.
+void bridges_end(struct associations *all);
+// Of one that is closed.
+void association_drop(struct association *a);
+
+// While paused: as serve_hand, serve_stay and serve_leave. *n: those that move are added.
+bool associations_hand(struct associations *all, const struct serve_next *to, unsigned *n);
+void associations_stay(struct associations *all);
+void associations_leave(struct associations *all, unsigned *n);
+// Makes one of the process before one of the thread; the descriptor is taken over.
+void association_take(struct serve_thread *t, const struct takeover_connection *f, int fd);

@@ -24,7 +24,7 @@ static void flights_tick(struct associations *all)
 		struct association *a = DS_CONTAINER(l, struct association, timed);
 
 		next = l->next;
-		if (dtls_tick(a->dtls) == DTLS_ENDED)
+		if (a->dtls != NULL && dtls_tick(a->dtls) == DTLS_ENDED)
 			association_close(a, SERVE_CLOSE_handshake);
 	}
 	all->ticked_ns = all->thread->now_ns;
@@ -33,11 +33,16 @@ static void flights_tick(struct associations *all)
 uint64_t associations_expire(struct associations *all)
 {
 	const struct serve_times *times = &all->thread->serve->times;
-	uint64_t idle_ns = list_expire(all, &all->idle, times->idle_ns);
+	uint64_t due_ns = bridges_expire(all), idle_ns;
 
-	(void)list_expire(all, &all->shaking, times->handshake_ns);
+	// Those that have a session here alone end by the time of the next process.
+	if (!all->thread->serve->leaves) {
+		idle_ns = list_expire(all, &all->idle, times->idle_ns);
+		due_ns = idle_ns < due_ns ? idle_ns : due_ns;
+		(void)list_expire(all, &all->shaking, times->handshake_ns);
+	}
 	if (ds_list_is_empty(&all->shaking))
-		return idle_ns;
+		return due_ns;
 	if (all->thread->now_ns >= all->ticked_ns + ASSOCIATION_TICK_NS)
 		flights_tick(all);
 	return all->ticked_ns + ASSOCIATION_TICK_NS;
@@ -52,6 +57,17 @@ void associations_end(struct associations *all)
 			association_close(DS_CONTAINER(lists[i]->next, struct association, timed),
 				SERVE_CLOSE_stopping);
 	}
+	bridges_end(all);
+}
+
+void associations_reap(struct associations *all)
+{
+	while (!ds_list_is_empty(&all->dead)) {
+		struct association *a = DS_CONTAINER(all->dead.next, struct association, timed);
+
+		ds_list_del(&a->timed);
+		free(a);
+	}
 }
 
 struct associations *associations_create(struct serve_thread *t)
@@ -64,6 +80,8 @@ struct associations *associations_create(struct serve_thread *t)
 	all->thread = t;
 	ds_list_init(&all->shaking);
 	ds_list_init(&all->idle);
+	ds_list_init(&all->parting);
+	ds_list_init(&all->dead);
 	if (getrandom(key, sizeof(key), 0) == (ssize_t)sizeof(key) &&
 		ds_map_init(&all->map, key) == 0)
 		return all;
@@ -75,6 +93,7 @@ void associations_destroy(struct associations *all)
 {
 	if (all == NULL)
 		return;
+	associations_reap(all);
 	ds_map_fini(&all->map);
 	free(all);
 }

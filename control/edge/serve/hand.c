@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Connections pass from one process to the next while no thread runs. A plain one moves as a
 // whole. One of TLS stays, because its session can't move: this process goes on to encrypt and
-// decrypt, and its bytes go to the next process by a pair of sockets, as those of a plain one.
+// decrypt, and its bytes go to the next process by a pair of sockets, as those of a plain one. A
+// session of DTLS stays likewise (dtls_bridge.c).
 // The socket of a backend or a peer moves with either.
 #include "association.h"
 #include "pass.h"
@@ -212,7 +213,8 @@ int serve_hand(struct serve *s, const struct serve_next *to)
 	struct handing h = {.to = to};
 
 	for (unsigned i = 0; i < s->n_threads; i++) {
-		if (!thread_each(s->threads[i], hand_call, &h))
+		if (!thread_each(s->threads[i], hand_call, &h) ||
+			!associations_hand(s->threads[i]->associations, to, &h.n))
 			return -1;
 	}
 	return (int)h.n;
@@ -266,8 +268,10 @@ static void ports_let_go(struct serve_thread *t)
 
 void serve_stay(struct serve *s)
 {
-	for (unsigned i = 0; i < s->n_threads; i++)
+	for (unsigned i = 0; i < s->n_threads; i++) {
 		(void)thread_each(s->threads[i], stay_call, NULL);
+		associations_stay(s->threads[i]->associations);
+	}
 }
 
 unsigned serve_leave(struct serve *s, const struct serve_next *to)
@@ -282,7 +286,7 @@ unsigned serve_leave(struct serve *s, const struct serve_next *to)
 		for (unsigned w = 0; w < TP_ARRAY_LEN(t->held); w++)
 			ds_list_init(&t->held[w]);
 		t->held_workers = 0;
-		associations_end(t->associations);
+		associations_leave(t->associations, &n);
 		edge_link_flush(t->link);
 		ports_let_go(t);
 	}

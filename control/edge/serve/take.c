@@ -141,7 +141,8 @@ static bool link_take(struct conn *c, const struct takeover_connection *f)
 	return true;
 }
 
-void hand_take(struct serve_thread *t, const struct takeover_connection *f, int fd, int far)
+static void stream_take(
+	struct serve_thread *t, const struct takeover_connection *f, int fd, int far)
 {
 	struct serve_port *p = listen_port_find(t->serve, &f->listener);
 	struct serve_port gone = {.addr = f->listener};
@@ -164,6 +165,14 @@ void hand_take(struct serve_thread *t, const struct takeover_connection *f, int 
 		conn_close(c, p == NULL ? SERVE_CLOSE_removed : SERVE_CLOSE_memory);
 	else
 		conn_begin(c);
+}
+
+void hand_take(struct serve_thread *t, const struct takeover_connection *f, int fd, int far)
+{
+	if ((f->flags & TAKEOVER_DTLS) != 0)
+		association_take(t, f, fd);
+	else
+		stream_take(t, f, fd, far);
 }
 
 // This process has been taken over itself.

@@ -69,7 +69,7 @@ static struct serve_port *port_of(struct serve *s, const void *ptr)
 }
 
 // Events of the ports, of the link and of the stop name these by their addresses; every other event
-// names a connection. False: the thread ends.
+// names a connection or an association by its begin. False: the thread ends.
 static bool event_take(struct serve_thread *t, const struct epoll_event *e)
 {
 	struct serve_port *p = port_of(t->serve, e->data.ptr);
@@ -81,7 +81,12 @@ static bool event_take(struct serve_thread *t, const struct epoll_event *e)
 	} else if (p != NULL) {
 		listen_accept(t, p);
 	} else if (e->data.ptr != &t->link) {
-		conn_event(e->data.ptr, e->events);
+		struct serve_client *client = e->data.ptr;
+
+		if (client->by_datagrams)
+			bridge_event(DS_CONTAINER(client, struct association, client));
+		else
+			conn_event(DS_CONTAINER(client, struct conn, client), e->events);
 	}
 	return true;
 }
@@ -135,6 +140,7 @@ static void work(struct serve_thread *t)
 	edge_link_want(t->link, t->held_workers);
 	edge_link_flush(t->link);
 	conn_reap(t);
+	associations_reap(t->associations);
 }
 
 // Lets messages gather where there are many. The workers' rings are short, and are emptied
@@ -202,6 +208,7 @@ void thread_end(struct serve_thread *t)
 	associations_end(t->associations);
 	edge_link_flush(t->link);
 	conn_reap(t);
+	associations_reap(t->associations);
 }
 
 void *thread_run(void *arg)

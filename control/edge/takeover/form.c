@@ -14,7 +14,6 @@ struct fixed {
 	uint8_t flags;
 	uint32_t skip;
 	uint32_t lens[TAKEOVER_BLOBS];
-	uint32_t reserved;
 };
 TP_ASSERT_SIZE(struct fixed, 2 * sizeof(struct tp_addr) + 56);
 
@@ -103,14 +102,17 @@ static bool family_right(const struct tp_addr *a)
 
 static bool fixed_right(const struct fixed *f)
 {
-	bool named = f->connection != 0;
+	bool named = f->connection != 0, dtls = (f->flags & TAKEOVER_DTLS) != 0;
 
 	return f->state < TAKEOVER_STATES && (f->flags & ~TAKEOVER_FLAGS) == 0 &&
 	       family_right(&f->listener) && f->listener.port_be != 0 && family_right(&f->remote) &&
 	       // The kernel takes clients of port 0, which are closed when they are to open.
 	       (f->remote.port_be != 0 || !named) &&
 	       (named == (f->state == TAKEOVER_OPEN) || f->state == TAKEOVER_PASS) &&
-	       (f->listener_id != 0) == named &&
+	       (f->listener_id != 0) == (named || dtls) &&
+	       (!dtls || f->state == TAKEOVER_OPEN || f->state == TAKEOVER_BEGUN) &&
+	       (f->lens[TAKEOVER_ASSOCIATION] ==
+		       (dtls ? sizeof(struct takeover_association) : 0)) &&
 	       ((f->flags & TAKEOVER_FRAMED) != 0) == (f->lens[TAKEOVER_WS] > 0) &&
 	       (f->lens[TAKEOVER_HEAD] == 0 || f->state == TAKEOVER_WEB);
 }

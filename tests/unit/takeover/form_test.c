@@ -129,6 +129,34 @@ static void parts_that_contradict_are_refused(void **state)
 	assert_false(reads(&c));
 }
 
+static void an_association_is_checked(void **state)
+{
+	struct takeover_association a = {.next_hop = 1, .tag = 2};
+	struct takeover_connection c = sample();
+
+	(void)state;
+	c.flags = TAKEOVER_DTLS;
+	c.blobs[TAKEOVER_WS].len = 0;
+	assert_false(reads(&c)); // says no more
+	c.blobs[TAKEOVER_ASSOCIATION] = (struct takeover_blob){(const uint8_t *)&a, sizeof(a)};
+	assert_true(reads(&c));
+	c.blobs[TAKEOVER_ASSOCIATION].len--;
+	assert_false(reads(&c));
+	c.blobs[TAKEOVER_ASSOCIATION].len++;
+	c.flags = 0; // of a stream
+	assert_false(reads(&c));
+	c.flags = TAKEOVER_DTLS;
+	c.connection = 0;
+	assert_false(reads(&c));
+	c.state = TAKEOVER_BEGUN; // no message has come
+	assert_true(reads(&c));
+	c.listener_id = 0;
+	assert_false(reads(&c));
+	c.listener_id = 7;
+	c.state = TAKEOVER_FIRST;
+	assert_false(reads(&c));
+}
+
 static void one_with_another_side_is_checked(void **state)
 {
 	struct takeover_pass p = {
@@ -213,6 +241,7 @@ int main(void)
 		cmocka_unit_test(what_was_written_is_read),
 		cmocka_unit_test(another_length_is_refused),
 		cmocka_unit_test(parts_that_contradict_are_refused),
+		cmocka_unit_test(an_association_is_checked),
 		cmocka_unit_test(one_with_another_side_is_checked),
 		cmocka_unit_test(a_client_of_port_0_moves),
 		cmocka_unit_test(heads_are_judged),

@@ -39,6 +39,7 @@
 	X(replaced, "the client has begun another DTLS association from the same address")         \
 	X(half_open, "too many DTLS handshakes at once: the oldest gave way")                      \
 	X(removed, "the configuration has the listener no longer")                                 \
+	X(drained, "the process before, which had the session of DTLS, has ended")                 \
 	X(stopping, "the process stops")
 
 enum serve_close {
@@ -183,8 +184,8 @@ int serve_sockets_show(struct serve *s, serve_socket_fn *show, void *ctx);
 // ENFILE) there are too few descriptors.
 int serve_hand(struct serve *s, const struct serve_next *to);
 void serve_stay(struct serve *s);
-// The next process has them: lets go of listening sockets, ends associations of DTLS, and serves
-// those that stay, once resumed, until they end. How many have moved.
+// The next process has them: lets go of listening sockets, and serves the sessions that stay, once
+// resumed, until they end. How many have moved.
 unsigned serve_leave(struct serve *s, const struct serve_next *to);
 // Takes a connection over: between serve_attach and serve_start, or while the threads serve, then
 // only one whose handshake is just done, which goes on to the next process after serve_leave. The

@@ -8,7 +8,7 @@
 //                              socket and peer connection of TCP allocations, a CONNECTION
 //                              for each that moves, after a FAR where it has another side,
 //                              END; after TAKEN: YOURS, and from then on CONNECTION where a
-//                              handshake was under way
+//                              handshake of TLS was under way
 //   predecessor to successor   REFUSED, with a reason; after WELCOME the reason comes by a
 //                              pipe, since the channel may be full
 //
@@ -21,7 +21,7 @@
 #include <turnpike/addr.h>
 
 #define TAKEOVER_MAGIC	  0x54502d45444745ull
-#define TAKEOVER_VERSION  3u // of everything below, and of the content of blobs
+#define TAKEOVER_VERSION  4u // of everything below, and of the content of blobs
 #define TAKEOVER_BODY_MAX (128u << 20)
 
 enum takeover_kind {
@@ -119,7 +119,8 @@ enum takeover_state {
 #define TAKEOVER_SPOKE	  0x04u // a message has come
 #define TAKEOVER_BINDING  0x08u // its ConnectionBind is not answered
 #define TAKEOVER_ADMITTED 0x10u // counts against the limits
-#define TAKEOVER_FLAGS	  0x1fu
+#define TAKEOVER_DTLS	  0x20u // an association: the descriptor leads to its session
+#define TAKEOVER_FLAGS	  0x3fu
 
 // Bytes; NULL: none.
 struct takeover_blob {
@@ -132,10 +133,11 @@ enum takeover_blob_kind {
 	TAKEOVER_REST,	  // to leave before anything of the backlog
 	TAKEOVER_HEAD,
 	TAKEOVER_WS,
-	TAKEOVER_BACKLOG, // backlog_save
-	TAKEOVER_PASSING, // PASS: struct takeover_pass
-	TAKEOVER_UP,	  // PASS: bytes for the far side
-	TAKEOVER_DOWN,	  // PASS: bytes for the client
+	TAKEOVER_BACKLOG,     // backlog_save
+	TAKEOVER_PASSING,     // PASS: struct takeover_pass
+	TAKEOVER_UP,	      // PASS: bytes for the far side
+	TAKEOVER_DOWN,	      // PASS: bytes for the client
+	TAKEOVER_ASSOCIATION, // DTLS: struct takeover_association
 	TAKEOVER_BLOBS,
 };
 
@@ -155,12 +157,18 @@ struct takeover_pass {
 };
 TP_ASSERT_SIZE(struct takeover_pass, sizeof(struct tp_addr) + 28);
 
+struct takeover_association {
+	uint8_t random[32];	// of its ClientHello
+	uint64_t next_hop, tag; // the way to the client: struct edge_link_way
+};
+TP_ASSERT_SIZE(struct takeover_association, 48);
+
 struct takeover_connection {
 	struct tp_addr listener; // address and port that the client connected to
 	struct tp_addr remote;	 // the client, as a proxy named it
 	uint64_t connection;	 // OPEN, and PASS of a peer; else 0
 	uint32_t thread;
-	uint16_t listener_id; // of the session, where there is a handle
+	uint16_t listener_id; // of the session, where there is a handle, and of DTLS
 	uint8_t state;	      // enum takeover_state
 	uint8_t flags;	      // TAKEOVER_*
 	uint32_t skip;	      // bytes of a message too long that are still to come
@@ -172,3 +180,29 @@ size_t takeover_connection_size(const struct takeover_connection *c);
 void takeover_connection_write(const struct takeover_connection *c, uint8_t *out);
 // The blobs stay in `bytes`. False: no edge of this version wrote these.
 bool takeover_connection_read(struct takeover_connection *c, const uint8_t *bytes, size_t len);
+
+// ---- a session of DTLS that stays ---------------------------------------------------------------
+// Both processes exchange packets over a pair of sockets (SOCK_SEQPACKET) for each association: a
+// head, then the bytes. The process before has the session and knows the client by nothing else;
+// the next one has the client's datagrams, its handle and its time. One that closes its end without
+// OVER has died.
+
+enum takeover_packet_kind {
+	TAKEOVER_DATAGRAM = 1, // records: from the client with their way, or for it
+	TAKEOVER_MESSAGE,      // of the client with the way of its record, or for it
+	TAKEOVER_OVER,	       // it ends: `reason`; only the last records for the client follow
+};
+
+enum takeover_reason {
+	TAKEOVER_BY_PROCESS,
+	TAKEOVER_BY_CLIENT,
+	TAKEOVER_BY_HANDSHAKE, // it failed
+	TAKEOVER_REPLACED,     // by another one of the client, which must not be told
+};
+
+struct takeover_packet {
+	uint32_t kind;		// enum takeover_packet_kind
+	uint32_t reason;	// OVER: enum takeover_reason
+	uint64_t next_hop, tag; // the way: struct edge_link_way
+};
+TP_ASSERT_SIZE(struct takeover_packet, 24);

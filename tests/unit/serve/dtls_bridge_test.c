@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Associations of DTLS pass from one process to the next, and their sessions stay.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "association.h"
+#include "dtls_client.h"
+
+#define LEGS	  8u // of a message between processes
+#define PROCESSES 3u
+
+// Processes that were taken over in turn; the last one has the clients.
+struct row {
+	struct world worlds[PROCESSES];
+	unsigned n;
+	bool refuses; // the next process can't be told
+};
+
+static struct world *last(struct row *r)
+{
+	return &r->worlds[r->n - 1];
+}
+
+static bool pass(void *ctx, const uint8_t *bytes, size_t len, int fd, int far)
+{
+	struct row *r = ctx;
+
+	assert_int_equal(far, -1);
+	return !r->refuses &&
+	       serve_take(last(r)->serve, bytes, len, fcntl(fd, F_DUPFD_CLOEXEC, 0), -1);
+}
+
+// The next process takes over from the last one.
+static void hand_over(struct row *r, int expected)
+{
+	const struct serve_next to = {.ctx = r, .connection = pass};
+	struct world *before = last(r);
+
+	world_next(&r->worlds[r->n++], before);
+	assert_int_equal(serve_hand(before->serve, &to), expected);
+	assert_int_equal(serve_leave(before->serve, &to), expected);
+}
+
+static void carry(struct row *r, struct dtls_client *c)
+{
+	for (unsigned leg = 0; leg < LEGS; leg++) {
+		dtls_client_carry(last(r), c);
+		for (unsigned i = 0; i + 1 < r->n; i++)
+			world_turns(&r->worlds[i], 1);
+	}
+}
+
+static void says(struct row *r, struct dtls_client *c, uint64_t connection)
+{
+	unsigned before = c->n_messages;
+
+	assert_int_equal(SSL_write(c->ssl, world_media, sizeof(world_media)), sizeof(world_media));
+	carry(r, c);
+	assert_int_equal(c->n_messages, before + 1);
+	assert_int_equal(c->message.connection, connection);
+	assert_int_equal(c->message.len, WORLD_MEDIA_LEN);
+	assert_memory_equal(c->message.data, world_media, WORLD_MEDIA_LEN);
+}
+
+static void hears(struct row *r, struct dtls_client *c, uint64_t connection)
+{
+	uint8_t bytes[64];
+
+	world_put(last(r), connection, world_media, WORLD_MEDIA_LEN);
+	carry(r, c);
+	assert_int_equal(SSL_read(c->ssl, bytes, sizeof(bytes)), WORLD_MEDIA_LEN);
+	assert_memory_equal(bytes, world_media, WORLD_MEDIA_LEN);
+	assert_int_equal(c->astray, 0);
+}
+
+static bool is_told_the_end(struct dtls_client *c)
+{
+	uint8_t bytes[64];
+	int n = SSL_read(c->ssl, bytes, sizeof(bytes));
+
+	return n <= 0 && SSL_get_error(c->ssl, n) == SSL_ERROR_ZERO_RETURN;
+}
+
+static void start(struct row *r)
+{
+	*r = (struct row){.n = 1};
+	world_start(&r->worlds[0], "");
+}
+
+// The handle of a client that has said something.
+static uint64_t talks(struct row *r, struct dtls_client *c)
+{
+	dtls_client_start(c, 4660);
+	dtls_client_shake(&r->worlds[0], c);
+	dtls_client_say(&r->worlds[0], c, world_media, sizeof(world_media));
+	return c->message.connection;
+}
+
+// The first process still has the handle, which in truth is the same as that of the next.
+static void stop(struct row *r, uint64_t connection)
+{
+	for (unsigned i = r->n; i-- > 0;) {
+		if (i + 1 < r->n && connection != 0)
+			edge_link_close(edge_link_thread(r->worlds[i].link, 0), connection);
+		if (i > 0)
+			world_next_stop(&r->worlds[i]);
+		else
+			world_stop(&r->worlds[0]);
+	}
+}
+
+static void messages_go_on(void **state)
+{
+	struct dtls_client c;
+	uint64_t connection;
+	struct row r;
+
+	(void)state;
+	start(&r);
+	connection = talks(&r, &c);
+	hand_over(&r, 1);
+	assert_int_equal(serve_connections(r.worlds[0].serve), 1);
+	assert_int_equal(serve_connections(r.worlds[1].serve), 1);
+	assert_int_equal(world_counters(&r.worlds[1]).taken, 1);
+	says(&r, &c, connection);
+	hears(&r, &c, connection);
+	// Its way changes.
+	c.way.next_hop = 50;
+	says(&r, &c, connection);
+	hears(&r, &c, connection);
+	SSL_shutdown(c.ssl);
+	carry(&r, &c);
+	assert_int_equal(world_closes(&r.worlds[0], SERVE_CLOSE_client), 1);
+	assert_int_equal(world_closes(&r.worlds[1], SERVE_CLOSE_client), 1);
+	assert_int_equal(serve_connections(r.worlds[0].serve), 0);
+	assert_int_equal(fake_edge_open(r.worlds[1].link), 0);
+	dtls_client_stop(&c);
+	stop(&r, connection);
+}
+
+// The session stays in the first process of three; the second one has nothing of it any more.
+static void it_passes_on_twice(void **state)
+{
+	struct dtls_client c;
+	uint64_t connection;
+	struct row r;
+
+	(void)state;
+	start(&r);
+	connection = talks(&r, &c);
+	hand_over(&r, 1);
+	says(&r, &c, connection);
+	hand_over(&r, 1);
+	assert_int_equal(serve_connections(r.worlds[0].serve), 1);
+	assert_int_equal(serve_connections(r.worlds[1].serve), 0);
+	assert_int_equal(serve_connections(r.worlds[2].serve), 1);
+	says(&r, &c, connection);
+	hears(&r, &c, connection);
+	dtls_client_stop(&c);
+	stop(&r, connection);
+}
+
+// The flights are those of the process before, the first message registers with the next one.
+static void a_handshake_goes_on(void **state)
+{
+	struct dtls_client c;
+	struct row r;
+
+	(void)state;
+	start(&r);
+	dtls_client_start(&c, 4660);
+	for (unsigned i = 0; i < 2; i++) {
+		(void)SSL_do_handshake(c.ssl);
+		dtls_client_carry(&r.worlds[0], &c);
+	}
+	assert_false(SSL_is_init_finished(c.ssl));
+	assert_int_equal(serve_connections(r.worlds[0].serve), 1);
+	hand_over(&r, 1);
+	for (unsigned i = 0; i < DTLS_ROUNDS && !SSL_is_init_finished(c.ssl); i++) {
+		(void)SSL_do_handshake(c.ssl);
+		carry(&r, &c);
+	}
+	assert_true(SSL_is_init_finished(c.ssl));
+	assert_int_equal(world_counters(&r.worlds[0]).handshakes, 1);
+	assert_int_equal(SSL_write(c.ssl, world_media, sizeof(world_media)), sizeof(world_media));
+	carry(&r, &c);
+	assert_int_equal(c.n_messages, 1);
+	assert_int_equal(fake_edge_open(r.worlds[1].link), 1);
+	assert_int_equal(fake_edge_open(r.worlds[0].link), 0);
+	hears(&r, &c, c.message.connection);
+	dtls_client_stop(&c);
+	stop(&r, 0);
+}
+
+static void a_failure_changes_nothing(void **state)
+{
+	struct dtls_client c;
+	uint64_t connection;
+	struct row r;
+
+	(void)state;
+	start(&r);
+	connection = talks(&r, &c);
+	r.refuses = true;
+	assert_int_equal(
+		serve_hand(r.worlds[0].serve, &(struct serve_next){.ctx = &r, .connection = pass}),
+		-1);
+	serve_stay(r.worlds[0].serve);
+	says(&r, &c, connection);
+	hears(&r, &c, connection);
+	r.refuses = false;
+	hand_over(&r, 1);
+	says(&r, &c, connection);
+	dtls_client_stop(&c);
+	stop(&r, connection);
+}
+
+// It is the next process's from its ClientHello on, and is not told the end of the one before.
+static void a_client_begins_anew(void **state)
+{
+	struct dtls_client old, new;
+	uint64_t connection;
+	struct row r;
+
+	(void)state;
+	start(&r);
+	connection = talks(&r, &old);
+	hand_over(&r, 1);
+	dtls_client_start(&new, 4660);
+	for (unsigned i = 0; i < DTLS_ROUNDS && !SSL_is_init_finished(new.ssl); i++) {
+		(void)SSL_do_handshake(new.ssl);
+		carry(&r, &new);
+	}
+	assert_true(SSL_is_init_finished(new.ssl));
+	assert_int_equal(world_closes(&r.worlds[0], SERVE_CLOSE_replaced), 1);
+	assert_int_equal(world_closes(&r.worlds[1], SERVE_CLOSE_replaced), 1);
+	assert_int_equal(serve_connections(r.worlds[0].serve), 0);
+	assert_int_equal(SSL_write(new.ssl, world_media, sizeof(world_media)), sizeof(world_media));
+	carry(&r, &new);
+	assert_int_equal(new.n_messages, 1);
+	assert_true(new.message.connection != connection);
+	hears(&r, &new, new.message.connection);
+	dtls_client_stop(&old);
+	dtls_client_stop(&new);
+	stop(&r, connection);
+}
+
+// After edge.drain.
+static void the_end_of_the_process_before_is_told(void **state)
+{
+	struct dtls_client c;
+	uint64_t connection;
+	struct row r;
+
+	(void)state;
+	start(&r);
+	connection = talks(&r, &c);
+	hand_over(&r, 1);
+	thread_end(r.worlds[0].serve->threads[0]);
+	carry(&r, &c);
+	assert_true(is_told_the_end(&c));
+	assert_int_equal(world_closes(&r.worlds[1], SERVE_CLOSE_drained), 1);
+	assert_int_equal(serve_connections(r.worlds[1].serve), 0);
+	assert_int_equal(fake_edge_open(r.worlds[1].link), 0);
+	dtls_client_stop(&c);
+	stop(&r, connection);
+}
+
+// Killed: nobody can tell the client.
+static void the_death_of_the_process_before_is_seen(void **state)
+{
+	struct dtls_client c;
+	struct association *a;
+	uint64_t connection;
+	struct row r;
+
+	(void)state;
+	start(&r);
+	connection = talks(&r, &c);
+	hand_over(&r, 1);
+	a = DS_CONTAINER(
+		r.worlds[0].serve->threads[0]->associations->idle.next, struct association, timed);
+	close(a->pair_fd);
+	a->pair_fd = -1;
+	carry(&r, &c);
+	assert_false(is_told_the_end(&c));
+	assert_int_equal(world_closes(&r.worlds[1], SERVE_CLOSE_drained), 1);
+	assert_int_equal(fake_edge_open(r.worlds[1].link), 0);
+	dtls_client_stop(&c);
+	stop(&r, connection);
+}
+
+// The next process ends it by its own time, and the process before says so to the client.
+static void time_ends_it_in_the_next_process(void **state)
+{
+	struct serve_thread *t;
+	struct dtls_client c;
+	uint64_t connection;
+	struct row r;
+
+	(void)state;
+	start(&r);
+	connection = talks(&r, &c);
+	hand_over(&r, 1);
+	t = r.worlds[0].serve->threads[0];
+	t->now_ns += r.worlds[0].serve->times.idle_ns + TP_NS_PER_S;
+	assert_int_equal(associations_expire(t->associations), UINT64_MAX);
+	says(&r, &c, connection);
+	t = r.worlds[1].serve->threads[0];
+	t->now_ns += r.worlds[1].serve->times.idle_ns + TP_NS_PER_S;
+	(void)associations_expire(t->associations);
+	assert_int_equal(world_closes(&r.worlds[1], SERVE_CLOSE_idle_timeout), 1);
+	assert_int_equal(fake_edge_open(r.worlds[1].link), 0);
+	carry(&r, &c);
+	assert_true(is_told_the_end(&c));
+	assert_int_equal(serve_connections(r.worlds[0].serve), 0);
+	assert_true(ds_list_is_empty(&t->associations->parting));
+	dtls_client_stop(&c);
+	stop(&r, connection);
+}
+
+// A process before that is stopped holds nothing up: what finds no room is lost and counted.
+static void a_full_pair_loses(void **state)
+{
+	struct dtls_client c;
+	uint64_t connection;
+	struct row r;
+
+	(void)state;
+	start(&r);
+	connection = talks(&r, &c);
+	hand_over(&r, 1);
+	for (unsigned i = 0; i < 4000; i++) {
+		world_put(&r.worlds[1], connection, world_media, WORLD_MEDIA_LEN);
+		world_turns(&r.worlds[1], 1);
+	}
+	assert_true(world_counters(&r.worlds[1]).datagrams_full > 0);
+	for (unsigned i = 0; i < 100; i++)
+		world_turns(&r.worlds[0], 1);
+	carry(&r, &c);
+	says(&r, &c, connection);
+	dtls_client_stop(&c);
+	stop(&r, connection);
+}
+
+// Packets of another process that no edge of this version sends.
+static void strange_packets_end_nothing(void **state)
+{
+	static const struct takeover_packet strange[] = {
+		{.kind = 0}, {.kind = 77}, {.kind = TAKEOVER_DATAGRAM}, {.kind = TAKEOVER_MESSAGE}};
+	struct association *a;
+	struct dtls_client c;
+	uint64_t connection;
+	struct row r;
+
+	(void)state;
+	start(&r);
+	connection = talks(&r, &c);
+	hand_over(&r, 1);
+	for (unsigned side = 0; side < 2; side++) {
+		a = DS_CONTAINER(r.worlds[side].serve->threads[0]->associations->idle.next,
+			struct association, timed);
+		for (size_t i = 0; i < TP_ARRAY_LEN(strange); i++)
+			assert_int_equal(send(a->pair_fd, &strange[i], sizeof(strange[i]), 0),
+				sizeof(strange[i]));
+		for (size_t i = 0; i < 2; i++) {
+			struct takeover_packet with[2] = {strange[i], strange[i]};
+
+			assert_int_equal(send(a->pair_fd, with, sizeof(with), 0), sizeof(with));
+		}
+	}
+	carry(&r, &c);
+	assert_true(world_counters(&r.worlds[0]).datagrams_stray >= 6);
+	assert_true(world_counters(&r.worlds[1]).datagrams_stray >= 6);
+	says(&r, &c, connection);
+	hears(&r, &c, connection);
+	dtls_client_stop(&c);
+	stop(&r, connection);
+}
+
+// The configuration of the next process has no such listener.
+static void a_removed_listener_ends_it(void **state)
+{
+	struct dtls_client c;
+	uint64_t connection;
+	struct row r;
+
+	(void)state;
+	start(&r);
+	connection = talks(&r, &c);
+	world_next(&r.worlds[r.n++], &r.worlds[0]);
+	r.worlds[1].serve->dtls_ports[0].is_removed = true;
+	{
+		const struct serve_next to = {.ctx = &r, .connection = pass};
+
+		assert_int_equal(serve_hand(r.worlds[0].serve, &to), 1);
+		assert_int_equal(serve_leave(r.worlds[0].serve, &to), 1);
+	}
+	carry(&r, &c);
+	assert_true(is_told_the_end(&c));
+	assert_int_equal(world_closes(&r.worlds[1], SERVE_CLOSE_removed), 1);
+	assert_int_equal(fake_edge_open(r.worlds[1].link), 0);
+	dtls_client_stop(&c);
+	stop(&r, connection);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(messages_go_on),
+		cmocka_unit_test(it_passes_on_twice),
+		cmocka_unit_test(a_handshake_goes_on),
+		cmocka_unit_test(a_failure_changes_nothing),
+		cmocka_unit_test(a_client_begins_anew),
+		cmocka_unit_test(the_end_of_the_process_before_is_told),
+		cmocka_unit_test(the_death_of_the_process_before_is_seen),
+		cmocka_unit_test(time_ends_it_in_the_next_process),
+		cmocka_unit_test(a_full_pair_loses),
+		cmocka_unit_test(strange_packets_end_nothing),
+		cmocka_unit_test(a_removed_listener_ends_it),
+	};
+
+	return cmocka_run_group_tests(tests, world_setup, world_teardown);
+}
