@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <bpf/libbpf.h>
+#include <io/cycles.h>
 #include <log/log.h>
 
 #include <rte_eal.h>
@@ -187,7 +188,8 @@ static void add_memory(struct arguments *a, const struct eal_settings *s)
 	add(a, "--iova-mode=va");
 }
 
-static void add_devices(struct arguments *a, const struct eal_settings *s)
+// Whether PCI cards are among them.
+static bool add_devices(struct arguments *a, const struct eal_settings *s)
 {
 	char member[64];
 	bool pci = false;
@@ -208,6 +210,7 @@ static void add_devices(struct arguments *a, const struct eal_settings *s)
 	}
 	if (!pci)
 		add(a, "--no-pci");
+	return pci;
 }
 
 // EAL's own directory, and the one above it.
@@ -243,6 +246,9 @@ int io_eal_start(const struct eal_settings *s, struct steer_fault *fault)
 	struct arguments *a = &arguments;
 	char *given[EAL_ARGS_MAX]; // EAL changes the order
 	cpu_set_t allowed = cores_allowed();
+	const struct io_cycles_moment began = io_cycles_now();
+	struct io_cycles_moment ready;
+	bool pci;
 	int err;
 
 	add(a, "turnpike-dataplane");
@@ -254,14 +260,16 @@ int io_eal_start(const struct eal_settings *s, struct steer_fault *fault)
 	add(a, "--main-lcore=0");
 	add_lcores(a, s);
 	add_memory(a, s);
-	add_devices(a, s);
+	pci = add_devices(a, s);
 	if (a->failed) {
 		err = -ENOMEM;
 	} else {
 		redirect_log();
 		optind = 1;
 		memcpy(given, a->list, sizeof(given));
+		io_cycles_hurry(!pci);
 		err = rte_eal_init(a->n, given) < 0 ? -rte_errno : 0;
+		io_cycles_hurry(false);
 		optind = 1;
 		if (s->of_no_node)
 			main_thread_move(s, &allowed);
@@ -271,6 +279,8 @@ int io_eal_start(const struct eal_settings *s, struct steer_fault *fault)
 			"see the dpdk_message lines; dataplane.hugepages: never works without huge "
 			"pages",
 			"DPDK can't start: %s", strerror(-err));
+	ready = io_cycles_now();
+	io_cycles_hz_set(io_cycles_between(&began, &ready));
 	return 0;
 }
 

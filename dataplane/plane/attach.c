@@ -112,9 +112,18 @@ static void describe_port(struct tp_port *t, const struct io_port *p)
 	t->xdp = io_port_xdp(p);
 }
 
+// Measured by each process anew.
+static bool same_counter(uint64_t hz, uint64_t before_hz)
+{
+	uint64_t apart = hz > before_hz ? hz - before_hz : before_hz - hz;
+
+	return apart <= before_hz / 100;
+}
+
 static bool same_ports(const struct attach *a, const struct shm_state *s)
 {
-	if (s->header->n_ports != a->settings.n_ports || s->header->tsc_hz != a->settings.tsc_hz)
+	if (s->header->n_ports != a->settings.n_ports ||
+		!same_counter(a->settings.tsc_hz, s->header->tsc_hz))
 		return false;
 	for (unsigned i = 0; i < a->settings.n_ports; i++) {
 		struct tp_port port, there = s->header->ports[i];

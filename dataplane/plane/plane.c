@@ -7,12 +7,12 @@
 #include <unistd.h>
 
 #include <io/card.h>
+#include <io/cycles.h>
 #include <io/huge.h>
 #include <io/pool.h>
 #include <log/log.h>
 #include <proc/host.h>
 #include <proc/privilege.h>
-#include <rte_cycles.h>
 #include <shm/group.h>
 
 #include <plane/advice.h>
@@ -227,7 +227,7 @@ static int start_services(struct plane *p)
 		.n_workers = p->n_workers,
 		.ports = p->ports.items,
 		.n_ports = p->ports.n,
-		.tsc_hz = rte_get_tsc_hz(),
+		.tsc_hz = io_cycles_hz(),
 		.meanwhile = plane_meanwhile,
 		.ctx = p,
 		.flags = (p->eal.no_huge ? TP_STATE_NO_HUGE : 0) |

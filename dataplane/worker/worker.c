@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <fdpass/wake.h>
+#include <io/cycles.h>
 #include <io/eal.h>
 #include <rte_cycles.h>
 #include <rte_malloc.h>
@@ -73,7 +74,7 @@ struct worker *worker_create(const struct worker_settings *s)
 	w->stage.n_local_peers = s->n_local_peers;
 	w->stage.local_mtu = s->local_mtu;
 	txqueue_init(&w->txqueue, &w->stage, s->ports, s->n_ports, (uint16_t)s->id,
-		rte_get_tsc_hz() / 1000000 * s->hold_us);
+		io_cycles_hz() / 1000000 * s->hold_us);
 	txqueue_observe(&w->txqueue, s->observe, &w->clock);
 	stage_worker_init(&w->stage, seed);
 	if (fragments_init(&w->fragments, s->exchange, s->id, s->fragment_mib) != 0) {
@@ -318,8 +319,8 @@ int worker_run(void *arg)
 	atomic_store_explicit(&w->tid, gettid(), memory_order_relaxed);
 	urcu_qsbr_register_thread();
 	w->cycles = rte_rdtsc();
-	clock_init(&w->clock, rte_get_tsc_hz(), w->cycles, clock_boottime_ns());
-	worker_pace_init(&w->pace, rte_get_tsc_hz(), w->cycles);
+	clock_init(&w->clock, io_cycles_hz(), w->cycles, clock_boottime_ns());
+	worker_pace_init(&w->pace, io_cycles_hz(), w->cycles);
 	set_realtime(w, true);
 	while (!atomic_load_explicit(w->settings.stop, memory_order_relaxed)) {
 		const struct snapshot *v = snapshot_read(w->settings.snapshot);

@@ -18,6 +18,7 @@ struct fixture {
 	struct shm_error err;
 	struct io_port ports[2];
 	struct attach attach;
+	uint64_t tsc_hz;
 	int role_fd;
 };
 
@@ -33,7 +34,7 @@ static inline void attached_begin(struct fixture *f)
 		.n_workers = 1,
 		.ports = f->ports,
 		.n_ports = 2,
-		.tsc_hz = 2300000000,
+		.tsc_hz = f->tsc_hz,
 		.flags = TP_STATE_NO_HUGE};
 
 	assert_int_equal(plane_attach_init(&f->attach, &s), 0);
@@ -50,6 +51,7 @@ static inline int attached_setup(void **state)
 	f->ports[0].link.ifindex = 7;
 	f->ports[0].mtu = 1500;
 	strcpy(f->ports[1].device.name, "net_null0");
+	f->tsc_hz = 2300000000;
 	attached_begin(f);
 	*state = f;
 	return f->role_fd >= 0 ? 0 : -1;

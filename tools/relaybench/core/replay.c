@@ -7,10 +7,10 @@
 #include <time.h>
 
 #include <plane/attach.h>
+#include <io/cycles.h>
 #include <io/eal.h>
 #include <io/pool.h>
 #include <log/log.h>
-#include <rte_cycles.h>
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <worker/worker.h>
@@ -138,7 +138,7 @@ static int attach_open(
 		.n_workers = r->n_workers,
 		.ports = r->ports,
 		.n_ports = PORTS,
-		.tsc_hz = rte_get_tsc_hz()};
+		.tsc_hz = io_cycles_hz()};
 	struct shm_error err = {.text = ""};
 	enum attach_event event = ATTACH_NOTHING;
 	int rc = shm_inject_create(
