@@ -10,6 +10,7 @@
 #include <proc/start.h>
 
 #include <plane/advice.h>
+#include <plane/haste.h>
 #include <worker/clock.h>
 
 #define TICK_NS	       (10 * TP_NS_PER_MS)
@@ -396,6 +397,10 @@ int plane_run(struct plane *p, const volatile int *stop)
 		tend_segment(p);
 		tend_clients(p, now_ns);
 		tend_edge(p);
+		// The first turn takes up the calls.
+		if (p->in_haste)
+			plane_haste_end();
+		p->in_haste = false;
 		if (now_ns >= h.next_second_ns) {
 			each_second(p, &h, now_ns);
 			h.next_second_ns = now_ns + SECOND_NS;

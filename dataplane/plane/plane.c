@@ -17,6 +17,7 @@
 
 #include <plane/advice.h>
 #include <plane/again.h>
+#include <plane/haste.h>
 #include <plane/refuse.h>
 #include <worker/clock.h>
 #include <worker/fragments.h>
@@ -44,6 +45,10 @@ static void take_priority(struct plane *p)
 				log_str("remedy", "LimitRTPRIO=1 in the unit, without "
 						  "RestrictRealtime=; or dataplane.priority: "
 						  "normal")));
+	// Drivers may poll for their devices without a bound: not at a priority above all others.
+	p->in_haste = p->realtime && !plane_ports_have_devices(&p->ports);
+	if (p->in_haste)
+		plane_haste_begin();
 }
 
 static int take_role(struct plane *p)
@@ -94,11 +99,8 @@ static int check_privileges(const struct plane *p)
 static int prepare(struct plane *p)
 {
 	struct plane_claimed claimed;
-	int status = plane_ports_parse(&p->ports);
+	int status = check_privileges(p);
 
-	if (status != 0)
-		return status;
-	status = check_privileges(p);
 	if (status != 0)
 		return status;
 	plane_claimed_from_conf(&claimed, p->conf);
@@ -266,6 +268,8 @@ static int start_workers(struct plane *p)
 
 	if (status != 0)
 		return status;
+	if (p->in_haste)
+		plane_haste_end_others();
 	// One worker meets nobody; without the memory each keeps its own fragments.
 	if (p->n_workers > 1 && p->conf->dataplane.fragment_mib > 0)
 		p->exchange = fragments_exchange_create(p->n_workers);
@@ -374,6 +378,9 @@ int plane_start(struct plane *p, const struct conf *conf, const struct options *
 			LOG_FIELDS(log_str("problem", "too many ports or workers")));
 		return PROC_EXIT_CONFIG;
 	}
+	status = plane_ports_parse(&p->ports);
+	if (status != 0)
+		return status;
 	take_priority(p);
 	status = take_role(p);
 	plane_steps_begin(&p->steps, stop, give_up, p);

@@ -76,6 +76,15 @@ bool plane_ports_have_pci(const struct plane_ports *p)
 	return false;
 }
 
+bool plane_ports_have_devices(const struct plane_ports *p)
+{
+	for (unsigned i = 0; i < p->n; i++) {
+		if (p->devices[i].driver != IO_AF_XDP && p->devices[i].driver != IO_AF_PACKET)
+			return true;
+	}
+	return false;
+}
+
 #define LEAST_MTU 1500u // of buffers
 
 static void warn(const struct io_port *port)

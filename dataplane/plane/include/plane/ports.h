@@ -51,6 +51,8 @@ int plane_ports_parse(struct plane_ports *p);
 // Whether the kernel sees packets of some port that are ours.
 bool plane_ports_need_guard(const struct plane_ports *p);
 bool plane_ports_have_pci(const struct plane_ports *p);
+// Whether a port is anything but a kernel interface.
+bool plane_ports_have_devices(const struct plane_ports *p);
 // Looks at the kernel interfaces and claims them, before DPDK starts. PROC_EXIT_*, after a message.
 int plane_ports_prepare(struct plane_ports *p, const char *run_directory);
 
