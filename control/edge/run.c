@@ -255,7 +255,8 @@ void edge_run(struct edge *e)
 			{.fd = e->draining ? -1 : e->next_fd, .events = POLLIN},
 		};
 
-		(void)poll(fds, TP_ARRAY_LEN(fds), TICK_MS);
+		(void)poll(fds, TP_ARRAY_LEN(fds),
+			e->draining ? TICK_MS : (int)edge_link_wait_ms(e->link));
 		e->now_ns = proc_now_ns();
 		signals_read(e);
 		if (e->draining)

@@ -188,6 +188,9 @@ void plane_edge_tick(struct plane_edge *e, const struct shm_place *place, uint64
 	}
 	if (e->client_fd < 0)
 		client_adopt(e);
+	// Those of an edge that came while this process started. Its end is seen by the next tick.
+	if (e->client_fd >= 0)
+		(void)timers_take(e);
 	// All timers come in one go; a part of them waits for the rest.
 	if (e->rings == NULL && e->client_fd >= 0 && e->n_timers > 0 && pair_id != 0) {
 		rings_open(e, place, pair_id, n_workers);

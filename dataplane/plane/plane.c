@@ -94,6 +94,26 @@ static int check_privileges(const struct plane *p)
 	return err == 0 ? 0 : plane_refuse(LOG_EV_START_FAILED, err, &fault);
 }
 
+// First of all, so that the other processes, which try again every few milliseconds, have connected
+// when the ports are open.
+static int listen_early(struct plane *p)
+{
+	int err =
+		plane_socket_init(&p->socket, p->place.run_directory, shm_tables_group(&p->place));
+
+	p->listening = err == 0;
+	if (err == 0)
+		err = plane_edge_init(
+			&p->edge, p->place.run_directory, p->place.group, p->socket.wake_fd);
+	p->edge_listening = p->listening && err == 0;
+	if (err == 0)
+		return 0;
+	log_event(LOG_EV_START_FAILED,
+		LOG_FIELDS(log_str("problem", "data plane's socket"),
+			log_str("directory", p->place.run_directory), log_errno(err)));
+	return PROC_EXIT_FAILED;
+}
+
 // The guard comes before the interfaces: from the moment an old program is taken off them, it alone
 // keeps the kernel from answering.
 static int prepare(struct plane *p)
@@ -235,17 +255,9 @@ static int start_services(struct plane *p)
 		.flags = (p->eal.no_huge ? TP_STATE_NO_HUGE : 0) |
 			 (p->cores_shared ? TP_STATE_CORES_SHARED : 0)};
 	uint32_t ifindexes[TP_PORTS_MAX];
-	int err =
-		plane_socket_init(&p->socket, p->place.run_directory, shm_tables_group(&p->place));
+	int err = plane_attach_init(&p->attach, &attach);
 
-	p->listening = err == 0;
-	if (err == 0)
-		err = plane_edge_init(
-			&p->edge, p->place.run_directory, p->place.group, p->socket.wake_fd);
-	p->edge_listening = p->listening && err == 0;
-	if (err == 0)
-		err = plane_attach_init(&p->attach, &attach);
-	p->attached = p->listening && err == 0;
+	p->attached = err == 0;
 	for (unsigned i = 0; i < p->ports.n; i++)
 		ifindexes[i] = p->ports.items[i].link.ifindex;
 	if (err == 0) {
@@ -254,9 +266,7 @@ static int start_services(struct plane *p)
 	}
 	if (err != 0) {
 		log_event(LOG_EV_START_FAILED,
-			LOG_FIELDS(log_str("problem", p->listening ? "segment and neighbours"
-								   : "data plane's socket"),
-				log_str("directory", p->place.run_directory), log_errno(err)));
+			LOG_FIELDS(log_str("problem", "segment and neighbours"), log_errno(err)));
 		return PROC_EXIT_FAILED;
 	}
 	return 0;
@@ -355,6 +365,7 @@ int plane_start(struct plane *p, const struct conf *conf, const struct options *
 		const char *name;
 		int (*run)(struct plane *p);
 	} steps[] = {
+		{"sockets", listen_early},
 		{"guard and interfaces", prepare},
 		{"DPDK: memory and devices", start_eal},
 		{"ports", open_by_keeper},

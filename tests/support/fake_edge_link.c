@@ -143,6 +143,12 @@ void edge_link_tick(struct edge_link *l, uint64_t now_ns)
 	(void)now_ns;
 }
 
+unsigned edge_link_wait_ms(const struct edge_link *l)
+{
+	(void)l;
+	return 100;
+}
+
 uint16_t edge_link_listener(
 	const struct edge_link *l, const struct tp_addr *local, uint8_t transport)
 {

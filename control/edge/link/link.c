@@ -8,7 +8,10 @@
 
 #include <shm/guard.h>
 
-#define TRY_NS (100 * TP_NS_PER_MS)
+#define TRY_NS	    (100 * TP_NS_PER_MS)
+// A process that has just gone is started again: its clients wait for each of these.
+#define TRY_SOON_NS (10 * TP_NS_PER_MS)
+#define SOON_NS	    (10 * TP_NS_PER_S)
 
 static bool settings_right(const struct edge_link_settings *s)
 {
@@ -82,11 +85,24 @@ int edge_link_fd(const struct edge_link *l)
 	return l->epoll_fd;
 }
 
+static bool is_whole(const struct edge_link *l)
+{
+	return l->session.fd >= 0 && l->waking.fd >= 0;
+}
+
+static uint64_t try_ns(const struct edge_link *l)
+{
+	return !is_whole(l) && l->now_ns < l->whole_ns + SOON_NS ? TRY_SOON_NS : TRY_NS;
+}
+
 void edge_link_tick(struct edge_link *l, uint64_t now_ns)
 {
+	if (is_whole(l))
+		l->whole_ns = now_ns;
+	l->now_ns = now_ns;
 	session_read(l);
 	waking_read(l);
-	if (now_ns >= l->tried_ns + TRY_NS) {
+	if (now_ns >= l->tried_ns + try_ns(l)) {
 		l->tried_ns = now_ns;
 		session_connect(l);
 		waking_connect(l);
@@ -94,6 +110,11 @@ void edge_link_tick(struct edge_link *l, uint64_t now_ns)
 	files_tick(l);
 	session_tell_relay(l);
 	session_tell(l);
+}
+
+unsigned edge_link_wait_ms(const struct edge_link *l)
+{
+	return (unsigned)(try_ns(l) / TP_NS_PER_MS);
 }
 
 struct edge_link_up edge_link_is_up(const struct edge_link *l)

@@ -106,9 +106,11 @@ struct edge_link {
 	uint64_t edge_pair_id;
 	_Atomic(struct view *) view; // for threads to use from now on
 	struct view *retiring;	     // taken away, some thread may use it still
-	uint64_t tried_ns;
-	enum shm_cause refused; // the last cause that was logged
-	_Atomic bool edge_made; // and the threads' generations go on from it
+	uint64_t now_ns;	     // of the last tick
+	uint64_t tried_ns;	     // to connect
+	uint64_t whole_ns;	     // when both sockets were there last
+	enum shm_cause refused;	     // the last cause that was logged
+	_Atomic bool edge_made;	     // and the threads' generations go on from it
 	_Atomic bool control_up, dataplane_up;
 	struct edge_link_thread *threads; // [n_threads]
 };

@@ -293,6 +293,40 @@ static void a_file_is_cut_off(void **state)
 	assert_false(edge_link_is_up(s->link).dataplane);
 }
 
+static bool tries(struct stand *s)
+{
+	struct pollfd p = {.fd = s->wake_listen_fd, .events = POLLIN};
+
+	s->now_ns += 10 * TP_NS_PER_MS;
+	edge_link_tick(s->link, s->now_ns);
+	return poll(&p, 1, 0) == 1;
+}
+
+// Calls wait for it. After ten seconds it has been stopped rather than killed.
+static void one_that_has_gone_is_looked_for(void **state)
+{
+	struct stand *s = *state;
+
+	stand_start(s, 1);
+	assert_int_equal(edge_link_wait_ms(s->link), 100);
+	stand_dataplane_kill(s);
+	edge_link_tick(s->link, s->now_ns);
+	assert_int_equal(edge_link_wait_ms(s->link), 10);
+	stand_dataplane(s, 1);
+	assert_true(tries(s));
+	stand_turn(s);
+	assert_int_equal(edge_link_wait_ms(s->link), 100);
+	stand_dataplane_kill(s);
+	edge_link_tick(s->link, s->now_ns);
+	s->now_ns += 10 * TP_NS_PER_S;
+	edge_link_tick(s->link, s->now_ns);
+	assert_int_equal(edge_link_wait_ms(s->link), 100);
+	stand_dataplane(s, 1);
+	for (unsigned i = 1; i < 10; i++)
+		assert_false(tries(s));
+	assert_true(tries(s));
+}
+
 // No handle is given out twice, and messages for the dead one's clients is stale.
 static void edge_comes_back(void **state)
 {
@@ -335,6 +369,7 @@ int main(void)
 		TEST(each_side_wakes_the_other),
 		TEST(dataplane_comes_back),
 		TEST(edge_comes_back),
+		TEST(one_that_has_gone_is_looked_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

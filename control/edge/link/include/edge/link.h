@@ -13,9 +13,10 @@
 // Messages are whole STUN messages or ChannelData messages without padding, at most
 // TP_RING_DATA_MAX bytes. Datagrams are DTLS records, as they arrived or are to leave.
 //
-// Threads: edge_link_create, _destroy and _tick belong to one thread, the main one. Each struct
-// edge_link_thread belongs to the thread that serves its connections, and every call that takes one
-// must come from there. edge_link_listener, _is_up and _counters_add may be called by any thread.
+// Threads: edge_link_create, _destroy, _tick and _wait_ms belong to one thread, the main one. Each
+// struct edge_link_thread belongs to the thread that serves its connections, and every call that
+// takes one must come from there. edge_link_listener, _is_up and _counters_add may be called by any
+// thread.
 #pragma once
 
 #include <shm/place.h>
@@ -72,8 +73,11 @@ void edge_link_destroy(struct edge_link *l);
 // A descriptor for epoll (EPOLLIN): readable when edge_link_tick has something to do.
 int edge_link_fd(const struct edge_link *l);
 // Connects, maps, reads and reports where something is due; never waits. To be called when
-// edge_link_fd is readable and about every 100 ms besides. `now_ns` is CLOCK_BOOTTIME.
+// edge_link_fd is readable, and edge_link_wait_ms after the last call besides. `now_ns` is
+// CLOCK_BOOTTIME.
 void edge_link_tick(struct edge_link *l, uint64_t now_ns);
+// 10 ms for ten seconds after a process has gone, else 100 ms.
+unsigned edge_link_wait_ms(const struct edge_link *l);
 
 // The id of the listener with this address, port and TP_TRANSPORT_* (a stream's); 0: the control
 // process has not (yet) named it. A connection can't be opened without one. Ids may change when
