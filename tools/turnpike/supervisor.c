@@ -5,8 +5,9 @@
 
 #define BACKOFF_MIN_NS (100 * TP_NS_PER_MS)
 #define BACKOFF_MAX_NS (30 * TP_NS_PER_S)
-// A service that ran for this long starts at the shortest back-off again.
-#define STEADY_NS      (60 * TP_NS_PER_S)
+// A service that ran for this long is started again at once: calls wait for it, and one that ends
+// no more often takes little of the machine.
+#define STEADY_NS      (5 * TP_NS_PER_S)
 #define EARLY_NS       (20 * TP_NS_PER_S)
 #define STOP_NS	       (10 * TP_NS_PER_S)
 #define WATCHDOG_NS    (10 * TP_NS_PER_S)
@@ -18,7 +19,6 @@ void supervisor_init(struct supervisor *s, const char *const *names, unsigned n,
 		s->services[i] = (struct supervisor_service){
 			.name = names[i],
 			.due_ns = now_ns,
-			.backoff_ns = BACKOFF_MIN_NS,
 		};
 }
 
@@ -110,6 +110,13 @@ static bool is_hopeless(const struct supervisor_service *v, int status, int sign
 	       status == SUPERVISOR_EXIT_IN_USE;
 }
 
+static uint64_t backoff_after(uint64_t ns)
+{
+	if (ns == 0)
+		return BACKOFF_MIN_NS;
+	return 2 * ns < BACKOFF_MAX_NS ? 2 * ns : BACKOFF_MAX_NS;
+}
+
 enum supervisor_verdict supervisor_ended(
 	struct supervisor *s, unsigned service, int status, int signal, uint64_t now_ns)
 {
@@ -128,10 +135,10 @@ enum supervisor_verdict supervisor_ended(
 		return SUPERVISOR_GIVES_UP;
 	}
 	if (now_ns - v->started_ns >= STEADY_NS)
-		v->backoff_ns = BACKOFF_MIN_NS;
+		v->backoff_ns = 0;
 	v->state = SUPERVISOR_DOWN;
 	v->due_ns = now_ns + v->backoff_ns;
-	v->backoff_ns = 2 * v->backoff_ns < BACKOFF_MAX_NS ? 2 * v->backoff_ns : BACKOFF_MAX_NS;
+	v->backoff_ns = backoff_after(v->backoff_ns);
 	v->restarts++;
 	return SUPERVISOR_RESTARTS;
 }
