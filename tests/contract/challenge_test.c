@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The 401 that the worker sends against the one that the TURN server sends.
 #include <challenge_pair.h>
+#include <core/challenge.h>
 #include <message.h>
 #include <stun_client.h>
 #include <turnpike/nonce.h>
@@ -233,6 +234,24 @@ static void amplification_is_bounded(void **state)
 	pair_stop(&p);
 }
 
+// The bytes behind a realm of another length than the one before are zero.
+// Clauses: 8489 14-3
+static void padding_shows_no_old_memory(void **state)
+{
+	struct core_challenge fresh = {0}, used;
+
+	(void)state;
+	memset(&used, 0xa5, sizeof(used));
+	for (size_t len = 1; len <= 8; len++) {
+		core_challenge_prepare(&fresh, (const uint8_t *)"elsewhere", len, 0);
+		core_challenge_prepare(&used, (const uint8_t *)"elsewhere", len, 0);
+		assert_int_equal(used.len, fresh.len);
+		assert_memory_equal(used.attrs, fresh.attrs, fresh.len);
+		memset(&fresh, 0, sizeof(fresh));
+		memset(&used, 0xa5, sizeof(used));
+	}
+}
+
 static void malformed_is_dropped(void **state)
 {
 	const struct pair_shape shape = {0};
@@ -318,6 +337,7 @@ int main(void)
 		cmocka_unit_test(certain_realms_alone),
 		cmocka_unit_test(realms_of_all_lengths),
 		cmocka_unit_test(amplification_is_bounded),
+		cmocka_unit_test(padding_shows_no_old_memory),
 		cmocka_unit_test(malformed_is_dropped),
 		cmocka_unit_test(nonce_is_taken),
 	};

@@ -125,18 +125,19 @@ static void challenge_offers(void **state)
 static void offer_is_the_realms(void **state)
 {
 	static const struct {
-		bool key, secrets, directory;
+		bool key, secrets, directory, tokens;
 		uint32_t wanted;
 		const char *cookie;
 	} rows[] = {
-		{true, false, false, 0xc00000, "obMatJos2wAAA"},
-		{true, true, false, 0xc00000, "obMatJos2gAAA"},
-		{false, false, false, 0xc00000, "obMatJos2QAAA"},
-		{false, true, false, 0xc00000, "obMatJos2AAAA"},
-		{true, false, true, 0xc00000, "obMatJos2AAAA"},
-		{true, false, false, 0x800000, "obMatJos2gAAA"},
-		{true, false, false, 0x400000, "obMatJos2QAAA"},
-		{true, false, false, 0, "obMatJos2AAAA"},
+		{true, false, false, false, 0xc00000, "obMatJos2wAAA"},
+		{true, true, false, false, 0xc00000, "obMatJos2gAAA"},
+		{false, false, false, false, 0xc00000, "obMatJos2QAAA"},
+		{false, true, false, false, 0xc00000, "obMatJos2AAAA"},
+		{true, false, true, false, 0xc00000, "obMatJos2AAAA"},
+		{true, false, false, true, 0xc00000, "obMatJos2gAAA"},
+		{true, false, false, false, 0x800000, "obMatJos2gAAA"},
+		{true, false, false, false, 0x400000, "obMatJos2QAAA"},
+		{true, false, false, false, 0, "obMatJos2AAAA"},
 	};
 
 	(void)state;
@@ -150,6 +151,8 @@ static void offer_is_the_realms(void **state)
 		if (!rows[i].secrets)
 			f.h.realms[0].n_secrets = 0;
 		f.h.realms[0].directory = rows[i].directory;
+		if (rows[i].tokens)
+			f.h.realms[0].token_server = "turn.example.org";
 		f.h.realms[0].features = rows[i].wanted;
 		fixture_start(&f);
 		client_challenge(&f.h, &f.c);

@@ -250,6 +250,25 @@ static void nonce_may_end_while_waiting(void **state)
 }
 
 // Nobody makes the directory work without a nonce of ours.
+static void banned_clients_hear_nothing(void **state)
+{
+	const struct turn_answer good = found(DIRECTORY_PASSWORD, 60);
+	struct turn_ban ban = {.kind = TURN_BAN_PREFIX};
+	uint32_t index = TURN_BANS_MAX;
+	struct fixture f;
+
+	(void)state;
+	directory_start(&f);
+	ban.until_s = f.h.wall_s + 100;
+	ban.prefix = text_cidr_make(&f.c.tuple.remote, 32);
+	assert_int_equal(allocate(&f), 1);
+	assert_int_equal(turn_ban_add(f.h.s, f.h.now_ns, f.h.wall_s, &ban, &index), 0);
+	assert_int_equal(answer(&f, &good, 0), 1);
+	assert_int_equal(counters(&f)->banned, 1);
+	assert_int_equal(turn_allocation_count(f.h.s), 0);
+	harness_stop(&f.h);
+}
+
 static void stale_nonce_asks_nothing(void **state)
 {
 	struct fixture f;
@@ -389,6 +408,7 @@ int main(void)
 		cmocka_unit_test(forgotten_when_told),
 		cmocka_unit_test(deadline_answers_500),
 		cmocka_unit_test(nonce_may_end_while_waiting),
+		cmocka_unit_test(banned_clients_hear_nothing),
 		cmocka_unit_test(stale_nonce_asks_nothing),
 		cmocka_unit_test(lies_do_no_harm),
 		cmocka_unit_test(restart_takes_no_old_ticket),

@@ -134,23 +134,31 @@ static void old_ticket_is_for_a_retransmission(void **state)
 {
 	uint8_t old[TURN_TICKET_LEN];
 	struct world w;
-	struct client again;
+	struct client again, elsewhere, later;
 
 	(void)state;
 	mobile_allocate(&w);
 	memcpy(old, w.ticket, sizeof(old));
+	client_init(&elsewhere, 0xc6336403, 40000);
+	client_challenge(&w.f.h, &elsewhere);
 	client_challenge(&w.f.h, &w.b);
 	again = w.b;
+	memcpy(elsewhere.txid, w.b.txid, sizeof(elsewhere.txid));
 	assert_int_equal(mobile_move(&w, &w.b, 600), 0);
 	assert_memory_not_equal(old, w.ticket, sizeof(old));
 	memcpy(w.ticket, old, sizeof(old));
+	// By the same client in another transaction; by another one in the same.
+	later = w.b;
+	assert_int_equal(mobile_move(&w, &later, 600), 437);
+	assert_int_equal(mobile_move(&w, &elsewhere, 600), 437);
+	assert_int_equal(turn_get_counters(w.f.h.s)->tickets_refused, 2);
 	assert_int_equal(mobile_move(&w, &again, 600), 0); // the same transaction id
 	assert_int_equal(turn_get_counters(w.f.h.s)->retransmissions, 1);
 	// The answer has the ticket in force.
 	assert_int_equal(mobile_move(&w, &w.b, 600), 0);
 	memcpy(w.ticket, old, sizeof(old));
 	assert_int_equal(mobile_move(&w, &w.b, 600), 437);
-	assert_int_equal(turn_get_counters(w.f.h.s)->tickets_refused, 1);
+	assert_int_equal(turn_get_counters(w.f.h.s)->tickets_refused, 3);
 	mobile_end(&w, &w.f.c);
 }
 
@@ -174,6 +182,27 @@ static void forged_tickets_are_refused(void **state)
 	client_user(&w.b, "bob", "builder");
 	assert_int_equal(mobile_move(&w, &w.b, 600), 441);
 	assert_int_equal(w.f.h.store.live_moves, 0);
+	mobile_end(&w, &w.f.c);
+}
+
+// RFC 8656 21.4: nor does one come there by a move.
+// Clauses: 8656 21.4-1
+static void tunnels_are_not_moved_to(void **state)
+{
+	static const uint8_t tunnelled[][16] = {{0x20, 0x01, 0, 0, 1}, {0x20, 0x02, 1}};
+	struct world w;
+
+	(void)state;
+	mobile_allocate(&w);
+	for (size_t i = 0; i < TP_ARRAY_LEN(tunnelled); i++) {
+		w.b.tuple.listener_id = LISTENER6_ID;
+		w.b.tuple.remote = tp_addr_ipv6(tunnelled[i], 5000);
+		assert_int_equal(mobile_challenge_move(&w, &w.b), 403);
+		assert_int_equal(w.f.h.refusal.cause, TURN_REFUSED_TUNNEL);
+	}
+	assert_int_equal(w.f.h.store.live_moves, 0);
+	client_init(&w.b, 0xc6336402, 40000);
+	assert_int_equal(mobile_challenge_move(&w, &w.b), 0);
 	mobile_end(&w, &w.f.c);
 }
 
@@ -402,6 +431,7 @@ int main(void)
 		cmocka_unit_test(allocation_ends_while_it_moves),
 		cmocka_unit_test(old_ticket_is_for_a_retransmission),
 		cmocka_unit_test(forged_tickets_are_refused),
+		cmocka_unit_test(tunnels_are_not_moved_to),
 		cmocka_unit_test(place_is_taken),
 		cmocka_unit_test(nat_flips_its_port_and_back),
 		cmocka_unit_test(third_tuple_takes_over),

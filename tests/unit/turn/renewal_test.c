@@ -95,6 +95,39 @@ static void a_renewal_that_is_refused_changes_nothing(void **state)
 	harness_stop(&f.h);
 }
 
+// Whose user is banned, or was when the call with it was killed.
+static void a_banned_token_renews_nothing(void **state)
+{
+	uint32_t index = TURN_BANS_MAX;
+	struct turn_ban ban;
+	struct client second;
+	struct bearer f;
+
+	(void)state;
+	bearer_init(&f);
+	harness_start(&f.h);
+	assert_int_equal(bearer_allocate(&f), 0);
+	second = f.c;
+	client_init(&f.c, 0xc6336401, 5001);
+	bearer_take(&f, "north", bearer_token_other, MAC_KEY_OTHER);
+	assert_int_equal(bearer_allocate(&f), 0);
+	assert_int_equal(
+		turn_ban_of_credential(f.h.s, client_allocation(&f.h, &f.c)->ref, f.h.wall_s, &ban),
+		0);
+	assert_int_equal(turn_ban_add(f.h.s, f.h.now_ns, f.h.wall_s, &ban, &index), 0);
+	turn_advance(f.h.s, f.h.now_ns, 1000);
+	harness_drain(&f.h);
+	assert_int_equal(f.h.n_closed, 1);
+	f.c = second;
+	f.c.user = "north";
+	assert_int_equal(bearer_ask(&f, MSG_REFRESH, 600, true), 401);
+	assert_int_equal(f.h.refusal.cause, TURN_REFUSED_BANNED);
+	assert_int_equal(renewed(&f), 0);
+	bearer_take(&f, "north", bearer_token_256, MAC_KEY);
+	assert_int_equal(bearer_ask(&f, MSG_REFRESH, 600, true), 0);
+	harness_stop(&f.h);
+}
+
 static void relayed_ports_go_along(void **state)
 {
 	struct bearer f;
@@ -225,6 +258,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_refresh_with_a_new_token_renews),
 		cmocka_unit_test(a_renewal_that_is_refused_changes_nothing),
+		cmocka_unit_test(a_banned_token_renews_nothing),
 		cmocka_unit_test(relayed_ports_go_along),
 		cmocka_unit_test(a_token_outlives_its_key),
 		cmocka_unit_test(a_renewal_takes_the_cap_along),

@@ -123,10 +123,16 @@ static void use_is_counted(void **state)
 	assert_int_equal(allocate(&f, "new secret", TURN_HMAC_SHA1, f.h.wall_s + 60, ':'), 0);
 	assert_int_equal(allocate(&f, "wrong", TURN_HMAC_SHA1, f.h.wall_s + 60, ':'), 401);
 	assert_int_equal(use_of(&f, "new").requests, 1);
+	// Again, by the kept key: the secret is in use all the same.
+	f.h.wall_s++;
+	assert_int_equal(allocate(&f, "new secret", TURN_HMAC_SHA1, f.h.wall_s + 59, ':'), 0);
+	assert_int_equal(turn_get_counters(f.h.s)->key_cached, 1);
+	assert_int_equal(use_of(&f, "new").requests, 2);
+	assert_int_equal(use_of(&f, "new").last_s, f.h.wall_s);
 	// Removed, with a live call.
 	f.h.realms[0].n_secrets = 1;
 	assert_int_equal(turn_reconfigure(f.h.s, &f.h.conf), 0);
-	assert_int_equal(use_of(&f, "new").requests, 1);
+	assert_int_equal(use_of(&f, "new").requests, 2);
 	assert_non_null(use_of(&f, "new").secret);
 	assert_null(use_of(&f, "old").secret);
 	assert_int_equal(use_of(&f, "old").n_allocations, 1);
@@ -136,7 +142,7 @@ static void use_is_counted(void **state)
 	assert_int_equal(turn_reconfigure(f.h.s, &f.h.conf), 0);
 	assert_null(use_of(&f, "old").name);
 	harness_restart(&f.h);
-	assert_int_equal(use_of(&f, "new").n_allocations, 1);
+	assert_int_equal(use_of(&f, "new").n_allocations, 2);
 	harness_stop(&f.h);
 }
 

@@ -30,6 +30,18 @@ static void tokens_of_another_program(void **state)
 	}
 }
 
+// Neither fits into what is decrypted into: refused before anything is.
+static void long_tokens_are_not_decrypted(void **state)
+{
+	uint8_t token[2048] = {0, 12};
+	struct turn_token t = {.expires_s = 1};
+
+	(void)state;
+	for (size_t len = 200; len <= sizeof(token); len += 8)
+		assert_false(turn_token_open(&bearer_key_256, SERVER, token, len, &t));
+	assert_int_equal(t.expires_s, 1);
+}
+
 // Clauses: 8656 7.2-1
 static void a_token_is_a_credential(void **state)
 {
@@ -45,6 +57,8 @@ static void a_token_is_a_credential(void **state)
 	assert_non_null(name);
 	assert_int_equal(len, strlen(SERVER));
 	assert_memory_equal(name, SERVER, len);
+	assert_int_equal(bearer_ask(&f, MSG_REFRESH, 600, true), 437);
+	assert_false(reply_has(&f.h, ATTR_THIRD_PARTY));
 	assert_int_equal(bearer_ask(&f, MSG_ALLOCATE, 3600, true), 0);
 	// No more than the rest of the token.
 	assert_int_equal(reply_u32(&f.h, ATTR_LIFETIME), LIFE_S - 10);
@@ -289,6 +303,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tokens_of_another_program),
+		cmocka_unit_test(long_tokens_are_not_decrypted),
 		cmocka_unit_test(a_token_is_a_credential),
 		cmocka_unit_test(wrong_tokens_are_401),
 		cmocka_unit_test(a_long_life_is_refused),
