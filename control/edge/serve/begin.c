@@ -27,7 +27,6 @@ bool conn_open(struct conn *c)
 		return false;
 	}
 	c->state = CONN_OPEN;
-	// From here on levels: bytes that are left in the socket are told again.
 	conn_events_want(c, false);
 	return c->fd >= 0;
 }
@@ -127,7 +126,9 @@ void begin_first_bytes(struct conn *c)
 		 (first == WIRE_FIRST_PLAIN ||
 			 (first == WIRE_FIRST_HTTP && web_is_for(c->port->plain))))
 		begin(c, c->port->plain);
-	else if (first != WIRE_FIRST_MORE)
+	else if (first == WIRE_FIRST_MORE)
+		conn_wait_more(c);
+	else
 		conn_close(c, SERVE_CLOSE_alien);
 }
 
@@ -141,8 +142,10 @@ void begin_proxy_header(struct conn *c)
 	if (n <= 0)
 		return;
 	step = wire_proxy_read(&p, bytes, (size_t)n);
-	if (step == WIRE_PROXY_MORE && n < (ssize_t)sizeof(bytes))
+	if (step == WIRE_PROXY_MORE && n < (ssize_t)sizeof(bytes)) {
+		conn_wait_more(c);
 		return;
+	}
 	if (step != WIRE_PROXY_DONE || (!p.local && p.source.port_be == 0) ||
 		recv(c->fd, bytes, p.taken, 0) != (ssize_t)p.taken) {
 		conn_close(c, SERVE_CLOSE_proxy);

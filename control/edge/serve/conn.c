@@ -3,8 +3,6 @@
 #include "internal.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -81,12 +79,9 @@ bool conn_admit(struct conn *c)
 
 void conn_create(struct serve_thread *t, struct serve_port *p, int fd, const struct tp_addr *from)
 {
-	// Edges until the first bytes are taken: they are looked at and left in the socket.
-	struct epoll_event e = {.events = EPOLLIN | EPOLLET};
 	const struct linger reset = {.l_onoff = 1};
 	struct conn *c = calloc(1, sizeof(*c));
-	static const int lowat = SERVE_LOWAT, on = 1;
-	static const unsigned unacked_ms = SERVE_UNACKED_MS;
+	struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
 
 	if (c == NULL) {
 		close(fd);
@@ -108,10 +103,8 @@ void conn_create(struct serve_thread *t, struct serve_port *p, int fd, const str
 		conn_close(c, SERVE_CLOSE_limit);
 		return;
 	}
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof(lowat));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked_ms, sizeof(unacked_ms));
-	e.data.ptr = c;
+	c->events = e.events;
+	c->armed = true;
 	if (epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0)
 		conn_close(c, SERVE_CLOSE_memory);
 }
@@ -240,20 +233,35 @@ void conn_reap(struct serve_thread *t)
 
 // ---- events ------------------------------------------------------------------------------------
 
+// False: the connection is closed.
+static bool events_set(struct conn *c, uint32_t events)
+{
+	struct epoll_event e = {.events = events, .data.ptr = c};
+
+	if (events == c->events)
+		return true;
+	if (epoll_ctl(c->thread->epoll_fd, EPOLL_CTL_MOD, c->fd, &e) < 0) {
+		conn_close(c, SERVE_CLOSE_memory);
+		return false;
+	}
+	c->events = events;
+	return true;
+}
+
 void conn_events_want(struct conn *c, bool writable)
 {
 	bool wanted = !c->binding && !c->held, readable = wanted && !c->blocked;
-	struct epoll_event e = {
-		.events = (readable ? (uint32_t)EPOLLIN : 0) |
-			  (writable || (wanted && c->blocked) ? (uint32_t)EPOLLOUT : 0),
-		.data.ptr = c};
 
-	if (epoll_ctl(c->thread->epoll_fd, EPOLL_CTL_MOD, c->fd, &e) < 0) {
-		conn_close(c, SERVE_CLOSE_memory);
+	if (!events_set(c, (readable ? (uint32_t)EPOLLIN : 0) |
+				   (writable || (wanted && c->blocked) ? (uint32_t)EPOLLOUT : 0)))
 		return;
-	}
 	c->armed = readable;
 	c->writable_wanted = writable;
+}
+
+void conn_wait_more(struct conn *c)
+{
+	(void)events_set(c, EPOLLIN | EPOLLET);
 }
 
 // ---- what the thread calls ---------------------------------------------------------------------
@@ -335,6 +343,7 @@ void conn_event(struct conn *c, uint32_t events)
 {
 	if (c->fd < 0)
 		return;
+	c->socket_dry = false;
 	switch (c->state) {
 	case CONN_PROXY:
 		begin_proxy_header(c);

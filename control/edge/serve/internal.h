@@ -95,6 +95,7 @@ struct conn {
 	int fd;
 	enum conn_state state;
 	bool admitted;
+	uint32_t events;       // that epoll tells of
 	bool armed;	       // EPOLLIN is
 	bool writable_wanted;  // EPOLLOUT is armed
 	bool spoke;	       // a message has come
@@ -104,6 +105,7 @@ struct conn {
 	bool blocked;	       // not read until its session has written
 	uint8_t session_reads; // of the socket, that its session may still make in this call
 	bool session_stopped;  // it wanted more
+	bool socket_dry;       // the last read had less than there was room for
 	bool by_tls;	       // began with a ClientHello: of the port's tls listener
 	bool moves;	       // is shown to the next process
 	int pair_fd;	       // where it moves and is of TLS: our end of the pair
@@ -250,6 +252,8 @@ uint64_t conn_expire(struct serve_thread *t);
 // Counts it in the limits. False: they refuse it.
 bool conn_admit(struct conn *c);
 void conn_events_want(struct conn *c, bool writable);
+// The bytes that stay in the socket are not told again, those that follow them are.
+void conn_wait_more(struct conn *c);
 // Moves the connection to the end of a list of the thread, from now on.
 void conn_time(struct conn *c, struct ds_list *list);
 
@@ -412,6 +416,11 @@ int stream_write(struct conn *c, enum serve_close *why);
 ssize_t stream_put(struct conn *c, const uint8_t *bytes, size_t len, enum serve_close *why);
 // 1: done, 0: wants an event, -1: failed.
 int stream_handshake(struct conn *c, bool *wants_write);
+
+// ---- socket.c -----------------------------------------------------------------------------------
+
+// The socket for the connection's session, which frees it. NULL: no memory.
+BIO *socket_bio(struct conn *c);
 
 // ---- thread.c -----------------------------------------------------------------------------------
 

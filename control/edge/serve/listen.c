@@ -3,6 +3,8 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -63,6 +65,17 @@ int listen_ports_make(struct serve *s, const struct conf *conf)
 
 // ---- sockets -----------------------------------------------------------------------------------
 
+// Connections that are accepted have them from their listener (tcp(7)).
+static void options_set(int fd)
+{
+	static const int lowat = SERVE_LOWAT, on = 1;
+	static const unsigned unacked_ms = SERVE_UNACKED_MS;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof(lowat));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked_ms, sizeof(unacked_ms));
+}
+
 static int socket_open(const struct tp_addr *a)
 {
 	int fd = tcp_bind(a, true), rc;
@@ -110,8 +123,10 @@ int listen_ports_open(struct serve *s, size_t first, struct serve_socket *socket
 			if (fd < 0)
 				fd = socket_open(&s->ports[i].addr);
 			s->ports[i].fds[k] = fd < 0 ? -1 : fd;
-			if (fd >= 0)
+			if (fd >= 0) {
+				options_set(fd);
 				continue;
+			}
 			snprintf(err->problem, sizeof(err->problem), "can't listen on %s: %s",
 				text_addr_format(&s->ports[i].addr, text), strerror(-fd));
 			snprintf(err->remedy, sizeof(err->remedy), "%s", socket_remedy(fd));

@@ -267,8 +267,10 @@ void pass_look(struct conn *c)
 	if (n <= 0)
 		return;
 	step = wire_hello_read(h, t->scratch, (size_t)n);
-	if (step == WIRE_HELLO_MORE)
+	if (step == WIRE_HELLO_MORE) {
+		conn_wait_more(c);
 		return;
+	}
 	if (step == WIRE_HELLO_DONE)
 		b = choose_backend(c->port->tls, h, is_own_name(c, h->name));
 	if (b != NULL)

@@ -35,35 +35,13 @@ static enum serve_close tls_end(int error)
 	return error == SSL_ERROR_SYSCALL ? SERVE_CLOSE_broken : SERVE_CLOSE_tls;
 }
 
-// A session reads on while it finds no bytes for us. A client that sends new keys without end would
-// keep the thread from all others.
-static long socket_call(
-	BIO *bio, int call, const char *bytes, size_t len, int i, long l, int rc, size_t *moved)
-{
-	struct conn *c = (struct conn *)(void *)BIO_get_callback_arg(bio);
-
-	(void)bytes, (void)len, (void)i, (void)l, (void)moved;
-	if (call != BIO_CB_READ)
-		return rc;
-	if (c->session_reads > 0) {
-		c->session_reads--;
-		return rc;
-	}
-	c->session_stopped = true;
-	BIO_clear_retry_flags(bio);
-	BIO_set_retry_read(bio);
-	return -1;
-}
-
 bool stream_tls_begin(struct conn *c)
 {
-	BIO *bio;
+	BIO *bio = socket_bio(c);
 
-	if (SSL_set_fd(c->ssl, c->fd) != 1)
+	if (bio == NULL)
 		return false;
-	bio = SSL_get_rbio(c->ssl);
-	BIO_set_callback_ex(bio, socket_call);
-	BIO_set_callback_arg(bio, (char *)c);
+	SSL_set_bio(c->ssl, bio, bio);
 	return true;
 }
 

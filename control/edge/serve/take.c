@@ -83,6 +83,7 @@ static bool events_begin(struct conn *c)
 	c->armed = !c->binding;
 	e.events = (c->armed ? (uint32_t)EPOLLIN : 0) |
 		   (c->writable_wanted ? (uint32_t)EPOLLOUT : 0) | (edges ? (uint32_t)EPOLLET : 0);
+	c->events = e.events;
 	return epoll_ctl(c->thread->epoll_fd, EPOLL_CTL_ADD, c->fd, &e) == 0;
 }
 

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Bounds of the edge's connections, descriptors and queues.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -147,9 +150,64 @@ static void slow_client_loses_its_own(void **state)
 	world_stop(&w);
 }
 
+// The first byte alone does not tell what the client speaks: it stays in the socket.
+static void first_byte_wakes_once(void **state)
+{
+	struct world w = {.unnamed = false};
+	struct epoll_event event;
+	struct serve_thread *t;
+	int fd;
+
+	(void)state;
+	world_start(&w, "");
+	t = w.serve->threads[0];
+	fd = world_connect(w.ports[0]);
+	world_write(fd, "\x16", 1);
+	usleep(1000);
+	world_turns(&w, 5);
+	assert_int_equal(epoll_wait(t->epoll_fd, &event, 1, 0), 0);
+	world_write(fd, "\x04", 1);
+	world_closed(&w, fd);
+	world_stop(&w);
+}
+
+static void assert_option(int fd, int name, int value)
+{
+	socklen_t len = sizeof(int);
+	int is = 0;
+
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, name, &is, &len), 0);
+	if (name == TCP_NODELAY)
+		is = is != 0;
+	assert_int_equal(is, value);
+}
+
+static void connections_have_their_options(void **state)
+{
+	struct world w = {.unnamed = false};
+	struct serve_thread *t;
+	const struct conn *c;
+	int fd;
+
+	(void)state;
+	world_start(&w, "");
+	t = w.serve->threads[0];
+	fd = world_connect(w.ports[0]);
+	world_turns(&w, 5);
+	assert_false(ds_list_is_empty(&t->young));
+	c = DS_CONTAINER(t->young.next, struct conn, timed);
+	assert_option(c->fd, TCP_NODELAY, 1);
+	assert_option(c->fd, TCP_NOTSENT_LOWAT, SERVE_LOWAT);
+	assert_option(c->fd, TCP_USER_TIMEOUT, SERVE_UNACKED_MS);
+	close(fd);
+	world_stop(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(first_byte_wakes_once),
+		cmocka_unit_test(connections_have_their_options),
 		cmocka_unit_test(connections_have_a_limit),
 		cmocka_unit_test(unanswered_requests_keep_the_connection),
 		cmocka_unit_test(no_descriptor_refuses),
