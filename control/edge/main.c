@@ -6,6 +6,7 @@
 
 #include <log/log.h>
 #include <proc/start.h>
+#include <tls/tls.h>
 
 int main(int argc, char **argv)
 {
@@ -19,6 +20,7 @@ int main(int argc, char **argv)
 
 	if (!edge_options_parse(&options, argc, argv, &status))
 		return status;
+	(void)tls_memory_keep();
 	// Shared files get their mode as they are made.
 	umask(0027);
 	log_init(&log);

@@ -105,6 +105,30 @@ static void both_kinds_of_key_serve(void **state)
 	tls_tickets_destroy(t);
 }
 
+// Of those with AES, each as hard to break as the key exchange.
+static void cheaper_hash_comes_first(void **state)
+{
+	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+	struct tls_tickets *t = tls_tickets_create(NULL, 0, NULL, NULL);
+	struct tls_context *c = context_good(&ecdsa, 1, t);
+
+	(void)state;
+	for (size_t i = 0; i < TP_ARRAY_LEN(versions); i++) {
+		struct pair p;
+		const char *name;
+
+		pair_init(&p, c);
+		SSL_set_max_proto_version(p.client, versions[i]);
+		assert_true(shake(&p));
+		name = SSL_get_cipher_name(p.client);
+		assert_non_null(strstr(name, "128"));
+		assert_non_null(strstr(name, "SHA256"));
+		pair_fini(&p);
+	}
+	tls_context_unref(c);
+	tls_tickets_destroy(t);
+}
+
 // Sent with its own certificate alone, to clients that ask, until its time is over.
 static void ocsp_is_stapled(void **state)
 {
@@ -357,6 +381,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mistakes_are_named),
 		cmocka_unit_test(both_kinds_of_key_serve),
+		cmocka_unit_test(cheaper_hash_comes_first),
 		cmocka_unit_test(ocsp_is_stapled),
 		cmocka_unit_test(bad_responses_are_named),
 		cmocka_unit_test(clients_show_a_certificate),

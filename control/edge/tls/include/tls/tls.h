@@ -17,6 +17,15 @@ struct tls_error {
 	char remedy[256];
 };
 
+// ---- memory -----------------------------------------------------------------------------------
+
+#define TLS_MEMORY_KEPT (1u << 20) // bytes, of a thread
+
+// From here on a thread keeps blocks that OpenSSL frees, up to TLS_MEMORY_KEPT, for its next calls,
+// until the thread ends. Once, before any other call of OpenSSL. False: OpenSSL has memory already,
+// and goes on with malloc.
+bool tls_memory_keep(void);
+
 // ---- tickets ----------------------------------------------------------------------------------
 
 #define TLS_TICKET_KEY_MIN  32u
