@@ -11,7 +11,10 @@
 // sessions above it and sessions below it fill the bucket exactly together; it is found by
 // looking at the bucket a few times per burst: it falls as long as the bucket is less than half
 // full or empties, and rises otherwise, up to the whole rate. So the rate that some leave unused
-// is shared among the others. A session under several such buckets has the least of its shares.
+// is shared among the others. It rises slowly: a bucket that a burst of packets empties looks full
+// in between. A session under several such buckets has the least of its shares. Where the bucket is
+// full all the same, a packet beyond the share passes, since nobody else wants the tokens; the
+// session pays for it later.
 #include "forward.h"
 
 #include <core/bucket.h>
@@ -32,8 +35,11 @@
 #define CHANGES		  5u
 #define GAIN_FILL_CHANGE  2.5
 #define GAIN_FILL	  0.3
-#define STEP_MAX	  0.5
+#define STEP_DOWN_MAX	  0.5
+#define STEP_UP_MAX	  0.05
 #define FILL_WANTED	  0.5
+// A bucket is full as long as no more than this part of its burst is gone.
+#define FULL_OF_N	  8u
 // After so many changes that no packet has asked for, the past is forgotten.
 #define CHANGES_STALE	  20u
 
@@ -120,10 +126,10 @@ static uint64_t share_next(struct stage_meter *m, const struct price *p, uint32_
 		before = p->span;
 	step = GAIN_FILL_CHANGE * ((double)before - (double)missing) / (double)p->span +
 	       GAIN_FILL * (1 - FILL_WANTED - (double)missing / (double)p->span);
-	if (step > STEP_MAX)
-		step = STEP_MAX;
-	if (step < -STEP_MAX)
-		step = -STEP_MAX;
+	if (step > STEP_UP_MAX)
+		step = STEP_UP_MAX;
+	if (step < -STEP_DOWN_MAX)
+		step = -STEP_DOWN_MAX;
 	next = (double)(share != 0 ? share : p->rate) * (1 + step);
 	if (next >= (double)p->rate)
 		return 0;
@@ -159,6 +165,11 @@ static void shares_change(struct stage_cap *c, const struct tp_limit *l,
 
 // ---- the bill ---------------------------------------------------------------------------------
 
+static void bill_charge(struct bill *bill, _Atomic uint64_t *full_at, uint64_t span)
+{
+	bill->items[bill->n_items++] = (struct bill_item){full_at, span};
+}
+
 // Enters a bucket. False: it is empty.
 static bool bill_enter(struct bill *bill, _Atomic uint64_t *full_at, uint64_t burst_span,
 	uint64_t span, unsigned mark)
@@ -171,7 +182,7 @@ static bool bill_enter(struct bill *bill, _Atomic uint64_t *full_at, uint64_t bu
 		return false;
 	if (missing + span > burst_span / MARK_WHOLE * mark)
 		bill->marks = true;
-	bill->items[bill->n_items++] = (struct bill_item){full_at, span};
+	bill_charge(bill, full_at, span);
 	return true;
 }
 
@@ -179,7 +190,20 @@ static bool bill_enter(struct bill *bill, _Atomic uint64_t *full_at, uint64_t bu
 struct shares {
 	uint64_t rate[STAGE_METERS]; // 0: none
 	uint64_t span[STAGE_METERS]; // of the bucket's burst that is shared
+	bool is_full[STAGE_METERS];  // the bucket
 };
+
+static void share_note(struct shares *shares, unsigned meter, const struct stage_meter *m,
+	const struct price *p, uint64_t now)
+{
+	uint64_t share = atomic_load_explicit(&m->share, memory_order_relaxed);
+
+	if (share == 0 || (shares->rate[meter] != 0 && share >= shares->rate[meter]))
+		return;
+	shares->rate[meter] = share;
+	shares->span[meter] = p->span;
+	shares->is_full[meter] = core_bucket_missing(&m->full_at, now) <= p->span / FULL_OF_N;
+}
 
 static enum tp_drop bill_level(
 	struct bill *bill, const struct stage_worker *w, uint32_t slot, struct shares *shares)
@@ -195,14 +219,11 @@ static enum tp_drop bill_level(
 		shares_change(c, l, prices, bill->now);
 	for (unsigned i = 0; i < STAGE_METERS; i++) {
 		const struct price *p = &prices[i];
-		uint64_t share = atomic_load_explicit(&c->meters[i].share, memory_order_relaxed);
 
 		if (p->rate == 0)
 			continue;
-		if (!is_own && share != 0 && (shares->rate[i] == 0 || share < shares->rate[i])) {
-			shares->rate[i] = share;
-			shares->span[i] = p->span;
-		}
+		if (!is_own)
+			share_note(shares, i, &c->meters[i], p, bill->now);
 		if (!bill_enter(bill, &c->meters[i].full_at, p->span,
 			    core_bucket_span(p->tokens, p->rate), is_own ? MARK_OWN : MARK_SHARED))
 			return reason_of(l->kind);
@@ -217,12 +238,19 @@ static enum tp_drop bill_share(
 	const uint64_t tokens[STAGE_METERS] = {bill->bits, 1};
 
 	for (unsigned i = 0; i < STAGE_METERS; i++) {
-		uint64_t rate = shares->rate[i];
+		_Atomic uint64_t *full_at = &session->meters[i].share_at;
+		uint64_t rate = shares->rate[i], span, burst_span;
 
-		if (rate != 0 && !bill_enter(bill, &session->meters[i].share_at,
-					 most(shares->span[i], core_bucket_span(bursts[i], rate)),
-					 core_bucket_span(tokens[i], rate), MARK_OWN))
+		if (rate == 0)
+			continue;
+		span = core_bucket_span(tokens[i], rate);
+		burst_span = most(shares->span[i], core_bucket_span(bursts[i], rate));
+		if (bill_enter(bill, full_at, burst_span, span, MARK_OWN))
+			continue;
+		if (!shares->is_full[i])
 			return TP_DROP_cap_share;
+		bill_charge(bill, full_at, span);
+		bill->marks = true;
 	}
 	return TP_DROP_none;
 }
@@ -237,7 +265,7 @@ static void refusal_count(const struct stage_worker *w, uint32_t first, uint32_t
 // The buckets of one allocation. `limit`: as in its entries.
 static enum tp_drop bill_add(struct bill *bill, const struct stage_worker *w, uint32_t limit)
 {
-	struct shares shares = {{0}, {0}};
+	struct shares shares = {.rate = {0}};
 	uint32_t first = limit - 1;
 	enum tp_drop why;
 

@@ -6,6 +6,7 @@
 
 struct offer {
 	uint64_t bits_per_s; // 0: silent
+	unsigned at_once;    // packets; 0: one
 	uint64_t next_ns;
 	uint64_t passed; // bits
 };
@@ -30,9 +31,12 @@ static void offers_run(
 		if (first == NULL || first->next_ns >= end)
 			break;
 		t->now_ns = first->next_ns;
-		first->next_ns += TP_NS_PER_S * CAPS_DATA_BITS / first->bits_per_s;
-		if (caps_passes(t, (unsigned)(packets++ % n_workers), &t->up[first - offers]))
-			first->passed += CAPS_DATA_BITS;
+		for (unsigned i = 0; i == 0 || i < first->at_once; i++) {
+			first->next_ns += TP_NS_PER_S * CAPS_DATA_BITS / first->bits_per_s;
+			if (caps_passes(
+				    t, (unsigned)(packets++ % n_workers), &t->up[first - offers]))
+				first->passed += CAPS_DATA_BITS;
+		}
 	}
 	t->now_ns = end;
 }
@@ -68,6 +72,29 @@ static void overload_is_shared_one_to_one(void **state)
 		}
 }
 
+// Packets that come several at once, as those of a picture do, beside many that come one by one:
+// the cap's bucket is neither emptied before they come, nor left full.
+static void bursts_have_their_share(void **state)
+{
+	static const uint64_t rates[] = {MBIT, 2 * MBIT};
+
+	(void)state;
+	for (unsigned n = 1; n <= CAPS_WORKERS_MAX; n *= 2)
+		for (unsigned i = 0; i < TP_ARRAY_LEN(rates); i++) {
+			uint64_t rate = rates[i];
+			struct offer offers[2] = {
+				{.bits_per_s = rate, .at_once = 4}, {.bits_per_s = 30 * rate}};
+			struct caps t;
+
+			realm_start(&t, 2, n, rate);
+			offers_run(&t, offers, 2, n, 2 * TP_NS_PER_S);
+			offers_run(&t, offers, 2, n, 4 * TP_NS_PER_S);
+			caps_assert_within(offers[0].passed + offers[1].passed, 4 * rate, 5);
+			caps_assert_within(offers[0].passed, offers[1].passed, 10);
+			caps_stop(&t);
+		}
+}
+
 // Sessions below their share get all they ask for, the others share the rest.
 static void unused_shares_go_to_the_others(void **state)
 {
@@ -89,6 +116,33 @@ static void unused_shares_go_to_the_others(void **state)
 			offers[0].passed + offers[1].passed + offers[2].passed + offers[3].passed,
 			rate, 5);
 	}
+	caps_stop(&t);
+}
+
+// A low cap, of which a bucket holds few packets, over many sessions: those that come and go use
+// all of it, whoever is silent.
+static void silent_sessions_cost_nothing(void **state)
+{
+	static const unsigned active[] = {3, 5, 12, 2, 15, 9, 4, 10}; // sets of the four clients
+	const uint64_t rate = MBIT;
+	struct offer offers[4];
+	uint64_t passed = 0;
+	struct caps t;
+
+	(void)state;
+	caps_start(&t, 4, 2);
+	for (unsigned i = 0; i < 4; i++)
+		caps_set_over(&t, i, 8, TP_LIMIT_REALM, 100);
+	caps_set_bits(&t.limits[8], rate);
+	for (unsigned turn = 0; turn < 64; turn++) {
+		for (unsigned i = 0; i < 4; i++)
+			offers[i] = (struct offer){
+				.bits_per_s = (active[turn % 8] >> i & 1) * (1 + i) * rate};
+		offers_run(&t, offers, 4, 2, TP_NS_PER_S / 2);
+		for (unsigned i = 0; i < 4; i++)
+			passed += offers[i].passed;
+	}
+	caps_assert_within(passed, 32 * rate, 5);
 	caps_stop(&t);
 }
 
@@ -205,6 +259,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(overload_is_shared_one_to_one),
+		cmocka_unit_test(bursts_have_their_share),
+		cmocka_unit_test(silent_sessions_cost_nothing),
 		cmocka_unit_test(unused_shares_go_to_the_others),
 		cmocka_unit_test(one_alone_has_all),
 		cmocka_unit_test(levels_hold_together),
