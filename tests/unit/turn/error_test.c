@@ -119,6 +119,8 @@ static const struct row rows[] = {
 	{"Refresh, other family", MSG_REFRESH, WITH_IPV4, 443, {FAMILY(2)}, {0}},
 	{"Refresh, IPv6, same family", MSG_REFRESH, WITH_IPV6, 0, {FAMILY(2)}, {0}},
 	{"Refresh, IPv6, other family", MSG_REFRESH, WITH_IPV6, 443, {FAMILY(1)}, {0}},
+	{"Refresh, no family", MSG_REFRESH, WITH_IPV4, 443, {FAMILY(0)}, {0}},
+	{"Refresh, unknown family", MSG_REFRESH, WITH_IPV4, 443, {FAMILY(3)}, {0}},
 	{"Refresh, family of 8 octets", MSG_REFRESH, WITH_IPV4, 400, {RAW(ATTR_REQUESTED_ADDRESS_FAMILY, 8, 1)}, {0}},
 	{"Refresh, 420 comes before 437", MSG_REFRESH, WITHOUT, 420, {EMPTY(0x0021)}, {0x0021}},
 
