@@ -26,7 +26,7 @@ struct edge_conf {
 
 // Parts of the process before, until the link, the relay and the threads have them.
 struct edge_before {
-	int fd;	     // the channel, open while it drains; -1: none
+	int fd;	     // the channel, until it is taken over; -1: none
 	int word_fd; // where it says that it refuses; -1: none
 	char refusal[256];
 	bool died;
@@ -37,6 +37,8 @@ struct edge_before {
 	bool linked; // the parts are the link's
 	int far_fd;  // of the connection that follows; -1: none
 	unsigned n_connections;
+	int drains[TAKEOVER_DRAINS_MAX]; // channels of those that drain, the oldest first
+	unsigned n_drains;
 };
 
 struct edge {
@@ -95,6 +97,8 @@ int edge_relays_open(struct edge *e);
 int edge_next_open(struct edge *e);
 int edge_next_rename(struct edge *e);
 void edge_next_close(struct edge *e);
+// It has ended, and all that it had taken over with it: this process ends too.
+void edge_next_died(struct edge *e);
 // Answers the next process, and hands over to it.
 void edge_next_poll(struct edge *e);
 
@@ -105,8 +109,10 @@ int edge_before_find(struct edge *e);
 // Gets the rest, when all that may fail has been done: from the moment at which the process before
 // has let go, this one serves. 0 or an exit status likewise.
 int edge_before_take(struct edge *e);
-// Takes connections whose handshake was under way.
+// Takes connections whose handshake was under way, of all that drain.
 void edge_before_poll(struct edge *e);
+// The next process has these channels.
+void edge_before_leave(struct edge *e);
 void edge_before_close(struct edge *e);
 
 // finding.c, for successor.c.

@@ -245,6 +245,8 @@ static int all_send(struct edge *e, const struct serve_next *to)
 	n = rc == 0 ? serve_hand(e->serve, to) : 0;
 	if (n < 0)
 		rc = e->next_rc < 0 ? e->next_rc : errno != 0 ? -errno : -ENOMEM;
+	for (unsigned i = 0; i < e->before.n_drains && rc == 0; i++)
+		rc = descriptor_send(e, TAKEOVER_DRAINS, i, e->before.drains[i]);
 	// Last: a successor that can't be told that it is refused has no lock, and ends.
 	if (rc == 0)
 		rc = descriptor_send(e, TAKEOVER_ROLE, 0, e->role_fd);
@@ -269,6 +271,7 @@ static void leave(struct edge *e, const struct serve_next *to)
 	(void)unlink(e->next_path);
 	e->next_listen_fd = -1;
 	edge_link_leave(e->link);
+	edge_before_leave(e);
 	// The lock is the next process's.
 	close(e->role_fd);
 	e->role_fd = -1;
@@ -300,9 +303,16 @@ static void hand_over(struct edge *e)
 	}
 	if (serve_resume(e->serve) < 0)
 		e->failed = e->stopping = true;
-	// It died at the last moment: all is lost, as if this process had been killed.
 	if (rc < 0)
-		e->stopping = true;
+		edge_next_died(e);
+}
+
+void edge_next_died(struct edge *e)
+{
+	log_event(LOG_EV_EDGE_TAKE_OVER_FAILED,
+		LOG_FIELDS(log_str("problem", "the next process ended after it had taken over"),
+			log_str("state", "this process ends too, so that another is started")));
+	e->failed = e->stopping = true;
 }
 
 void edge_next_poll(struct edge *e)

@@ -18,6 +18,7 @@
 #include <proc/start.h>
 
 #define TICK_MS	   100
+#define OWN_FDS	   6 // of the loop, beside those of processes that drain
 #define DAY_S	   86400u
 #define EXPIRES_S  (14u * DAY_S)
 #define TRIM_NS	   (10u * TP_NS_PER_S)
@@ -230,10 +231,12 @@ static void serve_pass(struct edge *e)
 	edge_next_poll(e);
 }
 
-// The next process has all but the connections that stay.
+// The next process has all but the connections that stay. It says nothing any more: its end, or
+// that of the last of those after it, is all that may come.
 static void drain_pass(struct edge *e)
 {
-	edge_before_poll(e);
+	if (takeover_has_come(e->next_fd))
+		edge_next_died(e);
 	if (serve_connections(e->serve) == 0 || e->now_ns >= e->drain_ns)
 		e->stopping = true;
 }
@@ -249,13 +252,17 @@ void edge_run(struct edge *e)
 			{.fd = e->draining ? -1 : edge_link_fd(e->link), .events = POLLIN},
 			{.fd = e->draining ? -1 : ctl_server_fd(e->ctl), .events = POLLIN},
 			{.fd = e->draining ? -1 : edge_relay_fd(e->relay), .events = POLLIN},
-			{.fd = e->before.fd, .events = POLLIN},
 			// One at a time: another one waits.
 			{.fd = e->next_fd < 0 ? e->next_listen_fd : -1, .events = POLLIN},
-			{.fd = e->draining ? -1 : e->next_fd, .events = POLLIN},
+			{.fd = e->next_fd, .events = POLLIN},
+			// Then those that drain.
+			[OWN_FDS + TAKEOVER_DRAINS_MAX - 1] = {.fd = -1},
 		};
 
-		(void)poll(fds, TP_ARRAY_LEN(fds),
+		for (unsigned i = 0; i < e->before.n_drains; i++)
+			fds[OWN_FDS + i] =
+				(struct pollfd){.fd = e->before.drains[i], .events = POLLIN};
+		(void)poll(fds, OWN_FDS + e->before.n_drains,
 			e->draining ? TICK_MS : (int)edge_link_wait_ms(e->link));
 		e->now_ns = proc_now_ns();
 		signals_read(e);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <log/log.h>
@@ -37,6 +38,30 @@ void edge_before_close(struct edge *e)
 	if (b->far_fd >= 0)
 		close(b->far_fd);
 	b->fd = b->word_fd = b->far_fd = -1;
+	edge_before_leave(e);
+}
+
+void edge_before_leave(struct edge *e)
+{
+	struct edge_before *b = &e->before;
+
+	while (b->n_drains > 0)
+		close(b->drains[--b->n_drains]);
+}
+
+static void drain_forget(struct edge_before *b, unsigned i)
+{
+	close(b->drains[i]);
+	b->n_drains--;
+	memmove(&b->drains[i], &b->drains[i + 1], (b->n_drains - i) * sizeof(b->drains[0]));
+}
+
+// The oldest makes way, and ends.
+static void drain_add(struct edge_before *b, int fd)
+{
+	if (b->n_drains == TAKEOVER_DRAINS_MAX)
+		drain_forget(b, 0);
+	b->drains[b->n_drains++] = fd;
 }
 
 // ---- taking over --------------------------------------------------------------------------------
@@ -83,6 +108,11 @@ static int descriptor_receive(struct edge *e, struct takeover_record *r)
 	memcpy(&d, r->body, sizeof(d));
 	if (d.kind >= TAKEOVER_DESCRIPTORS || d.index >= TP_EDGE_THREADS_MAX || r->fd < 0)
 		return -EPROTO;
+	if (d.kind == TAKEOVER_DRAINS) {
+		drain_add(&e->before, r->fd);
+		r->fd = -1;
+		return 0;
+	}
 	place = d.kind == TAKEOVER_TIMER ? &p->timer_fds[d.index] : places[d.kind];
 	if (*place >= 0)
 		return -EPROTO;
@@ -254,8 +284,11 @@ int edge_before_take(struct edge *e)
 	edge_relay_taken(e->relay);
 	// Ports that the configuration has no longer end here: nobody accepts from them.
 	sockets_close(b);
-	if (b->died)
-		edge_before_close(e);
+	if (!b->died)
+		drain_add(b, b->fd);
+	else
+		close(b->fd);
+	b->fd = -1;
 	if (b->linked)
 		edge_link_taken(e->link, b->died);
 	else if (b->parts.n_threads > 0)
@@ -268,15 +301,19 @@ int edge_before_take(struct edge *e)
 
 void edge_before_poll(struct edge *e)
 {
-	struct takeover_record r;
-	int rc;
+	struct edge_before *b = &e->before;
 
-	if (e->before.fd < 0 || !takeover_has_come(e->before.fd))
-		return;
-	rc = takeover_receive(e->before.fd, &r);
-	if (rc == 0 && r.head.kind == TAKEOVER_CONNECTION)
-		rc = connection_receive(e, &r);
-	takeover_record_free(&r);
-	if (rc < 0)
-		edge_before_close(e);
+	for (unsigned i = b->n_drains; i-- > 0;) {
+		struct takeover_record r;
+		int rc;
+
+		if (!takeover_has_come(b->drains[i]))
+			continue;
+		rc = takeover_receive(b->drains[i], &r);
+		if (rc == 0 && r.head.kind == TAKEOVER_CONNECTION)
+			rc = connection_receive(e, &r);
+		takeover_record_free(&r);
+		if (rc < 0)
+			drain_forget(b, i);
+	}
 }

@@ -332,10 +332,10 @@ class Walk:
             self.edge = after
             wait("the next edge serves", lambda: after.started() or not after.alive())
         elif TAKEN in between.kinds:
-            # The one before has let go, unless it saw the end first: then a supervisor starts another.
-            stays, went = (lambda word=w: before.logged(word, after.offset) for w in
-                           (b"edge_take_over_failed", b"edge_taken_over part=before"))
-            wait("the edge before decides", lambda: stays() or went() or not before.alive())
+            # The one before has let go and ends, so that a supervisor starts another, unless it saw
+            # the end first.
+            stays = lambda: before.logged(b"goes on as before", after.offset)
+            wait("the edge before decides", lambda: stays() or not before.alive())
             self.edge = before if stays() else Edge(self.a)
             wait("an edge serves", lambda: self.edge.started() or not self.edge.alive()
                  or self.edge is before)

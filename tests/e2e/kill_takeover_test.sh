@@ -9,7 +9,7 @@
 e2e_need_turnpike
 e2e_begin --streams
 walk=$E2E_TOP/tests/e2e/kill_takeover.py
-sed -i 's/^edge:$/edge:\n    drain: 2/' "$TP_CONFIG"
+sed -i 's/^edge:$/edge:\n    drain: 3600/' "$TP_CONFIG"
 e2e_check "the edge has found both processes" e2e_wait 60 edge_runs
 e2e_check "the edge of the lab stops" e2e_lab kill edge --signal TERM
 e2e_check "every row" python3 "$walk" --edge "$E2E_BUILD/control/edge/turnpike-edge" \

@@ -176,19 +176,6 @@ void hand_take(struct serve_thread *t, const struct takeover_connection *f, int 
 		stream_take(t, f, fd, far);
 }
 
-// This process has been taken over itself.
-static bool forward(struct serve *s, const uint8_t *bytes, size_t len, int fd)
-{
-	bool sent;
-
-	pthread_mutex_lock(&s->lock);
-	sent = s->next.connection(s->next.ctx, bytes, len, fd, -1);
-	pthread_mutex_unlock(&s->lock);
-	if (sent)
-		close(fd);
-	return sent;
-}
-
 bool serve_take(struct serve *s, const uint8_t *bytes, size_t len, int fd, int far)
 {
 	struct takeover_connection form;
@@ -198,8 +185,6 @@ bool serve_take(struct serve *s, const uint8_t *bytes, size_t len, int fd, int f
 		return false;
 	if (far >= 0 && !s->waiting && s->threads[form.thread]->running)
 		return false;
-	if (s->leaves)
-		return forward(s, bytes, len, fd);
 	if (s->threads[form.thread]->running && !s->waiting)
 		return join_taken(s->threads[form.thread], bytes, len, fd);
 	thread_now(s->threads[form.thread]);

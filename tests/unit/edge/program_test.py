@@ -184,14 +184,36 @@ def a_late_one_is_served_by_the_last(stand):
     client = begun(stand, first)
     second = Edge(stand, "--take-over")
     other = begun(stand, second)
+    third = Edge(stand, "--take-over")
     last = Edge(stand, "--take-over")
     expect("two drain", first.process.poll() is None and second.process.poll() is None)
+    wait("one without clients ends", lambda: third.process.poll() == 0)
     client.finish()
     # There is no control process that could have named the listener.
     wait("the last one has it", lambda: last.says("connection_refused", "not_ready"))
     expect("nobody else looked at it", not first.says("not_ready") and not second.says("not_ready"))
     other.socket.close()
     client.socket.close()
+
+
+def one_whose_successors_die_ends(stand):
+    """Nobody serves its clients any more, and a supervisor starts another when it ends."""
+    first = Edge(stand)
+    client = begun(stand, first)
+    Edge(stand, "--take-over").process.send_signal(signal.SIGTERM)
+    wait("one that stops takes it along", lambda: first.process.poll() == 1)
+    client.socket.close()
+    first = Edge(stand)
+    client = begun(stand, first)
+    second = Edge(stand, "--take-over")
+    last = Edge(stand, "--take-over")
+    wait("the second one ends with nothing left", lambda: second.process.poll() == 0)
+    expect("the first one drains", first.process.poll() is None)
+    last.process.kill()
+    wait("it ends with the last", lambda: first.process.poll() == 1)
+    expect("and says why", first.says("edge_take_over_failed", "after it had taken over"))
+    client.socket.close()
+    Edge(stand)
 
 
 def record(kind, body=b"", version=VERSION):
@@ -601,6 +623,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     failed = 0
     for test in (a_removed_port_ends_at_once, a_late_one_is_served_by_the_last,
+                 one_whose_successors_die_ends,
                  the_lock_comes_last, nothing_fails_after_the_end,
                  one_that_is_refused_serves_nobody,
                  a_refusal_in_the_middle_of_a_record_is_read,

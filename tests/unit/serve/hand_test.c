@@ -207,39 +207,6 @@ static void those_that_have_not_begun_move(void **state)
 	stop(&p);
 }
 
-// One whose handshake ends in the first process, after the second has been taken over as well.
-static void a_late_one_goes_on_to_the_last(void **state)
-{
-	const struct takeover_connection form = {
-		.listener = tp_addr_ipv4(0x7f000001, 0),
-		.remote = tp_addr_ipv4(0x7f000001, 4000),
-		.state = TAKEOVER_FIRST,
-	};
-	struct takeover_connection late = form;
-	uint8_t bytes[512];
-	struct pair p;
-	int fds[2];
-
-	(void)state;
-	start(&p);
-	hand_over(&p);
-	late.listener.port_be = tp_htons(p.before.ports[0]);
-	assert_true(takeover_connection_size(&late) <= sizeof(bytes));
-	takeover_connection_write(&late, bytes);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-	p.refuses = true;
-	assert_false(
-		serve_take(p.before.serve, bytes, takeover_connection_size(&late), fds[1], -1));
-	p.refuses = false;
-	assert_true(serve_take(p.before.serve, bytes, takeover_connection_size(&late), fds[1], -1));
-	both_turn(&p);
-	assert_int_equal(serve_connections(p.before.serve), 0);
-	assert_int_equal(serve_connections(p.after.serve), 1);
-	assert_int_equal(p.n, 1);
-	close(fds[0]);
-	stop(&p);
-}
-
 static void a_failure_changes_nothing(void **state)
 {
 	struct fake_edge_message m;
@@ -349,7 +316,6 @@ int main(void)
 		cmocka_unit_test(a_plain_one_moves),
 		cmocka_unit_test(tls_stays_and_its_messages_move),
 		cmocka_unit_test(those_that_have_not_begun_move),
-		cmocka_unit_test(a_late_one_goes_on_to_the_last),
 		cmocka_unit_test(a_failure_changes_nothing),
 		cmocka_unit_test(one_that_asked_to_be_joined_moves),
 		cmocka_unit_test(without_descriptors_all_stay),

@@ -69,7 +69,8 @@
 		"Another turnpike-edge has the listening sockets and the connections; the line "   \
 		"counts them.")                                                                    \
 	X(EDGE_TAKE_OVER_FAILED, "edge_take_over_failed", WARNING, 10,                             \
-		"A turnpike-edge was not taken over; it goes on.")                                 \
+		"A turnpike-edge was not taken over and goes on, or lost the next one: the line "  \
+		"says.")                                                                           \
 	X(PORT_STARTED, "port_started", INFO, 20, "A port of the data plane is open.")             \
 	X(PORT_FAILED, "port_failed", ERROR, 20, "A port of the data plane could not be opened.")  \
 	X(PORT_LINK, "port_link", WARNING, 10, "The link of a port went up or down.")              \

@@ -188,9 +188,8 @@ void serve_stay(struct serve *s);
 // resumed, until they end. How many have moved.
 unsigned serve_leave(struct serve *s, const struct serve_next *to);
 // Takes a connection over: between serve_attach and serve_start, or while the threads serve, then
-// only one whose handshake is just done, which goes on to the next process after serve_leave. The
-// descriptors are taken. False: no edge of this version wrote these, or the next process can't be
-// told, and the descriptors are the caller's.
+// only one whose handshake is just done, and not after serve_leave. The descriptors are taken.
+// False: no edge of this version wrote these, and the descriptors are the caller's.
 bool serve_take(struct serve *s, const uint8_t *bytes, size_t len, int fd, int far);
 // Ties the threads to the link before they begin. 0 or a negative errno. serve_start does
 // it otherwise.

@@ -12,6 +12,9 @@
 //   predecessor to successor   REFUSED, with a reason; after WELCOME the reason comes by a
 //                              pipe, since the channel may be full
 //
+// The channel stays open while the predecessor drains, and passes on with all else: its end tells
+// the predecessor that nobody serves its clients any more.
+//
 // Until YOURS nothing has changed for the predecessor. No input, output or clock here; any thread.
 #pragma once
 
@@ -20,9 +23,11 @@
 
 #include <turnpike/addr.h>
 
-#define TAKEOVER_MAGIC	  0x54502d45444745ull
-#define TAKEOVER_VERSION  4u // of everything below, and of the content of blobs
-#define TAKEOVER_BODY_MAX (128u << 20)
+#define TAKEOVER_MAGIC	    0x54502d45444745ull
+#define TAKEOVER_VERSION    4u // of everything below, and of the content of blobs
+#define TAKEOVER_BODY_MAX   (128u << 20)
+// Processes that drain at once and still have a successor.
+#define TAKEOVER_DRAINS_MAX 16u
 
 enum takeover_kind {
 	TAKEOVER_HELLO = 1, // struct takeover_hello
@@ -80,6 +85,7 @@ enum takeover_descriptor_kind {
 	TAKEOVER_WAKING,  // the socket to the data plane
 	TAKEOVER_WAKE,	  // its timer
 	TAKEOVER_TIMER,	  // of our thread `index`
+	TAKEOVER_DRAINS,  // the channel to a process before this one: YOURS was its last record
 	TAKEOVER_DESCRIPTORS,
 };
 
