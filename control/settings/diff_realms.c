@@ -256,6 +256,7 @@ static int realm_compare(
 	settings_diff_number(part, "allocate_rate", false, from->allocate_rate, to->allocate_rate);
 	settings_diff_number(
 		part, "allocate_burst", false, from->allocate_burst, to->allocate_burst);
+	settings_diff_number(part, "port_rate", false, from->port_rate, to->port_rate);
 	settings_diff_budget(part, budget, &from->budget, &to->budget);
 	settings_diff_caps(part, caps, &from->caps, &to->caps);
 	rc = credentials_compare(part, from, to);

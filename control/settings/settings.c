@@ -92,6 +92,17 @@ static void path_realm_set(struct tp_path_config *path, const struct turn_conf *
 	memcpy(path->realm, t->realms[0].name, len);
 }
 
+_Static_assert(1 + CONF_REALMS_MAX == TP_PORT_RATES_MAX, "each realm has a rate");
+
+static void port_rates_set(struct tp_path_config *path, const struct conf *c)
+{
+	path->port_rates[0].ports_per_s = c->limits.port_rate;
+	path->n_port_rates = 1;
+	for (size_t i = 0; i < c->n_realms; i++)
+		path->port_rates[path->n_port_rates++] = (struct tp_port_rate){
+			.realm_id = c->realms[i].id, .ports_per_s = c->realms[i].port_rate};
+}
+
 _Static_assert(CONF_ALTERNATES_MAX <= TURN_ALTERNATES_MAX, "all of alternate_servers fit");
 _Static_assert(CONF_LOCAL_PEERS_MAX <= TURN_LOCAL_PEERS_MAX, "all of peers.local fit");
 
@@ -142,11 +153,11 @@ static void values_copy(struct settings *s)
 		.secure_stun = t->secure_stun,
 		.nat_discovery = t->nat_discovery,
 		.first_contact_rate = c->limits.first_contact_rate,
-		.port_rate = c->limits.port_rate,
 		.ttl = c->relay.ttl == CONF_TTL_RESET ? RESET_TTL : 0,
 		.black_holes =
 			c->protocol.heal_black_holes ? TP_BLACK_HOLES_HEALED : TP_BLACK_HOLES_LEFT};
 	path_realm_set(&s->path, t);
+	port_rates_set(&s->path, c);
 }
 
 struct settings *settings_create(struct conf *conf)

@@ -99,6 +99,7 @@ int tables_content_permission(
 	atomic_init(&out->expires_s, req->expires_s);
 	relay_fill(req, slot, out);
 	hairpin_fill(t, req, out);
+	out->realm_id = record_of(t, req->allocation_slot)->realm_id;
 	return entry_template_permission(out, &relayed, &req->peer);
 }
 

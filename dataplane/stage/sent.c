@@ -73,12 +73,28 @@ static bool peer_was_sent_to(struct stage_worker *w, struct sent_key key)
 	return seen_find(&w->sent, tp_siphash13(w->limiter_key, &key, sizeof(key)), true);
 }
 
+// New ports per second; 0: no limit. The segment's numbers are bounded here.
+static uint32_t rate_of(const struct tp_path_config *path, uint16_t realm_id)
+{
+	for (uint32_t i = 0; i < path->n_port_rates && i < TP_PORT_RATES_MAX; i++) {
+		if (path->port_rates[i].realm_id == realm_id)
+			return path->port_rates[i].ports_per_s;
+	}
+	return path->n_port_rates == 0 ? 0 : path->port_rates[0].ports_per_s;
+}
+
+static bool new_port_pass(struct burst *b, const struct tp_entry *e)
+{
+	uint32_t rate = rate_of(&b->locals->path, e->realm_id);
+
+	return rate == 0 || stage_share_port(b->w, e->relay_id, e->port_be, rate, b->now_ns);
+}
+
 bool sent_port_pass(struct burst *b, uint32_t index, uint16_t port_be)
 {
 	const struct tp_entry *e = entry_at(b, index);
 	struct sent_key key = {
 		{.family = e->key.family, .port_be = port_be}, e->relay_id, e->port_be};
-	uint32_t rate = b->locals->path.port_rate;
 	struct stage_sent *s = &b->w->sent;
 	bool is_first;
 	uint64_t h;
@@ -89,8 +105,7 @@ bool sent_port_pass(struct burst *b, uint32_t index, uint16_t port_be)
 	h = tp_siphash13(b->w->limiter_key, &key, sizeof(key));
 	is_first = !peer_was_sent_to(b->w, key);
 	if (!seen_find(s, h, false)) {
-		if (!is_first && rate != 0 &&
-			!stage_share_port(b->w, e->relay_id, e->port_be, rate, b->now_ns))
+		if (!is_first && !new_port_pass(b, e))
 			return false;
 		seen_find(s, h, true);
 	}

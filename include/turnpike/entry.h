@@ -197,12 +197,12 @@ struct tp_entry {
 		// ALLOCATION: its relayed transport addresses.
 		struct tp_entry_relay relay[2];
 		// CHANNEL, PEER, PERMISSION: relay address of the allocation, its relayed port;
-		// HAIRPIN: id of the relay address that is the peer.
+		// HAIRPIN: id of the relay address that is the peer; PERMISSION: realm of its user.
 		struct {
 			uint16_t relay_id;
 			uint16_t port_be;
 			uint16_t hairpin_relay_id;
-			uint16_t reserved;
+			uint16_t realm_id;
 		};
 	};
 

@@ -30,7 +30,7 @@
 #include <turnpike/stats.h>
 #include <turnpike/table.h>
 
-#define TP_LAYOUT_VERSION 9u
+#define TP_LAYOUT_VERSION 10u
 
 #define TP_MAGIC_TABLES	  0x5450544142310a1aull
 #define TP_MAGIC_INJECT	  0x5450494e4a310a1aull
@@ -157,6 +157,17 @@ TP_ASSERT_SIZE(struct tp_next_hop_info, 32);
 // Legs that swallow long packets get an MTU that passes everywhere.
 #define TP_BLACK_HOLES_HEALED 1u
 
+// New ports of permitted peers per second, that Send indications of one relayed transport address
+// of the realm reach; 0: no limit.
+struct tp_port_rate {
+	uint32_t ports_per_s;
+	uint16_t realm_id;
+	uint16_t reserved;
+};
+TP_ASSERT_SIZE(struct tp_port_rate, 8);
+
+#define TP_PORT_RATES_MAX 65u
+
 // The part of the configuration that workers need. Changed under config_seq.
 struct tp_path_config {
 	uint16_t relay_port_min; // inclusive
@@ -180,13 +191,13 @@ struct tp_path_config {
 	uint32_t black_holes; // TP_BLACK_HOLES_*
 	// 1: answers to Binding name other addresses (RFC 5780), the worker answers none.
 	uint32_t nat_discovery;
-	// New ports of permitted peers per second, that Send indications of one relayed transport
-	// address reach; 0: no limit.
-	uint32_t port_rate;
+	uint32_t n_port_rates;
 	// Key of the nonce's source tag.
 	uint8_t punt_key[16];
+	// The rates of all realms, of which the first holds for others, too; none: no limit.
+	struct tp_port_rate port_rates[TP_PORT_RATES_MAX];
 };
-TP_ASSERT_SIZE(struct tp_path_config, 112);
+TP_ASSERT_SIZE(struct tp_path_config, 632);
 
 struct tp_tables_header {
 	struct tp_file_header file;
@@ -234,8 +245,8 @@ TP_ASSERT_OFFSET(struct tp_tables_header, port_sets_off, 344);
 TP_ASSERT_OFFSET(struct tp_tables_header, hash_key, 384);
 TP_ASSERT_OFFSET(struct tp_tables_header, gp_req, 448);
 TP_ASSERT_OFFSET(struct tp_tables_header, config_seq, 512);
-TP_ASSERT_OFFSET(struct tp_tables_header, next_hop_seq, 640);
-TP_ASSERT_SIZE(struct tp_tables_header, 704);
+TP_ASSERT_OFFSET(struct tp_tables_header, next_hop_seq, 1152);
+TP_ASSERT_SIZE(struct tp_tables_header, 1216);
 
 // Grace periods: the writer stores gp_req (release) and wakes the futex; the data plane's
 // housekeeping waits for all workers and stores gp_done. A slot tagged t is free when this holds.

@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-#define REALMS_MAX 64u // each message with another REALM or ORIGIN is compared with all of them
-
 // Records of allocations carry the id over restarts, so it comes from the name and not from the
 // place in the list.
 static uint16_t id_make(const char *name)
@@ -100,10 +98,10 @@ void conf_settle_realms(struct conf_loader *load)
 
 	if (realms == NULL)
 		return;
-	if (d->n_realms > REALMS_MAX)
+	if (d->n_realms > CONF_REALMS_MAX)
 		conf_complain(load, &list, "run another instance for the rest",
-			"has more than %u realms", REALMS_MAX);
-	for (size_t i = 0; i < d->n_realms && i < REALMS_MAX; i++) {
+			"has more than %u realms", CONF_REALMS_MAX);
+	for (size_t i = 0; i < d->n_realms && i < CONF_REALMS_MAX; i++) {
 		struct draft_realm *r = &d->realms[i];
 		const struct spot *where = conf_spot_of_struct(load, r);
 

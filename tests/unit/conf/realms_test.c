@@ -55,6 +55,7 @@ static void each_has_its_own(void **state)
 	assert_int_equal(r->peers.n_allow, 1);
 	assert_int_equal(r->user_quota, 3);
 	assert_int_equal(r->allocate_burst, 20);
+	assert_int_equal(r->port_rate, 16);
 	assert_int_equal(c->listeners[0].realm, 0);
 	assert_int_equal(c->listeners[1].realm, 1);
 	assert_int_equal(c->n_secrets, 1);

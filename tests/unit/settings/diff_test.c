@@ -212,6 +212,7 @@ static void realms_and_sources_change_in_force(void **state)
 			"r: caps.realm.bandwidth: 0 to 9"},
 		{REALM(""), REALM(", connections: 9, user_ports: 3"), "realms",
 			"r: connections: 0 to 9; user_ports: 0 to 3"},
+		{REALM(""), REALM(", port_rate: 9"), "realms", "r: port_rate: 16 to 9"},
 		{REALM(""), REALM(", budget: {megabytes: 9}"), "realms",
 			"r: budget.megabytes: 0 to 9"},
 		{SOURCE(""), SOURCE(", life: 7"), "directory.sources",

@@ -77,15 +77,27 @@ static void realm_of_the_workers(void **state)
 	settings_destroy(s);
 }
 
-static void rate_of_ports(void **state)
+static void rates_of_ports(void **state)
 {
 	struct settings *s = make("lab.turnpike", "");
+	char rest[512];
 
 	(void)state;
-	assert_int_equal(s->path.port_rate, 16);
+	assert_int_equal(s->path.n_port_rates, 1);
+	assert_int_equal(s->path.port_rates[0].ports_per_s, 16);
+	assert_int_equal(s->path.port_rates[0].realm_id, s->realms[0].id);
 	settings_destroy(s);
-	s = make("lab.turnpike", "limits: {port_rate: 7}\n");
-	assert_int_equal(s->path.port_rate, 7);
+	snprintf(rest, sizeof(rest),
+		"limits: {port_rate: 7}\nrealms:\n"
+		"  - {name: one, secrets: [{id: a, secret_file: %s}]}\n"
+		"  - {name: two, secrets: [{id: b, secret_file: %s}], port_rate: 0}\n",
+		secret, secret);
+	s = make("lab.turnpike", rest);
+	assert_int_equal(s->path.n_port_rates, 3);
+	assert_int_equal(s->path.port_rates[0].ports_per_s, 7);
+	assert_int_equal(s->path.port_rates[1].ports_per_s, 16);
+	assert_int_equal(s->path.port_rates[2].ports_per_s, 0);
+	assert_int_equal(s->path.port_rates[2].realm_id, s->realms[2].id);
 	settings_destroy(s);
 }
 
@@ -239,7 +251,7 @@ int main(void)
 		cmocka_unit_test(port_sets_are_there_before_they_are_asked_for),
 		cmocka_unit_test(realm_of_the_workers),
 		cmocka_unit_test(software_is_short_text),
-		cmocka_unit_test(rate_of_ports),
+		cmocka_unit_test(rates_of_ports),
 		cmocka_unit_test(limits_of_users),
 		cmocka_unit_test(caps_become_buckets),
 		cmocka_unit_test(tables_fit_with_room_for_caps),

@@ -46,7 +46,8 @@ static unsigned scan(struct call *c, const struct tp_addr *peer, uint16_t from, 
 
 static void rate_set(struct call *c, uint32_t rate)
 {
-	c->r->path.port_rate = rate;
+	c->r->path.port_rates[0].ports_per_s = rate;
+	c->r->path.n_port_rates = 1;
 	relay_locals_change(c->r);
 }
 
@@ -186,6 +187,29 @@ static void test_no_rate(void **state)
 	call_end(&c);
 }
 
+// A permission has the rate of its user's realm; one of an unknown realm that of the first.
+static void test_realms(void **state)
+{
+	static const struct tp_port_rate rates[] = {{.ports_per_s = RATE, .realm_id = 3},
+		{.realm_id = 8}, {.ports_per_s = 1, .realm_id = 9}};
+	static const struct {
+		uint16_t realm_id;
+		unsigned passed;
+	} rows[] = {{3, 1 + BURST}, {8, SCAN}, {9, 1 + 8}, {7, 1 + BURST}};
+	struct call c;
+
+	(void)state;
+	for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++) {
+		call_start(&c, TP_FAMILY_IPV4, TP_FAMILY_IPV4);
+		memcpy(c.r->path.port_rates, rates, sizeof(rates));
+		c.r->path.n_port_rates = i % 2 == 0 ? TP_ARRAY_LEN(rates) : UINT32_MAX;
+		relay_locals_change(c.r);
+		c.r->entries[c.visitor_permission].realm_id = rows[i].realm_id;
+		assert_about(scan(&c, &c.visitor, SCAN_PORT, SCAN), rows[i].passed);
+		call_end(&c);
+	}
+}
+
 // Ports of relayed addresses count, too: only those within the rate are looked for.
 static void test_hairpin(void **state)
 {
@@ -234,6 +258,7 @@ int main(void)
 		cmocka_unit_test(test_silence_is_forgotten),
 		cmocka_unit_test(test_full_filter),
 		cmocka_unit_test(test_no_rate),
+		cmocka_unit_test(test_realms),
 		cmocka_unit_test(test_hairpin),
 		cmocka_unit_test(test_second_tuple),
 	};

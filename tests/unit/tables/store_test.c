@@ -207,6 +207,19 @@ static void own_addresses_are_hairpins(void **state)
 	}
 }
 
+static void permissions_name_their_realm(void **state)
+{
+	struct fixture *f = *state;
+	struct turn_allocation_record rec = fixture_record(f, 0);
+	struct tp_addr peer = tp_addr_ipv4(0x0a4d0202, 0);
+	uint32_t a, permission;
+
+	rec.realm_id = 0x1234;
+	assert_int_equal(f->store.allocation_add(f->store.ctx, &rec, &a), 0);
+	assert_int_equal(f->store.permission_add(f->store.ctx, a, &peer, 1300, &permission), 0);
+	assert_int_equal(fixture_entry(f, permission)->realm_id, 0x1234);
+}
+
 static void deleting_takes_everything_along(void **state)
 {
 	struct fixture *f = *state;
@@ -448,6 +461,7 @@ int main(void)
 		TEST(channel_has_two_entries),
 		TEST(permission_is_by_address),
 		TEST(own_addresses_are_hairpins),
+		TEST(permissions_name_their_realm),
 		TEST(deleting_takes_everything_along),
 		TEST(full_tables_take_new_owners),
 		TEST(pools_run_dry_without_a_trace),

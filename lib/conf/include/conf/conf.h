@@ -336,6 +336,9 @@ struct conf_limits {
 	uint32_t port_rate;		// new ports of peers by Send per second; 0: no limit
 };
 
+// Each message with another REALM or ORIGIN is compared with all of them.
+#define CONF_REALMS_MAX 64u
+
 // Another realm than the file's own, with everything that the first has of its own.
 struct conf_realm {
 	const char *name;
@@ -357,6 +360,7 @@ struct conf_realm {
 	uint32_t secret_quota;
 	uint32_t allocate_rate;
 	uint32_t allocate_burst;
+	uint32_t port_rate;
 	struct conf_caps caps;
 	struct conf_budget budget;
 };
