@@ -95,6 +95,21 @@ static void second_name_give(const struct shm_place *p, const char *role, const 
 	(void)linkat(AT_FDCWD, path, AT_FDCWD, second, 0);
 }
 
+// Nobody outside the group may look, for a shared lock keeps the role's next process out. A process
+// that has dropped its privileges can't always give the file to the group: without it the lock is
+// as good, if nobody else may look either.
+static int lock_guard(const struct shm_place *p, int fd)
+{
+	int rc = shm_share(fd, p->group, 0640);
+	struct stat st;
+
+	if (rc != -EPERM || fstat(fd, &st) < 0)
+		return rc;
+	return (st.st_mode & 0137) == 0 && ((st.st_mode & 0040) == 0 || st.st_gid == getegid())
+		       ? 0
+		       : rc;
+}
+
 int shm_role_lock(const struct shm_place *p, const char *role, struct shm_error *err)
 {
 	char path[2 * SHM_PATH_MAX];
@@ -123,10 +138,13 @@ int shm_role_lock(const struct shm_place *p, const char *role, struct shm_error 
 		close(fd);
 		return rc;
 	}
-	// Nobody outside the group may look, for a shared lock keeps the role's next process out.
-	if (shm_share(fd, p->group, 0640) < 0 || ftruncate(fd, 0) < 0 ||
-		dprintf(fd, "%ld\n", (long)getpid()) < 0) {
+	rc = lock_guard(p, fd);
+	if (rc == 0 && (ftruncate(fd, 0) < 0 || dprintf(fd, "%ld\n", (long)getpid()) < 0))
+		rc = -errno;
+	if (rc < 0) {
+		errno = -rc;
 		rc = shm_fail_errno(err, "cannot write %s", path);
+		shm_remedy(err, "remove it, then start again");
 		close(fd);
 		return rc;
 	}

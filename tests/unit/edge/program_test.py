@@ -216,6 +216,48 @@ def one_whose_successors_die_ends(stand):
     Edge(stand)
 
 
+def the_lock_of_one_that_stops_is_taken(stand):
+    """The one before ends between the greeting and the rest: the next one takes the lock when it has
+    dropped its privileges. A lock that others can hold is none."""
+    for mode, starts in ((None, True), (0o600, True), (0o640, True), (0o660, False)):
+        before = Before(stand)
+        after = Edge(stand, "--take-over", starts=False)
+        before.greet()
+        if mode is not None:
+            os.close(os.open(before.lock, os.O_RDWR | os.O_CREAT))
+            os.chmod(before.lock, mode)
+        os.unlink(stand.path(NAME))
+        before.end()
+        if starts:
+            after.started()
+            after.process.terminate()
+        expect(f"it says how to go on: {after.text()}", after.process.wait(timeout=300) == 0 or
+               (not starts and after.says("segment_refused", "edge.lock", "remedy=\"remove it")))
+
+
+def one_that_is_halted_goes_on(stand):
+    """Before the greeting, and between it and the rest: a bound, and its word for it."""
+    first = Edge(stand)
+    first.process.send_signal(signal.SIGSTOP)
+    after = Edge(stand, "--take-over", starts=False)
+    expect("the next one gives up", after.process.wait(timeout=300) == 1)
+    expect(f"and says why: {after.text()}", after.says("edge_take_over_failed", "does not answer",
+                                                       "remedy"))
+    first.process.send_signal(signal.SIGCONT)
+    wait("the first one goes on", lambda: first.says("edge_take_over_failed", "goes on as before"))
+    after = Edge(stand, "--take-over")
+    wait("and is taken over", lambda: first.process.poll() == 0)
+    after.process.terminate()
+    after.process.wait()
+    before = Before(stand)
+    after = Edge(stand, "--take-over", starts=False)
+    before.greet()
+    expect("the next one gives up again", after.process.wait(timeout=300) == 1)
+    expect(f"and says why: {after.text()}", after.says("edge_take_over_failed", "does not answer"))
+    expect("no name of it is left", not os.path.exists(stand.path(NAME + ".next")))
+    before.end()
+
+
 def record(kind, body=b"", version=VERSION):
     return struct.pack("=QIIII", MAGIC, version, kind, len(body), 0) + body
 
@@ -623,7 +665,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     failed = 0
     for test in (a_removed_port_ends_at_once, a_late_one_is_served_by_the_last,
-                 one_whose_successors_die_ends,
+                 one_whose_successors_die_ends, the_lock_of_one_that_stops_is_taken,
+                 one_that_is_halted_goes_on,
                  the_lock_comes_last, nothing_fails_after_the_end,
                  one_that_is_refused_serves_nobody,
                  a_refusal_in_the_middle_of_a_record_is_read,
