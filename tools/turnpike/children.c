@@ -7,10 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define DATAPLANE_NICE (-10)
 
 static const char *const kind_names[CHILDREN_COUNT] = {
 	[CHILDREN_CONTROL] = "turnpike-control",
@@ -242,6 +245,10 @@ static void child_run(const struct children *c, unsigned service, bool take_over
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	// As its unit does: until it has its workers' priority, and while it ends, calls wait for
+	// it.
+	if (kind == CHILDREN_DATAPLANE)
+		(void)setpriority(PRIO_PROCESS, 0, DATAPLANE_NICE);
 	// A process group of its own: an interrupt from the terminal comes by this program, in
 	// order.
 	setpgid(0, 0);

@@ -100,6 +100,9 @@ def a_crash_restarts_one(stand):
     expect("options are passed on",
            any(n.startswith("turnpike-control start --config ") and
                n.endswith("--instance blue --user=nobody") for n in stand.notes()))
+    if os.geteuid() == 0:
+        expect("the data plane has its unit's priority",
+               os.getpriority(os.PRIO_PROCESS, stand.pids("turnpike-dataplane")[0]) == -10)
     os.kill(stand.pids("turnpike-control")[0], signal.SIGKILL)
     stand.wait("the control process starts again", lambda: both_ready(stand, 2))
     expect("the data plane goes on", len(stand.pids("turnpike-dataplane")) == 1)
