@@ -20,6 +20,7 @@ kills=${E2E_LONG:+20}
 kills=${kills:-3}
 others=${E2E_LONG:+5}
 others=${others:-1}
+dataplane_kills=${E2E_LONG:+12}
 
 web_server_start()
 {
@@ -120,7 +121,7 @@ for side in a b; do
 done
 e2e_check "a call by port 443 outlives control process and data plane" calls "https://$web" \
 	--page "https://$web/" --large $large --pages $((others + 1)) --control "$kills" \
-	--dataplane "$others"
+	--dataplane "${dataplane_kills:-1}"
 e2e_check "the web server knows the browsers' addresses" \
 	eval 'grep -q "^$TP_A4 " "$E2E_TMP/nginx/access.log" && grep -q "^$TP_B4 " "$E2E_TMP/nginx/access.log"'
 kill "$(cat "$E2E_TMP/nginx/pid")"

@@ -10,6 +10,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "e2e" / "browser"))
 
 import kill_call  # noqa: E402
+import wire  # noqa: E402
 
 
 class Call:
@@ -19,13 +20,13 @@ class Call:
         self.args = types.SimpleNamespace(**how_often)
         self.counters = {"accepted": 3, "lost_late": 0, "lost_full": 0, "messages_full": 0}
         self.port, self.lost, self.last_ms, self.packets = 50000, 0, 1000, 100
-        self.restarted, self.returncode = restarted, status
+        self.restarted, self.returncode, self.seen = restarted, status, True
 
     def peers(self):
         pair = {"local": {"address": "10.77.0.1", "port": self.port},
                 "remote": {"address": "10.77.0.1", "port": 50002}}
         return {side: {"connection": "connected", "pair": pair, "video": {"packetsLost": 0},
-                       "audio": {"packetsLost": self.lost if side == "a" else 0,
+                       "audio": {"packetsLost": self.lost if side == "a" else 0, "concealed": 480,
                                  "last_ms": self.last_ms, "packetsReceived": self.packets}}
                 for side in "ab"}
 
@@ -43,6 +44,12 @@ class Call:
 
     def edge(self):
         return dict(self.counters)
+
+    @contextlib.contextmanager
+    def wires(self):
+        silences = {}
+        yield silences
+        silences.update({side: (200, 190) if self.seen else None for side in "ab"})
 
     def restart(self, _process):
         self.restarted(self)
@@ -104,6 +111,40 @@ class KillTest(unittest.TestCase):
         self.assertIn("does not start", self.dataplane(lambda call: None, 1))
         # The browsers look for another path, as they should.
         self.assertIsNone(self.dataplane(is_slow))
+
+    def test_wire_that_shows_nothing(self):
+        call = Call(dataplane=1)
+        call.seen = False
+        self.assertIn("on the wire", self.judge(kill_call.kill_dataplane, call))
+
+    def test_each_side_is_seen_each_time(self):
+        class Waiting(kill_call.Call):
+            def peers(self):
+                return {"a": 1, "b": 2}
+
+        seen = []
+
+        def done(_peer, side):
+            seen.append(side)
+            return len(seen) > 2
+
+        Waiting(None, None, {}).wait(done, "never")
+        self.assertEqual(seen, ["a", "b", "a", "b"])
+
+    def test_silence_of_the_wire(self):
+        def line(at, port, octets, to="10.77.1.2.40000"):
+            return f"1000.{at:06} IP 10.77.0.1.{port} > {to}: tcp {octets}"
+
+        lines = [line(0, 443, 200), line(20000, 443, 200), line(30000, 443, 0),
+                 line(40000, 5000, 90, "10.77.0.1.443"), line(50000, 443, 99, "10.77.1.2.39999"),
+                 line(220000, 443, 200), line(240000, 443, 1448), "no packet"]
+        times = wire.arrivals(lines)
+        self.assertEqual(times, [1000, 1000.02, 1000.22, 1000.24])
+        length, until = wire.silence(times, 1000.03)
+        self.assertAlmostEqual(length, 200, places=1)
+        self.assertAlmostEqual(until, 190, places=1)
+        self.assertIsNone(wire.silence(times[:1], 1000))
+        self.assertEqual(wire.arrivals([]), [])
 
     def edge(self, silences_ms):
         left = iter(silences_ms)

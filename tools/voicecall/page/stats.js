@@ -39,7 +39,7 @@ export async function readStats(connection) {
         pair: null,
         audio: {
             packetsReceived: 0, packetsSent: 0, packetsLost: 0, jitter_ms: null,
-            totalAudioEnergy: 0, last_ms: null,
+            totalAudioEnergy: 0, last_ms: null, concealed: 0,
         },
         video: { packetsReceived: 0, packetsLost: 0 },
     };
@@ -65,6 +65,8 @@ export async function readStats(connection) {
             result.audio.packetsLost += entry.packetsLost ?? 0;
             result.audio.totalAudioEnergy += entry.totalAudioEnergy ?? 0;
             result.audio.last_ms = entry.lastPacketReceivedTimestamp ?? null;
+            // Samples that the browser made up because no voice was there in time.
+            result.audio.concealed += entry.concealedSamples ?? 0;
             if (entry.jitter !== undefined)
                 result.audio.jitter_ms = entry.jitter * 1000;
         } else if (entry.type === "outbound-rtp") {
