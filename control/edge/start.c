@@ -245,6 +245,8 @@ static int parts_take(struct edge *e)
 	status = confine(e);
 	if (status != 0)
 		return status;
+	if (serve_listen(e->serve, &err) < 0)
+		return failed(&err);
 	rc = serve_ready(e->serve);
 	if (rc == 0) {
 		status = edge_before_take(e);

@@ -208,9 +208,12 @@ struct serve_port *listen_port_find(struct serve *s, const struct tp_addr *addr)
 bool listen_is_stream(const struct conf_listener *l);
 // Adds the ports of a configuration that are not there yet, without sockets. 0 or a negative errno.
 int listen_ports_make(struct serve *s, const struct conf *conf);
-// A listening socket for each thread, of the ports from `first` on; those of `sockets` first.
+// A socket for each thread, of the ports from `first` on, which does not listen yet; those of
+// `sockets` first.
 int listen_ports_open(struct serve *s, size_t first, struct serve_socket *sockets, size_t n_sockets,
 	struct tls_error *err);
+// Lets them listen. 0 or a negative errno, likewise.
+int listen_ports_begin(struct serve *s, size_t first, struct tls_error *err);
 // Closes the ports from `first` on, which no thread knows.
 void listen_ports_forget(struct serve *s, size_t first);
 void listen_ports_close(struct serve *s);

@@ -76,17 +76,6 @@ static void options_set(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked_ms, sizeof(unacked_ms));
 }
 
-static int socket_open(const struct tp_addr *a)
-{
-	int fd = tcp_bind(a, true), rc;
-
-	if (fd < 0 || listen(fd, SERVE_BACKLOG) == 0)
-		return fd;
-	rc = -errno;
-	close(fd);
-	return rc;
-}
-
 static const char *socket_remedy(int rc)
 {
 	if (rc == -EADDRINUSE)
@@ -111,26 +100,44 @@ static int socket_take(
 	return -1;
 }
 
-int listen_ports_open(struct serve *s, size_t first, struct serve_socket *sockets, size_t n_sockets,
-	struct tls_error *err)
+static int port_failed(const struct serve_port *p, int rc, struct tls_error *err)
 {
 	char text[TEXT_ADDR_SIZE];
 
+	snprintf(err->problem, sizeof(err->problem), "can't listen on %s: %s",
+		text_addr_format(&p->addr, text), strerror(-rc));
+	snprintf(err->remedy, sizeof(err->remedy), "%s", socket_remedy(rc));
+	return rc;
+}
+
+int listen_ports_open(struct serve *s, size_t first, struct serve_socket *sockets, size_t n_sockets,
+	struct tls_error *err)
+{
 	for (size_t i = first; i < s->n_ports; i++) {
 		for (unsigned k = 0; k < s->n_threads; k++) {
 			int fd = socket_take(sockets, n_sockets, &s->ports[i].addr, k);
 
 			if (fd < 0)
-				fd = socket_open(&s->ports[i].addr);
+				fd = tcp_bind(&s->ports[i].addr, true);
 			s->ports[i].fds[k] = fd < 0 ? -1 : fd;
 			if (fd >= 0) {
 				options_set(fd);
 				continue;
 			}
-			snprintf(err->problem, sizeof(err->problem), "can't listen on %s: %s",
-				text_addr_format(&s->ports[i].addr, text), strerror(-fd));
-			snprintf(err->remedy, sizeof(err->remedy), "%s", socket_remedy(fd));
-			return fd;
+			return port_failed(&s->ports[i], fd, err);
+		}
+	}
+	return 0;
+}
+
+int listen_ports_begin(struct serve *s, size_t first, struct tls_error *err)
+{
+	for (size_t i = first; i < s->n_ports; i++) {
+		for (unsigned k = 0; k < s->n_threads; k++) {
+			// One that was taken over listens already.
+			if (s->ports[i].fds[k] >= 0 &&
+				listen(s->ports[i].fds[k], SERVE_BACKLOG) < 0)
+				return port_failed(&s->ports[i], -errno, err);
 		}
 	}
 	return 0;

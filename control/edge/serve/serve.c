@@ -186,6 +186,11 @@ struct serve *serve_create_with(const struct conf *conf, struct tls_tickets *tic
 	return s;
 }
 
+int serve_listen(struct serve *s, struct tls_error *err)
+{
+	return listen_ports_begin(s, 0, err) < 0 ? -1 : 0;
+}
+
 // All contexts, or none.
 static int contexts_load(struct serve *s, const struct conf *conf, struct tls_error *err)
 {
@@ -261,7 +266,7 @@ static int ports_add(struct serve *s, const struct conf *conf, struct serve_chan
 	if (listen_ports_make(s, conf) < 0 || association_ports_make(s, conf) < 0)
 		fault(err, "no room for more listeners", "restart turnpike-edge");
 	else if (listen_ports_open(s, first, NULL, 0, err) == 0 &&
-		 contexts_load(s, conf, err) == 0) {
+		 listen_ports_begin(s, first, err) == 0 && contexts_load(s, conf, err) == 0) {
 		changes->added = (unsigned)(s->n_ports - first + s->n_dtls_ports - dtls_first);
 		return ports_show(s, first) < 0 ? fault(err, "no memory", "restart turnpike-edge")
 						: 0;

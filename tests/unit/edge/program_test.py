@@ -32,6 +32,8 @@ listeners: [{listeners}]
 edge:
     certificates: [{{certificate: cert.pem, key: key.pem}}]
     handshake_timeout: 300
+    handshake_rate: 100000
+    handshake_rate_per_prefix: 100000
     drain: 300
 log: {{level: debug}}
 secrets: [{{id: one, secret_file: one.secret}}]
@@ -256,6 +258,36 @@ def one_that_is_halted_goes_on(stand):
     expect(f"and says why: {after.text()}", after.says("edge_take_over_failed", "does not answer"))
     expect("no name of it is left", not os.path.exists(stand.path(NAME + ".next")))
     before.end()
+
+
+def served(stand):
+    """Whether the edge that runs has a new connection, and closes it as its client does."""
+    s = socket.create_connection(("127.0.0.1", stand.tcp))
+    s.settimeout(300)
+    try:
+        s.shutdown(socket.SHUT_WR)
+        return s.recv(1) == b""
+    except OSError:
+        return False
+    finally:
+        s.close()
+
+
+def one_that_is_refused_takes_nobody(stand):
+    """An edge that is started beside the one that runs: clients that come meanwhile are the other's."""
+    edge = Edge(stand)
+    for options in ([], ["--take-over"]):
+        if options:
+            # It finds nobody, as where another process takes over just then.
+            os.rename(stand.path(NAME), stand.path("hidden"))
+        after = Edge(stand, *options, starts=False)
+        while after.process.poll() is None:
+            expect(f"a client is served, {options}", served(stand))
+            time.sleep(0.01)
+        expect(f"it is refused: {after.text()}", after.process.poll() == 4 and
+               after.says("runs already"))
+    os.rename(stand.path("hidden"), stand.path(NAME))
+    expect("the first one runs", edge.process.poll() is None)
 
 
 def record(kind, body=b"", version=VERSION):
@@ -666,7 +698,7 @@ def main():
     failed = 0
     for test in (a_removed_port_ends_at_once, a_late_one_is_served_by_the_last,
                  one_whose_successors_die_ends, the_lock_of_one_that_stops_is_taken,
-                 one_that_is_halted_goes_on,
+                 one_that_is_halted_goes_on, one_that_is_refused_takes_nobody,
                  the_lock_comes_last, nothing_fails_after_the_end,
                  one_that_is_refused_serves_nobody,
                  a_refusal_in_the_middle_of_a_record_is_read,

@@ -155,6 +155,8 @@ void world_start(struct world *w, const char *edge)
 	w->link = edge_link_create(&settings);
 	listeners_name(w);
 	w->serve = serve_create(w->conf, w->tickets, &err);
+	if (w->serve != NULL && serve_listen(w->serve, &err) < 0)
+		fail_msg("%s; %s", err.problem, err.remedy);
 	if (w->serve == NULL || serve_certificates_load(w->serve, &err) < 0)
 		fail_msg("%s; %s", err.problem, err.remedy);
 	assert_int_equal(serve_attach(w->serve, w->link), 0);

@@ -101,8 +101,8 @@ struct serve_socket {
 	int fd; // -1: taken over
 };
 
-// Opens the listening sockets: a port below 1024 needs the privileges of the start. `conf` and
-// `tickets` are borrowed until serve_destroy. NULL: `err` says why.
+// Opens the sockets that are to listen: a port below 1024 needs the privileges of the start. `conf`
+// and `tickets` are borrowed until serve_destroy. NULL: `err` says why.
 struct serve *serve_create(
 	const struct conf *conf, struct tls_tickets *tickets, struct tls_error *err);
 
@@ -110,6 +110,10 @@ struct serve *serve_create(
 // taken over.
 struct serve *serve_create_with(const struct conf *conf, struct tls_tickets *tickets,
 	struct serve_socket *sockets, size_t n_sockets, struct tls_error *err);
+
+// Lets the sockets listen. Before it a client is another process's, where one has the port too; so
+// only one that has the role calls it, or that is about to take over. 0; -1 with err filled in.
+int serve_listen(struct serve *s, struct tls_error *err);
 
 // Reads the certificates, as the user that is to read them again at a reload. 0; -1 with err filled
 // in.
