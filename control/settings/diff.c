@@ -346,6 +346,12 @@ static void limits_compare(
 	settings_diff_caps(d, caps, &a->caps, &b->caps);
 }
 
+static bool places_are_same(
+	const struct conf_place *a, size_t n_a, const struct conf_place *b, size_t n_b)
+{
+	return n_a == n_b && (n_a == 0 || memcmp(a, b, n_a * sizeof(*a)) == 0);
+}
+
 static void protocol_compare(
 	struct settings_diff *d, const struct conf_protocol *p, const struct conf_protocol *q)
 {
@@ -363,11 +369,14 @@ static void protocol_compare(
 	settings_diff_number(d, "protocol.software", false, p->software, q->software);
 	settings_diff_number(d, "protocol.secure_stun", false, p->secure_stun, q->secure_stun);
 	settings_diff_number(d, "protocol.draining", false, p->draining, q->draining);
-	if (p->n_alternate_servers != q->n_alternate_servers ||
-		(q->n_alternate_servers > 0 &&
-			memcmp(p->alternate_servers, q->alternate_servers,
-				q->n_alternate_servers * sizeof(*q->alternate_servers)) != 0))
+	if (!places_are_same(p->alternate_servers, p->n_alternate_servers, q->alternate_servers,
+		    q->n_alternate_servers))
 		settings_diff_add(d, "protocol.alternate_servers", false, "changed");
+	if (!places_are_same(p->tls_alternate_servers, p->n_tls_alternate_servers,
+		    q->tls_alternate_servers, q->n_tls_alternate_servers))
+		settings_diff_add(d, "protocol.tls_alternate_servers", false, "changed");
+	settings_diff_text(
+		d, "protocol.alternate_domain", false, p->alternate_domain, q->alternate_domain);
 	settings_diff_number(
 		d, "protocol.nat_discovery", false, p->nat_discovery, q->nat_discovery);
 	settings_diff_number(d, "protocol.sha256", false, p->sha256, q->sha256);

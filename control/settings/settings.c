@@ -106,6 +106,16 @@ static void port_rates_set(struct tp_path_config *path, const struct conf *c)
 _Static_assert(CONF_ALTERNATES_MAX <= TURN_ALTERNATES_MAX, "all of alternate_servers fit");
 _Static_assert(CONF_LOCAL_PEERS_MAX <= TURN_LOCAL_PEERS_MAX, "all of peers.local fit");
 
+static void alternates_copy(
+	struct turn_alternate_servers *to, const struct conf_place *from, size_t n)
+{
+	to->n = n;
+	for (size_t i = 0; i < n; i++) {
+		to->items[i] = from[i].ip;
+		to->items[i].port_be = tp_htons(from[i].port_min);
+	}
+}
+
 static void values_copy(struct settings *s)
 {
 	static const uint8_t families[] = {[CONF_FAMILY_IPV4] = TP_FAMILY_IPV4,
@@ -127,11 +137,11 @@ static void values_copy(struct settings *s)
 	t->permission_follows_channel = c->protocol.permission_follows_channel;
 	t->secure_stun = c->protocol.secure_stun;
 	t->draining = c->protocol.draining;
-	t->n_alternates = c->protocol.n_alternate_servers;
-	for (size_t i = 0; i < t->n_alternates; i++) {
-		t->alternates[i] = c->protocol.alternate_servers[i].ip;
-		t->alternates[i].port_be = tp_htons(c->protocol.alternate_servers[i].port_min);
-	}
+	alternates_copy(
+		&t->alternates, c->protocol.alternate_servers, c->protocol.n_alternate_servers);
+	alternates_copy(&t->tls_alternates, c->protocol.tls_alternate_servers,
+		c->protocol.n_tls_alternate_servers);
+	t->alternate_domain = c->protocol.alternate_domain;
 	t->nat_discovery = c->protocol.nat_discovery;
 	t->max_allocations = c->limits.allocations;
 	t->max_entries = c->limits.entries;

@@ -122,17 +122,27 @@ static void refusal_keep(struct turn_request *r, unsigned code)
 	o->refused = true;
 }
 
+static bool comes_by_tls(const struct turn_request *r)
+{
+	const struct turn_listener *l = turn_locals_listener(&r->s->locals, r->from->listener_id);
+
+	return l->transport == TP_TRANSPORT_TLS || l->transport == TP_TRANSPORT_DTLS;
+}
+
 const struct tp_addr *turn_alternate_choose(const struct turn_request *r)
 {
 	const struct turn_server *s = r->s;
-	const struct turn_listener *l = turn_locals_listener(&s->locals, r->from->listener_id);
+	const struct turn_alternate_servers *servers =
+		comes_by_tls(r) ? &s->conf.tls_alternates : &s->conf.alternates;
 
-	if (l->transport == TP_TRANSPORT_TLS || l->transport == TP_TRANSPORT_DTLS)
+	// RFC 8489 10: a client that signs by SHA-256 knows ALTERNATE-DOMAIN, and where there is
+	// none which name to look for. Others look for the address in the certificate.
+	if (comes_by_tls(r) && !r->negotiated)
 		return NULL;
 	// In turn, so that each gets its share.
-	for (size_t i = 0; i < s->conf.n_alternates; i++) {
+	for (size_t i = 0; i < servers->n; i++) {
 		const struct tp_addr *alternate =
-			&s->conf.alternates[(s->next_alternate + i) % s->conf.n_alternates];
+			&servers->items[(s->next_alternate + i) % servers->n];
 
 		if (alternate->family == r->from->remote.family)
 			return alternate;
@@ -144,6 +154,9 @@ const struct tp_addr *turn_alternate_choose(const struct turn_request *r)
 static void alternate_put(struct turn_request *r, struct stun_writer *w)
 {
 	stun_put_address(w, stun_attr_table[STUN_ALTERNATE_SERVER].type, turn_alternate_choose(r));
+	if (comes_by_tls(r) && r->s->conf.alternate_domain != NULL)
+		stun_put_text(w, stun_attr_table[STUN_ALTERNATE_DOMAIN].type,
+			r->s->conf.alternate_domain);
 	r->s->next_alternate++;
 }
 

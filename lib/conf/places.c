@@ -4,6 +4,10 @@
 
 #include <turnpike/limits.h>
 
+#include <string.h>
+
+#define DNS_NAME_MAX 253u
+
 static bool ip_is_own(const struct draft *d, const struct tp_addr *ip, bool *relay)
 {
 	bool own = false;
@@ -48,20 +52,19 @@ static void place_check(struct conf_loader *load, const struct conf_place *place
 	}
 }
 
-static void alternates_check(struct conf_loader *load)
+static void alternates_check(
+	struct conf_loader *load, const char *key, const struct conf_place *places, size_t n)
 {
-	const struct conf_protocol *p = &load->draft->conf.protocol;
-
-	for (size_t i = 0; i < p->n_alternate_servers; i++) {
-		const struct conf_place *place = &p->alternate_servers[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct conf_place *place = &places[i];
 		const struct spot *where = conf_spot_of_value(load, place);
 
 		if (where == NULL)
 			continue;
 		if (i == CONF_ALTERNATES_MAX) {
 			conf_complain(load, where, "name fewer",
-				"protocol.alternate_servers: %zu exceed the maximum of %u",
-				p->n_alternate_servers, CONF_ALTERNATES_MAX);
+				"protocol.%s: %zu exceed the maximum of %u", key, n,
+				CONF_ALTERNATES_MAX);
 			return;
 		}
 		if (place->port_min != place->port_max)
@@ -69,11 +72,52 @@ static void alternates_check(struct conf_loader *load)
 	}
 }
 
+// RFC 1123: labels of 1 to 63 letters, digits and hyphens, with dots between them.
+static bool is_dns_name(const char *name)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789-";
+
+	if (strlen(name) > DNS_NAME_MAX)
+		return false;
+	for (;;) {
+		size_t len = strspn(name, letters);
+
+		if (len == 0 || len > 63 || name[0] == '-' || name[len - 1] == '-')
+			return false;
+		if (name[len] == '\0')
+			return true;
+		if (name[len] != '.')
+			return false;
+		name += len + 1;
+	}
+}
+
+static void domain_check(struct conf_loader *load)
+{
+	const struct conf_protocol *p = &load->draft->conf.protocol;
+	const struct spot *where = conf_spot_of_value(load, &p->alternate_domain);
+
+	if (where == NULL || p->alternate_domain == NULL)
+		return;
+	if (!is_dns_name(p->alternate_domain))
+		conf_complain(load, where, "give one such as turn2.example.org",
+			"%s is not a host name", conf_quote(load, p->alternate_domain));
+	else if (p->n_tls_alternate_servers == 0)
+		conf_complain(load, where, "add protocol.tls_alternate_servers",
+			"there are no servers of that name");
+}
+
 void conf_settle_places(struct conf_loader *load)
 {
+	const struct conf_protocol *protocol = &load->draft->conf.protocol;
 	const struct conf_peers *p = &load->draft->conf.peers;
 
-	alternates_check(load);
+	alternates_check(load, "alternate_servers", protocol->alternate_servers,
+		protocol->n_alternate_servers);
+	alternates_check(load, "tls_alternate_servers", protocol->tls_alternate_servers,
+		protocol->n_tls_alternate_servers);
+	domain_check(load);
 	if (p->n_local > CONF_LOCAL_PEERS_MAX) {
 		conf_complain(load, conf_spot_of_value(load, &p->local[CONF_LOCAL_PEERS_MAX]),
 			"give ranges of ports", "peers.local: %zu exceed the maximum of %u",

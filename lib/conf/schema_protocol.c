@@ -63,12 +63,24 @@ static const struct rule protocol_rules[] = {
 		RULE_AT_LIST(struct conf_protocol, alternate_servers),
 		.item = RULE_PLACE,
 		.example = "[\"192.0.2.20:3478\"]",
-		.text = "Other relays, with the same users, to which clients are sent in turn "
-			"(300) "
-			"while this one is draining or full, those of their own address family. "
-			"Clients of TLS are refused with 508 instead: they would look for an "
-			"address "
-			"in the certificate."},
+		.text = "Other relays, with the same users, to which clients of UDP and TCP are "
+			"sent in turn (300) while this one is draining or full, those of their own "
+			"address family."},
+	{.key = "tls_alternate_servers",
+		.type = RULE_LIST,
+		RULE_AT_LIST(struct conf_protocol, tls_alternate_servers),
+		.item = RULE_PLACE,
+		.example = "[\"192.0.2.20:5349\"]",
+		.text = "The same for clients of TLS and DTLS that sign by SHA-256 (RFC 8489). "
+			"Others, such as browsers, would look for the address in the certificate: "
+			"they are refused with 508."},
+	{.key = "alternate_domain",
+		.type = RULE_TEXT,
+		RULE_AT(struct conf_protocol, alternate_domain),
+		.example = "turn2.example.org",
+		.text = "Name in the certificates of `tls_alternate_servers`, which clients are "
+			"told (ALTERNATE-DOMAIN). Without it they look for the name by which they "
+			"came here."},
 	{.key = "nat_discovery",
 		.type = RULE_BOOL,
 		RULE_AT(struct conf_protocol, nat_discovery),

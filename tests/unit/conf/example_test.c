@@ -99,6 +99,7 @@ static void defaults_are_told_right(void **state)
 	assert_int_equal(a->limits.user_connections, b->limits.user_connections);
 	assert_int_equal(a->protocol.draining, b->protocol.draining);
 	assert_int_equal(b->protocol.n_alternate_servers, 1);
+	assert_int_equal(b->protocol.n_tls_alternate_servers, 1);
 	assert_int_equal(a->protocol.nat_discovery, b->protocol.nat_discovery);
 	assert_int_equal(a->protocol.mobility, b->protocol.mobility);
 	assert_int_equal(a->protocol.sha256, b->protocol.sha256);

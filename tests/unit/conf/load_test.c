@@ -135,6 +135,7 @@ static const struct number control_only[] = {
 	NUMBER(protocol.secure_stun, false, true),
 	NUMBER(protocol.draining, false, true),
 	NUMBER(protocol.n_alternate_servers, 0, 2),
+	NUMBER(protocol.n_tls_alternate_servers, 0, 1),
 	NUMBER(protocol.nat_discovery, false, false),
 	NUMBER(protocol.mobility, true, true),
 	NUMBER(protocol.sha256, true, false),
@@ -248,6 +249,7 @@ static const char full[] =
 	"heal_black_holes: "
 	"false, software: on, "
 	"secure_stun: yes, draining: true, alternate_servers: [10.77.0.9:3478, '[fd77::9]:443'], "
+	"tls_alternate_servers: [10.77.0.9:5349], alternate_domain: relay.example.org, "
 	"sha256: no, userhash: false, tcp_relay: no}\n"
 	"log: {format: json, level: debug}\n"
 	"segment: {directory: /run/turnpike-lab/huge}\n"

@@ -165,6 +165,11 @@ static const struct row addresses[] = {
 			"missing listeners"}}},
 	{BASE SECRET "protocol: {alternate_servers: ['10.77.0.9:3478-3479']}\n",
 		{{5, "protocol.alternate_servers[0]", "is a range of ports", "one port"}}},
+	{BASE SECRET "protocol: {tls_alternate_servers: ['10.77.0.9:1-2']}\n",
+		{{5, "protocol.tls_alternate_servers[0]", "is a range of ports", "one port"}}},
+	{BASE SECRET "protocol: {alternate_domain: turn2.example.org}\n",
+		{{5, "protocol.alternate_domain", "no servers of that name",
+			"tls_alternate_servers"}}},
 	{BASE SECRET "relay: {ports: 65535-49152}\n",
 		{{5, "relay.ports", "begins above its end", "lower port first"}}},
 	{BASE SECRET "relay: {ports: 49152-70000}\n",
@@ -442,6 +447,40 @@ static void mistakes_of_bounds(void **state)
 	}
 }
 
+// Clauses: 8489 14.16-1
+static void alternate_domains_are_host_names(void **state)
+{
+	static const char *const wrong[] = {"turn_2.example.org", "turn2..org", ".org",
+		"turn2.org.", "-a.org", "a-.org", "*.example.org", "t\u00fcrn.org"};
+	static const char file[] = BASE SECRET
+		"protocol: {tls_alternate_servers: ['10.77.0.9:5349'], alternate_domain: '%s'}\n";
+	static const struct mistake mistake = {
+		5, "protocol.alternate_domain", "is not a host name", "turn2.example.org"};
+	char text[1024], name[256];
+	struct row row = {.text = text};
+
+	(void)state;
+	// 63 bytes in a part, 253 in all.
+	memset(name, 'a', sizeof(name));
+	name[63] = name[127] = name[191] = '.';
+	name[253] = '\0';
+	snprintf(text, sizeof(text), file, name);
+	row_check(&row);
+	row.mistakes[0] = mistake;
+	for (size_t i = 0; i < TP_ARRAY_LEN(wrong); i++) {
+		snprintf(text, sizeof(text), file, wrong[i]);
+		row_check(&row);
+	}
+	name[253] = 'a';
+	name[254] = '\0';
+	snprintf(text, sizeof(text), file, name);
+	row_check(&row);
+	name[191] = 'a';
+	name[200] = '\0';
+	snprintf(text, sizeof(text), file, name);
+	row_check(&row);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -467,6 +506,7 @@ int main(void)
 		cmocka_unit_test(mistakes_of_relations),
 		cmocka_unit_test(mistakes_of_syntax),
 		cmocka_unit_test(mistakes_of_bounds),
+		cmocka_unit_test(alternate_domains_are_host_names),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

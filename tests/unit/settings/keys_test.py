@@ -37,6 +37,7 @@ BASE = {
         {"name": "c", "type": "http", "url": "https://a", "bearer_file": "secret-a",
          "certificate": "a", "key_file": "a", "realms": ["c"]}]},
     "policies": [{"name": "a", "users": ["alice"]}],
+    "protocol": {"tls_alternate_servers": ["10.0.0.8:5349"]},
 }
 FILES = {"secret-a": "0123456789abcdef0123456789abcdef\n",
          "secret-b": "fedcba9876543210fedcba9876543210\n",
@@ -59,7 +60,9 @@ VALUES = {
     "origins": ["a"], "peers.allow": ["10.0.0.0/8"], "peers.deny": ["0.0.0.0/0:25"],
     "peers.local": ["10.0.0.1:20000"], "users": ["bob"], "allow": ["10.0.0.0/8"],
     "deny": ["8.8.8.8/32"], "limits.allocations": 2000, "limits.entries": 200000,
-    "protocol.alternate_servers": ["10.0.0.9:3478"], "protocol.credential_separator": "|",
+    "protocol.alternate_servers": ["10.0.0.9:3478"],
+    "protocol.tls_alternate_servers": ["10.0.0.9:5349"],
+    "protocol.credential_separator": "|",
     "directory.sources[].type": "postgresql", "directory.sources[].realms": ["d"],
     "limits.max_lifetime": 7200, "protocol.channel_max": 0x7fff, "protocol.default_family": "keep",
     "directory.sources[].name": "z", "directory.sources[].url": "https://b", "connections": 9, "queue": 999,

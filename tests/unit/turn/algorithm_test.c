@@ -34,13 +34,8 @@ struct wish {
 
 static void users_set(struct harness *h)
 {
-	uint8_t key[32];
-
-	msg_key_sha256(USER, REALM, PASSWORD, key);
-	h->users[0].key_sha256 = turn_key_sha256(key);
-	msg_key_sha256("bob", REALM, "builder", key);
-	h->users[1].key_sha256 = turn_key_sha256(key);
-	h->realms[0].features = TP_FEATURE_PASSWORD_ALGORITHMS | TP_FEATURE_USERHASH;
+	harness_offer_sha256(h);
+	h->realms[0].features |= TP_FEATURE_USERHASH;
 }
 
 // Users by name alone, so that there is USERHASH.

@@ -20,10 +20,10 @@ static void assert_sent_to(struct fixture *f, const struct tp_addr *want)
 
 static void alternates_set(struct harness *h)
 {
-	h->conf.alternates[0] = tp_addr_ipv6((const uint8_t[16]){0x2a, 1, [15] = 9}, 3478);
-	h->conf.alternates[1] = tp_addr_ipv4(0x05050509, 3478);
-	h->conf.alternates[2] = tp_addr_ipv4(0x0505050a, 443);
-	h->conf.n_alternates = 3;
+	h->conf.alternates.items[0] = tp_addr_ipv6((const uint8_t[16]){0x2a, 1, [15] = 9}, 3478);
+	h->conf.alternates.items[1] = tp_addr_ipv4(0x05050509, 3478);
+	h->conf.alternates.items[2] = tp_addr_ipv4(0x0505050a, 443);
+	h->conf.alternates.n = 3;
 }
 
 static void drain(struct fixture *f)
@@ -55,7 +55,7 @@ static void draining_relay_sends_clients_on(void **state)
 		value = reply_attr(f.h.reply, f.h.reply_len, ATTR_ALTERNATE_SERVER, 0, &len);
 		assert_non_null(value);
 		which = value[7] == 9 ? 1 : 2;
-		assert_sent_to(&f, &f.h.conf.alternates[which]);
+		assert_sent_to(&f, &f.h.conf.alternates.items[which]);
 		assert_int_equal(f.h.refusal.cause, TURN_REFUSED_DRAINING);
 		assert_int_equal(f.h.refusal.code, 300);
 		seen[which] = true;
@@ -66,7 +66,7 @@ static void draining_relay_sends_clients_on(void **state)
 	f.c.tuple.listener_id = LISTENER6_ID;
 	f.c.tuple.remote = tp_addr_ipv6((const uint8_t[16]){0x2a, 1, [15] = 7}, 5000);
 	assert_int_equal(client_allocate(&f.h, &f.c, 0), 300);
-	assert_sent_to(&f, &f.h.conf.alternates[0]);
+	assert_sent_to(&f, &f.h.conf.alternates.items[0]);
 	harness_stop(&f.h);
 }
 
@@ -81,30 +81,93 @@ static void without_alternates_it_refuses(void **state)
 	assert_false(reply_has(&f.h, ATTR_ALTERNATE_SERVER));
 	// None of the client's family.
 	alternates_set(&f.h);
-	f.h.conf.n_alternates = 1;
+	f.h.conf.alternates.n = 1;
 	drain(&f);
 	assert_int_equal(client_allocate(&f.h, &f.c, 0), 508);
 	harness_stop(&f.h);
 }
 
-// The alternate has a certificate of its own, whose name (ALTERNATE-DOMAIN) is not known here.
+static void secure_start(struct fixture *f, uint8_t transport)
+{
+	harness_init(&f->h);
+	harness_offer_sha256(&f->h);
+	f->h.listeners[1].transport = transport;
+	alternates_set(&f->h);
+	fixture_start(f);
+	f->c.tuple.listener_id = LISTENER6_ID;
+	f->c.tuple.connection = 0x100000001;
+	assert_int_equal(turn_stream_opened(f->h.s, f->h.now_ns, &f->c.tuple, false), 0);
+	harness_drain(&f->h);
+}
+
+// The code of an Allocate that is signed by SHA-256.
+static unsigned allocate_sha256(struct fixture *f, uint8_t key[32])
+{
+	struct msg m;
+
+	client_challenge(&f->h, &f->c);
+	client_start(&f->c, &m, MSG_ALLOCATE);
+	msg_u32(&m, ATTR_REQUESTED_TRANSPORT, 17u << 24);
+	client_auth_sha256(&f->c, &m, key);
+	return client_send(&f->h, &f->c, &m);
+}
+
+// The alternate may have a certificate of its own: a client that knows ALTERNATE-DOMAIN, which it
+// shows by SHA-256, is sent there and told its name.
 // Clauses: 8489 10-3
-static void tls_client_is_not_sent_on(void **state)
+static void secure_clients_are_told_the_name(void **state)
+{
+	static const uint8_t transports[] = {TP_TRANSPORT_TLS, TP_TRANSPORT_DTLS};
+	static const char name[] = "turn2.example.org";
+
+	(void)state;
+	for (size_t i = 0; i < TP_ARRAY_LEN(transports); i++) {
+		const uint8_t *value;
+		struct fixture f;
+		uint8_t key[32];
+		uint16_t len;
+
+		secure_start(&f, transports[i]);
+		drain(&f);
+		// Those of UDP and TCP are none for it.
+		assert_int_equal(allocate_sha256(&f, key), 508);
+		assert_false(reply_has(&f.h, ATTR_ALTERNATE_SERVER));
+		f.h.conf.tls_alternates.items[0] = tp_addr_ipv4(0x0505050b, 5349);
+		f.h.conf.tls_alternates.n = 1;
+		// By the name by which it came here.
+		drain(&f);
+		assert_int_equal(allocate_sha256(&f, key), 300);
+		assert_false(reply_has(&f.h, ATTR_ALTERNATE_DOMAIN));
+		f.h.conf.alternate_domain = name;
+		drain(&f);
+		assert_int_equal(allocate_sha256(&f, key), 300);
+		value = reply_attr(f.h.reply, f.h.reply_len, ATTR_ALTERNATE_SERVER, 0, &len);
+		assert_non_null(value);
+		assert_memory_equal(value + 4, "\5\5\5\013", 4);
+		value = reply_attr(f.h.reply, f.h.reply_len, ATTR_ALTERNATE_DOMAIN, 0, &len);
+		assert_non_null(value);
+		assert_int_equal(len, sizeof(name) - 1);
+		assert_memory_equal(value, name, len);
+		assert_true(reply_verifies_sha256(f.h.reply, f.h.reply_len, key, sizeof(key)));
+		// Another looks for the address in the certificate.
+		assert_int_equal(client_allocate(&f.h, &f.c, 0), 508);
+		assert_false(reply_has(&f.h, ATTR_ALTERNATE_SERVER));
+		harness_stop(&f.h);
+	}
+}
+
+static void names_are_for_secure_clients(void **state)
 {
 	struct fixture f;
 
 	(void)state;
 	harness_init(&f.h);
-	f.h.listeners[1].transport = TP_TRANSPORT_TLS;
 	alternates_set(&f.h);
+	f.h.conf.alternate_domain = "turn2.example.org";
 	fixture_start(&f);
-	f.c.tuple.listener_id = LISTENER6_ID;
-	f.c.tuple.connection = 0x100000001;
-	assert_int_equal(turn_stream_opened(f.h.s, f.h.now_ns, &f.c.tuple, false), 0);
-	harness_drain(&f.h);
 	drain(&f);
-	assert_int_equal(client_allocate(&f.h, &f.c, 0), 508);
-	assert_false(reply_has(&f.h, ATTR_ALTERNATE_SERVER));
+	assert_int_equal(client_allocate(&f.h, &f.c, 0), 300);
+	assert_false(reply_has(&f.h, ATTR_ALTERNATE_DOMAIN));
 	harness_stop(&f.h);
 }
 
@@ -224,7 +287,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(draining_relay_sends_clients_on),
 		cmocka_unit_test(without_alternates_it_refuses),
-		cmocka_unit_test(tls_client_is_not_sent_on),
+		cmocka_unit_test(secure_clients_are_told_the_name),
+		cmocka_unit_test(names_are_for_secure_clients),
 		cmocka_unit_test(wrong_password_is_401),
 		cmocka_unit_test(full_relay_sends_clients_on),
 		cmocka_unit_test(binding_is_answered_here),

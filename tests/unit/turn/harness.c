@@ -79,6 +79,17 @@ void harness_init(struct harness *h)
 	};
 }
 
+void harness_offer_sha256(struct harness *h)
+{
+	uint8_t key[32];
+
+	msg_key_sha256(USER, REALM, PASSWORD, key);
+	h->users[0].key_sha256 = turn_key_sha256(key);
+	msg_key_sha256("bob", REALM, "builder", key);
+	h->users[1].key_sha256 = turn_key_sha256(key);
+	h->realms[0].features = TP_FEATURE_PASSWORD_ALGORITHMS;
+}
+
 void harness_start(struct harness *h)
 {
 	struct turn_store ops = fake_store_ops(&h->store);
@@ -258,6 +269,19 @@ void client_auth(struct client *c, struct msg *m)
 		msg_integrity(m, c->key);
 	if (c->fingerprint)
 		msg_fingerprint(m);
+}
+
+void client_auth_sha256(struct client *c, struct msg *m, uint8_t key[32])
+{
+	static const uint8_t offer[8] = {0, 2, 0, 0, 0, 1, 0, 0};
+
+	msg_key_sha256(USER, REALM, PASSWORD, key);
+	msg_text(m, ATTR_USERNAME, USER);
+	msg_text(m, ATTR_REALM, REALM);
+	msg_text(m, ATTR_NONCE, c->nonce);
+	msg_attr(m, ATTR_PASSWORD_ALGORITHMS, offer, sizeof(offer));
+	msg_attr(m, ATTR_PASSWORD_ALGORITHM, offer, 4);
+	msg_integrity_sha256_by(m, key, 32, 32);
 }
 
 unsigned client_finish(struct harness *h, struct client *c, struct msg *m)

@@ -76,6 +76,8 @@ struct client {
 
 // Fills in a configuration; change it, then start.
 void harness_init(struct harness *h);
+// The users have keys of SHA-256, too, and the realm offers them.
+void harness_offer_sha256(struct harness *h);
 void harness_start(struct harness *h);
 // Ends, even with objects left in the store.
 void harness_stop(struct harness *h);
@@ -97,6 +99,9 @@ unsigned client_send(struct harness *h, struct client *c, const struct msg *m);
 // Adds USERNAME, REALM, NONCE and the integrity, sends.
 unsigned client_finish(struct harness *h, struct client *c, struct msg *m);
 void client_auth(struct client *c, struct msg *m);
+// As client_auth for the harness' own user, with PASSWORD-ALGORITHM of SHA-256. Leaves the key
+// there.
+void client_auth_sha256(struct client *c, struct msg *m, uint8_t key[32]);
 // A 401 for a nonce.
 void client_challenge(struct harness *h, struct client *c);
 // Challenge and Allocate with a LIFETIME (0: none named).

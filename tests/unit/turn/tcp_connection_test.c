@@ -7,7 +7,6 @@
 // Clauses: 8489 9.2.4-15
 static void late_answers_are_signed_as_asked(void **state)
 {
-	static const uint8_t offer[8] = {0, 2, 0, 0, 0, 1, 0, 0};
 	struct tp_addr peer = tcp_peer(80);
 	struct tp_session_order o;
 	struct fixture f;
@@ -16,24 +15,14 @@ static void late_answers_are_signed_as_asked(void **state)
 
 	(void)state;
 	tcp_init(&f);
-	for (size_t i = 0; i < TP_ARRAY_LEN(f.h.users); i++) {
-		msg_key_sha256(f.h.users[i].name, REALM, PASSWORD, key);
-		f.h.users[i].key_sha256 = turn_key_sha256(key);
-	}
-	f.h.realms[0].features = TP_FEATURE_PASSWORD_ALGORITHMS;
+	harness_offer_sha256(&f.h);
 	assert_int_equal(turn_reconfigure(f.h.s, &f.h.conf), 0);
 	tcp_connection_open(&f, &f.c, 5000, NULL);
-	msg_key_sha256(USER, REALM, PASSWORD, key);
 	for (unsigned i = 0; i < 2; i++) {
 		client_start(&f.c, &m, i == 0 ? MSG_ALLOCATE : MSG_CONNECT);
 		msg_u32(&m, ATTR_REQUESTED_TRANSPORT, 6u << 24);
 		msg_xor_addr(&m, ATTR_XOR_PEER_ADDRESS, &peer);
-		msg_text(&m, ATTR_USERNAME, USER);
-		msg_text(&m, ATTR_REALM, REALM);
-		msg_text(&m, ATTR_NONCE, f.c.nonce);
-		msg_attr(&m, ATTR_PASSWORD_ALGORITHMS, offer, sizeof(offer));
-		msg_attr(&m, ATTR_PASSWORD_ALGORITHM, offer, 4);
-		msg_integrity_sha256_by(&m, key, sizeof(key), sizeof(key));
+		client_auth_sha256(&f.c, &m, key);
 		assert_int_equal(client_send(&f.h, &f.c, &m), i);
 	}
 	o = tcp_last_order(&f);

@@ -178,6 +178,12 @@ struct turn_realm_conf {
 	struct turn_cap realm_cap;
 };
 
+// Other relays, where clients are sent to while this one is draining or full.
+struct turn_alternate_servers {
+	struct tp_addr items[TURN_ALTERNATES_MAX];
+	size_t n;
+};
+
 // Everything is borrowed for the life of the server, or until the next turn_reconfigure.
 struct turn_conf {
 	const char *software; // SOFTWARE in responses; NULL: none
@@ -195,10 +201,10 @@ struct turn_conf {
 	bool permission_follows_channel; // a channel keeps its permission alive (listed deviation)
 	bool secure_stun;		 // Binding needs credentials too
 	bool draining;			 // no allocation is made any more
-	// Of other relays, where clients are sent to while this one is draining or full.
-	struct tp_addr alternates[TURN_ALTERNATES_MAX];
-	size_t n_alternates;
-	bool nat_discovery;	  // RFC 5780, where listeners stand for it
+	struct turn_alternate_servers alternates;     // for clients of UDP and TCP
+	struct turn_alternate_servers tls_alternates; // of TLS and DTLS
+	const char *alternate_domain; // in the certificates of these; NULL: as in this relay's
+	bool nat_discovery;	      // RFC 5780, where listeners stand for it
 	uint8_t default_family;	  // without a family attribute; TP_FAMILY_NONE: the client's own
 	uint32_t max_allocations; // 0: no limit
 	uint32_t max_entries;	  // of the tables, of which no user gets the last part; 0: no limit

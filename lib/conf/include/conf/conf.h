@@ -383,6 +383,9 @@ struct conf_protocol {
 	bool draining;
 	const struct conf_place *alternate_servers; // of one port each, at most CONF_ALTERNATES_MAX
 	size_t n_alternate_servers;
+	const struct conf_place *tls_alternate_servers; // the same for clients of TLS and DTLS
+	size_t n_tls_alternate_servers;
+	const char *alternate_domain;	  // in the certificates of these; NULL: as in this relay's
 	bool nat_discovery;		  // RFC 5780
 	bool mobility;			  // RFC 8016
 	bool sha256;			  // offer PASSWORD-ALGORITHMS

@@ -39,6 +39,7 @@
 	X(CONNECTION_ID, 0x002a, 4, 4, "CONNECTION-ID")                                            \
 	X(ADDITIONAL_ADDRESS_FAMILY, 0x8000, 4, 4, "ADDITIONAL-ADDRESS-FAMILY")                    \
 	X(PASSWORD_ALGORITHMS, TP_ATTR_PASSWORD_ALGORITHMS, 4, 763, "PASSWORD-ALGORITHMS")         \
+	X(ALTERNATE_DOMAIN, 0x8003, 0, 255, "ALTERNATE-DOMAIN")                                    \
 	X(ADDRESS_ERROR_CODE, 0x8001, 4, 767, "ADDRESS-ERROR-CODE")                                \
 	X(ICMP, 0x8004, 8, 8, "ICMP")                                                              \
 	X(SOFTWARE, 0x8022, 0, 763, "SOFTWARE")                                                    \
