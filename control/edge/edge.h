@@ -71,8 +71,9 @@ struct edge {
 	int next_fd;	  // the channel to the next process; -1: none
 	int next_word_fd; // where it is told that it is refused; -1: none
 	uint64_t next_ns;
-	int next_rc;   // of the record that could not be sent
-	bool draining; // the next process has taken over
+	bool next_is_stale; // a reload has changed what it read when it started
+	int next_rc;	    // of the record that could not be sent
+	bool draining;	    // the next process has taken over
 	uint64_t drain_ns;
 };
 

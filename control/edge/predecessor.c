@@ -149,6 +149,7 @@ static void greet(struct edge *e)
 		return;
 	}
 	e->next_ns = e->now_ns;
+	e->next_is_stale = false;
 	rc = takeover_receive(e->next_fd, &r);
 	problem = rc < 0 ? problem_of(rc) : hello_judge(&r);
 	if (rc == 0)
@@ -337,9 +338,11 @@ void edge_next_poll(struct edge *e)
 		refuse(e, problem_of(rc));
 		return;
 	}
-	if (r.head.kind == TAKEOVER_GO)
-		hand_over(e);
-	else
+	if (r.head.kind != TAKEOVER_GO)
 		refuse(e, problem_of(-EPROTO));
+	else if (e->next_is_stale)
+		refuse(e, "the configuration was read again meanwhile; try again");
+	else
+		hand_over(e);
 	takeover_record_free(&r);
 }

@@ -146,6 +146,7 @@ int edge_reload(struct edge *e, struct tls_error *err)
 		reload_log(conf, rc, &changes, err);
 	}
 	if (rc == 0) {
+		e->next_is_stale = true;
 		e->warned_s = 0;
 		e->conf->edge.drain_s = conf->edge.drain_s;
 		e->conf->edge.connections = conf->edge.connections;

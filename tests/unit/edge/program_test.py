@@ -494,6 +494,21 @@ def a_successor_that_does_not_read_is_told(stand):
     wait("and is taken over", lambda: edge.process.poll() == 0)
 
 
+def a_reload_meanwhile_refuses(stand):
+    """The next process has read certificates and listeners before it."""
+    edge = Edge(stand)
+    c = greeted(stand)
+    edge.process.send_signal(signal.SIGHUP)
+    wait("it reads again", lambda: edge.says("config_reloaded"))
+    c.socket.sendall(record(GO))
+    wait("the edge refuses", lambda: edge.says("edge_take_over_failed", "goes on as before"))
+    told = os.read(c.word, 256)
+    expect(f"it is told why: {told}", b"read again" in told)
+    c.socket.close()
+    Edge(stand, "--take-over")
+    wait("another one takes over", lambda: edge.process.poll() == 0)
+
+
 def a_successor_that_ends_is_no_signal(stand):
     """Its reason has no reader: that raises SIGPIPE, which nobody sent."""
     edge = Edge(stand)
@@ -702,7 +717,7 @@ def main():
                  the_lock_comes_last, nothing_fails_after_the_end,
                  one_that_is_refused_serves_nobody,
                  a_refusal_in_the_middle_of_a_record_is_read,
-                 a_successor_that_does_not_read_is_told,
+                 a_successor_that_does_not_read_is_told, a_reload_meanwhile_refuses,
                  a_successor_that_ends_is_no_signal, another_version_is_refused,
                  one_that_dies_early_is_replaced, one_that_lets_go_may_be_slow,
                  one_that_dies_leaves_no_session, control_is_named_once,
