@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include <stun/integrity.h>
+#include <turnpike/siphash.h>
 
 #define SPENT_BURST_MS 40u // as the default of caps
 
@@ -248,6 +249,19 @@ static struct turn_realm_conf further_realm(const struct conf_realm *c)
 }
 
 // The first realm's users, secrets and peers are the file's own.
+// A number for the place of a source's answers and their lives.
+static uint64_t source_number(const struct conf_source *source)
+{
+	static const uint8_t key[16] = "source of users";
+	const char *texts[] = {source->path, source->connection_file, source->url};
+	uint64_t parts[TP_ARRAY_LEN(texts) + 3] = {
+		source->type, source->life_s, source->negative_life_s};
+
+	for (size_t i = 0; i < TP_ARRAY_LEN(texts); i++)
+		parts[3 + i] = texts[i] != NULL ? tp_siphash24(key, texts[i], strlen(texts[i])) : 0;
+	return tp_siphash24(key, parts, sizeof(parts));
+}
+
 static int realm_make(struct settings *s, size_t i)
 {
 	const struct conf *c = s->conf;
@@ -275,6 +289,7 @@ static int realm_make(struct settings *s, size_t i)
 	realm->separator = c->protocol.credential_separator[0];
 	realm->end_with_credential = c->protocol.end_with_credential;
 	realm->directory = source != NULL;
+	realm->source = source != NULL ? source_number(source) : 0;
 	realm->keys_looked_up = source != NULL && (source->secrets || source->token_keys);
 	rc = users_make(&s->parts[i], realm, from->users, from->n_users);
 	if (rc == 0)

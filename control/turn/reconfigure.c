@@ -115,13 +115,14 @@ static bool secrets_are_same(const struct turn_realm_conf *a, const struct turn_
 	return true;
 }
 
-// Keys come from the realm's name and its secrets.
+// Keys come from the realm's name, its secrets and its database.
 static bool keys_are_same(const struct turn_realms *a, const struct turn_realms *b)
 {
 	for (size_t i = 0; i < a->n; i++) {
 		const struct turn_realm_conf *x = &a->items[i].conf, *y = &b->items[i].conf;
 
-		if (strcmp(x->name, y->name) != 0 || !secrets_are_same(x, y))
+		if (strcmp(x->name, y->name) != 0 || x->source != y->source ||
+			!secrets_are_same(x, y))
 			return false;
 	}
 	return true;

@@ -171,6 +171,8 @@ static void realms_have_their_own(void **state)
 	assert_int_equal(s->realms[0].user_quota, 0);
 	assert_false(s->realms[0].directory);
 	assert_true(s->realms[1].directory);
+	assert_int_equal(s->realms[0].source, 0);
+	assert_int_not_equal(s->realms[1].source, 0);
 	assert_int_equal(policy_judge(s->realms[0].policy, &inside, NULL), POLICY_DENIED);
 	assert_int_equal(policy_judge(s->realms[1].policy, &inside, NULL), POLICY_ALLOWED);
 	// No allow rule opens the relay's own addresses, in any realm.

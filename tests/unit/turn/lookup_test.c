@@ -214,6 +214,31 @@ static void forgotten_when_told(void **state)
 }
 
 // The answer comes never, or too late.
+// A reload names another database, or other lives.
+static void another_source_is_asked(void **state)
+{
+	const struct turn_answer good = found(DIRECTORY_PASSWORD, 1000);
+	const struct turn_answer unknown = {.status = TURN_ANSWER_UNKNOWN, .life_s = 200};
+	struct fixture f;
+
+	(void)state;
+	directory_start(&f);
+	assert_int_equal(allocate(&f), 1);
+	assert_int_equal(answer(&f, &unknown, 0), 401);
+	assert_int_equal(turn_reconfigure(f.h.s, &f.h.conf), 0);
+	assert_int_equal(allocate(&f), 401);
+	f.h.realms[0].source = 1;
+	assert_int_equal(turn_reconfigure(f.h.s, &f.h.conf), 0);
+	assert_int_equal(allocate(&f), 1);
+	assert_int_equal(answer(&f, &good, 0), 0);
+	assert_int_equal(client_refresh(&f.h, &f.c, 0), 0);
+	f.h.realms[0].source = 2;
+	assert_int_equal(turn_reconfigure(f.h.s, &f.h.conf), 0);
+	assert_int_equal(allocate(&f), 1);
+	assert_int_equal(f.h.n_lookups, 3);
+	harness_stop(&f.h);
+}
+
 static void deadline_answers_500(void **state)
 {
 	const struct turn_answer good = found(DIRECTORY_PASSWORD, 1000);
@@ -406,6 +431,7 @@ int main(void)
 		cmocka_unit_test(answers_end_in_their_code),
 		cmocka_unit_test(lives_end),
 		cmocka_unit_test(forgotten_when_told),
+		cmocka_unit_test(another_source_is_asked),
 		cmocka_unit_test(deadline_answers_500),
 		cmocka_unit_test(nonce_may_end_while_waiting),
 		cmocka_unit_test(banned_clients_hear_nothing),
