@@ -52,6 +52,14 @@ void process_event_moved(const struct turn_allocation_record *rec, uint32_t ref,
 			log_addr("client", &rec->client.remote), log_str("previous", text)));
 }
 
+void process_event_scan(
+	const struct turn_allocation_record *rec, uint32_t ref, const struct tp_addr *peer)
+{
+	log_event(LOG_EV_PORT_SCAN,
+		LOG_FIELDS(log_allocation(operator_allocation_id(rec, ref)), user_field(rec),
+			log_addr("client", &rec->client.remote), log_addr("peer", peer)));
+}
+
 static enum log_event_id refusal_event(const struct turn_refusal *refusal)
 {
 	switch (refusal->cause) {

@@ -86,6 +86,18 @@ static bool is_listener(const struct process *p, uint16_t id)
 	return local->role == TP_ROLE_LISTENER;
 }
 
+static void report_log(struct process *p, const struct turn_report *r)
+{
+	struct turn_allocation_view view;
+
+	if (r->type == TP_REPORT_BLACK_HOLE)
+		log_event(LOG_EV_MTU_BLACK_HOLE,
+			LOG_FIELDS(log_addr("remote", &r->remote), log_u64("mtu", r->mtu)));
+	else if (r->type == TP_REPORT_SCAN &&
+		 turn_allocation_find(p->core.turn, r->allocation, &view) == 0)
+		process_event_scan(view.record, view.ref, &r->remote);
+}
+
 static void on_report(const struct serving *s, const struct link_message *m)
 {
 	struct tp_ring_report about;
@@ -106,9 +118,8 @@ static void on_report(const struct serving *s, const struct link_message *m)
 		.type = about.type,
 		.code = about.code,
 	};
-	if (turn_report(s->p->core.turn, s->now_ns, &r) && r.type == TP_REPORT_BLACK_HOLE)
-		log_event(LOG_EV_MTU_BLACK_HOLE,
-			LOG_FIELDS(log_addr("remote", &r.remote), log_u64("mtu", r.mtu)));
+	if (turn_report(s->p->core.turn, s->now_ns, &r))
+		report_log(s->p, &r);
 }
 
 static void on_message(void *ctx, const struct link_message *m)

@@ -270,7 +270,7 @@ bool turn_report(struct turn_server *s, uint64_t now_ns, const struct turn_repor
 	ds_wheel_start(&s->wheel, turn_seconds(now_ns));
 	if (r->type == TP_REPORT_MOVED)
 		return turn_move_reported(s, r);
-	if (a != NULL && a->client.listener_id == r->local_id &&
+	if (r->type != TP_REPORT_SCAN && a != NULL && a->client.listener_id == r->local_id &&
 		tp_addr_equal(&a->client.remote, &r->remote)) {
 		leg_learn(s, a, &a->leg, NULL, r->mtu, until_s, source);
 		return true;
@@ -283,6 +283,8 @@ bool turn_report(struct turn_server *s, uint64_t now_ns, const struct turn_repor
 		s->counters.reports_stale++;
 		return false;
 	}
+	if (r->type == TP_REPORT_SCAN)
+		return true;
 	leg_learn(s, a, &p->leg, &p->peer, r->mtu, until_s, source);
 	if (!is_hole)
 		icmp_indicate(s, a, r);

@@ -391,6 +391,8 @@ enum tp_drop permission_check(
 // sent.c: whether the client's Send indication by PERMISSION `index` may go to this port of the
 // peer: one that it has sent to, or a new one within the rate.
 bool sent_port_pass(struct burst *b, uint32_t index, uint16_t port_be);
+// Drops one that may not.
+void sent_port_drop(struct burst *b, struct pkt_ctx *p, const struct tp_entry *permission);
 
 // settle.c: settles the pending look-ups of these lists, [SLOW_STEPS].
 void slow_settle(struct burst *b, const struct pending_list *pending);
@@ -439,6 +441,9 @@ bool stage_first_pass(struct stage_worker *w, const struct tp_addr *source, uint
 // share.c: whether a relayed transport address may send to one more new port, `rate` per second.
 bool stage_share_port(struct stage_worker *w, uint16_t relay_id, uint16_t port_be, uint32_t rate,
 	uint64_t now_ns);
+
+// share.c: whether it may be reported for more of them.
+bool stage_share_scan(struct stage_worker *w, uint16_t relay_id, uint16_t port_be, uint64_t now_ns);
 
 // share.c: whether a sender may be told once more that its packet was too long.
 bool stage_share_told(

@@ -112,3 +112,15 @@ bool sent_port_pass(struct burst *b, uint32_t index, uint16_t port_be)
 	s->recent[sent_slot(index, port_be)] = sent_word(index, port_be);
 	return true;
 }
+
+// The control process may name it in its log.
+void sent_port_drop(struct burst *b, struct pkt_ctx *p, const struct tp_entry *permission)
+{
+	struct tp_ring_report about = {.allocation = permission->allocation,
+		.port_be = permission->port_be,
+		.type = TP_REPORT_SCAN};
+
+	pkt_drop(b, p, TP_DROP_port_rate);
+	if (stage_share_scan(b->w, permission->relay_id, permission->port_be, b->now_ns))
+		(void)report_put(b, &about, permission->relay_id, &pkt_cold(b, p)->send.peer);
+}

@@ -189,7 +189,7 @@ static void permission_out_settle(struct burst *b, struct pkt_ctx *p)
 	if (why != TP_DROP_none) {
 		pkt_drop(b, p, why);
 	} else if (!sent_port_pass(b, index, pkt_cold(b, p)->send.peer.port_be)) {
-		pkt_drop(b, p, TP_DROP_port_rate);
+		sent_port_drop(b, p, e);
 	} else if (e->flags & TP_ENTRY_HAIRPIN) {
 		p->sent_by = index;
 		hairpin_enter(b, p, e->relay_id, e->port_be, e->hairpin_relay_id,

@@ -32,6 +32,7 @@ enum share_kind {
 	SHARE_FLOW,
 	SHARE_RARE,
 	SHARE_PORT,
+	SHARE_SCAN,
 	// Of live clients, and of others.
 	SHARE_ADDRESS,
 	SHARE_SUBNET = SHARE_ADDRESS + 2,
@@ -65,6 +66,8 @@ static const struct share told_share = {US_PER_S / 20, STAGE_BURST};
 // Errors of one source prefix, and about one flow: a router tells a sender once or twice.
 static const struct share icmp_share = {US_PER_S / 100, 64};
 static const struct share flow_share = {US_PER_S / 5, 16};
+// Reports about one relayed transport address: they are for a log.
+static const struct share scan_share = {10 * US_PER_S, 1};
 
 // How long until the bucket is full. One that was not used for half an hour would seem to be far
 // from it; none can be further than its burst.
@@ -213,6 +216,13 @@ bool stage_share_port(
 	const struct share share = {US_PER_S / rate, rate * PORT_BURST_S};
 
 	return share_take(w, &key, &share, 1, (uint32_t)(now_ns / TP_NS_PER_US)) != 0;
+}
+
+bool stage_share_scan(struct stage_worker *w, uint16_t relay_id, uint16_t port_be, uint64_t now_ns)
+{
+	const struct share_key key = {{.port_be = port_be}, relay_id, SHARE_SCAN};
+
+	return share_take(w, &key, &scan_share, 1, (uint32_t)(now_ns / TP_NS_PER_US)) != 0;
 }
 
 bool stage_share_flow(

@@ -14,3 +14,6 @@ e2e_run a python3 "$E2E_TOP/tests/e2e/scan.py" --server 10.77.0.1 --peer 10.77.2
 	"$E2E_BUILD/tools/relayctl/relayctl" -s "$TP_SOCKET" > "$E2E_TMP/run" 2>&1
 e2e_check "the scans are cut, the calls are whole" [ $? = 0 ]
 cat "$E2E_TMP/run"
+e2e_check "the log names the user and a port, at most every ten seconds" \
+	eval "n=\$(grep -c 'port_scan.*user=.*:scanner .*peer=10.77.2.2:' '$TP_LAB_DIR/control.log'); \
+		[ \$n -ge 1 ] && [ \$n -le 6 ]"

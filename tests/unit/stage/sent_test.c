@@ -210,6 +210,37 @@ static void test_realms(void **state)
 	}
 }
 
+// The control process is told of the first attempt in ten seconds.
+static void test_report(void **state)
+{
+	const struct tp_ring_slot *slot;
+	struct tp_ring_report about;
+	struct call c;
+
+	(void)state;
+	call_start(&c, TP_FAMILY_IPV4, TP_FAMILY_IPV4);
+	rate_set(&c, RATE);
+	for (unsigned i = 0; i < 3; i++) {
+		(void)scan(&c, &c.visitor, (uint16_t)(SCAN_PORT + i * SCAN), SCAN);
+		slot = relay_punted(c.r, TP_PUNT_LIVE);
+		assert_non_null(slot);
+		assert_int_equal(slot->kind, TP_RING_REPORT);
+		memcpy(&about, slot->data, sizeof(about));
+		assert_int_equal(about.type, TP_REPORT_SCAN);
+		assert_int_equal(about.allocation, c.allocation);
+		assert_int_equal(about.port_be, c.relayed.port_be);
+		assert_int_equal(slot->local_id, RELAY_RELAY4);
+		assert_true(tp_addr_same_ip(&slot->remote, &c.visitor));
+		assert_in_range(tp_ntohs(slot->remote.port_be), SCAN_PORT + i * SCAN + BURST,
+			SCAN_PORT + (i + 1) * SCAN);
+		c.r->now_ns += 9 * TP_NS_PER_S;
+		(void)scan(&c, &c.visitor, (uint16_t)(SCAN_PORT + (i + 3) * SCAN), SCAN);
+		assert_null(relay_punted(c.r, TP_PUNT_LIVE));
+		c.r->now_ns += 11 * TP_NS_PER_S;
+	}
+	call_end(&c);
+}
+
 // Ports of relayed addresses count, too: only those within the rate are looked for.
 static void test_hairpin(void **state)
 {
@@ -259,6 +290,7 @@ int main(void)
 		cmocka_unit_test(test_full_filter),
 		cmocka_unit_test(test_no_rate),
 		cmocka_unit_test(test_realms),
+		cmocka_unit_test(test_report),
 		cmocka_unit_test(test_hairpin),
 		cmocka_unit_test(test_second_tuple),
 	};

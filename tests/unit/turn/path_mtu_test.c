@@ -277,6 +277,27 @@ static void a_black_hole_is_no_icmp_error(void **state)
 	harness_stop(&f.h);
 }
 
+// It tells nothing of the way, also where the client is its own peer.
+static void a_scan_is_no_icmp_error(void **state)
+{
+	struct turn_report r;
+	struct fixture f;
+
+	(void)state;
+	fixture_talk(&f);
+	r = report(&f, 1280);
+	r.type = TP_REPORT_SCAN;
+	assert_true(turn_report(f.h.s, f.h.now_ns, &r));
+	assert_int_equal(peer_mtu(&f), 0);
+	r.remote.ip[0]++;
+	assert_false(turn_report(f.h.s, f.h.now_ns, &r));
+	r.remote = f.c.tuple.remote;
+	r.local_id = LISTENER_ID;
+	assert_false(turn_report(f.h.s, f.h.now_ns, &r));
+	assert_int_equal(client_mtu(&f), 0);
+	harness_stop(&f.h);
+}
+
 static void a_view_shows_it(void **state)
 {
 	struct turn_permission_view views[2];
@@ -312,6 +333,7 @@ int main(void)
 		cmocka_unit_test(new_objects_know_it),
 		cmocka_unit_test(the_least_of_all_is_told),
 		cmocka_unit_test(the_least_of_all_outlives_a_restart),
+		cmocka_unit_test(a_scan_is_no_icmp_error),
 		cmocka_unit_test(a_black_hole_is_no_icmp_error),
 		cmocka_unit_test(a_view_shows_it),
 	};

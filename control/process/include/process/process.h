@@ -218,6 +218,8 @@ bool process_streams_hold(struct process *p, uint64_t now_ns, const struct turn_
 
 void process_event_opened(const struct turn_allocation_record *rec, uint32_t ref);
 void process_event_moved(const struct turn_allocation_record *rec, uint32_t ref, uint32_t previous);
+void process_event_scan(
+	const struct turn_allocation_record *rec, uint32_t ref, const struct tp_addr *peer);
 void process_event_refused(const struct turn_out *out);
 void process_event_ended(const struct turn_allocation_record *rec, uint32_t ref,
 	const struct tables_usage *usage, uint8_t reason);

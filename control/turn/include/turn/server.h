@@ -35,7 +35,8 @@ enum turn_mtu_source {
 	TURN_MTU_BLACK_HOLE, // long packets were repeated and never arrived
 };
 
-// The packet path's report of an ICMP error that quotes a packet of a live allocation.
+// The packet path's report of an ICMP error that quotes a packet of a live allocation, or of
+// TP_REPORT_*.
 struct turn_report {
 	uint32_t allocation;   // ref
 	struct tp_addr remote; // destination of the quoted packet: the client, or a peer

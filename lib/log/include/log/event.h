@@ -143,6 +143,9 @@
 		"The peer policy denied a peer; the line names the rule.")                         \
 	X(PEER_WOULD_BE_DENIED, "peer_would_be_denied", INFO, 30,                                  \
 		"A deny rule under trial (peers.dry_run) would deny a peer; the line names it.")   \
+	X(PORT_SCAN, "port_scan", WARNING, 10,                                                     \
+		"An allocation sends to new ports of a peer faster than limits.port_rate allows; " \
+		"the line has one of them, at most every 10 s for each relayed address.")          \
 	X(BANS_NOT_KEPT, "bans_not_kept", ERROR, 10,                                               \
 		"A ban holds but could not be written: a restart forgets it.")                     \
 	X(BANS_LOADED, "bans_loaded", INFO, 10, "Bans of before the start are in force.")          \
