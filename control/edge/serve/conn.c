@@ -166,6 +166,8 @@ static void parts_free(struct conn *c)
 
 	SSL_free(c->ssl);
 	c->ssl = NULL;
+	t->n_wide -= c->wide;
+	c->wide = false;
 	close(c->fd);
 	c->fd = -1;
 	c->connection = 0;

@@ -21,9 +21,13 @@
 #define SERVE_SCRATCH	      65536u
 // One record of TLS (RFC 8446 5.1), and one write.
 #define SERVE_BATCH	      16384u
-#define SERVE_LOWAT	      16384   // unsent bytes in the kernel
-#define SERVE_BACKLOG	      1024    // connections that wait in the kernel
-#define SERVE_READS	      8u      // of one connection in a turn
+#define SERVE_LOWAT	      16384 // unsent bytes in the kernel
+#define SERVE_BACKLOG	      1024  // connections that wait in the kernel
+#define SERVE_READS	      8u    // of one connection in a turn
+// Bytes of records that a session reads at once where its client sends more than one read takes,
+// and the sessions of a thread that may.
+#define SERVE_WIDE	      61440u
+#define SERVE_WIDE_MAX	      256u
 #define SERVE_ACCEPTS	      64u     // of one listener in a turn
 #define SERVE_MESSAGES	      2048u   // from the workers in a turn
 #define SERVE_WRITES	      16u     // between two looks at the rings
@@ -106,6 +110,8 @@ struct conn {
 	uint8_t session_reads; // of the socket, that its session may still make in this call
 	bool session_stopped;  // it wanted more
 	bool socket_dry;       // the last read had less than there was room for
+	bool socket_full;      // it had more than a batch
+	bool wide;	       // its session reads much at once
 	bool by_tls;	       // began with a ClientHello: of the port's tls listener
 	bool moves;	       // is shown to the next process
 	int pair_fd;	       // where it moves and is of TLS: our end of the pair
@@ -156,6 +162,7 @@ struct serve_thread {
 	int pipes[SERVE_PIPES][2]; // empty
 	unsigned n_pipes;
 	unsigned n_pipes_used; // by connections
+	unsigned n_wide;       // sessions that read much at once
 	struct mail *mail;     // under the lock, the oldest first
 	struct mail **mail_last;
 	struct backlog_pool backlogs;

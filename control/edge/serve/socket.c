@@ -45,6 +45,7 @@ static int socket_read(BIO *bio, char *out, int room)
 	if (n == 0)
 		BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
 	c->socket_dry = n > 0 && n < room;
+	c->socket_full = n == room || n >= (int)SERVE_BATCH;
 	return (int)n;
 }
 

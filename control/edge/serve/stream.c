@@ -24,6 +24,13 @@ static ssize_t plain_read(struct conn *c, uint8_t *out, size_t room, enum serve_
 	return -1;
 }
 
+// Emptying an empty queue would take as long as a small record does.
+static void errors_clear(void)
+{
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+}
+
 static enum serve_close tls_end(int error)
 {
 	unsigned long e = ERR_peek_error();
@@ -51,13 +58,29 @@ static void reads_give(struct conn *c, uint8_t n)
 	c->session_stopped = false;
 }
 
+// A large read spares calls and acknowledgements of TCP. A session that holds a part of a record
+// keeps its buffer, so few have a large one.
+static void width_choose(struct conn *c)
+{
+	struct serve_thread *t = c->thread;
+
+	if (c->wide == c->socket_full || (c->wide && SSL_has_pending(c->ssl)) ||
+		(!c->wide && t->n_wide >= SERVE_WIDE_MAX))
+		return;
+	c->wide = c->socket_full;
+	t->n_wide += c->wide;
+	t->n_wide -= !c->wide;
+	SSL_set_default_read_buffer_len(c->ssl, c->wide ? SERVE_WIDE : 0);
+}
+
 static ssize_t tls_read(struct conn *c, uint8_t *out, size_t room, enum serve_close *why)
 {
 	int n, error;
 
 	c->blocked = false;
 	reads_give(c, READS);
-	ERR_clear_error();
+	width_choose(c);
+	errors_clear();
 	n = SSL_read(c->ssl, out, (int)room);
 	if (n > 0)
 		return n;
@@ -135,7 +158,7 @@ static int tls_send(struct conn *c, const uint8_t *bytes, size_t len, enum serve
 {
 	int n, error;
 
-	ERR_clear_error();
+	errors_clear();
 	n = SSL_write(c->ssl, bytes, (int)len);
 	SERVE_COUNT(c->thread, writes, 1);
 	if (n > 0) {
@@ -220,7 +243,7 @@ ssize_t stream_put(struct conn *c, const uint8_t *bytes, size_t len, enum serve_
 		*why = SERVE_CLOSE_broken;
 		return -1;
 	}
-	ERR_clear_error();
+	errors_clear();
 	n = SSL_write(c->ssl, bytes, (int)len);
 	if (n > 0)
 		return n;
@@ -236,7 +259,7 @@ int stream_handshake(struct conn *c, bool *wants_write)
 	int n, error;
 
 	reads_give(c, SHAKE_READS);
-	ERR_clear_error();
+	errors_clear();
 	n = SSL_do_handshake(c->ssl);
 	if (n == 1)
 		return 1;

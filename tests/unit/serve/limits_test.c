@@ -203,10 +203,67 @@ static void connections_have_their_options(void **state)
 	world_stop(&w);
 }
 
+// Until the edge has taken so many messages of the client. The most sessions that read much at
+// once.
+static unsigned messages_pass(struct world *w, struct world_client *c, unsigned n)
+{
+	static const uint8_t message[1004] = {0x40, 0, 0x03, 0xe8};
+	struct serve_thread *t = w->serve->threads[0];
+	struct fake_edge_message m;
+	unsigned sent = 0, taken = 0, most = 0;
+
+	for (unsigned i = 0; i < 100000 && taken < n; i++) {
+		while (sent < n && SSL_write(c->ssl, message, sizeof(message)) > 0)
+			sent++;
+		world_turns(w, 1);
+		most = t->n_wide > most ? t->n_wide : most;
+		while (fake_edge_take(w->link, &m)) {
+			assert_int_equal(m.len, sizeof(message));
+			taken++;
+		}
+	}
+	assert_int_equal(taken, n);
+	return most;
+}
+
+// A session reads much at once while its client sends much, and not when that is over.
+static void busy_session_reads_much(void **state)
+{
+	struct world w = {.unnamed = false};
+	struct world_client c;
+	struct serve_thread *t;
+
+	(void)state;
+	world_start(&w, "");
+	t = w.serve->threads[0];
+	world_client_start(&c, w.ports[2]);
+	world_client_shake(&w, &c);
+	assert_int_equal(messages_pass(&w, &c, 1), 0);
+	assert_int_equal(messages_pass(&w, &c, 1000), 1);
+	for (unsigned i = 0; i < 3; i++)
+		(void)messages_pass(&w, &c, 1);
+	assert_int_equal(t->n_wide, 0);
+	// Nor after its end, nor where too many do.
+	assert_int_equal(messages_pass(&w, &c, 1000), 1);
+	world_client_end(&c);
+	world_turns(&w, 20);
+	assert_int_equal(serve_connections(w.serve), 0);
+	assert_int_equal(t->n_wide, 0);
+	t->n_wide = SERVE_WIDE_MAX;
+	world_client_start(&c, w.ports[2]);
+	world_client_shake(&w, &c);
+	assert_int_equal(messages_pass(&w, &c, 1000), SERVE_WIDE_MAX);
+	world_client_end(&c);
+	world_turns(&w, 20);
+	assert_int_equal(t->n_wide, SERVE_WIDE_MAX);
+	world_stop(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(first_byte_wakes_once),
+		cmocka_unit_test(busy_session_reads_much),
 		cmocka_unit_test(connections_have_their_options),
 		cmocka_unit_test(connections_have_a_limit),
 		cmocka_unit_test(unanswered_requests_keep_the_connection),
