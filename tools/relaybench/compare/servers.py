@@ -81,11 +81,16 @@ class Turnpike(Server):
                 "segment_per_place": octets / status["allocations"]["limit"]}
 
 
-def coturn_settings(program):
-    """Those of its fastest settings that this build knows; none before 4.13."""
+def coturn_known(program, *names):
+    """Those of the settings that this build knows."""
     # Its usage goes to either output, by version.
     known = subprocess.run([program, "-h"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
-    return [name for name in ("multiplex-peer", "udp-gso") if "--" + name in known]
+    return [name for name in names if "--" + name in known]
+
+
+def coturn_settings(program):
+    """Those of its fastest settings that this build knows; none before 4.13."""
+    return coturn_known(program, "multiplex-peer", "udp-gso")
 
 
 class Coturn(Server):

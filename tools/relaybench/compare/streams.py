@@ -7,7 +7,7 @@ import tempfile
 
 import spread
 from host import boost, pin, run
-from servers import CORE, COTURN, TURNPIKE, Coturn, Turnpike
+from servers import CORE, COTURN, TURNPIKE, Coturn, Turnpike, coturn_known
 
 PORTS = {"tcp": 3478, "tls": 5349, "dtls": 5349}
 CLIENTS = 100
@@ -74,7 +74,11 @@ class StreamsCoturn(Coturn):
         return self
 
     def lines(self, password):
-        return [*(line for line in super().lines(password) if line not in ("no-tls", "no-dtls", "no-tcp")),
+        # All clients have one peer: coturn's shared relay sockets would leave it to the first of them.
+        without = ("no-tls", "no-dtls", "no-tcp", "multiplex-peer", "udp-gso")
+        return [*(line for line in super().lines(password) if line not in without),
+                # Newer ones do not serve it unasked.
+                *coturn_known(self.program, "dtls"),
                 "tls-listening-port=5349", "cert=%s/relay.pem" % self.lab.directory,
                 "pkey=%s/relay.key" % self.lab.directory]
 
