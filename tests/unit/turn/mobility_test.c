@@ -206,6 +206,21 @@ static void tunnels_are_not_moved_to(void **state)
 	mobile_end(&w, &w.f.c);
 }
 
+// Its time is over, though nobody has looked at the clock yet.
+static void an_ended_allocation_does_not_move(void **state)
+{
+	struct world w;
+
+	(void)state;
+	mobile_allocate(&w);
+	client_challenge(&w.f.h, &w.b);
+	w.f.h.now_ns += 700 * SECOND;
+	assert_int_equal(mobile_move(&w, &w.b, 600), 437);
+	assert_int_equal(w.f.h.store.live_allocations, 0);
+	harness_drain(&w.f.h);
+	mobile_end(&w, NULL);
+}
+
 // The 5-tuple of another allocation is not free.
 static void place_is_taken(void **state)
 {
@@ -432,6 +447,7 @@ int main(void)
 		cmocka_unit_test(old_ticket_is_for_a_retransmission),
 		cmocka_unit_test(forged_tickets_are_refused),
 		cmocka_unit_test(tunnels_are_not_moved_to),
+		cmocka_unit_test(an_ended_allocation_does_not_move),
 		cmocka_unit_test(place_is_taken),
 		cmocka_unit_test(nat_flips_its_port_and_back),
 		cmocka_unit_test(third_tuple_takes_over),

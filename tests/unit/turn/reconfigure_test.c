@@ -185,6 +185,33 @@ static void denied_permissions_end_and_nothing_else(void **state)
 	policy_destroy(denying);
 }
 
+// The permission stays, for the address has other ports.
+static void channels_to_denied_ports_end(void **state)
+{
+	struct text_scope deny = {.port_min = 25, .port_max = 25};
+	struct policy_config config = {.deny = &deny, .n_deny = 1};
+	struct tp_addr mail = peer;
+	struct policy *denying;
+	struct fixture f;
+
+	(void)state;
+	assert_int_equal(text_cidr_parse("0.0.0.0/0", &deny.cidr), 0);
+	denying = policy_create(&config);
+	fixture_hold(&f);
+	mail.port_be = tp_htons(25);
+	assert_int_equal(client_bind(&f.h, &f.c, 0x4001, &peer), 0);
+	assert_int_equal(client_bind(&f.h, &f.c, 0x4002, &mail), 0);
+	f.h.realms[0].policy = denying;
+	assert_int_equal(turn_reconfigure(f.h.s, &f.h.conf), 0);
+	sweep(&f.h);
+	assert_int_equal(turn_get_counters(f.h.s)->channels_revoked, 1);
+	assert_non_null(fake_store_channel(&f.h.store, f.ref, 0x4001));
+	assert_null(fake_store_channel(&f.h.store, f.ref, 0x4002));
+	assert_int_equal(client_bind(&f.h, &f.c, 0x4002, &mail), 403);
+	harness_stop(&f.h);
+	policy_destroy(denying);
+}
+
 static void allocation_ends_with_its_relay_address(void **state)
 {
 	struct turn_relay_address relays[2];
@@ -302,6 +329,7 @@ int main(void)
 		cmocka_unit_test(bound_channels_outlive_a_lower_limit),
 		cmocka_unit_test(a_user_has_another_policy),
 		cmocka_unit_test(explanations_say_the_same),
+		cmocka_unit_test(channels_to_denied_ports_end),
 		cmocka_unit_test(allocation_ends_with_its_relay_address),
 		cmocka_unit_test(users_and_secrets_are_swapped),
 		cmocka_unit_test(unusable_configuration_changes_nothing),

@@ -146,6 +146,26 @@ static void use_is_counted(void **state)
 	harness_stop(&f.h);
 }
 
+// The kept key names its secret by its place, where another stands now.
+static void a_removed_secret_has_no_kept_keys(void **state)
+{
+	struct caller f;
+
+	(void)state;
+	caller_init(&f);
+	harness_start(&f.h);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(
+			allocate(&f, "new secret", TURN_HMAC_SHA1, f.h.wall_s + 60, ':'), 0);
+	assert_int_equal(turn_get_counters(f.h.s)->key_cached, 1);
+	f.h.realms[0].secrets = &f.h.secrets[1];
+	f.h.realms[0].n_secrets = 1;
+	assert_int_equal(turn_reconfigure(f.h.s, &f.h.conf), 0);
+	assert_int_equal(allocate(&f, "new secret", TURN_HMAC_SHA1, f.h.wall_s + 60, ':'), 401);
+	assert_int_equal(allocate(&f, "old secret", TURN_HMAC_SHA1, f.h.wall_s + 60, ':'), 0);
+	harness_stop(&f.h);
+}
+
 static void separator_is_as_configured(void **state)
 {
 	struct caller f;
@@ -193,6 +213,7 @@ int main(void)
 		cmocka_unit_test(digests_are_as_configured),
 		cmocka_unit_test(times_bound_a_secret),
 		cmocka_unit_test(use_is_counted),
+		cmocka_unit_test(a_removed_secret_has_no_kept_keys),
 		cmocka_unit_test(separator_is_as_configured),
 		cmocka_unit_test(calls_end_with_their_credential),
 	};

@@ -382,6 +382,68 @@ static void arrival_needs_a_permission(void **state)
 	harness_stop(&f.h);
 }
 
+// One connection with a peer's address and port at a time, as for Connect.
+static void a_peer_comes_once(void **state)
+{
+	struct tp_addr peer = tcp_peer(4000), other = tcp_peer(4001);
+	struct fixture f;
+
+	(void)state;
+	tcp_allocate(&f);
+	assert_int_equal(client_permit(&f.h, &f.c, &peer), 0);
+	tcp_report_arrival(&f, TCP_CAME_IN, &peer);
+	assert_int_equal(tcp_last_order(&f).kind, TP_ORDER_KEEP);
+	tcp_report_arrival(&f, TCP_CAME_IN + 1, &peer);
+	assert_int_equal(tcp_last_order(&f).kind, TP_ORDER_CLOSE);
+	assert_true(tcp_last_order(&f).key == TCP_CAME_IN + 1);
+	assert_int_equal(f.h.reply_len, 0);
+	tcp_report_arrival(&f, TCP_CAME_IN + 2, &other);
+	assert_int_equal(tcp_last_order(&f).kind, TP_ORDER_KEEP);
+	harness_stop(&f.h);
+}
+
+// A new policy holds before turn_advance has come to the permission.
+static void a_denied_peer_does_not_come(void **state)
+{
+	struct text_scope deny = {.port_max = 0};
+	struct policy_config config = {.deny = &deny, .n_deny = 1};
+	struct tp_addr peer = tcp_peer(4000);
+	struct policy *denying;
+	struct fixture f;
+
+	(void)state;
+	assert_int_equal(text_cidr_parse("8.0.0.0/8", &deny.cidr), 0);
+	denying = policy_create(&config);
+	tcp_allocate(&f);
+	assert_int_equal(client_permit(&f.h, &f.c, &peer), 0);
+	f.h.realms[0].policy = denying;
+	assert_int_equal(turn_reconfigure(f.h.s, &f.h.conf), 0);
+	tcp_report_arrival(&f, TCP_CAME_IN, &peer);
+	assert_int_equal(tcp_last_order(&f).kind, TP_ORDER_CLOSE);
+	assert_int_equal(f.h.reply_len, 0);
+	harness_stop(&f.h);
+	policy_destroy(denying);
+}
+
+// A Connect is answered once: the end of a connection that was made is no answer.
+static void an_end_is_no_answer(void **state)
+{
+	struct tp_addr peer = tcp_peer(80);
+	struct tp_session_order o;
+	struct fixture f;
+
+	(void)state;
+	tcp_allocate(&f);
+	assert_int_equal(tcp_connect(&f, &peer), 1);
+	o = tcp_last_order(&f);
+	tcp_report_order(&f, &o, TP_PEER_WAITS);
+	tcp_assert_answer(&f, 0);
+	tcp_report_order(&f, &o, TP_PEER_GONE);
+	assert_int_equal(f.h.reply_len, 0);
+	assert_int_equal(turn_get_counters(f.h.s)->data_failed, 0);
+	harness_stop(&f.h);
+}
+
 static void only_the_owner_joins(void **state)
 {
 	struct tp_addr peer = tcp_peer(4000);
@@ -470,6 +532,9 @@ int main(void)
 		cmocka_unit_test(connections_are_shared),
 		cmocka_unit_test(connections_of_a_realm_are_shared),
 		cmocka_unit_test(arrival_needs_a_permission),
+		cmocka_unit_test(a_peer_comes_once),
+		cmocka_unit_test(a_denied_peer_does_not_come),
+		cmocka_unit_test(an_end_is_no_answer),
 		cmocka_unit_test(only_the_owner_joins),
 		cmocka_unit_test(nonce_of_the_control_connection_is_good),
 		cmocka_unit_test(owner_joins_by_the_allocations_key),
