@@ -103,6 +103,29 @@ static void new_allocation_of_the_tuple_takes_its_place(void **state)
 	mobile_end(&w, &w.f.c);
 }
 
+// Nor has one that moves there, of another user too.
+static void a_move_to_the_tuple_takes_its_place(void **state)
+{
+	struct client bob, there;
+	struct world w;
+
+	(void)state;
+	stream_allocate(&w);
+	client_init(&bob, 0xc6336403, 7000);
+	client_user(&bob, "bob", "builder");
+	assert_int_equal(mobile_ask(&w, &bob, NULL, 0), 0);
+	closed(&w, &w.f.c);
+	there = bob;
+	there.tuple = w.f.c.tuple;
+	there.tuple.connection += 0x100000000;
+	opened(&w, &there);
+	assert_int_equal(mobile_challenge_move(&w, &there), 0);
+	harness_drain(&w.f.h);
+	assert_int_equal(w.f.h.n_closed, 1);
+	assert_int_equal(w.f.h.store.live_allocations, 1);
+	mobile_end(&w, &there);
+}
+
 static void connections_go_while_it_moves(void **state)
 {
 	(void)state;
@@ -227,6 +250,7 @@ int main(void)
 		cmocka_unit_test(another_connection_resumes_it),
 		cmocka_unit_test(connection_of_the_same_tuple_resumes_it),
 		cmocka_unit_test(new_allocation_of_the_tuple_takes_its_place),
+		cmocka_unit_test(a_move_to_the_tuple_takes_its_place),
 		cmocka_unit_test(connections_go_while_it_moves),
 		cmocka_unit_test(removed_listener_leaves_it_waiting),
 		cmocka_unit_test(switched_off_leaves_the_first),

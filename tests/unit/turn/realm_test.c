@@ -200,6 +200,35 @@ static void equal_names_are_two_users(void **state)
 
 // The allocation of one realm's user is not another's of the same name.
 // Clauses: 8656 5-3
+// Nor does a ban of the one touch the other.
+static void a_ban_is_for_one_realm(void **state)
+{
+	struct turn_ban ban = {.kind = TURN_BAN_USER, .realm_id = OTHER_ID};
+	uint32_t index = TURN_BANS_MAX;
+	struct client other;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	assert_int_equal(client_allocate(&w.f.h, &w.f.c, 0), 0);
+	client_of(&other, OTHER, LISTENER6_ID, 6000);
+	assert_int_equal(client_allocate(&w.f.h, &other, 0), 0);
+	ban.until_s = w.f.h.wall_s + 100;
+	ban.name_len = sizeof(USER) - 1;
+	memcpy(ban.name, USER, ban.name_len);
+	assert_int_equal(turn_ban_add(w.f.h.s, w.f.h.now_ns, w.f.h.wall_s, &ban, &index), 0);
+	turn_advance(w.f.h.s, w.f.h.now_ns, 1000);
+	harness_drain(&w.f.h);
+	assert_int_equal(w.f.h.n_closed, 1);
+	assert_int_equal(client_refresh(&w.f.h, &w.f.c, 0), 0);
+	w.f.c.tuple.remote.port_be = tp_htons(7000);
+	assert_int_equal(client_allocate(&w.f.h, &w.f.c, 0), 0);
+	other.tuple.remote.port_be = tp_htons(7000);
+	assert_int_equal(client_allocate(&w.f.h, &other, 0), 401);
+	assert_int_equal(w.f.h.refusal.cause, TURN_REFUSED_BANNED);
+	harness_stop(&w.f.h);
+}
+
 static void other_realms_user_is_441(void **state)
 {
 	struct world w;
@@ -294,6 +323,7 @@ int main(void)
 		cmocka_unit_test(realm_of_another_listener_is_foreign),
 		cmocka_unit_test(nonce_of_another_realm_is_stale),
 		cmocka_unit_test(equal_names_are_two_users),
+		cmocka_unit_test(a_ban_is_for_one_realm),
 		cmocka_unit_test(other_realms_user_is_441),
 		cmocka_unit_test(realm_has_limits),
 		cmocka_unit_test(restart_keeps_realm_and_identity),
