@@ -252,9 +252,11 @@ static int all_send(struct edge *e, const struct serve_next *to)
 	if (rc == 0)
 		rc = descriptor_send(e, TAKEOVER_ROLE, 0, e->role_fd);
 	if (rc == 0) {
-		const struct takeover_end end = {.n_connections = (uint32_t)n};
+		struct takeover_end end = {.n_connections = (uint32_t)n};
 
+		serve_cookie_key(e->serve, end.cookie_key);
 		rc = takeover_send(e->next_fd, TAKEOVER_END, &end, sizeof(end), -1);
+		explicit_bzero(&end, sizeof(end));
 	}
 	return rc == 0 ? taken_await(e) : rc;
 }

@@ -169,6 +169,17 @@ static int connection_receive(struct edge *e, struct takeover_record *r)
 	return 0;
 }
 
+static int end_receive(struct edge *e, struct takeover_record *r)
+{
+	struct takeover_end end;
+
+	memcpy(&end, r->body, sizeof(end));
+	serve_cookie_key_set(e->serve, end.cookie_key);
+	explicit_bzero(&end, sizeof(end));
+	explicit_bzero(r->body, sizeof(end));
+	return link_begin(e);
+}
+
 // 1: it was the last one.
 static int record_take(struct edge *e, struct takeover_record *r)
 {
@@ -186,7 +197,7 @@ static int record_take(struct edge *e, struct takeover_record *r)
 	case TAKEOVER_CONNECTION:
 		return connection_receive(e, r);
 	case TAKEOVER_END:
-		rc = link_begin(e);
+		rc = end_receive(e, r);
 		return rc == 0 ? 1 : rc;
 	default:
 		return -EPROTO;

@@ -17,7 +17,7 @@
 #define HELLO_MIN     35u // version, random, length of the session id
 
 struct dtls_cookies {
-	uint8_t key[32];
+	uint8_t key[DTLS_COOKIE_KEY_LEN];
 };
 
 struct dtls_cookies *dtls_cookies_create(void)
@@ -36,6 +36,16 @@ void dtls_cookies_destroy(struct dtls_cookies *c)
 	if (c != NULL)
 		OPENSSL_cleanse(c->key, sizeof(c->key));
 	free(c);
+}
+
+void dtls_cookies_key(const struct dtls_cookies *c, uint8_t key[DTLS_COOKIE_KEY_LEN])
+{
+	memcpy(key, c->key, sizeof(c->key));
+}
+
+void dtls_cookies_key_set(struct dtls_cookies *c, const uint8_t key[DTLS_COOKIE_KEY_LEN])
+{
+	memcpy(c->key, key, sizeof(c->key));
 }
 
 static bool cookie_make(const struct dtls_cookies *c, uint64_t period, uint16_t listener_id,

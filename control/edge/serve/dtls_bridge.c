@@ -88,6 +88,9 @@ void bridge_event(struct association *a)
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
+		// The other one has left packets of ours unread; its own are still there.
+		if (n < 0 && errno == ECONNRESET)
+			continue;
 		if (n < (ssize_t)sizeof(head) && a->parts)
 			association_drop(a);
 		else if (n < (ssize_t)sizeof(head))

@@ -58,6 +58,16 @@ int serve_sockets_show(struct serve *s, serve_socket_fn *show, void *ctx)
 	return n;
 }
 
+void serve_cookie_key(const struct serve *s, uint8_t key[DTLS_COOKIE_KEY_LEN])
+{
+	dtls_cookies_key(s->cookies, key);
+}
+
+void serve_cookie_key_set(struct serve *s, const uint8_t key[DTLS_COOKIE_KEY_LEN])
+{
+	dtls_cookies_key_set(s->cookies, key);
+}
+
 // ---- the process before -------------------------------------------------------------------------
 
 static enum takeover_state state_of(const struct conn *c)

@@ -416,7 +416,7 @@ class Before:
             fd = os.eventfd(0) if kind != ROLE else os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o640)
             self.send(DESCRIPTOR, struct.pack("=II", kind, 0), fd)
             os.close(fd)
-        self.send(END, struct.pack("=II", 0, 0))
+        self.send(END, struct.pack("=II32s", 0, 0, bytes(32)))
 
     def hand(self):
         """All of it, until the next process has said that it has taken all."""

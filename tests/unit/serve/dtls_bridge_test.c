@@ -39,10 +39,13 @@ static void hand_over(struct row *r, int expected)
 {
 	const struct serve_next to = {.ctx = r, .connection = pass};
 	struct world *before = last(r);
+	uint8_t key[DTLS_COOKIE_KEY_LEN];
 
 	world_next(&r->worlds[r->n++], before);
 	assert_int_equal(serve_hand(before->serve, &to), expected);
 	assert_int_equal(serve_leave(before->serve, &to), expected);
+	serve_cookie_key(before->serve, key);
+	serve_cookie_key_set(last(r)->serve, key);
 }
 
 static void carry(struct row *r, struct dtls_client *c)
@@ -142,6 +145,27 @@ static void messages_go_on(void **state)
 	stop(&r, connection);
 }
 
+// A message for it is under way meanwhile, which the process before does not read any more.
+static void the_last_word_is_heard(void **state)
+{
+	struct dtls_client c;
+	uint64_t connection;
+	struct row r;
+
+	(void)state;
+	start(&r);
+	connection = talks(&r, &c);
+	hand_over(&r, 1);
+	SSL_shutdown(c.ssl);
+	dtls_client_carry(&r.worlds[1], &c);
+	world_put(&r.worlds[1], connection, world_media, WORLD_MEDIA_LEN);
+	world_turns(&r.worlds[1], 2);
+	carry(&r, &c);
+	assert_int_equal(world_closes(&r.worlds[1], SERVE_CLOSE_client), 1);
+	dtls_client_stop(&c);
+	stop(&r, connection);
+}
+
 // The session stays in the first process of three; the second one has nothing of it any more.
 static void it_passes_on_twice(void **state)
 {
@@ -192,6 +216,29 @@ static void a_handshake_goes_on(void **state)
 	assert_int_equal(fake_edge_open(r.worlds[1].link), 1);
 	assert_int_equal(fake_edge_open(r.worlds[0].link), 0);
 	hears(&r, &c, c.message.connection);
+	dtls_client_stop(&c);
+	stop(&r, 0);
+}
+
+// It has a cookie and nothing else: a second one it would take for the first one again.
+static void a_cookie_is_good_in_the_next_process(void **state)
+{
+	struct dtls_client c;
+	struct row r;
+
+	(void)state;
+	start(&r);
+	dtls_client_start(&c, 4660);
+	(void)SSL_do_handshake(c.ssl);
+	dtls_client_carry(&r.worlds[0], &c);
+	assert_int_equal(world_counters(&r.worlds[0]).cookies, 1);
+	hand_over(&r, 0);
+	for (unsigned i = 0; i < DTLS_ROUNDS && !SSL_is_init_finished(c.ssl); i++) {
+		(void)SSL_do_handshake(c.ssl);
+		carry(&r, &c);
+	}
+	assert_true(SSL_is_init_finished(c.ssl));
+	assert_int_equal(world_counters(&r.worlds[1]).cookies, 0);
 	dtls_client_stop(&c);
 	stop(&r, 0);
 }
@@ -412,8 +459,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(messages_go_on),
+		cmocka_unit_test(the_last_word_is_heard),
 		cmocka_unit_test(it_passes_on_twice),
 		cmocka_unit_test(a_handshake_goes_on),
+		cmocka_unit_test(a_cookie_is_good_in_the_next_process),
 		cmocka_unit_test(a_failure_changes_nothing),
 		cmocka_unit_test(a_client_begins_anew),
 		cmocka_unit_test(the_end_of_the_process_before_is_told),

@@ -23,6 +23,11 @@ struct dtls_cookies;
 // A cookie is good for one to two minutes. NULL: no memory, or no random numbers.
 struct dtls_cookies *dtls_cookies_create(void);
 void dtls_cookies_destroy(struct dtls_cookies *c);
+// The key, for another process that is to believe its cookies, and of another one, before any
+// cookie was made: a client that has got one does not take a second one for the same ClientHello.
+#define DTLS_COOKIE_KEY_LEN 32u
+void dtls_cookies_key(const struct dtls_cookies *c, uint8_t key[DTLS_COOKIE_KEY_LEN]);
+void dtls_cookies_key_set(struct dtls_cookies *c, const uint8_t key[DTLS_COOKIE_KEY_LEN]);
 
 enum dtls_hello {
 	DTLS_HELLO_NONE,   // the datagram does not begin with a ClientHello

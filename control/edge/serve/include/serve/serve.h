@@ -12,6 +12,7 @@
 
 #include <bounds/admit.h>
 #include <conf/conf.h>
+#include <dtls/dtls.h>
 #include <edge/link.h>
 #include <tls/tls.h>
 #include <wire/frame.h>
@@ -195,6 +196,9 @@ unsigned serve_leave(struct serve *s, const struct serve_next *to);
 // only one whose handshake is just done, and not after serve_leave. The descriptors are taken.
 // False: no edge of this version wrote these, and the descriptors are the caller's.
 bool serve_take(struct serve *s, const uint8_t *bytes, size_t len, int fd, int far);
+// The key of the cookies of DTLS, from one process to the next, before serve_start.
+void serve_cookie_key(const struct serve *s, uint8_t key[DTLS_COOKIE_KEY_LEN]);
+void serve_cookie_key_set(struct serve *s, const uint8_t key[DTLS_COOKIE_KEY_LEN]);
 // Ties the threads to the link before they begin. 0 or a negative errno. serve_start does
 // it otherwise.
 int serve_attach(struct serve *s, struct edge_link *link);

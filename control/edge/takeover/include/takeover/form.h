@@ -97,7 +97,9 @@ struct takeover_descriptor {
 struct takeover_end {
 	uint32_t n_connections;
 	uint32_t reserved;
+	uint8_t cookie_key[32]; // of DTLS
 };
+TP_ASSERT_SIZE(struct takeover_end, 40);
 
 enum takeover_verdict {
 	TAKEOVER_RIGHT,
