@@ -108,13 +108,16 @@ static struct source *http_open(const struct conf_source *conf)
 	return &s->base;
 }
 
-// NULL: the name is none that JSON could carry, so nobody has it.
+// NULL: nobody has the name. JSON can't carry it; or it has a NUL, at which a server may take it to
+// end, and answer for the user whose name that is.
 static char *question_make(const struct source_question *q)
 {
 	char hash[2 * TP_LOOKUP_NAME_MAX + 1];
 	json_t *o;
 	char *text;
 
+	if (q->by == TP_LOOKUP_BY_NAME && memchr(q->name, '\0', q->name_len) != NULL)
+		return NULL;
 	if (q->by == TP_LOOKUP_BY_USERHASH) {
 		for (size_t i = 0; i < q->name_len; i++)
 			sprintf(hash + 2 * i, "%02x", q->name[i]);

@@ -21,18 +21,24 @@ struct tp_lookup_ask users_ask(uint64_t ticket, const char *realm, const char *n
 	return m;
 }
 
-enum tp_lookup_status users_find(
-	struct source *s, const char *realm, const char *name, struct source_answer *a)
+static enum tp_lookup_status bytes_find(struct source *s, const char *realm, const char *name,
+	size_t name_len, struct source_answer *a)
 {
 	const struct source_question q = {
 		.realm = realm,
 		.realm_len = strlen(realm),
 		.name = (const uint8_t *)name,
-		.name_len = strlen(name),
+		.name_len = name_len,
 	};
 
 	source_ask(s, &q, a);
 	return a->status;
+}
+
+enum tp_lookup_status users_find(
+	struct source *s, const char *realm, const char *name, struct source_answer *a)
+{
+	return bytes_find(s, realm, name, strlen(name), a);
 }
 
 void users_check(struct source *s)
@@ -57,6 +63,14 @@ void users_check(struct source *s)
 	// Nor is it a format.
 	assert_int_equal(users_find(s, USERS_REALM, "%s%n%b", &a), TP_LOOKUP_UNKNOWN);
 	assert_int_equal(users_find(s, "%s%n%b", "alice", &a), TP_LOOKUP_UNKNOWN);
+	// Nor a pattern.
+	assert_int_equal(users_find(s, USERS_REALM, "al%", &a), TP_LOOKUP_UNKNOWN);
+	assert_int_equal(users_find(s, USERS_REALM, "al_ce", &a), TP_LOOKUP_UNKNOWN);
+	assert_int_equal(users_find(s, USERS_REALM, "al*", &a), TP_LOOKUP_UNKNOWN);
+	assert_int_equal(users_find(s, USERS_REALM, "Alice", &a), TP_LOOKUP_UNKNOWN);
+	// Nor does it end at a NUL: that would be a second name of the same user.
+	assert_int_equal(bytes_find(s, USERS_REALM, "alice", 6, &a), TP_LOOKUP_UNKNOWN);
+	assert_int_equal(bytes_find(s, USERS_REALM, "alice\0bob", 9, &a), TP_LOOKUP_UNKNOWN);
 	// Nor UTF-8: nobody's.
 	assert_int_equal(users_find(s, USERS_REALM, "alic\xe9", &a), TP_LOOKUP_UNKNOWN);
 	assert_int_equal(users_find(s, USERS_REALM, "\xff", &a), TP_LOOKUP_UNKNOWN);
