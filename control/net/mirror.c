@@ -22,6 +22,7 @@ struct net_mirror *net_mirror_create(net_change_fn changed, void *ctx)
 		return NULL;
 	}
 	net_routes_init(&m->routes, m->key);
+	net_routes_init(&m->locals, m->key);
 	net_mirror_lost(m);
 	return m;
 }
@@ -42,6 +43,7 @@ void net_mirror_destroy(struct net_mirror *m)
 		net_map_fini(maps[i]);
 	}
 	net_routes_fini(&m->routes);
+	net_routes_fini(&m->locals);
 	free(m);
 }
 
@@ -50,18 +52,20 @@ void net_mirror_destroy(struct net_mirror *m)
 static int route_apply(struct net_mirror *m, const struct nlmsghdr *nlh)
 {
 	struct net_route_record r;
+	struct net_routes *routes;
 	int rc = net_parse_route(nlh, &r);
 
 	if (rc <= 0)
 		return rc;
-	rc = nlh->nlmsg_type == RTM_DELROUTE ? net_routes_del(&m->routes, &r)
-					     : net_routes_add(&m->routes, &r);
+	routes = r.is_local ? &m->locals : &m->routes;
+	rc = nlh->nlmsg_type == RTM_DELROUTE ? net_routes_del(routes, &r)
+					     : net_routes_add(routes, &r);
 	if (rc < 0)
 		return rc;
 	// A dump is complete, even where two routes share prefix and metric.
 	if (rc == 1 && !(m->dumping && nlh->nlmsg_seq == m->dump_seq))
 		m->stale[NET_ROUTE] = true;
-	if (!(m->dumping && m->dump_kind == NET_ROUTE) && m->changed != NULL)
+	if (!r.is_local && !(m->dumping && m->dump_kind == NET_ROUTE) && m->changed != NULL)
 		m->changed(m->ctx,
 			&(struct net_change){
 				.kind = NET_ROUTE, .addr = r.prefix, .prefix_len = r.prefix_len});
@@ -98,8 +102,10 @@ void net_mirror_dump_begin(struct net_mirror *m, enum net_kind kind, uint32_t se
 	m->dump_kind = kind;
 	m->dump_seq = seq;
 	m->rounds[kind]++;
-	if (kind == NET_ROUTE)
+	if (kind == NET_ROUTE) {
 		net_routes_dump_begin(&m->routes);
+		net_routes_dump_begin(&m->locals);
+	}
 }
 
 static void dump_end(struct net_mirror *m)
@@ -112,6 +118,7 @@ static void dump_end(struct net_mirror *m)
 	m->seen[m->dump_kind] = true;
 	if (m->dump_kind == NET_ROUTE) {
 		net_routes_dump_end(&m->routes);
+		net_routes_dump_end(&m->locals);
 		net_mirror_notify(m, NET_ROUTE, 0, NULL);
 	} else {
 		net_objects_sweep(m, m->dump_kind);
@@ -270,6 +277,24 @@ uint32_t net_mirror_address_owner(const struct net_mirror *m, const struct tp_ad
 			return a->record.ifindex;
 	}
 	return 0;
+}
+
+static bool any_link(void *ctx, uint32_t ifindex)
+{
+	(void)ctx;
+	(void)ifindex;
+	return true;
+}
+
+bool net_mirror_is_local(const struct net_mirror *m, const struct tp_addr *addr)
+{
+	struct usable_links u = {.m = m};
+	struct net_next_hop hop;
+
+	return net_mirror_address_owner(m, addr) != 0 ||
+	       (addr->family != TP_FAMILY_NONE &&
+		       net_routes_find(&m->locals, addr,
+			       &(struct net_routes_env){any_link, nexthop_hops, &u}, &hop) == 0);
 }
 
 static bool is_broadcast_of(const struct net_address_record *network, const struct tp_addr *addr)

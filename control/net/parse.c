@@ -181,6 +181,18 @@ static bool route_is_forbidden(uint8_t type)
 	return type == RTN_BLACKHOLE || type == RTN_UNREACHABLE || type == RTN_PROHIBIT;
 }
 
+static bool route_is_main(uint32_t table, uint8_t type)
+{
+	return table == RT_TABLE_MAIN && (type == RTN_UNICAST || route_is_forbidden(type));
+}
+
+// Those of other tables are for packets that a rule chooses: a transparent proxy has one for all
+// addresses.
+static bool route_is_local(uint32_t table, uint8_t type)
+{
+	return table == RT_TABLE_LOCAL && (type == RTN_LOCAL || type == RTN_ANYCAST);
+}
+
 int net_parse_route(const struct nlmsghdr *nlh, struct net_route_record *out)
 {
 	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
@@ -194,8 +206,8 @@ int net_parse_route(const struct nlmsghdr *nlh, struct net_route_record *out)
 	table = rtm->rtm_table;
 	if (attr_u32(&a, RTA_TABLE, &table) < 0)
 		return -EBADMSG;
-	if (table != RT_TABLE_MAIN || (rtm->rtm_flags & RTM_F_CLONED) != 0 || rtm->rtm_tos != 0 ||
-		(rtm->rtm_type != RTN_UNICAST && !route_is_forbidden(rtm->rtm_type)))
+	if ((rtm->rtm_flags & RTM_F_CLONED) != 0 || rtm->rtm_tos != 0 ||
+		(!route_is_local(table, rtm->rtm_type) && !route_is_main(table, rtm->rtm_type)))
 		return 0;
 	if (rtm->rtm_dst_len > (rtm->rtm_family == AF_INET ? 32 : 128))
 		return -EBADMSG;
@@ -204,6 +216,7 @@ int net_parse_route(const struct nlmsghdr *nlh, struct net_route_record *out)
 						 : (struct tp_addr){.family = TP_FAMILY_IPV6};
 	out->prefix_len = rtm->rtm_dst_len;
 	out->forbidden = route_is_forbidden(rtm->rtm_type);
+	out->is_local = route_is_local(table, rtm->rtm_type);
 	out->metric = 0;
 	out->nexthop = 0;
 	out->n_hops = 0;

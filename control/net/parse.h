@@ -27,6 +27,7 @@ struct net_route_record {
 	struct tp_addr prefix;
 	uint8_t prefix_len;
 	bool forbidden; // blackhole, unreachable, prohibit
+	bool is_local;	// of the local table: this host takes packets to the prefix itself
 	uint32_t metric;
 	uint32_t nexthop; // id of the next-hop object that replaces the hops; 0: none
 	unsigned n_hops;

@@ -44,6 +44,7 @@ struct net_mirror {
 	struct net_map neighbours;
 	struct net_map nexthops;
 	struct net_routes routes;
+	struct net_routes locals; // prefixes that this host takes packets to itself
 	uint32_t rounds[NET_KINDS];
 	bool stale[NET_KINDS]; // wants a dump
 	bool seen[NET_KINDS];  // dumped at least once

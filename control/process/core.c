@@ -192,7 +192,7 @@ static bool on_is_host(void *ctx, const struct tp_addr *peer)
 {
 	const struct process *p = ctx;
 
-	return net_mirror_address_owner(p->link.hops.mirror, peer) != 0;
+	return net_mirror_is_local(p->link.hops.mirror, peer);
 }
 
 static int server_make(struct process *p)

@@ -318,6 +318,7 @@ def refusals(c, args):
     c.refused("loopback", 403, control.connect, "127.0.0.1", 22)
     c.refused("an address of the relay itself", 403, control.connect, args.server, args.port)
     c.refused("another address of the relay's host", 403, control.connect, "8.8.4.4", 22)
+    c.refused("one that the host takes by a local route", 403, control.connect, "8.8.5.5", 22)
     c.refused("the link's own network", 403, control.connect, "169.254.1.1", 80)
     c.refused("a channel", 403, control.ask, CHANNEL, (0x0C, b"\x40\0\0\0"),
               (PEER, xor_address(args.peer, 9)))

@@ -54,6 +54,7 @@ e2e_check "a second user" grep -q users "$E2E_TMP/reload"
 e2e_check "the edge has found both processes" e2e_wait 60 edge_runs
 # A public address, which no rule closes.
 ip -n "$TP_NS_RELAY" address add 8.8.4.4/32 dev lo
+ip -n "$TP_NS_RELAY" route add local 8.8.5.0/24 dev lo
 client refusals
 client active
 port=5349 client active --tls "$TP_LAB_DIR/ca.pem"

@@ -103,6 +103,66 @@ static void test_routes(void **state)
 	}
 }
 
+// Prefixes that the host takes packets to are its own, those of other tables are not.
+static void test_local_routes(void **state)
+{
+	const struct route_spec eth = {.prefix = "203.0.113.0",
+		.len = 24,
+		.ifindex = 2,
+		.type = RTN_LOCAL,
+		.table = RT_TABLE_LOCAL};
+	const struct route_spec lo = {.prefix = "203.0.113.0",
+		.len = 24,
+		.ifindex = 1,
+		.type = RTN_LOCAL,
+		.table = RT_TABLE_LOCAL};
+	const struct route_spec rows[] = {
+		{.prefix = "2001:db8:5::",
+			.len = 48,
+			.ifindex = 1,
+			.type = RTN_LOCAL,
+			.table = RT_TABLE_LOCAL},
+		{.prefix = "2001:db8:6::",
+			.len = 128,
+			.ifindex = 2,
+			.type = RTN_ANYCAST,
+			.table = RT_TABLE_LOCAL},
+		{.prefix = "192.0.2.255",
+			.len = 32,
+			.ifindex = 2,
+			.type = RTN_BROADCAST,
+			.table = RT_TABLE_LOCAL},
+		{.prefix = "0.0.0.0", .len = 0, .ifindex = 1, .type = RTN_LOCAL, .table = 100},
+		DEFAULT(.gateway = "192.0.2.1", .ifindex = 2),
+	};
+	static const struct {
+		const char *ip;
+		bool local;
+	} expected[] = {{"203.0.113.7", true}, {"203.0.114.7", false}, {"2001:db8:5::9", true},
+		{"2001:db8:6::", true}, {"2001:db8:6::1", false}, {"192.0.2.255", false},
+		{"8.8.8.8", false}, {"192.0.2.9", true}};
+	struct fixture *f = *state;
+	struct tp_addr addr;
+
+	links_feed(f);
+	address_feed(f, RTM_NEWADDR, 2, "192.0.2.9");
+	route_feed(f, RTM_NEWROUTE, &eth);
+	route_feed(f, RTM_NEWROUTE, &lo);
+	for (size_t i = 0; i < TP_ARRAY_LEN(rows); i++)
+		route_feed(f, RTM_NEWROUTE, &rows[i]);
+	for (size_t i = 0; i < TP_ARRAY_LEN(expected); i++) {
+		addr = ip(expected[i].ip);
+		assert_int_equal(net_mirror_is_local(f->m, &addr), expected[i].local);
+	}
+	// Packets that leave take the main table alone.
+	route_expect(f, "203.0.113.7", "192.0.2.1", 2);
+	addr = ip("203.0.113.7");
+	route_feed(f, RTM_DELROUTE, &eth);
+	assert_true(net_mirror_is_local(f->m, &addr));
+	route_feed(f, RTM_DELROUTE, &lo);
+	assert_false(net_mirror_is_local(f->m, &addr));
+}
+
 static void test_routes_that_go(void **state)
 {
 	struct fixture *f = *state;
@@ -441,6 +501,7 @@ int main(void)
 #define MIRROR_TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_routes),
+		MIRROR_TEST(test_local_routes),
 		MIRROR_TEST(test_routes_that_go),
 		MIRROR_TEST(test_asker_chooses_links),
 		MIRROR_TEST(test_multipath),

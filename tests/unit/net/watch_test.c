@@ -149,6 +149,24 @@ static void test_changes_are_followed(void **state)
 	expect(f, "203.0.113.9", "192.0.2.251%up0");
 }
 
+static void test_local_prefix(void **state)
+{
+	struct tp_addr at4 = ip("198.51.100.7"), at6 = ip("2001:db8:7::7");
+	struct fixture *f = *state;
+
+	run("ip route add local 198.51.100.0/24 dev up0 &&"
+	    " ip -6 route add local 2001:db8:7::/48 dev up0 && ip route add 203.0.113.0/25 via "
+	    "192.0.2.252");
+	expect(f, "203.0.113.9", "192.0.2.252%up0");
+	assert_true(net_mirror_is_local(f->m, &at4));
+	assert_true(net_mirror_is_local(f->m, &at6));
+	run("ip route del local 198.51.100.0/24 dev up0 &&"
+	    " ip -6 route del local 2001:db8:7::/48 dev up0 && ip route del 203.0.113.0/25");
+	expect(f, "203.0.113.9", "192.0.2.254%up0 fe");
+	assert_false(net_mirror_is_local(f->m, &at4));
+	assert_false(net_mirror_is_local(f->m, &at6));
+}
+
 static void test_ipv6(void **state)
 {
 	struct fixture *f = *state;
@@ -185,6 +203,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_first_dump, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_changes_are_followed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_local_prefix, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ipv6, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_messages, setup, teardown),
 	};

@@ -3,8 +3,8 @@
 // route of a packet without a system call per packet or client.
 //
 // Sans-I/O: datagrams of the netlink socket go in, changes come out by callback; <net/watch.h>
-// owns the socket. Only the main routing table counts: policy routing is bypassed, as the
-// documentation says. One thread at a time.
+// owns the socket. Of routing tables the main one counts, policy routing is bypassed, as the
+// documentation says; and the local one, for the host's own addresses. One thread at a time.
 #pragma once
 
 #include <turnpike/addr.h>
@@ -90,3 +90,6 @@ int net_mirror_link(const struct net_mirror *m, uint32_t ifindex, struct net_lin
 bool net_mirror_is_broadcast(const struct net_mirror *m, const struct tp_addr *addr);
 // The interface that has this address, 0 for none.
 uint32_t net_mirror_address_owner(const struct net_mirror *m, const struct tp_addr *addr);
+// Whether this host takes packets to the address itself: by an address of an interface, or by a
+// prefix of the kernel's local table (`ip route add local PREFIX dev lo`).
+bool net_mirror_is_local(const struct net_mirror *m, const struct tp_addr *addr);
