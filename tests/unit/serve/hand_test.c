@@ -237,6 +237,63 @@ static void a_failure_changes_nothing(void **state)
 	stop(&p);
 }
 
+static void some_of_a_request_is_read(size_t cut, bool tls)
+{
+	static const char request[] = "GET /turn HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
+				      "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+				      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+				      "Origin: https://app.example.org\r\n\r\n";
+	static const char keys[] =
+		", websocket: {path: /turn, origins: [\"https://app.example.org\"]}";
+	size_t rest = sizeof(request) - 1 - cut;
+	struct pair p = {.before = {.shared_tcp = keys, .shared_tls = keys}};
+	struct world_client c;
+	char answer[512] = "";
+	int fd = -1, n = 0;
+
+	world_start(&p.before, "");
+	world_next(&p.after, &p.before);
+	if (tls) {
+		world_client_start(&c, p.before.ports[3]);
+		world_client_shake(&p.before, &c);
+		assert_int_equal(SSL_write(c.ssl, request, (int)cut), cut);
+	} else {
+		fd = world_connect(p.before.ports[3]);
+		world_write(fd, request, cut);
+	}
+	world_turns(&p.before, 3);
+	hand_over(&p);
+	assert_int_equal(p.n, 1);
+	if (tls)
+		assert_int_equal(SSL_write(c.ssl, request + cut, (int)rest), rest);
+	else
+		world_write(fd, request + cut, rest);
+	for (unsigned i = 0; i < PATIENCE && n <= 0; i++) {
+		both_turn(&p);
+		n = tls ? SSL_read(c.ssl, answer, sizeof(answer) - 1)
+			: (int)world_read(fd, answer, sizeof(answer) - 1);
+	}
+	assert_true(n > 0);
+	assert_memory_equal(answer, "HTTP/1.1 101 ", 13);
+	if (tls)
+		world_client_end(&c);
+	else
+		close(fd);
+	stop(&p);
+}
+
+// Of a WebSocket's begin.
+static void half_a_request_moves(void **state)
+{
+	static const size_t cuts[] = {1, 4, 20, 100, 170};
+
+	(void)state;
+	for (size_t i = 0; i < TP_ARRAY_LEN(cuts); i++) {
+		some_of_a_request_is_read(cuts[i], false);
+		some_of_a_request_is_read(cuts[i], true);
+	}
+}
+
 // A client that waits for the answer to its ConnectionBind does so still, without being read.
 static void one_that_asked_to_be_joined_moves(void **state)
 {
@@ -316,6 +373,7 @@ int main(void)
 		cmocka_unit_test(a_plain_one_moves),
 		cmocka_unit_test(tls_stays_and_its_messages_move),
 		cmocka_unit_test(those_that_have_not_begun_move),
+		cmocka_unit_test(half_a_request_moves),
 		cmocka_unit_test(a_failure_changes_nothing),
 		cmocka_unit_test(one_that_asked_to_be_joined_moves),
 		cmocka_unit_test(without_descriptors_all_stay),
