@@ -105,6 +105,10 @@ e2e_check "and starts" e2e_lab start control
 e2e_check "it remembers each octet" e2e_wait 60 counted_is "$before"
 e2e_check "the count rests" e2e_wait 60 settled
 e2e_check "at the same octet" counted_is "$before"
+e2e_check "the data plane is killed" e2e_lab kill dataplane
+e2e_check "and starts" e2e_lab start dataplane
+e2e_check "the count rests" e2e_wait 60 settled
+e2e_check "where it was" counted_is "$before"
 e2e_check "the budget leaves" budget_is ""
 e2e_check "the stream runs without it" pkill -CONT -P "$e2e_stream_pid"
 e2e_stream_works "and is relayed"
