@@ -21,7 +21,7 @@ static void require(int ok, const char *text)
 	exit(1);
 }
 
-static X509 *certificate_sign(EVP_PKEY *key, long seconds)
+static X509 *certificate_sign(EVP_PKEY *key, long from, long until)
 {
 	static long serial;
 	X509 *x = X509_new();
@@ -31,8 +31,8 @@ static X509 *certificate_sign(EVP_PKEY *key, long seconds)
 	name = X509_get_subject_name(x);
 	require(X509_set_version(x, X509_VERSION_3) &&
 			ASN1_INTEGER_set(X509_get_serialNumber(x), ++serial) &&
-			X509_gmtime_adj(X509_getm_notBefore(x), -3600) != NULL &&
-			X509_gmtime_adj(X509_getm_notAfter(x), seconds) != NULL &&
+			X509_gmtime_adj(X509_getm_notBefore(x), from) != NULL &&
+			X509_gmtime_adj(X509_getm_notAfter(x), until) != NULL &&
 			X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
 				(const unsigned char *)"relay.example", -1, -1, 0) &&
 			X509_set_issuer_name(x, name) && X509_set_pubkey(x, key) &&
@@ -41,8 +41,8 @@ static X509 *certificate_sign(EVP_PKEY *key, long seconds)
 	return x;
 }
 
-void certificate_make(
-	enum certificate_kind kind, long seconds, const char *certificate, const char *key)
+void certificate_make_from(
+	enum certificate_kind kind, long from, long until, const char *certificate, const char *key)
 {
 	EVP_PKEY *pair = kind == CERTIFICATE_RSA ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
 	X509 *x;
@@ -50,7 +50,7 @@ void certificate_make(
 	int fd;
 
 	require(pair != NULL, "no key");
-	x = certificate_sign(pair, seconds);
+	x = certificate_sign(pair, from, until);
 	f = fopen(certificate, "w");
 	require(f != NULL && PEM_write_X509(f, x) && fclose(f) == 0, "can't be written");
 	unlink(key);
@@ -61,6 +61,12 @@ void certificate_make(
 		"the key can't be written");
 	X509_free(x);
 	EVP_PKEY_free(pair);
+}
+
+void certificate_make(
+	enum certificate_kind kind, long seconds, const char *certificate, const char *key)
+{
+	certificate_make_from(kind, -3600, seconds, certificate, key);
 }
 
 static OCSP_BASICRESP *answer_sign(X509 *x, EVP_PKEY *key, long seconds)

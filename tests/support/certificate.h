@@ -12,6 +12,10 @@ enum certificate_kind {
 void certificate_make(
 	enum certificate_kind kind, long seconds, const char *certificate, const char *key);
 
+// The same, valid from so many seconds from now.
+void certificate_make_from(enum certificate_kind kind, long from, long until,
+	const char *certificate, const char *key);
+
 // Writes an OCSP response of the certificate about itself, in DER, good until `seconds` from now.
 void certificate_staple(
 	const char *certificate, const char *key, long seconds, const char *response);

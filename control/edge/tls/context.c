@@ -160,12 +160,12 @@ static int key_file_check(const char *path, struct tls_error *err)
 }
 
 // Opening a pipe would wait for its other end.
-static int kind_check(const char *path, struct tls_error *err)
+static int kind_check(const char *path, const char *remedy, struct tls_error *err)
 {
 	struct stat st;
 
 	return stat(path, &st) == 0 && !S_ISREG(st.st_mode)
-		       ? fault(err, path, "is no regular file", readable)
+		       ? fault(err, path, "is no regular file", remedy)
 		       : 0;
 }
 
@@ -195,16 +195,22 @@ static void expiry_note(struct tls_context *c, const X509 *x, const char *path)
 	snprintf(c->file, sizeof(c->file), "%s", path);
 }
 
-static int expired(const X509 *x, const char *path, struct tls_error *err)
+static int time_check(const X509 *x, const char *path, struct tls_error *err)
 {
-	char text[64] = "the certificate has expired";
+	const ASN1_TIME *from = X509_get0_notBefore(x), *until = X509_get0_notAfter(x);
+	bool early = X509_cmp_current_time(from) > 0;
+	char text[64] = "the certificate is not valid now";
 	struct tm tm = {0};
 
-	if (X509_cmp_current_time(X509_get0_notAfter(x)) > 0)
+	if (!early && X509_cmp_current_time(until) > 0)
 		return 0;
-	if (ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) == 1)
-		strftime(text, sizeof(text), "the certificate expired on %Y-%m-%d", &tm);
-	return fault(err, path, text, "renew it; is the clock right?");
+	if (ASN1_TIME_to_tm(early ? from : until, &tm) == 1)
+		strftime(text, sizeof(text),
+			early ? "the certificate is not valid before %Y-%m-%d"
+			      : "the certificate expired on %Y-%m-%d",
+			&tm);
+	return fault(err, path, text,
+		early ? "reload again then; is the clock right?" : "renew it; is the clock right?");
 }
 
 // The response that belongs to the certificate that was chosen for the session.
@@ -226,8 +232,8 @@ static int pair_load(struct tls_context *c, const struct tls_pair *pair, int kin
 	X509 *x;
 
 	ERR_clear_error();
-	if (kind_check(pair->certificate, err) < 0 || kind_check(pair->key, err) < 0 ||
-		key_file_check(pair->key, err) < 0)
+	if (kind_check(pair->certificate, readable, err) < 0 ||
+		kind_check(pair->key, readable, err) < 0 || key_file_check(pair->key, err) < 0)
 		return -1;
 	if (SSL_CTX_use_certificate_chain_file(c->ssl, pair->certificate) != 1)
 		return fault(
@@ -252,7 +258,7 @@ static int pair_load(struct tls_context *c, const struct tls_pair *pair, int kin
 	if (SSL_CTX_check_private_key(c->ssl) != 1)
 		return fault(err, pair->key, "the key is not that of the certificate",
 			"give the certificate and the key that were made together");
-	if (expired(x, pair->certificate, err) < 0)
+	if (time_check(x, pair->certificate, err) < 0)
 		return -1;
 	expiry_note(c, x, pair->certificate);
 	X509_up_ref(x);
@@ -363,24 +369,28 @@ void tls_context_offer_http(struct tls_context *c)
 
 int tls_context_staple(struct tls_context *c, size_t pair, const char *file, struct tls_error *err)
 {
-	const char *problem = tls_staple_read(&c->staples[pair], file, c->leaves[pair]);
+	static const char remedy[] = "fetch it with openssl ocsp -respout, or remove ocsp";
+	const char *problem;
 
-	return problem == NULL ? 0
-			       : fault(err, file, problem,
-					 "fetch it with openssl ocsp -respout, or remove ocsp");
+	if (kind_check(file, remedy, err) < 0)
+		return -1;
+	problem = tls_staple_read(&c->staples[pair], file, c->leaves[pair]);
+	return problem == NULL ? 0 : fault(err, file, problem, remedy);
 }
 
 int tls_context_client_ca(struct tls_context *c, const char *file, struct tls_error *err)
 {
+	static const char authorities[] = "give a PEM file with certificates of authorities that "
+					  "the user of turnpike-edge may read";
 	STACK_OF(X509_NAME) * names;
 
+	if (kind_check(file, authorities, err) < 0)
+		return -1;
 	ERR_clear_error();
 	names = SSL_load_client_CA_file(file);
 	if (names == NULL || SSL_CTX_load_verify_locations(c->ssl, file, NULL) != 1) {
 		sk_X509_NAME_pop_free(names, X509_NAME_free);
-		return fault(err, file, NULL,
-			"give a PEM file with certificates of authorities that the "
-			"user of turnpike-edge may read");
+		return fault(err, file, NULL, authorities);
 	}
 	SSL_CTX_set_client_CA_list(c->ssl, names);
 	SSL_CTX_set_verify(c->ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);

@@ -183,7 +183,8 @@ static int seed_fault(
 int tls_seed_read(
 	const char *path, uint8_t seed[TLS_TICKET_KEY_MAX], size_t *len, struct tls_error *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	// Opening a pipe would wait for its other end.
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
 	ssize_t n;
 	int rc = 0;
@@ -193,8 +194,13 @@ int tls_seed_read(
 			"make it readable by the user of turnpike-edge: head -c 48 /dev/urandom > "
 			"FILE",
 			-errno);
-	n = fstat(fd, &st) < 0 ? -1 : read(fd, seed, TLS_TICKET_KEY_MAX);
-	if (n < 0)
+	n = fstat(fd, &st) < 0 ? -1 : 0;
+	if (n == 0 && S_ISREG(st.st_mode))
+		n = read(fd, seed, TLS_TICKET_KEY_MAX);
+	if (n == 0 && !S_ISREG(st.st_mode))
+		rc = seed_fault(err, path, "is no regular file",
+			"name a file: head -c 48 /dev/urandom > FILE", -EINVAL);
+	else if (n < 0)
 		rc = seed_fault(err, path, strerror(errno), "name a file that can be read", -EIO);
 	else if ((st.st_mode & S_IRWXO) != 0)
 		rc = seed_fault(err, path, "is accessible to all users", "chmod 0640", -EPERM);

@@ -201,6 +201,9 @@ static void seed_files(void **state)
 	assert_memory_equal(seed, "01234567890123456789012345678901", 32);
 	assert_int_equal(chmod(paths[SEED], 0604), 0);
 	assert_int_equal(tls_seed_read(paths[SEED], seed, &len, &err), -EPERM);
+	// Nobody writes into it.
+	assert_int_equal(tls_seed_read(paths[PIPE], seed, &len, &err), -EINVAL);
+	assert_non_null(strstr(err.problem, "pipe: is no regular file"));
 }
 
 int main(void)

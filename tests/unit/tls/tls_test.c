@@ -47,6 +47,8 @@ static void mistakes_are_named(void **state)
 			"one certificate of each kind"},
 		{{{paths[OLD_PEM], paths[OLD_KEY]}}, 1, "old.pem: the certificate expired on 20",
 			"renew it"},
+		{{{paths[EARLY_PEM], paths[EARLY_KEY]}}, 1,
+			"early.pem: the certificate is not valid before 20", "reload again then"},
 		{{ecdsa}, 0, "none, or more than 4", "one to four"},
 	};
 	struct tls_tickets *t = tls_tickets_create(NULL, 0, NULL, NULL);
@@ -197,6 +199,7 @@ static void bad_responses_are_named(void **state)
 		const char *file, *problem;
 	} rows[] = {
 		{paths[SEED], "seed: can't be read"},
+		{paths[PIPE], "pipe: is no regular file"},
 		{paths[RSA_PEM], "rsa.pem: is no OCSP response"},
 		{paths[OCSP], "ocsp: holds no answer about its certificate"},
 	};
@@ -226,6 +229,8 @@ static void clients_show_a_certificate(void **state)
 	struct tls_error err;
 
 	(void)state;
+	assert_int_equal(tls_context_client_ca(c, paths[PIPE], &err), -1);
+	assert_non_null(strstr(err.problem, "pipe: is no regular file"));
 	assert_int_equal(tls_context_client_ca(c, paths[RSA_KEY], &err), -1);
 	assert_non_null(strstr(err.problem, "rsa.key: "));
 	// It has signed itself.

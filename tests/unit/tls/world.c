@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "world.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "certificate.h"
@@ -14,7 +15,7 @@ const struct tls_pair rsa = {paths[RSA_PEM], paths[RSA_KEY]};
 int world_setup(void **state)
 {
 	static const char *const names[FILES] = {"ecdsa.pem", "ecdsa.key", "rsa.pem", "rsa.key",
-		"old.pem", "old.key", "seed", "ocsp", "half.pem"};
+		"old.pem", "old.key", "seed", "ocsp", "half.pem", "early.pem", "early.key", "pipe"};
 
 	(void)state;
 	assert_non_null(mkdtemp(directory));
@@ -23,6 +24,8 @@ int world_setup(void **state)
 	certificate_make(CERTIFICATE_ECDSA, 90 * DAY, paths[ECDSA_PEM], paths[ECDSA_KEY]);
 	certificate_make(CERTIFICATE_RSA, 30 * DAY, paths[RSA_PEM], paths[RSA_KEY]);
 	certificate_make(CERTIFICATE_ECDSA, -60, paths[OLD_PEM], paths[OLD_KEY]);
+	certificate_make_from(CERTIFICATE_ECDSA, DAY, 30 * DAY, paths[EARLY_PEM], paths[EARLY_KEY]);
+	assert_int_equal(mkfifo(paths[PIPE], 0600), 0);
 	return 0;
 }
 

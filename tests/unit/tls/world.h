@@ -22,6 +22,9 @@ enum file {
 	SEED,
 	OCSP,
 	HALF,
+	EARLY_PEM,
+	EARLY_KEY,
+	PIPE,
 	FILES,
 };
 
