@@ -21,6 +21,20 @@ void conn_time(struct conn *c, struct ds_list *list)
 	c->since_ns = c->thread->now_ns;
 }
 
+static enum serve_close expiry_of(const struct conn *c, const struct ds_list *list)
+{
+	const struct serve_thread *t = c->thread;
+
+	if (c->half)
+		return SERVE_CLOSE_client;
+	if (c->state == CONN_ENDING)
+		return SERVE_CLOSE_http;
+	return list == &t->idle	     ? SERVE_CLOSE_idle_timeout
+	       : list == &t->unnamed ? SERVE_CLOSE_proxy
+	       : c->spoke	     ? SERVE_CLOSE_message_timeout
+				     : SERVE_CLOSE_handshake_timeout;
+}
+
 static uint64_t list_expire(struct serve_thread *t, struct ds_list *list, uint64_t limit_ns)
 {
 	while (!ds_list_is_empty(list)) {
@@ -31,10 +45,7 @@ static uint64_t list_expire(struct serve_thread *t, struct ds_list *list, uint64
 		if (list == &t->young && c->pass != NULL)
 			pass_late(c);
 		else
-			conn_close(c, list == &t->idle	    ? SERVE_CLOSE_idle_timeout
-				      : list == &t->unnamed ? SERVE_CLOSE_proxy
-				      : c->spoke	    ? SERVE_CLOSE_message_timeout
-							    : SERVE_CLOSE_handshake_timeout);
+			conn_close(c, expiry_of(c, list));
 	}
 	return UINT64_MAX;
 }
@@ -252,7 +263,7 @@ static bool events_set(struct conn *c, uint32_t events)
 
 void conn_events_want(struct conn *c, bool writable)
 {
-	bool wanted = !c->binding && !c->held, readable = wanted && !c->blocked;
+	bool wanted = !c->binding && !c->held && !c->half, readable = wanted && !c->blocked;
 
 	if (!events_set(c, (readable ? (uint32_t)EPOLLIN : 0) |
 				   (writable || (wanted && c->blocked) ? (uint32_t)EPOLLOUT : 0)))
@@ -287,6 +298,7 @@ void conn_push(struct conn *c, const uint8_t *data, size_t len)
 			return;
 	}
 	late = c->backlog.lost_late; // the flush has counted those before
+	ending_answered(c, data, len);
 	rc = backlog_push(&c->backlog, &limits, t->now_ns, data, len);
 	SERVE_COUNT(t, messages_out, 1);
 	SERVE_COUNT(t, lost_late, c->backlog.lost_late - late);
@@ -314,6 +326,8 @@ void conn_flush(struct conn *c)
 		conn_close(c, why);
 	else if ((rc == 1) != c->writable_wanted)
 		conn_events_want(c, rc == 1);
+	if (rc == 0 && c->fd >= 0)
+		ending_flushed(c);
 }
 
 // Its socket has room, or an error.
@@ -328,7 +342,7 @@ static void unblock(struct conn *c)
 // Of an open connection, which has been flushed.
 static void open_event(struct conn *c, uint32_t events)
 {
-	bool paused = c->binding || c->held;
+	bool paused = c->binding || c->held || c->half;
 
 	if (c->blocked && !paused)
 		unblock(c);
@@ -367,6 +381,9 @@ void conn_event(struct conn *c, uint32_t events)
 		break;
 	case CONN_PASS:
 		pass_event(c, events);
+		break;
+	case CONN_ENDING:
+		ending_read(c);
 		break;
 	}
 }

@@ -161,7 +161,7 @@ static bool conn_hand(struct conn *c, const struct serve_next *to)
 	int theirs = -1;
 	bool sent;
 
-	if (c->fd < 0 || c->state == CONN_HANDSHAKE)
+	if (c->fd < 0 || c->state == CONN_HANDSHAKE || c->state == CONN_ENDING)
 		return true;
 	if (c->pass != NULL && !passage_settle(c))
 		return false;

@@ -72,7 +72,8 @@ enum conn_state {
 	CONN_HANDSHAKE,
 	CONN_WEB, // TURN or HTTP
 	CONN_OPEN,
-	CONN_PASS, // a backend's, or joined with a peer
+	CONN_PASS,   // a backend's, or joined with a peer
+	CONN_ENDING, // refused: has the answer, and is read until the client ends
 };
 
 struct serve_thread;
@@ -105,6 +106,7 @@ struct conn {
 	bool spoke;	       // a message has come
 	bool binding;	       // not read until its ConnectionBind is answered
 	bool slow_told;	       // its first loss of media is logged
+	bool half;	       // the client has ended its side: not read, answers leave
 	bool held;	       // not read until its worker's ring has room
 	bool blocked;	       // not read until its session has written
 	uint8_t session_reads; // of the socket, that its session may still make in this call
@@ -113,6 +115,7 @@ struct conn {
 	bool socket_full;      // it had more than a batch
 	bool wide;	       // its session reads much at once
 	bool by_tls;	       // began with a ClientHello: of the port's tls listener
+	uint16_t n_asked;      // requests without an answer yet
 	bool moves;	       // is shown to the next process
 	int pair_fd;	       // where it moves and is of TLS: our end of the pair
 	SSL *ssl;	       // NULL: plain
@@ -280,6 +283,20 @@ void conn_read_now(struct conn *c);
 bool conn_keep(struct conn *c, const uint8_t *bytes, size_t len);
 // Reads one that the thread kept for this turn, because there was more.
 void conn_read_again(struct conn *c);
+
+// ---- ending.c -----------------------------------------------------------------------------------
+
+// Count requests of the client, and answers to them.
+void ending_asked(struct conn *c, const uint8_t *message, size_t len);
+void ending_answered(struct conn *c, const uint8_t *message, size_t len);
+// No more bytes come, for this reason: closes the connection, at once or when its client has the
+// answers that it waits for.
+void ending_input(struct conn *c, enum serve_close why);
+// All that was there has left.
+void ending_flushed(struct conn *c);
+// Ends one of HTTP that has its answer, once the client has ended.
+void ending_begin(struct conn *c);
+void ending_read(struct conn *c);
 
 // ---- hold.c -------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ static bool message_send(struct conn *c, const struct wire_frame *f)
 	if (rc == -ENOBUFS || rc == -ENOTCONN)
 		return false;
 	c->spoke = true;
+	ending_asked(c, f->data, f->len);
 	SERVE_COUNT(t, messages_in, 1);
 	SERVE_COUNT(t, bytes_in, f->len);
 	return true;
@@ -153,7 +154,7 @@ void conn_read_now(struct conn *c)
 			memcpy(t->scratch, c->partial, kept);
 		n = stream_read(c, t->scratch + kept, read_room(t, kept), &why);
 		if (n < 0) {
-			conn_close(c, why);
+			ending_input(c, why);
 			return;
 		}
 		if (n == 0) {
@@ -177,6 +178,6 @@ void conn_read_again(struct conn *c)
 	ds_list_del(&c->again);
 	if (c->state == CONN_PASS)
 		pass_pump(c);
-	else if (!c->binding)
+	else if (!c->binding && !c->half)
 		conn_read_open(c);
 }

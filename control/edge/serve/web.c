@@ -52,7 +52,7 @@ static void refuse(struct conn *c, const struct wire_upgrade *u, unsigned status
 
 	// One attempt.
 	(void)stream_put(c, (const uint8_t *)answer, n, &why);
-	conn_close(c, SERVE_CLOSE_http);
+	ending_begin(c);
 }
 
 static bool origin_is_good(const struct conf_listener *l, const struct wire_upgrade *u)

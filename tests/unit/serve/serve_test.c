@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -38,6 +39,7 @@ static void messages_go_both_ways(void **state)
 	world_take(&w, &m);
 	assert_int_equal(m.len, WORLD_MEDIA_LEN);
 	world_put(&w, m.connection, world_media, WORLD_MEDIA_LEN);
+	bytes[0] = 1; // the answer
 	world_put(&w, m.connection, bytes, TP_STUN_HEADER_LEN);
 	for (unsigned i = 0; i < 1000 && n == 0; i++) {
 		world_turns(&w, 1);
@@ -123,6 +125,74 @@ static void age(struct world *w, struct ds_list *list, uint64_t ns)
 	assert_false(ds_list_is_empty(list));
 	DS_CONTAINER(list->next, struct conn, timed)->since_ns -= ns;
 	world_turns(w, 2);
+}
+
+// A request, then the client's end.
+static int ask_and_end(struct world *w, struct fake_edge_message *m)
+{
+	int fd = world_connect(w->ports[0]);
+	uint8_t bytes[64];
+
+	world_write(fd, bytes, world_request(bytes, 1));
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	world_take(w, m);
+	world_turns(w, 20);
+	return fd;
+}
+
+// Fault: the end of the client's side ended the connection before the answer had come.
+static void answers_follow_a_client_that_ended_its_side(void **state)
+{
+	struct fake_edge_message m;
+	uint8_t bytes[64];
+	struct world w = {.unnamed = false};
+	ssize_t n = 0;
+	int fd;
+
+	(void)state;
+	world_start(&w, "");
+	fd = ask_and_end(&w, &m);
+	assert_int_equal(fake_edge_open(w.link), 1);
+	// An indication is no answer.
+	world_put(&w, m.connection, world_media, WORLD_MEDIA_LEN);
+	world_turns(&w, 20);
+	assert_int_equal(fake_edge_open(w.link), 1);
+	m.data[0] = 1;
+	world_put(&w, m.connection, m.data, m.len);
+	for (unsigned i = 0; i < 1000 && n < 32; i++) {
+		ssize_t k = recv(fd, bytes + n, sizeof(bytes) - (size_t)n, 0);
+
+		world_turns(&w, 1);
+		n += k > 0 ? k : 0;
+	}
+	assert_int_equal(n, sizeof(world_media) + TP_STUN_HEADER_LEN);
+	assert_memory_equal(bytes + sizeof(world_media), m.data, m.len);
+	world_closed(&w, fd);
+	assert_int_equal(world_closes(&w, SERVE_CLOSE_client), 1);
+	assert_int_equal(fake_edge_open(w.link), 0);
+	world_stop(&w);
+}
+
+static void an_answer_is_not_waited_for_without_end(void **state)
+{
+	struct fake_edge_message m;
+	struct world w = {.unnamed = false};
+	int fd;
+
+	(void)state;
+	world_start(&w, "");
+	fd = ask_and_end(&w, &m);
+	age(&w, &w.serve->threads[0]->young, 10 * TP_NS_PER_S);
+	world_closed(&w, fd);
+	assert_int_equal(world_closes(&w, SERVE_CLOSE_client), 1);
+	// A client that is gone as a whole is not waited for as soon as the kernel says so.
+	fd = ask_and_end(&w, &m);
+	close(fd);
+	world_put(&w, m.connection, world_media, WORLD_MEDIA_LEN);
+	for (unsigned i = 0; i < 1000 && fake_edge_open(w.link) > 0; i++)
+		world_turns(&w, 1);
+	assert_int_equal(world_closes(&w, SERVE_CLOSE_broken), 1);
+	world_stop(&w);
 }
 
 static void a_proxy_has_five_seconds(void **state)
@@ -343,6 +413,8 @@ int main(void)
 		cmocka_unit_test(messages_go_both_ways),
 		cmocka_unit_test(strangers_are_closed),
 		cmocka_unit_test(proxies_name_the_client),
+		cmocka_unit_test(answers_follow_a_client_that_ended_its_side),
+		cmocka_unit_test(an_answer_is_not_waited_for_without_end),
 		cmocka_unit_test(a_proxy_has_five_seconds),
 		cmocka_unit_test(unnamed_listeners_serve_nobody),
 		cmocka_unit_test(tls_shares_the_port),

@@ -200,6 +200,16 @@ static void a_close_waits_for_held_messages(void **state)
 	world_stop(&w);
 }
 
+// The edge waits for the client's end.
+static void closes_reach(struct world *w, uint64_t n)
+{
+	for (unsigned i = 0; i < 20000 && world_closes(w, SERVE_CLOSE_http) < n; i++) {
+		world_turns(w, 1);
+		usleep(100);
+	}
+	assert_int_equal(world_closes(w, SERVE_CLOSE_http), n);
+}
+
 static void requests_are_refused(void **state)
 {
 	static const struct {
@@ -224,8 +234,56 @@ static void requests_are_refused(void **state)
 		end_read(&w, &e, got, strlen(rows[i].answer));
 		assert_memory_equal(got, rows[i].answer, strlen(rows[i].answer));
 		world_closed(&w, e.fd);
-		assert_int_equal(world_closes(&w, SERVE_CLOSE_http), i + 1);
+		closes_reach(&w, i + 1);
 	}
+	world_stop(&w);
+}
+
+// A client that still sends gets the answer and an end, and no reset; one that never ends is
+// closed.
+static void the_answer_is_followed_by_an_end(void **state)
+{
+	static const char request[] = "POST / HTTP/1.1\r\nHost: a\r\n\r\n",
+			  want[] = "HTTP/1.1 400 ";
+	static const char body[20000];
+	struct world w = {.shared_tcp = WEBSOCKET, .shared_tls = WEBSOCKET};
+	struct serve_thread *t;
+	struct world_client c;
+	struct end e = {.tls = NULL}, secure = {.tls = &c};
+	char got[512];
+	ssize_t n = 1;
+
+	(void)state;
+	world_start(&w, "");
+	t = w.serve->threads[0];
+	e.fd = world_connect(w.ports[3]);
+	world_turns(&w, 2);
+	end_write(&e, request, sizeof(request) - 1);
+	end_write(&e, body, sizeof(body));
+	world_turns(&w, 50);
+	end_write(&e, body, sizeof(body));
+	world_turns(&w, 50);
+	end_read(&w, &e, got, sizeof(want) - 1);
+	assert_memory_equal(got, want, sizeof(want) - 1);
+	while (n > 0)
+		n = recv(e.fd, got, sizeof(got), 0);
+	assert_int_equal(n, 0);
+	assert_int_equal(world_closes(&w, SERVE_CLOSE_http), 0);
+	DS_CONTAINER(t->young.next, struct conn, timed)->since_ns -= 10 * TP_NS_PER_S;
+	closes_reach(&w, 1);
+	close(e.fd);
+	world_client_start(&c, w.ports[3]);
+	world_client_shake(&w, &c);
+	end_write(&secure, request, sizeof(request) - 1);
+	end_read(&w, &secure, got, sizeof(want) - 1);
+	assert_memory_equal(got, want, sizeof(want) - 1);
+	for (unsigned i = 0; i < 20000 && SSL_get_shutdown(c.ssl) == 0; i++) {
+		world_turns(&w, 1);
+		(void)SSL_read(c.ssl, got, sizeof(got));
+	}
+	assert_int_equal(SSL_get_shutdown(c.ssl), SSL_RECEIVED_SHUTDOWN);
+	world_client_end(&c);
+	closes_reach(&w, 2);
 	world_stop(&w);
 }
 
@@ -412,6 +470,7 @@ int main(void)
 		cmocka_unit_test(websocket_in_tls),
 		cmocka_unit_test(a_close_waits_for_held_messages),
 		cmocka_unit_test(requests_are_refused),
+		cmocka_unit_test(the_answer_is_followed_by_an_end),
 		cmocka_unit_test(faults_are_told),
 		cmocka_unit_test(pages_of_a_plain_backend),
 		cmocka_unit_test(end_waits_for_room),
