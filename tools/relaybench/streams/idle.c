@@ -156,6 +156,7 @@ static int idle_hold(struct streams_crowd *c, const struct streams_options *o, s
 	if (rc == 0 && streams_crowd_ask(c) == -EINTR)
 		rc = -EINTR;
 	i->n_answered = c->n_live;
+	hold(c, (uint64_t)(o->stay_s * 1e9));
 	return rc;
 }
 

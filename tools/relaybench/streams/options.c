@@ -105,6 +105,8 @@ static const struct options_row rows[] = {
 	{"server-pid", "PID,...", "the server's processes: their CPU time and memory are reported",
 		.kind = OPTIONS_CALL, .read = pid_read, .list = true},
 	{"core", "N", "run there", .kind = OPTIONS_WHOLE, FIELD(core), .high = 1023},
+	{"stay", "S", "idle clients stay so long after the last of them is answered (0)",
+		.kind = OPTIONS_NUMBER, FIELD(stay_s), .high = 240},
 	{"setup-limit", "S", "longest time of the set-up (60)", .kind = OPTIONS_NUMBER,
 		FIELD(setup_limit_s), .low = 1, .high = 3600},
 	{"no-boost", NULL, "compete with other programs for the core", FIELD(no_boost)},
@@ -167,6 +169,8 @@ static int options_check(const struct streams_options *o)
 		return options_refuse(&command, "handshakes are of --transport tls or dtls");
 	if (o->resume && o->what != STREAMS_HANDSHAKES)
 		return options_refuse(&command, "--resume goes with --measure handshakes");
+	if (o->stay_s > 0 && o->what != STREAMS_IDLE)
+		return options_refuse(&command, "--stay goes with --measure idle");
 	if (o->burst > 1 && o->transport != STREAMS_TCP && o->transport != STREAMS_TLS)
 		return options_refuse(&command, "--burst goes with --transport tcp or tls");
 	if (!o->own_target &&

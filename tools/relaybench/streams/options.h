@@ -23,7 +23,7 @@ struct streams_options {
 	unsigned what;	    // enum streams_what
 	unsigned tls;	    // 0: the newest, or 2 and 3 for TLS 1.2 and 1.3
 	uint32_t clients, window, burst;
-	double rate, seconds, setup_limit_s;
+	double rate, seconds, stay_s, setup_limit_s;
 	unsigned directions; // bits of enum streams_direction
 	uint16_t payload;
 	bool resume, allocate, own_target, no_boost, json;
