@@ -49,28 +49,35 @@ static uint64_t pattern_of(uint64_t h)
 	return pattern;
 }
 
-// Whether the port is in one of the filters; it is in the era's afterwards if `enter`, or if it was
-// in the other.
-static bool seen_find(struct stage_sent *s, uint64_t h, bool enter)
+enum seen { SEEN_NOW, SEEN_BEFORE, SEEN_NEVER };
+
+static enum seen seen_find(const struct stage_sent *s, uint64_t h)
 {
 	uint64_t word = h >> (64 - STAGE_SENT_WORD_BITS), pattern = pattern_of(h);
-	uint64_t *now = &s->seen[s->era & 1][word];
-	bool found = (s->seen[~s->era & 1][word] & pattern) == pattern;
 
-	if ((*now & pattern) == pattern)
-		return true;
-	if (found || enter) {
-		*now |= pattern;
-		s->n_seen++;
-	}
-	return found;
+	if ((s->seen[s->era & 1][word] & pattern) == pattern)
+		return SEEN_NOW;
+	return (s->seen[~s->era & 1][word] & pattern) == pattern ? SEEN_BEFORE : SEEN_NEVER;
 }
 
-// Whether the permission's peer was sent to at all; it was, afterwards.
+static void seen_enter(struct stage_sent *s, uint64_t h)
+{
+	s->seen[s->era & 1][h >> (64 - STAGE_SENT_WORD_BITS)] |= pattern_of(h);
+	s->n_seen++;
+}
+
+// Whether the permission's peer was sent to before; it is known afterwards.
 static bool peer_was_sent_to(struct stage_worker *w, struct sent_key key)
 {
+	enum seen seen;
+	uint64_t h;
+
 	key.peer.port_be = 0;
-	return seen_find(&w->sent, tp_siphash13(w->limiter_key, &key, sizeof(key)), true);
+	h = tp_siphash13(w->limiter_key, &key, sizeof(key));
+	seen = seen_find(&w->sent, h);
+	if (seen != SEEN_NOW)
+		seen_enter(&w->sent, h);
+	return seen != SEEN_NEVER;
 }
 
 // New ports per second; 0: no limit. The segment's numbers are bounded here.
@@ -90,25 +97,34 @@ static bool new_port_pass(struct burst *b, const struct tp_entry *e)
 	return rate == 0 || stage_share_port(b->w, e->relay_id, e->port_be, rate, b->now_ns);
 }
 
+// The era's filter never has a port without its peer.
+static bool port_enter(struct burst *b, const struct tp_entry *e, const struct sent_key *key,
+	uint64_t h, bool is_new)
+{
+	bool is_first = !peer_was_sent_to(b->w, *key);
+
+	if (is_new && !is_first && !new_port_pass(b, e))
+		return false;
+	seen_enter(&b->w->sent, h);
+	return true;
+}
+
 bool sent_port_pass(struct burst *b, uint32_t index, uint16_t port_be)
 {
 	const struct tp_entry *e = entry_at(b, index);
 	struct sent_key key = {
 		{.family = e->key.family, .port_be = port_be}, e->relay_id, e->port_be};
 	struct stage_sent *s = &b->w->sent;
-	bool is_first;
+	enum seen seen;
 	uint64_t h;
 
 	if (b->now_ns >= s->era_end_ns || s->n_seen >= SEEN_MAX)
 		era_begin(s, b->now_ns);
 	memcpy(key.peer.ip, e->key.ip, sizeof(key.peer.ip));
 	h = tp_siphash13(b->w->limiter_key, &key, sizeof(key));
-	is_first = !peer_was_sent_to(b->w, key);
-	if (!seen_find(s, h, false)) {
-		if (!is_first && !new_port_pass(b, e))
-			return false;
-		seen_find(s, h, true);
-	}
+	seen = seen_find(s, h);
+	if (seen != SEEN_NOW && !port_enter(b, e, &key, h, seen == SEEN_NEVER))
+		return false;
 	s->recent[sent_slot(index, port_be)] = sent_word(index, port_be);
 	return true;
 }

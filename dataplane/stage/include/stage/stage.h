@@ -160,7 +160,7 @@ struct stage_slots {
 // Ports of peers that clients have sent to by Send indications, so that new ones can be told:
 // <sent.c>. `recent` has some of them by PERMISSION and port. `seen` are two Bloom filters of
 // a bit pattern per port in one word: of the era, and of the one before.
-#define STAGE_SENT_RECENT_BITS 14u
+#define STAGE_SENT_RECENT_BITS 15u
 #define STAGE_SENT_WORD_BITS   13u
 #define STAGE_SENT_ERA_NS      (64 * TP_NS_PER_S)
 
@@ -200,7 +200,7 @@ struct stage_hole {
 	uint32_t generation;
 };
 
-// One worker. 744 KiB; zeroed and then stage_worker_init'ed by its owner, which fills in the rest
+// One worker. 872 KiB; zeroed and then stage_worker_init'ed by its owner, which fills in the rest
 // and may change it between two calls (locals under RCU: read once per call).
 struct stage_worker {
 	// Filled in by the owner.
