@@ -129,9 +129,9 @@ static const struct rule edge_rules[] = {
 		.max = 64u << 20,
 		.initial = "1048576",
 		.unit = "bytes",
-		.text = "That wait for one client at most: less where those of a thread together "
-			"come "
-			"near 128 times as many."},
+		.text = "Memory of the messages that wait for one client, with that of their "
+			"entries, at most: less where those of a thread together come near 128 "
+			"times as much."},
 	{.key = NULL},
 };
 

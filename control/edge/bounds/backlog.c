@@ -5,8 +5,11 @@
 #include <stdlib.h>
 
 // However little is left: a few messages.
-#define BYTES_LEAST 4096u
-#define POOL_PART   8u
+#define BYTES_LEAST    4096u
+#define POOL_PART      8u
+// What an allocation takes: a word beside it, in steps.
+#define ALLOCATOR_OWN  8u
+#define ALLOCATOR_STEP 16u
 
 struct backlog_item {
 	struct backlog_item *next; // of its queue
@@ -15,6 +18,12 @@ struct backlog_item {
 	uint16_t len;
 	uint8_t data[];
 };
+
+size_t backlog_cost(size_t len)
+{
+	return (sizeof(struct backlog_item) + len + ALLOCATOR_OWN + ALLOCATOR_STEP - 1) /
+	       ALLOCATOR_STEP * ALLOCATOR_STEP;
+}
 
 // ChannelData and indications; a response has the class bit 0x0100 set (RFC 8489 5).
 static bool is_media(const uint8_t *data, size_t len)
@@ -30,29 +39,30 @@ static void first_free(struct backlog *b, struct backlog_queue *q)
 	if (q->first == NULL)
 		q->last = NULL;
 	b->bytes -= item->len;
+	b->held -= backlog_cost(item->len);
 	b->n--;
 	if (b->pool != NULL)
-		b->pool->bytes -= item->len;
+		b->pool->held -= backlog_cost(item->len);
 	free(item);
 }
 
-// Those that may wait now.
-static size_t bytes_max(const struct backlog *b, const struct backlog_limits *l)
+// Memory that messages may take now.
+static size_t held_max(const struct backlog *b, const struct backlog_limits *l)
 {
 	uint64_t all = (uint64_t)l->bytes * BACKLOG_POOL_MAX, part;
 
 	if (b->pool == NULL)
 		return l->bytes;
-	part = b->pool->bytes < all ? (all - b->pool->bytes) / POOL_PART : 0;
+	part = b->pool->held < all ? (all - b->pool->held) / POOL_PART : 0;
 	if (part < BYTES_LEAST)
 		part = BYTES_LEAST;
 	return part < l->bytes ? (size_t)part : l->bytes;
 }
 
-// Drops the oldest media until `len` more bytes fit.
+// Drops the oldest media until a message of `len` bytes fits.
 static void room_make(struct backlog *b, size_t max, size_t len)
 {
-	while (b->media.first != NULL && b->bytes + len > max) {
+	while (b->media.first != NULL && b->held + backlog_cost(len) > max) {
 		first_free(b, &b->media);
 		b->lost_full++;
 	}
@@ -77,9 +87,10 @@ static bool item_add(struct backlog *b, uint64_t time_ns, const uint8_t *data, s
 		q->last->next = item;
 	q->last = item;
 	b->bytes += len;
+	b->held += backlog_cost(len);
 	b->n++;
 	if (b->pool != NULL)
-		b->pool->bytes += len;
+		b->pool->held += backlog_cost(len);
 	return true;
 }
 
@@ -92,9 +103,9 @@ int backlog_push(struct backlog *b, const struct backlog_limits *l, uint64_t now
 	if (len > UINT16_MAX)
 		return -EMSGSIZE;
 	backlog_expire(b, l, now_ns);
-	max = bytes_max(b, l);
+	max = held_max(b, l);
 	room_make(b, max, len);
-	if (b->bytes + len > max) {
+	if (b->held + backlog_cost(len) > max) {
 		b->lost_full += media;
 		return media ? 0 : -ENOBUFS;
 	}

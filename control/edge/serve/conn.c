@@ -292,7 +292,7 @@ void conn_push(struct conn *c, const uint8_t *data, size_t len)
 	if (c->fd < 0 || c->state == CONN_PASS)
 		return;
 	// A turn may bring more than may wait: a client that reads loses nothing by that.
-	if (!c->writable_wanted && c->backlog.bytes + len > limits.bytes) {
+	if (!c->writable_wanted && c->backlog.held + backlog_cost(len) > limits.bytes) {
 		conn_flush(c);
 		if (c->fd < 0)
 			return;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -7,7 +8,8 @@
 
 #include <bounds/backlog.h>
 
-static const struct backlog_limits limits = {.age_ns = 1000, .bytes = 100};
+// Room for five messages of 20 bytes.
+static const struct backlog_limits limits = {.age_ns = 1000, .bytes = 5 * 64};
 
 // Kinds of messages by their first bytes.
 enum kind {
@@ -36,6 +38,7 @@ static void holds(struct backlog *b, const char *marks)
 	for (size_t i = 0; i < n; i++)
 		assert_int_equal(out[20 * i + 2], marks[i]);
 	assert_int_equal(b->bytes, 0);
+	assert_int_equal(b->held, 0);
 	assert_int_equal(b->n, 0);
 }
 
@@ -43,7 +46,7 @@ static void holds(struct backlog *b, const char *marks)
 static void many_leave_room(void **state)
 {
 	const struct backlog_limits large = {.age_ns = 1u << 30, .bytes = 65536};
-	struct backlog_pool pool = {.bytes = 0};
+	struct backlog_pool pool = {.held = 0};
 	struct backlog *all = calloc(1000, sizeof(*all)), *b;
 	static const uint8_t message[1024] = {0x40};
 
@@ -52,19 +55,40 @@ static void many_leave_room(void **state)
 	// The first ones as if they were alone.
 	for (b = all; b < all + 1000; b++) {
 		b->pool = &pool;
-		for (unsigned i = 0; i < 64; i++)
+		for (unsigned i = 0; i < 60; i++)
 			assert_int_equal(backlog_push(b, &large, 1, message, sizeof(message)), 0);
 		assert_true(b >= all + 100 || b->lost_full == 0);
 	}
-	assert_in_range(pool.bytes, 100u * 65536, BACKLOG_POOL_MAX * 65536 + 1000 * 4096);
+	assert_in_range(pool.held, 100u * 60 * 1072, BACKLOG_POOL_MAX * 65536 + 1000 * 4096);
 	// A few messages of the last one, and less of the first one's when it gets more.
-	assert_int_equal(all[999].bytes, 4096);
+	assert_int_equal(all[999].bytes, 3 * 1024);
 	assert_int_equal(backlog_push(all, &large, 1, message, sizeof(message)), 0);
-	assert_int_equal(all[0].bytes, 4096);
+	assert_int_equal(all[0].bytes, 3 * 1024);
 	for (b = all; b < all + 1000; b++)
 		backlog_fini(b);
-	assert_int_equal(pool.bytes, 0);
+	assert_int_equal(pool.held, 0);
 	free(all);
+}
+
+// Fault: a queue of small messages took twelve times the memory that it may have.
+static void entries_count_as_the_memory_that_they_take(void **state)
+{
+	const struct backlog_limits small = {.age_ns = 1000, .bytes = 16384};
+	static const uint8_t message[4] = {0x40};
+	struct backlog b = {0};
+	// An entry is longer than this at least.
+	void *least = malloc(sizeof(uint64_t) * 4 + sizeof(message));
+
+	(void)state;
+	assert_non_null(least);
+	assert_true(backlog_cost(sizeof(message)) >= malloc_usable_size(least));
+	for (unsigned i = 0; i < 5000; i++)
+		assert_int_equal(backlog_push(&b, &small, 1, message, sizeof(message)), 0);
+	assert_in_range(b.n * malloc_usable_size(least), 8192, small.bytes);
+	assert_int_equal(b.n + b.lost_full, 5000);
+	assert_int_equal(b.bytes, 4 * b.n);
+	backlog_fini(&b);
+	free(least);
 }
 
 static void the_oldest_media_give_way_to_bytes(void **state)
@@ -120,7 +144,7 @@ static void answers_alone_do_not_fit(void **state)
 // and read nothing kept its thread from others. The test then takes minutes.
 static void unread_answers_cost_media_nothing(void **state)
 {
-	const struct backlog_limits large = {.age_ns = 1000, .bytes = 1u << 20};
+	const struct backlog_limits large = {.age_ns = 1000, .bytes = 4u << 20};
 	static const uint8_t answer[32] = {0x01, 0x01}, media[100] = {0x40};
 	struct backlog b = {0};
 
@@ -190,6 +214,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_leave_room),
+		cmocka_unit_test(entries_count_as_the_memory_that_they_take),
 		cmocka_unit_test(the_oldest_media_give_way_to_bytes),
 		cmocka_unit_test(media_are_lost_by_age),
 		cmocka_unit_test(answers_alone_do_not_fit),

@@ -9,18 +9,18 @@
 
 struct backlog_limits {
 	uint64_t age_ns; // media older than this are dropped
-	size_t bytes;	 // of the messages that wait, without padding
+	size_t bytes;	 // of memory for the messages that wait, as backlog_cost has it
 };
 
 struct backlog_item;
 
-// The bytes of many backlogs. Where they come near BACKLOG_POOL_MAX times limits.bytes each may
+// The memory of many backlogs. Where they come near BACKLOG_POOL_MAX times limits.bytes each may
 // have an eighth of those left only, so that clients which read nothing leave memory to others.
 // Zeroed: none.
 #define BACKLOG_POOL_MAX 128u
 
 struct backlog_pool {
-	uint64_t bytes;
+	uint64_t held; // bytes of memory
 };
 
 struct backlog_queue {
@@ -34,12 +34,16 @@ struct backlog {
 	struct backlog_queue answers;
 	struct backlog_queue media;
 	uint64_t number; // of the last message: they leave in the order in which they came
-	size_t bytes;
+	size_t bytes;	 // of the messages alone
+	size_t held;	 // of memory
 	uint32_t n;
 	// Since the start of the connection.
 	uint64_t lost_late; // messages dropped by age
 	uint64_t lost_full; // messages dropped by bytes
 };
+
+// Bytes of memory that a message of so many bytes takes while it waits, with its entry.
+size_t backlog_cost(size_t len);
 
 // Copies a message. Old media give way where it does not fit; a message of media that still does
 // not fit is lost itself. Returns 0, lost messages too; -ENOBUFS: an answer does not fit beside
