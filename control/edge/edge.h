@@ -117,6 +117,8 @@ void edge_before_leave(struct edge *e);
 void edge_before_close(struct edge *e);
 
 // finding.c, for successor.c.
+// The taking over itself has ended, or is given up.
+void edge_before_channel_close(struct edge_before *b);
 // The exit status, after a line.
 int edge_before_failed(struct edge *e, int rc);
 // Receives a record of the kind. 0 or a negative errno; -ECANCELED: it has refused.

@@ -71,12 +71,15 @@ int edge_role_lock(struct edge *e)
 	return e->role_fd < 0 ? proc_shm_failed(&err) : 0;
 }
 
-static void channel_close(struct edge_before *b)
+void edge_before_channel_close(struct edge_before *b)
 {
-	close(b->fd);
-	if (b->word_fd >= 0)
-		close(b->word_fd);
-	b->fd = b->word_fd = -1;
+	int *fds[] = {&b->fd, &b->word_fd, &b->far_fd};
+
+	for (size_t i = 0; i < TP_ARRAY_LEN(fds); i++) {
+		if (*fds[i] >= 0)
+			close(*fds[i]);
+		*fds[i] = -1;
+	}
 }
 
 // ---- finding it ---------------------------------------------------------------------------------
@@ -196,7 +199,7 @@ int edge_before_find(struct edge *e)
 	if (rc < 0 && !b->died)
 		return edge_before_failed(e, rc);
 	if (b->died)
-		channel_close(b);
+		edge_before_channel_close(b);
 	if (b->welcome.n_threads == 0)
 		return 0;
 	if (e->conf->edge.threads != b->welcome.n_threads)

@@ -28,16 +28,8 @@ static void sockets_close(struct edge_before *b)
 
 void edge_before_close(struct edge *e)
 {
-	struct edge_before *b = &e->before;
-
-	sockets_close(b);
-	if (b->fd >= 0)
-		close(b->fd);
-	if (b->word_fd >= 0)
-		close(b->word_fd);
-	if (b->far_fd >= 0)
-		close(b->far_fd);
-	b->fd = b->word_fd = b->far_fd = -1;
+	sockets_close(&e->before);
+	edge_before_channel_close(&e->before);
 	edge_before_leave(e);
 }
 
@@ -295,11 +287,11 @@ int edge_before_take(struct edge *e)
 	edge_relay_taken(e->relay);
 	// Ports that the configuration has no longer end here: nobody accepts from them.
 	sockets_close(b);
-	if (!b->died)
+	if (!b->died) {
 		drain_add(b, b->fd);
-	else
-		close(b->fd);
-	b->fd = -1;
+		b->fd = -1;
+	}
+	edge_before_channel_close(b);
 	if (b->linked)
 		edge_link_taken(e->link, b->died);
 	else if (b->parts.n_threads > 0)

@@ -218,6 +218,32 @@ def one_whose_successors_die_ends(stand):
     Edge(stand)
 
 
+def descriptors(edge):
+    return sorted(os.readlink(f"/proc/{edge.process.pid}/fd/{n}")
+                  for n in os.listdir(f"/proc/{edge.process.pid}/fd"))
+
+
+def none_keeps_descriptors(stand):
+    """Of the taking over itself, also where the one before died."""
+    edges = [Edge(stand)]
+    least = descriptors(edges[0])
+    for _ in range(3):
+        edges.append(Edge(stand, "--take-over"))
+        wait("the one before ends", lambda: edges[-2].process.poll() == 0)
+        wait(f"nothing is left: {descriptors(edges[-1])}, {least}",
+             lambda: len(descriptors(edges[-1])) <= len(least))
+    edges[-1].process.terminate()
+    edges[-1].process.wait()
+    before = Before(stand)
+    after = Edge(stand, "--take-over", starts=False)
+    before.greet()
+    os.unlink(stand.path(NAME))
+    before.end()
+    after.started()
+    wait(f"nothing is left of one that died: {descriptors(after)}, {least}",
+         lambda: len(descriptors(after)) <= len(least))
+
+
 def the_lock_of_one_that_stops_is_taken(stand):
     """The one before ends between the greeting and the rest: the next one takes the lock when it has
     dropped its privileges. A lock that others can hold is none."""
@@ -713,7 +739,7 @@ def main():
     failed = 0
     for test in (a_removed_port_ends_at_once, a_late_one_is_served_by_the_last,
                  one_whose_successors_die_ends, the_lock_of_one_that_stops_is_taken,
-                 one_that_is_halted_goes_on, one_that_is_refused_takes_nobody,
+                 one_that_is_halted_goes_on, none_keeps_descriptors, one_that_is_refused_takes_nobody,
                  the_lock_comes_last, nothing_fails_after_the_end,
                  one_that_is_refused_serves_nobody,
                  a_refusal_in_the_middle_of_a_record_is_read,
