@@ -13,16 +13,30 @@
 
 #include "parts.h"
 
+// Where all have one, a change that wants a restart takes that of one that does not. NULL: there is
+// none.
+static struct settings_change *room_take(struct settings_diff *d, bool restart)
+{
+	struct settings_change *c = &d->changes[SETTINGS_CHANGES_MAX];
+
+	if (d->n++ < SETTINGS_CHANGES_MAX)
+		return &d->changes[d->n - 1];
+	while (restart && c-- > d->changes) {
+		if (!c->restart)
+			return c;
+	}
+	return NULL;
+}
+
 void settings_diff_add(
 	struct settings_diff *d, const char *key, bool restart, const char *format, ...)
 {
-	struct settings_change *c;
+	struct settings_change *c = room_take(d, restart);
 	va_list ap;
 
 	d->n_restart += restart;
-	if (d->n++ >= SETTINGS_CHANGES_MAX)
+	if (c == NULL)
 		return;
-	c = &d->changes[d->n - 1];
 	c->key = key;
 	c->restart = restart;
 	c->reach = SETTINGS_CONTROL;

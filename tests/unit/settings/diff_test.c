@@ -238,6 +238,36 @@ static void realms_and_sources_change_in_force(void **state)
 	}
 }
 
+// However many other changes there are, one that refuses the reload has its line.
+static void restarts_always_have_a_line(void **state)
+{
+	static char texts[2][16384];
+	struct settings_diff d;
+	struct conf *confs[2];
+	char line[1024];
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		size_t len = (size_t)snprintf(texts[i], sizeof(texts[i]),
+			BASE "limits: {user_quota: %u, secret_quota: %u}\nrealms:\n", 1 + i, 1 + i);
+
+		for (unsigned k = 0; k < SETTINGS_CHANGES_MAX - 1 + i; k++)
+			len += (size_t)snprintf(texts[i] + len, sizeof(texts[i]) - len,
+				" - {name: r%u, user_quota: %u, secrets: [{id: x, "
+				"secret_file: a}]}\n",
+				k, 1 + i);
+		assert_true(len < sizeof(texts[i]));
+		confs[i] = load(texts[i]);
+	}
+	assert_int_equal(settings_diff(&d, confs[0], confs[1]), 0);
+	assert_int_equal(d.n, SETTINGS_CHANGES_MAX + 2);
+	assert_int_equal(d.n_restart, 1);
+	settings_diff_format(&d, true, line, sizeof(line));
+	assert_string_equal(line, "realms: r63 added");
+	conf_free(confs[0]);
+	conf_free(confs[1]);
+}
+
 // Where slots for caps would be much memory, tables made without a cap have none.
 static void caps_may_need_other_tables(void **state)
 {
@@ -302,6 +332,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keys_are_named),
 		cmocka_unit_test(realms_and_sources_change_in_force),
+		cmocka_unit_test(restarts_always_have_a_line),
 		cmocka_unit_test(caps_may_need_other_tables),
 		cmocka_unit_test(caps_of_users_need_more),
 	};
