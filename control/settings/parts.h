@@ -37,6 +37,9 @@ void settings_diff_budget(struct settings_diff *d, const char *const keys[5],
 	const struct conf_budget *from, const struct conf_budget *to);
 // Compares the file's own realm and the further ones. 0 or -ENOMEM.
 int settings_diff_realms(struct settings_diff *d, const struct conf *from, const struct conf *to);
+// Compares listeners, relay addresses and their external ones.
+void settings_diff_addresses(
+	struct settings_diff *d, const struct conf *from, const struct conf *to);
 // Compares the keys that are the edge's.
 void settings_diff_edge(struct settings_diff *d, const struct conf *from, const struct conf *to);
 // NULL equals NULL alone.
