@@ -10,8 +10,9 @@
 // one in a hundred new ports is taken for a known one.
 //
 // All of it is a worker's own. The packets of a 5-tuple, and the messages of a stream, come to one
-// worker, and its datagrams in fragments to one more, so an allocation has at most twice the rate.
-// A data plane that starts knows no port, and all allocations have all of their tokens.
+// worker, and its datagrams in fragments to one more, so an allocation has at most twice the rate;
+// one whose client moves (RFC 8016) from worker to worker has that of each. A data plane that
+// starts knows no port, and all allocations have all of their tokens.
 #include "burst.h"
 #include "sent.h"
 
