@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Calls between two clients of the relay over every pair of transports: a plain client of its own.
 
-transports.py SERVER --ca FILE --password-file FILE [--messages N]
+transports.py SERVER --ca FILE --password-file FILE [--messages N] [--move]
 
 Each pair has two allocations, each of which is the other's peer: what one client sends by its
-channel leaves the relay by the other client's allocation, on the relay itself. Prints one line for
-each pair: "ok - ..." or "not ok - ...". TLS is Python's, DTLS that of openssl s_client.
+channel leaves the relay by the other client's allocation, on the relay itself. With --move the
+second transport is another way of the same client, to which its allocation moves (RFC 8016), and
+back; the peer stays. Prints one line for each pair: "ok - ..." or "not ok - ...". TLS is Python's,
+DTLS that of openssl s_client.
 """
 import argparse
 import hashlib
@@ -24,7 +26,7 @@ COOKIE = 0x2112A442
 ALLOCATE, REFRESH, CHANNEL = 0x003, 0x004, 0x009
 USERNAME, ERROR, CHANNEL_NUMBER, LIFETIME, PEER = 0x06, 0x09, 0x0C, 0x0D, 0x12
 DATA, REALM, NONCE, RELAYED, TRANSPORT = 0x13, 0x14, 0x15, 0x16, 0x19
-DATA_INDICATION = 0x017
+TICKET, DATA_INDICATION = 0x8030, 0x017
 NUMBER = 0x4000
 TRANSPORTS = ("udp", "tcp", "tls", "dtls")
 PORTS = {"udp": 3478, "tcp": 3478, "tls": 5349, "dtls": 5349}
@@ -129,17 +131,23 @@ class Stream:
 
 
 class Client:
-    """An allocation with one channel."""
+    """An allocation with one channel. `moved`: the client whose allocation it takes by a ticket."""
 
-    def __init__(self, transport, args):
+    def __init__(self, transport, args, mobile=False, moved=None):
         way = Stream if transport in ("tcp", "tls") else Datagrams
         ca = args.ca if transport in ("tls", "dtls") else None
         self.way = way(args.server, getattr(args, "port", None) or PORTS[transport], ca)
         self.password = args.password
         self.realm = self.nonce = None
         self.data = []
-        found = self.ask(ALLOCATE, (TRANSPORT, b"\x11\0\0\0"))
-        self.relayed = found[RELAYED]
+        if moved:
+            found = self.ask(REFRESH, (TICKET, moved.ticket))
+            self.relayed = moved.relayed
+        else:
+            ticket = ((TICKET, b""),) if mobile else ()
+            found = self.ask(ALLOCATE, (TRANSPORT, b"\x11\0\0\0"), *ticket)
+            self.relayed = found[RELAYED]
+        self.ticket = found.get(TICKET)
 
     def request(self, method, attributes):
         txid = os.urandom(12)
@@ -225,18 +233,59 @@ def call(a, b, n):
     return sorted(a.data) == sorted(sent[b]) and sorted(b.data) == sorted(sent[a])
 
 
+def arrives(client, peer):
+    """Sends both ways until the peer is heard here: what it sent before came by the other way."""
+    end = time.monotonic() + ANSWER_S
+    client.data = []
+    while not client.data and time.monotonic() < end:
+        client.say(b"here")
+        peer.say(b"there")
+        client.take(0.1)
+        peer.take(0.01)
+    # The rest of these, so that they do not count as the call's.
+    n = -1
+    while n != len(client.data) + len(peer.data):
+        n = len(client.data) + len(peer.data)
+        client.take(0.3)
+        peer.take(0.3)
+    return bool(client.data)
+
+
+def move(first, second, args):
+    """From one transport to the other and back, with a call after each move."""
+    peer, client = Client("udp", args), Client(first, args, mobile=True)
+    client.bind(peer)
+    peer.bind(client)
+    right = call(client, peer, args.messages)
+    for transport in (second, first):
+        there = Client(transport, args, moved=client)
+        right = arrives(there, peer) and right
+        # The relay has left it: its end takes nothing along.
+        client.way.close()
+        right = call(there, peer, args.messages) and right
+        client = there
+    client.close()
+    peer.close()
+    print("%s - from %s to %s and back" % ("ok" if right else "not ok", first, second), flush=True)
+    return not right
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("server")
     p.add_argument("--ca", required=True)
     p.add_argument("--password-file", required=True)
     p.add_argument("--messages", type=int, default=50)
+    p.add_argument("--move", action="store_true")
     args = p.parse_args()
     with open(args.password_file, "rb") as f:
         args.password = f.read().strip()
     failed = 0
     for first in TRANSPORTS:
         for second in TRANSPORTS:
+            if args.move:
+                failed += move(first, second, args)
+                continue
             a, b = Client(first, args), Client(second, args)
             a.bind(b)
             b.bind(a)
