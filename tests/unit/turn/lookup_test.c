@@ -274,7 +274,7 @@ static void nonce_may_end_while_waiting(void **state)
 	harness_stop(&f.h);
 }
 
-// Nobody makes the directory work without a nonce of ours.
+// A ban of the client comes before the answer.
 static void banned_clients_hear_nothing(void **state)
 {
 	const struct turn_answer good = found(DIRECTORY_PASSWORD, 60);
@@ -294,6 +294,7 @@ static void banned_clients_hear_nothing(void **state)
 	harness_stop(&f.h);
 }
 
+// Nobody makes the directory work without a nonce of ours.
 static void stale_nonce_asks_nothing(void **state)
 {
 	struct fixture f;

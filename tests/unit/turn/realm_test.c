@@ -198,9 +198,7 @@ static void equal_names_are_two_users(void **state)
 	harness_stop(h);
 }
 
-// The allocation of one realm's user is not another's of the same name.
-// Clauses: 8656 5-3
-// Nor does a ban of the one touch the other.
+// A ban of one realm's user is none of another's of the same name.
 static void a_ban_is_for_one_realm(void **state)
 {
 	struct turn_ban ban = {.kind = TURN_BAN_USER, .realm_id = OTHER_ID};
@@ -229,6 +227,8 @@ static void a_ban_is_for_one_realm(void **state)
 	harness_stop(&w.f.h);
 }
 
+// The allocation of one realm's user is not another's of the same name.
+// Clauses: 8656 5-3
 static void other_realms_user_is_441(void **state)
 {
 	struct world w;

@@ -95,7 +95,7 @@ static void a_renewal_that_is_refused_changes_nothing(void **state)
 	harness_stop(&f.h);
 }
 
-// Whose user is banned, or was when the call with it was killed.
+// The new token is banned, as when a call with it was killed.
 static void a_banned_token_renews_nothing(void **state)
 {
 	uint32_t index = TURN_BANS_MAX;

@@ -30,7 +30,7 @@ static void tokens_of_another_program(void **state)
 	}
 }
 
-// Neither fits into what is decrypted into: refused before anything is.
+// Longer than any token is: refused before anything is decrypted.
 static void long_tokens_are_not_decrypted(void **state)
 {
 	uint8_t token[2048] = {0, 12};
