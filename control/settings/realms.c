@@ -248,8 +248,7 @@ static struct turn_realm_conf further_realm(const struct conf_realm *c)
 	};
 }
 
-// The first realm's users, secrets and peers are the file's own.
-// A number for the place of a source's answers and their lives.
+// Changes with the database, and with the lives of its answers.
 static uint64_t source_number(const struct conf_source *source)
 {
 	static const uint8_t key[16] = "source of users";
@@ -262,6 +261,7 @@ static uint64_t source_number(const struct conf_source *source)
 	return tp_siphash24(key, parts, sizeof(parts));
 }
 
+// The first realm's users, secrets and peers are the file's own.
 static int realm_make(struct settings *s, size_t i)
 {
 	const struct conf *c = s->conf;

@@ -213,7 +213,6 @@ static void forgotten_when_told(void **state)
 	harness_stop(&f.h);
 }
 
-// The answer comes never, or too late.
 // A reload names another database, or other lives.
 static void another_source_is_asked(void **state)
 {
@@ -239,6 +238,7 @@ static void another_source_is_asked(void **state)
 	harness_stop(&f.h);
 }
 
+// The answer comes never, or too late.
 static void deadline_answers_500(void **state)
 {
 	const struct turn_answer good = found(DIRECTORY_PASSWORD, 1000);
