@@ -139,7 +139,7 @@ const struct section conf_schema_edge = {
 	.rules = edge_rules,
 	.size = sizeof(struct conf_edge),
 	.text = "The process turnpike-edge, which ends the connections of tcp, tls and dtls "
-		"listeners. It runs where there is such a listener. All but `threads`, more "
-		"`connections` than at its start, and a `ticket_key_file` that leaves is "
-		"taken over by its reload.",
+		"listeners. It runs where there is such a listener. Its reload takes over all "
+		"keys but `threads`, `connections` above their number at its start, and a removed "
+		"`ticket_key_file`.",
 };
