@@ -131,7 +131,7 @@
 		"normal under overload: raise the cap, or look for the allocations that send "     \
 		"most")                                                                            \
 	X(port_rate, "Send indication to a new port of the peer, beyond the allocation's rate",    \
-		"limits.port_rate, or the realm's; a port scan: nothing")
+		"raise limits.port_rate, or the realm's; leave it where the client scans ports")
 
 enum tp_drop {
 #define TP_DROP_ENUM(name, what, remedy) TP_DROP_##name,
