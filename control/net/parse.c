@@ -186,8 +186,8 @@ static bool route_is_main(uint32_t table, uint8_t type)
 	return table == RT_TABLE_MAIN && (type == RTN_UNICAST || route_is_forbidden(type));
 }
 
-// Those of other tables are for packets that a rule chooses: a transparent proxy has one for all
-// addresses.
+// Local routes of other tables do not count: they hold for packets that a rule selects, and a
+// transparent proxy has one for all addresses.
 static bool route_is_local(uint32_t table, uint8_t type)
 {
 	return table == RT_TABLE_LOCAL && (type == RTN_LOCAL || type == RTN_ANYCAST);

@@ -90,7 +90,7 @@ void settings_diff_addresses(
 			settings_diff_add(d, "relay.addresses", false, "%s added",
 				text_ip_format(&to->relay.addresses[i], text));
 	}
-	// Of TCP allocations.
+	// The edge has the relayed sockets of TCP allocations.
 	if (conf_has_edge(to))
 		settings_diff_reach(d, first, SETTINGS_EDGE);
 }

@@ -10,8 +10,8 @@
 #include <rte_cycles.h>
 
 #define READINGS  16u
-#define DPDK_NS	  100000000L // its sleep
-#define ENOUGH_NS 1000000L   // for a figure that nobody uses
+#define DPDK_NS	  100000000L // DPDK's sleep
+#define ENOUGH_NS 1000000L   // DPDK's own measurement is not used
 
 static _Atomic uint64_t measured_hz;
 static _Thread_local bool hurries;
@@ -24,7 +24,7 @@ static uint64_t raw_ns(void)
 	return (uint64_t)t.tv_sec * TP_NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
-// Another program may have the core between two readings: those that took least count.
+// Another program may have the core between two readings: the fastest ones count.
 struct io_cycles_moment io_cycles_now(void)
 {
 	struct io_cycles_moment best = {0};
@@ -54,7 +54,7 @@ void io_cycles_hurry(bool on)
 	hurries = on;
 }
 
-// Takes the place of the C library's, for DPDK too.
+// Replaces the C library's in this process, also for DPDK.
 int nanosleep(const struct timespec *duration, struct timespec *left)
 {
 	struct timespec t = *duration;

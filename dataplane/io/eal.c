@@ -188,7 +188,7 @@ static void add_memory(struct arguments *a, const struct eal_settings *s)
 	add(a, "--iova-mode=va");
 }
 
-// Whether PCI cards are among them.
+// Returns whether PCI cards are among them.
 static bool add_devices(struct arguments *a, const struct eal_settings *s)
 {
 	char member[64];

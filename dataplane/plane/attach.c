@@ -112,7 +112,7 @@ static void describe_port(struct tp_port *t, const struct io_port *p)
 	t->xdp = io_port_xdp(p);
 }
 
-// Measured by each process anew.
+// Each process measures the frequency itself, so equal counters differ a little.
 static bool same_counter(uint64_t hz, uint64_t before_hz)
 {
 	uint64_t apart = hz > before_hz ? hz - before_hz : before_hz - hz;

@@ -188,7 +188,8 @@ void plane_edge_tick(struct plane_edge *e, const struct shm_place *place, uint64
 	}
 	if (e->client_fd < 0)
 		client_adopt(e);
-	// Those of an edge that came while this process started. Its end is seen by the next tick.
+	// An edge that connected while this process started has sent its timers already. The next
+	// tick notices if it has gone.
 	if (e->client_fd >= 0)
 		(void)timers_take(e);
 	// All timers come in one go; a part of them waits for the rest.

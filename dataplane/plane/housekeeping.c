@@ -397,7 +397,7 @@ int plane_run(struct plane *p, const volatile int *stop)
 		tend_segment(p);
 		tend_clients(p, now_ns);
 		tend_edge(p);
-		// The first turn takes up the calls.
+		// The first turn has attached the tables: calls go on.
 		if (p->in_haste)
 			plane_haste_end();
 		p->in_haste = false;

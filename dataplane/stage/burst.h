@@ -391,7 +391,7 @@ enum tp_drop permission_check(
 // sent.c: whether the client's Send indication by PERMISSION `index` may go to this port of the
 // peer: one that it has sent to, or a new one within the rate.
 bool sent_port_pass(struct burst *b, uint32_t index, uint16_t port_be);
-// Drops one that may not.
+// Drops such an indication that may not pass.
 void sent_port_drop(struct burst *b, struct pkt_ctx *p, const struct tp_entry *permission);
 
 // settle.c: settles the pending look-ups of these lists, [SLOW_STEPS].
@@ -442,7 +442,7 @@ bool stage_first_pass(struct stage_worker *w, const struct tp_addr *source, uint
 bool stage_share_port(struct stage_worker *w, uint16_t relay_id, uint16_t port_be, uint32_t rate,
 	uint64_t now_ns);
 
-// share.c: whether it may be reported for more of them.
+// share.c: whether the control process may be told once more that it exceeds the rate.
 bool stage_share_scan(struct stage_worker *w, uint16_t relay_id, uint16_t port_be, uint64_t now_ns);
 
 // share.c: whether a sender may be told once more that its packet was too long.

@@ -9,16 +9,16 @@
 // sooner, and those still in use cost a token each of allocations that have all of theirs. About
 // one in a hundred new ports is taken for a known one.
 //
-// All of it is a worker's own. The packets of a 5-tuple, and the messages of a stream, come to one
-// worker, and its datagrams in fragments to one more, so an allocation has at most twice the rate;
-// one whose client moves (RFC 8016) from worker to worker has that of each. A data plane that
-// starts knows no port, and all allocations have all of their tokens.
+// Each worker has filters and buckets of its own. The packets of a 5-tuple, and the messages of a
+// stream, come to one worker, and its datagrams in fragments to one more, so an allocation has at
+// most twice the rate; one whose client moves (RFC 8016) from worker to worker has that of each. A
+// data plane that starts knows no port, and all allocations have all of their tokens.
 #include "burst.h"
 #include "sent.h"
 
 #include <turnpike/siphash.h>
 
-// Patterns of four bits, on average so many in a word: a quarter of its bits is set.
+// A full filter has four patterns of four bits in a word on average: a quarter of its bits is set.
 #define PATTERN_BITS	4u
 #define PATTERNS_A_WORD 4u
 #define SEEN_MAX	(PATTERNS_A_WORD << STAGE_SENT_WORD_BITS)
@@ -130,7 +130,7 @@ bool sent_port_pass(struct burst *b, uint32_t index, uint16_t port_be)
 	return true;
 }
 
-// The control process may name it in its log.
+// Reports it to the control process, which names the user in its log.
 void sent_port_drop(struct burst *b, struct pkt_ctx *p, const struct tp_entry *permission)
 {
 	struct tp_ring_report about = {.allocation = permission->allocation,

@@ -6,7 +6,7 @@
 
 #include <stage/stage.h>
 
-// Where the port of the peer of PERMISSION `index` would be.
+// The slot of a port of PERMISSION `index`'s peer.
 static inline uint32_t sent_slot(uint32_t index, uint32_t port_be)
 {
 	return (index + port_be) & ((1u << STAGE_SENT_RECENT_BITS) - 1);

@@ -83,7 +83,7 @@ TP_ASSERT_SIZE(struct tp_ring_report, 16);
 
 // tp_ring_report.type, none of ICMP's: long packets to `remote` are repeated and never arrive;
 // a client has sent by the second 5-tuple of an allocation (TP_ENTRY_MOVING), which is `remote`;
-// a Send indication to `remote` was one to a new port beyond the rate (struct tp_port_rate).
+// a Send indication to `remote`, a new port, exceeded the rate (struct tp_port_rate).
 #define TP_REPORT_BLACK_HOLE 255u
 #define TP_REPORT_MOVED	     254u
 #define TP_REPORT_SCAN	     253u

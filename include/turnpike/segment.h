@@ -157,8 +157,8 @@ TP_ASSERT_SIZE(struct tp_next_hop_info, 32);
 // Legs that swallow long packets get an MTU that passes everywhere.
 #define TP_BLACK_HOLES_HEALED 1u
 
-// New ports of permitted peers per second, that Send indications of one relayed transport address
-// of the realm reach; 0: no limit.
+// How many new ports of permitted peers per second Send indications may reach, for each relayed
+// transport address of the realm; 0: no limit.
 struct tp_port_rate {
 	uint32_t ports_per_s;
 	uint16_t realm_id;

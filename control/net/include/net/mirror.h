@@ -3,8 +3,8 @@
 // route of a packet without a system call per packet or client.
 //
 // Sans-I/O: datagrams of the netlink socket go in, changes come out by callback; <net/watch.h>
-// owns the socket. Of routing tables the main one counts, policy routing is bypassed, as the
-// documentation says; and the local one, for the host's own addresses. One thread at a time.
+// owns the socket. Two routing tables are read: the main one for routes, without policy routing,
+// and the local one for the host's own addresses. One thread at a time.
 #pragma once
 
 #include <turnpike/addr.h>

@@ -7,13 +7,13 @@
 
 #define SETTINGS_CHANGES_MAX 64u
 
-// The process whose operation a change reaches; the control process itself has its part of it with
-// its own reload.
+// The process that brings a change into force. The control process takes over its own part by its
+// own reload in any case.
 enum settings_reach {
 	SETTINGS_CONTROL,
-	SETTINGS_EDGE,	     // by a reload of turnpike-edge
-	SETTINGS_EDGE_START, // at its next start; no reason to refuse a reload
-	SETTINGS_DIRECTORY,  // by a reload of turnpike-directory
+	SETTINGS_EDGE,	     // by its reload
+	SETTINGS_EDGE_START, // turnpike-edge, at its next start; a reload is not refused for it
+	SETTINGS_DIRECTORY,  // by its reload
 };
 
 struct settings_change {

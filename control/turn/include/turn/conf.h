@@ -158,7 +158,7 @@ struct turn_realm_conf {
 	char separator;		  // between time and name of a time-limited credential; 0: ':'
 	bool end_with_credential; // an allocation ends when its credential does
 	bool directory;		  // other names are looked up: TURN_OUT_LOOKUP
-	uint64_t source;	  // another number is another database: its answers count no more
+	uint64_t source;	  // another number: kept answers are forgotten
 	bool keys_looked_up;	  // turn_keys_set gives it further secrets and keys of tokens
 	uint32_t features;	  // TP_FEATURE_* to be offered where all users can have them
 	const struct policy *policy;

@@ -35,7 +35,7 @@ enum turn_mtu_source {
 	TURN_MTU_BLACK_HOLE, // long packets were repeated and never arrived
 };
 
-// The packet path's report of an ICMP error that quotes a packet of a live allocation, or of
+// The packet path's report: an ICMP error that quotes a packet of a live allocation, or one of
 // TP_REPORT_*.
 struct turn_report {
 	uint32_t allocation;   // ref

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The start at the workers' real-time priority: calls wait until it is over, and on a busy machine
-// it would wait for its turn several times as long as it works. All calls by the main thread, where
-// plane_privilege_realtime has allowed it.
+// The workers' real-time priority for the start: calls wait until it is over, and on a busy machine
+// it would wait for the CPU several times as long as it runs. The main thread calls these, after
+// plane_privilege_realtime has succeeded.
 #pragma once
 
-// The calling thread, and those that it makes from now on.
+// Raises the calling thread; threads that it creates inherit the priority.
 void plane_haste_begin(void);
-// All threads but the calling one have the ordinary priority again.
+// Gives all threads but the calling one the ordinary priority again.
 void plane_haste_end_others(void);
-// The calling one, too.
+// Gives the calling thread the ordinary priority again.
 void plane_haste_end(void);

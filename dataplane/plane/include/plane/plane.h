@@ -67,7 +67,7 @@ struct plane {
 	struct plane_worker_state workers[TP_WORKERS_MAX];
 	unsigned n_launched;
 	bool realtime;	  // workers may take a real-time priority
-	bool in_haste;	  // the start has that priority
+	bool in_haste;	  // the main thread has that priority, until its first turn
 	atomic_bool stop; // workers
 	int ended;	  // PROC_EXIT_* of a process that can't go on; 0: it goes on
 };

@@ -157,9 +157,9 @@ struct stage_slots {
 	uint16_t owner[TP_STREAM_SLOTS];
 };
 
-// Ports of peers that clients have sent to by Send indications, so that new ones can be told:
-// <sent.c>. `recent` has some of them by PERMISSION and port. `seen` are two Bloom filters of
-// a bit pattern per port in one word: of the era, and of the one before.
+// Ports of peers that Send indications have reached, to recognise new ones: <sent.c>. `recent`
+// caches some of them by PERMISSION and port. `seen` are two Bloom filters, in each of which a port
+// is a bit pattern in one word: of this era, and of the one before.
 #define STAGE_SENT_RECENT_BITS 15u
 #define STAGE_SENT_WORD_BITS   13u
 #define STAGE_SENT_ERA_NS      (64 * TP_NS_PER_S)
