@@ -18,7 +18,7 @@
 #include <plane/refuse.h>
 
 #define OPEN_TRIES 40u
-#define ENDS_NS	   200000000L
+#define ENDS_NS	   200000000L // a process that stops, after it has left its role
 
 void plane_ports_init(struct plane_ports *p, const struct conf *conf)
 {
@@ -145,7 +145,7 @@ int plane_ports_prepare(struct plane_ports *p, const char *run_directory)
 			return plane_refuse(
 				err == -EBUSY ? LOG_EV_STEERING_REFUSED : LOG_EV_PORT_FAILED, err,
 				&fault);
-		p->leftover |= leftover || port->device.driver != IO_AF_XDP;
+		p->clean |= !leftover && port->device.driver == IO_AF_XDP;
 		if (leftover)
 			log_event(LOG_EV_STEERING_LEFTOVER,
 				LOG_FIELDS(log_str("interface", port->device.interface)));
@@ -282,9 +282,9 @@ int plane_ports_start(void *ports)
 			LOG_FIELDS(log_str("problem", "no memory file"), log_errno(p->object_fd)));
 		return PROC_EXIT_FAILED;
 	}
-	// Without a program of before, another process may have stopped in order just now. It lets
-	// go of its role first, and of its sockets' queues when it has ended.
-	if (!p->leftover)
+	// A process that stops in order removes its program and leaves its role before it has
+	// ended: until then its sockets have the queues.
+	if (p->clean)
 		nanosleep(&(struct timespec){.tv_nsec = ENDS_NS}, NULL);
 	for (unsigned i = 0; i < p->n && status == 0; i++)
 		status = start_port(p, i, path);

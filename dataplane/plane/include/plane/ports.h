@@ -34,7 +34,7 @@ struct plane_ports {
 	int nodes[TP_PORTS_MAX];     // NUMA nodes; -1: unknown
 	struct proc_buffers buffers; // settled by plane_ports_prepare
 	struct rte_mempool *pools[PROC_NODES_MAX];
-	bool leftover; // of a killed process; or a port has no sockets that would be in the way
+	bool clean; // an AF_XDP port has no steering program that a killed process left
 	// Called where a port's memory is not to be had, before the start fails; or NULL.
 	void (*no_memory)(const struct steer_fault *fault);
 	int object_fd; // the steering program
