@@ -27,6 +27,7 @@ struct associations {
 	struct ds_map map;
 	struct ds_list shaking; // by the time since which they are there
 	struct ds_list idle;	// the others, by their last message
+	struct ds_list refused; // taken over, to be closed for their fault by the first turn
 	struct ds_list parting; // closed: their last records are awaited
 	struct ds_list dead;	// closed in this turn: events may still name them
 	uint32_t n_shaking;
@@ -64,7 +65,7 @@ struct association {
 	struct edge_link_way way;
 	const struct edge_link_way *fed; // that of the datagram that is read
 	uint8_t random[32];		 // of its ClientHello
-	enum serve_close fault;		 // found while a datagram was read
+	enum serve_close fault;		 // found while a datagram was read, or it was taken over
 	bool open;			 // the handshake is done
 	bool shaking;			 // counts among n_shaking
 	uint64_t connection;		 // handle of the link; 0: no message has come

@@ -30,11 +30,22 @@ static void flights_tick(struct associations *all)
 	all->ticked_ns = all->thread->now_ns;
 }
 
+static void refused_close(struct associations *all)
+{
+	while (!ds_list_is_empty(&all->refused)) {
+		struct association *a = DS_CONTAINER(all->refused.next, struct association, timed);
+
+		association_close(a, a->fault);
+	}
+}
+
 uint64_t associations_expire(struct associations *all)
 {
 	const struct serve_times *times = &all->thread->serve->times;
-	uint64_t due_ns = bridges_expire(all), idle_ns;
+	uint64_t due_ns, idle_ns;
 
+	refused_close(all);
+	due_ns = bridges_expire(all);
 	// Those that have a session here alone end by the time of the next process.
 	if (!all->thread->serve->leaves) {
 		idle_ns = list_expire(all, &all->idle, times->idle_ns);
@@ -52,6 +63,7 @@ void associations_end(struct associations *all)
 {
 	struct ds_list *lists[] = {&all->shaking, &all->idle};
 
+	refused_close(all);
 	for (size_t i = 0; i < TP_ARRAY_LEN(lists); i++) {
 		while (!ds_list_is_empty(lists[i]))
 			association_close(DS_CONTAINER(lists[i]->next, struct association, timed),
@@ -80,6 +92,7 @@ struct associations *associations_create(struct serve_thread *t)
 	all->thread = t;
 	ds_list_init(&all->shaking);
 	ds_list_init(&all->idle);
+	ds_list_init(&all->refused);
 	ds_list_init(&all->parting);
 	ds_list_init(&all->dead);
 	if (getrandom(key, sizeof(key), 0) == (ssize_t)sizeof(key) &&

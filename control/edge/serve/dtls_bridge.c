@@ -341,7 +341,7 @@ void association_take(struct serve_thread *t, const struct takeover_connection *
 					: association_create(all, &key, &f->listener,
 						  f->connection != 0 ? &all->idle : &all->shaking);
 	struct takeover_association state;
-	bool right;
+	bool right, served;
 
 	if (a == NULL) {
 		close(fd);
@@ -356,9 +356,12 @@ void association_take(struct serve_thread *t, const struct takeover_connection *
 	a->admitted = admit_restore(t->serve->admit, &a->key.remote);
 	pthread_mutex_unlock(&t->serve->lock);
 	right = link_take(a, f) && watch(a);
+	served = is_served(t->serve, &f->listener);
 	SERVE_COUNT(t, taken, 1);
-	if (!is_served(t->serve, &f->listener))
-		association_close(a, SERVE_CLOSE_removed);
-	else if (!right)
-		association_close(a, SERVE_CLOSE_memory);
+	if (right && served)
+		return;
+	// Not yet: where the session is in a process before the last one it would end at once, and the
+	// last one serves the client on if this process is refused.
+	a->fault = served ? SERVE_CLOSE_memory : SERVE_CLOSE_removed;
+	association_time(a, &all->refused);
 }

@@ -455,6 +455,32 @@ static void a_removed_listener_ends_it(void **state)
 	stop(&r, connection);
 }
 
+// The last process keeps a client whose session is in the one before it.
+static void a_process_that_is_refused_ends_nothing(void **state)
+{
+	struct serve_next to;
+	struct dtls_client c;
+	uint64_t connection;
+	struct row r;
+
+	(void)state;
+	start(&r);
+	connection = talks(&r, &c);
+	hand_over(&r, 1);
+	to = (struct serve_next){.ctx = &r, .connection = pass};
+	world_next(&r.worlds[r.n++], &r.worlds[1]);
+	r.worlds[2].serve->dtls_ports[0].is_removed = true;
+	assert_int_equal(serve_hand(r.worlds[1].serve, &to), 1);
+	serve_stay(r.worlds[1].serve);
+	r.n--;
+	says(&r, &c, connection);
+	hears(&r, &c, connection);
+	assert_int_equal(serve_connections(r.worlds[0].serve), 1);
+	r.n++;
+	dtls_client_stop(&c);
+	stop(&r, connection);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -471,6 +497,7 @@ int main(void)
 		cmocka_unit_test(a_full_pair_loses),
 		cmocka_unit_test(strange_packets_end_nothing),
 		cmocka_unit_test(a_removed_listener_ends_it),
+		cmocka_unit_test(a_process_that_is_refused_ends_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, world_setup, world_teardown);
