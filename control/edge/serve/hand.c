@@ -109,8 +109,10 @@ static void form_fill(const struct conn *c, struct takeover_connection *f)
 		.skip = c->framer.skip,
 	};
 	f->blobs[TAKEOVER_PARTIAL] = (struct takeover_blob){c->partial, c->n_partial};
-	if (c->ssl == NULL)
+	if (c->ssl == NULL) {
 		f->blobs[TAKEOVER_REST] = (struct takeover_blob){c->rest, c->n_rest};
+		f->n_asked = c->n_asked;
+	}
 	f->blobs[TAKEOVER_HEAD] = (struct takeover_blob){c->head, c->n_head};
 	if (c->ws != NULL)
 		f->blobs[TAKEOVER_WS] =

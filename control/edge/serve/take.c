@@ -66,6 +66,7 @@ static void state_take(struct conn *c, const struct takeover_connection *f)
 	c->spoke = (f->flags & TAKEOVER_SPOKE) != 0;
 	c->binding = (f->flags & TAKEOVER_BINDING) != 0;
 	c->framer.skip = f->skip;
+	c->n_asked = f->n_asked;
 	if ((f->flags & TAKEOVER_ADMITTED) == 0)
 		return;
 	pthread_mutex_lock(&c->thread->serve->lock);

@@ -14,8 +14,10 @@ struct fixed {
 	uint8_t flags;
 	uint32_t skip;
 	uint32_t lens[TAKEOVER_BLOBS];
+	uint16_t n_asked;
+	uint16_t reserved[3];
 };
-TP_ASSERT_SIZE(struct fixed, 2 * sizeof(struct tp_addr) + 56);
+TP_ASSERT_SIZE(struct fixed, 2 * sizeof(struct tp_addr) + 64);
 
 struct takeover_head takeover_head_make(enum takeover_kind kind, uint32_t len)
 {
@@ -82,6 +84,7 @@ void takeover_connection_write(const struct takeover_connection *c, uint8_t *out
 		.state = c->state,
 		.flags = c->flags,
 		.skip = c->skip,
+		.n_asked = c->n_asked,
 	};
 
 	for (unsigned i = 0; i < TAKEOVER_BLOBS; i++)
@@ -151,6 +154,7 @@ bool takeover_connection_read(struct takeover_connection *c, const uint8_t *byte
 		.state = f.state,
 		.flags = f.flags,
 		.skip = f.skip,
+		.n_asked = f.n_asked,
 	};
 	for (unsigned i = 0; i < TAKEOVER_BLOBS; i++) {
 		if (f.lens[i] > len - at)

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -126,6 +127,34 @@ static void a_plain_one_moves(void **state)
 	close(fd);
 	// The end of the one is of no meaning to the other.
 	edge_link_close(edge_link_thread(p.before.link, 0), connection);
+	stop(&p);
+}
+
+// The client has ended its side, and waits for the answer to its request.
+static void half_of_one_moves(void **state)
+{
+	struct fake_edge_message m;
+	struct pair p;
+	uint8_t bytes[64];
+	int fd;
+
+	(void)state;
+	start(&p);
+	fd = world_connect(p.before.ports[0]);
+	write_request(fd, 0, TP_STUN_HEADER_LEN);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	world_take(&p.before, &m);
+	world_turns(&p.before, 20);
+	hand_over(&p);
+	for (unsigned i = 0; i < 5; i++)
+		both_turn(&p);
+	assert_int_equal(serve_connections(p.after.serve), 1);
+	m.data[0] = 1;
+	world_put(&p.after, m.connection, m.data, m.len);
+	assert_int_equal(read_some(&p, fd, bytes, sizeof(bytes)), m.len);
+	assert_memory_equal(bytes, m.data, m.len);
+	world_closed(&p.after, fd);
+	edge_link_close(edge_link_thread(p.before.link, 0), m.connection);
 	stop(&p);
 }
 
@@ -371,6 +400,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_plain_one_moves),
+		cmocka_unit_test(half_of_one_moves),
 		cmocka_unit_test(tls_stays_and_its_messages_move),
 		cmocka_unit_test(those_that_have_not_begun_move),
 		cmocka_unit_test(half_a_request_moves),

@@ -18,6 +18,7 @@ static struct takeover_connection sample(void)
 		.state = TAKEOVER_OPEN,
 		.flags = TAKEOVER_BY_TLS | TAKEOVER_FRAMED,
 		.skip = 9,
+		.n_asked = 11,
 		.blobs =
 			{
 				[TAKEOVER_PARTIAL] = {(const uint8_t *)"part", 4},
@@ -66,6 +67,7 @@ static void what_was_written_is_read(void **state)
 	assert_int_equal(out.state, TAKEOVER_OPEN);
 	assert_int_equal(out.flags, in.flags);
 	assert_int_equal(out.skip, 9);
+	assert_int_equal(out.n_asked, 11);
 	for (unsigned i = 0; i < TAKEOVER_BLOBS; i++) {
 		assert_int_equal(out.blobs[i].len, in.blobs[i].len);
 		if (in.blobs[i].len > 0)

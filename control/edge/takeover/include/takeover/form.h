@@ -180,6 +180,7 @@ struct takeover_connection {
 	uint8_t state;	      // enum takeover_state
 	uint8_t flags;	      // TAKEOVER_*
 	uint32_t skip;	      // bytes of a message too long that are still to come
+	uint16_t n_asked;     // requests without an answer yet
 	struct takeover_blob blobs[TAKEOVER_BLOBS];
 };
 
