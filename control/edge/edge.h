@@ -98,7 +98,7 @@ int edge_relays_open(struct edge *e);
 int edge_next_open(struct edge *e);
 int edge_next_rename(struct edge *e);
 void edge_next_close(struct edge *e);
-// It has ended, and all that it had taken over with it: this process ends too.
+// Ends this process, after a line: the next one has ended, and with it all that it had taken over.
 void edge_next_died(struct edge *e);
 // Answers the next process, and hands over to it.
 void edge_next_poll(struct edge *e);
@@ -112,12 +112,12 @@ int edge_before_find(struct edge *e);
 int edge_before_take(struct edge *e);
 // Takes connections whose handshake was under way, of all that drain.
 void edge_before_poll(struct edge *e);
-// The next process has these channels.
+// Closes the channels to those that drain: the next process has them.
 void edge_before_leave(struct edge *e);
 void edge_before_close(struct edge *e);
 
 // finding.c, for successor.c.
-// The taking over itself has ended, or is given up.
+// Closes the channel by which this process takes over, and all that came with it.
 void edge_before_channel_close(struct edge_before *b);
 // The exit status, after a line.
 int edge_before_failed(struct edge *e, int rc);

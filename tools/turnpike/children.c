@@ -245,8 +245,7 @@ static void child_run(const struct children *c, unsigned service, bool take_over
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	// As its unit does: until it has its workers' priority, and while it ends, calls wait for
-	// it.
+	// The priority that its unit gives it: calls wait while it starts and while it ends.
 	if (kind == CHILDREN_DATAPLANE)
 		(void)setpriority(PRIO_PROCESS, 0, DATAPLANE_NICE);
 	// A process group of its own: an interrupt from the terminal comes by this program, in

@@ -7,7 +7,7 @@
 // However little is left: a few messages.
 #define BYTES_LEAST    4096u
 #define POOL_PART      8u
-// What an allocation takes: a word beside it, in steps.
+// An allocation takes a word more than it gives, and a multiple of a step.
 #define ALLOCATOR_OWN  8u
 #define ALLOCATOR_STEP 16u
 

@@ -99,7 +99,7 @@ struct association *association_find(struct associations *all, const struct asso
 // A new one at the end of a list, without a session. NULL: no memory.
 struct association *association_create(struct associations *all, const struct association_key *key,
 	const struct tp_addr *local, struct ds_list *list);
-// It is none of this process's any more, and counts no longer.
+// Takes it out of the map, the limits and the count of connections.
 void association_leave(struct association *a);
 void association_close(struct association *a, enum serve_close why);
 // Moves it to the end of a list of the thread, from now on.
@@ -108,7 +108,7 @@ void association_time(struct association *a, struct ds_list *list);
 void association_feed(
 	struct association *a, const struct edge_link_way *way, const uint8_t *data, size_t len);
 // A message of the client for the data plane, whose record was authentic and came by this way.
-// False: it is to be closed because of a->fault.
+// False: the caller must close it for a->fault.
 bool association_deliver(
 	struct association *a, const struct edge_link_way *way, const uint8_t *data, size_t len);
 // Records for the client.
@@ -138,16 +138,17 @@ void bridge_event(struct association *a);
 // Tells the other process the end. True: the last records of its session are awaited, and the
 // association is to be dropped when they have come.
 bool bridge_end(struct association *a, enum serve_close why);
-// Forgets those whose last records do not come. Returns when the next one is due.
+// Drops closed associations whose last records do not come. Returns when the next one is due.
 uint64_t bridges_expire(struct associations *all);
-// Awaits the last records of all for a moment.
+// Waits up to 0.2 s for the last records of closed associations, then drops these.
 void bridges_end(struct associations *all);
-// Of one that is closed.
+// Frees the session and the descriptor of a closed association; the rest by associations_reap.
 void association_drop(struct association *a);
 
-// While paused: as serve_hand, serve_stay and serve_leave. *n: those that move are added.
+// The parts of serve_hand, serve_stay and serve_leave, while the thread is paused. Add the number
+// of associations that move to *n.
 bool associations_hand(struct associations *all, const struct serve_next *to, unsigned *n);
 void associations_stay(struct associations *all);
 void associations_leave(struct associations *all, unsigned *n);
-// Makes one of the process before one of the thread; the descriptor is taken over.
+// Takes over an association whose session is in a process before this one, with the descriptor.
 void association_take(struct serve_thread *t, const struct takeover_connection *f, int fd);

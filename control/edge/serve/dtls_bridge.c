@@ -276,7 +276,8 @@ static bool watch(struct association *a)
 	return epoll_ctl(a->all->thread->epoll_fd, EPOLL_CTL_ADD, a->pair_fd, &e) == 0;
 }
 
-// One whose session is in a process before this one is none of this one's any more.
+// Lets go of an association whose session is in a process before this one: the next one has the
+// rest.
 static void forget(struct association *a)
 {
 	struct associations *all = a->all;
@@ -360,8 +361,8 @@ void association_take(struct serve_thread *t, const struct takeover_connection *
 	SERVE_COUNT(t, taken, 1);
 	if (right && served)
 		return;
-	// Not yet: where the session is in a process before the last one it would end at once, and the
-	// last one serves the client on if this process is refused.
+	// Not yet: where the session is in a process before the last one it would end at once, and
+	// the last one serves the client on if this process is refused.
 	a->fault = served ? SERVE_CLOSE_memory : SERVE_CLOSE_removed;
 	association_time(a, &all->refused);
 }

@@ -20,8 +20,8 @@ static bool is_retry(int error)
 // keep the thread from all others.
 static bool may_read(struct conn *c)
 {
-	// An event tells of what comes after a read that had less than there was room for. Of those
-	// by edges, the end of the stream may have been told with the bytes before it.
+	// After a read that had less than there was room for, an event tells of more. The events by
+	// edges of CONN_PASS may have told of the stream's end together with the bytes before it.
 	if (c->socket_dry && c->state != CONN_PASS)
 		return false;
 	c->session_stopped = c->session_reads == 0;

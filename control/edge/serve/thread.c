@@ -69,7 +69,7 @@ static struct serve_port *port_of(struct serve *s, const void *ptr)
 }
 
 // Events of the ports, of the link and of the stop name these by their addresses; every other event
-// names a connection or an association by its begin. False: the thread ends.
+// names the struct serve_client of a connection or an association. False: the thread ends.
 static bool event_take(struct serve_thread *t, const struct epoll_event *e)
 {
 	struct serve_port *p = port_of(t->serve, e->data.ptr);

@@ -42,7 +42,7 @@ struct backlog {
 	uint64_t lost_full; // messages dropped by bytes
 };
 
-// Bytes of memory that a message of so many bytes takes while it waits, with its entry.
+// Returns the bytes of memory that a waiting message of `len` bytes takes, with its entry.
 size_t backlog_cost(size_t len);
 
 // Copies a message. Old media give way where it does not fit; a message of media that still does

@@ -23,8 +23,9 @@ struct dtls_cookies;
 // A cookie is good for one to two minutes. NULL: no memory, or no random numbers.
 struct dtls_cookies *dtls_cookies_create(void);
 void dtls_cookies_destroy(struct dtls_cookies *c);
-// The key, for another process that is to believe its cookies, and of another one, before any
-// cookie was made: a client that has got one does not take a second one for the same ClientHello.
+// Read and set the key, for the process that takes over: a client that has a cookie of the process
+// before accepts no second one for the same ClientHello. Must be set before the first cookie is
+// made.
 #define DTLS_COOKIE_KEY_LEN 32u
 void dtls_cookies_key(const struct dtls_cookies *c, uint8_t key[DTLS_COOKIE_KEY_LEN]);
 void dtls_cookies_key_set(struct dtls_cookies *c, const uint8_t key[DTLS_COOKIE_KEY_LEN]);

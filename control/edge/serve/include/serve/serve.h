@@ -81,8 +81,9 @@ enum serve_close {
 	X(datagrams_in, "datagrams of DTLS records from clients")                                  \
 	X(datagrams_stray, "of them, those of no association")                                     \
 	X(datagrams_out, "datagrams of DTLS records for clients")                                  \
-	X(datagrams_full,                                                                          \
-		"datagrams for DTLS clients lost: too long, or the data plane too slow or away")
+	X(datagrams_full, "datagrams and messages of DTLS clients lost: too long, or the data "    \
+			  "plane, or in an "                                                       \
+			  "upgrade the other edge, too slow or away")
 
 struct serve_counters {
 #define SERVE_COUNTER(name, text) uint64_t name;
