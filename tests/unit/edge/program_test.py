@@ -320,6 +320,12 @@ def record(kind, body=b"", version=VERSION):
     return struct.pack("=QIIII", MAGIC, version, kind, len(body), 0) + body
 
 
+def received(s):
+    """Version, kind and body of a record, whose head may come before its body."""
+    _, version, kind, length, _ = struct.unpack("=QIIII", s.recv(24, socket.MSG_WAITALL))
+    return version, kind, s.recv(length, socket.MSG_WAITALL)
+
+
 def connected(path):
     s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     s.settimeout(300)
@@ -556,16 +562,14 @@ def another_version_is_refused(stand):
     for version in (VERSION - 1, VERSION + 1):
         s = connected(stand.path(NAME))
         s.sendall(record(HELLO, struct.pack("=II", layout_of(stand), 1), version))
-        head = s.recv(24)
-        _, mine, kind, length, _ = struct.unpack("=QIIII", head)
-        text = s.recv(length)
+        mine, kind, text = received(s)
         expect(f"a successor is told: {text}", mine == VERSION and kind == REFUSED and
                b"another version" in text and b"restart" in text)
         expect("and closed", at_end(s))
     wait("it says so twice", lambda: edge.text().count("edge_take_over_failed") == 2)
     s = connected(stand.path(NAME))
     s.sendall(record(HELLO, struct.pack("=II", layout_of(stand) + 1, 1)))
-    text = s.recv(4096)
+    _, _, text = received(s)
     expect(f"another layout too: {text}", b"another layout" in text and b"restart" in text)
     edge.process.terminate()
     expect("it stops in order", edge.process.wait(timeout=300) == 0)
