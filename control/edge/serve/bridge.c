@@ -60,8 +60,7 @@ void pass_split(struct conn *c, int fd)
 {
 	struct pass *p = c->pass;
 
-	(void)epoll_ctl(c->thread->epoll_fd, EPOLL_CTL_DEL, p->fd, NULL);
-	close(p->fd);
+	thread_close(c->thread, p->fd);
 	p->fd = fd;
 	p->connected = true;
 	p->peers = p->key != 0;

@@ -179,7 +179,7 @@ static void parts_free(struct conn *c)
 	c->ssl = NULL;
 	t->n_wide -= c->wide;
 	c->wide = false;
-	close(c->fd);
+	thread_close(t, c->fd);
 	c->fd = -1;
 	c->connection = 0;
 	pass_end(c);
@@ -226,10 +226,8 @@ void conn_close(struct conn *c, enum serve_close why)
 	parts_free(c);
 }
 
-// The other process has the socket too: its events would go on here.
 void conn_leave(struct conn *c)
 {
-	(void)epoll_ctl(c->thread->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
 	admit_end(c);
 	parts_free(c);
 }

@@ -136,7 +136,7 @@ void association_drop(struct association *a)
 {
 	dtls_destroy(a->dtls);
 	if (a->pair_fd >= 0)
-		close(a->pair_fd);
+		thread_close(a->all->thread, a->pair_fd);
 	a->pair_fd = -1;
 	association_time(a, &a->all->dead);
 }
@@ -280,10 +280,6 @@ static bool watch(struct association *a)
 // rest.
 static void forget(struct association *a)
 {
-	struct associations *all = a->all;
-
-	// The next process has the descriptor too: its events would go on here.
-	(void)epoll_ctl(all->thread->epoll_fd, EPOLL_CTL_DEL, a->pair_fd, NULL);
 	association_leave(a);
 	association_drop(a);
 }

@@ -46,6 +46,7 @@ int serve_sockets_show(struct serve *s, serve_socket_fn *show, void *ctx)
 {
 	int n = 0;
 
+	s->shown |= show != NULL;
 	for (size_t i = 0; i < s->n_ports; i++) {
 		for (unsigned k = 0; k < s->n_threads && !s->ports[i].is_removed; k++) {
 			if (s->ports[i].fds[k] < 0)
@@ -224,6 +225,7 @@ int serve_hand(struct serve *s, const struct serve_next *to)
 {
 	struct handing h = {.to = to};
 
+	s->shown = true;
 	for (unsigned i = 0; i < s->n_threads; i++) {
 		if (!thread_each(s->threads[i], hand_call, &h) ||
 			!associations_hand(s->threads[i]->associations, to, &h.n))
@@ -261,7 +263,6 @@ static bool leave_call(struct conn *c, void *ctx)
 	return true;
 }
 
-// Both processes have the listening sockets: their events would go on here.
 static void ports_let_go(struct serve_thread *t)
 {
 	struct serve *s = t->serve;
@@ -271,8 +272,7 @@ static void ports_let_go(struct serve_thread *t)
 
 		if (*fd < 0)
 			continue;
-		(void)epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, *fd, NULL);
-		close(*fd);
+		thread_close(t, *fd);
 		*fd = -1;
 	}
 	(void)epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, edge_link_thread_fd(t->link), NULL);

@@ -203,6 +203,7 @@ struct serve {
 	bool paused;		// threads end and leave their connections
 	pthread_mutex_t gate;	// is the main thread's while they wait to begin
 	bool waiting;		// they do: changes under the gate alone
+	_Atomic bool shown;	// another process may have our descriptors
 	bool leaves;		// the next process has taken over
 	struct serve_next next; // where it has
 	struct serve_joined joined;
@@ -457,6 +458,9 @@ bool thread_turn(struct serve_thread *t, bool may_wait);
 void thread_now(struct serve_thread *t);
 // Takes what the main thread has for it.
 void thread_mail(struct serve_thread *t);
+// Closes a descriptor that the loop may watch. Where another process has it too, a plain close
+// would leave its events to the loop.
+void thread_close(struct serve_thread *t, int fd);
 // Closes all connections.
 void thread_end(struct serve_thread *t);
 void *thread_run(void *arg);

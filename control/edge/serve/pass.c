@@ -230,7 +230,7 @@ void pass_end(struct conn *c)
 	if (c->pass->key != 0)
 		s->joined.ended(s->joined.ctx, c->pass->key, c->pass->n_up, c->pass->n_down);
 	if (c->pass->fd >= 0)
-		close(c->pass->fd);
+		thread_close(c->thread, c->pass->fd);
 	meter_unref(c->pass->meter);
 	free(c->pass->up.bytes);
 	free(c->pass->down.bytes);

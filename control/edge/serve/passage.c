@@ -71,7 +71,6 @@ void passage_fill(const struct conn *c, struct takeover_connection *f, struct ta
 
 void passage_leave(struct conn *c)
 {
-	(void)epoll_ctl(c->thread->epoll_fd, EPOLL_CTL_DEL, c->pass->fd, NULL);
 	// Its end is the other's to tell.
 	c->pass->key = 0;
 }

@@ -88,8 +88,7 @@ void ports_leave(struct serve_thread *t)
 
 		if (!p->is_removed || p->fds[t->number] < 0)
 			continue;
-		// The end of the last descriptor takes it out of the loop, too.
-		close(p->fds[t->number]);
+		thread_close(t, p->fds[t->number]);
 		p->fds[t->number] = -1;
 	}
 	for (size_t k = 0; k < TP_ARRAY_LEN(lists); k++)

@@ -52,6 +52,13 @@ void thread_mail(struct serve_thread *t)
 	ports_leave(t);
 }
 
+void thread_close(struct serve_thread *t, int fd)
+{
+	if (t->serve->shown)
+		(void)epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+	close(fd);
+}
+
 static int wait_ms(const struct serve_thread *t, uint64_t due_ns)
 {
 	if (due_ns <= t->now_ns)

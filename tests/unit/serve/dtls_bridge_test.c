@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -458,6 +459,7 @@ static void a_removed_listener_ends_it(void **state)
 // The last process keeps a client whose session is in the one before it.
 static void a_process_that_is_refused_ends_nothing(void **state)
 {
+	struct epoll_event event;
 	struct serve_next to;
 	struct dtls_client c;
 	uint64_t connection;
@@ -476,6 +478,11 @@ static void a_process_that_is_refused_ends_nothing(void **state)
 	says(&r, &c, connection);
 	hears(&r, &c, connection);
 	assert_int_equal(serve_connections(r.worlds[0].serve), 1);
+	// It has the descriptor still, but no events of it come here after the end.
+	SSL_shutdown(c.ssl);
+	carry(&r, &c);
+	assert_int_equal(serve_connections(r.worlds[1].serve), 0);
+	assert_int_equal(epoll_wait(r.worlds[1].serve->threads[0]->epoll_fd, &event, 1, 0), 0);
 	r.n++;
 	dtls_client_stop(&c);
 	stop(&r, connection);

@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -266,6 +267,33 @@ static void a_failure_changes_nothing(void **state)
 	stop(&p);
 }
 
+// Fault: a process that was refused, and has not ended yet, has the socket too, so that the events
+// of a connection that was closed went on.
+static void a_closed_one_has_no_events(void **state)
+{
+	struct serve_next to;
+	struct fake_edge_message m;
+	struct epoll_event event;
+	struct pair p;
+	int fd;
+
+	(void)state;
+	start(&p);
+	to = (struct serve_next){.ctx = &p, .connection = pass};
+	fd = world_connect(p.before.ports[0]);
+	write_request(fd, 0, TP_STUN_HEADER_LEN);
+	world_take(&p.before, &m);
+	assert_int_equal(serve_hand(p.before.serve, &to), 1);
+	serve_stay(p.before.serve);
+	conn_close(DS_CONTAINER(p.before.serve->threads[0]->idle.next, struct conn, timed),
+		SERVE_CLOSE_idle_timeout);
+	world_write(fd, world_media, sizeof(world_media));
+	assert_int_equal(epoll_wait(p.before.serve->threads[0]->epoll_fd, &event, 1, 0), 0);
+	world_turns(&p.before, 2);
+	close(fd);
+	stop(&p);
+}
+
 static void some_of_a_request_is_read(size_t cut, bool tls)
 {
 	static const char request[] = "GET /turn HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
@@ -405,6 +433,7 @@ int main(void)
 		cmocka_unit_test(those_that_have_not_begun_move),
 		cmocka_unit_test(half_a_request_moves),
 		cmocka_unit_test(a_failure_changes_nothing),
+		cmocka_unit_test(a_closed_one_has_no_events),
 		cmocka_unit_test(one_that_asked_to_be_joined_moves),
 		cmocka_unit_test(without_descriptors_all_stay),
 		cmocka_unit_test(strange_bytes_are_refused),
