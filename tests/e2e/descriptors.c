@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// For a test of more connections than one table of descriptors may hold where the hard limit can't
-// be raised (RLIMIT_NOFILE is of a table): preloaded into a process, it gives each thread but the
-// first that accepts connections a table of its own, a copy of the one there is, before its first
-// one. All that it shares with others must be open by then, and stay.
+// Lets a test have more connections than one table of descriptors may hold, where the hard limit
+// can't be raised (RLIMIT_NOFILE is of a table). Preloaded into a process, it gives each thread
+// that accepts connections, but the main one, a copy of the table before its first connection.
+// Descriptors that threads share must be open by then, and stay.
 #include <dlfcn.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -31,7 +31,7 @@ int accept4(int fd, struct sockaddr *from, unsigned *len, int flags)
 	return next(fd, from, len, flags);
 }
 
-// DESCRIPTORS_TABLES of them together.
+// Returns the limits of DESCRIPTORS_TABLES tables together.
 int getrlimit64(__rlimit_resource_t resource, struct rlimit64 *limit)
 {
 	static getrlimit_fn *next;

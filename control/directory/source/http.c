@@ -26,7 +26,7 @@ static size_t on_data(char *data, size_t size, size_t n, void *ctx)
 	struct http *s = ctx;
 
 	if (size * n > sizeof(s->answer) - s->len) {
-		// The rest would say no more: the connection ends here.
+		// The rest is not needed: the connection ends here.
 		s->too_long = true;
 		return 0;
 	}
@@ -108,8 +108,8 @@ static struct source *http_open(const struct conf_source *conf)
 	return &s->base;
 }
 
-// NULL: nobody has the name. JSON can't carry it; or it has a NUL, at which a server may take it to
-// end, and answer for the user whose name that is.
+// NULL: no user has the name. JSON can't carry it, or it has a NUL, where a server may end it and
+// answer for the user with the shorter name.
 static char *question_make(const struct source_question *q)
 {
 	char hash[2 * TP_LOOKUP_NAME_MAX + 1];
@@ -151,8 +151,8 @@ static void answer_read(struct http *s, struct source_answer *a)
 	explicit_bzero(s->answer, s->len);
 }
 
-// Of a server that takes questions, but not this one. 403 is also the answer of a firewall of
-// requests, to a name that looks like SQL for example.
+// Codes of a server that refuses this name alone. 403 is also the answer of a web application
+// firewall, to a name that looks like SQL for example.
 static bool is_of_name(long code)
 {
 	return code == 400 || code == 403 || code == 413 || code == 422;

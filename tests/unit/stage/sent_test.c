@@ -265,7 +265,7 @@ static void test_hairpin(void **state)
 	call_end(&c);
 }
 
-// What leaves the fast path for another reason is counted by the same rate.
+// Packets that leave the fast path for another reason have the same rate.
 static void test_second_tuple(void **state)
 {
 	struct call c;
