@@ -4,11 +4,12 @@
 //
 //   successor to predecessor   HELLO, then GO when all that may fail has been done, and TAKEN
 //   predecessor to successor   WELCOME, a SOCKET for each listening socket; after GO: LINK, a
-//                              DESCRIPTOR for each of the link's, a RELAY for each
-//                              socket and peer connection of TCP allocations, a CONNECTION
-//                              for each that moves, after a FAR where it has another side,
-//                              END; after TAKEN: YOURS, and from then on CONNECTION where a
-//                              handshake of TLS was under way
+//                              DESCRIPTOR for each of the link's, for each channel to a
+//                              process that drains and for the lock of the role, a RELAY for
+//                              each socket and peer connection of TCP allocations, a
+//                              CONNECTION for each that moves, after a FAR where it has
+//                              another side, END; after TAKEN: YOURS, and from then on
+//                              CONNECTION where a handshake of TLS was under way
 //   predecessor to successor   REFUSED, with a reason; after WELCOME the reason comes by a
 //                              pipe, since the channel may be full
 //
@@ -85,7 +86,7 @@ enum takeover_descriptor_kind {
 	TAKEOVER_WAKING,  // the socket to the data plane
 	TAKEOVER_WAKE,	  // its timer
 	TAKEOVER_TIMER,	  // of our thread `index`
-	TAKEOVER_DRAINS,  // the channel to a process before this one: YOURS was its last record
+	TAKEOVER_DRAINS,  // the channel to a process that drains: it may send CONNECTION
 	TAKEOVER_DESCRIPTORS,
 };
 
