@@ -71,7 +71,7 @@ static int take_role(struct plane *p)
 }
 
 // Before anything is changed, so that a missing capability is named by the first message.
-static int check_privileges(const struct plane *p)
+static int check_privileges(struct plane *p)
 {
 	const gid_t group = p->place.group, tables = shm_tables_group(&p->place);
 	struct privilege_need need = {
@@ -94,8 +94,8 @@ static int check_privileges(const struct plane *p)
 	return err == 0 ? 0 : plane_refuse(LOG_EV_START_FAILED, err, &fault);
 }
 
-// First of all, so that the other processes, which try again every few milliseconds, have connected
-// when the ports are open.
+// Early, so that the other processes, which try again every few milliseconds, have connected when
+// the ports are open.
 static int listen_early(struct plane *p)
 {
 	int err =
@@ -119,10 +119,8 @@ static int listen_early(struct plane *p)
 static int prepare(struct plane *p)
 {
 	struct plane_claimed claimed;
-	int status = check_privileges(p);
+	int status;
 
-	if (status != 0)
-		return status;
 	plane_claimed_from_conf(&claimed, p->conf);
 	plane_claims_apply(&p->claims, &p->ports, &claimed);
 	// The guard keeps the kernel from answering local peers in our place.
@@ -365,6 +363,7 @@ int plane_start(struct plane *p, const struct conf *conf, const struct options *
 		const char *name;
 		int (*run)(struct plane *p);
 	} steps[] = {
+		{"privileges", check_privileges},
 		{"sockets", listen_early},
 		{"guard and interfaces", prepare},
 		{"DPDK: memory and devices", start_eal},

@@ -89,6 +89,8 @@ e2e_lab kill control --signal TERM
 e2e_lab kill dataplane --signal TERM
 refused "root without capabilities" "CAP_|capab|privilege|not permitted" \
 	setpriv --bounding-set=-all --inh-caps=-all
+refused "without groups, CAP_SETGID and CAP_CHOWN" "CAP_SETGID" \
+	setpriv --clear-groups --bounding-set=-setgid,-chown --inh-caps=-all
 refused "without CAP_NET_ADMIN" "NET_ADMIN|capab|not permitted" \
 	setpriv --bounding-set=-net_admin --inh-caps=-all
 refused "without CAP_BPF and its like" "CAP_|capab|not permitted" \
