@@ -17,14 +17,17 @@ static void trial_begin(struct gather *g)
 	g->tried = (struct gather_count){0};
 }
 
-// Useful: five messages for four calls.
+// Useful: five messages for four calls, or a handshake for eight of them. Each round wakes the
+// worker that answers the first requests of new clients, and a handshake can wait for others.
 static void trial_go_on(struct gather *g, uint64_t now_ns, const struct gather_count *period)
 {
 	g->tried.calls += period->calls;
 	g->tried.messages += period->messages;
+	g->tried.handshakes += period->handshakes;
 	if (++g->trial < TRIAL)
 		return;
-	if (g->tried.messages < g->tried.calls + g->tried.calls / 4) {
+	if (g->tried.messages < g->tried.calls + g->tried.calls / 4 &&
+		g->tried.handshakes < g->tried.calls / 8) {
 		g->gap_ns = 0;
 		g->useless_ns = now_ns + USELESS_NS;
 	}
@@ -52,7 +55,8 @@ static void judge(struct gather *g, uint64_t now_ns, const struct gather_count *
 void gather_begin(struct gather *g, uint64_t now_ns, const struct gather_count *now)
 {
 	const struct gather_count period = {.calls = now->calls - g->count.calls,
-		.messages = now->messages - g->count.messages};
+		.messages = now->messages - g->count.messages,
+		.handshakes = now->handshakes - g->count.handshakes};
 
 	if (now_ns - g->judged_ns >= PERIOD_NS) {
 		judge(g, now_ns, &period);

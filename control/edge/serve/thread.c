@@ -168,6 +168,7 @@ static void rest(struct serve_thread *t)
 	}
 	count.calls = c->reads + c->writes;
 	count.messages = c->messages_in + c->messages_out;
+	count.handshakes = c->handshakes;
 	gather_begin(&t->gather, t->now_ns, &count);
 }
 

@@ -112,6 +112,25 @@ static void no_gap_where_nothing_gathers(void **state)
 	assert_int_equal(w.g.gap_ns, GATHER_GAP_MAX_NS);
 }
 
+// A storm of new clients: each handshake has four calls and two messages.
+static void handshakes_wait_for_others(void **state)
+{
+	struct world w = {.now_ns = MS};
+	unsigned without_gap = 0;
+
+	(void)state;
+	while (w.now_ns < 3000ull * MS) {
+		w.now_ns += gather_wait_ns(&w.g, w.now_ns);
+		gather_begin(&w.g, w.now_ns, &w.count);
+		w.count.handshakes += 32;
+		w.count.messages += 2 * 32;
+		w.count.calls += 4 * 32;
+		w.now_ns += MS;
+		without_gap += w.g.gap_ns == 0;
+	}
+	assert_true(without_gap < 10);
+}
+
 // A turn that came late has many calls; that says nothing about the gap.
 static void one_bad_period_changes_nothing(void **state)
 {
@@ -134,6 +153,7 @@ int main(void)
 		cmocka_unit_test(a_round_waits_for_its_time_only),
 		cmocka_unit_test(the_gap_goes_with_the_calls),
 		cmocka_unit_test(no_gap_where_nothing_gathers),
+		cmocka_unit_test(handshakes_wait_for_others),
 		cmocka_unit_test(one_bad_period_changes_nothing),
 	};
 

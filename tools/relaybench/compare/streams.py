@@ -23,7 +23,7 @@ MEASURES = (
      "up"),
     ("delay tls", ["--transport", "tls", "--rate", str(DELAY_RATE), "--clients", str(CLIENTS)], "up"),
     *(("handshakes %s%s" % (version, " resumed" if resume else ""),
-       ["--measure", "handshakes", "--clients", "32", "--tls", version, *resume], None)
+       ["--measure", "handshakes", "--clients", "128", "--tls", version, *resume], None)
       for version in ("1.2", "1.3") for resume in ([], ["--resume"])),
     ("handshakes dtls", ["--measure", "handshakes", "--clients", "32", "--transport", "dtls"], None),
     ("idle", ["--measure", "idle", "--clients", "IDLE"], None),

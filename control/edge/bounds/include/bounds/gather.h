@@ -15,6 +15,7 @@
 struct gather_count {
 	uint64_t calls; // reads and writes
 	uint64_t messages;
+	uint64_t handshakes; // that are done
 };
 
 // Zeroed: no gap.
