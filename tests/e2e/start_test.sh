@@ -216,7 +216,7 @@ start_stream()
 {
 	(umask 077 && echo "$password" > "$E2E_TMP/password")
 	TP_NS_A=$client TP_NS_B=$client TP_PASSWORD_FILE=$E2E_TMP/password E2E_STREAM_SERVER=$host4
-	e2e_stream_open "$E2E_TMP/stream.json" --user "$user" --rate 200 --peer-relay
+	e2e_stream_open "$E2E_TMP/stream.json" --user "$user" --rate 1000 --peer-relay
 	e2e_stream_works "a stream passes"
 }
 
