@@ -1,170 +1,25 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """The edge's own program: one takes over from another, without the other processes."""
-import array
 import os
 import re
 import signal
 import socket
-import ssl
 import struct
 import subprocess
 import sys
 import tempfile
 import time
 
-MAGIC = 0x54502D45444745
-VERSION = 4
-HELLO, WELCOME, SOCKET, GO, LINK, DESCRIPTOR, END, TAKEN, YOURS = 1, 2, 3, 4, 5, 6, 9, 10, 11
-REFUSED = 12
-ROLE, SESSION, WAKE, TIMER = 0, 1, 3, 4
+from stand import Edge, Failure, Stand, begun, expect, wait
+from takeover_socket import (
+    Before, Channel, DESCRIPTOR, END, GO, HELLO, LINK, NAME, REFUSED, ROLE, SESSION, SOCKET,
+    VERSION, WELCOME, YOURS, at_end, connected, received, record)
+
 HEADER = os.path.join(os.path.dirname(__file__), "../../../include/turnpike/session.h")
 with open(HEADER) as header:
     SESSION_MAGIC = int(re.search(r"TP_SESSION_MAGIC\s+(0x\w+?)u", header.read()).group(1), 16)
 LISTENERS = 1
-NAME = "edge-takeover.sock"
-
-CONFIG = """instance: test{pid}
-runtime_directory: {home}/run
-dataplane: {{ports: [{{interface: lo}}]{dataplane}}}
-relay: {{addresses: [127.0.0.1], ports: 1100-1103}}
-listeners: [{listeners}]
-edge:
-    certificates: [{{certificate: cert.pem, key: key.pem}}]
-    handshake_timeout: 300
-    handshake_rate: 100000
-    handshake_rate_per_prefix: 100000
-    drain: 300
-log: {{level: debug}}
-secrets: [{{id: one, secret_file: one.secret}}]
-"""
-
-
-class Failure(Exception):
-    pass
-
-
-def expect(what, condition):
-    if not condition:
-        raise Failure(what)
-
-
-def wait(what, condition):
-    end = time.monotonic() + 300
-    while not condition():
-        if time.monotonic() > end:
-            raise Failure(what)
-        time.sleep(0.02)
-
-
-def ports(n):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
-    found = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return found
-
-
-class Edge:
-    def __init__(self, stand, *options, starts=True):
-        root = ["--allow-root"] if os.geteuid() == 0 else []
-        self.log = os.path.join(stand.home, f"log{len(stand.edges)}")
-        # The search for leaks stops a process by another, which the filter of system calls forbids.
-        asan = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
-        with open(self.log, "w") as log:
-            self.process = subprocess.Popen(
-                [stand.program, "--config", stand.config, *root, *options], stderr=log,
-                env={**os.environ, "ASAN_OPTIONS": asan})
-        stand.edges.append(self)
-        if starts:
-            self.started()
-
-    def started(self):
-        wait("an edge starts",
-             lambda: self.says("process_started") or self.process.poll() is not None)
-        expect(f"it runs: {self.text()}", self.process.poll() is None)
-
-    def text(self):
-        with open(self.log) as log:
-            return log.read()
-
-    def says(self, *words):
-        return any(all(w in line for w in words) for line in self.text().splitlines())
-
-
-class Stand:
-    def __init__(self, program, home):
-        self.program = program
-        self.home = home
-        self.config = os.path.join(home, "turnpike.yaml")
-        self.edges = []
-        self.tls, self.tcp = ports(2)
-        os.mkdir(os.path.join(home, "run"), 0o750)
-        with open(os.path.join(home, "one.secret"), "w") as f:
-            f.write("secret of a test\n")
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj",
-                        "/CN=localhost", "-keyout", os.path.join(home, "key.pem"), "-out",
-                        os.path.join(home, "cert.pem")], check=True, capture_output=True)
-        self.listeners((self.tls, "tls"), (self.tcp, "tcp"))
-
-    def listeners(self, *listeners, dataplane=""):
-        with open(self.config, "w") as f:
-            f.write(CONFIG.format(pid=os.getpid(), home=self.home, dataplane=dataplane, listeners=", ".join(
-                f"{{address: 127.0.0.1, port: {port}, transport: {transport}}}"
-                for port, transport in listeners)))
-
-    def path(self, name):
-        return os.path.join(self.home, "run", name)
-
-    def stop(self):
-        for edge in self.edges:
-            if edge.process.poll() is None:
-                edge.process.kill()
-            edge.process.wait()
-
-
-class Client:
-    """Has begun a handshake of TLS: the process stays with it."""
-
-    def __init__(self, stand):
-        self.socket = socket.create_connection(("127.0.0.1", stand.tls))
-        self.socket.settimeout(300)
-        self.come, self.go = ssl.MemoryBIO(), ssl.MemoryBIO()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        self.tls = context.wrap_bio(self.come, self.go)
-        try:
-            self.tls.do_handshake()
-        except ssl.SSLWantReadError:
-            pass
-        self.rest = self.go.read()
-        self.socket.sendall(self.rest[:5])
-        self.rest = self.rest[5:]
-
-    def finish(self):
-        self.socket.sendall(self.rest)
-        while True:
-            try:
-                self.tls.do_handshake()
-                self.socket.sendall(self.go.read())
-                return
-            except ssl.SSLWantReadError:
-                self.socket.sendall(self.go.read())
-                bytes_ = self.socket.recv(65536)
-                expect("the handshake goes on", bytes_)
-                self.come.write(bytes_)
-
-
-def begun(stand, edge):
-    """A client that the edge has looked at: it reads them in the order in which they come."""
-    client = Client(stand)
-    after = socket.create_connection(("127.0.0.1", stand.tls))
-    after.sendall(b"GET / HTTP/1.1\r\n\r\n")
-    wait("the edge reads", lambda: edge.says("connection_closed", "reason=alien"))
-    after.close()
-    return client
 
 
 def a_removed_port_ends_at_once(stand):
@@ -316,52 +171,6 @@ def one_that_is_refused_takes_nobody(stand):
     expect("the first one runs", edge.process.poll() is None)
 
 
-def record(kind, body=b"", version=VERSION):
-    return struct.pack("=QIIII", MAGIC, version, kind, len(body), 0) + body
-
-
-def received(s):
-    """Version, kind and body of a record, whose head may come before its body."""
-    _, version, kind, length, _ = struct.unpack("=QIIII", s.recv(24, socket.MSG_WAITALL))
-    return version, kind, s.recv(length, socket.MSG_WAITALL)
-
-
-def connected(path):
-    s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    s.settimeout(300)
-    s.connect(path)
-    return s
-
-
-def at_end(s):
-    """Waits for the end, also where the other side had not read all."""
-    try:
-        return s.recv(1) == b""
-    except ConnectionResetError:
-        return True
-
-
-class Channel:
-    def __init__(self, end):
-        self.word = None
-        self.socket = end
-        self.socket.settimeout(300)
-
-    def receive(self):
-        head, control, _, _ = self.socket.recvmsg(24, socket.CMSG_SPACE(4))
-        fds = [fd for _, _, data in control for fd in array.array("i", data)]
-        expect("the channel goes on", len(head) == 24)
-        _, _, kind, length, _ = struct.unpack("=QIIII", head)
-        if kind == WELCOME and fds:
-            self.word = fds.pop()
-        for fd in fds:
-            os.close(fd)
-        body = b""
-        while len(body) < length:
-            body += self.socket.recv(length - len(body))
-        return kind, body, bool(control)
-
-
 def layout_of(stand):
     return int(subprocess.run([stand.program, "--version"], capture_output=True, text=True,
                               check=True).stdout.rsplit(None, 1)[1].rstrip(")"))
@@ -394,67 +203,6 @@ def the_lock_comes_last(stand):
     edge.process.send_signal(signal.SIGTERM)
     expect("and stops in order", edge.process.wait(timeout=300) == 0)
     client.close()
-
-
-class Before:
-    """A process that is taken over, of one thread, with no socket and no connection."""
-
-    def __init__(self, stand):
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.listener.settimeout(300)
-        self.listener.bind(stand.path(NAME))
-        self.listener.listen(1)
-        self.lock = stand.path("edge.lock")
-        self.channel = None
-        self.word = None
-
-    def expect(self, kind):
-        found, _, _ = self.channel.receive()
-        expect(f"record {kind} comes, not {found}", found == kind)
-
-    def send(self, kind, body=b"", fd=None):
-        passed = [] if fd is None else [
-            (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
-        self.channel.socket.sendmsg([record(kind, body)], passed)
-
-    def meet(self):
-        self.channel = Channel(self.listener.accept()[0])
-        self.expect(HELLO)
-
-    def welcome(self, sockets=0):
-        read, self.word = os.pipe2(os.O_NONBLOCK)
-        self.send(WELCOME, struct.pack("=IIII", os.getpid(), 1, 16, sockets), read)
-        os.close(read)
-
-    def greet(self):
-        self.meet()
-        self.welcome()
-        self.expect(GO)
-
-    def refuse(self, why):
-        os.write(self.word, why)
-        self.end()
-
-    def end(self):
-        """As a dead process."""
-        if self.word is not None:
-            os.close(self.word)
-        self.channel.socket.close()
-        self.listener.close()
-
-    def give(self):
-        self.send(LINK, struct.pack("=QIIQ", 0, 0, 0, 0))
-        for kind in (WAKE, TIMER, ROLE):
-            fd = os.eventfd(0) if kind != ROLE else os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o640)
-            self.send(DESCRIPTOR, struct.pack("=II", kind, 0), fd)
-            os.close(fd)
-        self.send(END, struct.pack("=II32s", 0, 0, bytes(32)))
-
-    def hand(self):
-        """All of it, until the next process has said that it has taken all."""
-        self.greet()
-        self.give()
-        self.expect(TAKEN)
 
 
 def status_of(process):
